@@ -16,10 +16,15 @@ install_packages() {
   fi
 
   printf '== installing %s\n' "$*"
+  # One installation at a time, whoever else runs such a script; the lock ends with the process that holds it.
+  exec {install_lock}<"$(command -v apt-get)"
+  flock -w 600 "$install_lock"
   hold_services
   setsid bash -c "$(declare -f as_root)"'
     apt() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=300 -qq "$@"; }
-    apt update && apt install -y --no-install-recommends "$@"' install "$@" >"$work/install.log" 2>&1 </dev/null &
+    # The lists have a lock of their own, on which apt-get does not wait.
+    for i in {1..30}; do apt update && break; sleep 2; done
+    apt install -y --no-install-recommends "$@"' install "$@" >"$work/install.log" 2>&1 </dev/null {install_lock}<&- &
   installer=$!
   wait "$installer"
   code=$?
@@ -53,5 +58,9 @@ stop_install() {
     as_root rm -f "$policy"
     [[ ! -e $policy.$$ ]] || as_root mv "$policy.$$" "$policy"
     policy_held=false
+  fi
+  if [[ -n ${install_lock:-} ]]; then
+    exec {install_lock}<&-
+    install_lock=
   fi
 }
