@@ -1,0 +1,192 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Handles one delivery of one subscription from the first step to its settlement. Never throws: every outcome is settled.</summary>
+internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventReader reader, FailureRecorder failures, ProcessorEnvironment environment)
+{
+    // What a handler that ignores its cancelled token is given to end before it is left behind.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
+    private readonly BusDiagnostics diagnostics = environment.Diagnostics;
+    private readonly Type? onlyType = subscription.OnlyType;
+    private readonly EventStep pipeline = subscription.Pipeline;
+
+    /// <summary>Handles a fresh delivery.</summary>
+    /// <param name="delivery">The delivery; settled when the returned task completes.</param>
+    /// <param name="token">The handler's token: its deadline, and the end of the shutdown budget.</param>
+    public ValueTask HandleAsync(in Delivery delivery, CancellationToken token)
+    {
+        var envelope = delivery.Envelope;
+        EventContext context = envelope.TryClaim(subscription) ? envelope : new DeliveryContext(envelope, subscription);
+        if (envelope.Payload?.GetType() != onlyType || onlyType is null || delivery.Lost.CanBeCanceled || diagnostics.ObservesProcess)
+        {
+            return new ValueTask(HandleFullyAsync(delivery, context, token));
+        }
+
+        // The quick way: a handler that completes at once costs nothing beside itself.
+        Task running;
+        try
+        {
+            running = pipeline(context, token);
+        }
+        catch (Exception exception)
+        {
+            running = Task.FromException(exception);
+        }
+
+        return running.IsCompletedSuccessfully && context.State?.Outbox is null
+            ? delivery.AckAsync()
+            : new ValueTask(FinishAsync(delivery, context, running, token));
+    }
+
+    /// <summary>Starts a failed event once more. Its entry is completed, recorded again, or left to its lease if the bus stops.</summary>
+    public async Task RetryAsync(FailedEvent entry, FailureStore store, CancellationToken token)
+    {
+        var context = new DeliveryContext(entry.Envelope, subscription);
+        context.EnsureHandling().Attempt = entry.Starts;
+        var failure = await RunAsync(context, entry.Envelope, token);
+        if (failure is Interrupted)
+        {
+            return;
+        }
+
+        if (failure is null)
+        {
+            await failures.PersistAsync(cancel => store.CompleteAsync(entry, cancel));
+        }
+        else
+        {
+            await failures.RecordAsync(subscription, entry, failure);
+        }
+    }
+
+    private async Task HandleFullyAsync(Delivery delivery, EventContext context, CancellationToken token)
+    {
+        using var linked = delivery.Lost.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(token, delivery.Lost) : null;
+        await SettleAsync(delivery, await RunAsync(context, delivery.Envelope, linked?.Token ?? token));
+    }
+
+    private async Task FinishAsync(Delivery delivery, EventContext context, Task running, CancellationToken token) =>
+        await SettleAsync(delivery, await OutcomeAsync(context, running, token));
+
+    private async Task<Failure?> RunAsync(EventContext context, Envelope envelope, CancellationToken token)
+    {
+        if (reader.Read(envelope, context, subscription) is { } rejection)
+        {
+            return new Rejected(rejection);
+        }
+
+        if (!diagnostics.ObservesProcess)
+        {
+            return await OutcomeAsync(context, Start(context, token), token);
+        }
+
+        var startedAt = environment.Time.GetTimestamp();
+        using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
+        var failure = await OutcomeAsync(context, Start(context, token), token);
+        diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
+        return failure;
+    }
+
+    private Task Start(EventContext context, CancellationToken token)
+    {
+        try
+        {
+            return pipeline(context, token) ?? throw new InvalidOperationException("The handler returned null instead of a task.");
+        }
+        catch (Exception exception)
+        {
+            return Task.FromException(exception);
+        }
+    }
+
+    private async Task<Failure?> OutcomeAsync(EventContext context, Task running, CancellationToken token)
+    {
+        await EndOfAsync(running, token);
+        try
+        {
+            if (!running.IsCompleted)
+            {
+                environment.Log.HandlerLeftBehind(subscription.Name, context.EventName, context.EventId);
+                throw new OperationCanceledException(token);
+            }
+
+            await running;
+            if (context.State?.Outbox is { } outbox)
+            {
+                await subscription.Publisher.SendFollowUpsAsync(outbox);
+            }
+
+            return null;
+        }
+        catch (OperationCanceledException exception) when (token.IsCancellationRequested)
+        {
+            return environment.Abort.IsCancellationRequested ? Interrupted.Instance
+                : new Threw(new TimeoutException($"The handler did not end within its time-out of {subscription.HandlerTimeout}. Raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.HandlerTimeout)} or that of the subscription if it needs longer.", exception));
+        }
+        catch (Exception exception)
+        {
+            return new Threw(exception);
+        }
+    }
+
+    /// <summary>Waits for a handler, its token, and then a little longer, without throwing.</summary>
+    private async Task EndOfAsync(Task running, CancellationToken token)
+    {
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        await running.WaitAsync(token).ConfigureAwait(Quietly);
+        if (!running.IsCompleted)
+        {
+            await running.WaitAsync(Grace, environment.Time, CancellationToken.None).ConfigureAwait(Quietly);
+        }
+    }
+
+    private async Task SettleAsync(Delivery delivery, Failure? failure)
+    {
+        try
+        {
+            if (delivery.Lost.IsCancellationRequested || failure is Interrupted)
+            {
+                await delivery.ReleaseAsync();
+                return;
+            }
+
+            if (failure is not null)
+            {
+                await failures.RecordAsync(subscription, delivery.Envelope, failure);
+            }
+
+            await delivery.AckAsync();
+        }
+        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        {
+            await delivery.ReleaseAsync();
+        }
+        catch (Exception exception)
+        {
+            // Settlers do not throw; if one does, the delivery stays with the backend and comes again.
+            environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
+        }
+    }
+}
+
+/// <summary>What every processor of a bus shares. Abort is cancelled when the shutdown budget is spent.</summary>
+internal sealed record ProcessorEnvironment(TimeProvider Time, BusDiagnostics Diagnostics, ILogger Log, CancellationToken Abort);
+
+/// <summary>Why a delivery was not handled.</summary>
+internal abstract record Failure;
+
+/// <summary>The handler threw, or did not end in time.</summary>
+internal sealed record Threw(Exception Exception) : Failure;
+
+/// <summary>The event cannot be handled by anyone here; no handler was started.</summary>
+internal sealed record Rejected(Rejection Rejection) : Failure;
+
+/// <summary>The bus is stopping: it does not count.</summary>
+internal sealed record Interrupted : Failure
+{
+    public static Interrupted Instance { get; } = new();
+}

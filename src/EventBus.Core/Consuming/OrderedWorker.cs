@@ -1,0 +1,103 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>The worker of an ordered subscription: deliveries are dealt to lanes by key, and each lane handles one at a time.</summary>
+/// <remarks>A lane is full when it holds its capacity; the pump then waits for it, so that memory stays bounded and the transport's order is kept.</remarks>
+internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, FailureRecorder failures, int maxParked, WorkerEnvironment environment)
+    : SubscriptionWorker(subscription, receiver, processor, environment)
+{
+    private const int LaneCapacity = 128;
+
+    private readonly Channel<Delivery>[] lanes = [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => Channel.CreateBounded<Delivery>(
+        new BoundedChannelOptions(LaneCapacity) { SingleReader = true, SingleWriter = true }))];
+
+    private Task[] loops = [];
+
+    public override async Task DrainAsync()
+    {
+        await base.DrainAsync();
+        await Task.WhenAll(loops);
+    }
+
+    protected override async Task PumpAsync()
+    {
+        Environment.InHandler.Value = true;
+        loops = [.. lanes.Select((lane, i) => Environment.Runner.Start($"{Name} lane {i}", () => LaneAsync(lane.Reader)))];
+        try
+        {
+            while (await Deliveries.WaitToReadAsync())
+            {
+                while (Deliveries.TryRead(out var delivery))
+                {
+                    var lane = lanes[LaneOf(delivery.Envelope.KeyText ?? "")].Writer;
+                    if (!lane.TryWrite(delivery))
+                    {
+                        await lane.WriteAsync(delivery);
+                    }
+                }
+            }
+        }
+        finally
+        {
+            foreach (var lane in lanes)
+            {
+                lane.Writer.Complete();
+            }
+        }
+    }
+
+    private async Task LaneAsync(ChannelReader<Delivery> lane)
+    {
+        while (await lane.WaitToReadAsync())
+        {
+            while (lane.TryRead(out var delivery))
+            {
+                await HandleInOrderAsync(delivery);
+                Environment.Idle.Set();
+            }
+        }
+    }
+
+    private async ValueTask HandleInOrderAsync(Delivery delivery)
+    {
+        if (Environment.Abort.IsCancellationRequested || delivery.Lost.IsCancellationRequested)
+        {
+            await delivery.ReleaseAsync();
+            return;
+        }
+
+        bool parked;
+        try
+        {
+            parked = await failures.TryParkAsync(Runtime, delivery.Envelope, maxParked);
+        }
+        catch (Exception) when (Environment.Abort.IsCancellationRequested)
+        {
+            await delivery.ReleaseAsync();
+            return;
+        }
+
+        if (parked)
+        {
+            await delivery.AckAsync();
+        }
+        else
+        {
+            await Processor.HandleAsync(delivery, HandlerToken(Environment.Time.GetTimestamp()));
+        }
+    }
+
+    /// <summary>FNV-1a over the key's characters (Fowler, Noll, Vo; 32 bits): the same lane in every process, unlike the randomised string hash.</summary>
+    private int LaneOf(string key)
+    {
+        var hash = 2_166_136_261u;
+        foreach (var c in key)
+        {
+            hash = (hash ^ c) * 16_777_619u;
+        }
+
+        return (int)(hash % (uint)lanes.Length);
+    }
+}

@@ -1,0 +1,33 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>One subscription as it was composed at start. Immutable.</summary>
+internal sealed class SubscriptionRuntime
+{
+    public required Subscription Subscription { get; init; }
+
+    public required Publisher Publisher { get; init; }
+
+    public required IServiceProvider RootServices { get; init; }
+
+    /// <summary>Scope, middleware and handler, composed once.</summary>
+    public required EventStep Pipeline { get; init; }
+
+    /// <summary>The event types that it handles; empty for a wildcard subscription, which takes everything.</summary>
+    public required IReadOnlySet<Type> EventTypes { get; init; }
+
+    /// <summary>The one event type, where there is just one: what the quick way checks for.</summary>
+    public required Type? OnlyType { get; init; }
+
+    public required RetryPolicy Retry { get; init; }
+
+    public required TimeSpan HandlerTimeout { get; init; }
+
+    public string Name => Subscription.Name;
+
+    public bool TakesAny => EventTypes.Count == 0;
+
+    /// <summary>The line in which a failed event holds back others; null outside ordered subscriptions. Events without a key share one line.</summary>
+    public string? LineKey(Envelope envelope) => Subscription.Ordered ? envelope.KeyText ?? "" : null;
+}

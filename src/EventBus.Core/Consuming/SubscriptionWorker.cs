@@ -1,0 +1,126 @@
+using System.Threading.Channels;
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Takes the deliveries of one subscription and has them handled, never more at once than the limit.</summary>
+/// <remarks>
+/// One pump reads. A handler that completes at once runs on the pump itself; one that awaits gives the pump its thread back and keeps its slot. A handler that
+/// is seen to hold its thread gets helpers: further pumps, as many as there are slots, for as long as events are waiting.
+/// </remarks>
+internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, WorkerEnvironment environment) : IAsyncDisposable
+{
+    // A handler that holds its thread longer than this is worth a second thread.
+    private static readonly TimeSpan Blocking = TimeSpan.FromMilliseconds(1);
+
+    private readonly SemaphoreSlim slots = new(subscription.Subscription.Concurrency);
+    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, environment.Time.TimestampFrequency, environment.Abort);
+    private readonly long blockingStamps = (long)(Blocking.TotalSeconds * environment.Time.TimestampFrequency);
+    private readonly TimeProvider time = environment.Time;
+    private Task pump = Task.CompletedTask;
+
+    public string Name => subscription.Name;
+
+    protected SubscriptionRuntime Runtime => subscription;
+
+    protected DeliveryProcessor Processor => processor;
+
+    protected WorkerEnvironment Environment => environment;
+
+    protected ChannelReader<Delivery> Deliveries { get; } = receiver.Deliveries;
+
+    public void Start() => pump = environment.Runner.Start($"{Name} pump", PumpAsync);
+
+    /// <summary>Takes nothing more, and gives back what was not begun.</summary>
+    public ValueTask StopIntakeAsync() => receiver.StopIntakeAsync();
+
+    /// <summary>Completes when nothing is in flight any more. Call it after <see cref="StopIntakeAsync"/>.</summary>
+    public virtual async Task DrainAsync()
+    {
+        await pump;
+        for (var i = 0; i < subscription.Subscription.Concurrency; i++)
+        {
+            await slots.WaitAsync();
+        }
+    }
+
+    /// <summary>Starts a failed event once more, within the limit.</summary>
+    public async Task RetryAsync(FailedEvent entry, FailureStore store)
+    {
+        await slots.WaitAsync(environment.Abort);
+        try
+        {
+            await processor.RetryAsync(entry, store, HandlerToken(time.GetTimestamp()));
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await receiver.DisposeAsync();
+        GC.SuppressFinalize(this);
+    }
+
+    protected virtual async Task PumpAsync()
+    {
+        environment.InHandler.Value = true;
+        do
+        {
+            await TakeWaitingAsync();
+        }
+        while (await Deliveries.WaitToReadAsync());
+    }
+
+    protected CancellationToken HandlerToken(long timestamp) => deadlines.Token(timestamp);
+
+    /// <summary>Handles what is waiting, and returns when nothing is.</summary>
+    private async Task TakeWaitingAsync()
+    {
+        // The slot is held by whoever works: by this pump while it runs handlers, and by a handler that has gone its own way.
+        await slots.WaitAsync();
+        try
+        {
+            while (Deliveries.TryRead(out var delivery))
+            {
+                var startedAt = time.GetTimestamp();
+                var handling = processor.HandleAsync(delivery, HandlerToken(startedAt));
+                if (!handling.IsCompletedSuccessfully)
+                {
+                    environment.Runner.Observe(ReleaseSlotAfterAsync(handling));
+                    await slots.WaitAsync();
+                    continue;
+                }
+
+                environment.Idle.Set();
+                if (time.GetTimestamp() - startedAt > blockingStamps && slots.CurrentCount > 0 && (!Deliveries.CanCount || Deliveries.Count > 0))
+                {
+                    environment.Runner.Observe(environment.Runner.Start($"{Name} helper", TakeWaitingAsync));
+                }
+            }
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    private async Task ReleaseSlotAfterAsync(ValueTask handling)
+    {
+        try
+        {
+            await handling;
+        }
+        finally
+        {
+            slots.Release();
+            environment.Idle.Set();
+        }
+    }
+}
+
+/// <summary>What every worker of a bus shares.</summary>
+internal sealed record WorkerEnvironment(TimeProvider Time, BackgroundRunner Runner, AsyncLocal<bool> InHandler, IdleSignal Idle, CancellationToken Abort);

@@ -1,0 +1,85 @@
+namespace EventBus;
+
+/// <summary>An event that failed for good in one subscription.</summary>
+public sealed record DeadLetter
+{
+    /// <summary>Identifies the dead letter: the same whenever the same event fails for the same subscription.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The subscription that failed. The others are not affected.</summary>
+    public required string Subscription { get; init; }
+
+    /// <summary>The event's id.</summary>
+    public required string EventId { get; init; }
+
+    /// <summary>The event's name.</summary>
+    public required string EventName { get; init; }
+
+    /// <summary>The event's key; null for none.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>The user's headers.</summary>
+    public required IReadOnlyDictionary<string, string> Headers { get; init; }
+
+    /// <summary>Why it is here.</summary>
+    public required DeadLetterReason Reason { get; init; }
+
+    /// <summary>The last error, with the stack trace; null for none.</summary>
+    public string? Error { get; init; }
+
+    /// <summary>How often the handler was started.</summary>
+    public required int Starts { get; init; }
+
+    /// <summary>When it failed first.</summary>
+    public required DateTimeOffset FirstFailedAt { get; init; }
+
+    /// <summary>When it failed last.</summary>
+    public required DateTimeOffset LastFailedAt { get; init; }
+
+    /// <summary>The event as JSON, or the raw bytes of what could not be read; empty where the type cannot be written as JSON.</summary>
+    public required ReadOnlyMemory<byte> Body { get; init; }
+}
+
+/// <summary>Why an event became a dead letter.</summary>
+public enum DeadLetterReason
+{
+    /// <summary>The handler failed, also on the last retry.</summary>
+    HandlerFailed,
+
+    /// <summary>The handler threw an exception that was declared permanent: retrying is pointless.</summary>
+    PermanentFailure,
+
+    /// <summary>The message could not be read: malformed, too deep, or not JSON.</summary>
+    Unreadable,
+
+    /// <summary>The application knows no event of this name and version.</summary>
+    UnknownEvent,
+
+    /// <summary>The message is larger than the limit.</summary>
+    TooLarge,
+
+    /// <summary>Too many events wait behind a failed event of the same key.</summary>
+    KeyBlocked,
+}
+
+/// <summary>Which dead letters are meant.</summary>
+public sealed record DeadLetterFilter
+{
+    /// <summary>Only this subscription. Default all.</summary>
+    public string? Subscription { get; init; }
+
+    /// <summary>Only this event name. Default all.</summary>
+    public string? EventName { get; init; }
+
+    /// <summary>Only this event id. Default all.</summary>
+    public string? EventId { get; init; }
+
+    /// <summary>Only this reason. Default all.</summary>
+    public DeadLetterReason? Reason { get; init; }
+
+    /// <summary>How many of the newest to pass over. Default 0.</summary>
+    public int Skip { get; init; }
+
+    /// <summary>How many to list, 1 to 1,000. Default 100.</summary>
+    public int Take { get; init; } = 100;
+}

@@ -1,0 +1,131 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Traces and metrics of one bus, by the OpenTelemetry semantic conventions for messaging. Nothing is made or measured while nobody listens.</summary>
+/// <remarks>The activity source and the meter are named <c>EventBus</c>. Metrics beyond the conventions begin with <c>eventbus.</c></remarks>
+internal sealed class BusDiagnostics : IDisposable
+{
+    public const string Name = "EventBus";
+
+    private readonly ActivitySource source = new(Name);
+    private readonly Meter meter;
+    private readonly bool ownsMeter;
+    private readonly TimeProvider time;
+    private readonly Counter<long> sent;
+    private readonly Histogram<double> sendDuration;
+    private readonly Counter<long> consumed;
+    private readonly Histogram<double> processDuration;
+    private readonly Counter<long> unrouted;
+    private readonly Counter<long> retries;
+    private readonly Counter<long> deadLetters;
+    private string system = "";
+
+    public BusDiagnostics(IMeterFactory? meters, TimeProvider time)
+    {
+        this.time = time;
+        meter = meters?.Create(Name) ?? new Meter(Name);
+        ownsMeter = meters is null;
+        sent = meter.CreateCounter<long>("messaging.client.sent.messages", "{message}", "Events that a publisher tried to send.");
+        sendDuration = meter.CreateHistogram<double>("messaging.client.operation.duration", "s", "How long the backend took to accept an event.");
+        consumed = meter.CreateCounter<long>("messaging.client.consumed.messages", "{message}", "Deliveries that a subscription took.");
+        processDuration = meter.CreateHistogram<double>("messaging.process.duration", "s", "How long a handler ran.");
+        unrouted = meter.CreateCounter<long>("eventbus.unrouted", "{message}", "Events that nobody subscribes to.");
+        retries = meter.CreateCounter<long>("eventbus.retries", "{message}", "Failed starts that will be repeated.");
+        deadLetters = meter.CreateCounter<long>("eventbus.dead_letters", "{message}", "Events that failed for good.");
+    }
+
+    /// <summary>Somebody wants to know about publishing.</summary>
+    public bool ObservesPublish => source.HasListeners() || sent.Enabled || sendDuration.Enabled;
+
+    /// <summary>Somebody wants to know about handling.</summary>
+    public bool ObservesProcess => source.HasListeners() || consumed.Enabled || processDuration.Enabled;
+
+    public void Describe(string messagingSystem) => system = messagingSystem;
+
+    /// <summary>The trace context that an event carries: that of the current activity, if there is one.</summary>
+    public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
+
+    public Activity? StartPublish(string eventName)
+    {
+        var activity = source.StartActivity($"publish {eventName}", ActivityKind.Producer);
+        activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "publish").SetTag("messaging.operation.type", "send")
+            .SetTag("messaging.destination.name", eventName);
+        return activity;
+    }
+
+    public void Published(Activity? activity, string eventName, string? eventId, long startedAt, string? error)
+    {
+        var tags = new TagList { { "messaging.system", system }, { "messaging.operation.name", "publish" }, { "messaging.destination.name", eventName } };
+        if (error is not null)
+        {
+            tags.Add("error.type", error);
+            activity?.SetStatus(ActivityStatusCode.Error, error).SetTag("error.type", error);
+        }
+
+        activity?.SetTag("messaging.message.id", eventId);
+        sent.Add(1, tags);
+        sendDuration.Record(time.GetElapsedTime(startedAt).TotalSeconds, tags);
+    }
+
+    public Activity? StartProcess(EventContext context, string? traceParent, string? traceState)
+    {
+        // A handler's span is a child of the publish, so that one process is one tree.
+        _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var parent);
+        var activity = source.StartActivity($"process {context.EventName}", ActivityKind.Consumer, parent);
+        activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "process").SetTag("messaging.operation.type", "process")
+            .SetTag("messaging.destination.name", context.EventName).SetTag("messaging.consumer.group.name", context.Subscription)
+            .SetTag("messaging.message.id", context.EventId).SetTag("messaging.message.conversation_id", context.CorrelationId)
+            .SetTag("eventbus.attempt", context.Attempt);
+        return activity;
+    }
+
+    public void Processed(Activity? activity, EventContext context, long startedAt, Exception? error)
+    {
+        var tags = SubscriptionTags(context.EventName, context.Subscription);
+        tags.Add("messaging.operation.name", "process");
+        if (error is not null)
+        {
+            tags.Add("error.type", error.GetType().FullName);
+            activity?.SetStatus(ActivityStatusCode.Error, error.Message).SetTag("error.type", error.GetType().FullName);
+        }
+
+        consumed.Add(1, tags);
+        processDuration.Record(time.GetElapsedTime(startedAt).TotalSeconds, tags);
+    }
+
+    public void Unrouted(string eventName)
+    {
+        if (unrouted.Enabled)
+        {
+            unrouted.Add(1, new TagList { { "messaging.system", system }, { "messaging.destination.name", eventName } });
+        }
+    }
+
+    public void WillRetry(Envelope envelope, string subscription) => retries.Add(1, SubscriptionTags(envelope.Name, subscription));
+
+    public void DeadLettered(Envelope envelope, string subscription, DeadLetterReason reason)
+    {
+        var tags = SubscriptionTags(envelope.Name, subscription);
+        tags.Add("eventbus.reason", reason.ToString());
+        deadLetters.Add(1, tags);
+    }
+
+    public void Dispose()
+    {
+        source.Dispose();
+        if (ownsMeter)
+        {
+            meter.Dispose();
+        }
+    }
+
+    private TagList SubscriptionTags(string eventName, string subscription) => new()
+    {
+        { "messaging.system", system },
+        { "messaging.destination.name", eventName },
+        { "messaging.consumer.group.name", subscription },
+    };
+}

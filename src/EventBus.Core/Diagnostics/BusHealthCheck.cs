@@ -1,0 +1,29 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace EventBus;
+
+/// <summary>Says whether a bus can publish and consume.</summary>
+internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
+{
+    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    {
+        if (runtime.Engine is not { } engine)
+        {
+            return new HealthCheckResult(context.Registration.FailureStatus, "The event bus is not running.");
+        }
+
+        if (engine.StoreIsDown)
+        {
+            return new HealthCheckResult(context.Registration.FailureStatus, "The failure store does not take writes: failed events stay unacknowledged until it does.");
+        }
+
+        var health = await engine.Transport.CheckHealthAsync(cancellationToken);
+        return health.State switch
+        {
+            TransportState.Healthy => HealthCheckResult.Healthy(health.Description),
+            TransportState.Degraded => HealthCheckResult.Degraded(health.Description),
+            _ => new HealthCheckResult(context.Registration.FailureStatus, health.Description),
+        };
+    }
+}

@@ -1,0 +1,61 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Every text that the bus logs. Names and ids only: never a body, a header or a connection string.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Information, "The event bus {Service} started on {System} with {Subscriptions} subscriptions")]
+    public static partial void Started(this ILogger log, string service, string system, int subscriptions);
+
+    [LoggerMessage(2, LogLevel.Information, "The event bus stopped")]
+    public static partial void Stopped(this ILogger log);
+
+    [LoggerMessage(3, LogLevel.Warning, "The shutdown budget of {Budget} is spent with work in flight: handlers are cancelled, and what is unfinished goes back to the backend")]
+    public static partial void DrainTimedOut(this ILogger log, TimeSpan budget);
+
+    [LoggerMessage(4, LogLevel.Error, "{Deliveries} deliveries and {Waiting} delayed or failed events were still waiting when the bus stopped, and are lost: {System} keeps nothing beyond the process")]
+    public static partial void LostAtStop(this ILogger log, long deliveries, long waiting, string system);
+
+    [LoggerMessage(5, LogLevel.Warning, "Closing the backend failed or took too long")]
+    public static partial void CloseFailed(this ILogger log, Exception exception);
+
+    [LoggerMessage(10, LogLevel.Warning, "Nobody subscribes to {EventName}: such events are accepted and go nowhere. Said once for each name; declare the type with RequireSubscriber() to make it an error")]
+    public static partial void NobodySubscribes(this ILogger log, string eventName);
+
+    [LoggerMessage(11, LogLevel.Warning, "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes}. Said once for each type. Events carry ids, not whole objects")]
+    public static partial void LargeEvent(this ILogger log, string eventName, int bytes, int warnBytes);
+
+    [LoggerMessage(20, LogLevel.Warning, "{Subscription} failed to handle {EventName} {EventId} on start {Starts}; the next start is due at {DueAt:O}: {Error}")]
+    public static partial void WillRetry(this ILogger log, string subscription, string eventName, string eventId, int starts, DateTimeOffset dueAt, string error);
+
+    [LoggerMessage(21, LogLevel.Critical, "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Starts} starts); it is kept as dead letter {DeadLetterId}: {Error}")]
+    public static partial void DeadLettered(this ILogger log, string subscription, string eventName, string eventId, DeadLetterReason reason, int starts, string deadLetterId, string? error);
+
+    [LoggerMessage(22, LogLevel.Error, "The alert {Alert} failed for dead letter {DeadLetterId}, attempt {Attempt} of {Attempts}")]
+    public static partial void AlertFailed(this ILogger log, Type alert, string deadLetterId, int attempt, int attempts, Exception exception);
+
+    [LoggerMessage(23, LogLevel.Critical, "{Count} dead letters came faster than alerts could be sent; they are in the store, and were logged one by one")]
+    public static partial void AlertsPassedOver(this ILogger log, long count);
+
+    [LoggerMessage(24, LogLevel.Information, "Dead letter {DeadLetterId} is retried")]
+    public static partial void Revived(this ILogger log, string deadLetterId);
+
+    [LoggerMessage(25, LogLevel.Information, "Dead letter {DeadLetterId} is discarded: {Reason}")]
+    public static partial void Discarded(this ILogger log, string deadLetterId, string reason);
+
+    [LoggerMessage(26, LogLevel.Error, "The failure store did not take a write (attempt {Attempt}); the event stays unacknowledged, and the write is repeated after {Backoff}")]
+    public static partial void StoreDown(this ILogger log, int attempt, TimeSpan backoff, Exception exception);
+
+    [LoggerMessage(30, LogLevel.Warning, "{Subscription} left a handler of {EventName} {EventId} behind that did not end after its token was cancelled; it may still be running")]
+    public static partial void HandlerLeftBehind(this ILogger log, string subscription, string eventName, string eventId);
+
+    [LoggerMessage(31, LogLevel.Error, "{Subscription} could not settle {EventName} {EventId}; the backend delivers it again")]
+    public static partial void SettleFailed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(32, LogLevel.Error, "Work on what is due ({Loop}) failed and goes on in a second")]
+    public static partial void LoopFailed(this ILogger log, string loop, Exception exception);
+
+    [LoggerMessage(33, LogLevel.Critical, "The loop {Loop} ended by an error that it should have dealt with")]
+    public static partial void LoopDied(this ILogger log, string loop, Exception exception);
+}

@@ -1,0 +1,130 @@
+using System.Collections.ObjectModel;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>One delivery of an event to one subscription: what a handler is told beside the event itself, and its way to publish follow-up events.</summary>
+/// <remarks>Valid until the handler's task completes. Reading is thread-safe; publish from one thread at a time.</remarks>
+public abstract class EventContext
+{
+    // Two fields and no more: the context of every further subscription is one object of 40 bytes.
+    private SubscriptionRuntime? owner;
+    private Handling? handling;
+
+    private protected EventContext()
+    {
+    }
+
+    /// <summary>The event's id: the same for every subscription, every retry and every redelivery.</summary>
+    public string EventId => Source.Id;
+
+    /// <summary>The event's name, for instance <c>order.placed</c>.</summary>
+    public string EventName => Source.Name;
+
+    /// <summary>The version in which the event was published, 1 or more.</summary>
+    public int EventVersion => Source.Version;
+
+    /// <summary>The event's key: events of one key are in order in an ordered subscription. Null for none.</summary>
+    public string? Key => Source.KeyText;
+
+    /// <summary>When the event was published, by the publisher's clock, in UTC.</summary>
+    public DateTimeOffset Time => Source.PublishedAt;
+
+    /// <summary>The user's headers. Never null.</summary>
+    public IReadOnlyDictionary<string, string> Headers => Source.UserHeaders ?? ReadOnlyDictionary<string, string>.Empty;
+
+    /// <summary>The id that all events of one business process share.</summary>
+    public string CorrelationId => Source.Extras?.CorrelationId ?? EventId;
+
+    /// <summary>The id of the event whose handler published this one; null if no handler did.</summary>
+    public string? CausationId => Source.Extras?.CausationId;
+
+    /// <summary>The subscription's name.</summary>
+    public string Subscription => owner?.Name ?? handling?.TestSubscription ?? "";
+
+    /// <summary>Which start of the handler this is: 1 for the first, 2 for the first retry.</summary>
+    public int Attempt => handling?.Attempt ?? 1;
+
+    /// <summary>The event as the handler's type, carried forward from an older version where needed; null for a wildcard subscription that meets a name this application does not know.</summary>
+    public object? Event => handling?.Event ?? Source.Payload;
+
+    /// <summary>The event as JSON (UTF-8): the bytes from the wire, or written on demand.</summary>
+    /// <exception cref="EventBusException">The event was never on a wire, and no JSON type information is known for its type.</exception>
+    public ReadOnlyMemory<byte> Body => Source.GetBody();
+
+    /// <summary>The services of this delivery: the scope in which the handler was made, or the root container for a singleton handler.</summary>
+    public IServiceProvider Services =>
+        handling?.Services ?? owner?.RootServices ?? throw new InvalidOperationException("This context has no services. Give them to EventContext.ForTest(services: ...).");
+
+    /// <summary>The events that this handler has published so far. They leave when it succeeds.</summary>
+    public IReadOnlyList<object> Published => handling?.Outbox?.ConvertAll(envelope => envelope.Payload!) ?? (IReadOnlyList<object>)[];
+
+    internal SubscriptionRuntime? Owner => owner;
+
+    internal Handling? State => handling;
+
+    private protected abstract Envelope Source { get; }
+
+    /// <summary>Publishes a follow-up event: it leaves when the handler has succeeded, and never if it fails.</summary>
+    /// <remarks>The id is derived from this event, the subscription and the position, so that a repeated run publishes the same events; correlation is inherited, and causation is this event.</remarks>
+    /// <param name="event">The event.</param>
+    /// <param name="options">What differs from the defaults; null for none.</param>
+    /// <param name="cancellationToken">Checked before the event is taken.</param>
+    /// <exception cref="PublishException">The event was refused: too large, or invalid options.</exception>
+    public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options = null, CancellationToken cancellationToken = default)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(@event);
+        cancellationToken.ThrowIfCancellationRequested();
+        var outbox = EnsureHandling().Outbox ??= [];
+        if (outbox.Count >= Handling.MaxOutbox)
+        {
+            throw new PublishException($"One handler run may publish at most {Handling.MaxOutbox} events through its context. Use PublishManyAsync of IEventBus for more.", PublishFailure.Rejected, null);
+        }
+
+        outbox.Add(owner is null ? TestEnvelope(@event, options) : owner.Publisher.CreateFollowUp(@event, options, Source, owner.Name, outbox.Count));
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Makes a context for testing a handler alone. What the handler publishes through it is found in <see cref="Published"/> and goes nowhere.</summary>
+    /// <param name="eventId">The event's id. Default <c>test-event</c>.</param>
+    /// <param name="eventName">The event's name. Default <c>test.event</c>.</param>
+    /// <param name="key">The event's key. Default none.</param>
+    /// <param name="headers">The user's headers. Default none.</param>
+    /// <param name="correlationId">The correlation id. Default the event's id.</param>
+    /// <param name="subscription">The subscription's name. Default <c>test</c>.</param>
+    /// <param name="attempt">Which start this is. Default 1.</param>
+    /// <param name="time">When the event was published. Default the Unix epoch, so that tests do not depend on the clock.</param>
+    /// <param name="services">What <see cref="Services"/> returns. Default none.</param>
+    public static EventContext ForTest(
+        string eventId = "test-event",
+        string eventName = "test.event",
+        string? key = null,
+        IReadOnlyDictionary<string, string>? headers = null,
+        string? correlationId = null,
+        string subscription = "test",
+        int attempt = 1,
+        DateTimeOffset time = default,
+        IServiceProvider? services = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(attempt, 1);
+        EventContext context = new Envelope(
+            new EnvelopeAttributes { Id = eventId, Name = eventName, Key = key, Headers = headers, CorrelationId = correlationId, Time = time == default ? DateTimeOffset.UnixEpoch : time },
+            []);
+        context.handling = new Handling { Attempt = attempt, Services = services, TestSubscription = subscription };
+        return context;
+    }
+
+    /// <summary>The first subscription to ask uses the envelope itself as its context; the others get one of their own.</summary>
+    internal bool TryClaim(SubscriptionRuntime subscription) => Interlocked.CompareExchange(ref owner, subscription, null) is null;
+
+    internal Handling EnsureHandling() => handling ??= new Handling();
+
+    private protected void Claim(SubscriptionRuntime subscription) => owner = subscription;
+
+    private static Envelope TestEnvelope(object @event, PublishOptions? options)
+    {
+        var descriptor = new EventDescriptor(@event.GetType(), EventBus.EventName.FromType(@event.GetType()) ?? "test.event", 1);
+        return new Envelope(descriptor, @event, Guid.Empty, 0) { KeyText = options?.Key, UserHeaders = options?.Headers };
+    }
+}

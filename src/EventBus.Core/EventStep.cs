@@ -1,0 +1,16 @@
+namespace EventBus;
+
+/// <summary>One step of a subscription's pipeline: what middleware calls to go on.</summary>
+/// <param name="context">The delivery being handled.</param>
+/// <param name="cancellationToken">The token that the handler is given.</param>
+public delegate Task EventStep(EventContext context, CancellationToken cancellationToken);
+
+/// <summary>Code that runs round every handler call of the bus, in the order of registration. Created once, called from many threads at once.</summary>
+public interface IEventMiddleware
+{
+    /// <summary>Runs round one handler call. Not calling <paramref name="next"/> skips the handler and counts as success.</summary>
+    /// <param name="context">The delivery being handled.</param>
+    /// <param name="next">The rest of the pipeline.</param>
+    /// <param name="cancellationToken">Pass it on to <paramref name="next"/>.</param>
+    Task InvokeAsync(EventContext context, EventStep next, CancellationToken cancellationToken);
+}

@@ -1,0 +1,124 @@
+using System.Collections.ObjectModel;
+using EventBus.Stores;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>What people see of the failure store.</summary>
+internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
+{
+    private const int MaxTake = 1_000;
+
+    private (FailureStore Store, Action Wake, ILogger Log)? opened;
+
+    public void Open(FailureStore store, Action wake, ILogger log) => opened = (store, wake, log);
+
+    public async Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        filter = Check(filter);
+        return [.. (await Opened().Store.ListDeadAsync(filter, cancellationToken)).Select(Show)];
+    }
+
+    public async Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        return await Opened().Store.FindDeadAsync(id, cancellationToken) is { } entry ? Show(entry) : null;
+    }
+
+    public async Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
+        await Opened().Store.CountDeadAsync(Check(filter), cancellationToken);
+
+    public async Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        var (store, wake, log) = Opened();
+        var revived = await store.ReviveAsync(id, time.GetUtcNow(), cancellationToken);
+        if (revived)
+        {
+            log.Revived(id);
+            wake();
+        }
+
+        return revived;
+    }
+
+    public async Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        // All ids first: what fails again while this runs must not be taken twice. Only ids are held, not events.
+        var ids = new List<string>();
+        for (var page = Check(filter) with { Skip = 0, Take = MaxTake }; ; page = page with { Skip = page.Skip + MaxTake })
+        {
+            var entries = await Opened().Store.ListDeadAsync(page, cancellationToken);
+            ids.AddRange(entries.Select(entry => entry.Id));
+            if (entries.Count < MaxTake)
+            {
+                break;
+            }
+        }
+
+        var retried = 0;
+        foreach (var id in Enumerable.Reverse(ids))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            retried += await RetryAsync(id, cancellationToken) ? 1 : 0;
+        }
+
+        return retried;
+    }
+
+    public async Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        var (store, wake, log) = Opened();
+        var discarded = await store.DiscardAsync(id, cancellationToken);
+        if (discarded)
+        {
+            log.Discarded(id, reason);
+            wake();
+        }
+
+        return discarded;
+    }
+
+    public static DeadLetter Show(FailedEvent entry) => new()
+    {
+        Id = entry.Id,
+        Subscription = entry.Subscription,
+        EventId = entry.Envelope.Id,
+        EventName = entry.Envelope.Name,
+        Key = entry.Envelope.KeyText,
+        Headers = entry.Envelope.UserHeaders ?? ReadOnlyDictionary<string, string>.Empty,
+        Reason = entry.Reason,
+        Error = entry.Error,
+        Starts = entry.Starts,
+        FirstFailedAt = entry.FirstFailedAt,
+        LastFailedAt = entry.LastFailedAt,
+        Body = BodyOf(entry),
+    };
+
+    private static ReadOnlyMemory<byte> BodyOf(FailedEvent entry)
+    {
+        try
+        {
+            return entry.Envelope.GetBody();
+        }
+        catch (Exception)
+        {
+            // A dead letter that cannot be written as JSON must still be seen: one bad entry never hides the rest.
+            return ReadOnlyMemory<byte>.Empty;
+        }
+    }
+
+    private static DeadLetterFilter Check(DeadLetterFilter? filter)
+    {
+        filter ??= new DeadLetterFilter();
+        ArgumentOutOfRangeException.ThrowIfNegative(filter.Skip, nameof(DeadLetterFilter.Skip));
+        ArgumentOutOfRangeException.ThrowIfLessThan(filter.Take, 1, nameof(DeadLetterFilter.Take));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(filter.Take, MaxTake, nameof(DeadLetterFilter.Take));
+        return filter;
+    }
+
+    private (FailureStore Store, Action Wake, ILogger Log) Opened() =>
+        opened ?? throw new EventBusException("The dead letters cannot be read: the bus has not started, or it has no store that keeps failures. Start the host; add a store, for instance bus.StoreInMemory().");
+}

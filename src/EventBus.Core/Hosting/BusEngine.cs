@@ -1,0 +1,248 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>The running parts of one bus, in the order in which they start; they stop in reverse.</summary>
+internal sealed class BusEngine : IAsyncDisposable
+{
+    private const int ClaimSize = 64;
+
+    // After the handlers' tokens are cancelled: time to settle, and then for the backend to close.
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly BusPlan plan;
+    private readonly Transport transport;
+    private readonly BusStores? stores;
+    private readonly BusDiagnostics diagnostics;
+    private readonly BusRuntime owner;
+    private readonly BackgroundRunner runner;
+    private readonly CancellationTokenSource abort = new();
+    private readonly CancellationTokenSource stopLoops = new();
+    private readonly Dictionary<string, SubscriptionWorker> workers = [];
+    private readonly List<Task> loops = [];
+    private readonly AlertLoop alerts;
+    private readonly FailureRecorder? recorder;
+    private readonly DueLoop? retries;
+    private readonly DueLoop? delays;
+    private readonly IdleSignal idle;
+    private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
+
+    public BusEngine(BusModel model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusRuntime owner)
+    {
+        (this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (plan, transport, stores, diagnostics, owner);
+        var (time, log, options) = (owner.Time, owner.Log, plan.Options);
+        diagnostics.Describe(transport.Features.System);
+        runner = new BackgroundRunner(log);
+        idle = new IdleSignal(time);
+        var entropy = new Entropy();
+        var inHandler = new AsyncLocal<bool>();
+        var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
+        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log));
+        alerts = new AlertLoop([.. model.Alerts.Select(create => create(services))], time, log) { Settled = idle.Set };
+        var processing = new ProcessorEnvironment(time, diagnostics, log, abort.Token);
+        var working = new WorkerEnvironment(time, runner, inHandler, idle, abort.Token);
+        if (stores?.Failures is { } failures)
+        {
+            retries = new DueLoop("retries", RunDueRetriesAsync, failures.PollInterval, time, log);
+            recorder = new FailureRecorder(failures, alerts, processing) { Recorded = retries.Wake };
+        }
+
+        if (stores?.Delays is { } delayed)
+        {
+            delays = new DueLoop("delayed events", PublishDueAsync, delayed.PollInterval, time, log);
+            Publisher.Delayed = delays.Wake;
+        }
+
+        var reader = new EventReader(plan.Events, options.MaxBodyBytes);
+        makeWorker = (receiver, subscription) =>
+        {
+            var types = subscription.Model.Handlers.Select(handler => handler.EventType).ToHashSet();
+            var runtime = new SubscriptionRuntime
+            {
+                Subscription = subscription.Subscription,
+                Publisher = Publisher,
+                RootServices = services,
+                Pipeline = HandlerPipeline.Compose(model, subscription.Model, services),
+                EventTypes = types,
+                OnlyType = types.Count == 1 ? types.First() : null,
+                Retry = new RetryPolicy(subscription.Options.Retry!, model.IsPermanent, entropy),
+                HandlerTimeout = subscription.Options.HandlerTimeout!.Value,
+            };
+            var processor = new DeliveryProcessor(runtime, reader, recorder!, processing);
+            return runtime.Subscription.Ordered
+                ? new OrderedWorker(runtime, receiver, processor, recorder!, options.MaxParkedPerKey, working)
+                : new SubscriptionWorker(runtime, receiver, processor, working);
+        };
+    }
+
+    public Publisher Publisher { get; }
+
+    public FailureStore? Failures => stores?.Failures;
+
+    public Transport Transport => transport;
+
+    public bool StoreIsDown => recorder?.StoreIsDown == true;
+
+    public void Wake() => retries?.Wake();
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await transport.StartAsync(
+            new TransportTopology(plan.ServiceName, [.. plan.Subscriptions.Select(s => s.Subscription)], [.. plan.Events.Declared.Select(e => e.Name).Distinct(StringComparer.Ordinal)], owner.Time),
+            cancellationToken);
+        foreach (var subscription in plan.Subscriptions)
+        {
+            workers.Add(subscription.Subscription.Name, makeWorker(await transport.SubscribeAsync(subscription.Subscription, cancellationToken), subscription));
+        }
+
+        foreach (var worker in workers.Values)
+        {
+            worker.Start();
+        }
+
+        loops.Add(runner.Start("alerts", () => alerts.RunAsync(stopLoops.Token)));
+        if (retries is not null && workers.Count > 0)
+        {
+            loops.Add(runner.Start("retries", () => retries.RunAsync(stopLoops.Token)));
+        }
+
+        if (delays is not null)
+        {
+            loops.Add(runner.Start("delays", () => delays.RunAsync(stopLoops.Token)));
+        }
+
+        owner.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);
+    }
+
+    /// <summary>Completes when nothing is in flight or due, or when the token is cancelled.</summary>
+    public Task WhenIdleAsync(CancellationToken cancellationToken) => idle.WaitAsync(IsIdleAsync, cancellationToken);
+
+    /// <summary>Stops the intake and lets work end within the budget; then cancels what is left.</summary>
+    public async Task DrainAsync(CancellationToken hostGivesUp)
+    {
+        using var budget = new CancellationTokenSource(plan.Options.DrainTimeout, owner.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, hostGivesUp);
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        if (!transport.Features.Durable && transport.Features.CountsWork)
+        {
+            // What is queued here is nowhere else: it is worth the budget.
+            await WhenIdleAsync(either.Token).ConfigureAwait(Quietly);
+        }
+
+        var intake = Task.WhenAll(workers.Values.Select(worker => worker.StopIntakeAsync().AsTask()));
+        var drained = Task.WhenAll(workers.Values.Select(worker => worker.DrainAsync()));
+        await Task.WhenAll(intake, drained).WaitAsync(either.Token).ConfigureAwait(Quietly);
+        if (!drained.IsCompleted)
+        {
+            owner.Log.DrainTimedOut(plan.Options.DrainTimeout);
+        }
+
+        await abort.CancelAsync();
+        await drained.WaitAsync(CloseTimeout, owner.Time, CancellationToken.None).ConfigureAwait(Quietly);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        await abort.CancelAsync();
+        await stopLoops.CancelAsync();
+        await Task.WhenAll(loops).WaitAsync(CloseTimeout, owner.Time).ConfigureAwait(Quietly);
+        await ReportLossAsync();
+        var closing = CloseAsync();
+        await closing.WaitAsync(CloseTimeout, owner.Time).ConfigureAwait(Quietly);
+        if (!closing.IsCompletedSuccessfully)
+        {
+            owner.Log.CloseFailed(closing.Exception ?? (Exception)new TimeoutException($"Closing took longer than {CloseTimeout}."));
+        }
+
+        diagnostics.Dispose();
+    }
+
+    private async Task CloseAsync()
+    {
+        foreach (var worker in workers.Values)
+        {
+            await worker.DisposeAsync();
+        }
+
+        await transport.DisposeAsync();
+    }
+
+    private async Task ReportLossAsync()
+    {
+        if (transport.Features.Durable || !transport.Features.CountsWork)
+        {
+            return;
+        }
+
+        var work = transport.Work;
+        var far = DateTimeOffset.MaxValue;
+        var waiting = (stores?.Failures is { PollInterval: var poll } failures && poll == Timeout.InfiniteTimeSpan ? await failures.CountDueAsync(far, CancellationToken.None) : 0)
+            + (stores?.Delays is { PollInterval: var delayPoll } kept && delayPoll == Timeout.InfiniteTimeSpan ? await kept.CountDueAsync(far, CancellationToken.None) : 0);
+        if (work.Accepted > work.Settled || waiting > 0)
+        {
+            owner.Log.LostAtStop(work.Accepted - work.Settled, waiting, transport.Features.System);
+        }
+    }
+
+    /// <summary>Nothing is in flight or due. Work moves between transport and stores only by entering the one before it leaves the other.</summary>
+    private async Task<bool> IsIdleAsync()
+    {
+        var before = transport.Work;
+        if (before.Accepted != before.Settled || !alerts.IsIdle)
+        {
+            return false;
+        }
+
+        var now = owner.Time.GetUtcNow();
+        var due = (stores?.Failures is { } failures ? await failures.CountDueAsync(now, CancellationToken.None) : 0)
+            + (stores?.Delays is { } kept ? await kept.CountDueAsync(now, CancellationToken.None) : 0);
+
+        // Equal again: nothing came from a store into the transport while the stores were counted.
+        return due == 0 && alerts.IsIdle && transport.Work == before;
+    }
+
+    private async Task<DateTimeOffset?> RunDueRetriesAsync(CancellationToken stop)
+    {
+        var lease = plan.Subscriptions.Max(subscription => subscription.Options.HandlerTimeout!.Value) + TimeSpan.FromMinutes(1);
+        var claimed = await stores!.Failures!.ClaimDueAsync(workers.Keys, owner.Time.GetUtcNow(), lease, ClaimSize, stop);
+        foreach (var entry in claimed.Entries)
+        {
+            runner.Observe(RetryAsync(workers[entry.Subscription], entry));
+        }
+
+        return claimed.Entries.Count == ClaimSize ? owner.Time.GetUtcNow() : claimed.NextDue;
+    }
+
+    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry)
+    {
+        try
+        {
+            await worker.RetryAsync(entry, stores!.Failures!);
+        }
+        catch (OperationCanceledException) when (abort.IsCancellationRequested)
+        {
+            // The entry stays in the store, and its lease runs out.
+        }
+        finally
+        {
+            // The end of one entry may free the next of its line.
+            Wake();
+            idle.Set();
+        }
+    }
+
+    private async Task<DateTimeOffset?> PublishDueAsync(CancellationToken stop)
+    {
+        var claimed = await stores!.Delays!.ClaimDueAsync(owner.Time.GetUtcNow(), plan.Options.PublishTimeout + TimeSpan.FromMinutes(1), ClaimSize, stop);
+        foreach (var envelope in claimed.Entries)
+        {
+            await Publisher.SendDueAsync(envelope);
+            await stores.Delays.RemoveAsync(envelope, stop);
+            idle.Set();
+        }
+
+        return claimed.Entries.Count == ClaimSize ? owner.Time.GetUtcNow() : claimed.NextDue;
+    }
+}

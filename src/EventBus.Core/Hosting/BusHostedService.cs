@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus;
+
+/// <summary>Starts the bus before every other hosted service and stops it after them, so that all of them can publish from their first to their last line.</summary>
+internal sealed class BusHostedService(BusRuntime runtime) : IHostedLifecycleService
+{
+    private bool hostKnowsLifecycles;
+
+    public Task StartingAsync(CancellationToken cancellationToken)
+    {
+        hostKnowsLifecycles = true;
+        return runtime.StartAsync(cancellationToken);
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => runtime.StartAsync(cancellationToken);
+
+    public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task StopAsync(CancellationToken cancellationToken) => hostKnowsLifecycles ? Task.CompletedTask : runtime.StopAsync(cancellationToken);
+
+    public Task StoppedAsync(CancellationToken cancellationToken) => runtime.StopAsync(cancellationToken);
+}

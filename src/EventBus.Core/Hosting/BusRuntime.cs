@@ -1,0 +1,107 @@
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace EventBus;
+
+/// <summary>One bus: what the container hands out before it runs, and the engine while it runs.</summary>
+internal sealed class BusRuntime : IAsyncDisposable
+{
+    private readonly BusModel model;
+    private readonly IServiceProvider services;
+    private readonly SemaphoreSlim gate = new(1);
+    private bool stopped;
+
+    public BusRuntime(BusModel model, IServiceProvider services)
+    {
+        this.model = model;
+        this.services = services;
+        Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
+        Log = services.GetService<ILoggerFactory>()?.CreateLogger(BusDiagnostics.Name) ?? NullLogger.Instance;
+        DeadLetters = new DeadLetters(Time);
+    }
+
+    public BusClient Client { get; } = new();
+
+    public DeadLetters DeadLetters { get; }
+
+    public TimeProvider Time { get; }
+
+    public ILogger Log { get; }
+
+    /// <summary>The running parts; null before the start and after the stop.</summary>
+    public BusEngine? Engine { get; private set; }
+
+    /// <summary>Checks the registration and starts. Starting again changes nothing.</summary>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            if (Engine is not null || stopped)
+            {
+                return;
+            }
+
+            var engine = Build();
+            try
+            {
+                await engine.StartAsync(cancellationToken);
+            }
+            catch
+            {
+                await engine.DisposeAsync();
+                throw;
+            }
+
+            Engine = engine;
+            Client.Open(engine);
+            if (engine.Failures is { } failures)
+            {
+                DeadLetters.Open(failures, engine.Wake, Log);
+            }
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    /// <summary>Drains within the budget and closes. Stopping again changes nothing.</summary>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        // No token here: a stop that another caller has begun is waited for, and is bounded itself.
+        await gate.WaitAsync(CancellationToken.None);
+        try
+        {
+            stopped = true;
+            if (Engine is { } engine)
+            {
+                await engine.DrainAsync(cancellationToken);
+                Client.Close("The event bus has stopped, so nothing can be published any more. Publish before the host has stopped.");
+                await engine.DisposeAsync();
+                Engine = null;
+                Log.Stopped();
+            }
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
+
+    private BusEngine Build()
+    {
+        var options = services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName);
+        var transport = model.Transports.Count == 1 ? model.Transports[0].Create(services) : null;
+        var stores = (model.Stores ?? model.DefaultStores)?.Invoke(services);
+        var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
+        var plan = BusPlan.Make(model, options, applicationName, transport?.Features, stores);
+        return new BusEngine(model, plan, transport!, stores, services, new BusDiagnostics(services.GetService<IMeterFactory>(), Time), this);
+    }
+}

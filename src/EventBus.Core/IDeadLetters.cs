@@ -1,0 +1,39 @@
+namespace EventBus;
+
+/// <summary>The events that failed for good, for people: look, retry, discard. Resolve it from the container. Thread-safe.</summary>
+public interface IDeadLetters
+{
+    /// <summary>Lists dead letters, the newest first.</summary>
+    /// <param name="filter">Which ones, and which page; null for the first 100 of all.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Gets one dead letter; null when there is none with this id.</summary>
+    /// <param name="id">The dead letter's id.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default);
+
+    /// <summary>Counts dead letters.</summary>
+    /// <param name="filter">Which ones; null for all.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Runs the failed subscription again for this event: same id, fresh budget of retries. Safe to call twice.</summary>
+    /// <param name="id">The dead letter's id.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>False when there is no such dead letter (any more).</returns>
+    Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default);
+
+    /// <summary>Retries every dead letter that matches now, the oldest first.</summary>
+    /// <param name="filter">Which ones, paging ignored; null for all.</param>
+    /// <param name="cancellationToken">Stops after the current one.</param>
+    /// <returns>How many were retried.</returns>
+    Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
+
+    /// <summary>Removes a dead letter for good. The discard is logged with its reason.</summary>
+    /// <param name="id">The dead letter's id.</param>
+    /// <param name="reason">Why; not empty.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>False when there is no such dead letter (any more).</returns>
+    Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default);
+}

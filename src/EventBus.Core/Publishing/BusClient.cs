@@ -1,0 +1,77 @@
+namespace EventBus;
+
+/// <summary>What the container hands out as <see cref="IEventBus"/>: refuses clearly while the bus is not running, and leaves foreign synchronization contexts at the door.</summary>
+internal sealed class BusClient : IEventBus
+{
+    private const string NotStarted =
+        "The event bus has not started, so nothing can be published. It starts with the host (await host.StartAsync()), before every other hosted service; without a host, start the registered IHostedService instances.";
+
+    private volatile Publisher? publisher;
+    private volatile string refusal = NotStarted;
+    private volatile BusEngine? engine;
+
+    /// <summary>A context that continuations keep to, for a program that is run step by step. Null in production.</summary>
+    public SynchronizationContext? Home { get; init; }
+
+    public void Open(BusEngine running)
+    {
+        engine = running;
+        publisher = running.Publisher;
+    }
+
+    public void Close(string reason)
+    {
+        refusal = reason;
+        publisher = null;
+        engine = null;
+    }
+
+    public BusEngine RunningEngine() => engine ?? throw new EventBusException(refusal);
+
+    public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
+        where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
+
+    public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(@event);
+        if (SynchronizationContext.Current is not { } foreign || foreign == Home)
+        {
+            return Running().PublishAsync(@event, options, cancellationToken);
+        }
+
+        // A desktop or Blazor context would run every continuation on its one thread. Leaving it here, once, spares ConfigureAwait everywhere else.
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            return Running().PublishAsync(@event, options, cancellationToken);
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(foreign);
+        }
+    }
+
+    public Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        var foreign = SynchronizationContext.Current;
+        if (foreign == Home)
+        {
+            return Running().PublishManyAsync(events, options, cancellationToken);
+        }
+
+        SynchronizationContext.SetSynchronizationContext(null);
+        try
+        {
+            return Running().PublishManyAsync(events, options, cancellationToken);
+        }
+        finally
+        {
+            SynchronizationContext.SetSynchronizationContext(foreign);
+        }
+    }
+
+    private Publisher Running() => publisher ?? throw new PublishException(refusal, PublishFailure.Rejected, null);
+}

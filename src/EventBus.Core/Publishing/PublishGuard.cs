@@ -1,0 +1,141 @@
+using System.Buffers;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Refuses what must not get onto a wire: oversized events, bad headers, bad options. The same rules on every backend, so that what works in memory works elsewhere.</summary>
+internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes, ILogger log)
+{
+    private const int MaxHeaders = 64;
+    private const int MaxHeaderName = 64;
+    private const int MaxHeaderValue = 1_024;
+    private const int MaxHeaderChars = 16 * 1_024;
+    private const int MaxKey = 256;
+    private const int MaxId = 128;
+
+    private static readonly SearchValues<char> HeaderNameChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+
+    public void Check(PublishOptions? options)
+    {
+        if (options is null)
+        {
+            return;
+        }
+
+        CheckId(options.EventId, nameof(PublishOptions.EventId));
+        CheckId(options.CorrelationId, nameof(PublishOptions.CorrelationId));
+        if (options.Timeout is { } timeout && (timeout <= TimeSpan.Zero || timeout > TimeSpan.FromHours(1)))
+        {
+            throw Refuse($"PublishOptions.Timeout is {timeout}; it must be above zero and at most one hour.");
+        }
+
+        if (options.Headers is { Count: > 0 } headers)
+        {
+            CheckHeaders(headers);
+        }
+    }
+
+    public void CheckKey(string? key)
+    {
+        if (key is { Length: > MaxKey })
+        {
+            throw Refuse($"The key has {key.Length} characters; at most {MaxKey} are allowed. Use an id as the key.");
+        }
+
+        if (key is not null && HasControl(key))
+        {
+            throw Refuse("The key contains a control character, which not every backend can carry. Use an id as the key.");
+        }
+    }
+
+    public void CheckSize(Envelope envelope, EventDescriptor descriptor)
+    {
+        // In memory the bytes are never needed: the probe proves most events small, and only the others are written to be measured.
+        if (!serializes && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= warnBytes))
+        {
+            return;
+        }
+
+        int length;
+        try
+        {
+            length = envelope.GetBody().Length;
+        }
+        catch (Exception exception) when (exception is not EventBusException)
+        {
+            throw new PublishException($"The event '{envelope.Name}' cannot be written as JSON: {exception.Message}", PublishFailure.Rejected, envelope.Id, exception);
+        }
+
+        if (length > maxBytes)
+        {
+            throw new PublishException(
+                $"The event '{envelope.Name}' has {length:N0} bytes as JSON; at most {maxBytes:N0} are allowed. Events carry ids, not whole objects: publish the id, and let handlers load what they need. "
+                + $"If it must be this large, raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.", PublishFailure.Rejected, envelope.Id);
+        }
+
+        if (length > warnBytes && descriptor.FirstLarge())
+        {
+            log.LargeEvent(envelope.Name, length, warnBytes);
+        }
+    }
+
+    private static void CheckHeaders(IReadOnlyDictionary<string, string> headers)
+    {
+        if (headers.Count > MaxHeaders)
+        {
+            throw Refuse($"The event has {headers.Count} headers; at most {MaxHeaders} are allowed.");
+        }
+
+        var total = 0;
+        foreach (var (name, value) in headers)
+        {
+            if (name.Length is 0 or > MaxHeaderName || name.AsSpan().ContainsAnyExcept(HeaderNameChars))
+            {
+                throw Refuse($"The header name '{Printable(name)}' is invalid: 1 to {MaxHeaderName} letters, digits, hyphens, underscores and dots are allowed.");
+            }
+
+            if (name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("eventbus-", StringComparison.OrdinalIgnoreCase))
+            {
+                throw Refuse($"The header name '{name}' is reserved: names that begin with 'ce-' or 'eventbus-' carry the event's own attributes. Choose another name.");
+            }
+
+            if (value is null || value.Length > MaxHeaderValue || HasControl(value))
+            {
+                throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValue:N0} characters, none of them a control character, are allowed.");
+            }
+
+            total += name.Length + value.Length;
+        }
+
+        if (total > MaxHeaderChars)
+        {
+            throw Refuse($"The headers have {total:N0} characters in all; at most {MaxHeaderChars:N0} are allowed.");
+        }
+    }
+
+    private static void CheckId(string? id, string option)
+    {
+        if (id is not null && (id.Length is 0 or > MaxId || HasControl(id)))
+        {
+            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character, are allowed.");
+        }
+    }
+
+    private static bool HasControl(string text)
+    {
+        foreach (var c in text)
+        {
+            if (char.IsControl(c))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static string Printable(string text) => string.Concat(text.Take(MaxHeaderName).Select(c => char.IsControl(c) ? '?' : c));
+
+    private static PublishException Refuse(string message) => new(message, PublishFailure.Rejected, null);
+}

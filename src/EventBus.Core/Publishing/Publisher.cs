@@ -1,0 +1,344 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Makes envelopes of events and sees them to the transport. Thread-safe.</summary>
+internal sealed class Publisher(Transport transport, DelayStore? delays, EventRegistry events, PublishGuard guard, PublisherEnvironment environment)
+{
+    private const int BatchSize = 256;
+
+    private readonly TimeProvider time = environment.Time;
+    private readonly BusDiagnostics diagnostics = environment.Diagnostics;
+    private readonly DeadlineTokens deadlines = new(environment.Time, environment.Timeout, TimeSpan.TicksPerSecond, CancellationToken.None);
+    private readonly bool durable = transport.Features.Durable;
+
+    // One spare, because a send in memory completes before the next one begins; concurrent senders make their own.
+    private SendSlot? spare = new();
+
+    /// <summary>Called after an event was put into the delay store.</summary>
+    public Action? Delayed { get; set; }
+
+    public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return Task.FromCanceled(cancellationToken);
+        }
+
+        var descriptor = Descriptor(@event);
+        if (!transport.MayHaveSubscribers(descriptor.Name) && options is null)
+        {
+            return EndUnrouted(descriptor, null);
+        }
+
+        var now = time.GetUtcNow().UtcTicks;
+        var envelope = Create(descriptor, @event, options, now, Inherited.None);
+        return options is not { Timeout: null, NotBefore: null } and not null || diagnostics.ObservesPublish
+            ? SendObservedAsync(envelope, descriptor, options?.Timeout, cancellationToken)
+            : Send(envelope, descriptor, deadlines.Token(now), cancellationToken);
+    }
+
+    public async Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
+        if (options?.EventId is not null)
+        {
+            throw new PublishException("PublishManyAsync cannot give every event of a list the same id. Leave PublishOptions.EventId out, or publish one by one.", PublishFailure.Rejected, null);
+        }
+
+        cancellationToken.ThrowIfCancellationRequested();
+        var run = new BatchRun(list.Count);
+        var envelopes = new Envelope[Math.Min(BatchSize, list.Count)];
+        var positions = new int[envelopes.Length];
+        var outcomes = new PublishOutcome[envelopes.Length];
+        for (var next = 0; next < list.Count;)
+        {
+            var filled = 0;
+            for (; next < list.Count && filled < envelopes.Length; next++)
+            {
+                if (TryPrepare(list[next], options, run, next) is { } envelope)
+                {
+                    positions[filled] = next;
+                    envelopes[filled++] = envelope;
+                }
+            }
+
+            outcomes.AsSpan().Clear();
+            await SendBatchAsync(envelopes.AsMemory(0, filled), outcomes.AsMemory(0, filled), options?.Timeout, cancellationToken);
+            for (var i = 0; i < filled; i++)
+            {
+                run.Conclude(positions[i], envelopes[i], Conclude(outcomes[i], envelopes[i], envelopes[i].Descriptor!));
+            }
+        }
+
+        run.ThrowIfAnyFailed();
+    }
+
+    /// <summary>Makes the envelope of an event that a handler publishes through its context.</summary>
+    public Envelope CreateFollowUp(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
+        Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(parent, EventIds.Derive(parent.Id, subscription, ordinal)));
+
+    /// <summary>Sends what a handler published through its context, now that it has succeeded.</summary>
+    public async Task SendFollowUpsAsync(List<Envelope> outbox)
+    {
+        foreach (var envelope in outbox)
+        {
+            await SendObservedAsync(envelope, envelope.Descriptor!, null, CancellationToken.None);
+        }
+    }
+
+    /// <summary>Publishes an event whose time has come.</summary>
+    public Task SendDueAsync(Envelope envelope) => Send(envelope, envelope.Descriptor!, deadlines.Token(time.GetUtcNow().UtcTicks), CancellationToken.None);
+
+    private EventDescriptor Descriptor(object @event) => events.For(@event.GetType());
+
+    private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Inherited inherited)
+    {
+        guard.Check(options);
+        var key = options?.Key ?? descriptor.KeyOf?.Invoke(@event);
+        guard.CheckKey(key);
+        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } || inherited.Parent is not null
+            ? new EnvelopeExtras
+            {
+                Id = options?.EventId,
+                CorrelationId = options?.CorrelationId ?? inherited.Parent?.CorrelationId,
+                CausationId = inherited.Parent?.Id,
+                NotBefore = options?.NotBefore,
+            }
+            : null;
+        var envelope = new Envelope(descriptor, @event, inherited.Parent is null ? environment.Ids.Next(now) : inherited.Id, now, extras)
+        {
+            KeyText = key,
+            UserHeaders = options?.Headers,
+            TraceParent = BusDiagnostics.CurrentTraceParent(),
+            FromHandler = inherited.Parent is not null || environment.InHandler.Value,
+        };
+        guard.CheckSize(envelope, descriptor);
+        return envelope;
+    }
+
+    private Task Send(Envelope envelope, EventDescriptor descriptor, CancellationToken deadline, CancellationToken cancellationToken)
+    {
+        var slot = Interlocked.Exchange(ref spare, null) ?? new SendSlot();
+        slot.Envelopes[0] = envelope;
+        slot.Outcomes[0] = default;
+        ValueTask sending;
+        try
+        {
+            sending = transport.PublishAsync(slot.Envelopes, slot.Outcomes, deadline);
+        }
+        catch (Exception exception)
+        {
+            return Task.FromException(InDoubt(envelope, exception));
+        }
+
+        if (!sending.IsCompletedSuccessfully)
+        {
+            return AwaitSendAsync(sending, slot, descriptor, cancellationToken);
+        }
+
+        var outcome = slot.Outcomes[0];
+        slot.Envelopes[0] = null!;
+        Volatile.Write(ref spare, slot);
+        return outcome.Status == PublishStatus.Accepted ? Task.CompletedTask
+            : Conclude(outcome, envelope, descriptor) is { } problem ? Task.FromException(problem)
+            : Task.CompletedTask;
+    }
+
+    private async Task AwaitSendAsync(ValueTask sending, SendSlot slot, EventDescriptor descriptor, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The caller's token ends the waiting and nothing else: the transport keeps the slot.
+            await sending.AsTask().WaitAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            throw InDoubt(slot.Envelopes[0], exception);
+        }
+
+        if (Conclude(slot.Outcomes[0], slot.Envelopes[0], descriptor) is { } problem)
+        {
+            throw problem;
+        }
+    }
+
+    /// <summary>The way that may cost something: telemetry, a time-out of its own, a delay.</summary>
+    private async Task SendObservedAsync(Envelope envelope, EventDescriptor descriptor, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        var startedAt = time.GetTimestamp();
+        using var activity = diagnostics.StartPublish(descriptor.Name);
+        using var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
+        var deadline = ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks);
+        envelope.TraceParent = activity?.Id ?? envelope.TraceParent;
+        string? error = null;
+        try
+        {
+            if (envelope.Extras?.NotBefore is { } dueAt && dueAt > time.GetUtcNow())
+            {
+                await DelayAsync(envelope, dueAt, deadline, cancellationToken);
+            }
+            else
+            {
+                await Send(envelope, descriptor, deadline, cancellationToken);
+            }
+        }
+        catch (Exception exception)
+        {
+            error = (exception as PublishException)?.Failure.ToString() ?? exception.GetType().FullName;
+            throw;
+        }
+        finally
+        {
+            diagnostics.Published(activity, descriptor.Name, envelope.Id, startedAt, error);
+        }
+    }
+
+    private async Task DelayAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline, CancellationToken cancellationToken)
+    {
+        if (delays is null)
+        {
+            throw new PublishException($"The event '{envelope.Name}' cannot be delayed: no configured store keeps delayed events. Add one, for instance bus.StoreInMemory().", PublishFailure.Rejected, envelope.Id);
+        }
+
+        try
+        {
+            await delays.AddAsync(envelope, dueAt, deadline).AsTask().WaitAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            throw InDoubt(envelope, exception);
+        }
+
+        Delayed?.Invoke();
+    }
+
+    private Envelope? TryPrepare<TEvent>(TEvent @event, PublishOptions? options, BatchRun run, int position)
+        where TEvent : notnull
+    {
+        string? key = null;
+        try
+        {
+            if (@event is null)
+            {
+                throw new PublishException($"The event at position {position} of the list is null.", PublishFailure.Rejected, null);
+            }
+
+            var descriptor = Descriptor(@event);
+            key = options?.Key ?? descriptor.KeyOf?.Invoke(@event);
+            if (run.IsHeldBack(key))
+            {
+                throw new PublishException($"The event at position {position} was not sent, because an earlier event of the same key was not accepted.", PublishFailure.Failed, null);
+            }
+
+            return Create(descriptor, @event, options, time.GetUtcNow().UtcTicks, Inherited.None);
+        }
+        catch (Exception exception)
+        {
+            run.Reject(position, key, exception as PublishException ?? new PublishException(exception.Message, PublishFailure.Rejected, null, exception));
+            return null;
+        }
+    }
+
+    private async Task SendBatchAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        if (batch.Length == 0)
+        {
+            return;
+        }
+
+        if (batch.Span[0].Extras?.NotBefore is not null || diagnostics.ObservesPublish)
+        {
+            for (var i = 0; i < batch.Length; i++)
+            {
+                var outcome = await OutcomeOfAsync(SendObservedAsync(batch.Span[i], batch.Span[i].Descriptor!, timeout, cancellationToken));
+                outcomes.Span[i] = outcome;
+            }
+
+            return;
+        }
+
+        using var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
+        try
+        {
+            await transport.PublishAsync(batch, outcomes, ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks)).AsTask().WaitAsync(cancellationToken);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            // What the transport did not write is in doubt already; this only says why.
+            for (var i = 0; i < outcomes.Length; i++)
+            {
+                if (outcomes.Span[i] == default)
+                {
+                    outcomes.Span[i] = PublishOutcome.InDoubt(exception);
+                }
+            }
+        }
+    }
+
+    private static async Task<PublishOutcome> OutcomeOfAsync(Task sending)
+    {
+        try
+        {
+            await sending;
+            return PublishOutcome.Accepted;
+        }
+        catch (PublishException exception)
+        {
+            return exception.Failure == PublishFailure.InDoubt ? PublishOutcome.InDoubt(exception) : PublishOutcome.Failed(exception);
+        }
+    }
+
+    private PublishException? Conclude(PublishOutcome outcome, Envelope envelope, EventDescriptor descriptor) => outcome.Status switch
+    {
+        PublishStatus.Accepted => null,
+        PublishStatus.Unrouted => Unrouted(descriptor, envelope.Id),
+        PublishStatus.Failed => outcome.Error as PublishException
+            ?? new PublishException($"The event '{envelope.Name}' {envelope.Id} was not accepted and reached nobody: {outcome.Error?.Message}", PublishFailure.Failed, envelope.Id, outcome.Error),
+        _ => outcome.Error as PublishException ?? InDoubt(envelope, outcome.Error),
+    };
+
+    private PublishException InDoubt(Envelope envelope, Exception? cause) => new(
+        $"It is in doubt whether the event '{envelope.Name}' {envelope.Id} was accepted: {cause?.Message ?? $"{transport.Features.System} gave no answer."} "
+        + $"To be sure, publish it again with PublishOptions.EventId = \"{envelope.Id}\", so that it can be recognised as the same event.{(durable ? "" : " In memory it is lost if this process ends.")}",
+        PublishFailure.InDoubt, envelope.Id, cause);
+
+    private Task EndUnrouted(EventDescriptor descriptor, string? eventId) =>
+        Unrouted(descriptor, eventId) is { } problem ? Task.FromException(problem) : Task.CompletedTask;
+
+    private PublishException? Unrouted(EventDescriptor descriptor, string? eventId)
+    {
+        diagnostics.Unrouted(descriptor.Name);
+        if (descriptor.RequiresSubscriber)
+        {
+            return new PublishException(
+                $"Nobody subscribes to '{descriptor.Name}', and its type was declared with RequireSubscriber(). Subscribe to it, or correct the name or pattern of the subscription that should match.", PublishFailure.NoSubscriber, eventId);
+        }
+
+        if (descriptor.FirstUnrouted())
+        {
+            environment.Log.NobodySubscribes(descriptor.Name);
+        }
+
+        return null;
+    }
+
+    /// <summary>What a follow-up event takes from the event being handled.</summary>
+    private readonly record struct Inherited(Envelope? Parent, Guid Id)
+    {
+        public static Inherited None => default;
+    }
+
+    private sealed class SendSlot
+    {
+        public Envelope[] Envelopes { get; } = new Envelope[1];
+
+        public PublishOutcome[] Outcomes { get; } = new PublishOutcome[1];
+    }
+}
+
+/// <summary>What every publisher of a bus shares.</summary>
+internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout, EventIds Ids, BusDiagnostics Diagnostics, AsyncLocal<bool> InHandler, ILogger Log);

@@ -1,0 +1,170 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>A registration that was checked: everything that a bus needs to be built.</summary>
+internal sealed record BusPlan(EventBusOptions Options, string ServiceName, EventRegistry Events, IReadOnlyList<SubscriptionPlan> Subscriptions)
+{
+    /// <summary>Checks a registration against the features of its backend and stores. All mistakes are reported together.</summary>
+    /// <exception cref="EventBusConfigurationException">There is at least one.</exception>
+    public static BusPlan Make(BusModel model, EventBusOptions options, string? applicationName, TransportFeatures? features, BusStores? stores)
+    {
+        var problems = new List<string>();
+        CheckTransports(model, problems);
+        OptionsCheck.Check(options, problems);
+        var serviceName = NameOfService(options, applicationName, problems);
+        var json = new EventJson(model.JsonContexts, Math.Clamp(options.MaxDepth, 1, 1_000));
+        var events = DescribeEvents(model, json, features, problems);
+        CheckUpcasts(model, events, problems);
+        var subscriptions = PlanSubscriptions(model, options, events, problems);
+        if (options.Consume && subscriptions.Count > 0 && features is not null && stores?.Failures is null)
+        {
+            problems.Add($"No store keeps failed events, so a failure would be lost: {features.System} is no store. Add one, for instance bus.StoreInMemory() for a store that forgets.");
+        }
+
+        return problems.Count > 0
+            ? throw new EventBusConfigurationException(problems)
+            : new BusPlan(options, serviceName, new EventRegistry([.. events.Values], model.Upcasts, json), options.Consume ? subscriptions : []);
+    }
+
+    private static void CheckTransports(BusModel model, List<string> problems)
+    {
+        if (model.Transports.Count == 0)
+        {
+            problems.Add("No backend was chosen, so events would go nowhere. Call bus.UseInMemory(), or the Use... method of another backend's package.");
+        }
+        else if (model.Transports.Count > 1)
+        {
+            problems.Add($"Several backends were chosen ({string.Join(", ", model.Transports.Select(t => $"bus.{t.Call}"))}), and a bus has one. Keep one of the calls, or make a second bus with AddKeyedEventBus(...).");
+        }
+    }
+
+    private static string NameOfService(EventBusOptions options, string? applicationName, List<string> problems)
+    {
+        if (options.ServiceName is { } given && !IsName(given, allowUpper: true))
+        {
+            problems.Add($"{nameof(EventBusOptions)}.{nameof(EventBusOptions.ServiceName)} is '{given}'; 1 to 100 letters, digits, hyphens, underscores and dots are allowed.");
+        }
+
+        var name = options.ServiceName ?? applicationName ?? "app";
+        return string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
+    }
+
+    private static Dictionary<Type, EventDescriptor> DescribeEvents(BusModel model, EventJson json, TransportFeatures? features, List<string> problems)
+    {
+        var events = new Dictionary<Type, EventDescriptor>();
+        var names = new Dictionary<(string, int), Type>();
+        foreach (var e in model.Events)
+        {
+            if (EventRegistry.Describe(e, json, out var problem) is not { } descriptor)
+            {
+                problems.Add(problem!);
+                continue;
+            }
+
+            events.Add(e.Type, descriptor);
+            if (!names.TryAdd((descriptor.Name, descriptor.Version), e.Type))
+            {
+                problems.Add($"Both {names[(descriptor.Name, descriptor.Version)]} and {e.Type} are '{descriptor.Name}' in version {descriptor.Version}. Give one of them another name or version with [EventName].");
+            }
+
+            // In memory nothing is written, so a program without any JSON may run there; a context that was given must be complete.
+            if (descriptor.Json is null && (model.JsonContexts.Count > 0 || features?.Serializes != false))
+            {
+                problems.Add(model.JsonContexts.Count > 0
+                    ? $"No JSON context given to bus.UseJson(...) knows {e.Type}, so the event could not be written or read. Add [JsonSerializable(typeof({e.Type.Name}))] to one of them."
+                    : $"The event type {e.Type} cannot be written as JSON: reflection-based JSON is off or cannot describe it. Declare a JsonSerializerContext with [JsonSerializable(typeof({e.Type.Name}))], and call bus.UseJson(YourContext.Default).");
+            }
+        }
+
+        return events;
+    }
+
+    private static void CheckUpcasts(BusModel model, Dictionary<Type, EventDescriptor> events, List<string> problems)
+    {
+        var from = new HashSet<Type>();
+        foreach (var upcast in model.Upcasts)
+        {
+            if (!from.Add(upcast.From))
+            {
+                problems.Add($"There are several upcasts from {upcast.From}. Keep one bus.Upcast from each version, best to the next one.");
+            }
+
+            if (events.TryGetValue(upcast.From, out var old) && events.TryGetValue(upcast.To, out var next) && (old.Name != next.Name || old.Version >= next.Version))
+            {
+                problems.Add($"The upcast from {upcast.From} ('{old.Name}' version {old.Version}) to {upcast.To} ('{next.Name}' version {next.Version}) does not lead to a higher version of the same event. Correct their [EventName(..., Version = n)].");
+            }
+        }
+    }
+
+    private static List<SubscriptionPlan> PlanSubscriptions(BusModel model, EventBusOptions options, Dictionary<Type, EventDescriptor> events, List<string> problems)
+    {
+        var plans = new List<SubscriptionPlan>();
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var subscription in model.Subscriptions)
+        {
+            var before = problems.Count;
+            CheckSubscription(subscription, names, problems);
+            var own = OptionsCheck.Merge(options, subscription);
+            OptionsCheck.Check(own, $"the subscription '{subscription.Name}'", problems);
+            if (problems.Count == before && subscription.Handlers.All(handler => events.ContainsKey(handler.EventType)))
+            {
+                IEnumerable<string> patterns = subscription.AnyPattern is { } any ? [any] : subscription.Handlers.Select(handler => events[handler.EventType].Name).Distinct(StringComparer.Ordinal);
+                plans.Add(new SubscriptionPlan(subscription, own, new Subscription(subscription.Name, [.. patterns.Select(EventPattern.Parse)])
+                {
+                    Ordered = subscription.Ordered,
+                    Concurrency = own.Concurrency!.Value,
+                }));
+            }
+        }
+
+        foreach (var unknown in options.Subscriptions.Keys.Where(name => !names.Contains(name)))
+        {
+            problems.Add($"The configuration has settings for a subscription '{unknown}', which is not registered. The registered ones: {(names.Count == 0 ? "none" : string.Join(", ", names))}.");
+        }
+
+        return plans;
+    }
+
+    private static void CheckSubscription(SubscriptionModel subscription, HashSet<string> names, List<string> problems)
+    {
+        if (!IsName(subscription.Name, allowUpper: false))
+        {
+            problems.Add($"The subscription name '{subscription.Name}' is invalid: 1 to 100 lower-case letters, digits, hyphens, underscores and dots are allowed.");
+        }
+
+        if (!names.Add(subscription.Name))
+        {
+            problems.Add($"Two subscriptions are named '{subscription.Name}', so they would share one queue and each get half of the events. Give one of them another name.");
+        }
+
+        if (subscription.AnyPattern is { } pattern)
+        {
+            if (EventPattern.Problem(pattern) is { } problem)
+            {
+                problems.Add($"{problem} It belongs to the subscription '{subscription.Name}'.");
+            }
+
+            if (subscription.Handlers.Count > 0)
+            {
+                problems.Add($"The wildcard subscription '{subscription.Name}' has typed handlers too. Make two subscriptions.");
+            }
+        }
+        else if (subscription.Handlers.Count == 0)
+        {
+            problems.Add($"The subscription '{subscription.Name}' handles nothing. Add .On<TEvent, THandler>() to it.");
+        }
+
+        foreach (var twice in subscription.Handlers.GroupBy(handler => handler.EventType).Where(group => group.Count() > 1))
+        {
+            problems.Add($"The subscription '{subscription.Name}' has several handlers for {twice.Key}. Make one subscription for each, so that each is retried alone.");
+        }
+    }
+
+    private static bool IsName(string name, bool allowUpper) =>
+        name.Length is > 0 and <= 100 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_' or '.' || (allowUpper && char.IsAsciiLetterUpper(c)));
+}
+
+/// <summary>One subscription that was checked, with the settings that hold for it.</summary>
+internal sealed record SubscriptionPlan(SubscriptionModel Model, SubscriptionOptions Options, Subscription Subscription);

@@ -1,0 +1,73 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus;
+
+/// <summary>Adds event buses to an application.</summary>
+public static class EventBusServiceCollectionExtensions
+{
+    /// <summary>Adds the default bus, or more to it: repeated calls add up, so that modules register their own handlers.</summary>
+    /// <remarks>Resolve <see cref="IEventBus"/> and <see cref="IDeadLetters"/>. The bus starts and stops with the host; its health check is named <c>eventbus</c>.</remarks>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Registers a backend, handlers and settings.</param>
+    public static IServiceCollection AddEventBus(this IServiceCollection services, Action<EventBusBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        return Add(services, null, configure);
+    }
+
+    /// <summary>Adds a further bus under a key, or more to it. Resolve it with <c>[FromKeyedServices("billing")] IEventBus</c>.</summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="key">The key, also the name of its options; its health check is named <c>eventbus-key</c>.</param>
+    /// <param name="configure">Registers a backend, handlers and settings.</param>
+    public static IServiceCollection AddKeyedEventBus(this IServiceCollection services, string key, Action<EventBusBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(services);
+        ArgumentException.ThrowIfNullOrWhiteSpace(key);
+        return Add(services, key, configure);
+    }
+
+    private static IServiceCollection Add(IServiceCollection services, string? key, Action<EventBusBuilder> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        var model = services.Where(service => service.ServiceType == typeof(BusModel)).Select(ModelOf).FirstOrDefault(model => model.Key == key);
+        if (model is null)
+        {
+            model = new BusModel(services, key);
+            Register(services, model);
+        }
+
+        configure(new EventBusBuilder(model));
+        return services;
+    }
+
+    private static BusModel ModelOf(ServiceDescriptor service) => (BusModel)service.ImplementationInstance!;
+
+    private static void Register(IServiceCollection services, BusModel model)
+    {
+        // One runtime for each bus; a key of our own for the default bus lets every bus be found the same way.
+        var runtimeKey = new RuntimeKey(model.Key);
+        services.AddOptions();
+        services.AddSingleton(model);
+        services.AddKeyedSingleton(runtimeKey, (provider, _) => new BusRuntime(model, provider));
+        services.AddSingleton<IHostedService>(provider => new BusHostedService(Runtime(provider)));
+        services.Configure<HealthCheckServiceOptions>(options => options.Registrations.Add(new HealthCheckRegistration(
+            model.Key is null ? "eventbus" : $"eventbus-{model.Key}", provider => new BusHealthCheck(Runtime(provider)), failureStatus: null, tags: ["ready"])));
+        if (model.Key is null)
+        {
+            services.TryAddSingleton<IEventBus>(provider => Runtime(provider).Client);
+            services.TryAddSingleton<IDeadLetters>(provider => Runtime(provider).DeadLetters);
+        }
+        else
+        {
+            services.TryAddKeyedSingleton<IEventBus>(model.Key, (provider, _) => Runtime(provider).Client);
+            services.TryAddKeyedSingleton<IDeadLetters>(model.Key, (provider, _) => Runtime(provider).DeadLetters);
+        }
+
+        BusRuntime Runtime(IServiceProvider provider) => provider.GetRequiredKeyedService<BusRuntime>(runtimeKey);
+    }
+
+    private sealed record RuntimeKey(string? Key);
+}

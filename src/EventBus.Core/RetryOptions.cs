@@ -1,0 +1,30 @@
+namespace EventBus;
+
+/// <summary>When a failed event is started again before it becomes a dead letter.</summary>
+public sealed class RetryOptions
+{
+    /// <summary>How many retries follow the first start. Default 3; 0 to 100.</summary>
+    public int Count { get; set; } = 3;
+
+    /// <summary>The wait before the first retry. The second waits 6 times as long, the third 24 times, and each later one 4 times longer than the one before: 5 s, 30 s, 2 min by default. 0 to 1 day.</summary>
+    public TimeSpan FirstDelay { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>The longest wait. Default 1 h; 0 to 7 days.</summary>
+    public TimeSpan MaxDelay { get; set; } = TimeSpan.FromHours(1);
+
+    /// <summary>How far each wait is spread at random, as a part of itself: 0.2 means 20 % shorter to 20 % longer. Default 0.2; 0 to 1.</summary>
+    public double Jitter { get; set; } = 0.2;
+}
+
+/// <summary>The settings of one subscription. What is null is as for the whole bus.</summary>
+public sealed class SubscriptionOptions
+{
+    /// <summary>How many events are handled at once; for an ordered subscription the number of lanes. 1 to 1,000.</summary>
+    public int? Concurrency { get; set; }
+
+    /// <summary>How long one start of a handler may take before it counts as failed. 10 ms to 1 day.</summary>
+    public TimeSpan? HandlerTimeout { get; set; }
+
+    /// <summary>When a failed event is started again.</summary>
+    public RetryOptions? Retry { get; set; }
+}

@@ -1,0 +1,63 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+
+namespace EventBus;
+
+/// <summary>Finds the JSON type information of event types, with the bus's limits applied.</summary>
+internal sealed class EventJson
+{
+    private readonly List<JsonSerializerOptions> options = [];
+    private readonly bool reflection;
+
+    public EventJson(IReadOnlyList<JsonSerializerContext> contexts, int maxDepth)
+    {
+        foreach (var context in contexts)
+        {
+            options.Add(Limit(new JsonSerializerOptions(context.Options), maxDepth));
+        }
+
+        // Only where dynamic code is allowed: with native AOT this switch is off, and the type must be in a context.
+        reflection = contexts.Count == 0 && JsonSerializer.IsReflectionEnabledByDefault;
+        if (reflection)
+        {
+            options.Add(Limit(Reflecting(), maxDepth));
+        }
+    }
+
+    /// <summary>Nothing can be written as JSON: no context was given, and there is no reflection.</summary>
+    public bool IsEmpty => options.Count == 0;
+
+    /// <summary>Null where nothing knows the type.</summary>
+    public JsonTypeInfo? Find(Type type)
+    {
+        foreach (var candidate in options)
+        {
+            try
+            {
+                if (candidate.TryGetTypeInfo(type, out var info))
+                {
+                    return info;
+                }
+            }
+            catch (InvalidOperationException) when (reflection)
+            {
+                // What reflection cannot describe is as unknown as what a context does not hold.
+            }
+        }
+
+        return null;
+    }
+
+    [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "Reached only where reflection-based JSON is on; trimmed programs have it off, and the trimmer drops this.")]
+    [UnconditionalSuppressMessage("AOT", "IL3050", Justification = "Reached only where reflection-based JSON is on; native AOT programs have it off, and the compiler drops this.")]
+    private static JsonSerializerOptions Reflecting() => new(JsonSerializerDefaults.Web) { TypeInfoResolver = new DefaultJsonTypeInfoResolver() };
+
+    private static JsonSerializerOptions Limit(JsonSerializerOptions options, int maxDepth)
+    {
+        options.MaxDepth = maxDepth;
+        options.AllowDuplicateProperties = false;
+        return options;
+    }
+}

@@ -1,0 +1,88 @@
+using System.Text.Json;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Turns what arrived into the event that a subscription handles, or says why it cannot be handled at all.</summary>
+internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
+{
+    /// <summary>Reads the event into the envelope, carries it forward if the subscription wants a newer version, and returns null; or returns why not.</summary>
+    public Rejection? Read(Envelope envelope, EventContext context, SubscriptionRuntime subscription)
+    {
+        if (envelope.Payload is null && Deserialize(envelope, subscription.TakesAny) is { } rejection)
+        {
+            return rejection;
+        }
+
+        return subscription.TakesAny || envelope.Payload is null ? null : CarryForward(envelope.Payload, context, subscription);
+    }
+
+    private Rejection? Deserialize(Envelope envelope, bool unknownIsFine)
+    {
+        // Size, then depth, then meaning: nothing is parsed before it is known to be small.
+        if (envelope.Defect is { } defect)
+        {
+            return new Rejection(DeadLetterReason.Unreadable, defect);
+        }
+
+        if (envelope.BodyLength > maxBodyBytes)
+        {
+            return new Rejection(DeadLetterReason.TooLarge, $"The body has {envelope.BodyLength:N0} bytes; at most {maxBodyBytes:N0} are read ({nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}).");
+        }
+
+        if (events.Find(envelope.Name, envelope.Version) is not { } descriptor)
+        {
+            return unknownIsFine ? null : new Rejection(DeadLetterReason.UnknownEvent, $"This application knows no event '{envelope.Name}' in version {envelope.Version}.");
+        }
+
+        if (envelope.ContentType is var type && !type.StartsWith(Envelope.JsonContentType, StringComparison.OrdinalIgnoreCase) && !type.EndsWith("+json", StringComparison.OrdinalIgnoreCase))
+        {
+            return unknownIsFine ? null : new Rejection(DeadLetterReason.Unreadable, $"The body is '{type}', and only JSON can be read.");
+        }
+
+        try
+        {
+            if (JsonSerializer.Deserialize(envelope.GetBody().Span, descriptor.Json!) is not { } value)
+            {
+                return new Rejection(DeadLetterReason.Unreadable, "The body is the JSON value null.");
+            }
+
+            envelope.Bind(descriptor, value);
+            return null;
+        }
+        catch (Exception exception) when (exception is JsonException or NotSupportedException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            return new Rejection(DeadLetterReason.Unreadable, $"The body cannot be read as {descriptor.Type}: {exception.Message}");
+        }
+    }
+
+    private Rejection? CarryForward(object payload, EventContext context, SubscriptionRuntime subscription)
+    {
+        var @event = payload;
+        while (!subscription.EventTypes.Contains(@event.GetType()))
+        {
+            var before = @event;
+            try
+            {
+                if (!events.TryUpcast(ref @event))
+                {
+                    return new Rejection(DeadLetterReason.UnknownEvent, $"The subscription handles no {before.GetType()} (version {context.EventVersion} of '{context.EventName}'), and no bus.Upcast leads from it to a type that it handles.");
+                }
+            }
+            catch (Exception exception)
+            {
+                return new Rejection(DeadLetterReason.Unreadable, $"The upcast of {before.GetType()} failed: {exception}");
+            }
+        }
+
+        if (!ReferenceEquals(@event, payload))
+        {
+            context.EnsureHandling().Event = @event;
+        }
+
+        return null;
+    }
+}
+
+/// <summary>Why an event goes to the dead letters without its handler being started.</summary>
+internal sealed record Rejection(DeadLetterReason Reason, string Error);

@@ -1,0 +1,144 @@
+using System.Collections;
+using System.Text.Json.Serialization.Metadata;
+
+namespace EventBus;
+
+/// <summary>Gives an upper bound of an event's size as JSON without writing it, so that the size guard costs next to nothing in memory.</summary>
+/// <remarks>Only members whose length varies are read. Where no bound can be told cheaply, the answer is "unknown", and the event is written once to be measured.</remarks>
+internal sealed class SizeProbe
+{
+    public const int Unknown = int.MaxValue;
+
+    // The longest JSON that any number, date, GUID or boolean takes, with room to spare.
+    private const int FixedLength = 48;
+
+    // A UTF-16 code unit becomes at most \uXXXX.
+    private const int BytesPerChar = 6;
+    private const int MaxNesting = 4;
+
+    private readonly int constant;
+    private readonly (Func<object, object?> Get, Func<object, int> Bound)[] varying;
+
+    private SizeProbe(int constant, (Func<object, object?> Get, Func<object, int> Bound)[] varying)
+    {
+        this.constant = constant;
+        this.varying = varying;
+    }
+
+    /// <summary>Makes the probe of a type; null where its size cannot be bounded by looking.</summary>
+    public static SizeProbe? For(JsonTypeInfo type) => For(type, MaxNesting);
+
+    /// <summary>At most this many bytes, or <see cref="Unknown"/>.</summary>
+    public int UpperBound(object value)
+    {
+        var sum = constant;
+        foreach (var (get, bound) in varying)
+        {
+            if (get(value) is not { } member)
+            {
+                continue;
+            }
+
+            var size = bound(member);
+            if (size > Unknown - sum)
+            {
+                return Unknown;
+            }
+
+            sum += size;
+        }
+
+        return sum;
+    }
+
+    private static SizeProbe? For(JsonTypeInfo type, int nesting)
+    {
+        if (type.Kind != JsonTypeInfoKind.Object || type.Options.Converters.Count > 0 || type.PolymorphismOptions is not null || nesting == 0)
+        {
+            return null;
+        }
+
+        var constant = 2;
+        var varying = new List<(Func<object, object?> Get, Func<object, int> Bound)>();
+        foreach (var property in type.Properties)
+        {
+            constant += (property.Name.Length * BytesPerChar) + 4;
+            if (property.CustomConverter is not null || property.IsExtensionData || property.Get is not { } get)
+            {
+                return null;
+            }
+
+            if (IsFixed(property.PropertyType))
+            {
+                constant += FixedLength;
+            }
+            else if (BoundOf(property.PropertyType, type, nesting - 1) is { } bound)
+            {
+                constant += 4;
+                varying.Add((get, bound));
+            }
+            else
+            {
+                return null;
+            }
+        }
+
+        return new SizeProbe(constant, [.. varying]);
+    }
+
+    private static Func<object, int>? BoundOf(Type member, JsonTypeInfo owner, int nesting)
+    {
+        if (member == typeof(string))
+        {
+            return static text => Scale(((string)text).Length, BytesPerChar);
+        }
+
+        if (member == typeof(byte[]))
+        {
+            return static bytes => Scale(((byte[])bytes).Length, 2);
+        }
+
+        if (!owner.Options.TryGetTypeInfo(member, out var info))
+        {
+            return null;
+        }
+
+        if (info.Kind == JsonTypeInfoKind.Enumerable && info.ElementType is { } element)
+        {
+            if (IsFixed(element))
+            {
+                return static items => items is ICollection collection ? Scale(collection.Count, FixedLength + 1) : Unknown;
+            }
+
+            return !element.IsValueType && BoundOf(element, owner, nesting) is { } bound ? items => SumOf(items, bound) : null;
+        }
+
+        // A class that may be derived from could carry more than its declared properties, but the serializer writes the declared ones only.
+        return For(info, nesting) is { } probe ? probe.UpperBound : null;
+    }
+
+    private static int SumOf(object items, Func<object, int> bound)
+    {
+        if (items is not IList list)
+        {
+            return Unknown;
+        }
+
+        long sum = 2;
+        for (var i = 0; i < list.Count && sum < Unknown; i++)
+        {
+            sum += 5 + (list[i] is { } item ? bound(item) : 0L);
+        }
+
+        return (int)Math.Min(sum, Unknown);
+    }
+
+    private static int Scale(int count, int each) => (int)Math.Min(((long)count * each) + 4, Unknown);
+
+    private static bool IsFixed(Type type)
+    {
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        return type.IsPrimitive || type == typeof(decimal) || type == typeof(Guid) || type == typeof(DateTime) || type == typeof(DateTimeOffset)
+            || type == typeof(DateOnly) || type == typeof(TimeOnly) || type == typeof(TimeSpan);
+    }
+}

@@ -1,0 +1,154 @@
+using System.Text.Json;
+
+namespace EventBus.Transports;
+
+/// <summary>An event on its way: its attributes, and the event object or its bytes. Turns one into the other at most once.</summary>
+/// <remarks>
+/// Thread-safe, and immutable for a transport. It is also the context of the first subscription that handles it, so that an event in memory costs one object:
+/// a transport reads the attributes and the body, and leaves alone the members that are meant for handlers.
+/// </remarks>
+public sealed class Envelope : EventContext
+{
+    internal const string JsonContentType = "application/json";
+
+    private readonly Guid guid;
+    private readonly long ticks;
+    private readonly EnvelopeExtras? extras;
+    private string? id;
+    private byte[]? body;
+    private object? payload;
+    private EventDescriptor? descriptor;
+
+    /// <summary>Makes an envelope of what arrived from a wire.</summary>
+    /// <param name="attributes">The attributes; copied.</param>
+    /// <param name="body">The body. Owned by the envelope from now on: copy what a client only lends.</param>
+    public Envelope(EnvelopeAttributes attributes, byte[] body)
+    {
+        ArgumentNullException.ThrowIfNull(attributes);
+        ArgumentNullException.ThrowIfNull(body);
+        this.body = body;
+        id = attributes.Id;
+        Name = attributes.Name;
+        Version = attributes.Version;
+        KeyText = attributes.Key;
+        ticks = attributes.Time.UtcTicks;
+        UserHeaders = attributes.Headers;
+        TraceParent = attributes.TraceParent;
+        extras = EnvelopeExtras.From(attributes);
+    }
+
+    internal Envelope(EventDescriptor descriptor, object payload, Guid guid, long ticks, EnvelopeExtras? extras = null)
+    {
+        this.descriptor = descriptor;
+        this.payload = payload;
+        this.guid = guid;
+        this.ticks = ticks;
+        this.extras = extras;
+        id = extras?.Id;
+        Name = descriptor.Name;
+        Version = descriptor.Version;
+    }
+
+    /// <summary>The W3C trace context of the publisher (<c>traceparent</c>); null for none.</summary>
+    public string? TraceParent { get; internal set; }
+
+    /// <summary>The W3C <c>tracestate</c>; null for none.</summary>
+    public string? TraceState => extras?.TraceState;
+
+    /// <summary>Where an event from a wire comes from: the CloudEvents <c>source</c>. Null for an event of this application, or when the publisher did not say.</summary>
+    public string? Origin => extras?.Origin;
+
+    /// <summary>The media type of the body.</summary>
+    public string ContentType => extras?.ContentType ?? JsonContentType;
+
+    /// <summary>What is wrong with a message that could not be read as an event; null when all is well.</summary>
+    public string? Defect => extras?.Defect;
+
+    /// <summary>The event was published by a handler. A transport that makes publishers wait lets these pass by a bounded reserve, so that no handler waits for itself.</summary>
+    public bool FromHandler { get; internal init; }
+
+    internal string Id => id ??= guid.ToString("D");
+
+    internal string Name { get; }
+
+    internal int Version { get; }
+
+    internal string? KeyText { get; init; }
+
+    internal DateTimeOffset PublishedAt => new(ticks, TimeSpan.Zero);
+
+    internal IReadOnlyDictionary<string, string>? UserHeaders { get; init; }
+
+    internal EnvelopeExtras? Extras => extras;
+
+    internal object? Payload => payload;
+
+    internal EventDescriptor? Descriptor => descriptor;
+
+    private protected override Envelope Source => this;
+
+    /// <summary>Names the event without its content, for logs.</summary>
+    public override string ToString() => $"{Name} {Id}";
+
+    /// <summary>The length of the body in bytes; -1 while it has not been written.</summary>
+    internal int BodyLength => body?.Length ?? -1;
+
+    internal ReadOnlyMemory<byte> GetBody()
+    {
+        if (body is { } bytes)
+        {
+            return bytes;
+        }
+
+        if (descriptor?.Json is not { } json)
+        {
+            throw new EventBusException($"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {descriptor?.Type}, and reflection-based JSON is off.");
+        }
+
+        // Two subscriptions may get here at once: both write the same bytes, and one array is kept.
+        return body = JsonSerializer.SerializeToUtf8Bytes(payload!, json);
+    }
+
+    /// <summary>Binds what came from a wire to the type that the application knows it by.</summary>
+    internal void Bind(EventDescriptor known, object value)
+    {
+        descriptor = known;
+        payload = value;
+    }
+}
+
+/// <summary>The attributes that most events do not have.</summary>
+internal sealed class EnvelopeExtras
+{
+    public string? Id { get; init; }
+
+    public string? CorrelationId { get; init; }
+
+    public string? CausationId { get; init; }
+
+    public string? Origin { get; init; }
+
+    public string? ContentType { get; init; }
+
+    public string? TraceState { get; init; }
+
+    public string? Defect { get; init; }
+
+    public DateTimeOffset? NotBefore { get; init; }
+
+    public static EnvelopeExtras? From(EnvelopeAttributes attributes)
+    {
+        var contentType = attributes.ContentType == Envelope.JsonContentType ? null : attributes.ContentType;
+        return (attributes.CorrelationId ?? attributes.CausationId ?? attributes.Origin ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null
+            ? null
+            : new EnvelopeExtras
+            {
+                CorrelationId = attributes.CorrelationId,
+                CausationId = attributes.CausationId,
+                Origin = attributes.Origin,
+                ContentType = contentType,
+                TraceState = attributes.TraceState,
+                Defect = attributes.Defect,
+            };
+    }
+}

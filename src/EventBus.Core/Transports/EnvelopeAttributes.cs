@@ -1,0 +1,44 @@
+namespace EventBus.Transports;
+
+/// <summary>The attributes of an event that arrived from a wire, in the terms of CloudEvents 1.0.</summary>
+public sealed class EnvelopeAttributes
+{
+    /// <summary>The event's id, 1 to 128 characters.</summary>
+    public required string Id { get; init; }
+
+    /// <summary>The event's name: the CloudEvents <c>type</c>.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The version of the event's shape. Default 1.</summary>
+    public int Version { get; init; } = 1;
+
+    /// <summary>The event's key; null for none.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>When it was published. Default: the Unix epoch, for a publisher that did not say.</summary>
+    public DateTimeOffset Time { get; init; } = DateTimeOffset.UnixEpoch;
+
+    /// <summary>The user's headers, without those that carry attributes; null for none.</summary>
+    public IReadOnlyDictionary<string, string>? Headers { get; init; }
+
+    /// <summary>The correlation id; null for the event's own id.</summary>
+    public string? CorrelationId { get; init; }
+
+    /// <summary>The id of the event whose handler published this one; null for none.</summary>
+    public string? CausationId { get; init; }
+
+    /// <summary>The W3C trace context of the publisher (<c>traceparent</c>); null for none.</summary>
+    public string? TraceParent { get; init; }
+
+    /// <summary>The W3C <c>tracestate</c>; null for none.</summary>
+    public string? TraceState { get; init; }
+
+    /// <summary>Where the event comes from: the CloudEvents <c>source</c>; null when the publisher did not say.</summary>
+    public string? Origin { get; init; }
+
+    /// <summary>The media type of the body. Default <c>application/json</c>.</summary>
+    public string ContentType { get; init; } = Envelope.JsonContentType;
+
+    /// <summary>What is wrong with a message that could not be read as an event. It goes to the dead letters at once, with its raw bytes. Null when all is well.</summary>
+    public string? Defect { get; init; }
+}

@@ -1,0 +1,101 @@
+namespace EventBus.Transports;
+
+/// <summary>A pattern of event names with one grammar on every backend: words joined by dots, <c>*</c> for one word, <c>#</c> for any number of words, none included.</summary>
+/// <remarks>The grammar of AMQP 0-9-1 topic exchanges. Immutable and thread-safe.</remarks>
+public sealed record EventPattern
+{
+    internal const int MaxLength = 200;
+
+    private readonly string[] words;
+
+    private EventPattern(string text)
+    {
+        Text = text;
+        words = text.Split('.');
+        IsExact = !text.AsSpan().ContainsAny('*', '#');
+    }
+
+    /// <summary>The pattern as it was written.</summary>
+    public string Text { get; }
+
+    /// <summary>The pattern has no wildcard: it is one event name.</summary>
+    public bool IsExact { get; }
+
+    /// <summary>Reads a pattern.</summary>
+    /// <param name="text">For instance <c>order.placed</c>, <c>order.*</c> or <c>#</c>; at most 200 characters.</param>
+    /// <exception cref="FormatException">The text is no pattern; the message says why.</exception>
+    public static EventPattern Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return Problem(text) is { } problem ? throw new FormatException(problem) : new EventPattern(text);
+    }
+
+    /// <summary>Whether an event name matches.</summary>
+    /// <param name="eventName">The event's name.</param>
+    public bool Matches(string eventName) =>
+        IsExact ? string.Equals(Text, eventName, StringComparison.Ordinal) : Matches(words, eventName.Split('.'));
+
+    /// <inheritdoc/>
+    public bool Equals(EventPattern? other) => other is not null && string.Equals(Text, other.Text, StringComparison.Ordinal);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => StringComparer.Ordinal.GetHashCode(Text);
+
+    /// <inheritdoc/>
+    public override string ToString() => Text;
+
+    /// <summary>Why a text is no pattern, or null.</summary>
+    internal static string? Problem(string text)
+    {
+        const string Grammar = "A pattern is lower-case words joined by dots, with * for one word and # for any number of words, for instance order.placed, order.* or order.#.";
+        if (text.Length is 0 or > MaxLength)
+        {
+            return $"The pattern '{text}' has {text.Length} characters; 1 to {MaxLength} are allowed. {Grammar}";
+        }
+
+        foreach (var word in text.Split('.'))
+        {
+            if (word is not ("*" or "#") && !EventName.IsWord(word))
+            {
+                return $"The pattern '{text}' is invalid at '{word}'. {Grammar}";
+            }
+        }
+
+        return null;
+    }
+
+    private static bool Matches(ReadOnlySpan<string> pattern, ReadOnlySpan<string> name)
+    {
+        // The classic greedy glob: on a mismatch the last # takes one more word. Linear in practice, quadratic at worst, never exponential.
+        int p = 0, n = 0, hash = -1, resume = 0;
+        while (n < name.Length)
+        {
+            if (p < pattern.Length && pattern[p] == "#")
+            {
+                hash = p++;
+                resume = n;
+            }
+            else if (p < pattern.Length && (pattern[p] == "*" || pattern[p] == name[n]))
+            {
+                p++;
+                n++;
+            }
+            else if (hash >= 0)
+            {
+                p = hash + 1;
+                n = ++resume;
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        while (p < pattern.Length && pattern[p] == "#")
+        {
+            p++;
+        }
+
+        return p == pattern.Length;
+    }
+}

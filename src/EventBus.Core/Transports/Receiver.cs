@@ -1,0 +1,17 @@
+using System.Threading.Channels;
+
+namespace EventBus.Transports;
+
+/// <summary>The live end of one subscription.</summary>
+public abstract class Receiver : IAsyncDisposable
+{
+    /// <summary>The deliveries. The bus waits for them in one place at a time, and may take them from several threads.</summary>
+    /// <remarks>Bounded: a transport buffers about as many as the subscription handles at once. Completes after <see cref="StopIntakeAsync"/> or disposal; a lost connection does not complete it.</remarks>
+    public abstract ChannelReader<Delivery> Deliveries { get; }
+
+    /// <summary>Takes nothing more from the backend, gives back what was buffered and not yet taken, and completes <see cref="Deliveries"/>. What was taken can still be settled.</summary>
+    public abstract ValueTask StopIntakeAsync();
+
+    /// <summary>Ends the subscription of this instance. What is unsettled is given back. Safe to call twice.</summary>
+    public abstract ValueTask DisposeAsync();
+}

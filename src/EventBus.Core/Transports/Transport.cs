@@ -1,0 +1,49 @@
+namespace EventBus.Transports;
+
+/// <summary>A backend: carries envelopes from publishers to the receivers of subscriptions. This type and the few beside it are all that a backend writes.</summary>
+/// <remarks>
+/// <para>A transport sees no event type, handler or policy: serialization, retry, dead letters, order, concurrency and telemetry belong to the bus.</para>
+/// <para>The bus calls <see cref="StartAsync"/> once, then <see cref="SubscribeAsync"/> once for each subscription, then <see cref="PublishAsync"/> from many threads at
+/// once, and disposes the receivers before the transport. A transport that loses its connection repairs itself: it keeps its receivers alive, delivers again what was not
+/// settled, and marks what it handed out before as lost (<see cref="Delivery.Lost"/>).</para>
+/// <para>Every wait inside a transport has a deadline of its own. <c>EventBus.Conformance</c> proves a transport against these rules.</para>
+/// </remarks>
+public abstract class Transport : IAsyncDisposable
+{
+    /// <summary>What this backend can do. Constant for the life of the instance.</summary>
+    public abstract TransportFeatures Features { get; }
+
+    /// <summary>Connects, and creates or checks what the topology needs. Called once, before anything else.</summary>
+    /// <param name="topology">Every subscription and every declared event name of this application.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    public abstract ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken);
+
+    /// <summary>Sends events and reports each. Completes when every outcome is known, and at the latest soon after the token is cancelled. Thread-safe.</summary>
+    /// <remarks>
+    /// Events of one key keep the order of the batch and of the calls. When one is not accepted, later ones of the same key in the batch are not sent either.
+    /// An outcome that is left unwritten, also by throwing, counts as in doubt. An internal retry sends the same id again.
+    /// </remarks>
+    /// <param name="batch">The events. The memory is valid until the call completes; the envelopes may be kept.</param>
+    /// <param name="outcomes">As long as the batch: where the outcome of each event is written.</param>
+    /// <param name="deadline">Cancelled when time is up: what is not accepted by then ends as failed if it was certainly not sent, otherwise in doubt. A caller's own token never gets here.</param>
+    public abstract ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline);
+
+    /// <summary>Opens a subscription; completes once it is live, so that whatever is published afterwards reaches it.</summary>
+    /// <param name="subscription">One of the topology's subscriptions.</param>
+    /// <param name="cancellationToken">Ends the waiting, not the subscription.</param>
+    public abstract ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken);
+
+    /// <summary>Whether anyone can be listening for a name. False only where the transport knows for sure; the bus then ends the publish at once, as unrouted. Default true. Thread-safe and fast.</summary>
+    /// <param name="eventName">The event's name.</param>
+    public virtual bool MayHaveSubscribers(string eventName) => true;
+
+    /// <summary>The events accepted and the events settled since the start, counted once for each subscription, where the transport can count them (<see cref="TransportFeatures.CountsWork"/>). Thread-safe.</summary>
+    public virtual TransportWork Work => default;
+
+    /// <summary>The state of the connection. Called by health checks; answers within a second. Default healthy.</summary>
+    /// <param name="cancellationToken">Ends the check.</param>
+    public virtual ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) => ValueTask.FromResult(TransportHealth.Healthy);
+
+    /// <summary>Flushes and closes, within a bound of its own whatever the broker does. Safe to call twice.</summary>
+    public abstract ValueTask DisposeAsync();
+}

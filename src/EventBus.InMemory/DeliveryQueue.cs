@@ -1,0 +1,347 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Channels;
+using System.Threading.Tasks.Sources;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>The queue of one subscription: bounded, with a reserve for handlers' own publishes, and a way back to the head for what is released.</summary>
+/// <remarks>
+/// A channel of its own, because a bounded channel of the framework has neither a reserve nor a way back. Publishers and the reader share one short lock; nothing is
+/// awaited under it. One reader waits at a time; several may take.
+/// </remarks>
+internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>
+{
+    private readonly Lock gate = new();
+
+    // Publishers that wait for room, in the order of their calls.
+    private readonly LinkedList<QueueWaiter> waiters = [];
+
+    // What was released comes out before everything else, in its old order.
+    private readonly PriorityQueue<Envelope, long> released = new();
+
+    // The ring: grows to what is needed, never beyond capacity and reserve.
+    private Envelope[] ring = new Envelope[64];
+    private int head;
+    private int count;
+    private long nextToken;
+    private long accepted;
+    private long settled;
+    private bool stopped;
+
+    // The reader's wait: one reusable source instead of a task for each wake-up.
+    private ManualResetValueTaskSourceCore<bool> waiting = new() { RunContinuationsAsynchronously = true };
+    private bool isWaiting;
+    private CancellationTokenRegistration waitCancellation;
+
+    public override bool CanCount => true;
+
+    public override int Count => Volatile.Read(ref count) + released.Count;
+
+    public TransportWork Work
+    {
+        get
+        {
+            // Settled first: an event that is accepted and settled in between must not look settled before it was accepted.
+            var done = Interlocked.Read(ref settled);
+            lock (gate)
+            {
+                return new TransportWork(accepted, done);
+            }
+        }
+    }
+
+    /// <summary>Enqueues if there is room. Never waits.</summary>
+    /// <param name="envelope">The event. One published by a handler may use the reserve.</param>
+    public EnqueueResult TryEnqueue(Envelope envelope)
+    {
+        bool wake;
+        lock (gate)
+        {
+            if (stopped)
+            {
+                return EnqueueResult.Stopped;
+            }
+
+            if (count + released.Count >= (envelope.FromHandler ? capacity + reserve : capacity) || (waiters.Count > 0 && !envelope.FromHandler))
+            {
+                return EnqueueResult.Full;
+            }
+
+            wake = Append(envelope);
+        }
+
+        if (wake)
+        {
+            waiting.SetResult(true);
+        }
+
+        return EnqueueResult.Done;
+    }
+
+    /// <summary>Joins the publishers that wait for room. The order of the calls is the order of the events.</summary>
+    /// <param name="envelope">The event.</param>
+    public QueueWaiter Wait(Envelope envelope)
+    {
+        var waiter = new QueueWaiter(this, envelope);
+        bool wake;
+        lock (gate)
+        {
+            waiters.AddLast(waiter.Node);
+            wake = AdmitWaiters();
+        }
+
+        if (wake)
+        {
+            waiting.SetResult(true);
+        }
+
+        return waiter;
+    }
+
+    /// <summary>Leaves the waiters; false when the event was enqueued after all.</summary>
+    public bool Withdraw(QueueWaiter waiter)
+    {
+        lock (gate)
+        {
+            if (waiter.Node.List is null)
+            {
+                return false;
+            }
+
+            waiters.Remove(waiter.Node);
+            return true;
+        }
+    }
+
+    public override bool TryRead([MaybeNullWhen(false)] out Delivery item)
+    {
+        lock (gate)
+        {
+            if (stopped)
+            {
+                item = default;
+                return false;
+            }
+
+            if (released.Count > 0 && released.TryDequeue(out var envelope, out var token))
+            {
+                item = new Delivery(envelope, this, token, earlierDeliveries: 1);
+            }
+            else if (count > 0)
+            {
+                item = new Delivery(ring[head], this, nextToken++);
+                ring[head] = null!;
+                head = (head + 1) & (ring.Length - 1);
+                count--;
+            }
+            else
+            {
+                item = default;
+                return false;
+            }
+
+            if (waiters.Count > 0)
+            {
+                // The reader is here and not waiting, so nobody needs to be woken.
+                _ = AdmitWaiters();
+            }
+
+            return true;
+        }
+    }
+
+    public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        }
+
+        lock (gate)
+        {
+            if (count > 0 || released.Count > 0)
+            {
+                return ValueTask.FromResult(!stopped);
+            }
+
+            if (stopped)
+            {
+                return ValueTask.FromResult(false);
+            }
+
+            if (isWaiting)
+            {
+                throw new InvalidOperationException("The queue is waited for already: one reader waits at a time.");
+            }
+
+            waiting.Reset();
+            isWaiting = true;
+            waitCancellation = cancellationToken.UnsafeRegister(static (state, token) => ((DeliveryQueue)state!).CancelWait(token), this);
+            return new ValueTask<bool>(this, waiting.Version);
+        }
+    }
+
+    public ValueTask AckAsync(in Delivery delivery)
+    {
+        Interlocked.Increment(ref settled);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask ReleaseAsync(in Delivery delivery)
+    {
+        bool wake;
+        lock (gate)
+        {
+            released.Enqueue(delivery.Envelope, delivery.Token);
+            wake = TakeWait();
+        }
+
+        if (wake)
+        {
+            waiting.SetResult(true);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>Hands out nothing more, and refuses what is published from now on. What is inside stays counted as unsettled.</summary>
+    public void Stop()
+    {
+        bool wake;
+        QueueWaiter[] turnedAway;
+        lock (gate)
+        {
+            stopped = true;
+            wake = TakeWait();
+            turnedAway = [.. waiters];
+            waiters.Clear();
+        }
+
+        foreach (var waiter in turnedAway)
+        {
+            waiter.Completion.TrySetResult(false);
+        }
+
+        if (wake)
+        {
+            waiting.SetResult(false);
+        }
+    }
+
+    bool IValueTaskSource<bool>.GetResult(short token)
+    {
+        waitCancellation.Dispose();
+        return waiting.GetResult(token);
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => waiting.GetStatus(token);
+
+    void IValueTaskSource<bool>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        waiting.OnCompleted(continuation, state, token, flags);
+
+    private void CancelWait(CancellationToken token)
+    {
+        bool wake;
+        lock (gate)
+        {
+            wake = TakeWait();
+        }
+
+        if (wake)
+        {
+            waiting.SetException(new OperationCanceledException(token));
+        }
+    }
+
+    /// <summary>Under the lock: whoever gets true completes the reader's wait, outside the lock.</summary>
+    private bool TakeWait()
+    {
+        var was = isWaiting;
+        isWaiting = false;
+        return was;
+    }
+
+    private bool Append(Envelope envelope)
+    {
+        if (count == ring.Length)
+        {
+            Grow();
+        }
+
+        ring[(head + count) & (ring.Length - 1)] = envelope;
+        count++;
+        accepted++;
+        return TakeWait();
+    }
+
+    private bool AdmitWaiters()
+    {
+        var wake = false;
+        while (waiters.First is { } node && count + released.Count < capacity)
+        {
+            waiters.RemoveFirst();
+            wake |= Append(node.Value.Envelope);
+            node.Value.Completion.TrySetResult(true);
+        }
+
+        return wake;
+    }
+
+    private void Grow()
+    {
+        var larger = new Envelope[ring.Length * 2];
+        for (var i = 0; i < count; i++)
+        {
+            larger[i] = ring[(head + i) & (ring.Length - 1)];
+        }
+
+        (ring, head) = (larger, 0);
+    }
+}
+
+/// <summary>What became of an attempt to enqueue.</summary>
+internal enum EnqueueResult
+{
+    /// <summary>It is in the queue.</summary>
+    Done,
+
+    /// <summary>There is no room.</summary>
+    Full,
+
+    /// <summary>The subscription has stopped.</summary>
+    Stopped,
+}
+
+/// <summary>A publisher that waits for room in one queue.</summary>
+internal sealed class QueueWaiter
+{
+    private readonly DeliveryQueue queue;
+
+    public QueueWaiter(DeliveryQueue queue, Envelope envelope)
+    {
+        this.queue = queue;
+        Envelope = envelope;
+        Node = new LinkedListNode<QueueWaiter>(this);
+    }
+
+    public Envelope Envelope { get; }
+
+    public LinkedListNode<QueueWaiter> Node { get; }
+
+    /// <summary>True when enqueued, false when the subscription stopped.</summary>
+    public TaskCompletionSource<bool> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Waits until the event is in the queue; false when time was up or the subscription stopped first, and then it is certainly not.</summary>
+    public async Task<bool> EnqueuedAsync(CancellationToken deadline)
+    {
+        try
+        {
+            return await Completion.Task.WaitAsync(deadline);
+        }
+        catch (OperationCanceledException)
+        {
+            return !queue.Withdraw(this) && await Completion.Task;
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Chooses the in-memory backend.</summary>
+public static class InMemoryBuilderExtensions
+{
+    /// <summary>Uses bounded queues in this process, and stores that forget. Nothing survives the process; while it lives, the promises are those of the strictest broker.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">Changes the settings; null for the defaults.</param>
+    public static EventBusBuilder UseInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return bus.UseTransport("UseInMemory()", _ => new InMemoryTransport(Options(configure))).UseDefaultStores(_ => Stores(Options(configure)));
+    }
+
+    /// <summary>Keeps retries, dead letters and delayed events in this process, beside a backend that is no store. They are lost when the process ends.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">Changes the settings; null for the defaults.</param>
+    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return bus.UseStores(_ => Stores(Options(configure)));
+    }
+
+    private static BusStores Stores(InMemoryOptions options) => new()
+    {
+        Name = "in memory",
+        Failures = new InMemoryFailureStore(options.StoreCapacity),
+        Delays = new InMemoryDelayStore(options.StoreCapacity),
+    };
+
+    private static InMemoryOptions Options(Action<InMemoryOptions>? configure)
+    {
+        var options = new InMemoryOptions();
+        configure?.Invoke(options);
+        Check(options.Capacity, 1, nameof(options.Capacity));
+        Check(options.HandlerReserve, 0, nameof(options.HandlerReserve));
+        Check(options.StoreCapacity, 1, nameof(options.StoreCapacity));
+        return options;
+    }
+
+    private static void Check(int value, int min, string name)
+    {
+        const int Max = 10_000_000;
+        if (value < min || value > Max)
+        {
+            throw new ArgumentOutOfRangeException(name, value, $"{nameof(InMemoryOptions)}.{name} is {value}; {min} to {Max:N0} are allowed.");
+        }
+    }
+}

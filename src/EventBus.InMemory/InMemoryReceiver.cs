@@ -1,0 +1,22 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>The live end of one subscription: its queue.</summary>
+internal sealed class InMemoryReceiver(Subscription subscription, DeliveryQueue queue) : Receiver
+{
+    public Subscription Subscription { get; } = subscription;
+
+    public DeliveryQueue Queue { get; } = queue;
+
+    public override ChannelReader<Delivery> Deliveries => Queue;
+
+    public override ValueTask StopIntakeAsync()
+    {
+        Queue.Stop();
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask DisposeAsync() => StopIntakeAsync();
+}
