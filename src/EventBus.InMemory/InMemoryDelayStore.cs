@@ -7,10 +7,11 @@ namespace EventBus;
 internal sealed class InMemoryDelayStore(int capacity) : DelayStore
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<string, Envelope> byId = new(StringComparer.Ordinal);
-    private readonly PriorityQueue<Envelope, (DateTimeOffset DueAt, long Order)> waiting = new();
+    private readonly Dictionary<string, Entry> byId = new(StringComparer.Ordinal);
+
+    // By due time, or by the end of the lease of what is claimed; what was removed since is passed over when its turn comes.
+    private readonly PriorityQueue<Entry, (DateTimeOffset DueAt, long Order)> waiting = new();
     private long order;
-    private long claimed;
 
     public override TimeSpan PollInterval => Timeout.InfiniteTimeSpan;
 
@@ -25,8 +26,9 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
                     throw new InvalidOperationException($"The in-memory store holds {capacity:N0} delayed events already. Raise InMemoryOptions.StoreCapacity, or use a durable store.");
                 }
 
-                byId.Add(envelope.EventId, envelope);
-                waiting.Enqueue(envelope, (dueAt, order++));
+                var entry = new Entry(envelope, dueAt);
+                byId.Add(envelope.EventId, entry);
+                waiting.Enqueue(entry, (dueAt, order++));
             }
 
             return ValueTask.CompletedTask;
@@ -35,15 +37,17 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
 
     public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
-        // No lease is needed: whoever claims lives and dies with the store.
         lock (gate)
         {
             var due = new List<Envelope>();
-            while (due.Count < max && waiting.TryPeek(out var envelope, out var priority) && priority.DueAt <= now)
+            while (due.Count < max && waiting.TryPeek(out var entry, out var turn) && turn.DueAt <= now)
             {
                 waiting.Dequeue();
-                due.Add(envelope);
-                claimed++;
+                if (!entry.IsRemoved)
+                {
+                    waiting.Enqueue(entry, (now + lease, order++));
+                    due.Add(entry.Envelope);
+                }
             }
 
             return ValueTask.FromResult(new DueBatch<Envelope>(due, waiting.TryPeek(out _, out var next) ? next.DueAt : null));
@@ -54,7 +58,11 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     {
         lock (gate)
         {
-            claimed -= byId.Remove(envelope.EventId) ? 1 : 0;
+            if (byId.Remove(envelope.EventId, out var entry))
+            {
+                entry.IsRemoved = true;
+            }
+
             return ValueTask.CompletedTask;
         }
     }
@@ -63,7 +71,16 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(claimed + waiting.UnorderedItems.LongCount(item => item.Priority.DueAt <= now));
+            return ValueTask.FromResult(byId.Values.LongCount(entry => entry.DueAt <= now));
         }
+    }
+
+    private sealed class Entry(Envelope envelope, DateTimeOffset dueAt)
+    {
+        public Envelope Envelope { get; } = envelope;
+
+        public DateTimeOffset DueAt { get; } = dueAt;
+
+        public bool IsRemoved { get; set; }
     }
 }

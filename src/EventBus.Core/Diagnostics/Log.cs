@@ -26,6 +26,9 @@ internal static partial class Log
     [LoggerMessage(11, LogLevel.Warning, "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes}. Said once for each type. Events carry ids, not whole objects")]
     public static partial void LargeEvent(this ILogger log, string eventName, int bytes, int warnBytes);
 
+    [LoggerMessage(12, LogLevel.Warning, "The delayed event {EventName} {EventId} could not be published now; it stays in the store and is tried again")]
+    public static partial void DelayedPublishFailed(this ILogger log, string eventName, string eventId, Exception exception);
+
     [LoggerMessage(20, LogLevel.Warning, "{Subscription} failed to handle {EventName} {EventId} on start {Starts}; the next start is due at {DueAt:O}: {Error}")]
     public static partial void WillRetry(this ILogger log, string subscription, string eventName, string eventId, int starts, DateTimeOffset dueAt, string error);
 

@@ -26,7 +26,9 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly DueLoop? retries;
     private readonly DueLoop? delays;
     private readonly IdleSignal idle;
+    private readonly AsyncLocal<bool> inHandler = new();
     private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
+    private int retriesInFlight;
 
     public BusEngine(BusModel model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusRuntime owner)
     {
@@ -36,7 +38,6 @@ internal sealed class BusEngine : IAsyncDisposable
         runner = new BackgroundRunner(log);
         idle = new IdleSignal(time);
         var entropy = new Entropy();
-        var inHandler = new AsyncLocal<bool>();
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
         Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log));
         alerts = new AlertLoop([.. model.Alerts.Select(create => create(services))], time, log) { Settled = idle.Set };
@@ -104,7 +105,11 @@ internal sealed class BusEngine : IAsyncDisposable
         loops.Add(runner.Start("alerts", () => alerts.RunAsync(stopLoops.Token)));
         if (retries is not null && workers.Count > 0)
         {
-            loops.Add(runner.Start("retries", () => retries.RunAsync(stopLoops.Token)));
+            loops.Add(runner.Start("retries", () =>
+            {
+                inHandler.Value = true;
+                return retries.RunAsync(stopLoops.Token);
+            }));
         }
 
         if (delays is not null)
@@ -206,13 +211,21 @@ internal sealed class BusEngine : IAsyncDisposable
     private async Task<DateTimeOffset?> RunDueRetriesAsync(CancellationToken stop)
     {
         var lease = plan.Subscriptions.Max(subscription => subscription.Options.HandlerTimeout!.Value) + TimeSpan.FromMinutes(1);
-        var claimed = await stores!.Failures!.ClaimDueAsync(workers.Keys, owner.Time.GetUtcNow(), lease, ClaimSize, stop);
+        var room = ClaimSize - Volatile.Read(ref retriesInFlight);
+        if (room <= 0)
+        {
+            // Whichever ends first wakes the loop.
+            return null;
+        }
+
+        var claimed = await stores!.Failures!.ClaimDueAsync(workers.Keys, owner.Time.GetUtcNow(), lease, room, stop);
         foreach (var entry in claimed.Entries)
         {
+            Interlocked.Increment(ref retriesInFlight);
             runner.Observe(RetryAsync(workers[entry.Subscription], entry));
         }
 
-        return claimed.Entries.Count == ClaimSize ? owner.Time.GetUtcNow() : claimed.NextDue;
+        return claimed.Entries.Count == room ? owner.Time.GetUtcNow() : claimed.NextDue;
     }
 
     private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry)
@@ -227,7 +240,8 @@ internal sealed class BusEngine : IAsyncDisposable
         }
         finally
         {
-            // The end of one entry may free the next of its line.
+            // The end of one entry may free the next of its line, and makes room for another.
+            Interlocked.Decrement(ref retriesInFlight);
             Wake();
             idle.Set();
         }
@@ -238,7 +252,17 @@ internal sealed class BusEngine : IAsyncDisposable
         var claimed = await stores!.Delays!.ClaimDueAsync(owner.Time.GetUtcNow(), plan.Options.PublishTimeout + TimeSpan.FromMinutes(1), ClaimSize, stop);
         foreach (var envelope in claimed.Entries)
         {
-            await Publisher.SendDueAsync(envelope);
+            try
+            {
+                await Publisher.SendDueAsync(envelope);
+            }
+            catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
+            {
+                // Still in the store: due again when the lease is over, and recognisable by its id.
+                owner.Log.DelayedPublishFailed(envelope.Name, envelope.Id, exception);
+                continue;
+            }
+
             await stores.Delays.RemoveAsync(envelope, stop);
             idle.Set();
         }

@@ -98,10 +98,26 @@ internal sealed class BusRuntime : IAsyncDisposable
     private BusEngine Build()
     {
         var options = services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName);
-        var transport = model.Transports.Count == 1 ? model.Transports[0].Create(services) : null;
-        var stores = (model.Stores ?? model.DefaultStores)?.Invoke(services);
+        var problems = new List<string>();
+        var transport = model.Transports.Count == 1 ? TryMake(model.Transports[0].Create, problems) : null;
+        var stores = (model.Stores ?? model.DefaultStores) is { } create ? TryMake(create, problems) : null;
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
-        var plan = BusPlan.Make(model, options, applicationName, transport?.Features, stores);
+        var plan = BusPlan.Make(model, options, applicationName, transport?.Features, stores, problems.Distinct(StringComparer.Ordinal));
         return new BusEngine(model, plan, transport!, stores, services, new BusDiagnostics(services.GetService<IMeterFactory>(), Time), this);
+    }
+
+    /// <summary>Makes a backend or its stores; an invalid setting is one more start-up mistake.</summary>
+    private T? TryMake<T>(Func<IServiceProvider, T> create, List<string> problems)
+        where T : class
+    {
+        try
+        {
+            return create(services);
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException)
+        {
+            problems.Add(exception.Message);
+            return null;
+        }
     }
 }

@@ -8,6 +8,8 @@ internal sealed class BatchRun(int count)
     private PublishException?[]? items;
     private HashSet<string>? heldBack;
 
+    public bool HoldsBackAny => heldBack is not null;
+
     public bool IsHeldBack(string? key) => key is not null && heldBack?.Contains(key) == true;
 
     public void Conclude(int position, Envelope envelope, PublishException? problem)

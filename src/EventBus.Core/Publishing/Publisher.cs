@@ -84,9 +84,14 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
     /// <summary>Sends what a handler published through its context, now that it has succeeded.</summary>
     public async Task SendFollowUpsAsync(List<Envelope> outbox)
     {
-        foreach (var envelope in outbox)
+        var outcomes = new PublishOutcome[outbox.Count];
+        await SendBatchAsync(outbox.ToArray(), outcomes, null, CancellationToken.None);
+        for (var i = 0; i < outcomes.Length; i++)
         {
-            await SendObservedAsync(envelope, envelope.Descriptor!, null, CancellationToken.None);
+            if (Conclude(outcomes[i], outbox[i], outbox[i].Descriptor!) is { } problem)
+            {
+                throw problem;
+            }
         }
     }
 
@@ -219,7 +224,6 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
     private Envelope? TryPrepare<TEvent>(TEvent @event, PublishOptions? options, BatchRun run, int position)
         where TEvent : notnull
     {
-        string? key = null;
         try
         {
             if (@event is null)
@@ -228,8 +232,7 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
             }
 
             var descriptor = Descriptor(@event);
-            key = options?.Key ?? descriptor.KeyOf?.Invoke(@event);
-            if (run.IsHeldBack(key))
+            if (run.HoldsBackAny && run.IsHeldBack(options?.Key ?? descriptor.KeyOf?.Invoke(@event)))
             {
                 throw new PublishException($"The event at position {position} was not sent, because an earlier event of the same key was not accepted.", PublishFailure.Failed, null);
             }
@@ -238,7 +241,20 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
         }
         catch (Exception exception)
         {
-            run.Reject(position, key, exception as PublishException ?? new PublishException(exception.Message, PublishFailure.Rejected, null, exception));
+            run.Reject(position, KeyOrNull(@event, options), exception as PublishException ?? new PublishException(exception.Message, PublishFailure.Rejected, null, exception));
+            return null;
+        }
+    }
+
+    /// <summary>The key of an event that was refused; null where asking for it is what failed.</summary>
+    private string? KeyOrNull(object? @event, PublishOptions? options)
+    {
+        try
+        {
+            return options?.Key ?? (@event is null ? null : Descriptor(@event).KeyOf?.Invoke(@event));
+        }
+        catch (Exception)
+        {
             return null;
         }
     }
@@ -250,7 +266,7 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
             return;
         }
 
-        if (batch.Span[0].Extras?.NotBefore is not null || diagnostics.ObservesPublish)
+        if (diagnostics.ObservesPublish || HasDelayed(batch.Span))
         {
             for (var i = 0; i < batch.Length; i++)
             {
@@ -277,6 +293,19 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
                 }
             }
         }
+    }
+
+    private static bool HasDelayed(ReadOnlySpan<Envelope> batch)
+    {
+        foreach (var envelope in batch)
+        {
+            if (envelope.Extras?.NotBefore is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private static async Task<PublishOutcome> OutcomeOfAsync(Task sending)

@@ -8,9 +8,9 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
 {
     /// <summary>Checks a registration against the features of its backend and stores. All mistakes are reported together.</summary>
     /// <exception cref="EventBusConfigurationException">There is at least one.</exception>
-    public static BusPlan Make(BusModel model, EventBusOptions options, string? applicationName, TransportFeatures? features, BusStores? stores)
+    public static BusPlan Make(BusModel model, EventBusOptions options, string? applicationName, TransportFeatures? features, BusStores? stores, IEnumerable<string> found)
     {
-        var problems = new List<string>();
+        var problems = new List<string>(found);
         CheckTransports(model, problems);
         OptionsCheck.Check(options, problems);
         var serviceName = NameOfService(options, applicationName, problems);
