@@ -10,7 +10,7 @@ namespace EventBus;
 /// A channel of its own, because a bounded channel of the framework has neither a reserve nor a way back. Publishers and the reader share one short lock; nothing is
 /// awaited under it. One reader waits at a time; several may take.
 /// </remarks>
-internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>
+internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
     private readonly Lock gate = new();
 
@@ -29,9 +29,10 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     private long settled;
     private bool stopped;
 
-    // The reader's wait: one reusable source instead of a task for each wake-up.
-    private ManualResetValueTaskSourceCore<bool> waiting = new() { RunContinuationsAsynchronously = true };
+    // The reader's wait: one reusable source instead of a task for each wake-up. Waking it costs no object either: the queue itself is the work item.
+    private ManualResetValueTaskSourceCore<bool> waiting;
     private bool isWaiting;
+    private bool waitsInContext;
     private CancellationTokenRegistration waitCancellation;
 
     public override bool CanCount => true;
@@ -73,7 +74,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
         if (wake)
         {
-            waiting.SetResult(true);
+            Wake();
         }
 
         return EnqueueResult.Done;
@@ -93,7 +94,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
         if (wake)
         {
-            waiting.SetResult(true);
+            Wake();
         }
 
         return waiter;
@@ -176,7 +177,9 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
             }
 
             waiting.Reset();
+            waiting.RunContinuationsAsynchronously = false;
             isWaiting = true;
+            waitsInContext = SynchronizationContext.Current is not null;
             waitCancellation = cancellationToken.UnsafeRegister(static (state, token) => ((DeliveryQueue)state!).CancelWait(token), this);
             return new ValueTask<bool>(this, waiting.Version);
         }
@@ -199,7 +202,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
         if (wake)
         {
-            waiting.SetResult(true);
+            Wake();
         }
 
         return ValueTask.CompletedTask;
@@ -225,9 +228,11 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
         if (wake)
         {
-            waiting.SetResult(false);
+            Wake();
         }
     }
+
+    void IThreadPoolWorkItem.Execute() => Complete();
 
     bool IValueTaskSource<bool>.GetResult(short token)
     {
@@ -250,9 +255,26 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
         if (wake)
         {
+            waiting.RunContinuationsAsynchronously = true;
             waiting.SetException(new OperationCanceledException(token));
         }
     }
+
+    /// <summary>Completes the reader's wait on the pool, so that no publisher ever runs a handler; a synchronization context that the reader waits in is kept to.</summary>
+    [SuppressMessage("ApiDesign", "RS0030", Justification = "The framework's channels wake their readers this way too; a reader in a context of its own is posted to, not queued.")]
+    private void Wake()
+    {
+        if (waitsInContext)
+        {
+            Complete();
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+        }
+    }
+
+    private void Complete() => waiting.SetResult(!Volatile.Read(ref stopped));
 
     /// <summary>Under the lock: whoever gets true completes the reader's wait, outside the lock.</summary>
     private bool TakeWait()

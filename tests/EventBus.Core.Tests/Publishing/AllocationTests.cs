@@ -1,0 +1,71 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>The allocation promises: what an event costs in memory, in bytes. Alone, because every thread's allocations count.</summary>
+[Collection(nameof(Alone))]
+public sealed class AllocationTests
+{
+    private const int Events = 20_000;
+
+    [Fact]
+    public async Task Publish_OneSubscription_AtMost160Bytes() => Assert.InRange(await BytesPerEventAsync(1), 1, 160);
+
+    [Fact]
+    public async Task Publish_EachFurtherSubscription_AtMost40BytesMore()
+    {
+        var one = await BytesPerEventAsync(1);
+        var five = await BytesPerEventAsync(5);
+
+        Assert.InRange((five - one) / 4, 0, 41);
+    }
+
+    [Fact]
+    public async Task Publish_NobodySubscribes_AllocatesNothing() => Assert.InRange(await BytesPerEventAsync(0), 0, 0.5);
+
+    private static async Task<double> BytesPerEventAsync(int subscriptions)
+    {
+        await using var running = await RunningBus.StartAsync(
+            bus =>
+            {
+                bus.UseInMemory();
+                for (var i = 0; i < subscriptions; i++)
+                {
+                    bus.Subscribe<OrderPlaced, Ignore>($"subscription-{i}");
+                }
+            },
+            services: services => services.AddSingleton<Ignore>());
+        var order = new OrderPlaced("1");
+        await PublishAsync(running, order);
+        var best = double.MaxValue;
+        for (var round = 0; round < 5; round++)
+        {
+            // The whole process is counted, so the lowest of a few rounds is the one that nothing else disturbed.
+            var before = GC.GetTotalAllocatedBytes(precise: true);
+            await PublishAsync(running, order);
+            best = Math.Min(best, (GC.GetTotalAllocatedBytes(precise: true) - before) / (double)Events);
+        }
+
+        return best;
+    }
+
+    private static async Task PublishAsync(RunningBus running, OrderPlaced order)
+    {
+        var bus = running.Bus;
+        for (var i = 0; i < Events; i++)
+        {
+            await bus.PublishAsync(order, CancellationToken.None);
+        }
+
+        await running.WhenIdleAsync();
+    }
+
+    private sealed class Ignore : IEventHandler<OrderPlaced>
+    {
+        public Task HandleAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
+
+/// <summary>Tests that measure the whole process.</summary>
+[CollectionDefinition(nameof(Alone), DisableParallelization = true)]
+public sealed class Alone;

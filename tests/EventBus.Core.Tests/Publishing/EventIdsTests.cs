@@ -1,0 +1,41 @@
+namespace EventBus;
+
+public sealed class EventIdsTests
+{
+    [Fact]
+    public void Next_ManyIds_AreUniqueVersion7AndOrderedByTime()
+    {
+        var ids = new EventIds(new Entropy());
+        var start = DateTimeOffset.UnixEpoch.AddYears(50).UtcTicks;
+
+        var made = Enumerable.Range(0, 10_000).Select(i => ids.Next(start + (i * TimeSpan.TicksPerMillisecond))).ToList();
+
+        Assert.Equal(made.Count, made.Distinct().Count());
+        Assert.All(made, id => Assert.Equal((7, 2), (id.Version, id.Variant >> 2)));
+        Assert.Equal(made.Select(id => id.ToString()), made.Select(id => id.ToString()).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Next_TwoSources_DoNotMeet()
+    {
+        var (first, second) = (new EventIds(new Entropy()), new EventIds(new Entropy()));
+
+        Assert.Empty(Enumerable.Range(0, 1_000).Select(_ => first.Next(0)).Intersect(Enumerable.Range(0, 1_000).Select(_ => second.Next(0))));
+    }
+
+    [Fact]
+    public void Next_SameSeed_SameIds() => Assert.Equal(new EventIds(new Entropy(42)).Next(0), new EventIds(new Entropy(42)).Next(0));
+
+    [Fact]
+    public void Derive_SameInput_SameId() => Assert.Equal(EventIds.Derive("event", "subscription", 1), EventIds.Derive("event", "subscription", 1));
+
+    [Theory]
+    [InlineData("event", "subscription", 2)]
+    [InlineData("event", "subscriptio", 1)]
+    [InlineData("even", "tsubscription", 1)]
+    public void Derive_OtherInput_OtherId(string parent, string subscription, int ordinal) =>
+        Assert.NotEqual(EventIds.Derive("event", "subscription", 1), EventIds.Derive(parent, subscription, ordinal));
+
+    [Fact]
+    public void Derive_AnyInput_IsVersion8() => Assert.Equal(8, EventIds.Derive("event", "subscription", 1).Version);
+}

@@ -1,0 +1,97 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>A started bus in memory, in a host of its own.</summary>
+internal sealed class RunningBus : IAsyncDisposable
+{
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    private readonly IHost host;
+
+    private RunningBus(IHost host) => this.host = host;
+
+    public IServiceProvider Services => host.Services;
+
+    public IEventBus Bus => Services.GetRequiredService<IEventBus>();
+
+    public IDeadLetters DeadLetters => Services.GetRequiredService<IDeadLetters>();
+
+    public static async Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, TimeProvider? time = null, Action<IServiceCollection>? services = null)
+    {
+        var bus = new RunningBus(Build(configure, time, services));
+        await bus.host.StartAsync(TestContext.Current.CancellationToken);
+        return bus;
+    }
+
+    public static IHost Build(Action<EventBusBuilder> configure, TimeProvider? time = null, Action<IServiceCollection>? services = null)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        if (time is not null)
+        {
+            builder.Services.AddSingleton(time);
+        }
+
+        services?.Invoke(builder.Services);
+        builder.Services.AddEventBus(configure);
+        return builder.Build();
+    }
+
+    public Task WhenIdleAsync() => Bus.WhenIdleAsync(Patience, TestContext.Current.CancellationToken);
+
+    /// <summary>Lets time pass, then waits until what became due is done.</summary>
+    public Task PassAsync(FakeTimeProvider time, TimeSpan span)
+    {
+        time.Advance(span);
+        return WhenIdleAsync();
+    }
+
+    public Task StopAsync() => host.StopAsync(TestContext.Current.CancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await host.StopAsync(CancellationToken.None);
+        host.Dispose();
+    }
+}
+
+/// <summary>Remembers what was logged.</summary>
+internal sealed class LogMemory : ILoggerProvider, ILogger
+{
+    private readonly List<(LogLevel Level, string Text)> entries = [];
+
+    public IReadOnlyList<(LogLevel Level, string Text)> Entries
+    {
+        get
+        {
+            lock (entries)
+            {
+                return [.. entries];
+            }
+        }
+    }
+
+    public IEnumerable<string> At(LogLevel level) => Entries.Where(entry => entry.Level == level).Select(entry => entry.Text);
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        lock (entries)
+        {
+            entries.Add((logLevel, formatter(state, exception)));
+        }
+    }
+
+    public void Dispose()
+    {
+    }
+}
