@@ -1,0 +1,52 @@
+namespace EventBus.Conformance;
+
+/// <summary>Every promise of the library as a scenario, to be run against a backend by any test framework or none.</summary>
+public static class ConformanceSuite
+{
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(2);
+
+    /// <summary>The scenarios, in the order of the table.</summary>
+    public static IReadOnlyList<Scenario> Scenarios { get; } =
+    [
+        .. DeliveryScenarios.All,
+        .. FailureScenarios.All,
+    ];
+
+    /// <summary>Runs a scenario, unless the backend is ruled out. Several scenarios may run at once on one <see cref="Backend"/> instance.</summary>
+    /// <param name="scenario">The scenario.</param>
+    /// <param name="backend">The backend.</param>
+    /// <param name="cancellationToken">Ends the waiting; what was started is cleared away.</param>
+    /// <returns>Whether it passed or was skipped.</returns>
+    /// <exception cref="ConformanceException">The backend broke the promise.</exception>
+    public static async Task<ScenarioResult> RunAsync(Scenario scenario, Backend backend, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(scenario);
+        ArgumentNullException.ThrowIfNull(backend);
+        string? skip = null;
+        await backend.Gate.RunAsync(scenario.Exclusive, async () => skip = await RunAloneAsync(scenario, backend, cancellationToken), cancellationToken);
+        return new ScenarioResult(scenario, skip);
+    }
+
+    private static async Task<string?> RunAloneAsync(Scenario scenario, Backend backend, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var run = await ScenarioRun.CreateAsync(backend);
+            if (scenario.RuledOut(backend, run.Features) is { } reason)
+            {
+                return reason;
+            }
+
+            await Expect.WithinAsync(scenario.Run(run).WaitAsync(cancellationToken), "the scenario ends", LongestRun);
+            return null;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception exception)
+        {
+            throw new ConformanceException($"{backend.Name} breaks '{scenario.Name}': {scenario.Reason} {(exception is ConformanceException ? exception.Message : $"Happened: {exception.GetType().Name}: {exception.Message}")}", exception);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+namespace EventBus.Conformance;
+
+/// <summary>Says what a scenario expects, and what happened instead.</summary>
+internal static class Expect
+{
+    /// <summary>How long a scenario waits for what must happen.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    public static void That(bool condition, string expected, object? happened = null)
+    {
+        if (!condition)
+        {
+            throw Failure(expected, happened?.ToString());
+        }
+    }
+
+    public static void Equal<T>(T expected, T happened, string what)
+    {
+        if (!EqualityComparer<T>.Default.Equals(expected, happened))
+        {
+            throw Failure($"{what} is {expected}", $"it is {happened}");
+        }
+    }
+
+    public static void Sequence<T>(IEnumerable<T> expected, IEnumerable<T> happened, string what)
+    {
+        var (left, right) = (expected.ToList(), happened.ToList());
+        if (!left.SequenceEqual(right))
+        {
+            throw Failure($"{what} is [{Show(left)}]", $"it is [{Show(right)}]");
+        }
+    }
+
+    /// <summary>Waits for something that must happen.</summary>
+    /// <param name="task">Completes when it has happened.</param>
+    /// <param name="expected">What must happen.</param>
+    /// <param name="patience">How long to wait; null for the usual.</param>
+    /// <param name="state">Says how far it came, for the failure.</param>
+    public static async Task WithinAsync(Task task, string expected, TimeSpan? patience = null, Func<string>? state = null)
+    {
+        try
+        {
+            await task.WaitAsync(patience ?? Patience, TimeProvider.System);
+        }
+        catch (TimeoutException) when (!task.IsCompleted)
+        {
+            throw Failure($"{expected} within {(patience ?? Patience).TotalSeconds:0.#} s", state?.Invoke() ?? "it did not");
+        }
+    }
+
+    public static async Task<T> WithinAsync<T>(Task<T> task, string expected, TimeSpan? patience = null, Func<string>? state = null)
+    {
+        await WithinAsync((Task)task, expected, patience, state);
+        return await task;
+    }
+
+    public static async Task<TException> ThrowsAsync<TException>(Func<Task> action, string expected)
+        where TException : Exception
+    {
+        try
+        {
+            await WithinAsync(action(), $"{expected} (an end)");
+        }
+        catch (TException exception)
+        {
+            return exception;
+        }
+        catch (Exception exception) when (exception is not ConformanceException)
+        {
+            throw new ConformanceException($"Expected: {expected}, as {typeof(TException).Name}. Happened: {exception.GetType().Name}: {exception.Message}", exception);
+        }
+
+        throw Failure($"{expected}, as {typeof(TException).Name}", "no exception");
+    }
+
+    public static ConformanceException Failure(string expected, string? happened) => new($"Expected: {expected}. Happened: {happened ?? "not so"}.");
+
+    private static string Show<T>(List<T> items) => string.Join(", ", items.Take(50)) + (items.Count > 50 ? $" and {items.Count - 50} more" : "");
+}

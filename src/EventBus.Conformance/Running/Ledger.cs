@@ -1,0 +1,56 @@
+namespace EventBus.Conformance;
+
+/// <summary>What happened, in order, and a way to wait until enough of it has. Thread-safe.</summary>
+internal sealed class Ledger<T>
+{
+    private readonly Lock gate = new();
+    private readonly List<T> items = [];
+    private readonly List<(Func<IReadOnlyList<T>, bool> Condition, TaskCompletionSource Reached)> waiting = [];
+
+    public IReadOnlyList<T> Items
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. items];
+            }
+        }
+    }
+
+    public void Add(T item)
+    {
+        lock (gate)
+        {
+            items.Add(item);
+            for (var i = waiting.Count - 1; i >= 0; i--)
+            {
+                if (waiting[i].Condition(items))
+                {
+                    waiting[i].Reached.TrySetResult();
+                    waiting.RemoveAt(i);
+                }
+            }
+        }
+    }
+
+    /// <summary>Waits until there are at least so many entries.</summary>
+    public Task ReachAsync(int count, string what, TimeSpan? patience = null) => UntilAsync(list => list.Count >= count, $"{count} times: {what}", patience);
+
+    /// <summary>Waits until the entries are as they should be. The condition is asked at every entry.</summary>
+    public Task UntilAsync(Func<IReadOnlyList<T>, bool> condition, string what, TimeSpan? patience = null)
+    {
+        var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (gate)
+        {
+            if (condition(items))
+            {
+                return Task.CompletedTask;
+            }
+
+            waiting.Add((condition, reached));
+        }
+
+        return Expect.WithinAsync(reached.Task, what, patience, () => $"{Items.Count} entries so far, the last: {string.Join(", ", Items.TakeLast(5))}");
+    }
+}

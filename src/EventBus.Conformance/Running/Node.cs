@@ -1,0 +1,74 @@
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus.Conformance;
+
+/// <summary>One application of a run: its services, its bus, and what it logged and alerted.</summary>
+internal sealed class Node(ServiceProvider services, Func<Transport> transport, LogRecorder logs, Ledger<DeadLetter> alerts) : IAsyncDisposable
+{
+    private readonly IReadOnlyList<IHostedService> hosted = [.. services.GetServices<IHostedService>()];
+
+    public IServiceProvider Services => services;
+
+    public IEventBus Bus { get; } = services.GetRequiredService<IEventBus>();
+
+    public IDeadLetters DeadLetters { get; } = services.GetRequiredService<IDeadLetters>();
+
+    /// <summary>The transport that the bus runs on: for what a bus would refuse to send.</summary>
+    public Transport Transport => transport();
+
+    public LogRecorder Logs => logs;
+
+    public Ledger<DeadLetter> Alerts => alerts;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        foreach (var service in hosted)
+        {
+            await service.StartAsync(cancellationToken);
+        }
+    }
+
+    public async Task StopAsync()
+    {
+        foreach (var service in hosted.Reverse())
+        {
+            await service.StopAsync(CancellationToken.None);
+        }
+    }
+
+    /// <summary>Sends an envelope past the bus, and expects it to be accepted.</summary>
+    public async Task SendAsync(Envelope envelope)
+    {
+        using var deadline = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        var outcomes = new PublishOutcome[1];
+        await Transport.PublishAsync(new[] { envelope }, outcomes, deadline.Token);
+        Expect.Equal(PublishStatus.Accepted, outcomes[0].Status, $"the outcome of sending {envelope} ({outcomes[0].Error?.Message})");
+    }
+
+    /// <summary>Where the backend can tell, waits until nothing is in flight or due: what did not happen by then never will.</summary>
+    public async Task QuietAsync()
+    {
+        if (Transport.Features.CountsWork)
+        {
+            await Bus.WhenIdleAsync(Expect.Patience);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync();
+        await services.DisposeAsync();
+    }
+}
+
+/// <summary>Alerts into a ledger.</summary>
+internal sealed class AlertRecorder(Ledger<DeadLetter> alerts) : IDeadLetterAlert
+{
+    public Task AlertAsync(DeadLetter deadLetter, CancellationToken cancellationToken)
+    {
+        alerts.Add(deadLetter);
+        return Task.CompletedTask;
+    }
+}

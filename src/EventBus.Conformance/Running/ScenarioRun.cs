@@ -1,0 +1,87 @@
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Conformance;
+
+/// <summary>One run of one scenario: makes what it needs under names of its own, and clears it away.</summary>
+internal sealed class ScenarioRun : IAsyncDisposable
+{
+    private static long runs;
+
+    private readonly Stack<IAsyncDisposable> made = new();
+
+    private ScenarioRun(Backend backend, TransportFeatures features, string isolation) => (Backend, Features, Isolation) = (backend, features, isolation);
+
+    public Backend Backend { get; }
+
+    public TransportFeatures Features { get; }
+
+    public string Isolation { get; }
+
+    public static async Task<ScenarioRun> CreateAsync(Backend backend)
+    {
+        // Unique among the runs of this process by the counter, and among processes by the random part.
+        var isolation = $"c{System.Security.Cryptography.RandomNumberGenerator.GetHexString(8, lowercase: true)}{Interlocked.Increment(ref runs)}";
+        await using var services = Services(new LogRecorder(), new Ledger<DeadLetter>()).BuildServiceProvider();
+        await using var transport = backend.CreateTransport(new TransportSetup(isolation, services));
+        return new ScenarioRun(backend, transport.Features, isolation);
+    }
+
+    /// <summary>Starts an application: fast retries, the suite's event types, a recorder of logs and of alerts.</summary>
+    public async Task<Node> StartAsync(Action<EventBusBuilder> configure, int? queueCapacity = null)
+    {
+        var node = Make(configure, queueCapacity);
+        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        await Expect.WithinAsync(node.StartAsync(patience.Token), "the bus starts", Expect.Patience + TimeSpan.FromSeconds(1));
+        return node;
+    }
+
+    /// <summary>Makes an application without starting it.</summary>
+    public Node Make(Action<EventBusBuilder> configure, int? queueCapacity = null)
+    {
+        var (logs, alerts) = (new LogRecorder(), new Ledger<DeadLetter>());
+        Transport? transport = null;
+        var collection = Services(logs, alerts);
+        collection.AddEventBus(bus =>
+        {
+            bus.UseTransport("CreateTransport()", services => transport = Backend.CreateTransport(new TransportSetup(Isolation, services) { QueueCapacity = queueCapacity }));
+            Backend.AddStores(bus, Isolation);
+            bus.UseJson(ConformanceJson.Default).Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(1)).AlertWith<AlertRecorder>();
+            bus.Configure(options => (options.ServiceName, options.DrainTimeout) = (Isolation, TimeSpan.FromSeconds(10)));
+            configure(bus);
+        });
+        var node = new Node(collection.BuildServiceProvider(), () => transport ?? throw new InvalidOperationException("The application has not started."), logs, alerts);
+        made.Push(node);
+        return node;
+    }
+
+    /// <summary>Starts a transport alone, for scenarios at the seam.</summary>
+    public async Task<Transport> StartTransportAsync(params Subscription[] subscriptions)
+    {
+        var services = Services(new LogRecorder(), new Ledger<DeadLetter>()).BuildServiceProvider();
+        made.Push(services);
+        var transport = Backend.CreateTransport(new TransportSetup(Isolation, services));
+        made.Push(transport);
+        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        await transport.StartAsync(new TransportTopology(Isolation, subscriptions, [ParcelSent.Name], TimeProvider.System), patience.Token);
+        return transport;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        while (made.TryPop(out var next))
+        {
+            await Expect.WithinAsync(next.DisposeAsync().AsTask(), $"{next.GetType().Name} is disposed", TimeSpan.FromSeconds(45));
+        }
+    }
+
+    private static ServiceCollection Services(LogRecorder logs, Ledger<DeadLetter> alerts)
+    {
+        var services = new ServiceCollection();
+        services.AddSingleton<ILoggerFactory>(logs);
+        services.AddSingleton(typeof(ILogger<>), typeof(Logger<>));
+        services.AddSingleton(new AlertRecorder(alerts));
+        return services;
+    }
+}

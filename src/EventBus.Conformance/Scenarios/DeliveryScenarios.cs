@@ -1,0 +1,227 @@
+using System.Text;
+using EventBus.Transports;
+
+namespace EventBus.Conformance;
+
+/// <summary>What is published reaches every subscription that listens, whole, and nobody else.</summary>
+internal static class DeliveryScenarios
+{
+    private const int Few = 100;
+
+    public static IEnumerable<Scenario> All { get; } =
+    [
+        new("publish-subscribe", "Every accepted event reaches its handler with its content, id, key, time, headers and correlation unchanged, so that handlers can rely on what publishers wrote.", PublishSubscribeAsync),
+        new("several-types-one-subscription", "One subscription handles several event types, each with its own handler, and misses none, so that related events can share one order.", SeveralTypesAsync),
+        new("topic-isolation", "A subscription gets the events it asked for and no others, so that unrelated traffic costs it nothing.", TopicIsolationAsync),
+        new("wildcard-patterns", "One wildcard grammar holds on every backend, so that changing the backend changes no routing.", WildcardPatternsAsync),
+        new("every-subscription-gets-all", "Each subscription gets its own copy of every event, so that adding a handler takes nothing from the others.", EverySubscriptionGetsAllAsync),
+        new("flood", "Many publishers and subscriptions at once lose nothing, so that load is no reason for loss.", FloodAsync),
+    ];
+
+    private static async Task PublishSubscribeAsync(ScenarioRun run)
+    {
+        var handled = new Ledger<(ParcelSent Event, string Id, string? Key, DateTimeOffset Time, string Correlation, string? Causation, string Header, int Attempt)>();
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, context, _) =>
+        {
+            handled.Add((e, context.EventId, context.Key, context.Time, context.CorrelationId, context.CausationId, context.Headers["x-number"], context.Attempt));
+            return Task.CompletedTask;
+        }));
+
+        var before = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+        for (var i = 0; i < Few; i++)
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i, $"Päckchen {i} \"📦\""), new PublishOptions
+            {
+                EventId = $"{run.Isolation}-{i}",
+                Key = $"key {i} é",
+                CorrelationId = $"process-{i}",
+                Headers = new Dictionary<string, string> { ["x-number"] = $"ü {i}", ["Other.Header_1"] = "" },
+            });
+        }
+
+        await handled.ReachAsync(Few, "an event is handled");
+        await node.QuietAsync();
+        var after = TimeProvider.System.GetUtcNow();
+        Expect.Sequence(Enumerable.Range(0, Few), handled.Items.Select(h => h.Event.Number).Order(), "the list of handled events");
+        foreach (var (e, id, key, time, correlation, causation, header, attempt) in handled.Items)
+        {
+            Expect.Equal($"Päckchen {e.Number} \"📦\"", e.Note, "the content");
+            Expect.Equal($"{run.Isolation}-{e.Number}", id, "the id");
+            Expect.Equal($"key {e.Number} é", key, "the key");
+            Expect.Equal($"process-{e.Number}", correlation, "the correlation id");
+            Expect.Equal(null, causation, "the causation id of an event that no handler published");
+            Expect.Equal($"ü {e.Number}", header, "the header");
+            Expect.Equal(1, attempt, "the attempt");
+            Expect.That(time >= before && time <= after && time.Offset == TimeSpan.Zero, $"a time between {before:O} and {after:O} in UTC", time.ToString("O"));
+        }
+    }
+
+    private static async Task SeveralTypesAsync(ScenarioRun run)
+    {
+        var handled = new Ledger<string>();
+        var node = await run.StartAsync(bus => bus.Subscribe("desk", s => s
+            .On<ParcelSent>((e, _, _) => Note($"sent {e.Number}"))
+            .On<ParcelReturned>((e, _, _) => Note($"returned {e.Number}"))
+            .On<InvoicePaid>((e, _, _) => Note($"paid {e.Number}"))));
+
+        foreach (var i in Enumerable.Range(0, 20))
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i));
+            await node.Bus.PublishAsync(new ParcelReturned(i));
+            await node.Bus.PublishAsync(new InvoicePaid(i));
+        }
+
+        await handled.ReachAsync(60, "an event is handled");
+        await node.QuietAsync();
+        Expect.Sequence(Enumerable.Range(0, 20).SelectMany(i => new[] { $"sent {i}", $"returned {i}", $"paid {i}" }).Order(StringComparer.Ordinal), handled.Items.Order(StringComparer.Ordinal), "the list of handled events");
+
+        Task Note(string what)
+        {
+            handled.Add(what);
+            return Task.CompletedTask;
+        }
+    }
+
+    private static async Task TopicIsolationAsync(ScenarioRun run)
+    {
+        var (parcels, invoices) = (new Ledger<string>(), new Ledger<string>());
+        var node = await run.StartAsync(bus =>
+        {
+            bus.SubscribeAny("parcels", ParcelSent.Name, (context, _) => Note(parcels, context));
+            bus.SubscribeAny("invoices", "invoice.paid", (context, _) => Note(invoices, context));
+            bus.Publishes<ParcelSent>().Publishes<ParcelReturned>().Publishes<InvoicePaid>();
+        });
+
+        foreach (var i in Enumerable.Range(0, 10))
+        {
+            await node.Bus.PublishAsync(new ParcelReturned(i));
+            await node.Bus.PublishAsync(new ParcelSent(i));
+            await node.Bus.PublishAsync(new InvoicePaid(i));
+        }
+
+        await parcels.ReachAsync(10, "a parcel is handled");
+        await invoices.ReachAsync(10, "an invoice is handled");
+        await node.QuietAsync();
+        Expect.Sequence(Enumerable.Repeat(ParcelSent.Name, 10), parcels.Items, "what the subscription of parcel.sent got");
+        Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "what the subscription of invoice.paid got");
+    }
+
+    private static async Task WildcardPatternsAsync(ScenarioRun run)
+    {
+        string[] names = ["order.placed", "order.paid", "order-line.placed", "order.line.placed", "order.line.item.placed", "stock.order.placed", "stock.placed"];
+        (string Pattern, string[] Matching)[] table =
+        [
+            ("#", names),
+            ("order.placed", ["order.placed"]),
+            ("order.*", ["order.placed", "order.paid"]),
+            ("*.placed", ["order.placed", "order-line.placed", "stock.placed"]),
+            ("order.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed"]),
+            ("#.placed", ["order.placed", "order-line.placed", "order.line.placed", "order.line.item.placed", "stock.order.placed", "stock.placed"]),
+            ("order.#.placed", ["order.placed", "order.line.placed", "order.line.item.placed"]),
+            ("*.*.placed", ["order.line.placed", "stock.order.placed"]),
+            ("order.*.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed"]),
+            ("#.order.#", ["order.placed", "order.paid", "order.line.placed", "order.line.item.placed", "stock.order.placed"]),
+        ];
+        var got = table.Select(_ => new Ledger<string>()).ToArray();
+        var node = await run.StartAsync(bus =>
+        {
+            for (var i = 0; i < table.Length; i++)
+            {
+                var ledger = got[i];
+                bus.SubscribeAny($"pattern-{i}", table[i].Pattern, (context, _) => Note(ledger, context));
+            }
+        });
+
+        foreach (var name in names)
+        {
+            await node.SendAsync(new Envelope(new EnvelopeAttributes { Id = $"{run.Isolation}-{name}", Name = name }, Encoding.UTF8.GetBytes("{}")));
+        }
+
+        for (var i = 0; i < table.Length; i++)
+        {
+            await got[i].ReachAsync(table[i].Matching.Length, $"an event is handled for the pattern {table[i].Pattern}");
+        }
+
+        await node.QuietAsync();
+        for (var i = 0; i < table.Length; i++)
+        {
+            Expect.Sequence(table[i].Matching.Order(StringComparer.Ordinal), got[i].Items.Order(StringComparer.Ordinal), $"the list of names that {table[i].Pattern} matches");
+        }
+    }
+
+    private static async Task EverySubscriptionGetsAllAsync(ScenarioRun run)
+    {
+        var got = Enumerable.Range(0, 3).Select(_ => new Ledger<int>()).ToArray();
+        var node = await run.StartAsync(bus =>
+        {
+            for (var i = 0; i < got.Length; i++)
+            {
+                var ledger = got[i];
+                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) =>
+                {
+                    ledger.Add(e.Number);
+                    return Task.CompletedTask;
+                });
+            }
+        });
+
+        foreach (var i in Enumerable.Range(0, Few))
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i));
+        }
+
+        foreach (var ledger in got)
+        {
+            await ledger.ReachAsync(Few, "an event is handled");
+        }
+
+        await node.QuietAsync();
+        foreach (var ledger in got)
+        {
+            Expect.Sequence(Enumerable.Range(0, Few), ledger.Items.Order(), "what one subscription got");
+        }
+    }
+
+    private static async Task FloodAsync(ScenarioRun run)
+    {
+        const int Publishers = 20, Each = 50, Subscriptions = 10;
+        var got = Enumerable.Range(0, Subscriptions).Select(_ => new Ledger<int>()).ToArray();
+        var node = await run.StartAsync(bus =>
+        {
+            for (var i = 0; i < Subscriptions; i++)
+            {
+                var ledger = got[i];
+                bus.Subscribe<ParcelSent>($"flood-{i}", async (e, _, _) =>
+                {
+                    await Task.Yield();
+                    ledger.Add(e.Number);
+                });
+            }
+        });
+
+        await Expect.WithinAsync(Task.WhenAll(Enumerable.Range(0, Publishers).Select(async publisher =>
+        {
+            await Task.Yield();
+            for (var i = 0; i < Each; i++)
+            {
+                await node.Bus.PublishAsync(new ParcelSent((publisher * Each) + i));
+            }
+        })), "all publishers end", TimeSpan.FromSeconds(60));
+        foreach (var ledger in got)
+        {
+            await ledger.ReachAsync(Publishers * Each, "an event is handled", TimeSpan.FromSeconds(60));
+        }
+
+        await node.QuietAsync();
+        foreach (var ledger in got)
+        {
+            Expect.Sequence(Enumerable.Range(0, Publishers * Each), ledger.Items.Order(), "what one subscription got");
+        }
+    }
+
+    private static Task Note(Ledger<string> ledger, EventContext context)
+    {
+        ledger.Add(context.EventName);
+        return Task.CompletedTask;
+    }
+}

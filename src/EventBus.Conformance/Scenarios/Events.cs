@@ -1,0 +1,37 @@
+using System.Text.Json.Serialization;
+
+namespace EventBus.Conformance;
+
+/// <summary>The event of most scenarios.</summary>
+[EventName(Name)]
+internal sealed record ParcelSent(int Number, string? Note = null)
+{
+    public const string Name = "parcel.sent";
+}
+
+/// <summary>A second event with the same first word, so of the same log.</summary>
+[EventName("parcel.returned")]
+internal sealed record ParcelReturned(int Number);
+
+/// <summary>An event of another log.</summary>
+[EventName("invoice.paid")]
+internal sealed record InvoicePaid(int Number);
+
+/// <summary>An event that nobody subscribes to.</summary>
+[EventName("parcel.forgotten")]
+internal sealed record ParcelForgotten(int Number);
+
+[EventName("parcel.weighed", Version = 1)]
+internal sealed record ParcelWeighedV1(int Grams);
+
+[EventName("parcel.weighed", Version = 2)]
+internal sealed record ParcelWeighedV2(decimal Kilograms);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(ParcelSent))]
+[JsonSerializable(typeof(ParcelReturned))]
+[JsonSerializable(typeof(InvoicePaid))]
+[JsonSerializable(typeof(ParcelForgotten))]
+[JsonSerializable(typeof(ParcelWeighedV1))]
+[JsonSerializable(typeof(ParcelWeighedV2))]
+internal sealed partial class ConformanceJson : JsonSerializerContext;
