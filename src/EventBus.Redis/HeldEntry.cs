@@ -1,0 +1,54 @@
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>An entry that this instance owns, from its arrival until it is acknowledged, given back or lost.</summary>
+internal sealed class HeldEntry(RedisReceiver owner, RedisKey stream, RedisValue id, Envelope envelope, int earlierDeliveries, long renewedAt) : IDeliverySettler, IDisposable
+{
+    private readonly CancellationTokenSource lost = new();
+    private int settled;
+
+    public RedisKey Stream => stream;
+
+    public RedisValue Id => id;
+
+    public Envelope Envelope => envelope;
+
+    public int EarlierDeliveries => earlierDeliveries;
+
+    /// <summary>When this instance was last known to own it.</summary>
+    public long RenewedAt { get; set; } = renewedAt;
+
+    public Delivery ToDelivery() => new(envelope, this, earlierDeliveries: earlierDeliveries, lost: lost.Token);
+
+    public ValueTask AckAsync(in Delivery delivery)
+    {
+        if (TrySettle())
+        {
+            owner.Acknowledge(this);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask ReleaseAsync(in Delivery delivery) => TrySettle() ? owner.ReleaseAsync(this) : ValueTask.CompletedTask;
+
+    /// <summary>Ends the ownership. What the handler does with the delivery from now on has no effect.</summary>
+    /// <returns>Whether it was unsettled until now.</returns>
+    public bool Lose()
+    {
+        var wasUnsettled = TrySettle();
+        if (wasUnsettled)
+        {
+            // Not awaited: whoever listens must not hold up the loop that renews the others.
+            _ = lost.CancelAsync();
+        }
+
+        return wasUnsettled;
+    }
+
+    public void Dispose() => lost.Dispose();
+
+    private bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;
+}

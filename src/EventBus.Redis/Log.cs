@@ -1,0 +1,31 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Every text that the Redis backend logs. Names and ids only: never a body, a header or a connection string.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(201, LogLevel.Warning, "Redis keeps no append-only file (appendonly no): events that it accepted are lost when it stops. Set appendonly yes")]
+    public static partial void NoAppendOnlyFile(this ILogger log);
+
+    [LoggerMessage(202, LogLevel.Warning, "The subscription {Subscription} cannot reach Redis; it keeps trying")]
+    public static partial void OutOfReach(this ILogger log, string subscription, Exception exception);
+
+    [LoggerMessage(203, LogLevel.Information, "The subscription {Subscription} reaches Redis again")]
+    public static partial void BackInReach(this ILogger log, string subscription);
+
+    [LoggerMessage(204, LogLevel.Error, "The consumer group {Group} has vanished from Redis and is created again from the beginning of its streams: Redis has lost data, and events may be missing or repeated")]
+    public static partial void GroupVanished(this ILogger log, string group);
+
+    [LoggerMessage(205, LogLevel.Error, "{Count} entries of the stream {Stream} were deleted before the group {Group} had handled them")]
+    public static partial void EntriesDeleted(this ILogger log, int count, string stream, string group);
+
+    [LoggerMessage(206, LogLevel.Information, "The group {Group} took over {Count} entries of the stream {Stream} that another consumer left")]
+    public static partial void TookOver(this ILogger log, string group, int count, string stream);
+
+    [LoggerMessage(207, LogLevel.Warning, "{Count} deliveries of the subscription {Subscription} are lost to this instance: they were taken over, or could not be renewed in time")]
+    public static partial void DeliveriesLost(this ILogger log, int count, string subscription);
+
+    [LoggerMessage(208, LogLevel.Warning, "Closing the subscription {Subscription} did not reach Redis: what is unsettled comes again after {ClaimAfter}")]
+    public static partial void NotGivenBack(this ILogger log, string subscription, TimeSpan claimAfter, Exception exception);
+}

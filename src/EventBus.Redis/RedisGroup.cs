@@ -1,0 +1,114 @@
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>The commands of one consumer of one consumer group. Thread-safe; every failure is thrown.</summary>
+internal sealed class RedisGroup(IDatabase database, string group, string consumer, RedisKey[] streams)
+{
+    /// <summary>Where every cursor begins, and where XAUTOCLAIM ends.</summary>
+    public static readonly RedisValue Start = "0-0";
+
+    // Renews or gives back, but only what this consumer still owns: a bare XCLAIM would take an entry from its new owner. Returns what it no longer owns.
+    private const string KeepScript = """
+        local gone = {}
+        for i = 4, #ARGV do
+          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 0 then
+            gone[#gone + 1] = ARGV[i]
+          else
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'JUSTID')
+          end
+        end
+        return gone
+        """;
+
+    // XGROUP DELCONSUMER drops what is pending, so both must happen at once.
+    private const string LeaveScript = """
+        if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
+          redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+        end
+        """;
+
+    public string Name => group;
+
+    public IReadOnlyList<RedisKey> Streams => streams;
+
+    /// <summary>Creates the group where it is missing, and the streams with it.</summary>
+    /// <param name="position">Where a new group begins: <c>$</c> for the present end of the stream.</param>
+    public async Task CreateAsync(RedisValue position)
+    {
+        foreach (var stream in streams)
+        {
+            try
+            {
+                await database.StreamCreateConsumerGroupAsync(stream, group, position, createStream: true);
+            }
+            catch (RedisServerException exception) when (exception.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
+            {
+                // It was there before: it keeps its place.
+            }
+        }
+    }
+
+    /// <summary>Waits for new entries of any stream. The client has no blocking read, hence the bare command.</summary>
+    public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry Entry)>> ReadNewAsync(IDatabase blocking, int count)
+    {
+        object[] arguments =
+        [
+            "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
+            .. streams.Select(stream => (object)stream), .. streams.Select(_ => (object)">"),
+        ];
+        var reply = await blocking.ExecuteAsync("XREADGROUP", arguments);
+        var found = new List<(RedisKey, StreamEntry)>();
+        if (reply.IsNull)
+        {
+            return found;
+        }
+
+        // RESP3 answers with a map, which arrives as key, value, key, value; RESP2 with pairs.
+        var flat = reply.Resp3Type == ResultType.Map;
+        for (var i = 0; i < reply.Length; i += flat ? 2 : 1)
+        {
+            var (stream, entries) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
+            for (var j = 0; j < entries.Length; j++)
+            {
+                found.Add(((RedisKey)(byte[])stream!, ToEntry(entries[j])));
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Reads what is pending for this consumer, in the order of the stream.</summary>
+    public Task<StreamEntry[]> ReadOwnAsync(RedisKey stream, RedisValue after, int count) =>
+        database.StreamReadGroupAsync(stream, group, consumer, after, count);
+
+    public Task AckAsync(RedisKey stream, RedisValue[] ids) =>
+        ids.Length == 0 ? Task.CompletedTask : database.StreamAcknowledgeAsync(stream, group, ids);
+
+    /// <summary>Tells how long the entries are to look unattended: nothing to keep them, long to give them back. Returns the ids that this consumer no longer owns.</summary>
+    public async Task<RedisValue[]> KeepAsync(RedisKey stream, IEnumerable<RedisValue> ids, TimeSpan idle) =>
+        (RedisValue[])(await database.ScriptEvaluateAsync(KeepScript, [stream], [group, consumer, (long)idle.TotalMilliseconds, .. ids]))!;
+
+    /// <summary>Takes over what its consumer has left alone for long enough.</summary>
+    public Task<StreamAutoClaimResult> ClaimAsync(RedisKey stream, TimeSpan idle, RedisValue cursor, int count) =>
+        database.StreamAutoClaimAsync(stream, group, consumer, (long)idle.TotalMilliseconds, cursor, count);
+
+    /// <summary>What is pending for this consumer between two ids, with its delivery counts.</summary>
+    public Task<StreamPendingMessageInfo[]> PendingAsync(RedisKey stream, RedisValue? from, RedisValue? to, int count) =>
+        database.StreamPendingMessagesAsync(stream, group, count, consumer, from, to);
+
+    /// <summary>Removes this consumer from the group, unless something is still pending for it.</summary>
+    public Task LeaveAsync() => Task.WhenAll(streams.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
+
+    private static StreamEntry ToEntry(RedisResult entry)
+    {
+        var fields = (RedisValue[])entry[1]!;
+        var values = new NameValueEntry[fields.Length / 2];
+        for (var i = 0; i < values.Length; i++)
+        {
+            values[i] = new NameValueEntry(fields[2 * i], fields[(2 * i) + 1]);
+        }
+
+        return new StreamEntry((RedisValue)entry[0], values);
+    }
+}

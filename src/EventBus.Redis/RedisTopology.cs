@@ -1,0 +1,44 @@
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>The names of streams, groups and consumers.</summary>
+/// <remarks>The prefix is a hash tag: in a cluster all streams share a slot, so that one read waits on several streams and one transaction writes to several.</remarks>
+internal sealed class RedisTopology(RedisOptions options, TransportTopology topology)
+{
+    private readonly string root = $"{{{options.KeyPrefix}}}:";
+
+    public TimeProvider Time => topology.TimeProvider;
+
+    /// <summary>The CloudEvents <c>source</c> of what this application publishes.</summary>
+    public string Source => topology.ServiceName;
+
+    public RedisKey StreamOf(string eventName) => root + FirstWord(eventName);
+
+    public string GroupOf(Subscription subscription) => $"{topology.ServiceName}.{subscription.Name}";
+
+    /// <summary>A name that no other process and no other receiver ever had.</summary>
+    public static string NewConsumer() => $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";
+
+    /// <summary>The stream's own part of its key: the first word of the events in it.</summary>
+    public string WordOf(RedisKey stream) => ((string)stream!)[root.Length..];
+
+    /// <summary>The streams that a subscription reads.</summary>
+    /// <remarks>A pattern that begins with a wildcard reads every stream that this application knows by its declared events and its other patterns; streams that it does not know are not found.</remarks>
+    public RedisKey[] StreamsOf(Subscription subscription)
+    {
+        var words = subscription.Patterns.Select(pattern => FirstWord(pattern.Text));
+        if (words.Any(IsWildcard))
+        {
+            var others = topology.Subscriptions.SelectMany(other => other.Patterns).Select(pattern => FirstWord(pattern.Text));
+            words = words.Concat(others).Concat(topology.EventNames.Select(FirstWord)).Where(word => !IsWildcard(word));
+        }
+
+        return [.. words.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Select(word => (RedisKey)(root + word))];
+    }
+
+    private static string FirstWord(string name) => name.IndexOf('.', StringComparison.Ordinal) is >= 0 and var dot ? name[..dot] : name;
+
+    private static bool IsWildcard(string word) => word is "*" or "#";
+}

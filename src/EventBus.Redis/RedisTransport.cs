@@ -1,0 +1,161 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Redis Streams: one stream for each first word of the event names, one consumer group for each subscription.</summary>
+internal sealed class RedisTransport(RedisConnector connector, RedisOptions options, ILogger log) : Transport
+{
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(900);
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private ConnectionMultiplexer? connection;
+    private RedisTopology? names;
+
+    // Not ordered: several instances read one group side by side. Order needs a lease on the group, which this transport does not take yet.
+    public override TransportFeatures Features { get; } = new()
+    {
+        System = "redis",
+        Durable = true,
+        Redelivers = true,
+        SharesSubscriptions = true,
+        MaxBodyBytes = 512 * 1024 * 1024,
+    };
+
+    private ConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
+
+    private RedisTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
+
+    public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
+    {
+        names = new RedisTopology(options, topology);
+        connection = await connector.OpenSharedAsync().WaitAsync(cancellationToken);
+        try
+        {
+            var persistence = (string?)await connection.GetDatabase().ExecuteAsync("INFO", "persistence").WaitAsync(RedisConnector.Answer, Names.Time, cancellationToken);
+            if (persistence?.Contains("aof_enabled:0", StringComparison.Ordinal) == true)
+            {
+                log.NoAppendOnlyFile();
+            }
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            throw new EventBusException("Redis does not answer at the address given to bus.UseRedis(...). Start it, or correct the address.", exception);
+        }
+    }
+
+    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        if (deadline.IsCancellationRequested)
+        {
+            outcomes.Span.Fill(PublishOutcome.Failed(new TimeoutException("The time was up before the event was sent.")));
+            return;
+        }
+
+        var sending = new Task<RedisValue>?[batch.Length];
+        var whole = Send(batch.Span, sending, outcomes.Span);
+        try
+        {
+            await whole.WaitAsync(deadline);
+        }
+        catch (Exception exception)
+        {
+            var problem = exception is OperationCanceledException && deadline.IsCancellationRequested
+                ? PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."))
+                : Judge(exception);
+            for (var i = 0; i < sending.Length; i++)
+            {
+                if (sending[i] is { IsCompletedSuccessfully: false })
+                {
+                    outcomes.Span[i] = problem;
+                }
+            }
+        }
+
+        for (var i = 0; i < sending.Length; i++)
+        {
+            if (sending[i] is { IsCompletedSuccessfully: true })
+            {
+                outcomes.Span[i] = PublishOutcome.Accepted;
+            }
+        }
+    }
+
+    public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
+    {
+        var group = new RedisGroup(Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
+        await group.CreateAsync("$").WaitAsync(cancellationToken);
+        var blocking = await connector.OpenBlockingAsync().WaitAsync(cancellationToken);
+        var receiver = new RedisReceiver(subscription, group, blocking, Names, options.ClaimAfter, log);
+        receiver.Start();
+        return receiver;
+    }
+
+    public override async ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Connection.GetDatabase().PingAsync().WaitAsync(PingTimeout, Names.Time, cancellationToken);
+            return TransportHealth.Healthy;
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or InvalidOperationException)
+        {
+            return new TransportHealth(TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        if (connection is not null)
+        {
+            await connection.CloseAsync(allowCommandsToComplete: false).WaitAsync(CloseTimeout, Names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Sends a batch. Several events go as one transaction: all or none, so that none passes an earlier one of its key that was refused.</summary>
+    private Task Send(ReadOnlySpan<Envelope> batch, Span<Task<RedisValue>?> sending, Span<PublishOutcome> outcomes)
+    {
+        var database = Connection.GetDatabase();
+        var transaction = batch.Length > 1 ? database.CreateTransaction() : null;
+        IDatabaseAsync target = transaction ?? (IDatabaseAsync)database;
+        HashSet<string>? heldBack = null;
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var envelope = batch[i];
+            if (envelope.Key is { } key && heldBack?.Contains(key) == true)
+            {
+                outcomes[i] = PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."));
+                continue;
+            }
+
+            NameValueEntry[] fields;
+            try
+            {
+                fields = RedisWireFormat.Write(envelope, Names.Source);
+            }
+            catch (EventBusException exception)
+            {
+                outcomes[i] = PublishOutcome.Failed(exception);
+                if (envelope.Key is { } failedKey)
+                {
+                    (heldBack ??= new(StringComparer.Ordinal)).Add(failedKey);
+                }
+
+                continue;
+            }
+
+            sending[i] = target.StreamAddAsync(Names.StreamOf(envelope.EventName), fields);
+        }
+
+        return transaction?.ExecuteAsync() ?? sending[0] ?? Task.CompletedTask;
+    }
+
+    /// <summary>Failed is only what certainly did not happen: Redis refused it, or it never left.</summary>
+    private static PublishOutcome Judge(Exception exception) => exception switch
+    {
+        RedisServerException => PublishOutcome.Failed(exception),
+        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => PublishOutcome.Failed(exception),
+        _ => PublishOutcome.InDoubt(exception),
+    };
+}

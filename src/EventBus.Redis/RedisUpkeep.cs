@@ -1,0 +1,133 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Keeps what a receiver holds by renewing it, and takes over what dead or closed consumers left.</summary>
+internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subscription subscription, RedisTopology names, TimeSpan claimAfter, ILogger log)
+{
+    private const int Page = 100;
+
+    private static readonly TimeSpan MaxClaimPeriod = TimeSpan.FromSeconds(2);
+
+    private readonly TimeSpan renewPeriod = claimAfter / 3;
+
+    public Task Claiming { get; private set; } = Task.CompletedTask;
+
+    public Task Renewing { get; private set; } = Task.CompletedTask;
+
+    public void Start(CancellationToken stopIntake, CancellationToken close)
+    {
+        Claiming = RepeatAsync(ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
+        Renewing = RepeatAsync(RenewAsync, renewPeriod, close);
+    }
+
+    private async Task RepeatAsync(Func<CancellationToken, Task> pass, TimeSpan period, CancellationToken stop)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await pass(stop);
+            }
+            catch (Exception exception) when (exception is RedisException or TimeoutException)
+            {
+                // The reading loop reports an outage; the next pass tries again.
+            }
+
+            await Task.Delay(period, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task ClaimAsync(CancellationToken stop)
+    {
+        foreach (var stream in group.Streams)
+        {
+            var cursor = RedisGroup.Start;
+            do
+            {
+                // A share of its own beside what is read, so that a flood of new events cannot keep the abandoned ones waiting.
+                var room = Math.Min(Page, (3 * subscription.Concurrency) - receiver.Held.Count);
+                if (room <= 0)
+                {
+                    return;
+                }
+
+                cursor = await ClaimPageAsync(stream, cursor, room).WaitAsync(RedisConnector.Answer, names.Time, stop);
+            }
+            while (cursor != RedisGroup.Start && !stop.IsCancellationRequested);
+        }
+    }
+
+    private async Task<RedisValue> ClaimPageAsync(RedisKey stream, RedisValue cursor, int room)
+    {
+        var claimed = await group.ClaimAsync(stream, claimAfter, cursor, room);
+        if (claimed.DeletedIds.Length > 0)
+        {
+            log.EntriesDeleted(claimed.DeletedIds.Length, stream!, group.Name);
+        }
+
+        StreamEntry[] taken = [.. claimed.ClaimedEntries.Where(entry => !entry.IsNull && !receiver.Held.Contains(stream, entry.Id))];
+        if (taken.Length > 0)
+        {
+            var pending = await group.PendingAsync(stream, taken[0].Id, taken[^1].Id, Page);
+            var counts = pending.ToDictionary(each => each.MessageId, each => each.DeliveryCount);
+            await receiver.TakeAsync(stream, taken.Select(entry => (entry, Math.Max(1, counts.GetValueOrDefault(entry.Id) - 1))));
+            log.TookOver(group.Name, taken.Length, stream!);
+        }
+
+        return claimed.NextStartId;
+    }
+
+    private async Task RenewAsync(CancellationToken stop)
+    {
+        try
+        {
+            foreach (var stream in receiver.Held.ToArray().GroupBy(entry => entry.Stream))
+            {
+                foreach (var page in stream.Chunk(Page))
+                {
+                    await RenewPageAsync(stream.Key, page).WaitAsync(RedisConnector.Answer, names.Time, stop);
+                }
+            }
+        }
+        finally
+        {
+            // What could not be renewed in time may have a new owner by now.
+            Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > claimAfter));
+        }
+    }
+
+    private async Task RenewPageAsync(RedisKey stream, HeldEntry[] page)
+    {
+        var now = names.Time.GetTimestamp();
+        var gone = await group.KeepAsync(stream, page.Select(entry => entry.Id), TimeSpan.Zero);
+        foreach (var entry in page)
+        {
+            entry.RenewedAt = now;
+        }
+
+        Lose(page.Where(entry => gone.Contains(entry.Id)));
+    }
+
+    private void Lose(IEnumerable<HeldEntry> entries)
+    {
+        var unsettled = 0;
+        foreach (var entry in entries)
+        {
+            // One whose acknowledgement is on its way is gone because it is done.
+            if (entry.Lose())
+            {
+                unsettled++;
+                receiver.Held.Remove(entry);
+            }
+        }
+
+        if (unsettled > 0)
+        {
+            log.DeliveriesLost(unsettled, subscription.Name);
+        }
+    }
+}
