@@ -33,9 +33,9 @@ public sealed class EventBusOptions
     /// <summary>How many events may wait behind a failed event of their key; later ones go to the dead letters in order. Default 1,000; 1 to 1,000,000.</summary>
     public int MaxParkedPerKey { get; set; } = 1_000;
 
-    /// <summary>When a failed event is started again.</summary>
+    /// <summary>When a failed event is started again. Default: 3 retries after 5 s, 30 s and 2 min.</summary>
     public RetryOptions Retry { get; set; } = new();
 
-    /// <summary>Settings of single subscriptions, by name. They win over what the code says.</summary>
+    /// <summary>Settings of single subscriptions, by name. They win over what the code says. Default none.</summary>
     public IDictionary<string, SubscriptionOptions> Subscriptions { get; } = new Dictionary<string, SubscriptionOptions>(StringComparer.Ordinal);
 }

@@ -6,7 +6,7 @@ public sealed class RetryOptions
     /// <summary>How many retries follow the first start. Default 3; 0 to 100.</summary>
     public int Count { get; set; } = 3;
 
-    /// <summary>The wait before the first retry. The second waits 6 times as long, the third 24 times, and each later one 4 times longer than the one before: 5 s, 30 s, 2 min by default. 0 to 1 day.</summary>
+    /// <summary>The wait before the first retry. The second waits 6 times as long, the third 24 times, and each later one 4 times longer than the one before: 5 s, 30 s, 2 min. Default 5 s; 0 to 1 day.</summary>
     public TimeSpan FirstDelay { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>The longest wait. Default 1 h; 0 to 7 days.</summary>
@@ -19,12 +19,12 @@ public sealed class RetryOptions
 /// <summary>The settings of one subscription. What is null is as for the whole bus.</summary>
 public sealed class SubscriptionOptions
 {
-    /// <summary>How many events are handled at once; for an ordered subscription the number of lanes. 1 to 1,000.</summary>
+    /// <summary>How many events are handled at once; for an ordered subscription the number of lanes. Default: as for the bus; 1 to 1,000.</summary>
     public int? Concurrency { get; set; }
 
-    /// <summary>How long one start of a handler may take before it counts as failed. 10 ms to 1 day.</summary>
+    /// <summary>How long one start of a handler may take before it counts as failed. Default: as for the bus; 10 ms to 1 day.</summary>
     public TimeSpan? HandlerTimeout { get; set; }
 
-    /// <summary>When a failed event is started again.</summary>
+    /// <summary>When a failed event is started again. Default: as for the bus.</summary>
     public RetryOptions? Retry { get; set; }
 }
