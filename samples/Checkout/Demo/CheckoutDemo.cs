@@ -1,0 +1,128 @@
+using EventBus;
+
+namespace Checkout.Demo;
+
+/// <summary>The story that the demo tells. It waits for what happens, never for a while.</summary>
+internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop)
+{
+    private const string Blocking = "/checkout/blocking";
+    private const string EventDriven = "/checkout";
+
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan SlowEnough = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan FastEnough = TimeSpan.FromSeconds(2);
+
+    private readonly TimeProvider time = services.GetRequiredService<TimeProvider>();
+    private readonly IEventBus bus = services.GetRequiredService<IEventBus>();
+    private readonly EmailService email = services.GetRequiredService<EmailService>();
+    private readonly DemoPager pager = services.GetRequiredService<DemoPager>();
+    private readonly Journal journal = services.GetRequiredService<Journal>();
+    private readonly Promises promises = new();
+    private readonly Tally tally = new(services);
+
+    /// <summary>Tells the story.</summary>
+    /// <returns>Whether every figure is as promised.</returns>
+    public async Task<bool> RunAsync(CancellationToken cancellationToken)
+    {
+        var health = await shop.HealthAsync(cancellationToken);
+        Screen.Line();
+        Screen.Text("A shop whose checkout calls seven services:", "");
+        tally.PrintServices();
+        Screen.Text("", $"It is up on a free port, and GET /health says {health}.");
+
+        await EverythingWorksAsync(cancellationToken);
+        var order = await EmailIsDownAsync(cancellationToken);
+        await EmailIsBackAsync(order, cancellationToken);
+        Screen.Title("4  Promised and measured");
+        return promises.Print();
+    }
+
+    private async Task EverythingWorksAsync(CancellationToken cancellationToken)
+    {
+        Screen.Title("1  Everything works");
+        var blocking = await shop.CheckoutAsync(Blocking, cancellationToken);
+        Screen.Answer(blocking, "waited for all seven");
+        var answer = await shop.CheckoutAsync(EventDriven, cancellationToken);
+        Screen.Answer(answer, "waited for the order and the payment");
+        Screen.Text(
+            "",
+            "The second one published order.placed, and five handlers did the rest, side by side",
+            "(times since the request):",
+            "");
+
+        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        var runs = RunsOf(answer);
+        new Timeline(time, answer).Draw(runs);
+
+        promises.Add("the blocking checkout takes 6 s or more", blocking.Elapsed, blocking.Succeeded && blocking.Elapsed >= SlowEnough);
+        promises.Add("the event-driven checkout answers within 2 s", answer.Elapsed, answer.Succeeded && answer.Elapsed <= FastEnough);
+        promises.Add("five handlers do the rest, each once", runs.Count(run => run.Error is null), 5);
+    }
+
+    private async Task<Answer> EmailIsDownAsync(CancellationToken cancellationToken)
+    {
+        Screen.Title("2  The e-mail service is down");
+        email.IsDown = true;
+        tally.Start();
+        var blocking = await shop.CheckoutAsync(Blocking, cancellationToken);
+        Screen.Answer(blocking, "failed, but the card was charged");
+        var paymentTaken = tally.Note("blocking")[1];
+
+        tally.Start();
+        var answer = await shop.CheckoutAsync(EventDriven, cancellationToken);
+        Screen.Answer(answer, $"order {answer.OrderId} is placed");
+        Screen.Text(
+            "",
+            "The first customer has paid and reads",
+            $"  \"{blocking.Problem}\"",
+            "Trying again means paying twice, and nobody has reserved the stock for the first payment.",
+            "",
+            "The second customer is done. Only the receipt is tried again, after longer and longer waits",
+            "(times since the request):",
+            "");
+
+        // Not WhenIdleAsync: it does not wait for a retry that is due later. The page is what ends this.
+        var page = await pager.NextAsync(cancellationToken);
+        var receipts = RunsOf(answer).Where(run => run.Subscription == "receipt").ToList();
+        var timeline = new Timeline(time, answer);
+        timeline.List(receipts, "start");
+        timeline.Event("pager", page.At, page.Message);
+
+        promises.Add("without e-mail the blocking checkout fails with a problem", (int)blocking.Status >= 500 && blocking.Problem is not null);
+        promises.Add("  although the payment was taken", paymentTaken, 1);
+        promises.Add("without e-mail the event-driven checkout answers within 2 s", answer.Elapsed, answer.Succeeded && answer.Elapsed <= FastEnough);
+        promises.Add("  the receipt is started 4 times: once and 3 retries", receipts.Count(run => run.Error is not null), 4);
+        return answer;
+    }
+
+    private async Task EmailIsBackAsync(Answer order, CancellationToken cancellationToken)
+    {
+        Screen.Title("3  The e-mail service is back");
+        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        tally.Note("event bus");
+        email.IsDown = false;
+
+        var letters = await shop.DeadLettersAsync(cancellationToken);
+        Screen.Text("GET  /dead-letters");
+        foreach (var letter in letters)
+        {
+            Screen.Text($"  {letter.Id}", $"  {letter.EventName}, {letter.Starts} starts, {letter.Error}", "");
+            var status = await shop.RetryAsync(letter.Id, cancellationToken);
+            Screen.Text($"POST /dead-letters/{letter.Id}/retry", $"  {(int)status} {status}", "");
+        }
+
+        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        new Timeline(time, order).List(RunsOf(order).Where(run => run.Subscription == "receipt").Skip(4), "replay");
+        var done = tally.Note("after replay");
+        Screen.Text("", "How often each service did its work, for the two orders of this outage:", "");
+        tally.PrintTable();
+
+        promises.Add("  it is kept as one dead letter", letters.Count, 1);
+        promises.Add("  people are alerted once", pager.Count, 1);
+        promises.Add("after the replay the receipt is sent, once", done[2], 1);
+        promises.Add("  and the four other handlers ran once, not again", RunsOf(order).Count(run => run.Subscription != "receipt"), 4);
+        promises.Add("  and no dead letter is left", (await shop.DeadLettersAsync(cancellationToken)).Count, 0);
+    }
+
+    private IReadOnlyList<HandlerRun> RunsOf(Answer answer) => journal.For(answer.OrderId ?? "");
+}

@@ -1,0 +1,43 @@
+using System.Net;
+using System.Net.Http.Json;
+
+namespace Checkout.Demo;
+
+/// <summary>The customer, and later the people on call: everything goes through HTTP.</summary>
+internal sealed class ShopClient(HttpClient http, TimeProvider time)
+{
+    private static readonly Cart Cart = new("ada", 59.90m);
+
+    /// <summary>Asks for the health, and so has the web server warm before anything is measured.</summary>
+    public Task<string> HealthAsync(CancellationToken cancellationToken) => http.GetStringAsync("/health", cancellationToken);
+
+    public async Task<Answer> CheckoutAsync(string path, CancellationToken cancellationToken)
+    {
+        var sent = time.GetTimestamp();
+        using var response = await http.PostAsJsonAsync(path, Cart, AppJson.Default.Cart, cancellationToken);
+        var elapsed = time.GetElapsedTime(sent);
+        if (response.IsSuccessStatusCode)
+        {
+            var reply = await response.Content.ReadFromJsonAsync(AppJson.Default.CheckoutReply, cancellationToken);
+            return new Answer(path, response.StatusCode, sent, elapsed, reply!.OrderId, null);
+        }
+
+        var problem = await response.Content.ReadFromJsonAsync(AppJson.Default.ProblemDetails, cancellationToken);
+        return new Answer(path, response.StatusCode, sent, elapsed, null, problem!.Title);
+    }
+
+    public async Task<List<FailedOrder>> DeadLettersAsync(CancellationToken cancellationToken) =>
+        await http.GetFromJsonAsync("/dead-letters", AppJson.Default.ListFailedOrder, cancellationToken) ?? [];
+
+    public async Task<HttpStatusCode> RetryAsync(string deadLetterId, CancellationToken cancellationToken)
+    {
+        using var response = await http.PostAsync($"/dead-letters/{deadLetterId}/retry", null, cancellationToken);
+        return response.StatusCode;
+    }
+}
+
+/// <summary>What came back from a checkout, and after how long.</summary>
+internal sealed record Answer(string Path, HttpStatusCode Status, long Sent, TimeSpan Elapsed, string? OrderId, string? Problem)
+{
+    public bool Succeeded => OrderId is not null;
+}

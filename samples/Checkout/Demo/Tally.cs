@@ -1,0 +1,48 @@
+namespace Checkout.Demo;
+
+/// <summary>Counts what the services did between one moment and the next.</summary>
+internal sealed class Tally(IServiceProvider services)
+{
+    private readonly RemoteService[] remote =
+    [
+        services.GetRequiredService<OrderService>(),
+        services.GetRequiredService<PaymentService>(),
+        services.GetRequiredService<EmailService>(),
+        services.GetRequiredService<StockService>(),
+        services.GetRequiredService<AnalyticsService>(),
+        services.GetRequiredService<LoyaltyService>(),
+        services.GetRequiredService<RecommendationService>(),
+    ];
+
+    private readonly List<(string Title, int[] Done)> columns = [];
+    private int[] start = [];
+
+    public void Start() => start = [.. remote.Select(service => service.Done)];
+
+    /// <summary>Keeps what was done since the start as a column of the table.</summary>
+    public int[] Note(string title)
+    {
+        int[] done = [.. remote.Zip(start, (service, then) => service.Done - then)];
+        columns.Add((title, done));
+        return done;
+    }
+
+    public void PrintServices()
+    {
+        foreach (var service in remote)
+        {
+            Screen.Text($"{service.Work,-24} {Screen.Seconds(service.Takes)}");
+        }
+
+        Screen.Text($"{"",-24} ───────", $"{"one after the other",-24} {Screen.Seconds(remote.Aggregate(TimeSpan.Zero, (sum, service) => sum + service.Takes))}");
+    }
+
+    public void PrintTable()
+    {
+        Screen.Text($"{"",-24}{string.Concat(columns.Select(column => $"{column.Title,17}"))}");
+        for (var row = 0; row < remote.Length; row++)
+        {
+            Screen.Text($"{remote[row].Work,-24}{string.Concat(columns.Select(column => $"{(column.Done[row] == 0 ? "-" : $"{column.Done[row]}"),17}"))}");
+        }
+    }
+}

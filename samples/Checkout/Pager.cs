@@ -1,0 +1,17 @@
+namespace Checkout;
+
+/// <summary>Wakes up whoever is on call.</summary>
+public interface IPager
+{
+    Task PageAsync(string message, CancellationToken cancellationToken);
+}
+
+/// <summary>Stands in for a paging service: it only logs.</summary>
+public sealed class LogPager(ILogger<LogPager> log) : IPager
+{
+    public Task PageAsync(string message, CancellationToken cancellationToken)
+    {
+        log.LogCritical("Paging the people on call: {Message}", message);
+        return Task.CompletedTask;
+    }
+}

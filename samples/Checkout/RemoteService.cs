@@ -1,0 +1,36 @@
+namespace Checkout;
+
+/// <summary>What the services have in common: each takes its time, and can be down.</summary>
+public abstract class RemoteService(string work, TimeSpan takes, TimeProvider time, ILogger log)
+{
+    private static readonly TimeSpan RefusesAfter = TimeSpan.FromMilliseconds(50);
+
+    private volatile bool isDown;
+    private int done;
+
+    public string Work => work;
+
+    public TimeSpan Takes => takes;
+
+    /// <summary>How often the work was done.</summary>
+    public int Done => Volatile.Read(ref done);
+
+    public bool IsDown
+    {
+        get => isDown;
+        set => isDown = value;
+    }
+
+    protected async Task CallAsync(string orderId, CancellationToken cancellationToken)
+    {
+        if (isDown)
+        {
+            await Task.Delay(RefusesAfter, time, cancellationToken);
+            throw new HttpRequestException("connection refused");
+        }
+
+        await Task.Delay(takes, time, cancellationToken);
+        Interlocked.Increment(ref done);
+        log.LogInformation("Order {OrderId}: {Work} is done", orderId, work);
+    }
+}

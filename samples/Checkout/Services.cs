@@ -1,0 +1,68 @@
+namespace Checkout;
+
+// Seven services that a shop calls over the network. These only take their time; a real one would make a request.
+
+public sealed class OrderService(TimeProvider time, ILogger<OrderService> log)
+    : RemoteService("create order", TimeSpan.FromMilliseconds(200), time, log)
+{
+    private int lastOrder = 1000;
+
+    public async Task<string> CreateAsync(Cart cart, CancellationToken cancellationToken)
+    {
+        var orderId = $"{Interlocked.Increment(ref lastOrder)}";
+        await CallAsync(orderId, cancellationToken);
+        return orderId;
+    }
+}
+
+public sealed class PaymentService(TimeProvider time, ILogger<PaymentService> log)
+    : RemoteService("take payment", TimeSpan.FromMilliseconds(800), time, log)
+{
+    public Task ChargeAsync(string orderId, decimal total, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+}
+
+public sealed class EmailService(TimeProvider time, ILogger<EmailService> log)
+    : RemoteService("send receipt", TimeSpan.FromMilliseconds(3000), time, log)
+{
+    public Task SendReceiptAsync(string orderId, string userId, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+}
+
+public sealed class StockService(TimeProvider time, ILogger<StockService> log)
+    : RemoteService("reserve stock", TimeSpan.FromMilliseconds(500), time, log)
+{
+    public Task ReserveAsync(string orderId, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+}
+
+public sealed class AnalyticsService(TimeProvider time, ILogger<AnalyticsService> log)
+    : RemoteService("record sale", TimeSpan.FromMilliseconds(400), time, log)
+{
+    public Task RecordSaleAsync(string orderId, decimal total, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+}
+
+public sealed class LoyaltyService(TimeProvider time, ILogger<LoyaltyService> log)
+    : RemoteService("add loyalty points", TimeSpan.FromMilliseconds(600), time, log)
+{
+    public Task AddPointsAsync(string orderId, string userId, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+}
+
+public sealed class RecommendationService(TimeProvider time, ILogger<RecommendationService> log)
+    : RemoteService("refresh recommendations", TimeSpan.FromMilliseconds(1200), time, log)
+{
+    public Task RefreshAsync(string orderId, string userId, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+}
+
+public static class ShopServices
+{
+    public static void AddShopServices(this IServiceCollection services)
+    {
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<OrderService>();
+        services.AddSingleton<PaymentService>();
+        services.AddSingleton<EmailService>();
+        services.AddSingleton<StockService>();
+        services.AddSingleton<AnalyticsService>();
+        services.AddSingleton<LoyaltyService>();
+        services.AddSingleton<RecommendationService>();
+        services.AddSingleton<IPager, LogPager>();
+    }
+}
