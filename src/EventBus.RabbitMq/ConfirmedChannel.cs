@@ -1,0 +1,140 @@
+using EventBus.Transports;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
+
+namespace EventBus;
+
+/// <summary>One channel of publishes, and what on it waits for the broker's word. Written by one loop at a time.</summary>
+/// <remarks>The client's own tracking is off: it costs eight times as much a publish, and does not bound what is outstanding.</remarks>
+internal sealed class ConfirmedChannel : IDisposable
+{
+    private readonly IChannel channel;
+    private readonly LiveConnection live;
+    private readonly TimeProvider time;
+    private readonly SemaphoreSlim window;
+    private readonly Lock gate = new();
+    private readonly Dictionary<ulong, Pending> pending = [];
+    private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ulong last;
+    private ulong oldest = 1;
+
+    public ConfirmedChannel(IChannel channel, LiveConnection live, int maxUnconfirmed, TimeProvider time)
+    {
+        (this.channel, this.live, this.time) = (channel, live, time);
+        window = new SemaphoreSlim(maxUnconfirmed);
+        channel.BasicAcksAsync += (_, ack) => Settle(ack.DeliveryTag, ack.Multiple, accepted: true);
+        channel.BasicNacksAsync += (_, nack) => Settle(nack.DeliveryTag, nack.Multiple, accepted: false);
+        channel.BasicReturnAsync += MarkReturned;
+        channel.ChannelShutdownAsync += (_, reason) =>
+        {
+            ended.TrySetResult(reason.Exception ?? new InvalidOperationException($"The channel was closed: {reason.ReplyCode} {reason.ReplyText}"));
+            return Task.CompletedTask;
+        };
+    }
+
+    /// <summary>Completes with the cause when the channel has ended.</summary>
+    public Task<Exception> Ended => ended.Task;
+
+    /// <summary>Waits until the number of unconfirmed events is below its bound.</summary>
+    public Task EnterAsync(CancellationToken cancellationToken) => window.WaitAsync(cancellationToken);
+
+    public void Leave() => window.Release();
+
+    /// <summary>Writes one event. What becomes of it is told to its batch later.</summary>
+    public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology)
+    {
+        var properties = RabbitMqWireFormat.Write(envelope, topology.ServiceName);
+        lock (gate)
+        {
+            pending.Add(++last, new Pending(batch, index, envelope.EventId, time.GetTimestamp()));
+        }
+
+        var writing = channel.BasicPublishAsync(topology.Exchange, envelope.EventName, mandatory: true, properties, envelope.Body, CancellationToken.None);
+        if (!writing.IsCompletedSuccessfully)
+        {
+            await live.CallAsync(writing.AsTask());
+        }
+    }
+
+    /// <summary>How long the oldest unconfirmed event has been waiting.</summary>
+    public TimeSpan LongestWait()
+    {
+        lock (gate)
+        {
+            return pending.TryGetValue(oldest, out var first) ? time.GetElapsedTime(first.SentAt) : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>The channel is gone: nobody will ever say what became of the rest.</summary>
+    public void Abandon(Exception cause)
+    {
+        Pending[] rest;
+        lock (gate)
+        {
+            rest = [.. pending.Values];
+            pending.Clear();
+        }
+
+        foreach (var publish in rest)
+        {
+            publish.Batch.Conclude(publish.Index, PublishOutcome.InDoubt(new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
+        }
+    }
+
+    public void Dispose() => window.Dispose();
+
+    private Task Settle(ulong tag, bool multiple, bool accepted)
+    {
+        lock (gate)
+        {
+            for (var next = multiple ? oldest : tag; next <= tag; next++)
+            {
+                if (pending.Remove(next, out var publish))
+                {
+                    publish.Batch.Conclude(publish.Index, !accepted ? PublishOutcome.Failed(new InvalidOperationException("RabbitMQ refused the event (nack): a queue is full, or could not store it."))
+                        : publish.Returned ? PublishOutcome.Unrouted
+                        : PublishOutcome.Accepted);
+                    window.Release();
+                }
+            }
+
+            while (oldest <= last && !pending.ContainsKey(oldest))
+            {
+                oldest++;
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>A returned event is confirmed right after. The broker names it by its properties alone; of two with one id, the older came first.</summary>
+    private Task MarkReturned(object sender, BasicReturnEventArgs returned)
+    {
+        lock (gate)
+        {
+            for (var tag = oldest; tag <= last; tag++)
+            {
+                if (pending.TryGetValue(tag, out var publish) && !publish.Returned && publish.Id == returned.BasicProperties.MessageId)
+                {
+                    publish.Returned = true;
+                    break;
+                }
+            }
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private sealed class Pending(PublishBatch batch, int index, string id, long sentAt)
+    {
+        public PublishBatch Batch => batch;
+
+        public int Index => index;
+
+        public string Id => id;
+
+        public long SentAt => sentAt;
+
+        public bool Returned { get; set; }
+    }
+}

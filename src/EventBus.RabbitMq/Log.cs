@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Every text that this backend logs. Names and ids only: never a body, a header or a connection string.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Information, "RabbitMQ: the {Link} connection is open (epoch {Epoch})")]
+    public static partial void Connected(this ILogger log, string link, long epoch);
+
+    [LoggerMessage(2, LogLevel.Warning, "RabbitMQ: the {Link} connection is lost or could not be opened; the next attempt is in {Delay}: {Error}")]
+    public static partial void Disconnected(this ILogger log, string link, TimeSpan delay, string error);
+
+    [LoggerMessage(3, LogLevel.Warning, "RabbitMQ: the broker blocks the {Link} connection, because it is short of memory or disk: {Reason}")]
+    public static partial void Blocked(this ILogger log, string link, string reason);
+
+    [LoggerMessage(4, LogLevel.Warning, "RabbitMQ: the channel of {Owner} ended; the next attempt is in {Delay}: {Error}")]
+    public static partial void ChannelLost(this ILogger log, string owner, TimeSpan delay, string error);
+
+    [LoggerMessage(5, LogLevel.Warning, "RabbitMQ: {Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count as one. Said once; let the publisher set a message id")]
+    public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
+}

@@ -1,0 +1,93 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>The events of one call on their way. Every event is concluded once, whoever comes first: a confirm, the loss of the channel, or the deadline.</summary>
+internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes)
+{
+    private readonly Lock gate = new();
+    private readonly State[] states = new State[batch.Length];
+    private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private HashSet<string>? heldBack;
+    private int remaining = batch.Length;
+
+    private enum State : byte
+    {
+        Waiting,
+        Sent,
+        Concluded,
+    }
+
+    public int Count => states.Length;
+
+    /// <summary>Completes when every outcome is known. Then the caller's memory is not touched any more.</summary>
+    public Task Done => done.Task;
+
+    /// <summary>From here on the event may reach somebody. Null if it is not to be sent any more.</summary>
+    public Envelope? Take(int index)
+    {
+        lock (gate)
+        {
+            if (states[index] != State.Waiting)
+            {
+                return null;
+            }
+
+            var envelope = batch.Span[index];
+            if (envelope.Key is { } key && heldBack?.Contains(key) == true)
+            {
+                ConcludeLocked(index, PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted.")));
+                return null;
+            }
+
+            if (RabbitMqWireFormat.Problem(envelope) is { } problem)
+            {
+                ConcludeLocked(index, PublishOutcome.Failed(new InvalidOperationException(problem)));
+                return null;
+            }
+
+            states[index] = State.Sent;
+            return envelope;
+        }
+    }
+
+    public void Conclude(int index, PublishOutcome outcome)
+    {
+        lock (gate)
+        {
+            ConcludeLocked(index, outcome);
+        }
+    }
+
+    /// <summary>Ends the rest: what was not sent has failed, the others are in doubt.</summary>
+    public void Close(Func<bool, Exception> because)
+    {
+        lock (gate)
+        {
+            for (var i = 0; i < states.Length; i++)
+            {
+                ConcludeLocked(i, states[i] == State.Sent ? PublishOutcome.InDoubt(because(true)) : PublishOutcome.Failed(because(false)));
+            }
+        }
+    }
+
+    private void ConcludeLocked(int index, PublishOutcome outcome)
+    {
+        if (states[index] == State.Concluded)
+        {
+            return;
+        }
+
+        states[index] = State.Concluded;
+        outcomes.Span[index] = outcome;
+        if (outcome.Status is PublishStatus.Failed or PublishStatus.InDoubt && batch.Span[index].Key is { } key)
+        {
+            (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(key);
+        }
+
+        if (--remaining == 0)
+        {
+            done.TrySetResult();
+        }
+    }
+}

@@ -1,0 +1,175 @@
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>One connection to the broker, replaced whenever it is lost. The client's own recovery is off.</summary>
+internal sealed class RabbitMqLink : IAsyncDisposable
+{
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly string name;
+    private readonly ConnectionFactory factory;
+    private readonly RabbitMqOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly RabbitMqSupervisor supervisor;
+    private readonly CancellationTokenSource stop = new();
+    private volatile TaskCompletionSource<LiveConnection> current = NewCurrent();
+    private Task loop = Task.CompletedTask;
+    private long epoch;
+
+    public RabbitMqLink(string name, Uri uri, RabbitMqOptions options, TimeProvider time, ILogger log)
+    {
+        (this.name, this.options, this.time, this.log) = (name, options, time, log);
+        supervisor = new RabbitMqSupervisor(time, (delay, error) => log.Disconnected(name, delay, error.Message));
+        factory = new ConnectionFactory
+        {
+            Uri = uri,
+            AutomaticRecoveryEnabled = false,
+            TopologyRecoveryEnabled = false,
+            RequestedHeartbeat = options.Heartbeat,
+            RequestedConnectionTimeout = options.CallTimeout,
+            HandshakeContinuationTimeout = options.CallTimeout,
+            ContinuationTimeout = options.CallTimeout,
+
+            // The broker's own maximum: with less, one large message would end every connection that it is delivered to, for ever.
+            MaxInboundMessageBodySize = 134_217_728,
+        };
+    }
+
+    public Exception? LastError => supervisor.LastError;
+
+    public bool IsOpen => current.Task.IsCompletedSuccessfully;
+
+    /// <summary>The broker takes nothing from this connection for now.</summary>
+    public bool IsBlocked { get; private set; }
+
+    public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
+
+    /// <summary>The live connection, as soon as there is one.</summary>
+    public Task<LiveConnection> ConnectionAsync(CancellationToken cancellationToken) => current.Task.WaitAsync(cancellationToken);
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await loop.WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
+
+    private async Task KeepAsync(CancellationToken stopped)
+    {
+        var opening = factory.CreateConnectionAsync($"eventbus {name}", CancellationToken.None);
+        IConnection connection;
+        try
+        {
+            connection = await opening.WaitAsync(options.CallTimeout, time, stopped);
+        }
+        catch
+        {
+            _ = DiscardWhenOpenAsync(opening);
+            throw;
+        }
+
+        var live = new LiveConnection(connection, ++epoch, options.CallTimeout, time);
+        connection.ConnectionBlockedAsync += (_, blocked) =>
+        {
+            IsBlocked = true;
+            log.Blocked(name, blocked.Reason);
+            return Task.CompletedTask;
+        };
+        connection.ConnectionUnblockedAsync += (_, _) =>
+        {
+            IsBlocked = false;
+            return Task.CompletedTask;
+        };
+        try
+        {
+            supervisor.Succeeded();
+            log.Connected(name, live.Epoch);
+            current.TrySetResult(live);
+            throw await live.Ended.WaitAsync(stopped);
+        }
+        finally
+        {
+            current = NewCurrent();
+            IsBlocked = false;
+            live.Abandon(new InvalidOperationException("The connection was closed by this side."));
+            await DiscardAsync(connection);
+        }
+    }
+
+    private async Task DiscardWhenOpenAsync(Task<IConnection> opening)
+    {
+        try
+        {
+            await DiscardAsync(await opening);
+        }
+        catch (Exception)
+        {
+            // It never opened: nothing to discard.
+        }
+    }
+
+    /// <summary>Closes politely for a moment; what hangs is left to itself.</summary>
+    private async Task DiscardAsync(IConnection connection)
+    {
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        await connection.CloseAsync(200, "closing", CloseTimeout, abort: true).WaitAsync(CloseTimeout, time).ConfigureAwait(Quietly);
+        _ = connection.DisposeAsync().AsTask().WaitAsync(options.CallTimeout, time).ConfigureAwait(Quietly);
+    }
+
+    private static TaskCompletionSource<LiveConnection> NewCurrent() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}
+
+/// <summary>A connection while it lives, and the deadline for every call on it.</summary>
+internal sealed class LiveConnection
+{
+    private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TimeSpan timeout;
+    private readonly TimeProvider time;
+
+    public LiveConnection(IConnection client, long epoch, TimeSpan timeout, TimeProvider time)
+    {
+        (Client, Epoch, this.timeout, this.time) = (client, epoch, timeout, time);
+        client.ConnectionShutdownAsync += (_, reason) =>
+        {
+            Abandon(reason.Exception ?? new InvalidOperationException($"The connection was closed: {reason.ReplyCode} {reason.ReplyText}"));
+            return Task.CompletedTask;
+        };
+        if (!client.IsOpen)
+        {
+            Abandon(new InvalidOperationException("The connection was closed while it was being opened."));
+        }
+    }
+
+    public IConnection Client { get; }
+
+    public long Epoch { get; }
+
+    /// <summary>Completes with the cause when the connection is lost or given up. Never throws.</summary>
+    public Task<Exception> Ended => ended.Task;
+
+    /// <summary>Gives the connection up; the link makes another.</summary>
+    public void Abandon(Exception cause) => ended.TrySetResult(cause);
+
+    public async Task<T> CallAsync<T>(Task<T> call)
+    {
+        await CallAsync((Task)call);
+        return await call;
+    }
+
+    /// <summary>Waits for a call to the broker, within the deadline. A connection that does not answer is given up.</summary>
+    public async Task CallAsync(Task call)
+    {
+        try
+        {
+            var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
+            await (first == call ? call : throw new InvalidOperationException("The connection was lost.", await ended.Task));
+        }
+        catch (TimeoutException exception)
+        {
+            Abandon(exception);
+            throw;
+        }
+    }
+}

@@ -1,0 +1,179 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>Sends events in the order of the calls, over a channel that is replaced whenever it is lost.</summary>
+internal sealed class RabbitMqPublisher : IAsyncDisposable
+{
+    private const int MaxWaitingCalls = 1_024;
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly RabbitMqLink link;
+    private readonly RabbitMqTopology topology;
+    private readonly RabbitMqOptions options;
+    private readonly TimeProvider time;
+    private readonly RabbitMqSupervisor supervisor;
+    private readonly CancellationTokenSource stop = new();
+    private readonly TaskCompletionSource flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Channel<PublishBatch> waiting = Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
+    private volatile ConfirmedChannel? current;
+    private LiveConnection? connection;
+    private PublishBatch? head;
+    private int next;
+    private int calls = 1;
+    private int disposed;
+    private Task loop = Task.CompletedTask;
+
+    public RabbitMqPublisher(RabbitMqLink link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
+    {
+        (this.link, this.topology, this.options, this.time) = (link, topology, options, time);
+        supervisor = new RabbitMqSupervisor(time, (delay, error) => log.ChannelLost("the publisher", delay, error.Message));
+    }
+
+    public bool IsOpen => current is not null;
+
+    public Exception? LastError => link.LastError ?? supervisor.LastError;
+
+    /// <summary>Completes when events can be sent for the first time.</summary>
+    public Task Opened => opened.Task;
+
+    public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
+
+    public async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        if (batch.IsEmpty)
+        {
+            return;
+        }
+
+        var work = new PublishBatch(batch, outcomes);
+        Interlocked.Increment(ref calls);
+        try
+        {
+            using var late = deadline.UnsafeRegister(static state => ((PublishBatch)state!).Close(TooLate), work);
+            using var stopped = stop.Token.UnsafeRegister(static state => ((PublishBatch)state!).Close(Stopped), work);
+
+            // The queue takes whole calls, and those that wait for room join it in turn: the order of the calls is the order on the wire.
+            if (!waiting.Writer.TryWrite(work))
+            {
+                await waiting.Writer.WriteAsync(work, deadline);
+            }
+
+            await work.Done;
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ChannelClosedException)
+        {
+            work.Close(exception is ChannelClosedException ? Stopped : TooLate);
+        }
+        finally
+        {
+            Leave();
+        }
+
+        if (deadline.IsCancellationRequested && !link.IsBlocked && current?.LongestWait() >= options.CallTimeout)
+        {
+            connection?.Abandon(new TimeoutException($"RabbitMQ confirmed nothing for {options.CallTimeout}."));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        {
+            waiting.Writer.TryComplete();
+            Leave();
+        }
+
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        await flushed.Task.WaitAsync(FlushTimeout, time).ConfigureAwait(Quietly);
+        await stop.CancelAsync();
+        await loop.WaitAsync(FlushTimeout, time).ConfigureAwait(Quietly);
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref calls) == 0)
+        {
+            flushed.TrySetResult();
+        }
+    }
+
+    private async Task KeepAsync(CancellationToken stopped)
+    {
+        var live = connection = await link.ConnectionAsync(stopped);
+        var channel = await live.CallAsync(live.Client.CreateChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1), CancellationToken.None));
+        using var confirmed = new ConfirmedChannel(channel, live, options.MaxUnconfirmed, time);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopped);
+        Exception cause = new OperationCanceledException(stopped);
+        var writing = Task.CompletedTask;
+        try
+        {
+            await live.CallAsync(topology.DeclareExchangeAsync(channel));
+            supervisor.Succeeded();
+            current = confirmed;
+            opened.TrySetResult();
+            writing = WriteAsync(confirmed, end.Token);
+            var first = await Task.WhenAny(writing, confirmed.Ended, live.Ended).WaitAsync(stopped);
+            cause = first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
+        }
+        finally
+        {
+            current = null;
+            await end.CancelAsync();
+            await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            confirmed.Abandon(cause);
+            RabbitMqReceiver.Discard(channel, options.CallTimeout, time);
+        }
+
+        throw cause;
+    }
+
+    /// <summary>Sends what is waiting until the channel ends. A batch that was begun goes on with the next channel.</summary>
+    private async Task WriteAsync(ConfirmedChannel channel, CancellationToken end)
+    {
+        while (true)
+        {
+            if (head is null)
+            {
+                if (!waiting.Reader.TryRead(out head))
+                {
+                    if (!await waiting.Reader.WaitToReadAsync(end))
+                    {
+                        await Task.Delay(Timeout.InfiniteTimeSpan, time, end);
+                    }
+
+                    continue;
+                }
+
+                next = 0;
+            }
+
+            while (next < head.Count)
+            {
+                await channel.EnterAsync(end);
+                var index = next++;
+                if (head.Take(index) is { } envelope)
+                {
+                    await channel.SendAsync(head, index, envelope, topology);
+                }
+                else
+                {
+                    channel.Leave();
+                }
+            }
+
+            head = null;
+        }
+    }
+
+    private static Exception TooLate(bool wasSent) => new TimeoutException(wasSent
+        ? "RabbitMQ did not confirm the event in time."
+        : "The event could not be sent to RabbitMQ in time, because the broker is unreachable, blocks publishers, or is slower than they are.");
+
+    private static Exception Stopped(bool wasSent) => new InvalidOperationException(wasSent ? "The bus stopped before RabbitMQ had confirmed the event." : "The bus stopped before the event was sent.");
+}

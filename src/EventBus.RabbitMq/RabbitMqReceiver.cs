@@ -1,0 +1,145 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>The live end of one subscription: a consumer on a channel that is replaced whenever it is lost.</summary>
+internal sealed class RabbitMqReceiver : Receiver
+{
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly Subscription subscription;
+    private readonly RabbitMqLink link;
+    private readonly RabbitMqTopology topology;
+    private readonly RabbitMqOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly RabbitMqSupervisor supervisor;
+    private readonly Channel<Delivery> buffer;
+    private readonly CancellationTokenSource stop = new();
+    private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile RabbitMqConsumer? current;
+    private volatile bool intakeStopped;
+    private Task loop = Task.CompletedTask;
+    private int idsMade;
+
+    public RabbitMqReceiver(Subscription subscription, RabbitMqLink link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
+    {
+        (this.subscription, this.link, this.topology, this.options, this.time, this.log) = (subscription, link, topology, options, time, log);
+        supervisor = new RabbitMqSupervisor(time, (delay, error) => log.ChannelLost(subscription.Name, delay, error.Message));
+
+        // The prefetch bounds it: the broker sends no more than that unsettled, and what a lost channel left behind is removed.
+        buffer = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(Prefetch) { SingleWriter = true });
+    }
+
+    public override ChannelReader<Delivery> Deliveries => buffer.Reader;
+
+    public string Name => subscription.Name;
+
+    public bool IsLive => current is not null;
+
+    public Exception? LastError => link.LastError ?? supervisor.LastError;
+
+    /// <summary>Completes when the consumer is live for the first time, or cannot ever be.</summary>
+    public Task Opened => opened.Task;
+
+    private ushort Prefetch => (ushort)Math.Clamp(subscription.Concurrency, 1, ushort.MaxValue);
+
+    public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
+
+    public override async ValueTask StopIntakeAsync()
+    {
+        intakeStopped = true;
+        buffer.Writer.TryComplete();
+
+        // In order, nothing goes back before what was taken is settled: another instance would become active and overtake. Closing the channel gives the rest back.
+        if (!subscription.Ordered && current is { } consumer)
+        {
+            await consumer.CancelAsync();
+            while (buffer.Reader.TryRead(out var delivery))
+            {
+                await delivery.ReleaseAsync();
+            }
+        }
+        else
+        {
+            Clear();
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await StopIntakeAsync();
+        await stop.CancelAsync();
+        await loop.WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
+
+    /// <summary>Disposes a channel without waiting: some ways of closing one never end.</summary>
+    internal static void Discard(IChannel channel, TimeSpan timeout, TimeProvider time) =>
+        _ = channel.DisposeAsync().AsTask().WaitAsync(timeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+
+    private async Task KeepAsync(CancellationToken stopped)
+    {
+        var live = await link.ConnectionAsync(stopped);
+        if (intakeStopped)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, stopped);
+        }
+
+        var channel = await live.CallAsync(live.Client.CreateChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1), CancellationToken.None));
+        using var consumer = new RabbitMqConsumer(channel, live, buffer.Writer, subscription.Ordered) { IdMade = IdMade };
+        try
+        {
+            await live.CallAsync(topology.DeclareQueueAsync(channel, subscription));
+            await live.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
+            await live.CallAsync(consumer.ConsumeAsync(topology.QueueOf(subscription)));
+            current = consumer;
+            if (intakeStopped)
+            {
+                await consumer.CancelAsync();
+            }
+
+            supervisor.Succeeded();
+            opened.TrySetResult();
+            throw await (await Task.WhenAny(consumer.Ended, live.Ended).WaitAsync(stopped));
+        }
+        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode is 403 or 405 or 406 && !opened.Task.IsCompleted)
+        {
+            opened.TrySetException(new EventBusException(
+                $"RabbitMQ refused the queue '{topology.QueueOf(subscription)}': {exception.ShutdownReason.ReplyText} If it exists with other arguments, empty and delete it, or give the subscription another name.", exception));
+            throw;
+        }
+        finally
+        {
+            current = null;
+            consumer.End(new InvalidOperationException("The channel was closed by this side."));
+            if (!intakeStopped)
+            {
+                Clear();
+            }
+
+            // Closed before the next one opens, where the broker answers: an ordered queue has one active consumer.
+            await channel.CloseAsync(CancellationToken.None).WaitAsync(CloseTimeout, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            Discard(channel, options.CallTimeout, time);
+        }
+    }
+
+    private void Clear()
+    {
+        while (buffer.Reader.TryRead(out _))
+        {
+        }
+    }
+
+    private void IdMade(string eventName)
+    {
+        if (Interlocked.Exchange(ref idsMade, 1) == 0)
+        {
+            log.IdMadeFromContent(subscription.Name, eventName);
+        }
+    }
+}

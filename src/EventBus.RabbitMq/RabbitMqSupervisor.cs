@@ -1,0 +1,42 @@
+namespace EventBus;
+
+/// <summary>Keeps one thing alive: runs it until it ends, waits with backoff and jitter, and runs it again. One attempt at a time.</summary>
+internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exception> ended)
+{
+    private const int FirstDelay = 50;
+    private const int MaxDelay = 2_000;
+
+    private readonly Random random = new();
+    private int failures;
+
+    /// <summary>The last error; null while all is well.</summary>
+    public Exception? LastError { get; private set; }
+
+    /// <summary>It lives: the next delay is a short one.</summary>
+    public void Succeeded() => (failures, LastError) = (0, null);
+
+    /// <param name="live">Throws when what it keeps alive has ended.</param>
+    /// <param name="stop">Ends the loop.</param>
+    public async Task RunAsync(Func<CancellationToken, Task> live, CancellationToken stop)
+    {
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await live(stop);
+            }
+            catch (Exception exception) when (!stop.IsCancellationRequested)
+            {
+                LastError = exception;
+                var longest = Math.Min(MaxDelay, FirstDelay << Math.Min(failures++, 6));
+                var delay = TimeSpan.FromMilliseconds((longest / 2) + random.Next((longest / 2) + 1));
+                ended(delay, exception);
+                await Task.Delay(delay, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            }
+            catch (Exception)
+            {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,191 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using EventBus.Transports;
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>How an event looks on the wire: CloudEvents 1.0 in binary mode, its attributes as headers, plain JSON as the body.</summary>
+internal static class RabbitMqWireFormat
+{
+    // The AMQP binding of CloudEvents prefers the underscore, because JMS clients cannot read names with a colon, and demands that both are understood.
+    private const string Prefix = "cloudEvents_";
+    private const string OldPrefix = "cloudEvents:";
+    private const int MaxId = 128;
+
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+
+    /// <summary>Why RabbitMQ cannot carry an event as it is; null when it can.</summary>
+    public static string? Problem(Envelope envelope)
+    {
+        foreach (var name in envelope.Headers.Keys)
+        {
+            if (IsReserved(name) || name is "CC" or "BCC")
+            {
+                return $"The header name '{name}' means something to RabbitMQ. Choose a name other than CC and BCC that begins neither with 'x-' nor with 'cloudEvents'.";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Made anew for every attempt: the client writes into it.</summary>
+    public static BasicProperties Write(Envelope envelope, string serviceName)
+    {
+        var headers = new Dictionary<string, object?>
+        {
+            [Prefix + "specversion"] = "1.0",
+            [Prefix + "id"] = envelope.EventId,
+            [Prefix + "type"] = envelope.EventName,
+            [Prefix + "source"] = envelope.Origin ?? serviceName,
+            [Prefix + "time"] = envelope.Time.ToString("O", CultureInfo.InvariantCulture),
+        };
+        Add("partitionkey", envelope.Key);
+        Add("eventversion", envelope.EventVersion == 1 ? null : envelope.EventVersion.ToString(CultureInfo.InvariantCulture));
+        Add("correlationid", envelope.CorrelationId == envelope.EventId ? null : envelope.CorrelationId);
+        Add("causationid", envelope.CausationId);
+        Add("traceparent", envelope.TraceParent);
+        Add("tracestate", envelope.TraceState);
+        foreach (var (name, value) in envelope.Headers)
+        {
+            headers[name] = value;
+        }
+
+        return new BasicProperties
+        {
+            Headers = headers,
+            Persistent = true,
+            MessageId = envelope.EventId,
+            ContentType = envelope.ContentType,
+            Timestamp = new AmqpTimestamp(envelope.Time.ToUnixTimeSeconds()),
+        };
+
+        void Add(string name, string? value)
+        {
+            if (value is not null)
+            {
+                headers[Prefix + name] = value;
+            }
+        }
+    }
+
+    /// <summary>Reads whatever arrived. What cannot be read as an event has a defect, and keeps its bytes.</summary>
+    /// <param name="routingKey">The event's name where no header says otherwise.</param>
+    /// <param name="properties">The message's properties.</param>
+    /// <param name="body">The body; owned by the envelope from now on.</param>
+    /// <param name="idWasMade">The publisher gave no id.</param>
+    public static Envelope Read(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idWasMade)
+    {
+        var (attributes, user, defect) = Split(properties.Headers);
+        var version = 1;
+        DateTimeOffset time = properties.IsTimestampPresent() ? FromUnix(properties.Timestamp.UnixTime) : DateTimeOffset.UnixEpoch;
+        if (attributes.GetValueOrDefault("specversion") is { } spec && spec != "1.0")
+        {
+            defect ??= "The message claims a version of CloudEvents other than 1.0.";
+        }
+
+        if (attributes.GetValueOrDefault("eventversion") is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
+        {
+            (version, defect) = (1, defect ?? "The attribute 'eventversion' is no number above zero.");
+        }
+
+        if (attributes.GetValueOrDefault("time") is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+        {
+            (time, defect) = (DateTimeOffset.UnixEpoch, defect ?? "The attribute 'time' is no time.");
+        }
+
+        var contentType = properties.ContentType is { Length: > 0 } given ? given : "application/json";
+        if (contentType.StartsWith("application/cloudevents", StringComparison.OrdinalIgnoreCase) || properties.ContentEncoding is { Length: > 0 } and not "utf-8")
+        {
+            defect ??= "The message is in the structured mode of CloudEvents or compressed; only the binary mode with a plain body is read.";
+        }
+
+        var id = attributes.GetValueOrDefault("id") is { Length: > 0 } own ? own : properties.MessageId;
+        idWasMade = id is not { Length: > 0 };
+        return new Envelope(
+            new EnvelopeAttributes
+            {
+                Id = id switch { { Length: > 0 and <= MaxId } => id, { Length: > 0 } => Hash(Encoding.UTF8.GetBytes(id), ""), _ => Hash(body, routingKey) },
+                Name = attributes.GetValueOrDefault("type") is { Length: > 0 } type ? type : routingKey,
+                Version = version,
+                Key = attributes.GetValueOrDefault("partitionkey"),
+                Time = time,
+                Headers = user,
+                CorrelationId = attributes.GetValueOrDefault("correlationid") ?? properties.CorrelationId,
+                CausationId = attributes.GetValueOrDefault("causationid"),
+                TraceParent = attributes.GetValueOrDefault("traceparent"),
+                TraceState = attributes.GetValueOrDefault("tracestate"),
+                Origin = attributes.GetValueOrDefault("source"),
+                ContentType = contentType,
+                Defect = defect,
+            },
+            body);
+    }
+
+    /// <summary>How often a message was handed out before, as far as the queue knows.</summary>
+    public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered) =>
+        properties.Headers?.TryGetValue("x-delivery-count", out var count) == true && count is long number
+            ? (int)Math.Clamp(number, 0, int.MaxValue)
+            : redelivered ? 1 : 0;
+
+    private static (Dictionary<string, string> Attributes, Dictionary<string, string>? User, string? Defect) Split(IDictionary<string, object?>? headers)
+    {
+        Dictionary<string, string> attributes = new(StringComparer.Ordinal);
+        Dictionary<string, string>? user = null;
+        string? defect = null;
+        foreach (var (name, value) in headers ?? new Dictionary<string, object?>())
+        {
+            var reserved = IsReserved(name);
+            if (name.StartsWith("x-", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            if (Text(value) is { } text)
+            {
+                (reserved ? attributes : user ??= new(StringComparer.Ordinal))[reserved ? name[Prefix.Length..] : name] = text;
+            }
+            else if (reserved)
+            {
+                defect ??= $"The attribute '{name[Prefix.Length..]}' is no text.";
+            }
+        }
+
+        return (attributes, user, defect);
+    }
+
+    private static bool IsReserved(string name) =>
+        name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal) || name.StartsWith("x-", StringComparison.Ordinal);
+
+    private static string? Text(object? value)
+    {
+        try
+        {
+            return value switch
+            {
+                byte[] bytes => StrictUtf8.GetString(bytes),
+                AmqpTimestamp stamp => FromUnix(stamp.UnixTime).ToString("O", CultureInfo.InvariantCulture),
+                bool flag => flag ? "true" : "false",
+                IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
+                _ => null,
+            };
+        }
+        catch (DecoderFallbackException)
+        {
+            return null;
+        }
+    }
+
+    private static DateTimeOffset FromUnix(long seconds) =>
+        DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+
+    private static string Hash(byte[] content, string name)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(name));
+        hash.AppendData([0]);
+        hash.AppendData(content);
+        return $"sha256-{Convert.ToHexStringLower(hash.GetHashAndReset())}";
+    }
+}
