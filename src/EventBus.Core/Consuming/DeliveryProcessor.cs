@@ -27,19 +27,21 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
 
         // The quick way: a handler that completes at once costs nothing beside itself.
-        Task running;
+        var running = Start(context, token);
+        if (!running.IsCompletedSuccessfully || context.State?.Outbox is not null)
+        {
+            return new ValueTask(FinishAsync(delivery, context, running, token));
+        }
+
         try
         {
-            running = pipeline(context, token);
+            return delivery.AckAsync();
         }
         catch (Exception exception)
         {
-            running = Task.FromException(exception);
+            environment.Log.SettleFailed(subscription.Name, envelope.Name, envelope.Id, exception);
+            return ValueTask.CompletedTask;
         }
-
-        return running.IsCompletedSuccessfully && context.State?.Outbox is null
-            ? delivery.AckAsync()
-            : new ValueTask(FinishAsync(delivery, context, running, token));
     }
 
     /// <summary>Starts a failed event once more. Its entry is completed, recorded again, or left to its lease if the bus stops.</summary>

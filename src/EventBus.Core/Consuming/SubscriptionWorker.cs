@@ -6,8 +6,8 @@ namespace EventBus;
 
 /// <summary>Takes the deliveries of one subscription and has them handled, never more at once than the limit.</summary>
 /// <remarks>
-/// One pump reads. A handler that completes at once runs on the pump itself; one that awaits gives the pump its thread back and keeps its slot. A handler that
-/// is seen to hold its thread gets helpers: further pumps, as many as there are slots, for as long as events are waiting.
+/// One pump reads. A handler that completes at once runs on the pump itself; one that awaits gives the pump its thread back and keeps its slot. Once a handler
+/// was seen to hold its thread, every pump calls a helper before it starts the next one: as many as there are slots, for as long as events are waiting.
 /// </remarks>
 internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, WorkerEnvironment environment) : IAsyncDisposable
 {
@@ -19,8 +19,12 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     private readonly long blockingStamps = (long)(Blocking.TotalSeconds * environment.Time.TimestampFrequency);
     private readonly TimeProvider time = environment.Time;
     private Task pump = Task.CompletedTask;
+    private volatile bool blocks;
 
     public string Name => subscription.Name;
+
+    /// <summary>It takes no events any more. While the bus runs, that is a fault.</summary>
+    public bool HasEnded => pump.IsCompleted;
 
     protected SubscriptionRuntime Runtime => subscription;
 
@@ -86,6 +90,11 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         {
             while (Deliveries.TryRead(out var delivery))
             {
+                if (blocks && slots.CurrentCount > 0 && (!Deliveries.CanCount || Deliveries.Count > 0))
+                {
+                    environment.Runner.Observe(environment.Runner.Start($"{Name} helper", TakeWaitingAsync));
+                }
+
                 var startedAt = time.GetTimestamp();
                 var handling = processor.HandleAsync(delivery, HandlerToken(startedAt));
                 if (!handling.IsCompletedSuccessfully)
@@ -96,10 +105,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
                 }
 
                 environment.Idle.Set();
-                if (time.GetTimestamp() - startedAt > blockingStamps && slots.CurrentCount > 0 && (!Deliveries.CanCount || Deliveries.Count > 0))
-                {
-                    environment.Runner.Observe(environment.Runner.Start($"{Name} helper", TakeWaitingAsync));
-                }
+                blocks = time.GetTimestamp() - startedAt > blockingStamps;
             }
         }
         finally

@@ -18,6 +18,11 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
             return new HealthCheckResult(context.Registration.FailureStatus, "The failure store does not take writes: failed events stay unacknowledged until it does.");
         }
 
+        if (engine.DeafSubscriptions.ToList() is { Count: > 0 } deaf)
+        {
+            return new HealthCheckResult(context.Registration.FailureStatus, $"These subscriptions take no events any more: {string.Join(", ", deaf)}. Restart this instance.");
+        }
+
         var health = await engine.Transport.CheckHealthAsync(cancellationToken);
         return health.State switch
         {

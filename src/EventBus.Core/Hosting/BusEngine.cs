@@ -85,6 +85,9 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public bool StoreIsDown => recorder?.StoreIsDown == true;
 
+    /// <summary>The subscriptions that take no events although the bus runs; none, unless a transport breaks its contract.</summary>
+    public IEnumerable<string> DeafSubscriptions => workers.Values.Where(worker => worker.HasEnded).Select(worker => worker.Name);
+
     public void Wake() => retries?.Wake();
 
     public async Task StartAsync(CancellationToken cancellationToken)

@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace EventBus;
+
+public sealed class TelemetryTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Traces_PublishHandleFollowUp_AreOneTree()
+    {
+        using var root = new Activity("request").Start();
+        var spans = new ConcurrentBag<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "EventBus",
+            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            ActivityStopped = spans.Add,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
+            .Subscribe<OrderPlaced>("receipts", (e, context, token) => context.PublishAsync(new ReceiptSent(e.OrderId), cancellationToken: token))
+            .Subscribe<ReceiptSent>("archive", (_, _, _) => Task.CompletedTask));
+
+        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e1" }, Token);
+        await running.WhenIdleAsync();
+
+        var byName = spans.Where(span => span.TraceId == root.TraceId).ToDictionary(span => span.DisplayName);
+        Assert.Equal(["process order.placed", "process receipt.sent", "publish order.placed", "publish receipt.sent"], byName.Keys.Order());
+        Assert.Equal(root.SpanId, byName["publish order.placed"].ParentSpanId);
+        Assert.Equal(byName["publish order.placed"].SpanId, byName["process order.placed"].ParentSpanId);
+        Assert.Equal(byName["process order.placed"].SpanId, byName["publish receipt.sent"].ParentSpanId);
+        Assert.Equal(byName["publish receipt.sent"].SpanId, byName["process receipt.sent"].ParentSpanId);
+        var process = byName["process order.placed"];
+        Assert.Equal(
+            (ActivityKind.Consumer, "in_memory", "order.placed", "receipts", "e1"),
+            (process.Kind, process.GetTagItem("messaging.system"), process.GetTagItem("messaging.destination.name"), process.GetTagItem("messaging.consumer.group.name"), process.GetTagItem("messaging.message.id")));
+    }
+
+    [Fact]
+    public async Task Traces_HandlerFails_SpanSaysSo()
+    {
+        using var root = new Activity("request").Start();
+        var spans = new ConcurrentBag<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "EventBus",
+            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            ActivityStopped = spans.Add,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("x")));
+
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await running.WhenIdleAsync();
+
+        var span = Assert.Single(spans, span => span.TraceId == root.TraceId && span.DisplayName == "process order.placed");
+        Assert.Equal((ActivityStatusCode.Error, "System.IO.IOException"), (span.Status, span.GetTagItem("error.type")));
+    }
+
+    [Fact]
+    public async Task Metrics_EveryKind_IsCountedByTheConventions()
+    {
+        var sums = new ConcurrentDictionary<string, double>();
+        using var listener = new MeterListener();
+        listener.InstrumentPublished = (instrument, l) =>
+        {
+            if (instrument.Meter.Name == "EventBus")
+            {
+                l.EnableMeasurementEvents(instrument);
+            }
+        };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
+        listener.SetMeasurementEventCallback<double>((instrument, _, tags, _) => Add(instrument, 1, tags));
+        listener.Start();
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(1, TimeSpan.Zero).Publishes<MetricUnheard>()
+            .Subscribe<MetricMeasured>("meter", (_, _, _) => throw new IOException()));
+
+        await running.Bus.PublishAsync(new MetricMeasured(), Token);
+        await running.Bus.PublishAsync(new MetricUnheard(), Token);
+        await running.WhenIdleAsync();
+
+        Assert.Equal(1, sums["messaging.client.sent.messages metric.measured"]);
+        Assert.Equal(1, sums["messaging.client.operation.duration metric.measured"]);
+        Assert.Equal(2, sums["messaging.client.consumed.messages metric.measured"]);
+        Assert.Equal(2, sums["messaging.process.duration metric.measured"]);
+        Assert.Equal(1, sums["eventbus.retries metric.measured"]);
+        Assert.Equal(1, sums["eventbus.dead_letters metric.measured"]);
+        Assert.Equal(1, sums["eventbus.unrouted metric.unheard"]);
+
+        void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            foreach (var (key, tag) in tags)
+            {
+                if (key == "messaging.destination.name")
+                {
+                    sums.AddOrUpdate($"{instrument.Name} {tag}", value, (_, sum) => sum + value);
+                }
+            }
+        }
+    }
+
+    private sealed record MetricMeasured;
+
+    private sealed record MetricUnheard;
+}
