@@ -9,6 +9,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop)
     private const string EventDriven = "/checkout";
 
     private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan PageLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan SlowEnough = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan FastEnough = TimeSpan.FromSeconds(2);
 
@@ -82,8 +83,8 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop)
             "");
 
         // Not WhenIdleAsync: it does not wait for a retry that is due later. The page is what ends this.
-        var page = await pager.NextAsync(cancellationToken);
-        var receipts = RunsOf(answer).Where(run => run.Subscription == "receipt").ToList();
+        var page = await pager.NextAsync(PageLimit, cancellationToken);
+        var receipts = ReceiptsOf(answer);
         var timeline = new Timeline(time, answer);
         timeline.List(receipts, "start");
         timeline.Event("pager", page.At, page.Message);
@@ -101,6 +102,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop)
         await bus.WhenIdleAsync(IdleLimit, cancellationToken);
         tally.Note("event bus");
         email.IsDown = false;
+        var starts = ReceiptsOf(order).Count;
 
         var letters = await shop.DeadLettersAsync(cancellationToken);
         Screen.Text("GET  /dead-letters");
@@ -112,7 +114,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop)
         }
 
         await bus.WhenIdleAsync(IdleLimit, cancellationToken);
-        new Timeline(time, order).List(RunsOf(order).Where(run => run.Subscription == "receipt").Skip(4), "replay");
+        new Timeline(time, order).List(ReceiptsOf(order).Skip(starts), "replay");
         var done = tally.Note("after replay");
         Screen.Text("", "How often each service did its work, for the two orders of this outage:", "");
         tally.PrintTable();
@@ -125,4 +127,6 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop)
     }
 
     private IReadOnlyList<HandlerRun> RunsOf(Answer answer) => journal.For(answer.OrderId ?? "");
+
+    private List<HandlerRun> ReceiptsOf(Answer answer) => [.. RunsOf(answer).Where(run => run.Subscription == "receipt")];
 }

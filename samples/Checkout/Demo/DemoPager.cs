@@ -17,7 +17,19 @@ internal sealed class DemoPager(TimeProvider time) : IPager
         await pages.Writer.WriteAsync(new Page(message, time.GetTimestamp()), cancellationToken);
     }
 
-    public async Task<Page> NextAsync(CancellationToken cancellationToken) => await pages.Reader.ReadAsync(cancellationToken);
+    /// <summary>Waits for the next page.</summary>
+    /// <exception cref="TimeoutException">Nobody was paged in time.</exception>
+    public async Task<Page> NextAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await pages.Reader.ReadAsync(cancellationToken).AsTask().WaitAsync(timeout, time, cancellationToken);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"nobody was paged within {timeout.TotalSeconds} s.");
+        }
+    }
 }
 
 /// <summary>One page, and when it came.</summary>

@@ -33,15 +33,23 @@ internal static class DemoSetup
             var story = new CheckoutDemo(app.Services, new ShopClient(http, app.Services.GetRequiredService<TimeProvider>()));
             return await story.RunAsync(limit.Token) ? 0 : 1;
         }
+        catch (OperationCanceledException)
+        {
+            return GiveUp(app.Lifetime.ApplicationStopping.IsCancellationRequested ? "it was stopped." : $"it took longer than {Limit.TotalSeconds} s.");
+        }
         catch (Exception exception)
         {
-            Screen.Line();
-            Screen.Line($"The demo did not come to its end: {exception.Message}");
-            return 1;
+            return GiveUp(exception.Message);
         }
         finally
         {
             await app.StopAsync();
         }
+    }
+
+    private static int GiveUp(string why)
+    {
+        Screen.Text("", $"The demo did not come to its end: {why}");
+        return 1;
     }
 }
