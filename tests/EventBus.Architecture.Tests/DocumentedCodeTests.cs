@@ -1,0 +1,61 @@
+using System.Text.RegularExpressions;
+
+namespace EventBus.Architecture.Tests;
+
+/// <summary>Code in the documentation is code that compiles: a block names its file, or a region of it, in the comment before.</summary>
+public sealed class DocumentedCodeTests
+{
+    private static readonly Regex Marked = new(@"^<!-- code: (?<path>[^#\s]+)(#(?<region>\S+))? -->\s*\n```csharp\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline);
+    private static readonly Regex Marker = new(@"^<!-- code:", RegexOptions.Multiline);
+
+    private static IEnumerable<string> Documents => Repository.Files("docs", ".md").Prepend("README.md");
+
+    [Fact]
+    public void Code_InADocument_IsThatOfItsFile() =>
+        Rule.NoOffenders(
+            from path in Documents
+            let text = Text(path)
+            from Match block in Marked.Matches(text)
+            let source = block.Groups["path"].Value
+            let region = block.Groups["region"].Value
+            let expected = Repository.Has(source) ? Excerpt(Text(source), region) : null
+            where expected != block.Groups["code"].Value.TrimEnd()
+            select expected is null ? $"{path}: {source} has no region '{region}', or does not exist" : $"{path}: {source} {region}, first difference: {FirstDifference(expected, block.Groups["code"].Value.TrimEnd())}",
+            "These blocks are not the code that compiles. Copy the file, or the lines between '#region name' and '#endregion', into the block:");
+
+    [Fact]
+    public void Code_WithAMarker_IsABlockOfCSharp() =>
+        Rule.NoOffenders(
+            Documents.Where(path => Marker.Count(Text(path)) != Marked.Count(Text(path))),
+            "A comment '<!-- code: path -->' or '<!-- code: path#region -->' stands on its own line, and ```csharp begins on the next. Mend it in:");
+
+    [Fact]
+    public void Readme_OnceItSaysSomething_ShowsCodeThatCompiles() =>
+        Assert.True(
+            Text("README.md").Split('\n').Length <= 10 || Marked.IsMatch(Text("README.md")),
+            "README.md shows no code that is known to compile. Put '<!-- code: samples/Quickstart/Program.cs -->' before a ```csharp block with the text of that file.");
+
+    private static string Text(string path) => Repository.Read(path).ReplaceLineEndings("\n");
+
+    /// <summary>The lines of a region, moved to the left; the whole file when no region is asked for; null when there is none of the name.</summary>
+    private static string? Excerpt(string text, string region)
+    {
+        if (region.Length == 0)
+        {
+            return text.TrimEnd();
+        }
+
+        var lines = text.Split('\n').SkipWhile(line => line.Trim() != $"#region {region}").Skip(1).TakeWhile(line => line.Trim() != "#endregion").ToArray();
+        if (lines.Length == 0)
+        {
+            return null;
+        }
+
+        var indent = lines.Where(line => line.Length > 0).Min(line => line.Length - line.TrimStart().Length);
+        return string.Join('\n', lines.Select(line => line.Length == 0 ? line : line[indent..])).Trim('\n');
+    }
+
+    private static string FirstDifference(string expected, string actual) =>
+        expected.Split('\n').Zip(actual.Split('\n').Append("(the end)")).Where(pair => pair.First != pair.Second).Select(pair => $"'{pair.Second}' instead of '{pair.First}'").FirstOrDefault()
+            ?? "one is longer than the other";
+}

@@ -1,0 +1,24 @@
+using Microsoft.CodeAnalysis;
+
+namespace EventBus.Architecture.Tests;
+
+/// <summary>The other rules look at what names mean, so names must mean something here.</summary>
+public sealed class SourceProjectTests
+{
+    // What a source generator adds is missing here: the bodies of log methods, and all of a JSON context.
+    private static readonly string[] Generated = ["CS8795", "CS0534", "CS0117", "CS7036"];
+
+    [Fact]
+    public void Source_OfEachLibrary_IsUnderstood() =>
+        Rule.NoOffenders(
+            SourceProject.All.SelectMany(project => project.Compilation.GetDiagnostics(TestContext.Current.CancellationToken))
+                .Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error && !Generated.Contains(diagnostic.Id))
+                .Select(diagnostic => diagnostic.ToString()),
+            "The rules cannot see what these mean. Reference the missing package here, or add the diagnostic that a source generator causes:");
+
+    [Fact]
+    public void Libraries_OfTheSolution_AreAllSeen() =>
+        Rule.NoOffenders(
+            SourceProject.All.Where(project => project.Files.Count > 0 && !File.Exists(Path.Combine(AppContext.BaseDirectory, $"{project.Name}.dll"))).Select(project => project.Name),
+            "These libraries are not checked. Reference them in EventBus.Architecture.Tests.csproj:");
+}

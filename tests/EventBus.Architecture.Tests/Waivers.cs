@@ -1,0 +1,22 @@
+namespace EventBus.Architecture.Tests;
+
+/// <summary>Where a rule would make the code worse, the code wins, with the reason here.</summary>
+internal static class Waivers
+{
+    private const string Token = nameof(AsyncTests.Methods_ThatArePublicAndAwaitable_TakeAToken);
+    private const string Context = nameof(AsyncTests.Code_Awaiting_StaysInItsContext);
+    private const string Statics = nameof(StateTests.Statics_OfALibrary_NeverChange);
+
+    public static (string Rule, string Name, string Reason)[] All { get; } =
+    [
+        (Token, "Delivery.AckAsync", "Settling is the transport's to bound: a caller that gave up would leave the event in doubt."),
+        (Token, "Delivery.ReleaseAsync", "As for AckAsync."),
+        (Token, "IDeliverySettler.AckAsync", "As for Delivery.AckAsync."),
+        (Token, "IDeliverySettler.ReleaseAsync", "As for Delivery.AckAsync."),
+        (Token, "Receiver.StopIntakeAsync", "Part of closing, which the transport bounds itself."),
+        (Token, "Receiver.DisposeAsync", "IAsyncDisposable has no token."),
+        (Token, "Transport.DisposeAsync", "IAsyncDisposable has no token."),
+        (Context, "BackgroundRunner.GuardAsync", "The one door: a loop starts on the pool, whatever context the host started in."),
+        (Statics, "ScenarioRun.runs", "Counts the runs of the process, so that no two of them use the same names on a broker."),
+    ];
+}
