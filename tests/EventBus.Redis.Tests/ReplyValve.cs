@@ -1,0 +1,135 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>A proxy before Redis that can hold back the replies: the server acts, and the client does not hear of it.</summary>
+internal sealed class ReplyValve : IAsyncDisposable
+{
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource stop = new();
+    private readonly List<Task> pumps = [];
+    private readonly Lock gate = new();
+    private volatile TaskCompletionSource open = Completed();
+    private volatile TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile TaskCompletionSource passed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public ReplyValve()
+    {
+        listener.Start();
+        Address = $"127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
+        Keep(AcceptAsync());
+    }
+
+    public string Address { get; }
+
+    /// <summary>Completes when a reply is being held back.</summary>
+    public Task ReplyHeld => held.Task.WaitAsync(TestRedis.Patience);
+
+    /// <summary>Completes when the next reply passes.</summary>
+    public Task NextReply()
+    {
+        var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        passed = next;
+        return next.Task.WaitAsync(TestRedis.Patience);
+    }
+
+    public void Close()
+    {
+        held = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        open = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    public void Open() => open.TrySetResult();
+
+    /// <summary>Takes no new connection.</summary>
+    public void Refuse() => listener.Stop();
+
+    public async ValueTask DisposeAsync()
+    {
+        Open();
+        await stop.CancelAsync();
+        listener.Dispose();
+        Task[] all;
+        lock (gate)
+        {
+            all = [.. pumps];
+        }
+
+        await Task.WhenAll(all).WaitAsync(TestRedis.Patience);
+        stop.Dispose();
+    }
+
+    private static TaskCompletionSource Completed()
+    {
+        var source = new TaskCompletionSource();
+        source.SetResult();
+        return source;
+    }
+
+    private void Keep(Task task)
+    {
+        lock (gate)
+        {
+            pumps.Add(task);
+        }
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                Keep(ServeAsync(await listener.AcceptTcpClientAsync(stop.Token)));
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException or InvalidOperationException)
+        {
+            // Refused or disposed.
+        }
+    }
+
+    private async Task ServeAsync(TcpClient client)
+    {
+        using (client)
+        using (var server = new TcpClient())
+        using (var end = CancellationTokenSource.CreateLinkedTokenSource(stop.Token))
+        {
+            var parts = TestRedis.Address.Split(':');
+            await server.ConnectAsync(parts[0], int.Parse(parts[1]), stop.Token);
+            client.NoDelay = server.NoDelay = true;
+            var requests = PumpAsync(client.GetStream(), server.GetStream(), replies: false, end.Token);
+            var replies = PumpAsync(server.GetStream(), client.GetStream(), replies: true, end.Token);
+            await Task.WhenAny(requests, replies);
+            await end.CancelAsync();
+            await Task.WhenAll(requests, replies);
+        }
+    }
+
+    private async Task PumpAsync(NetworkStream from, NetworkStream to, bool replies, CancellationToken end)
+    {
+        var buffer = new byte[64 * 1024];
+        try
+        {
+            while (await from.ReadAsync(buffer, end) is > 0 and var count)
+            {
+                if (replies && !open.Task.IsCompleted)
+                {
+                    held.TrySetResult();
+                    await open.Task.WaitAsync(end);
+                }
+
+                await to.WriteAsync(buffer.AsMemory(0, count), end);
+                if (replies)
+                {
+                    passed.TrySetResult();
+                }
+            }
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+        {
+            // One side has gone; the other follows.
+        }
+    }
+}

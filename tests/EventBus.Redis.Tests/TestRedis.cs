@@ -1,0 +1,107 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>The Redis of the tests, and applications that meet on it under a prefix of their own.</summary>
+internal sealed class TestRedis : IAsyncDisposable
+{
+    /// <summary>How long what must happen may take.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    private readonly Stack<IAsyncDisposable> made = new();
+
+    private TestRedis(ConnectionMultiplexer admin)
+    {
+        Admin = admin;
+        made.Push(admin);
+    }
+
+    public static string Address => Environment.GetEnvironmentVariable("EVENTBUS_TEST_REDIS") is { Length: > 0 } address
+        ? address
+        : throw new InvalidOperationException("EVENTBUS_TEST_REDIS does not say where Redis is. Run ./test, which starts one, or set it to host:port.");
+
+    /// <summary>A connection beside those under test.</summary>
+    public ConnectionMultiplexer Admin { get; }
+
+    public string Prefix { get; } = $"t{Guid.NewGuid():N}";
+
+    public IDatabase Database => Admin.GetDatabase();
+
+    public RedisKey ParcelStream => $"{{{Prefix}}}:parcel";
+
+    public static async Task<TestRedis> OpenAsync() => new(await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true"));
+
+    public static Subscription Parcels(int concurrency = 16) => new("parcels", [EventPattern.Parse("parcel.#")]) { Concurrency = concurrency };
+
+    public static Envelope Parcel(int number, string? key = null) =>
+        new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) }, [(byte)'1']);
+
+    /// <summary>Starts one application's transport.</summary>
+    public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null)
+    {
+        var options = new RedisOptions { KeyPrefix = Prefix, ClaimAfter = claimAfter ?? TimeSpan.FromSeconds(60) };
+        var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}")), options, NullLogger.Instance);
+        made.Push(transport);
+        using var limit = new CancellationTokenSource(Patience);
+        await transport.StartAsync(new TransportTopology("app", subscriptions ?? [Parcels()], ["parcel.sent"], TimeProvider.System), limit.Token);
+        return transport;
+    }
+
+    public async Task<Receiver> SubscribeAsync(Transport transport, Subscription? subscription = null)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        var receiver = await transport.SubscribeAsync(subscription ?? Parcels(), limit.Token);
+        made.Push(receiver);
+        return receiver;
+    }
+
+    /// <summary>Publishes a batch and returns what became of each.</summary>
+    public static async Task<PublishOutcome[]> PublishAsync(Transport transport, params Envelope[] batch)
+    {
+        using var deadline = new CancellationTokenSource(Patience);
+        var outcomes = new PublishOutcome[batch.Length];
+        await transport.PublishAsync(batch, outcomes, deadline.Token);
+        return outcomes;
+    }
+
+    public static async Task PublishAcceptedAsync(Transport transport, params Envelope[] batch) =>
+        Assert.All(await PublishAsync(transport, batch), outcome => Assert.Equal(PublishStatus.Accepted, outcome.Status));
+
+    public static async Task<Delivery> NextAsync(Receiver receiver, string awaited = "a delivery")
+    {
+        try
+        {
+            return await receiver.Deliveries.ReadAsync().AsTask().WaitAsync(Patience);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"There was not {awaited} within {Patience}.", exception);
+        }
+    }
+
+    /// <summary>How many entries are delivered and not acknowledged.</summary>
+    public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app.parcels")).PendingMessageCount;
+
+    /// <summary>Cuts the connections of the applications under test, at the server.</summary>
+    public async Task<int> KillConnectionsAsync()
+    {
+        var list = (string)(await Database.ExecuteAsync("CLIENT", "LIST"))!;
+        string[] ids = [.. list.Split('\n').Where(line => line.Contains($" name={Prefix} ", StringComparison.Ordinal)).Select(line => line.Split(' ')[0]["id=".Length..])];
+        foreach (var id in ids)
+        {
+            await Database.ExecuteAsync("CLIENT", "KILL", "ID", id);
+        }
+
+        return ids.Length;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        while (made.TryPop(out var next))
+        {
+            await next.DisposeAsync().AsTask().WaitAsync(Patience);
+        }
+    }
+}

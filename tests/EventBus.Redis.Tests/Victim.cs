@@ -1,0 +1,40 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>An application that takes one event and never finishes it, until it is killed.</summary>
+internal static class Victim
+{
+    public const string Service = "depot";
+    public const string Subscription = "slow";
+
+    public static IHost Build(string prefix, Func<ParcelSent, EventContext, CancellationToken, Task> handler)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddEventBus(bus => bus
+            .UseRedis(TestRedis.Address, redis => (redis.KeyPrefix, redis.ClaimAfter) = (prefix, TimeSpan.FromSeconds(1)))
+            .StoreInMemory()
+            .Configure(options => options.ServiceName = Service)
+            .Subscribe(Subscription, handler));
+        return builder.Build();
+    }
+
+    public static async Task<int> RunAsync(string prefix)
+    {
+        using var host = Build(prefix, async (_, context, ct) =>
+        {
+            Console.WriteLine($"took {context.EventId}");
+            await Task.Delay(Timeout.InfiniteTimeSpan, ct);
+        });
+        await host.StartAsync();
+        Console.WriteLine("ready");
+
+        // The parent holds the other end: if it dies, so does this.
+        await Console.In.ReadToEndAsync();
+        return 1;
+    }
+}
+
+[EventName("parcel.sent")]
+internal sealed record ParcelSent(int Number);
