@@ -20,6 +20,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration)
         var own = configuration.Clone();
         own.AsyncTimeout = (int)timeout.TotalMilliseconds;
 
+        // INFO counts as an admin command to the client; it says whether Redis keeps what it accepts.
+        own.AllowAdmin = true;
+
         // The client keeps trying by itself; and what cannot be sent now fails now, instead of being sent late and out of order.
         own.AbortOnConnectFail = false;
         own.BacklogPolicy = BacklogPolicy.FailFast;

@@ -17,6 +17,9 @@ internal sealed class RedisReceiver : Receiver
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
+    // Longer than any instance waits before it claims.
+    private static readonly TimeSpan GivenBack = TimeSpan.FromDays(2);
+
     private readonly Subscription subscription;
     private readonly RedisGroup group;
     private readonly ConnectionMultiplexer blocking;
@@ -274,7 +277,7 @@ internal sealed class RedisReceiver : Receiver
 
         try
         {
-            await group.KeepAsync(stream, all.Select(entry => entry.Id), claimAfter * 2).WaitAsync(CloseTimeout, names.Time);
+            await group.KeepAsync(stream, all.Select(entry => entry.Id), GivenBack).WaitAsync(CloseTimeout, names.Time);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
@@ -289,7 +292,7 @@ internal sealed class RedisReceiver : Receiver
         var unseen = pending.Select(each => each.MessageId).Where(id => !Held.Contains(stream, id)).ToArray();
         if (unseen.Length > 0)
         {
-            await group.KeepAsync(stream, unseen, claimAfter * 2);
+            await group.KeepAsync(stream, unseen, GivenBack);
         }
     }
 

@@ -54,30 +54,25 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
 
         var sending = new Task<RedisValue>?[batch.Length];
-        var whole = Send(batch.Span, sending, outcomes.Span);
+        var unanswered = PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
         try
         {
-            await whole.WaitAsync(deadline);
+            await Send(batch.Span, sending, outcomes.Span).WaitAsync(deadline);
         }
-        catch (Exception exception)
+        catch (Exception exception) when (exception is not OperationCanceledException || !deadline.IsCancellationRequested)
         {
-            var problem = exception is OperationCanceledException && deadline.IsCancellationRequested
-                ? PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."))
-                : Judge(exception);
-            for (var i = 0; i < sending.Length; i++)
-            {
-                if (sending[i] is { IsCompletedSuccessfully: false })
-                {
-                    outcomes.Span[i] = problem;
-                }
-            }
+            unanswered = Judge(exception);
+        }
+        catch (OperationCanceledException)
+        {
+            // What has an answer by now keeps it.
         }
 
         for (var i = 0; i < sending.Length; i++)
         {
-            if (sending[i] is { IsCompletedSuccessfully: true })
+            if (sending[i] is { } sent)
             {
-                outcomes.Span[i] = PublishOutcome.Accepted;
+                outcomes.Span[i] = sent.IsCompletedSuccessfully ? PublishOutcome.Accepted : sent.Exception is { } error ? Judge(error.InnerException!) : unanswered;
             }
         }
     }
