@@ -4,7 +4,7 @@ namespace EventBus.Conformance;
 
 /// <summary>A backend under proof: what a backend's author writes to run the suite. Share one instance among all scenarios.</summary>
 /// <remarks>
-/// Two members are needed: the name, and a way to make transports that meet one another on one server. The stores default to none, so name those that the backend is used with.
+/// Three members are needed: the name, a way to make transports that meet one another on one server, and the stores that the backend is used with.
 /// The abilities are optional: each pair of a property and a method lets more scenarios run.
 /// </remarks>
 public abstract class Backend

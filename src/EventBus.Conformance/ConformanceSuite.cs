@@ -9,7 +9,14 @@ public static class ConformanceSuite
     public static IReadOnlyList<Scenario> Scenarios { get; } =
     [
         .. DeliveryScenarios.All,
+        .. SeamScenarios.All,
         .. FailureScenarios.All,
+        .. OrderScenarios.All,
+        .. PublishScenarios.All,
+        .. InputScenarios.All,
+        .. PressureScenarios.All,
+        .. LifetimeScenarios.All,
+        .. BrokerScenarios.All,
     ];
 
     /// <summary>Runs a scenario, unless the backend is ruled out. Several scenarios may run at once on one <see cref="Backend"/> instance.</summary>

@@ -34,6 +34,13 @@ internal sealed class Ledger<T>
         }
     }
 
+    /// <summary>Adds, as the whole of a handler.</summary>
+    public Task NoteAsync(T item)
+    {
+        Add(item);
+        return Task.CompletedTask;
+    }
+
     /// <summary>Waits until there are at least so many entries.</summary>
     public Task ReachAsync(int count, string what, TimeSpan? patience = null) => UntilAsync(list => list.Count >= count, $"{count} times: {what}", patience);
 

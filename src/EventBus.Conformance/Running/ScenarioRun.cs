@@ -43,17 +43,24 @@ internal sealed class ScenarioRun : IAsyncDisposable
         var (logs, alerts) = (new LogRecorder(), new Ledger<DeadLetter>());
         Transport? transport = null;
         var collection = Services(logs, alerts);
-        collection.AddEventBus(bus =>
-        {
-            bus.UseTransport("CreateTransport()", services => transport = Backend.CreateTransport(new TransportSetup(Isolation, services) { QueueCapacity = queueCapacity }));
-            Backend.AddStores(bus, Isolation);
-            bus.UseJson(ConformanceJson.Default).Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(1)).AlertWith<AlertRecorder>();
-            bus.Configure(options => (options.ServiceName, options.DrainTimeout) = (Isolation, TimeSpan.FromSeconds(10)));
-            configure(bus);
-        });
+        collection.AddEventBus(bus => configure(Prepare(bus, Isolation, queueCapacity, made => transport = made)));
         var node = new Node(collection.BuildServiceProvider(), () => transport ?? throw new InvalidOperationException("The application has not started."), logs, alerts);
         made.Push(node);
         return node;
+    }
+
+    /// <summary>Gives a bus its backend and the settings of the suite.</summary>
+    public EventBusBuilder Prepare(EventBusBuilder bus, string isolation, int? queueCapacity = null, Action<Transport>? made = null)
+    {
+        bus.UseTransport("CreateTransport()", services =>
+        {
+            var transport = Backend.CreateTransport(new TransportSetup(isolation, services) { QueueCapacity = queueCapacity });
+            made?.Invoke(transport);
+            return transport;
+        });
+        Backend.AddStores(bus, isolation);
+        return bus.UseJson(ConformanceJson.Default).Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(1)).AlertWith<AlertRecorder>()
+            .Configure(options => (options.ServiceName, options.DrainTimeout) = (isolation, TimeSpan.FromSeconds(10)));
     }
 
     /// <summary>Starts a transport alone, for scenarios at the seam.</summary>
@@ -64,8 +71,17 @@ internal sealed class ScenarioRun : IAsyncDisposable
         var transport = Backend.CreateTransport(new TransportSetup(Isolation, services));
         made.Push(transport);
         using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
-        await transport.StartAsync(new TransportTopology(Isolation, subscriptions, [ParcelSent.Name], TimeProvider.System), patience.Token);
+        await transport.StartAsync(new TransportTopology(Isolation, subscriptions, [ParcelSent.EventName], TimeProvider.System), patience.Token);
         return transport;
+    }
+
+    /// <summary>Opens a subscription of a transport, for scenarios at the seam.</summary>
+    public async Task<Receiver> SubscribeAsync(Transport transport, Subscription subscription)
+    {
+        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        var receiver = await transport.SubscribeAsync(subscription, patience.Token);
+        made.Push(receiver);
+        return receiver;
     }
 
     public async ValueTask DisposeAsync()

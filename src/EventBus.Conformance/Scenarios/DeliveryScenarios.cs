@@ -1,5 +1,6 @@
 using System.Text;
 using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Conformance;
 
@@ -15,6 +16,11 @@ internal static class DeliveryScenarios
         new("topic-isolation", "A subscription gets the events it asked for and no others, so that unrelated traffic costs it nothing.", TopicIsolationAsync),
         new("wildcard-patterns", "One wildcard grammar holds on every backend, so that changing the backend changes no routing.", WildcardPatternsAsync),
         new("every-subscription-gets-all", "Each subscription gets its own copy of every event, so that adding a handler takes nothing from the others.", EverySubscriptionGetsAllAsync),
+        new("competing-instances", "Instances of one service share the events of a subscription and none is handled twice, so that adding instances adds speed.", CompetingAsync)
+        {
+            RuledOut = Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend."),
+        },
+        new("second-bus", "A second bus in one application is separate from the first, so that two backends can be used side by side.", SecondBusAsync),
         new("flood", "Many publishers and subscriptions at once lose nothing, so that load is no reason for loss.", FloodAsync),
     ];
 
@@ -22,10 +28,7 @@ internal static class DeliveryScenarios
     {
         var handled = new Ledger<(ParcelSent Event, string Id, string? Key, DateTimeOffset Time, string Correlation, string? Causation, string Header, int Attempt)>();
         var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, context, _) =>
-        {
-            handled.Add((e, context.EventId, context.Key, context.Time, context.CorrelationId, context.CausationId, context.Headers["x-number"], context.Attempt));
-            return Task.CompletedTask;
-        }));
+            handled.NoteAsync((e, context.EventId, context.Key, context.Time, context.CorrelationId, context.CausationId, context.Headers["x-number"], context.Attempt))));
 
         var before = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
         for (var i = 0; i < Few; i++)
@@ -60,9 +63,9 @@ internal static class DeliveryScenarios
     {
         var handled = new Ledger<string>();
         var node = await run.StartAsync(bus => bus.Subscribe("desk", s => s
-            .On<ParcelSent>((e, _, _) => Note($"sent {e.Number}"))
-            .On<ParcelReturned>((e, _, _) => Note($"returned {e.Number}"))
-            .On<InvoicePaid>((e, _, _) => Note($"paid {e.Number}"))));
+            .On<ParcelSent>((e, _, _) => handled.NoteAsync($"sent {e.Number}"))
+            .On<ParcelReturned>((e, _, _) => handled.NoteAsync($"returned {e.Number}"))
+            .On<InvoicePaid>((e, _, _) => handled.NoteAsync($"paid {e.Number}"))));
 
         foreach (var i in Enumerable.Range(0, 20))
         {
@@ -74,12 +77,6 @@ internal static class DeliveryScenarios
         await handled.ReachAsync(60, "an event is handled");
         await node.QuietAsync();
         Expect.Sequence(Enumerable.Range(0, 20).SelectMany(i => new[] { $"sent {i}", $"returned {i}", $"paid {i}" }).Order(StringComparer.Ordinal), handled.Items.Order(StringComparer.Ordinal), "the list of handled events");
-
-        Task Note(string what)
-        {
-            handled.Add(what);
-            return Task.CompletedTask;
-        }
     }
 
     private static async Task TopicIsolationAsync(ScenarioRun run)
@@ -87,8 +84,8 @@ internal static class DeliveryScenarios
         var (parcels, invoices) = (new Ledger<string>(), new Ledger<string>());
         var node = await run.StartAsync(bus =>
         {
-            bus.SubscribeAny("parcels", ParcelSent.Name, (context, _) => Note(parcels, context));
-            bus.SubscribeAny("invoices", "invoice.paid", (context, _) => Note(invoices, context));
+            bus.SubscribeAny("parcels", ParcelSent.EventName, (context, _) => parcels.NoteAsync(context.EventName));
+            bus.SubscribeAny("invoices", "invoice.paid", (context, _) => invoices.NoteAsync(context.EventName));
             bus.Publishes<ParcelSent>().Publishes<ParcelReturned>().Publishes<InvoicePaid>();
         });
 
@@ -102,7 +99,7 @@ internal static class DeliveryScenarios
         await parcels.ReachAsync(10, "a parcel is handled");
         await invoices.ReachAsync(10, "an invoice is handled");
         await node.QuietAsync();
-        Expect.Sequence(Enumerable.Repeat(ParcelSent.Name, 10), parcels.Items, "what the subscription of parcel.sent got");
+        Expect.Sequence(Enumerable.Repeat(ParcelSent.EventName, 10), parcels.Items, "what the subscription of parcel.sent got");
         Expect.Sequence(Enumerable.Repeat("invoice.paid", 10), invoices.Items, "what the subscription of invoice.paid got");
     }
 
@@ -128,7 +125,7 @@ internal static class DeliveryScenarios
             for (var i = 0; i < table.Length; i++)
             {
                 var ledger = got[i];
-                bus.SubscribeAny($"pattern-{i}", table[i].Pattern, (context, _) => Note(ledger, context));
+                bus.SubscribeAny($"pattern-{i}", table[i].Pattern, (context, _) => ledger.NoteAsync(context.EventName));
             }
         });
 
@@ -157,11 +154,7 @@ internal static class DeliveryScenarios
             for (var i = 0; i < got.Length; i++)
             {
                 var ledger = got[i];
-                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) =>
-                {
-                    ledger.Add(e.Number);
-                    return Task.CompletedTask;
-                });
+                bus.Subscribe<ParcelSent>($"copy-{i}", (e, _, _) => ledger.NoteAsync(e.Number));
             }
         });
 
@@ -219,9 +212,45 @@ internal static class DeliveryScenarios
         }
     }
 
-    private static Task Note(Ledger<string> ledger, EventContext context)
+    private static async Task CompetingAsync(ScenarioRun run)
     {
-        ledger.Add(context.EventName);
-        return Task.CompletedTask;
+        const int Count = 200;
+        var handled = new Ledger<int>();
+        var begun = new[] { new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously) };
+        var nodes = new Node[begun.Length];
+        for (var i = 0; i < nodes.Length; i++)
+        {
+            var mine = begun[i];
+            nodes[i] = await run.StartAsync(bus => bus.Subscribe("shared", s => s.Concurrency(2).On<ParcelSent>(async (e, _, _) =>
+            {
+                // Holds the first events until the other instance has one too.
+                mine.TrySetResult();
+                await Expect.WithinAsync(Task.WhenAll(begun.Select(b => b.Task)), "both instances handle events");
+                handled.Add(e.Number);
+            })));
+        }
+
+        await nodes[0].Bus.PublishManyAsync([.. Enumerable.Range(0, Count).Select(i => new ParcelSent(i))]);
+        await handled.ReachAsync(Count, "an event is handled");
+        Expect.Sequence(Enumerable.Range(0, Count), handled.Items.Order(), "what both instances handled");
+        Expect.Equal(0, nodes.Sum(node => node.Alerts.Items.Count), "the number of alerts");
+    }
+
+    private static async Task SecondBusAsync(ScenarioRun run)
+    {
+        var (first, second) = (new Ledger<int>(), new Ledger<int>());
+        var node = await run.StartAsync(bus =>
+        {
+            bus.Subscribe<ParcelSent>("same-name", (e, _, _) => first.NoteAsync(e.Number));
+            bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, $"{run.Isolation}b").Subscribe<ParcelSent>("same-name", (e, _, _) => second.NoteAsync(e.Number)));
+        });
+
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        await node.Services.GetRequiredKeyedService<IEventBus>("second").PublishAsync(new ParcelSent(2));
+        await first.ReachAsync(1, "the first bus handles its event");
+        await second.ReachAsync(1, "the second bus handles its event");
+        await node.QuietAsync();
+        Expect.Sequence([1], first.Items, "what the first bus handled");
+        Expect.Sequence([2], second.Items, "what the second bus handled");
     }
 }

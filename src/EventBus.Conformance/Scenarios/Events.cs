@@ -3,10 +3,10 @@ using System.Text.Json.Serialization;
 namespace EventBus.Conformance;
 
 /// <summary>The event of most scenarios.</summary>
-[EventName(Name)]
+[EventName(EventName)]
 internal sealed record ParcelSent(int Number, string? Note = null)
 {
-    public const string Name = "parcel.sent";
+    public const string EventName = "parcel.sent";
 }
 
 /// <summary>A second event with the same first word, so of the same log.</summary>
@@ -21,9 +21,11 @@ internal sealed record InvoicePaid(int Number);
 [EventName("parcel.forgotten")]
 internal sealed record ParcelForgotten(int Number);
 
+/// <summary>An event as it was before its shape changed.</summary>
 [EventName("parcel.weighed", Version = 1)]
 internal sealed record ParcelWeighedV1(int Grams);
 
+/// <summary>The same event today.</summary>
 [EventName("parcel.weighed", Version = 2)]
 internal sealed record ParcelWeighedV2(decimal Kilograms);
 

@@ -7,18 +7,19 @@ internal static class FailureScenarios
     [
         new("independent-subscriptions", "A failing subscription is retried alone and its siblings run once, so that one broken handler never repeats another's effects.", IndependentAsync),
         new("three-retries-then-dead-letter", "A failing handler is started exactly 4 times and then kept as one dead letter with one alert, so that people look once and nothing disappears.", ThreeRetriesAsync),
+        new("dead-letter-retry", "A dead letter that people retry runs its own subscription again with the same id and a fresh budget, so that a mended handler loses no event.", RetryAsync),
+        new("dead-letter-discard", "A discarded dead letter is gone and never runs again, so that people decide what ends.", DiscardAsync),
+        new("dead-letter-filters", "Dead letters are listed, counted and retried by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync),
+        new("permanent-exception", "An exception declared permanent makes a dead letter at the first start, so that nobody waits for retries that cannot help.", PermanentAsync),
+        new("handler-time-out", "A handler that exceeds its time-out is cancelled and counts as a failed start, so that a hanging dependency does not hold an event for ever.", TimeoutAsync),
     ];
 
     private static async Task IndependentAsync(ScenarioRun run)
     {
         var (good, bad) = (new Ledger<string>(), new Ledger<string>());
         var node = await run.StartAsync(bus => bus
-            .Subscribe<ParcelSent>("good", (_, context, _) => Note(good, context))
-            .Subscribe<ParcelSent>("bad", (_, context, _) =>
-            {
-                bad.Add(context.EventId);
-                throw new InvalidOperationException("The handler fails on purpose.");
-            }));
+            .Subscribe<ParcelSent>("good", (_, context, _) => good.NoteAsync(context.EventId))
+            .Subscribe<ParcelSent>("bad", (_, context, _) => FailAfter(bad, context.EventId)));
 
         for (var i = 0; i < 10; i++)
         {
@@ -35,13 +36,9 @@ internal static class FailureScenarios
     private static async Task ThreeRetriesAsync(ScenarioRun run)
     {
         var starts = new Ledger<(string Id, int Attempt)>();
-        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("failing", (_, context, _) =>
-        {
-            starts.Add((context.EventId, context.Attempt));
-            throw new InvalidOperationException("The handler fails on purpose.");
-        }));
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("failing", (_, context, _) => FailAfter(starts, (context.EventId, context.Attempt))));
 
-        await node.Bus.PublishAsync(new ParcelSent(1), new PublishOptions { EventId = $"{run.Isolation}-1", Key = "one" });
+        await node.Bus.PublishAsync(new ParcelSent(1), new PublishOptions { EventId = $"{run.Isolation}-1", Key = "one", Headers = new Dictionary<string, string> { ["x-from"] = "here" } });
         await node.Alerts.ReachAsync(1, "an alert is raised");
         await node.QuietAsync();
 
@@ -52,14 +49,138 @@ internal static class FailureScenarios
         Expect.Equal("failing", letter.Subscription, "the subscription of the dead letter");
         Expect.Equal($"{run.Isolation}-1", letter.EventId, "the event id of the dead letter");
         Expect.Equal("one", letter.Key, "the key of the dead letter");
+        Expect.Equal("here", letter.Headers["x-from"], "the header of the dead letter");
+        Expect.Equal("""{"number":1,"note":null}""", System.Text.Encoding.UTF8.GetString(letter.Body.Span), "the body of the dead letter");
         Expect.Equal(4, letter.Starts, "the starts of the dead letter");
         Expect.Equal(DeadLetterReason.HandlerFailed, letter.Reason, "the reason of the dead letter");
         Expect.That(letter.Error?.Contains("on purpose", StringComparison.Ordinal) == true, "an error that says what the handler threw", letter.Error);
     }
 
-    private static Task Note(Ledger<string> ledger, EventContext context)
+    private static async Task RetryAsync(ScenarioRun run)
     {
-        ledger.Add(context.EventId);
-        return Task.CompletedTask;
+        var (starts, sibling, mended) = (new Ledger<(string Id, int Attempt)>(), new Ledger<string>(), false);
+        var node = await run.StartAsync(bus => bus
+            .Subscribe<ParcelSent>("sibling", (_, context, _) => sibling.NoteAsync(context.EventId))
+            .Subscribe<ParcelSent>("failing", (_, context, _) => Volatile.Read(ref mended) ? starts.NoteAsync((context.EventId, context.Attempt)) : FailAfter(starts, (context.EventId, context.Attempt))));
+
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        await node.Alerts.ReachAsync(1, "an alert is raised");
+        var id = (await node.DeadLetters.ListAsync()).Single().Id;
+        Expect.That(await node.DeadLetters.RetryAsync(id), "a retry of the dead letter is accepted");
+        await node.Alerts.ReachAsync(2, "an alert is raised");
+        Expect.Equal(id, (await node.DeadLetters.ListAsync()).Single().Id, "the id of the dead letter that failed again");
+
+        Volatile.Write(ref mended, true);
+        Expect.That(await node.DeadLetters.RetryAsync(id), "a second retry of the dead letter is accepted");
+        await starts.ReachAsync(9, "the failing handler is started");
+        await node.QuietAsync();
+        Expect.Sequence([1, 2, 3, 4, 1, 2, 3, 4, 1], starts.Items.Select(start => start.Attempt), "the list of attempts");
+        Expect.Equal(1, starts.Items.Select(start => start.Id).Distinct().Count(), "the number of different event ids");
+        Expect.Equal(1, sibling.Items.Count, "the number of runs of the sibling");
+        Expect.Equal(0, await node.DeadLetters.CountAsync(), "the number of dead letters in the end");
+        Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of what is no dead letter any more is refused");
+    }
+
+    private static async Task DiscardAsync(ScenarioRun run)
+    {
+        var starts = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.Retry(count: 0).Subscribe<ParcelSent>("failing", (e, _, _) => FailAfter(starts, e.Number)));
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        await node.Bus.PublishAsync(new ParcelSent(2));
+        await node.Alerts.ReachAsync(2, "an alert is raised");
+
+        var id = (await node.DeadLetters.ListAsync())[0].Id;
+        _ = await Expect.ThrowsAsync<ArgumentException>(() => node.DeadLetters.DiscardAsync(id, " "), "a discard without a reason is refused");
+        Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "a discard is accepted");
+        Expect.That(!await node.DeadLetters.DiscardAsync(id, "tried out"), "a second discard is refused");
+        Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of what was discarded is refused");
+        await node.QuietAsync();
+        Expect.Equal(1, await node.DeadLetters.CountAsync(), "the number of dead letters that are left");
+        Expect.Equal(2, starts.Items.Count, "the number of starts");
+        Expect.That(node.Logs.Entries.Items.Any(entry => entry.Text.Contains("tried out", StringComparison.Ordinal)), "a log entry with the reason of the discard");
+    }
+
+    private static async Task FiltersAsync(ScenarioRun run)
+    {
+        var (starts, mended) = (new Ledger<string>(), false);
+        var node = await run.StartAsync(bus => bus.Retry(count: 0).PermanentOn<FormatException>()
+            .Subscribe<ParcelSent>("a", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose.")))
+            .Subscribe<ParcelSent>("b", (_, context, _) => Handle(context, new FormatException("The handler fails on purpose.")))
+            .Subscribe<InvoicePaid>("c", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose."))));
+        for (var i = 0; i < 3; i++)
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { EventId = $"{run.Isolation}-{i}" });
+            await node.Bus.PublishAsync(new InvoicePaid(i));
+            await node.Alerts.ReachAsync(3 * (i + 1), "an alert is raised");
+        }
+
+        await ExpectCountAsync(9, null);
+        await ExpectCountAsync(3, new DeadLetterFilter { Subscription = "a" });
+        await ExpectCountAsync(6, new DeadLetterFilter { EventName = ParcelSent.EventName });
+        await ExpectCountAsync(2, new DeadLetterFilter { EventId = $"{run.Isolation}-1" });
+        await ExpectCountAsync(3, new DeadLetterFilter { Reason = DeadLetterReason.PermanentFailure });
+        await ExpectCountAsync(1, new DeadLetterFilter { Subscription = "b", EventId = $"{run.Isolation}-2", Reason = DeadLetterReason.PermanentFailure });
+        await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "nobody" });
+        var page = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Skip = 1, Take = 1 });
+        Expect.Sequence([$"{run.Isolation}-1"], page.Select(letter => letter.EventId), "the second page of one, newest first");
+
+        Volatile.Write(ref mended, true);
+        Expect.Equal(3, await node.DeadLetters.RetryAllAsync(new DeadLetterFilter { Subscription = "a" }), "the number of dead letters of a subscription that are retried");
+        await starts.UntilAsync(items => items.Count(item => item == "a") == 6, "all three are started again");
+        await node.QuietAsync();
+        await ExpectCountAsync(6, null);
+        await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "a" });
+
+        async Task ExpectCountAsync(long expected, DeadLetterFilter? filter)
+        {
+            Expect.Equal(expected, await node.DeadLetters.CountAsync(filter), $"the count for {filter}");
+            Expect.Equal(expected, (await node.DeadLetters.ListAsync(filter)).Count, $"the length of the list for {filter}");
+        }
+
+        Task Handle(EventContext context, Exception failure)
+        {
+            starts.Add(context.Subscription);
+            return Volatile.Read(ref mended) ? Task.CompletedTask : Task.FromException(failure);
+        }
+    }
+
+    private static async Task PermanentAsync(ScenarioRun run)
+    {
+        var starts = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.PermanentOn<ArgumentException>().Subscribe<ParcelSent>("failing", (e, _, _) =>
+        {
+            starts.Add(e.Number);
+            throw new ArgumentOutOfRangeException(nameof(e), "The handler fails on purpose.");
+        }));
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        await node.Alerts.ReachAsync(1, "an alert is raised");
+        await node.QuietAsync();
+        var letter = (await node.DeadLetters.ListAsync()).Single();
+        Expect.Equal((DeadLetterReason.PermanentFailure, 1), (letter.Reason, letter.Starts), "the reason and the starts of the dead letter");
+        Expect.Equal(1, starts.Items.Count, "the number of starts");
+    }
+
+    private static async Task TimeoutAsync(ScenarioRun run)
+    {
+        var starts = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.Subscribe("slow", s => s.HandlerTimeout(TimeSpan.FromMilliseconds(50)).Retry(1, TimeSpan.FromMilliseconds(1))
+            .On<ParcelSent>(async (_, context, token) =>
+            {
+                starts.Add(context.Attempt);
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, token);
+            })));
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        await node.Alerts.ReachAsync(1, "an alert is raised");
+        await node.QuietAsync();
+        Expect.Sequence([1, 2], starts.Items, "the list of attempts");
+        var letter = (await node.DeadLetters.ListAsync()).Single();
+        Expect.Equal(2, letter.Starts, "the starts of the dead letter");
+        Expect.That(letter.Error?.Contains(nameof(TimeoutException), StringComparison.Ordinal) == true, "an error that names the time-out", letter.Error);
+    }
+
+    private static Task FailAfter<T>(Ledger<T> ledger, T item)
+    {
+        ledger.Add(item);
+        throw new InvalidOperationException("The handler fails on purpose.");
     }
 }

@@ -1,0 +1,21 @@
+using EventBus.Transports;
+
+namespace EventBus.Conformance;
+
+/// <summary>The usual reasons why a backend is ruled out.</summary>
+internal static class Rule
+{
+    public static Func<Backend, TransportFeatures, string?> Ordered { get; } = Needs(features => features.Ordered, "The backend does not keep the order of its log.");
+
+    public static Func<Backend, TransportFeatures, string?> Redelivers { get; } = Needs(features => features.Redelivers, "The backend delivers each event once and takes nothing back.");
+
+    public static Func<Backend, TransportFeatures, string?> Durable { get; } = Needs(features => features.Durable, "The backend keeps nothing beyond the process.");
+
+    public static Func<Backend, TransportFeatures, string?> Needs(Func<TransportFeatures, bool> has, string reason) => (_, features) => has(features) ? null : reason;
+
+    public static Func<Backend, TransportFeatures, string?> Can(Func<Backend, bool> can, string reason) => (backend, _) => can(backend) ? null : reason;
+
+    /// <summary>The first reason of several.</summary>
+    public static Func<Backend, TransportFeatures, string?> All(params Func<Backend, TransportFeatures, string?>[] rules) =>
+        (backend, features) => rules.Select(rule => rule(backend, features)).FirstOrDefault(reason => reason is not null);
+}

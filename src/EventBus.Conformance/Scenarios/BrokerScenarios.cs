@@ -1,0 +1,90 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace EventBus.Conformance;
+
+/// <summary>What a broker promises beyond the process, and what happens when it goes away.</summary>
+internal static class BrokerScenarios
+{
+    private const int Count = 300;
+
+    public static IEnumerable<Scenario> All { get; } =
+    [
+        new("events-wait", "Events published while no instance runs wait for the next one, so that a deployment or a crash loses nothing.", EventsWaitAsync) { RuledOut = Rule.Durable },
+        new("severed-connections", "After every connection was cut the bus heals itself and loses nothing, so that a network failure needs no restart.", run => InterruptAsync(run, run.Backend.SeverConnectionsAsync))
+        {
+            RuledOut = Rule.Can(backend => backend.CanSeverConnections, "There is no connection to cut."),
+            Exclusive = true,
+        },
+        new("broker-restart", "After a restart of the broker the bus heals itself and loses nothing, so that maintenance needs no restart of applications.", run => InterruptAsync(run, run.Backend.RestartBrokerAsync))
+        {
+            RuledOut = Rule.All(Rule.Can(backend => backend.CanRestartBroker, "There is no broker to restart."), Rule.Durable),
+            Exclusive = true,
+        },
+    ];
+
+    private static async Task EventsWaitAsync(ScenarioRun run)
+    {
+        var handled = new Ledger<int>();
+        var first = await run.StartAsync(Configure);
+        await first.Bus.PublishAsync(new ParcelSent(0));
+        await handled.ReachAsync(1, "an event is handled");
+        await first.StopAsync();
+
+        var publisher = await run.StartAsync(bus => bus.Configure(options => options.Consume = false).Publishes<ParcelSent>());
+        for (var i = 1; i < 20; i++)
+        {
+            await publisher.Bus.PublishAsync(new ParcelSent(i));
+        }
+
+        _ = await run.StartAsync(Configure);
+        await handled.ReachAsync(20, "an event is handled");
+        Expect.Sequence(Enumerable.Range(0, 20), handled.Items.Order(), "what both instances handled");
+
+        void Configure(EventBusBuilder bus) => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number));
+    }
+
+    private static async Task InterruptAsync(ScenarioRun run, Func<CancellationToken, Task> interrupt)
+    {
+        var patience = TimeSpan.FromSeconds(60);
+        var (handled, ordered) = (new Ledger<int>(), new Ledger<int>());
+        var node = await run.StartAsync(bus =>
+        {
+            bus.Services.AddHealthChecks();
+            bus.Subscribe<ParcelSent>("parallel", (e, _, _) => handled.NoteAsync(e.Number));
+            bus.Subscribe("ordered", s => s.Ordered().On<ParcelSent>((e, _, _) => ordered.NoteAsync(e.Number)));
+        });
+        var publishing = PublishAsync();
+        await handled.ReachAsync(Count / 3, "an event is handled", patience);
+        await Expect.WithinAsync(interrupt(CancellationToken.None), "the interruption ends", patience);
+        await Expect.WithinAsync(publishing, "every publish gets through in the end", patience);
+
+        // Duplicates are allowed, loss is not.
+        await handled.UntilAsync(items => items.Distinct().Count() == Count, "every event is handled", patience);
+        await ordered.UntilAsync(items => items.Distinct().Count() == Count, "every event is handled in the ordered subscription", patience);
+        Expect.Sequence(Enumerable.Range(0, Count), ordered.Items.Distinct(), "the order of the first handling of each event");
+        var health = await node.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
+        Expect.Equal(HealthStatus.Healthy, health.Status, $"the health after the interruption ({string.Join("; ", health.Entries.Values.Select(entry => entry.Description))})");
+
+        async Task PublishAsync()
+        {
+            using var deadline = new CancellationTokenSource(patience, TimeProvider.System);
+            for (var i = 0; i < Count; i++)
+            {
+                // As the error says: again, as the same event.
+                for (var accepted = false; !accepted;)
+                {
+                    try
+                    {
+                        await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { EventId = $"{run.Isolation}-{i}", Key = "one", Timeout = TimeSpan.FromSeconds(2) }, deadline.Token);
+                        accepted = true;
+                    }
+                    catch (PublishException exception) when (exception.Failure is PublishFailure.Failed or PublishFailure.InDoubt)
+                    {
+                        await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, deadline.Token);
+                    }
+                }
+            }
+        }
+    }
+}

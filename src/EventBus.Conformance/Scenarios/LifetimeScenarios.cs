@@ -1,0 +1,213 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Conformance;
+
+/// <summary>Starting, stopping, and what is said about it.</summary>
+internal static class LifetimeScenarios
+{
+    public static IEnumerable<Scenario> All { get; } =
+    [
+        new("close-while-publishing", "When a bus stops under load every publish ends with an answer and nothing accepted is lost, so that a deployment costs no event.", CloseWhilePublishingAsync),
+        new("shutdown-drains", "Stopping lets handlers in flight finish and hands nothing out twice, so that a deployment interrupts no work.", DrainAsync),
+        new("shutdown-is-bounded", "Stopping ends soon after its budget although a handler hangs, so that a deployment never hangs.", BoundedStopAsync),
+        new("double-stop", "A bus can be stopped and disposed twice and at once, so that every way of shutting down is safe.", DoubleStopAsync),
+        new("health", "The health check is healthy while the bus runs and unhealthy when it does not, so that orchestrators see the truth.", HealthAsync),
+        new("quiet-logs", "A clean run logs nothing above information, so that every warning means something.", QuietLogsAsync),
+        new("no-content-in-logs", "Neither bodies nor header values appear in any log, also when everything fails, so that logs hold no personal data.", NoContentInLogsAsync),
+    ];
+
+    private static async Task CloseWhilePublishingAsync(ScenarioRun run)
+    {
+        const int Publishers = 8, Before = 300;
+        var handled = new Ledger<int>();
+        var node = await run.StartAsync(Configure);
+        var next = 0;
+        var publishers = Enumerable.Range(0, Publishers).Select(_ => PublishUntilRefusedAsync()).ToArray();
+        await handled.ReachAsync(Before, "an event is handled");
+        await Expect.WithinAsync(node.StopAsync(), "the bus stops while it is published to", TimeSpan.FromSeconds(30));
+        await Expect.WithinAsync(Task.WhenAll(publishers), "every publish ends");
+
+        var accepted = new HashSet<int>();
+        foreach (var publisher in publishers)
+        {
+            var (taken, refusal) = await publisher;
+            accepted.UnionWith(taken);
+            Expect.That(refusal is { Failure: PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt }, "a typed refusal", refusal.Failure);
+        }
+
+        if (run.Features.Durable)
+        {
+            _ = await run.StartAsync(Configure);
+            await handled.UntilAsync(items => accepted.IsSubsetOf(items), "the next instance handles what was left");
+        }
+
+        var lost = accepted.Except(handled.Items).ToList();
+        Expect.That(lost.Count == 0, "every accepted event is handled", $"{lost.Count} of {accepted.Count} were lost: {string.Join(", ", lost.Take(10))}");
+
+        void Configure(EventBusBuilder bus) => bus.Subscribe<ParcelSent>("all", async (e, _, _) =>
+        {
+            await Task.Yield();
+            handled.Add(e.Number);
+        });
+
+        async Task<(List<int> Accepted, PublishException Refusal)> PublishUntilRefusedAsync()
+        {
+            var taken = new List<int>();
+            await Task.Yield();
+            while (true)
+            {
+                var number = Interlocked.Increment(ref next);
+                try
+                {
+                    await node.Bus.PublishAsync(new ParcelSent(number));
+                    taken.Add(number);
+                    await Task.Yield();
+                }
+                catch (PublishException refusal)
+                {
+                    return (taken, refusal);
+                }
+            }
+        }
+    }
+
+    private static async Task DrainAsync(ScenarioRun run)
+    {
+        const int Count = 50;
+        var (started, finished, open) = (new Ledger<int>(), new Ledger<int>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var node = await run.StartAsync(Configure);
+        for (var i = 0; i < Count; i++)
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i));
+        }
+
+        await started.ReachAsync(4, "a handler is started");
+        var stopping = node.StopAsync();
+        Expect.That(!stopping.IsCompleted, "stopping waits for the handlers in flight");
+        open.SetResult();
+        await Expect.WithinAsync(stopping, "the bus stops");
+        Expect.Equal(started.Items.Count, finished.Items.Count, "the number of handlers that finished of those that were started");
+        if (run.Features.Durable)
+        {
+            _ = await run.StartAsync(Configure);
+            await finished.ReachAsync(Count, "an event is handled, the rest by the next instance");
+        }
+
+        Expect.Sequence(Enumerable.Range(0, Count), finished.Items.Order(), "what was handled");
+        Expect.Equal(0, node.Logs.Above(LogLevel.Information).Count(), "the number of warnings");
+
+        void Configure(EventBusBuilder bus) => bus.Subscribe("all", s => s.Concurrency(4).On<ParcelSent>(async (e, _, _) =>
+        {
+            started.Add(e.Number);
+            await open.Task;
+            finished.Add(e.Number);
+        }));
+    }
+
+    private static async Task BoundedStopAsync(ScenarioRun run)
+    {
+        var (started, cancelled, open) = (new Ledger<int>(), new Ledger<int>(), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        var node = await run.StartAsync(bus => bus.Configure(options => options.DrainTimeout = TimeSpan.FromMilliseconds(100)).Subscribe("hangs", s => s.Concurrency(2).On<ParcelSent>(async (e, _, token) =>
+        {
+            using var seen = token.Register(() => cancelled.Add(e.Number));
+            started.Add(e.Number);
+            await open.Task;
+        })));
+        try
+        {
+            for (var i = 0; i < 10; i++)
+            {
+                await node.Bus.PublishAsync(new ParcelSent(i));
+            }
+
+            await started.ReachAsync(2, "a handler is started");
+            await Expect.WithinAsync(node.StopAsync(), "the bus stops although its handlers hang", TimeSpan.FromSeconds(12));
+            Expect.Sequence([0, 1], cancelled.Items.Order(), "the handlers whose tokens were cancelled");
+            Expect.Equal(2, started.Items.Count, "the number of handlers that were started");
+        }
+        finally
+        {
+            open.TrySetResult();
+        }
+    }
+
+    private static async Task DoubleStopAsync(ScenarioRun run)
+    {
+        var handled = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        await handled.ReachAsync(1, "an event is handled");
+        await Expect.WithinAsync(Task.WhenAll(node.StopAsync(), node.StopAsync(), node.StopAsync()), "three stops at once end");
+        await Expect.WithinAsync(node.DisposeAsync().AsTask(), "a stopped application is disposed");
+        await Expect.WithinAsync(node.StopAsync(), "a disposed application stops");
+        Expect.Sequence([1], handled.Items, "what was handled");
+    }
+
+    private static async Task HealthAsync(ScenarioRun run)
+    {
+        var node = await run.StartAsync(bus =>
+        {
+            bus.Services.AddHealthChecks();
+            bus.Subscribe<ParcelSent>("all", (_, _, _) => Task.CompletedTask);
+        });
+        var health = node.Services.GetRequiredService<HealthCheckService>();
+        await node.Bus.PublishAsync(new ParcelSent(1));
+        var report = await health.CheckHealthAsync();
+        Expect.Equal(HealthStatus.Healthy, report.Status, $"the health of a running bus ({string.Join("; ", report.Entries.Values.Select(entry => entry.Description))})");
+        await node.StopAsync();
+        Expect.Equal(HealthStatus.Unhealthy, (await health.CheckHealthAsync()).Status, "the health of a stopped bus");
+    }
+
+    private static async Task QuietLogsAsync(ScenarioRun run)
+    {
+        var (handled, followUps) = (new Ledger<int>(), new Ledger<int>());
+        var node = await run.StartAsync(bus => bus
+            .Subscribe<ParcelSent>("parallel", (e, context, token) => context.PublishAsync(new ParcelReturned(e.Number), cancellationToken: token))
+            .Subscribe("ordered", s => s.Ordered().On<ParcelSent>((e, _, _) => handled.NoteAsync(e.Number)))
+            .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.NoteAsync(e.Number)));
+        for (var i = 0; i < 50; i++)
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = $"key-{i % 3}" });
+        }
+
+        await handled.ReachAsync(50, "an event is handled");
+        await followUps.ReachAsync(50, "a follow-up event is handled");
+        await node.QuietAsync();
+        await node.StopAsync();
+        var loud = node.Logs.Above(LogLevel.Information).Select(entry => entry.Text).ToList();
+        Expect.That(loud.Count == 0, "no log entry above information in a clean run", string.Join("; ", loud));
+    }
+
+    private static async Task NoContentInLogsAsync(ScenarioRun run)
+    {
+        const string Canary = "canary-5f1d";
+        var handled = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.Configure(options => (options.WarnBodyBytes, options.MaxBodyBytes) = (500, 2_000)).Subscribe<ParcelSent>("all", (e, context, _) =>
+        {
+            handled.Add(context.Attempt);
+            return e.Number == 0 ? Task.CompletedTask : throw new InvalidOperationException("The handler fails on purpose.");
+        }));
+        var options = new PublishOptions { Headers = new Dictionary<string, string> { ["x-canary"] = Canary } };
+        await node.Bus.PublishAsync(new ParcelSent(0, Canary), options);
+        await node.Bus.PublishAsync(new ParcelSent(1, Canary), options);
+        await node.Bus.PublishAsync(new ParcelSent(0, Canary + new string('x', 1_000)), options);
+        _ = await Expect.ThrowsAsync<PublishException>(() => node.Bus.PublishAsync(new ParcelSent(0, Canary + new string('x', 3_000)), options), "an oversized event is refused");
+        string[] malformed = [Canary, $$"""{"number":"{{Canary}}"}""", $$"""{"number":1,"{{Canary}}":1,"{{Canary}}":2}""", $$"""{"number":1,"note":{"{{Canary}}":1} }""", $$"""{"note":"{{Canary}}" """];
+        for (var i = 0; i < malformed.Length; i++)
+        {
+            var attributes = new EventBus.Transports.EnvelopeAttributes { Id = $"{run.Isolation}-{i}", Name = ParcelSent.EventName, Headers = options.Headers };
+            await node.SendAsync(new EventBus.Transports.Envelope(attributes, System.Text.Encoding.UTF8.GetBytes(malformed[i])));
+        }
+
+        await node.Alerts.ReachAsync(1 + malformed.Length, "an alert is raised");
+        await handled.ReachAsync(6, "a handler is started");
+        await node.QuietAsync();
+        var id = (await node.DeadLetters.ListAsync())[0].Id;
+        Expect.That(await node.DeadLetters.DiscardAsync(id, "tried out"), "the discard is accepted");
+        await node.StopAsync();
+        var telling = node.Logs.Entries.Items.Where(entry => $"{entry.Text} {entry.Details}".Contains(Canary, StringComparison.Ordinal)).Select(entry => entry.Text).ToList();
+        Expect.That(telling.Count == 0, "no log entry with content of an event", string.Join("; ", telling));
+    }
+}

@@ -1,0 +1,132 @@
+namespace EventBus.Conformance;
+
+/// <summary>The events of a key are handled one at a time and in order, whatever fails.</summary>
+internal static class OrderScenarios
+{
+    public static IEnumerable<Scenario> All { get; } =
+    [
+        new("order-per-key", "An ordered subscription handles the events of each key one at a time and in the order of the publishes, so that the state of an entity never goes back.", OrderPerKeyAsync) { RuledOut = Rule.Ordered },
+        new("order-under-failure", "A failed event holds back the later events of its own key only, and they follow in order once it succeeds, is retried or is discarded, so that failure never reorders.", OrderUnderFailureAsync) { RuledOut = Rule.Ordered },
+        new("blocked-key-is-bounded", "Beyond a limit the events behind a failed one join the dead letters in order, so that one blocked key cannot fill the store.", BlockedKeyAsync) { RuledOut = Rule.Ordered },
+    ];
+
+    private static async Task OrderPerKeyAsync(ScenarioRun run)
+    {
+        const int Keys = 16, Each = 20;
+        var handled = new Ledger<(string Key, int Number)>();
+        var inFlight = new int[Keys];
+        var node = await run.StartAsync(bus => bus.Subscribe("line", s => s.Ordered().Concurrency(8).On<ParcelSent>(async (e, context, _) =>
+        {
+            var key = e.Number % Keys;
+            Expect.Equal(1, Interlocked.Increment(ref inFlight[key]), $"the number of events of key {key} in a handler");
+            for (var work = (e.Number * 7919) % 5; work > 0; work--)
+            {
+                await Task.Yield();
+            }
+
+            handled.Add((context.Key!, e.Number));
+            Interlocked.Decrement(ref inFlight[key]);
+        })));
+
+        for (var i = 0; i < Keys * Each; i++)
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = $"key-{i % Keys}" });
+        }
+
+        await handled.ReachAsync(Keys * Each, "an event is handled");
+        await node.QuietAsync();
+        Expect.Equal(0, node.Alerts.Items.Count, "the number of alerts");
+        foreach (var key in handled.Items.GroupBy(item => item.Key))
+        {
+            Expect.Sequence(Enumerable.Range(0, Each).Select(i => (i * Keys) + (key.First().Number % Keys)), key.Select(item => item.Number), $"what was handled for {key.Key}");
+        }
+    }
+
+    private static async Task OrderUnderFailureAsync(ScenarioRun run)
+    {
+        var (handled, mended) = (new Ledger<string>(), false);
+        var node = await run.StartAsync(bus => bus.Retry(count: 2, firstDelay: TimeSpan.FromMilliseconds(1)).Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, context, _) =>
+        {
+            await Task.Yield();
+            var fails = e.Number == 1 && context.Key switch
+            {
+                "retried" or "discarded" => !Volatile.Read(ref mended),
+                "recovers" => context.Attempt < 3,
+                _ => false,
+            };
+            handled.Add($"{context.Key} {e.Number}{(fails ? " failed" : "")}");
+            if (fails)
+            {
+                throw new InvalidOperationException("The handler fails on purpose.");
+            }
+        })));
+
+        string[] keys = ["retried", "discarded", "recovers", "healthy"];
+        await PublishAsync(0, 4);
+        await node.Alerts.ReachAsync(2, "an alert is raised");
+        await PublishAsync(4, 6);
+        await Expect.WithinAsync(Task.WhenAll(handled.UntilAsync(Has("healthy 5"), "healthy 5 is handled"), handled.UntilAsync(Has("recovers 5"), "recovers 5 is handled")), "the other keys go on");
+        await node.QuietAsync();
+        ExpectKey("healthy", "0", "1", "2", "3", "4", "5");
+        ExpectKey("recovers", "0", "1 failed", "1 failed", "1", "2", "3", "4", "5");
+        ExpectKey("retried", "0", "1 failed", "1 failed", "1 failed");
+        ExpectKey("discarded", "0", "1 failed", "1 failed", "1 failed");
+
+        Volatile.Write(ref mended, true);
+        var letters = await node.DeadLetters.ListAsync();
+        Expect.That(await node.DeadLetters.RetryAsync(letters.Single(letter => letter.Key == "retried").Id), "the retry is accepted");
+        Expect.That(await node.DeadLetters.DiscardAsync(letters.Single(letter => letter.Key == "discarded").Id, "tried out"), "the discard is accepted");
+        await Expect.WithinAsync(Task.WhenAll(handled.UntilAsync(Has("retried 5"), "retried 5 is handled"), handled.UntilAsync(Has("discarded 5"), "discarded 5 is handled")), "the held back events follow");
+        await PublishAsync(6, 7);
+        await handled.UntilAsync(items => keys.All(key => items.Contains($"{key} 6")), "later events of every key are handled");
+        await node.QuietAsync();
+        ExpectKey("retried", "0", "1 failed", "1 failed", "1 failed", "1", "2", "3", "4", "5", "6");
+        ExpectKey("discarded", "0", "1 failed", "1 failed", "1 failed", "2", "3", "4", "5", "6");
+
+        async Task PublishAsync(int from, int to)
+        {
+            for (var i = from; i < to; i++)
+            {
+                foreach (var key in keys)
+                {
+                    await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = key });
+                }
+            }
+        }
+
+        void ExpectKey(string key, params string[] expected) =>
+            Expect.Sequence(expected, handled.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)).Select(item => item[(key.Length + 1)..]), $"what was handled for the key {key}");
+    }
+
+    private static async Task BlockedKeyAsync(ScenarioRun run)
+    {
+        var (handled, mended) = (new Ledger<int>(), false);
+        var node = await run.StartAsync(bus => bus.Retry(count: 0).Configure(options => options.MaxParkedPerKey = 3).Subscribe("line", s => s.Ordered().On<ParcelSent>((e, _, _) =>
+        {
+            if (e.Number == 0 && !Volatile.Read(ref mended))
+            {
+                throw new InvalidOperationException("The handler fails on purpose.");
+            }
+
+            return handled.NoteAsync(e.Number);
+        })));
+
+        for (var i = 0; i < 6; i++)
+        {
+            await node.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = "blocked" });
+        }
+
+        await node.Alerts.ReachAsync(3, "an alert is raised");
+        await node.QuietAsync();
+        Expect.Equal(2, await node.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.KeyBlocked }), "the number of dead letters behind a full line");
+        Expect.Equal(0, handled.Items.Count, "the number of handled events");
+
+        Volatile.Write(ref mended, true);
+        Expect.Equal(3, await node.DeadLetters.RetryAllAsync(), "the number of dead letters that are retried");
+        await handled.ReachAsync(6, "an event is handled");
+        await node.QuietAsync();
+        Expect.Sequence(Enumerable.Range(0, 6), handled.Items, "the order of the events of the key");
+    }
+
+    private static Func<IReadOnlyList<string>, bool> Has(string item) => items => items.Contains(item);
+}
