@@ -6,7 +6,7 @@ using RabbitMQ.Client.Events;
 namespace EventBus;
 
 /// <summary>One epoch of a subscription: a consumer on one channel. It settles its own deliveries and no others, each once, and nothing any more once the channel is lost.</summary>
-internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, ChannelWriter<Delivery> deliveries, bool ordered) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
+internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Channel<Delivery> buffer, bool ordered) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
 {
     private readonly Lock gate = new();
     private readonly HashSet<long> unsettled = [];
@@ -55,10 +55,14 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
             }
 
             unsettled.Clear();
-        }
 
-        // Not on the client's loop: what handlers registered runs here.
-        _ = lost.CancelAsync();
+            // Not on the client's loop: what handlers registered runs here. The tokens say so at once.
+            _ = lost.CancelAsync();
+            while (buffer.Reader.TryRead(out _))
+            {
+                // Comes again through the next channel.
+            }
+        }
     }
 
     /// <summary>Call it after <see cref="End"/>: the tokens of lost deliveries stay readable.</summary>
@@ -86,7 +90,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
                 }
 
                 unsettled.Add(delivery.Token);
-                taken = deliveries.TryWrite(delivery);
+                taken = buffer.Writer.TryWrite(delivery);
             }
 
             if (!taken && !ordered)

@@ -58,7 +58,8 @@ internal sealed class RabbitMqReceiver : Receiver
         // In order, nothing goes back before what was taken is settled: another instance would become active and overtake. Closing the channel gives the rest back.
         if (!subscription.Ordered && current is { } consumer)
         {
-            await consumer.CancelAsync();
+            // Stopping does not wait for a broker that is silent; what still arrives is released.
+            await consumer.CancelAsync().WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             while (buffer.Reader.TryRead(out var delivery))
             {
                 await delivery.ReleaseAsync();
@@ -66,7 +67,9 @@ internal sealed class RabbitMqReceiver : Receiver
         }
         else
         {
-            Clear();
+            while (buffer.Reader.TryRead(out _))
+            {
+            }
         }
     }
 
@@ -91,7 +94,7 @@ internal sealed class RabbitMqReceiver : Receiver
 
         var channel = await live.CallAsync(live.Client.CreateChannelAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1), CancellationToken.None));
-        using var consumer = new RabbitMqConsumer(channel, live, buffer.Writer, subscription.Ordered) { IdMade = IdMade };
+        using var consumer = new RabbitMqConsumer(channel, live, buffer, subscription.Ordered) { IdMade = IdMade };
         try
         {
             await live.CallAsync(topology.DeclareQueueAsync(channel, subscription));
@@ -117,21 +120,10 @@ internal sealed class RabbitMqReceiver : Receiver
         {
             current = null;
             consumer.End(new InvalidOperationException("The channel was closed by this side."));
-            if (!intakeStopped)
-            {
-                Clear();
-            }
 
             // Closed before the next one opens, where the broker answers: an ordered queue has one active consumer.
             await channel.CloseAsync(CancellationToken.None).WaitAsync(CloseTimeout, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             Discard(channel, options.CallTimeout, time);
-        }
-    }
-
-    private void Clear()
-    {
-        while (buffer.Reader.TryRead(out _))
-        {
         }
     }
 

@@ -21,9 +21,9 @@ internal static class RabbitMqWireFormat
     {
         foreach (var name in envelope.Headers.Keys)
         {
-            if (IsReserved(name) || name is "CC" or "BCC")
+            if (IsAttribute(name) || IsOfBroker(name) || name is "CC" or "BCC")
             {
-                return $"The header name '{name}' means something to RabbitMQ. Choose a name other than CC and BCC that begins neither with 'x-' nor with 'cloudEvents'.";
+                return $"The header name '{name}' means something to RabbitMQ or to CloudEvents, so it cannot be a user's. Choose another name.";
             }
         }
 
@@ -136,17 +136,17 @@ internal static class RabbitMqWireFormat
         string? defect = null;
         foreach (var (name, value) in headers ?? new Dictionary<string, object?>())
         {
-            var reserved = IsReserved(name);
-            if (name.StartsWith("x-", StringComparison.Ordinal))
+            if (IsOfBroker(name))
             {
                 continue;
             }
 
+            var isAttribute = IsAttribute(name);
             if (Text(value) is { } text)
             {
-                (reserved ? attributes : user ??= new(StringComparer.Ordinal))[reserved ? name[Prefix.Length..] : name] = text;
+                (isAttribute ? attributes : user ??= new(StringComparer.Ordinal))[isAttribute ? name[Prefix.Length..] : name] = text;
             }
-            else if (reserved)
+            else if (isAttribute)
             {
                 defect ??= $"The attribute '{name[Prefix.Length..]}' is no text.";
             }
@@ -155,8 +155,12 @@ internal static class RabbitMqWireFormat
         return (attributes, user, defect);
     }
 
-    private static bool IsReserved(string name) =>
-        name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal) || name.StartsWith("x-", StringComparison.Ordinal);
+    private static bool IsAttribute(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
+
+    /// <summary>What the broker and its client write beside the user's headers. Not all of <c>x-</c>: users have names like <c>x-request-id</c>.</summary>
+    private static bool IsOfBroker(string name) =>
+        name is "x-delivery-count" or "x-acquired-count" or "x-death"
+        || name.StartsWith("x-first-death-", StringComparison.Ordinal) || name.StartsWith("x-last-death-", StringComparison.Ordinal) || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
 
     private static string? Text(object? value)
     {

@@ -1,0 +1,19 @@
+using EventBus.Conformance;
+
+namespace EventBus.RabbitMq.Tests;
+
+public sealed class ConformanceTests(RabbitMqBackend backend) : IClassFixture<RabbitMqBackend>
+{
+    public static TheoryData<string> Names => [.. ConformanceSuite.Scenarios.Select(scenario => scenario.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task Scenario_RabbitMq_PassesOrSaysWhyNot(string name)
+    {
+        var scenario = ConformanceSuite.Scenarios.Single(scenario => scenario.Name == name);
+
+        var result = await ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken);
+
+        Assert.SkipUnless(result.Passed, result.SkipReason ?? "");
+    }
+}

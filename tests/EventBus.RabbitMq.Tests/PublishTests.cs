@@ -1,0 +1,122 @@
+using EventBus.Transports;
+
+namespace EventBus.RabbitMq.Tests;
+
+public sealed class PublishTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Publish_NobodyIsBound_IsUnrouted()
+    {
+        var name = TestBroker.NewName();
+        await using var transport = await TestBroker.StartTransportAsync(name, null, new Subscription("orders", [EventPattern.Parse("order.placed")]));
+        await transport.SubscribeAsync(new Subscription("orders", [EventPattern.Parse("order.placed")]), Cancel);
+        Envelope[] batch = [.. Enumerable.Range(0, 300).Select(i => Event(i % 3 == 0 ? "order.forgotten" : "order.placed", $"{i}"))];
+        var outcomes = new PublishOutcome[batch.Length];
+
+        await transport.PublishAsync(batch, outcomes, Cancel);
+
+        Assert.Equal(batch.Select(e => e.EventName == "order.placed" ? PublishStatus.Accepted : PublishStatus.Unrouted), outcomes.Select(outcome => outcome.Status));
+    }
+
+    [Fact]
+    public async Task Publish_UnroutedType_IsAnErrorOnlyWhereASubscriberIsRequired()
+    {
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), null, bus => bus.Event<TestHappened>().RequireSubscriber());
+
+        var failure = await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(1), Cancel));
+
+        Assert.Equal(PublishFailure.NoSubscriber, failure.Failure);
+    }
+
+    [Fact]
+    public async Task Publish_ConnectionCutBeforeTheConfirm_IsInDoubtAndTheNextOneIsAccepted()
+    {
+        await using var wire = new TcpProxy();
+        var seen = new Seen<int>();
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), wire.Uri, bus => bus.Subscribe<TestHappened>("orders", (e, _, _) =>
+        {
+            seen.Add(e.Number);
+            return Task.CompletedTask;
+        }));
+        wire.Mute = true;
+        var sent = wire.NextSend();
+
+        var publishing = app.Bus.PublishAsync(new TestHappened(1), Cancel);
+        await sent.WaitAsync(TestBroker.Patience, Cancel);
+        wire.Sever();
+        wire.Mute = false;
+
+        var failure = await Assert.ThrowsAsync<PublishException>(() => publishing.WaitAsync(TestBroker.Patience, Cancel));
+        Assert.Equal(PublishFailure.InDoubt, failure.Failure);
+        await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+        while (await seen.NextAsync("the event that was published after the cut is handled") != 2)
+        {
+            // The one in doubt may have arrived.
+        }
+    }
+
+    [Fact]
+    public async Task Publish_NoConfirmBeforeTheDeadline_IsInDoubt()
+    {
+        await using var wire = new TcpProxy();
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), wire.Uri, bus => bus.Publishes<TestHappened>());
+        wire.Mute = true;
+
+        var failure = await Assert.ThrowsAsync<PublishException>(() =>
+            app.Bus.PublishAsync(new TestHappened(1), new PublishOptions { Timeout = TimeSpan.FromMilliseconds(300) }, Cancel).WaitAsync(TestBroker.Patience, Cancel));
+
+        Assert.Equal(PublishFailure.InDoubt, failure.Failure);
+    }
+
+    [Fact]
+    public async Task Publish_BrokerUnreachableUntilTheDeadline_FailsForSure()
+    {
+        await using var wire = new TcpProxy();
+        await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri);
+        wire.Refuse = true;
+        wire.Sever();
+        while ((await transport.CheckHealthAsync(Cancel)).State != TransportState.Unhealthy)
+        {
+            await Task.Yield();
+        }
+
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(500), TimeProvider.System);
+        var outcomes = new PublishOutcome[1];
+        await transport.PublishAsync(new[] { Event("order.placed", "1") }, outcomes, deadline.Token);
+
+        Assert.Equal(PublishStatus.Failed, outcomes[0].Status);
+    }
+
+    [Fact]
+    public async Task Publish_EarlierEventOfTheKeyFailed_HoldsBackTheLaterOneOfTheKeyOnly()
+    {
+        await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), null);
+        var outcomes = new PublishOutcome[3];
+
+        await transport.PublishAsync(new[] { Event("order.placed", "1", "a", "CC"), Event("order.placed", "2", "a"), Event("order.placed", "3", "b") }, outcomes, Cancel);
+
+        Assert.Equal([PublishStatus.Failed, PublishStatus.Failed, PublishStatus.Unrouted], outcomes.Select(outcome => outcome.Status));
+    }
+
+    [Fact]
+    public async Task Dispose_BrokerIsSilent_EndsWithinItsBound()
+    {
+        var subscription = new Subscription("orders", [EventPattern.Parse("order.placed")]);
+        await using var wire = new TcpProxy();
+        var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri, subscription);
+        await transport.SubscribeAsync(subscription, Cancel);
+        wire.Mute = true;
+        var outcomes = new PublishOutcome[1];
+        var publishing = transport.PublishAsync(new[] { Event("order.placed", "1") }, outcomes, Cancel).AsTask();
+
+        await transport.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(8), TimeProvider.System, Cancel);
+        await publishing.WaitAsync(TestBroker.Patience, Cancel);
+
+        Assert.Equal(PublishStatus.InDoubt, outcomes[0].Status);
+    }
+
+    private static Envelope Event(string name, string id, string? key = null, string? header = null) => new(
+        new EnvelopeAttributes { Id = id, Name = name, Key = key, Headers = header is null ? null : new Dictionary<string, string> { [header] = "value" } }, "{}"u8.ToArray());
+}

@@ -1,0 +1,34 @@
+using EventBus.Conformance;
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>A real broker behind a wire that can be cut; retries and dead letters are kept in memory.</summary>
+public sealed class RabbitMqBackend : Backend, IAsyncDisposable
+{
+    private readonly TcpProxy proxy = new();
+
+    public override string Name => "RabbitMQ";
+
+    public override bool CanPublishForeign => true;
+
+    public override bool CanSeverConnections => true;
+
+    public override Transport CreateTransport(TransportSetup setup) =>
+        RabbitMqBuilderExtensions.Create(proxy.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = setup.Isolation }, setup.Services.GetRequiredService<ILoggerFactory>());
+
+    public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
+
+    public override Task PublishForeignAsync(string isolation, string eventName, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
+        TestBroker.PublishForeignAsync(isolation, eventName, body).WaitAsync(cancellationToken);
+
+    public override Task SeverConnectionsAsync(CancellationToken cancellationToken)
+    {
+        proxy.Sever();
+        return Task.CompletedTask;
+    }
+
+    public ValueTask DisposeAsync() => proxy.DisposeAsync();
+}

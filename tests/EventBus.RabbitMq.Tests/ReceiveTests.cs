@@ -1,0 +1,189 @@
+using System.Text;
+using EventBus.Transports;
+using RabbitMQ.Client;
+
+namespace EventBus.RabbitMq.Tests;
+
+public sealed class ReceiveTests
+{
+    private static readonly Subscription Orders = new("orders", [EventPattern.Parse("order.#")]);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Delivery_ConnectionCut_IsLostAndComesAgainAndLateAcksDoNoHarm()
+    {
+        var name = TestBroker.NewName();
+        await using var wire = new TcpProxy();
+        await using (var transport = await TestBroker.StartTransportAsync(name, wire.Uri, Orders))
+        {
+            await using var receiver = await transport.SubscribeAsync(Orders, Cancel);
+            await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "one" });
+            var first = await NextAsync(receiver);
+            Assert.Equal(0, first.EarlierDeliveries);
+            var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            using var registration = first.Lost.Register(lost.SetResult);
+
+            wire.Sever();
+            await lost.Task.WaitAsync(TestBroker.Patience, Cancel);
+            var again = await NextAsync(receiver);
+            await first.AckAsync();
+            await first.ReleaseAsync();
+
+            Assert.Equal(("one", true), (again.Envelope.EventId, again.EarlierDeliveries > 0));
+            Assert.False(again.Lost.IsCancellationRequested);
+        }
+
+        // Nobody acknowledged the second delivery, though its tag was that of the first: so it is still there.
+        await using var later = await TestBroker.StartTransportAsync(name, null, Orders);
+        await using var successor = await later.SubscribeAsync(Orders, Cancel);
+        var third = await NextAsync(successor);
+        Assert.Equal("one", third.Envelope.EventId);
+        await third.AckAsync();
+        await third.AckAsync();
+        await TestBroker.PublishForeignAsync(name, "order.paid", "{}"u8.ToArray(), new BasicProperties { MessageId = "two" });
+        Assert.Equal("two", (await NextAsync(successor)).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Handler_ConnectionCutWhileItRuns_EveryEventIsHandled()
+    {
+        var name = TestBroker.NewName();
+        await using var wire = new TcpProxy();
+        var (started, handled) = (new Seen<int>(), new Seen<int>());
+        var go = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var app = await TestBus.StartAsync(name, wire.Uri, bus => bus.Subscribe<TestHappened>("orders", async (e, _, token) =>
+        {
+            started.Add(e.Number);
+            await go.Task.WaitAsync(token);
+            handled.Add(e.Number);
+        }));
+        await app.Bus.PublishManyAsync([.. Enumerable.Range(0, 10).Select(i => new TestHappened(i))], null, Cancel);
+        for (var i = 0; i < 10; i++)
+        {
+            await started.NextAsync("ten handlers have begun");
+        }
+
+        wire.Sever();
+        for (var i = 0; i < 10; i++)
+        {
+            await started.NextAsync("ten handlers begin again after the cut");
+        }
+
+        go.SetResult();
+        var missing = Enumerable.Range(0, 10).ToHashSet();
+        while (missing.Count > 0)
+        {
+            missing.Remove(await handled.NextAsync($"{missing.Count} more events are handled"));
+        }
+
+        Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
+    }
+
+    [Fact]
+    public async Task Release_OrderedSubscription_RestartsInTheOrderOfTheLog()
+    {
+        var name = TestBroker.NewName();
+        var ordered = Orders with { Ordered = true, Concurrency = 8 };
+        await using var transport = await TestBroker.StartTransportAsync(name, null, ordered);
+        await using var receiver = await transport.SubscribeAsync(ordered, Cancel);
+        foreach (var id in new[] { "1", "2", "3" })
+        {
+            await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = id });
+        }
+
+        var (first, second) = (await NextAsync(receiver), await NextAsync(receiver));
+        await second.ReleaseAsync();
+        await first.AckAsync();
+
+        List<string> ids = [];
+        for (var i = 0; i < 3; i++)
+        {
+            ids.Add((await NextAsync(receiver)).Envelope.EventId);
+        }
+
+        Assert.True(first.Lost.IsCancellationRequested);
+        Assert.Equal(["1", "2", "3"], ids);
+    }
+
+    [Fact]
+    public async Task StopIntake_BufferedDeliveries_GoBackAndTakenOnesCanBeSettled()
+    {
+        var name = TestBroker.NewName();
+        await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
+        var receiver = await transport.SubscribeAsync(Orders, Cancel);
+        foreach (var id in new[] { "1", "2" })
+        {
+            await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = id });
+        }
+
+        var taken = await NextAsync(receiver);
+        await receiver.StopIntakeAsync();
+        Assert.False(await receiver.Deliveries.WaitToReadAsync(Cancel));
+        await taken.AckAsync();
+        await receiver.DisposeAsync();
+        await receiver.DisposeAsync();
+
+        await using var successor = await transport.SubscribeAsync(Orders, Cancel);
+        var other = await NextAsync(successor);
+        Assert.Equal("2", other.Envelope.EventId);
+        await other.AckAsync();
+    }
+
+    [Fact]
+    public async Task ForeignMessage_RoutingKeyAndJsonOnly_IsHandledWithDefaults()
+    {
+        var name = TestBroker.NewName();
+        var seen = new Seen<(int Number, string Id, string Name, string? Header)>();
+        await using var app = await TestBus.StartAsync(name, null, bus => bus.Subscribe<TestHappened>("orders", (e, context, _) =>
+        {
+            seen.Add((e.Number, context.EventId, context.EventName, context.Headers.GetValueOrDefault("x-request-id")));
+            return Task.CompletedTask;
+        }));
+
+        await TestBroker.PublishForeignAsync(name, "test.happened", """{"number":7}"""u8.ToArray());
+        var bare = await seen.NextAsync("a message without properties is handled");
+        await TestBroker.PublishForeignAsync(name, "test.happened", """{"number":8}"""u8.ToArray(), new BasicProperties { MessageId = "m-8", Headers = new Dictionary<string, object?> { ["x-request-id"] = "r", ["n"] = 5 } });
+        var named = await seen.NextAsync("a message with an id is handled");
+
+        Assert.Equal((7, "test.happened"), (bare.Number, bare.Name));
+        Assert.StartsWith("sha256-", bare.Id, StringComparison.Ordinal);
+        Assert.Equal((8, "m-8", "test.happened", "r"), named);
+    }
+
+    [Theory]
+    [InlineData("{ this is no JSON", null)]
+    [InlineData("""{"number":1}""", "yesterday")]
+    public async Task UnreadableMessage_BodyOrAttribute_BecomesADeadLetterWithItsBytes(string body, string? time)
+    {
+        var name = TestBroker.NewName();
+        var bytes = Encoding.UTF8.GetBytes(body);
+        var alerts = new Seen<DeadLetter>();
+        await using var app = await TestBus.StartAsync(name, null, bus =>
+        {
+            bus.Subscribe<TestHappened>("orders", (_, _, _) => Task.CompletedTask).AlertWith<Alert>();
+            Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton(bus.Services, alerts);
+        });
+
+        await TestBroker.PublishForeignAsync(name, "test.happened", bytes, new BasicProperties { MessageId = "bad", Headers = time is null ? null : new Dictionary<string, object?> { ["cloudEvents_time"] = time } });
+
+        var letter = await alerts.NextAsync("people are alerted to the unreadable message");
+        Assert.Equal(("bad", DeadLetterReason.Unreadable), (letter.EventId, letter.Reason));
+        Assert.Equal(bytes, letter.Body.ToArray());
+    }
+
+    private static async Task<Delivery> NextAsync(Receiver receiver)
+    {
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        return await receiver.Deliveries.ReadAsync(patience.Token);
+    }
+
+    private sealed class Alert(Seen<DeadLetter> alerts) : IDeadLetterAlert
+    {
+        public Task AlertAsync(DeadLetter deadLetter, CancellationToken cancellationToken)
+        {
+            alerts.Add(deadLetter);
+            return Task.CompletedTask;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus.RabbitMq.Tests;
+
+internal sealed record TestHappened(int Number);
+
+/// <summary>One application on the real broker, and what its handlers saw.</summary>
+internal sealed class TestBus : IAsyncDisposable
+{
+    private readonly IHost host;
+
+    private TestBus(IHost host) => this.host = host;
+
+    public IEventBus Bus => host.Services.GetRequiredService<IEventBus>();
+
+    public IDeadLetters DeadLetters => host.Services.GetRequiredService<IDeadLetters>();
+
+    public static async Task<TestBus> StartAsync(string name, Uri? uri, Action<EventBusBuilder> configure)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddEventBus(bus =>
+        {
+            bus.UseRabbitMq((uri ?? TestBroker.Uri).AbsoluteUri, options => options.Exchange = name).StoreInMemory();
+            bus.Configure(options => (options.ServiceName, options.DrainTimeout) = (name, TimeSpan.FromSeconds(3)));
+            configure(bus);
+        });
+        var host = builder.Build();
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        return new TestBus(host);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await host.StopAsync();
+        host.Dispose();
+    }
+}
+
+/// <summary>Waits for what a handler saw, with a name for the wait.</summary>
+internal sealed class Seen<T>
+{
+    private readonly Channel<T> channel = Channel.CreateUnbounded<T>();
+
+    public void Add(T item) => channel.Writer.TryWrite(item);
+
+    public async Task<T> NextAsync(string what)
+    {
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        try
+        {
+            return await channel.Reader.ReadAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"Nothing came within {TestBroker.Patience}: {what}.");
+        }
+    }
+}
