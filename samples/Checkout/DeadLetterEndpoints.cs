@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace Checkout;
 
 /// <summary>One dead letter as the people on call see it: the reason in one line instead of a stack trace.</summary>
-public sealed record FailedOrder(string Id, string Subscription, string EventName, DeadLetterReason Reason, int Starts, DateTimeOffset LastFailedAt, string Error);
+public sealed record FailedOrder(string Id, string Subscription, string EventName, DeadLetterReason Reason, int Starts, DateTimeOffset LastFailedAt, string? Error);
 
 /// <summary>Look at what failed for good, and run it again once the cause is mended. In a real shop these need authorization.</summary>
 public static class DeadLetterEndpoints
@@ -13,19 +13,15 @@ public static class DeadLetterEndpoints
     {
         app.MapGet("/dead-letters", ListAsync);
 
-        // The id of a dead letter is subscription/event-id.
-        app.MapPost("/dead-letters/{subscription}/{eventId}/retry", RetryAsync);
+        app.MapPost("/dead-letters/{id}/retry", RetryAsync);
     }
 
     private static async Task<List<FailedOrder>> ListAsync(IDeadLetters deadLetters, CancellationToken cancellationToken) =>
         [.. (await deadLetters.ListAsync(cancellationToken: cancellationToken)).Select(Show)];
 
-    private static async Task<Results<Accepted, NotFound>> RetryAsync(string subscription, string eventId, IDeadLetters deadLetters, CancellationToken cancellationToken) =>
-        await deadLetters.RetryAsync($"{subscription}/{eventId}", cancellationToken) ? TypedResults.Accepted((string?)null) : TypedResults.NotFound();
+    private static async Task<Results<Accepted, NotFound>> RetryAsync(string id, IDeadLetters deadLetters, CancellationToken cancellationToken) =>
+        await deadLetters.RetryAsync(id, cancellationToken) ? TypedResults.Accepted((string?)null) : TypedResults.NotFound();
 
     private static FailedOrder Show(DeadLetter letter) =>
-        new(letter.Id, letter.Subscription, letter.EventName, letter.Reason, letter.Starts, letter.LastFailedAt, letter.Error.FirstLine());
-
-    /// <summary>The error without its stack trace.</summary>
-    public static string FirstLine(this string? error) => error?.Split('\n', 2)[0].TrimEnd() ?? "";
+        new(letter.Id, letter.Subscription, letter.EventName, letter.Reason, letter.Starts, letter.LastFailedAt, letter.Error);
 }

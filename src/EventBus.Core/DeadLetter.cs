@@ -24,8 +24,11 @@ public sealed record DeadLetter
     /// <summary>Why it is here.</summary>
     public required DeadLetterReason Reason { get; init; }
 
-    /// <summary>The last error, with the stack trace; null for none.</summary>
+    /// <summary>The last error in one line: the exception's type and message, or what is wrong with the message. Null for none.</summary>
     public string? Error { get; init; }
+
+    /// <summary>The last error with its stack trace; null where there is no more to say than <see cref="Error"/>.</summary>
+    public string? ErrorDetails { get; init; }
 
     /// <summary>How often the handler was started.</summary>
     public required int Starts { get; init; }

@@ -25,6 +25,9 @@ public sealed class SubscriptionOptions
     /// <summary>How long one start of a handler may take before it counts as failed. Default: as for the bus; 10 ms to 1 day.</summary>
     public TimeSpan? HandlerTimeout { get; set; }
 
-    /// <summary>When a failed event is started again. Default: as for the bus.</summary>
-    public RetryOptions? Retry { get; set; }
+    /// <summary>How many retries follow the first start. Default: that of the bus. 0 to 100.</summary>
+    public int? RetryCount { get; set; }
+
+    /// <summary>The wait before the first retry; later ones follow from it as <see cref="RetryOptions.FirstDelay"/> says. Default: that of the bus. 0 to 1 day.</summary>
+    public TimeSpan? RetryFirstDelay { get; set; }
 }

@@ -29,11 +29,11 @@ internal static partial class Log
     [LoggerMessage(12, LogLevel.Warning, "The delayed event {EventName} {EventId} could not be published now; it stays in the store and is tried again")]
     public static partial void DelayedPublishFailed(this ILogger log, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(20, LogLevel.Warning, "{Subscription} failed to handle {EventName} {EventId} on start {Starts}; the next start is due at {DueAt:O}: {Error}")]
-    public static partial void WillRetry(this ILogger log, string subscription, string eventName, string eventId, int starts, DateTimeOffset dueAt, string error);
+    [LoggerMessage(20, LogLevel.Warning, "{Subscription} failed to handle {EventName} {EventId} on start {Starts}; the next start is due at {DueAt:O}")]
+    public static partial void WillRetry(this ILogger log, string subscription, string eventName, string eventId, int starts, DateTimeOffset dueAt, Exception? exception);
 
     [LoggerMessage(21, LogLevel.Critical, "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Starts} starts); it is kept as dead letter {DeadLetterId}: {Error}")]
-    public static partial void DeadLettered(this ILogger log, string subscription, string eventName, string eventId, DeadLetterReason reason, int starts, string deadLetterId, string? error);
+    public static partial void DeadLettered(this ILogger log, string subscription, string eventName, string eventId, DeadLetterReason reason, int starts, string deadLetterId, string? error, Exception? exception);
 
     [LoggerMessage(22, LogLevel.Error, "The alert {Alert} failed for dead letter {DeadLetterId}, attempt {Attempt} of {Attempts}")]
     public static partial void AlertFailed(this ILogger log, Type alert, string deadLetterId, int attempt, int attempts, Exception exception);

@@ -31,9 +31,9 @@ internal sealed class AlertLoop(IReadOnlyList<IDeadLetterAlert> alerts, TimeProv
     }
 
     /// <summary>Logs the dead letter, and hands it to the alerts. Never waits: what does not fit is counted and told of together.</summary>
-    public void Raise(FailedEvent entry)
+    public void Raise(FailedEvent entry, Exception? exception)
     {
-        log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Starts, entry.Id, entry.Error);
+        log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Starts, entry.Id, entry.Error, exception);
         if (alerts.Count == 0)
         {
             return;

@@ -91,6 +91,7 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
         Headers = entry.Envelope.UserHeaders ?? ReadOnlyDictionary<string, string>.Empty,
         Reason = entry.Reason,
         Error = entry.Error,
+        ErrorDetails = entry.ErrorDetails,
         Starts = entry.Starts,
         FirstFailedAt = entry.FirstFailedAt,
         LastFailedAt = entry.LastFailedAt,

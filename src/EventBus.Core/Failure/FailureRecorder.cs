@@ -6,7 +6,8 @@ namespace EventBus;
 /// <summary>Decides what becomes of a failed event, and sees that the decision is kept before the event is acknowledged.</summary>
 internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, ProcessorEnvironment environment)
 {
-    private const int MaxErrorLength = 8_192;
+    private const int MaxErrorLength = 1_024;
+    private const int MaxDetailsLength = 8_192;
 
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
@@ -39,7 +40,8 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Proc
     public async Task RecordAsync(SubscriptionRuntime subscription, FailedEvent entry, Failure failure)
     {
         var now = environment.Time.GetUtcNow();
-        var (reason, error) = Judge(subscription, entry, failure);
+        var exception = (failure as Threw)?.Exception;
+        var reason = Judge(subscription, entry, failure);
         entry = entry with
         {
             Status = reason is null ? FailedEventStatus.Waiting : FailedEventStatus.Dead,
@@ -47,7 +49,8 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Proc
             DueAt = reason is null ? now + subscription.Retry.DelayAfter(entry.Starts) : default,
             FirstFailedAt = entry.FirstFailedAt == default ? now : entry.FirstFailedAt,
             LastFailedAt = now,
-            Error = error,
+            Error = Cut(failure is Rejected rejected ? rejected.Rejection.Error : FirstLine($"{exception!.GetType()}: {exception.Message}"), MaxErrorLength),
+            ErrorDetails = exception is null ? null : Cut(exception.ToString(), MaxDetailsLength),
         };
 
         // Counted before it is kept: whoever waits for idleness sees the alert as soon as the entry is dead.
@@ -56,13 +59,13 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Proc
         if (reason is null)
         {
             environment.Diagnostics.WillRetry(entry.Envelope, entry.Subscription);
-            environment.Log.WillRetry(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Starts, entry.DueAt, error);
+            environment.Log.WillRetry(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Starts, entry.DueAt, exception);
             Recorded?.Invoke();
         }
         else
         {
             environment.Diagnostics.DeadLettered(entry.Envelope, entry.Subscription, entry.Reason);
-            alerts.Raise(entry);
+            alerts.Raise(entry, exception);
         }
     }
 
@@ -112,17 +115,14 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Proc
         }
     }
 
-    private static (DeadLetterReason? Reason, string Error) Judge(SubscriptionRuntime subscription, FailedEvent entry, Failure failure)
-    {
-        if (failure is Rejected { Rejection: var rejection })
-        {
-            return (rejection.Reason, rejection.Error);
-        }
+    /// <summary>Why the event is dead; null while a retry follows.</summary>
+    private static DeadLetterReason? Judge(SubscriptionRuntime subscription, FailedEvent entry, Failure failure) =>
+        failure is Rejected { Rejection.Reason: var reason } ? reason
+        : subscription.Retry.IsPermanent(((Threw)failure).Exception) ? DeadLetterReason.PermanentFailure
+        : subscription.Retry.Allows(entry.Starts) ? null
+        : DeadLetterReason.HandlerFailed;
 
-        var exception = ((Threw)failure).Exception;
-        var text = exception.ToString();
-        return (subscription.Retry.IsPermanent(exception) ? DeadLetterReason.PermanentFailure
-            : subscription.Retry.Allows(entry.Starts) ? null
-            : DeadLetterReason.HandlerFailed, text.Length <= MaxErrorLength ? text : text[..MaxErrorLength]);
-    }
+    private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
+
+    private static string Cut(string text, int length) => text.Length <= length ? text : text[..length];
 }

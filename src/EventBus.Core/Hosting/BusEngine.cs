@@ -67,7 +67,7 @@ internal sealed class BusEngine : IAsyncDisposable
                 Pipeline = HandlerPipeline.Compose(model, subscription.Model, services),
                 EventTypes = types,
                 OnlyType = types.Count == 1 ? types.First() : null,
-                Retry = new RetryPolicy(subscription.Options.Retry!, model.IsPermanent, entropy),
+                Retry = new RetryPolicy(RetryOf(subscription, options), model.IsPermanent, entropy),
                 HandlerTimeout = subscription.Options.HandlerTimeout!.Value,
             };
             var processor = new DeliveryProcessor(runtime, reader, recorder!, processing);
@@ -82,6 +82,9 @@ internal sealed class BusEngine : IAsyncDisposable
     public FailureStore? Failures => stores?.Failures;
 
     public Transport Transport => transport;
+
+    /// <summary>Whether the caller runs inside a handler of this bus.</summary>
+    public bool IsInHandler => inHandler.Value;
 
     public bool StoreIsDown => recorder?.StoreIsDown == true;
 
@@ -193,6 +196,14 @@ internal sealed class BusEngine : IAsyncDisposable
             owner.Log.LostAtStop(work.Accepted - work.Settled, waiting, transport.Features.System);
         }
     }
+
+    private static RetryOptions RetryOf(SubscriptionPlan subscription, EventBusOptions bus) => new()
+    {
+        Count = subscription.Options.RetryCount!.Value,
+        FirstDelay = subscription.Options.RetryFirstDelay!.Value,
+        MaxDelay = bus.Retry.MaxDelay,
+        Jitter = bus.Retry.Jitter,
+    };
 
     /// <summary>Nothing is in flight or due. Work moves between transport and stores only by entering the one before it leaves the other.</summary>
     private async Task<bool> IsIdleAsync()

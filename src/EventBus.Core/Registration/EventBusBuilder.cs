@@ -125,10 +125,13 @@ public sealed class EventBusBuilder
     }
 
     /// <summary>Sets how often and when a failed event is started again, for all subscriptions that do not say otherwise.</summary>
-    /// <param name="count">Retries after the first start. Default 3; 0 to 100.</param>
-    /// <param name="firstDelay">The wait before the first retry, then 6 and 24 times as long. Default 5 s.</param>
-    public EventBusBuilder Retry(int count = 3, TimeSpan? firstDelay = null) =>
-        Configure(options => options.Retry = new RetryOptions { Count = count, FirstDelay = firstDelay ?? options.Retry.FirstDelay });
+    /// <param name="count">Retries after the first start, 0 to 100. 3 without this call.</param>
+    /// <param name="firstDelay">The wait before the first retry, then 6 and 24 times as long. Default: unchanged, 5 s at first.</param>
+    public EventBusBuilder Retry(int count, TimeSpan? firstDelay = null) => Configure(options =>
+    {
+        options.Retry.Count = count;
+        options.Retry.FirstDelay = firstDelay ?? options.Retry.FirstDelay;
+    });
 
     /// <summary>Declares an exception type permanent: an event whose handler throws it goes straight to the dead letters.</summary>
     /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>

@@ -13,17 +13,17 @@ internal static class OptionsCheck
         Range(options.MaxBodyBytes, 1, 64 * 1024 * 1024, $"{nameof(EventBusOptions)}.{nameof(options.MaxBodyBytes)}", problems);
         Range(options.MaxDepth, 1, 1_000, $"{nameof(EventBusOptions)}.{nameof(options.MaxDepth)}", problems);
         Range(options.MaxParkedPerKey, 1, 1_000_000, $"{nameof(EventBusOptions)}.{nameof(options.MaxParkedPerKey)}", problems);
-        Check(new SubscriptionOptions { Concurrency = options.Concurrency, HandlerTimeout = options.HandlerTimeout, Retry = options.Retry }, nameof(EventBusOptions), problems);
+        Range(options.Retry.MaxDelay, TimeSpan.Zero, TimeSpan.FromDays(7), $"{nameof(EventBusOptions)}.Retry.{nameof(RetryOptions.MaxDelay)}", problems);
+        Range(options.Retry.Jitter, 0, 1, $"{nameof(EventBusOptions)}.Retry.{nameof(RetryOptions.Jitter)}", problems);
+        Check(Merge(options, new SubscriptionModel("")), nameof(EventBusOptions), problems);
     }
 
     public static void Check(SubscriptionOptions options, string owner, List<string> problems)
     {
         Range(options.Concurrency!.Value, 1, 1_000, $"{nameof(options.Concurrency)} of {owner}", problems);
         Range(options.HandlerTimeout!.Value, Shortest, TimeSpan.FromDays(1), $"{nameof(options.HandlerTimeout)} of {owner}", problems);
-        Range(options.Retry!.Count, 0, 100, $"Retry.{nameof(RetryOptions.Count)} of {owner}", problems);
-        Range(options.Retry.FirstDelay, TimeSpan.Zero, TimeSpan.FromDays(1), $"Retry.{nameof(RetryOptions.FirstDelay)} of {owner}", problems);
-        Range(options.Retry.MaxDelay, TimeSpan.Zero, TimeSpan.FromDays(7), $"Retry.{nameof(RetryOptions.MaxDelay)} of {owner}", problems);
-        Range(options.Retry.Jitter, 0, 1, $"Retry.{nameof(RetryOptions.Jitter)} of {owner}", problems);
+        Range(options.RetryCount!.Value, 0, 100, $"Retry count of {owner}", problems);
+        Range(options.RetryFirstDelay!.Value, TimeSpan.Zero, TimeSpan.FromDays(1), $"First retry delay of {owner}", problems);
     }
 
     /// <summary>What holds for one subscription: configuration by name, then code, then the bus.</summary>
@@ -34,7 +34,8 @@ internal static class OptionsCheck
         {
             Concurrency = configured?.Concurrency ?? subscription.Options.Concurrency ?? bus.Concurrency,
             HandlerTimeout = configured?.HandlerTimeout ?? subscription.Options.HandlerTimeout ?? bus.HandlerTimeout,
-            Retry = configured?.Retry ?? subscription.Options.Retry ?? bus.Retry,
+            RetryCount = configured?.RetryCount ?? subscription.Options.RetryCount ?? bus.Retry.Count,
+            RetryFirstDelay = configured?.RetryFirstDelay ?? subscription.Options.RetryFirstDelay ?? bus.Retry.FirstDelay,
         };
     }
 

@@ -60,12 +60,13 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Sets how often and when a failed event is started again.</summary>
-    /// <param name="count">Retries after the first start. Default 3; 0 to 100.</param>
-    /// <param name="firstDelay">The wait before the first retry, then 6 and 24 times as long. Default 5 s.</param>
-    public SubscriptionBuilder Retry(int count = 3, TimeSpan? firstDelay = null)
+    /// <summary>Sets how often and when a failed event is started again. What is not mentioned is as for the whole bus.</summary>
+    /// <param name="count">Retries after the first start, 0 to 100.</param>
+    /// <param name="firstDelay">The wait before the first retry, then 6 and 24 times as long. Default: that of the bus.</param>
+    public SubscriptionBuilder Retry(int count, TimeSpan? firstDelay = null)
     {
-        subscription.Options.Retry = new RetryOptions { Count = count, FirstDelay = firstDelay ?? new RetryOptions().FirstDelay };
+        subscription.Options.RetryCount = count;
+        subscription.Options.RetryFirstDelay = firstDelay ?? subscription.Options.RetryFirstDelay;
         return this;
     }
 

@@ -32,16 +32,19 @@ public sealed record FailedEvent
     /// <summary>Why it is dead. Meaningful when dead.</summary>
     public DeadLetterReason Reason { get; init; }
 
-    /// <summary>The last error, with the stack trace, at most 8,192 characters; null for none.</summary>
+    /// <summary>The last error in one line, at most 1,024 characters; null for none.</summary>
     public string? Error { get; init; }
+
+    /// <summary>The last error with its stack trace, at most 8,192 characters; null where there is no more to say than <see cref="Error"/>.</summary>
+    public string? ErrorDetails { get; init; }
 
     /// <summary>Identifies the entry: the same for the same event and subscription.</summary>
     public string Id => MakeId(Subscription, Envelope.EventId);
 
-    /// <summary>Makes the id of an entry. Subscription names hold no slash, so that it is unambiguous.</summary>
+    /// <summary>Makes the id of an entry. Subscription names hold no tilde, so that it is unambiguous, and needs no escaping in a URL.</summary>
     /// <param name="subscription">The subscription's name.</param>
     /// <param name="eventId">The event's id.</param>
-    public static string MakeId(string subscription, string eventId) => $"{subscription}/{eventId}";
+    public static string MakeId(string subscription, string eventId) => $"{subscription}~{eventId}";
 }
 
 /// <summary>Where a failed event stands.</summary>

@@ -147,13 +147,13 @@ public sealed class HandlingTests
         Assert.Empty(seen.Items);
         Assert.Equal([("4", DeadLetterReason.KeyBlocked), ("1", DeadLetterReason.HandlerFailed)], (await bus.DeadLetters.ListAsync(cancellationToken: Token)).Select(d => (d.EventId, d.Reason)));
 
-        await bus.DeadLetters.DiscardAsync("fulfilment/1", "a test", Token);
+        await bus.DeadLetters.DiscardAsync("fulfilment~1", "a test", Token);
         await bus.WhenIdleAsync();
         Assert.Equal(["2", "3"], seen.Items);
         await bus.Bus.PublishAsync(new OrderPlaced("5"), new PublishOptions { Key = "k" }, Token);
         await bus.WhenIdleAsync();
         Assert.Equal(["2", "3"], seen.Items);
-        await bus.DeadLetters.RetryAsync("fulfilment/4", Token);
+        await bus.DeadLetters.RetryAsync("fulfilment~4", Token);
         await bus.WhenIdleAsync();
 
         Assert.Equal(["2", "3", "4", "5"], seen.Items);

@@ -35,12 +35,34 @@ public sealed class RetryTests
             Assert.Equal(starts, seen.Items.Count(item => item.StartsWith("start", StringComparison.Ordinal)));
         }
 
-        Assert.Equal(["start 1", "start 2", "start 3", "start 4", "alert mail/e1"], seen.Items);
+        Assert.Equal(["start 1", "start 2", "start 3", "start 4", "alert mail~e1"], seen.Items);
         var dead = Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal(("mail/e1", "mail", "e1", "order.placed", DeadLetterReason.HandlerFailed, 4), (dead.Id, dead.Subscription, dead.EventId, dead.EventName, dead.Reason, dead.Starts));
-        Assert.Contains("mail server down", dead.Error, StringComparison.Ordinal);
+        Assert.Equal(("mail~e1", "mail", "e1", "order.placed", DeadLetterReason.HandlerFailed, 4), (dead.Id, dead.Subscription, dead.EventId, dead.EventName, dead.Reason, dead.Starts));
+        Assert.Equal("System.InvalidOperationException: mail server down", dead.Error);
+        Assert.Contains("   at ", dead.ErrorDetails, StringComparison.Ordinal);
         Assert.Equal("""{"orderId":"1","total":1}""", Encoding.UTF8.GetString(dead.Body.Span));
         Assert.Single(logs.At(LogLevel.Critical));
+    }
+
+    [Fact]
+    public async Task Retry_OfASubscription_ChangesOnlyWhatItMentions()
+    {
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Configure(NoJitter).Retry(3, TimeSpan.FromMinutes(1)).Subscribe("mail", s => s.Retry(1).On<OrderPlaced>((_, context, _) =>
+            {
+                seen.Add($"start {context.Attempt}");
+                throw new IOException();
+            })),
+            time);
+
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await running.WhenIdleAsync();
+        await running.PassAsync(time, TimeSpan.FromSeconds(59));
+        Assert.Equal(["start 1"], seen.Items);
+        await running.PassAsync(time, TimeSpan.FromSeconds(1));
+
+        Assert.Equal(["start 1", "start 2"], seen.Items);
+        Assert.Equal(1, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
     [Fact]
@@ -132,12 +154,12 @@ public sealed class RetryTests
         await running.WhenIdleAsync();
 
         healed = true;
-        Assert.True(await running.DeadLetters.RetryAsync("mail/e1", Token));
+        Assert.True(await running.DeadLetters.RetryAsync("mail~e1", Token));
         await running.WhenIdleAsync();
 
         Assert.Equal(["e1 1"], seen.Items);
-        Assert.False(await running.DeadLetters.RetryAsync("mail/e1", Token));
-        Assert.Null(await running.DeadLetters.FindAsync("mail/e1", Token));
+        Assert.False(await running.DeadLetters.RetryAsync("mail~e1", Token));
+        Assert.Null(await running.DeadLetters.FindAsync("mail~e1", Token));
     }
 
     [Fact]
@@ -165,9 +187,9 @@ public sealed class RetryTests
         Assert.Equal(["2"], (await letters.ListAsync(mail with { Skip = 1, Take = 1 }, Token)).Select(letter => letter.EventId));
         Assert.Equal("4", Assert.Single(await letters.ListAsync(new DeadLetterFilter { EventName = "order.shipped" }, Token)).EventId);
         Assert.Empty(await letters.ListAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
-        Assert.True(await letters.DiscardAsync("mail/2", "a test order", Token));
-        Assert.False(await letters.DiscardAsync("mail/2", "a test order", Token));
-        await Assert.ThrowsAsync<ArgumentException>(() => letters.DiscardAsync("mail/3", " ", Token));
+        Assert.True(await letters.DiscardAsync("mail~2", "a test order", Token));
+        Assert.False(await letters.DiscardAsync("mail~2", "a test order", Token));
+        await Assert.ThrowsAsync<ArgumentException>(() => letters.DiscardAsync("mail~3", " ", Token));
         await Assert.ThrowsAsync<ArgumentOutOfRangeException>(() => letters.ListAsync(new DeadLetterFilter { Take = 0 }, Token));
 
         healed = true;
