@@ -52,7 +52,7 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
     public void CheckSize(Envelope envelope, EventDescriptor descriptor)
     {
         // In memory the bytes are never needed: the probe proves most events small, and only the others are written to be measured.
-        if (!serializes && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= warnBytes))
+        if (!serializes && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= Math.Min(warnBytes, maxBytes)))
         {
             return;
         }
