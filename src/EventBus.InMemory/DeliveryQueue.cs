@@ -27,6 +27,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     private long nextToken;
     private long accepted;
     private long settled;
+    private bool closed;
     private bool stopped;
 
     // The reader's wait: one reusable source instead of a task for each wake-up. Waking it costs no object either: the queue itself is the work item.
@@ -38,6 +39,9 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     public override bool CanCount => true;
 
     public override int Count => Volatile.Read(ref count) + released.Count;
+
+    /// <summary>Under the lock: something can be read.</summary>
+    private bool HasDeliveries => !stopped && (count > 0 || (!closed && released.Count > 0));
 
     public TransportWork Work
     {
@@ -59,7 +63,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         bool wake;
         lock (gate)
         {
-            if (stopped)
+            if (closed)
             {
                 return EnqueueResult.Stopped;
             }
@@ -88,6 +92,12 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         bool wake;
         lock (gate)
         {
+            if (closed)
+            {
+                waiter.Completion.TrySetResult(false);
+                return waiter;
+            }
+
             waiters.AddLast(waiter.Node);
             wake = AdmitWaiters();
         }
@@ -125,7 +135,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
                 return false;
             }
 
-            if (released.Count > 0 && released.TryDequeue(out var envelope, out var token))
+            if (!closed && released.TryDequeue(out var envelope, out var token))
             {
                 item = new Delivery(envelope, this, token, earlierDeliveries: 1);
             }
@@ -161,14 +171,9 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
         lock (gate)
         {
-            if (count > 0 || released.Count > 0)
+            if (closed || HasDeliveries)
             {
-                return ValueTask.FromResult(!stopped);
-            }
-
-            if (stopped)
-            {
-                return ValueTask.FromResult(false);
+                return ValueTask.FromResult(HasDeliveries);
             }
 
             if (isWaiting)
@@ -208,14 +213,20 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Hands out nothing more, and refuses what is published from now on. What is inside stays counted as unsettled.</summary>
-    public void Stop()
+    /// <summary>Refuses what is published from now on, and completes when what is inside is handed out: there is nobody behind this queue to give it back to. What is released from now on stays.</summary>
+    public void Close() => Close(handOutRest: true);
+
+    /// <summary>Refuses what is published from now on, and hands out nothing more. What is inside stays counted as unsettled.</summary>
+    public void Stop() => Close(handOutRest: false);
+
+    private void Close(bool handOutRest)
     {
         bool wake;
         QueueWaiter[] turnedAway;
         lock (gate)
         {
-            stopped = true;
+            closed = true;
+            stopped |= !handOutRest;
             wake = TakeWait();
             turnedAway = [.. waiters];
             waiters.Clear();
@@ -274,7 +285,16 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         }
     }
 
-    private void Complete() => waiting.SetResult(!Volatile.Read(ref stopped));
+    private void Complete()
+    {
+        bool goesOn;
+        lock (gate)
+        {
+            goesOn = !closed || HasDeliveries;
+        }
+
+        waiting.SetResult(goesOn);
+    }
 
     /// <summary>Under the lock: whoever gets true completes the reader's wait, outside the lock.</summary>
     private bool TakeWait()

@@ -14,9 +14,13 @@ internal sealed class InMemoryReceiver(Subscription subscription, DeliveryQueue 
 
     public override ValueTask StopIntakeAsync()
     {
-        Queue.Stop();
+        Queue.Close();
         return ValueTask.CompletedTask;
     }
 
-    public override ValueTask DisposeAsync() => StopIntakeAsync();
+    public override ValueTask DisposeAsync()
+    {
+        Queue.Stop();
+        return ValueTask.CompletedTask;
+    }
 }

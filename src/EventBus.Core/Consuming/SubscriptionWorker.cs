@@ -76,7 +76,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         {
             await TakeWaitingAsync();
         }
-        while (await Deliveries.WaitToReadAsync());
+        while (!environment.Abort.IsCancellationRequested && await Deliveries.WaitToReadAsync());
     }
 
     protected CancellationToken HandlerToken(long timestamp) => deadlines.Token(timestamp);
@@ -88,7 +88,8 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         await slots.WaitAsync();
         try
         {
-            while (Deliveries.TryRead(out var delivery))
+            // When the shutdown budget is spent nothing is begun any more, whatever the transport still holds.
+            while (!environment.Abort.IsCancellationRequested && Deliveries.TryRead(out var delivery))
             {
                 if (blocks && slots.CurrentCount > 0 && (!Deliveries.CanCount || Deliveries.Count > 0))
                 {

@@ -80,6 +80,7 @@ internal sealed class BusRuntime : IAsyncDisposable
             stopped = true;
             if (Engine is { } engine)
             {
+                Client.CloseToOutsiders();
                 await engine.DrainAsync(cancellationToken);
                 Client.Close("The event bus has stopped, so nothing can be published any more. Publish before the host has stopped.");
                 await engine.DisposeAsync();

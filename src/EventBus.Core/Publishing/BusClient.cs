@@ -6,9 +6,12 @@ internal sealed class BusClient : IEventBus
     private const string NotStarted =
         "The event bus has not started, so nothing can be published. It starts with the host (await host.StartAsync()), before every other hosted service; without a host, start the registered IHostedService instances.";
 
+    private const string Stopping = "The event bus is stopping, so only its handlers can publish until they have finished. Publish before the host stops: hosted services can, from their first line to their last.";
+
     private volatile Publisher? publisher;
     private volatile string refusal = NotStarted;
     private volatile BusEngine? engine;
+    private volatile bool isStopping;
 
     /// <summary>A context that continuations keep to, for a program that is run step by step. Null in production.</summary>
     public SynchronizationContext? Home { get; init; }
@@ -18,6 +21,9 @@ internal sealed class BusClient : IEventBus
         engine = running;
         publisher = running.Publisher;
     }
+
+    /// <summary>Refuses everyone but the bus's own handlers, so that what was accepted can be brought to an end.</summary>
+    public void CloseToOutsiders() => isStopping = true;
 
     public void Close(string reason)
     {
@@ -73,5 +79,7 @@ internal sealed class BusClient : IEventBus
         }
     }
 
-    private Publisher Running() => publisher ?? throw new PublishException(refusal, PublishFailure.Rejected, null);
+    private Publisher Running() =>
+        isStopping && engine?.IsInHandler == false ? throw new PublishException(Stopping, PublishFailure.Rejected, null)
+        : publisher ?? throw new PublishException(refusal, PublishFailure.Rejected, null);
 }
