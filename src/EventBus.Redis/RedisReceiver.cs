@@ -14,6 +14,7 @@ internal sealed class RedisReceiver : Receiver
 {
     private const int AckBatch = 256;
     private const int OwnBatch = 256;
+    private const int MaxUnseen = 10_000;
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
@@ -90,10 +91,10 @@ internal sealed class RedisReceiver : Receiver
             }
 
             var held = new HeldEntry(this, stream, entry.Id, envelope, earlier, names.Time.GetTimestamp());
-            if (Held.TryAdd(held))
+            if (Held.TryAdd(held) && !deliveries.Writer.TryWrite(held.ToDelivery()))
             {
-                // A closed channel takes nothing: the entry stays pending, and stopping gives it back.
-                deliveries.Writer.TryWrite(held.ToDelivery());
+                // The intake has stopped: the entry stays pending, and is given back with what nobody saw.
+                Held.Remove(held);
             }
         }
 
@@ -288,7 +289,7 @@ internal sealed class RedisReceiver : Receiver
     /// <summary>Gives back what Redis handed out to a read whose answer nobody took.</summary>
     private async Task GiveBackUnseenAsync(RedisKey stream)
     {
-        var pending = await group.PendingAsync(stream, null, null, OwnBatch);
+        var pending = await group.PendingAsync(stream, null, null, MaxUnseen);
         var unseen = pending.Select(each => each.MessageId).Where(id => !Held.Contains(stream, id)).ToArray();
         if (unseen.Length > 0)
         {

@@ -2,10 +2,8 @@ using EventBus.Conformance;
 
 namespace EventBus.Redis.Tests;
 
-public sealed class ConformanceTests
+public sealed class ConformanceTests(RedisBackend backend) : IClassFixture<RedisBackend>
 {
-    private static readonly RedisBackend Backend = new();
-
     // What no feature or ability of a backend can say.
     private static readonly Dictionary<string, string> RuledOut = new()
     {
@@ -21,7 +19,7 @@ public sealed class ConformanceTests
         Assert.SkipWhen(RuledOut.ContainsKey(name), RuledOut.GetValueOrDefault(name, ""));
         var scenario = ConformanceSuite.Scenarios.Single(scenario => scenario.Name == name);
 
-        var result = await ConformanceSuite.RunAsync(scenario, Backend, TestContext.Current.CancellationToken);
+        var result = await ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken);
 
         Assert.SkipUnless(result.Passed, result.SkipReason ?? "");
     }

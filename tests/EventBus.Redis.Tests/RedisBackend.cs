@@ -6,12 +6,12 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Redis Streams under proof, with stores that forget.</summary>
-internal sealed class RedisBackend : Backend
+/// <summary>Redis Streams under proof, on a server that may be killed, with stores that forget.</summary>
+public sealed class RedisBackend : Backend, IAsyncLifetime
 {
     private const string ClientName = "conformance";
 
-    private readonly Lazy<Task<ConnectionMultiplexer>> admin = new(() => ConnectionMultiplexer.ConnectAsync($"{TestRedis.Address},allowAdmin=true"));
+    private readonly PrivateRedis server = new();
 
     public override string Name => "Redis Streams";
 
@@ -19,8 +19,14 @@ internal sealed class RedisBackend : Backend
 
     public override bool CanSeverConnections => true;
 
+    public override bool CanRestartBroker => true;
+
+    public async ValueTask InitializeAsync() => await server.StartAsync();
+
+    public async ValueTask DisposeAsync() => await server.DisposeAsync();
+
     public override Transport CreateTransport(TransportSetup setup) => new RedisTransport(
-        new RedisConnector(ConfigurationOptions.Parse($"{TestRedis.Address},name={ClientName}")),
+        new RedisConnector(ConfigurationOptions.Parse($"{server.Address},name={ClientName}")),
         new RedisOptions { KeyPrefix = setup.Isolation, ClaimAfter = TimeSpan.FromSeconds(3) },
         setup.Services.GetRequiredService<ILoggerFactory>().CreateLogger("EventBus.Redis"));
 
@@ -28,17 +34,22 @@ internal sealed class RedisBackend : Backend
 
     public override async Task PublishForeignAsync(string isolation, string eventName, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
-        var database = (await admin.Value.WaitAsync(cancellationToken)).GetDatabase();
-        await database.StreamAddAsync($"{{{isolation}}}:{eventName.Split('.')[0]}", [new("type", eventName), new("data", body)]).WaitAsync(cancellationToken);
+        await using var admin = await ConnectAsync(cancellationToken);
+        await admin.GetDatabase().StreamAddAsync($"{{{isolation}}}:{eventName.Split('.')[0]}", [new("type", eventName), new("data", body)]).WaitAsync(cancellationToken);
     }
 
     public override async Task SeverConnectionsAsync(CancellationToken cancellationToken)
     {
-        var database = (await admin.Value.WaitAsync(cancellationToken)).GetDatabase();
-        var list = (string)(await database.ExecuteAsync("CLIENT", "LIST").WaitAsync(cancellationToken))!;
-        foreach (var line in list.Split('\n').Where(line => line.Contains($" name={ClientName} ", StringComparison.Ordinal)))
-        {
-            await database.ExecuteAsync("CLIENT", "KILL", "ID", line.Split(' ')[0]["id=".Length..]).WaitAsync(cancellationToken);
-        }
+        await using var admin = await ConnectAsync(cancellationToken);
+        await TestRedis.KillConnectionsAsync(admin, ClientName).WaitAsync(cancellationToken);
     }
+
+    public override async Task RestartBrokerAsync(CancellationToken cancellationToken)
+    {
+        await server.KillAsync();
+        await server.StartAsync();
+    }
+
+    private async Task<ConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken) =>
+        await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true").WaitAsync(cancellationToken);
 }

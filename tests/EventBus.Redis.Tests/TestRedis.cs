@@ -85,16 +85,15 @@ internal sealed class TestRedis : IAsyncDisposable
     public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app.parcels")).PendingMessageCount;
 
     /// <summary>Cuts the connections of the applications under test, at the server.</summary>
-    public async Task<int> KillConnectionsAsync()
-    {
-        var list = (string)(await Database.ExecuteAsync("CLIENT", "LIST"))!;
-        string[] ids = [.. list.Split('\n').Where(line => line.Contains($" name={Prefix} ", StringComparison.Ordinal)).Select(line => line.Split(' ')[0]["id=".Length..])];
-        foreach (var id in ids)
-        {
-            await Database.ExecuteAsync("CLIENT", "KILL", "ID", id);
-        }
+    public Task<int> KillConnectionsAsync() => KillConnectionsAsync(Admin, Prefix);
 
-        return ids.Length;
+    /// <summary>Cuts the connections that carry a name, at the server, and returns how many there were.</summary>
+    public static async Task<int> KillConnectionsAsync(ConnectionMultiplexer admin, string name)
+    {
+        var server = admin.GetServers()[0];
+        var clients = (await server.ClientListAsync()).Where(client => client.Name == name).ToArray();
+        await Task.WhenAll(clients.Select(client => server.ClientKillAsync(id: client.Id)));
+        return clients.Length;
     }
 
     public async ValueTask DisposeAsync()

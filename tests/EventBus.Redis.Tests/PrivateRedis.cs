@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>A Redis that a test may kill: on a free port of the loopback, in a folder of its own, writing through to its append-only file.</summary>
+internal sealed class PrivateRedis : IAsyncDisposable
+{
+    private readonly string folder = Directory.CreateTempSubdirectory("eventbus-redis-").FullName;
+    private readonly int port = FreePort();
+    private Process? process;
+
+    public string Address => $"127.0.0.1:{port}";
+
+    /// <summary>Starts it; completes once it accepts connections.</summary>
+    public async Task StartAsync()
+    {
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        process = new Process
+        {
+            StartInfo = new ProcessStartInfo("redis-server",
+                ["--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"])
+            {
+                RedirectStandardOutput = true,
+            },
+        };
+        process.OutputDataReceived += (_, line) =>
+        {
+            if (line.Data?.Contains("Ready to accept connections", StringComparison.Ordinal) == true)
+            {
+                ready.TrySetResult();
+            }
+        };
+        process.Start();
+        process.BeginOutputReadLine();
+        await ready.Task.WaitAsync(TestRedis.Patience);
+    }
+
+    /// <summary>Ends it without a farewell.</summary>
+    public async Task KillAsync()
+    {
+        if (process is { } running)
+        {
+            running.Kill();
+            await running.WaitForExitAsync().WaitAsync(TestRedis.Patience);
+            running.Dispose();
+            process = null;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
