@@ -17,7 +17,7 @@ public sealed class DocumentationTests
             from symbol in Public()
             where !Inherits(symbol)
             from parameter in ParametersOf(symbol)
-            where !symbol.Documentation!.Elements("param").Any(element => element.Attribute("name")?.Value == parameter && (element.Value.Length > 0 || element.HasElements))
+            where symbol.Documentation?.Elements("param").Any(element => element.Attribute("name")?.Value == parameter && (element.Value.Length > 0 || element.HasElements)) != true
             select $"{symbol.Where}: {symbol.ShortName}({parameter})",
             "These parameters are not described. Add <param> with a sentence:");
 

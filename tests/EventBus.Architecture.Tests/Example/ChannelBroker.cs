@@ -23,12 +23,19 @@ internal sealed class ChannelQueue(Subscription subscription)
 {
     private readonly Channel<bool> room = Channel.CreateBounded<bool>(10_000);
     private readonly Channel<ChannelMessage> messages = Channel.CreateUnbounded<ChannelMessage>();
+    private long accepted;
+    private long settled;
 
     public Subscription Subscription { get; } = subscription;
+
+    public long Accepted => Interlocked.Read(ref accepted);
+
+    public long Settled => Interlocked.Read(ref settled);
 
     public async Task AddAsync(ChannelMessage message, CancellationToken deadline)
     {
         await room.Writer.WriteAsync(true, deadline);
+        Interlocked.Increment(ref accepted);
         Return(message);
     }
 
@@ -36,5 +43,9 @@ internal sealed class ChannelQueue(Subscription subscription)
 
     public void Return(ChannelMessage message) => messages.Writer.TryWrite(message);
 
-    public void Remove() => room.Reader.TryRead(out _);
+    public void Remove()
+    {
+        room.Reader.TryRead(out _);
+        Interlocked.Increment(ref settled);
+    }
 }

@@ -23,7 +23,6 @@ internal sealed class ChannelReceiver : Receiver, IDeliverySettler
 
     public override ChannelReader<Delivery> Deliveries => buffer.Reader;
 
-    #region settle
     public ValueTask AckAsync(in Delivery delivery)
     {
         if (unsettled.TryRemove(delivery.Token, out _))
@@ -43,7 +42,6 @@ internal sealed class ChannelReceiver : Receiver, IDeliverySettler
 
         return ValueTask.CompletedTask;
     }
-    #endregion
 
     public override async ValueTask StopIntakeAsync()
     {

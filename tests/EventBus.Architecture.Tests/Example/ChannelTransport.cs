@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EventBus.Transports;
 
 namespace EventBus.Architecture.Tests.Example;
@@ -5,9 +6,27 @@ namespace EventBus.Architecture.Tests.Example;
 /// <summary>The smallest transport that keeps its promises: an example for authors of others.</summary>
 internal sealed class ChannelTransport(ChannelBroker broker) : Transport
 {
+    private readonly ConcurrentBag<ChannelQueue> subscribed = [];
     private string service = "";
 
-    public override TransportFeatures Features { get; } = new() { System = "channel", Redelivers = true, SharesSubscriptions = true, ReportsUnrouted = true };
+    public override TransportFeatures Features { get; } = new()
+    {
+        System = "channel",
+        Redelivers = true,
+        SharesSubscriptions = true,
+        ReportsUnrouted = true,
+        CountsWork = true,
+    };
+
+    public override TransportWork Work
+    {
+        get
+        {
+            // Settled first: what is accepted between the two readings counts as open.
+            var settled = subscribed.Sum(queue => queue.Settled);
+            return new TransportWork(subscribed.Sum(queue => queue.Accepted), settled);
+        }
+    }
 
     public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
@@ -15,33 +34,47 @@ internal sealed class ChannelTransport(ChannelBroker broker) : Transport
         return ValueTask.CompletedTask;
     }
 
-    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<Receiver>(new ChannelReceiver(broker.Declare(service, subscription)));
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
+    {
+        var queue = broker.Declare(service, subscription);
+        subscribed.Add(queue);
+        return ValueTask.FromResult<Receiver>(new ChannelReceiver(queue));
+    }
 
-    #region publish
     public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         for (var i = 0; i < batch.Length; i++)
         {
-            var sent = 0;
-            try
+            var outcome = await SendAsync(batch.Span[i], deadline);
+            outcomes.Span[i] = outcome;
+            if (outcome.Status is PublishStatus.Failed or PublishStatus.InDoubt)
             {
-                foreach (var queue in broker.QueuesFor(batch.Span[i].EventName))
-                {
-                    await queue.AddAsync(ChannelWireFormat.Write(batch.Span[i]), deadline);
-                    sent++;
-                }
-
-                outcomes.Span[i] = sent == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
-            }
-            catch (Exception exception)
-            {
-                outcomes.Span[i] = sent == 0 ? PublishOutcome.Failed(exception) : PublishOutcome.InDoubt(exception);
-                return; // later events of the key must not be sent either; an outcome left unwritten says in doubt
+                // Later events of the key must not be sent either. An outcome that is left unwritten says in doubt.
+                return;
             }
         }
     }
-    #endregion
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+
+    private async ValueTask<PublishOutcome> SendAsync(Envelope envelope, CancellationToken deadline)
+    {
+        #region publish
+        var reached = 0;
+        try
+        {
+            foreach (var queue in broker.QueuesFor(envelope.EventName))
+            {
+                await queue.AddAsync(ChannelWireFormat.Write(envelope), deadline);
+                reached++;
+            }
+
+            return reached == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
+        }
+        catch (Exception exception)
+        {
+            return reached == 0 ? PublishOutcome.Failed(exception) : PublishOutcome.InDoubt(exception);
+        }
+        #endregion
+    }
 }
