@@ -34,6 +34,21 @@ public static class ConformanceSuite
         return new ScenarioResult(scenario, skip);
     }
 
+    /// <summary>Writes the results of one backend into its column of the table between <c>&lt;!-- conformance --&gt;</c> and <c>&lt;!-- /conformance --&gt;</c>, and the
+    /// scenarios with their reasons between <c>&lt;!-- scenarios --&gt;</c> and <c>&lt;!-- /scenarios --&gt;</c>. Other columns stay as they are.</summary>
+    /// <param name="document">A markdown document that holds these markers.</param>
+    /// <param name="backend">The backend, by name the heading of its column; a new one is added at the end.</param>
+    /// <param name="results">What became of the scenarios that were run.</param>
+    /// <returns>The document with both parts rewritten: the same text when it was up to date.</returns>
+    /// <exception cref="FormatException">A marker is missing.</exception>
+    public static string Document(string document, Backend backend, IReadOnlyList<ScenarioResult> results)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(results);
+        return GuaranteesTable.Update(document, backend.Name, results);
+    }
+
     private static async Task<string?> RunAloneAsync(Scenario scenario, Backend backend, CancellationToken cancellationToken)
     {
         try

@@ -1,3 +1,5 @@
+using System.Reflection;
+using System.Security.Cryptography;
 using EventBus.Conformance;
 
 namespace EventBus.InMemory.Tests;
@@ -8,14 +10,65 @@ public sealed class ConformanceTests
 
     public static TheoryData<string> Names => [.. ConformanceSuite.Scenarios.Select(scenario => scenario.Name)];
 
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
     [Theory]
     [MemberData(nameof(Names))]
     public async Task Scenario_InMemory_PassesOrSaysWhyNot(string name)
     {
         var scenario = ConformanceSuite.Scenarios.Single(scenario => scenario.Name == name);
 
-        var result = await ConformanceSuite.RunAsync(scenario, Backend, TestContext.Current.CancellationToken);
+        var result = await ConformanceSuite.RunAsync(scenario, Backend, Token);
 
         Assert.SkipUnless(result.Passed, result.SkipReason ?? "");
+    }
+
+    [Fact]
+    public async Task Suite_ManyTimesAtOnceUnderLoad_Passes()
+    {
+        var times = Environment.GetEnvironmentVariable("EVENTBUS_TEST_LONG") == "1" ? 200 : 20;
+        using var enough = new CancellationTokenSource();
+        var load = Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Run(() => Burn(enough.Token), Token)));
+
+        var runs = Enumerable.Range(0, times).SelectMany(_ => ConformanceSuite.Scenarios).Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token));
+        var results = await Task.WhenAll(runs);
+
+        await enough.CancelAsync();
+        await load;
+        Assert.Equal(times * ConformanceSuite.Scenarios.Count, results.Length);
+    }
+
+    [Fact]
+    public async Task Guarantees_ColumnInMemory_IsWhatTheSuiteSays()
+    {
+        var root = typeof(ConformanceTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "RepositoryRoot").Value!;
+        var path = Path.Combine(root, "docs", "guarantees.md");
+        var written = await File.ReadAllTextAsync(path, Token);
+
+        var results = await Task.WhenAll(ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token)));
+
+        var actual = ConformanceSuite.Document(written, Backend, results);
+        if (Environment.GetEnvironmentVariable("EVENTBUS_UPDATE_DOCS") == "1")
+        {
+            await File.WriteAllTextAsync(path, actual, Token);
+            return;
+        }
+
+        Assert.True(written == actual, "docs/guarantees.md does not say what the suite says. Run this test with EVENTBUS_UPDATE_DOCS=1 to rewrite it, and read the difference before you commit it.");
+    }
+
+    /// <summary>Keeps a processor busy in small bites, as other work of a process would.</summary>
+    private static void Burn(CancellationToken enough)
+    {
+        Span<byte> block = stackalloc byte[SHA256.HashSizeInBytes];
+        while (!enough.IsCancellationRequested)
+        {
+            for (var i = 0; i < 1_000; i++)
+            {
+                SHA256.HashData(block, block);
+            }
+
+            Thread.Yield();
+        }
     }
 }

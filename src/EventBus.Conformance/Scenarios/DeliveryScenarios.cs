@@ -122,6 +122,8 @@ internal static class DeliveryScenarios
         var got = table.Select(_ => new Ledger<string>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
+            // A pattern that begins with a wildcard covers the first words that an application declares, at least.
+            bus.Publishes<OrderPlaced>().Publishes<OrderLinePlaced>().Publishes<StockPlaced>();
             for (var i = 0; i < table.Length; i++)
             {
                 var ledger = got[i];

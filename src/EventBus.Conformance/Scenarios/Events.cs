@@ -29,11 +29,27 @@ internal sealed record ParcelWeighedV1(int Grams);
 [EventName("parcel.weighed", Version = 2)]
 internal sealed record ParcelWeighedV2(decimal Kilograms);
 
+/// <summary>Declares the first word <c>order</c>.</summary>
+[EventName("order.placed")]
+internal sealed record OrderPlaced;
+
+/// <summary>Declares the first word <c>order-line</c>.</summary>
+[EventName("order-line.placed")]
+internal sealed record OrderLinePlaced;
+
+/// <summary>Declares the first word <c>stock</c>.</summary>
+[EventName("stock.placed")]
+internal sealed record StockPlaced;
+
+/// <summary>How the suite's events are written.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ParcelSent))]
 [JsonSerializable(typeof(ParcelReturned))]
 [JsonSerializable(typeof(InvoicePaid))]
 [JsonSerializable(typeof(ParcelForgotten))]
+[JsonSerializable(typeof(OrderPlaced))]
+[JsonSerializable(typeof(OrderLinePlaced))]
+[JsonSerializable(typeof(StockPlaced))]
 [JsonSerializable(typeof(ParcelWeighedV1))]
 [JsonSerializable(typeof(ParcelWeighedV2))]
 internal sealed partial class ConformanceJson : JsonSerializerContext;
