@@ -23,12 +23,17 @@ public sealed class EventBusBuilder
 
     /// <summary>Subscribes a handler to one event type. The handler is registered as scoped, unless the application registered it already.</summary>
     /// <param name="name">The subscription's name, unique on this bus and stable. Default <c>handler.event</c> in kebab case.</param>
+    /// <param name="configure">The subscription's settings; null for the defaults.</param>
     /// <typeparam name="TEvent">The event type.</typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
-    public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string? name = null)
+    public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string? name = null, Action<SubscriptionBuilder>? configure = null)
         where TEvent : notnull
         where THandler : class, IEventHandler<TEvent> =>
-        Subscribe<TEvent, THandler>(name, static _ => { });
+        Subscribe(name ?? $"{EventName.Kebab(typeof(THandler))}.{EventName.Kebab(typeof(TEvent))}", s =>
+        {
+            s.On<TEvent, THandler>();
+            configure?.Invoke(s);
+        });
 
     /// <summary>Subscribes a handler to one event type, with settings of its own.</summary>
     /// <param name="configure">The subscription's settings.</param>
@@ -38,16 +43,6 @@ public sealed class EventBusBuilder
         where TEvent : notnull
         where THandler : class, IEventHandler<TEvent> =>
         Subscribe<TEvent, THandler>(null, configure);
-
-    /// <summary>Subscribes a handler to one event type, with a name and settings of its own.</summary>
-    /// <param name="name">The subscription's name, unique on this bus and stable; null for <c>handler.event</c> in kebab case.</param>
-    /// <param name="configure">The subscription's settings.</param>
-    /// <typeparam name="TEvent">The event type.</typeparam>
-    /// <typeparam name="THandler">The handler type.</typeparam>
-    public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string? name, Action<SubscriptionBuilder> configure)
-        where TEvent : notnull
-        where THandler : class, IEventHandler<TEvent> =>
-        Subscribe(name ?? $"{EventName.Kebab(typeof(THandler))}.{EventName.Kebab(typeof(TEvent))}", s => configure(s.On<TEvent, THandler>()));
 
     /// <summary>Subscribes a delegate to one event type.</summary>
     /// <param name="name">The subscription's name, unique on this bus and stable.</param>
