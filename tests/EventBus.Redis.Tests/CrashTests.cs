@@ -1,19 +1,23 @@
 using System.Diagnostics;
-using Microsoft.Extensions.DependencyInjection;
+using System.Text;
+using EventBus.Transports;
 using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Redis.Tests;
 
 public sealed class CrashTests
 {
+    private static CancellationToken TestToken => TestContext.Current.CancellationToken;
+
     [Fact]
     public async Task Consumer_KilledWhileItHandles_LeavesTheEventToAnother()
     {
         await using var redis = await TestRedis.OpenAsync();
-        using var victim = StartVictim(redis.Prefix);
+        var publisher = await redis.StartAsync();
+        using var victim = StartVictim(redis.Prefix, finishes: false);
         try
         {
-            await ExpectAsync(victim, "ready");
+            Assert.Equal("ready", await LineAsync(victim));
             var handled = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
             using var heir = Victim.Build(redis.Prefix, (_, context, _) =>
             {
@@ -22,18 +26,15 @@ public sealed class CrashTests
             });
 
             // The heir starts after the victim took the event, so nobody but the victim can have been given it first.
-            await using var publisher = await redis.StartAsync();
-            await TestRedis.PublishAcceptedAsync(publisher, new Transports.Envelope(new() { Id = "only-one", Name = "parcel.sent" }, """{"Number":1}"""u8.ToArray()));
-            await ExpectAsync(victim, "took only-one");
-            await heir.StartAsync(TestContext.Current.CancellationToken);
+            await TestRedis.PublishAcceptedAsync(publisher, Parcel(1));
+            Assert.Equal("took p-1", await LineAsync(victim));
+            await heir.StartAsync(TestToken);
             Assert.False(handled.Task.IsCompleted);
+            await KillAsync(victim);
 
-            victim.Kill();
-            await victim.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
-
-            Assert.Equal("only-one", await handled.Task.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken));
-            await heir.StopAsync(TestContext.Current.CancellationToken);
-            Assert.Equal(0, (await redis.Database.StreamPendingAsync(redis.ParcelStream, $"{Victim.Service}.{Victim.Subscription}")).PendingMessageCount);
+            Assert.Equal("p-1", await handled.Task.WaitAsync(TestRedis.Patience, TestToken));
+            await heir.StopAsync(TestToken);
+            Assert.Equal(0, await PendingAsync(redis));
         }
         finally
         {
@@ -41,15 +42,92 @@ public sealed class CrashTests
         }
     }
 
-    private static Process StartVictim(string prefix) => Process.Start(new ProcessStartInfo("dotnet", [typeof(CrashTests).Assembly.Location, "victim", prefix])
+    [Fact]
+    public async Task Consumers_KilledOneAfterAnother_LoseNothing()
+    {
+        const int Count = 400, Kills = 4;
+        await using var redis = await TestRedis.OpenAsync();
+        var publisher = await redis.StartAsync();
+        var left = Enumerable.Range(0, Count).Select(number => $"p-{number}").ToHashSet();
+        for (var kill = 0; kill < Kills; kill++)
+        {
+            using var victim = StartVictim(redis.Prefix, finishes: true);
+            try
+            {
+                Assert.Equal("ready", await LineAsync(victim));
+                foreach (var batch in Enumerable.Range(kill * Count / Kills, Count / Kills).Chunk(20))
+                {
+                    await TestRedis.PublishAcceptedAsync(publisher, [.. batch.Select(Parcel)]);
+                }
+
+                // Killed with most of its share before it.
+                for (var i = 0; i < 10; i++)
+                {
+                    Take(await LineAsync(victim));
+                }
+
+                await KillAsync(victim);
+                while (await LineAsync(victim) is { } line)
+                {
+                    Take(line);
+                }
+            }
+            finally
+            {
+                victim.Kill();
+            }
+        }
+
+        // All that no victim acknowledged is the heir's, and nothing else.
+        var group = Assert.Single(await redis.Database.StreamGroupInfoAsync(redis.ParcelStream));
+        var unacknowledged = Count - (group.EntriesRead!.Value - group.PendingMessageCount);
+        Assert.InRange(unacknowledged, left.Count, Count);
+        Assert.NotEmpty(left);
+
+        var inherited = new HashSet<string>();
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var heir = Victim.Build(redis.Prefix, (_, context, _) =>
+        {
+            lock (inherited)
+            {
+                if (inherited.Add(context.EventId) && inherited.Count == unacknowledged)
+                {
+                    done.TrySetResult();
+                }
+            }
+
+            return Task.CompletedTask;
+        });
+        await heir.StartAsync(TestToken);
+        await done.Task.WaitAsync(TestRedis.Patience, TestToken);
+        await heir.StopAsync(TestToken);
+
+        Assert.Equal(0, await PendingAsync(redis));
+        left.ExceptWith(inherited);
+        Assert.Empty(left);
+
+        void Take(string? line) => left.Remove(line?["took ".Length..] ?? "");
+    }
+
+    private static Envelope Parcel(int number) =>
+        new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent" }, Encoding.UTF8.GetBytes($$"""{"Number":{{number}}}"""));
+
+    private static async Task<long> PendingAsync(TestRedis redis) =>
+        (await redis.Database.StreamPendingAsync(redis.ParcelStream, $"{Victim.Service}.{Victim.Subscription}")).PendingMessageCount;
+
+    private static Process StartVictim(string prefix, bool finishes) => Process.Start(new ProcessStartInfo("dotnet", [typeof(CrashTests).Assembly.Location, "victim", prefix, $"{finishes}"])
     {
         RedirectStandardInput = true,
         RedirectStandardOutput = true,
     })!;
 
-    private static async Task ExpectAsync(Process victim, string line)
+    /// <summary>SIGKILL: nothing is given back, nothing is said.</summary>
+    private static async Task KillAsync(Process victim)
     {
-        var read = await victim.StandardOutput.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
-        Assert.Equal(line, read);
+        victim.Kill();
+        await victim.WaitForExitAsync(TestToken).WaitAsync(TestRedis.Patience, TestToken);
     }
+
+    private static async Task<string?> LineAsync(Process victim) =>
+        await victim.StandardOutput.ReadLineAsync(TestToken).AsTask().WaitAsync(TestRedis.Patience, TestToken);
 }

@@ -1,4 +1,4 @@
 using EventBus.Redis.Tests;
 using Xunit.Runner.InProc.SystemConsole;
 
-return args is ["victim", var prefix] ? await Victim.RunAsync(prefix) : await ConsoleRunner.Run(args);
+return args is ["victim", var prefix, var finishes] ? await Victim.RunAsync(prefix, bool.Parse(finishes)) : await ConsoleRunner.Run(args);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>An application that takes one event and never finishes it, until it is killed.</summary>
+/// <summary>An application that says which events it took, and finishes them or never does, until it is killed.</summary>
 internal static class Victim
 {
     public const string Service = "depot";
@@ -20,12 +20,12 @@ internal static class Victim
         return builder.Build();
     }
 
-    public static async Task<int> RunAsync(string prefix)
+    public static async Task<int> RunAsync(string prefix, bool finishes)
     {
-        using var host = Build(prefix, async (_, context, ct) =>
+        using var host = Build(prefix, (_, context, ct) =>
         {
             Console.WriteLine($"took {context.EventId}");
-            await Task.Delay(Timeout.InfiniteTimeSpan, ct);
+            return finishes ? Task.CompletedTask : Task.Delay(Timeout.InfiniteTimeSpan, ct);
         });
         await host.StartAsync();
         Console.WriteLine("ready");
