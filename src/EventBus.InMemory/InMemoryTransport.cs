@@ -5,9 +5,12 @@ namespace EventBus;
 /// <summary>The transport whose channel is the queue: no bytes, no threads, no loss while the process lives.</summary>
 internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
 {
+    private const int RouteSlots = 16;
+
     private readonly Lock gate = new();
     private volatile Dictionary<string, InMemoryReceiver> receivers = [];
-    private volatile Dictionary<string, InMemoryReceiver[]> routes = new(StringComparer.Ordinal);
+    private volatile Dictionary<string, Route> routes = new(StringComparer.Ordinal);
+    private volatile Route?[] firstRoutes = new Route?[RouteSlots];
 
     public override TransportFeatures Features { get; } = new()
     {
@@ -44,7 +47,8 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
             // Replaced, never changed: publishers read without a lock.
             var receiver = new InMemoryReceiver(subscription, new DeliveryQueue(options.Capacity, options.HandlerReserve));
             receivers = new Dictionary<string, InMemoryReceiver>(receivers) { [subscription.Name] = receiver };
-            routes = new Dictionary<string, InMemoryReceiver[]>(StringComparer.Ordinal);
+            routes = new Dictionary<string, Route>(StringComparer.Ordinal);
+            firstRoutes = new Route?[RouteSlots];
             return ValueTask.FromResult<Receiver>(receiver);
         }
     }
@@ -102,16 +106,25 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
 
     private InMemoryReceiver[] RouteOf(string eventName)
     {
-        return routes.TryGetValue(eventName, out var route) ? route : AddRoute(eventName);
+        // The names come from few strings that are always the same, so that comparing references nearly always suffices.
+        var first = firstRoutes[SlotOf(eventName)];
+        return first is not null && ReferenceEquals(first.EventName, eventName) ? first.Receivers
+            : routes.TryGetValue(eventName, out var route) ? route.Receivers
+            : AddRoute(eventName);
     }
 
     private InMemoryReceiver[] AddRoute(string eventName)
     {
         lock (gate)
         {
-            InMemoryReceiver[] route = [.. receivers.Values.Where(receiver => receiver.Subscription.Matches(eventName))];
-            routes = new Dictionary<string, InMemoryReceiver[]>(routes, StringComparer.Ordinal) { [eventName] = route };
-            return route;
+            var route = new Route(eventName, [.. receivers.Values.Where(receiver => receiver.Subscription.Matches(eventName))]);
+            routes = new Dictionary<string, Route>(routes, StringComparer.Ordinal) { [eventName] = route };
+            firstRoutes[SlotOf(eventName)] ??= route;
+            return route.Receivers;
         }
     }
+
+    private static int SlotOf(string eventName) => eventName.Length == 0 ? 0 : (eventName.Length + eventName[^1]) & (RouteSlots - 1);
+
+    private sealed record Route(string EventName, InMemoryReceiver[] Receivers);
 }

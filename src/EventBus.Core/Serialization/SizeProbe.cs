@@ -17,12 +17,16 @@ internal sealed class SizeProbe
     private const int MaxNesting = 4;
 
     private readonly int constant;
-    private readonly (Func<object, object?> Get, Func<object, int> Bound)[] varying;
 
-    private SizeProbe(int constant, (Func<object, object?> Get, Func<object, int> Bound)[] varying)
+    // Texts apart, because most members whose length varies are texts, and asking one for its length needs no call.
+    private readonly Func<object, object?>[] texts;
+    private readonly (Func<object, object?> Get, Func<object, int> Bound)[] others;
+
+    private SizeProbe(int constant, Func<object, object?>[] texts, (Func<object, object?> Get, Func<object, int> Bound)[] others)
     {
         this.constant = constant;
-        this.varying = varying;
+        this.texts = texts;
+        this.others = others;
     }
 
     /// <summary>Makes the probe of a type; null where its size cannot be bounded by looking.</summary>
@@ -31,24 +35,24 @@ internal sealed class SizeProbe
     /// <summary>At most this many bytes, or <see cref="Unknown"/>.</summary>
     public int UpperBound(object value)
     {
-        var sum = constant;
-        foreach (var (get, bound) in varying)
+        long sum = constant;
+        foreach (var get in texts)
         {
-            if (get(value) is not { } member)
+            if (get(value) is { } text)
             {
-                continue;
+                sum += (long)((string)text).Length * BytesPerChar;
             }
-
-            var size = bound(member);
-            if (size > Unknown - sum)
-            {
-                return Unknown;
-            }
-
-            sum += size;
         }
 
-        return sum;
+        foreach (var (get, bound) in others)
+        {
+            if (get(value) is { } member)
+            {
+                sum += bound(member);
+            }
+        }
+
+        return (int)Math.Min(sum, Unknown);
     }
 
     private static SizeProbe? For(JsonTypeInfo type, int nesting)
@@ -59,7 +63,8 @@ internal sealed class SizeProbe
         }
 
         var constant = 2;
-        var varying = new List<(Func<object, object?> Get, Func<object, int> Bound)>();
+        var texts = new List<Func<object, object?>>();
+        var others = new List<(Func<object, object?> Get, Func<object, int> Bound)>();
         foreach (var property in type.Properties)
         {
             constant += (property.Name.Length * BytesPerChar) + 4;
@@ -72,10 +77,15 @@ internal sealed class SizeProbe
             {
                 constant += FixedLength;
             }
+            else if (property.PropertyType == typeof(string))
+            {
+                constant += 4;
+                texts.Add(get);
+            }
             else if (BoundOf(property.PropertyType, type, nesting - 1) is { } bound)
             {
                 constant += 4;
-                varying.Add((get, bound));
+                others.Add((get, bound));
             }
             else
             {
@@ -83,7 +93,7 @@ internal sealed class SizeProbe
             }
         }
 
-        return new SizeProbe(constant, [.. varying]);
+        return new SizeProbe(constant, [.. texts], [.. others]);
     }
 
     private static Func<object, int>? BoundOf(Type member, JsonTypeInfo owner, int nesting)
