@@ -1,0 +1,132 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+public sealed class InMemoryStoreTests
+{
+    private static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+
+    private readonly InMemoryFailureStore failures = new(capacity: 100);
+    private readonly InMemoryDelayStore delays = new(capacity: 2);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Claim_OnlyWhatIsDue_CountsTheStartAndNamesTheNextTime()
+    {
+        await failures.RecordAsync(Failed("1", dueAt: Now), Token);
+        await failures.RecordAsync(Failed("2", dueAt: Now.AddSeconds(9)), Token);
+
+        var claimed = await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token);
+
+        Assert.Equal(("1", 2), Assert.Single(claimed.Entries.Select(e => (e.Envelope.EventId, e.Starts))));
+        Assert.Equal(Now.AddSeconds(9), claimed.NextDue);
+        Assert.Empty((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+        Assert.Equal(1, await failures.CountDueAsync(Now, Token));
+    }
+
+    [Fact]
+    public async Task Line_HeadFails_OthersWaitAndFollowInOrder()
+    {
+        await failures.RecordAsync(Failed("1", dueAt: Now, line: "k"), Token);
+        foreach (var id in new[] { "2", "3" })
+        {
+            Assert.Equal(ParkOutcome.Parked, await failures.TryParkAsync(Parked(id, "k"), 2, Token));
+        }
+
+        Assert.Equal(ParkOutcome.LineFull, await failures.TryParkAsync(Parked("4", "k"), 2, Token));
+        Assert.Equal(ParkOutcome.NotBlocked, await failures.TryParkAsync(Parked("5", "other"), 2, Token));
+        foreach (var id in new[] { "1", "2", "3" })
+        {
+            var head = Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+            Assert.Equal(id, head.Envelope.EventId);
+            Assert.Equal(ParkOutcome.Parked, await failures.TryParkAsync(Parked($"behind-{id}", "k"), 10, Token));
+            await failures.CompleteAsync(head, Token);
+        }
+    }
+
+    [Fact]
+    public async Task Line_DeadHead_BlocksUntilDiscarded()
+    {
+        await failures.RecordAsync(Failed("1", line: "k") with { Status = FailedEventStatus.Dead }, Token);
+        await failures.TryParkAsync(Parked("2", "k"), 10, Token);
+        Assert.Empty((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+
+        Assert.True(await failures.DiscardAsync("mail~1", Token));
+
+        Assert.Equal("2", Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Revive_DeadLetter_IsDueAtOnceWithAFreshBudget()
+    {
+        await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead, Starts = 4 }, Token);
+
+        Assert.True(await failures.ReviveAsync("mail~1", Now, Token));
+        Assert.False(await failures.ReviveAsync("mail~1", Now, Token));
+
+        Assert.Equal(1, Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Starts);
+    }
+
+    [Fact]
+    public async Task Record_SameEventAgain_ReplacesTheEntry()
+    {
+        await failures.RecordAsync(Failed("1", dueAt: Now), Token);
+        await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead }, Token);
+
+        Assert.Empty((await failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
+        Assert.Equal(1, await failures.CountDeadAsync(new DeadLetterFilter(), Token));
+    }
+
+    [Fact]
+    public async Task Record_Full_FailsAndSaysWhatToDo()
+    {
+        var small = new InMemoryFailureStore(capacity: 1);
+        await small.RecordAsync(Failed("1"), Token);
+
+        var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await small.RecordAsync(Failed("2"), Token));
+
+        Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Delay_NotRemovedInTime_IsDueAgain()
+    {
+        await delays.AddAsync(Event("1"), Now, Token);
+        await delays.AddAsync(Event("1"), Now, Token);
+
+        Assert.Single((await delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries);
+        Assert.Empty((await delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries);
+        var again = Assert.Single((await delays.ClaimDueAsync(Now + Lease, Lease, 10, Token)).Entries);
+        Assert.Equal(1, await delays.CountDueAsync(Now, Token));
+        await delays.RemoveAsync(again, Token);
+
+        Assert.Empty((await delays.ClaimDueAsync(Now + (10 * Lease), Lease, 10, Token)).Entries);
+        Assert.Equal(0, await delays.CountDueAsync(Now, Token));
+    }
+
+    [Fact]
+    public async Task Delay_Full_FailsAndSaysWhatToDo()
+    {
+        await delays.AddAsync(Event("1"), Now, Token);
+        await delays.AddAsync(Event("2"), Now, Token);
+
+        Assert.Contains("StoreCapacity", (await Assert.ThrowsAsync<InvalidOperationException>(async () => await delays.AddAsync(Event("3"), Now, Token))).Message, StringComparison.Ordinal);
+    }
+
+    private static FailedEvent Failed(string id, DateTimeOffset dueAt = default, string? line = null) => new()
+    {
+        Subscription = "mail",
+        Envelope = Event(id),
+        Status = FailedEventStatus.Waiting,
+        DueAt = dueAt,
+        Starts = 1,
+        LineKey = line,
+    };
+
+    private static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Starts = 0 };
+
+    private static Envelope Event(string id) => new(new EnvelopeAttributes { Id = id, Name = "order.placed" }, []);
+}
