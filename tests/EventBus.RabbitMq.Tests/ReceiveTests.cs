@@ -39,10 +39,47 @@ public sealed class ReceiveTests
         await using var successor = await later.SubscribeAsync(Orders, Cancel);
         var third = await NextAsync(successor);
         Assert.Equal("one", third.Envelope.EventId);
-        await third.AckAsync();
-        await third.AckAsync();
-        await TestBroker.PublishForeignAsync(name, "order.paid", "{}"u8.ToArray(), new BasicProperties { MessageId = "two" });
-        Assert.Equal("two", (await NextAsync(successor)).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Delivery_SettledTwice_DoesNotCostTheChannel()
+    {
+        var name = TestBroker.NewName();
+        await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
+        await using var receiver = await transport.SubscribeAsync(Orders, Cancel);
+        await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "1" });
+        await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "2" });
+        var (first, second) = (await NextAsync(receiver), await NextAsync(receiver));
+
+        await first.AckAsync();
+        await first.AckAsync();
+        await first.ReleaseAsync();
+
+        // The broker would end the channel before it sends anything more through it.
+        await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "3" });
+        Assert.Equal("3", (await NextAsync(receiver)).Envelope.EventId);
+        Assert.False(second.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task StopIntake_OrderedSubscription_HandsNothingOverBeforeWhatWasTakenIsSettled()
+    {
+        var name = TestBroker.NewName();
+        var ordered = Orders with { Ordered = true };
+        await using var transport = await TestBroker.StartTransportAsync(name, null, ordered);
+        await using var standby = await TestBroker.StartTransportAsync(name, null, ordered);
+        var active = await transport.SubscribeAsync(ordered, Cancel);
+        await using var next = await standby.SubscribeAsync(ordered, Cancel);
+        await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "1" });
+        await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "2" });
+        await NextAsync(active);
+        Assert.True(await active.Deliveries.WaitToReadAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel));
+
+        await active.StopIntakeAsync();
+        await active.DisposeAsync();
+
+        Assert.Equal("1", (await NextAsync(next)).Envelope.EventId);
+        Assert.Equal("2", (await NextAsync(next)).Envelope.EventId);
     }
 
     [Fact]
