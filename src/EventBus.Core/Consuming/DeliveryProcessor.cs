@@ -67,6 +67,13 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
     private async Task HandleFullyAsync(Delivery delivery, EventContext context, CancellationToken token)
     {
+        if (delivery.Lost.IsCancellationRequested)
+        {
+            // Lost while it was only buffered: whoever owns it now handles it.
+            await delivery.ReleaseAsync();
+            return;
+        }
+
         using var linked = delivery.Lost.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(token, delivery.Lost) : null;
         await SettleAsync(delivery, await RunAsync(context, delivery.Envelope, linked?.Token ?? token));
     }
