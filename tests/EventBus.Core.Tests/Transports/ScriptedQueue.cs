@@ -1,0 +1,130 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>A queue as SQS keeps it: a delivery is invisible for a while, is renewed up to a maximum handling time, and comes again when it was not settled by then. Receipts of an earlier delivery are stale.</summary>
+internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, TimeSpan maxHandling) : ScriptedTransport, IDeliverySettler
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<long, Message> inFlight = [];
+    private ScriptedReceiver? receiver;
+    private long receipts;
+
+    public Journal Events { get; } = new();
+
+    /// <summary>What the next publishes end with, by event id; accepted otherwise.</summary>
+    public Dictionary<string, PublishOutcome> Refusals { get; } = [];
+
+    /// <summary>The renewals are lost on the way, and nobody notices.</summary>
+    public bool RenewalsFail { get; set; }
+
+    public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        var heldBack = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var envelope = batch.Span[i];
+            var outcome = heldBack.Contains(envelope.Key ?? "") ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
+                : Refusals.GetValueOrDefault(((OrderPlaced)envelope.Event!).OrderId, PublishOutcome.Accepted);
+            outcomes.Span[i] = outcome;
+            if (outcome.Status == PublishStatus.Accepted)
+            {
+                HandOut(new Message(envelope));
+            }
+            else if (envelope.Key is { } key)
+            {
+                heldBack.Add(key);
+            }
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<Receiver>(receiver = new ScriptedReceiver(_ => { }));
+
+    public ValueTask AckAsync(in Delivery delivery)
+    {
+        Settle(delivery, "acknowledged", out _);
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask ReleaseAsync(in Delivery delivery)
+    {
+        if (Settle(delivery, "released", out var message))
+        {
+            HandOut(message!);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private bool Settle(in Delivery delivery, string how, out Message? message)
+    {
+        lock (gate)
+        {
+            var isCurrent = inFlight.Remove(delivery.Token, out message);
+            message?.Timer?.Dispose();
+            Events.Add($"{delivery.EarlierDeliveries} {(isCurrent ? how : $"{how} with a stale receipt")}");
+            return isCurrent;
+        }
+    }
+
+    private void HandOut(Message message)
+    {
+        Delivery delivery;
+        lock (gate)
+        {
+            var receipt = ++receipts;
+            message.Lost = new CancellationTokenSource();
+            message.ReceivedAt = time.GetUtcNow();
+            delivery = new Delivery(message.Envelope, this, receipt, message.Deliveries++, message.Lost.Token);
+            inFlight.Add(receipt, message);
+            message.Timer = time.CreateTimer(_ => VisibilityEnds(receipt), null, visibility, visibility);
+        }
+
+        receiver!.HandOut(delivery);
+    }
+
+    /// <summary>Renews, or lets the message come again: with notice when the maximum is reached, without when the renewal was lost.</summary>
+    private void VisibilityEnds(long receipt)
+    {
+        Message? message;
+        lock (gate)
+        {
+            if (!inFlight.TryGetValue(receipt, out message))
+            {
+                return;
+            }
+
+            if (!RenewalsFail && time.GetUtcNow() - message.ReceivedAt + visibility <= maxHandling)
+            {
+                Events.Add("renewed");
+                return;
+            }
+
+            inFlight.Remove(receipt);
+            message.Timer!.Dispose();
+        }
+
+        if (!RenewalsFail)
+        {
+            message.Lost!.Cancel();
+        }
+
+        HandOut(message);
+    }
+
+    private sealed class Message(Envelope envelope)
+    {
+        public Envelope Envelope => envelope;
+
+        public int Deliveries { get; set; }
+
+        public DateTimeOffset ReceivedAt { get; set; }
+
+        public ITimer? Timer { get; set; }
+
+        public CancellationTokenSource? Lost { get; set; }
+    }
+}

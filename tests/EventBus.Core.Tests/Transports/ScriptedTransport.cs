@@ -1,0 +1,36 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>A transport whose backend is played by a test.</summary>
+internal abstract class ScriptedTransport : Transport
+{
+    public override TransportFeatures Features { get; } = new() { System = "scripted", Durable = true, Ordered = true, Redelivers = true, SharesSubscriptions = true };
+
+    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}
+
+/// <summary>The live end of a scripted subscription: what the script hands out, the bus takes.</summary>
+internal sealed class ScriptedReceiver(Action<ScriptedReceiver> leave) : Receiver
+{
+    private readonly Channel<Delivery> channel = Channel.CreateUnbounded<Delivery>();
+
+    public override ChannelReader<Delivery> Deliveries => channel.Reader;
+
+    public void HandOut(Delivery delivery) => channel.Writer.TryWrite(delivery);
+
+    public override ValueTask StopIntakeAsync()
+    {
+        channel.Writer.TryComplete();
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        leave(this);
+        return StopIntakeAsync();
+    }
+}
