@@ -15,7 +15,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     private static readonly TimeSpan Blocking = TimeSpan.FromMilliseconds(1);
 
     private readonly SemaphoreSlim slots = new(subscription.Subscription.Concurrency);
-    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, environment.Time.TimestampFrequency, environment.Abort);
+    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
     private readonly long blockingStamps = (long)(Blocking.TotalSeconds * environment.Time.TimestampFrequency);
     private readonly TimeProvider time = environment.Time;
     private Task pump = Task.CompletedTask;

@@ -4,8 +4,6 @@ namespace EventBus;
 /// <remarks>A token is cancelled between its time-out and one interval later, and when the parent is. Thread-safe.</remarks>
 internal sealed class DeadlineTokens
 {
-    private static readonly TimeSpan LongestInterval = TimeSpan.FromMilliseconds(250);
-
     private readonly TimeProvider time;
     private readonly TimeSpan timeout;
     private readonly CancellationToken parent;
@@ -13,14 +11,18 @@ internal sealed class DeadlineTokens
     private readonly long intervalTicks;
     private Bucket? current;
 
-    public DeadlineTokens(TimeProvider time, TimeSpan timeout, long ticksPerSecond, CancellationToken parent)
+    /// <param name="time">The clock of the timers.</param>
+    /// <param name="timeout">How long each deadline is.</param>
+    /// <param name="longestInterval">How late a token may be. A fortieth of the time-out, where that is less.</param>
+    /// <param name="ticksPerSecond">The unit in which <see cref="Token"/> is told the time.</param>
+    /// <param name="parent">Cancels all tokens.</param>
+    public DeadlineTokens(TimeProvider time, TimeSpan timeout, TimeSpan longestInterval, long ticksPerSecond, CancellationToken parent)
     {
         this.time = time;
         this.timeout = timeout;
         this.parent = parent;
 
-        // A fortieth of the time-out is close enough, and long time-outs need no more than four tokens a second.
-        interval = timeout / 40 < LongestInterval ? timeout / 40 : LongestInterval;
+        interval = timeout / 40 < longestInterval ? timeout / 40 : longestInterval;
         intervalTicks = (long)(interval.TotalSeconds * ticksPerSecond);
     }
 

@@ -11,7 +11,7 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
 
     private readonly TimeProvider time = environment.Time;
     private readonly BusDiagnostics diagnostics = environment.Diagnostics;
-    private readonly DeadlineTokens deadlines = new(environment.Time, environment.Timeout, TimeSpan.TicksPerSecond, CancellationToken.None);
+    private readonly DeadlineTokens deadlines = new(environment.Time, environment.Timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, CancellationToken.None);
     private readonly bool durable = transport.Features.Durable;
 
     // One spare, because a send in memory completes before the next one begins; concurrent senders make their own.
