@@ -23,7 +23,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         MaxBodyBytes = 512 * 1024 * 1024,
     };
 
-    private ConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
+    internal ConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
 
     private RedisTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
 

@@ -118,6 +118,26 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
+    public async Task Delivery_ClaimedByAnother_IsLostAndNotTakenBack()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(claimAfter: TimeSpan.FromSeconds(9));
+        var receiver = await redis.SubscribeAsync(transport);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+        var delivery = await TestRedis.NextAsync(receiver);
+        var lost = new TaskCompletionSource();
+        await using var registration = delivery.Lost.Register(lost.SetResult);
+        var entry = Assert.Single(await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app.parcels", 10, default));
+
+        await redis.Database.StreamClaimIdsOnlyAsync(redis.ParcelStream, "app.parcels", "other", 0, [entry.MessageId]);
+        await lost.Task.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
+
+        await delivery.AckAsync();
+        entry = Assert.Single(await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app.parcels", 10, default));
+        Assert.Equal("other", entry.ConsumerName);
+    }
+
+    [Fact]
     public async Task Receiver_ConnectionKilled_GoesOnWithoutLoss()
     {
         await using var redis = await TestRedis.OpenAsync();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using EventBus.Transports;
+using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
@@ -11,6 +12,14 @@ public sealed class RedisTransportTests
         await using var redis = await TestRedis.OpenAsync();
         await using var valve = new ReplyValve();
         var transport = await redis.StartAsync(address: valve.Address);
+        var restored = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        transport.Connection.ConnectionRestored += (_, change) =>
+        {
+            if (change.ConnectionType == ConnectionType.Interactive)
+            {
+                restored.TrySetResult();
+            }
+        };
 
         valve.Close();
         var publishing = TestRedis.PublishAsync(transport, [.. Enumerable.Range(0, 5).Select(number => TestRedis.Parcel(number))]);
@@ -23,17 +32,8 @@ public sealed class RedisTransportTests
         Assert.Equal(5, await redis.Database.StreamLengthAsync(redis.ParcelStream));
 
         valve.Open();
-        while (true)
-        {
-            var reply = valve.NextReply();
-            if ((await TestRedis.PublishAsync(transport, TestRedis.Parcel(5)))[0].Status == PublishStatus.Accepted)
-            {
-                break;
-            }
-
-            await reply;
-        }
-
+        await restored.Task.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(5));
         Assert.Equal(6, await redis.Database.StreamLengthAsync(redis.ParcelStream));
     }
 

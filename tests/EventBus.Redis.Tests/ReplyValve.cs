@@ -12,7 +12,6 @@ internal sealed class ReplyValve : IAsyncDisposable
     private readonly Lock gate = new();
     private volatile TaskCompletionSource open = Completed();
     private volatile TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private volatile TaskCompletionSource passed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public ReplyValve()
     {
@@ -25,14 +24,6 @@ internal sealed class ReplyValve : IAsyncDisposable
 
     /// <summary>Completes when a reply is being held back.</summary>
     public Task ReplyHeld => held.Task.WaitAsync(TestRedis.Patience);
-
-    /// <summary>Completes when the next reply passes.</summary>
-    public Task NextReply()
-    {
-        var next = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        passed = next;
-        return next.Task.WaitAsync(TestRedis.Patience);
-    }
 
     public void Close()
     {
@@ -121,10 +112,6 @@ internal sealed class ReplyValve : IAsyncDisposable
                 }
 
                 await to.WriteAsync(buffer.AsMemory(0, count), end);
-                if (replies)
-                {
-                    passed.TrySetResult();
-                }
             }
         }
         catch (Exception exception) when (exception is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
