@@ -8,7 +8,7 @@ public sealed class PublishOptions
 
     /// <summary>
     /// Headers that travel with the event. At most 64 of them and 16 KB in all; names of letters, digits, <c>-</c>, <c>_</c> and <c>.</c>, at most 64 characters;
-    /// values of at most 1,024 characters without control characters. Names that begin with <c>ce-</c> or <c>eventbus-</c> are reserved. Default none.
+    /// values of at most 1,024 characters without control characters. Names that begin with <c>ce-</c>, <c>cloudevents</c> or <c>eventbus-</c>, and <c>cc</c> and <c>bcc</c>, are reserved. Default none.
     /// </summary>
     public IReadOnlyDictionary<string, string>? Headers { get; init; }
 

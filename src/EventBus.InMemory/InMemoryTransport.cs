@@ -97,7 +97,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
                 ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
                 : await new Fanout(envelope, RouteOf(envelope.EventName), from, options.WhenFull).CompleteAsync(deadline);
             outcomes.Span[position] = outcome;
-            if (outcome.Status is PublishStatus.Failed or PublishStatus.InDoubt && envelope.Key is { } failedKey)
+            if (outcome.Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && envelope.Key is { } failedKey)
             {
                 (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(failedKey);
             }

@@ -42,7 +42,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
 
             if (RabbitMqWireFormat.Problem(envelope) is { } problem)
             {
-                ConcludeLocked(index, PublishOutcome.Failed(new InvalidOperationException(problem)));
+                ConcludeLocked(index, PublishOutcome.Rejected(new InvalidOperationException(problem)));
                 return null;
             }
 

@@ -62,7 +62,7 @@ public sealed class ReceiveTests
     }
 
     [Fact]
-    public async Task StopIntake_OrderedSubscription_HandsNothingOverBeforeWhatWasTakenIsSettled()
+    public async Task StopIntake_OrderedSubscription_StandbyGoesOnInOrder()
     {
         var name = TestBroker.NewName();
         var ordered = Orders with { Ordered = true };

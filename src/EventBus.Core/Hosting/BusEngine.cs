@@ -172,11 +172,8 @@ internal sealed class BusEngine : IAsyncDisposable
 
     private async Task CloseAsync()
     {
-        foreach (var worker in workers.Values)
-        {
-            await worker.DisposeAsync();
-        }
-
+        // Side by side: one receiver whose server is silent must not use up the time of the others.
+        await Task.WhenAll(workers.Values.Select(worker => worker.DisposeAsync().AsTask()));
         await transport.DisposeAsync();
     }
 

@@ -95,9 +95,9 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
                 throw Refuse($"The header name '{Printable(name)}' is invalid: 1 to {MaxHeaderName} letters, digits, hyphens, underscores and dots are allowed.");
             }
 
-            if (name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("eventbus-", StringComparison.OrdinalIgnoreCase))
+            if (IsReserved(name))
             {
-                throw Refuse($"The header name '{name}' is reserved: names that begin with 'ce-' or 'eventbus-' carry the event's own attributes. Choose another name.");
+                throw Refuse($"The header name '{name}' is reserved: names that begin with 'ce-', 'cloudevents' or 'eventbus-' carry the event's own attributes, and brokers act on 'cc' and 'bcc'. Choose another name.");
             }
 
             if (value is null || value.Length > MaxHeaderValue || HasControl(value))
@@ -113,6 +113,10 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
             throw Refuse($"The headers have {total:N0} characters in all; at most {MaxHeaderChars:N0} are allowed.");
         }
     }
+
+    private static bool IsReserved(string name) =>
+        name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("cloudevents", StringComparison.OrdinalIgnoreCase) || name.StartsWith("eventbus-", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("cc", StringComparison.OrdinalIgnoreCase) || name.Equals("bcc", StringComparison.OrdinalIgnoreCase);
 
     private static void CheckId(string? id, string option)
     {

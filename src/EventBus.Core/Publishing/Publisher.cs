@@ -325,6 +325,7 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
     {
         PublishStatus.Accepted => null,
         PublishStatus.Unrouted => Unrouted(descriptor, envelope.Id),
+        PublishStatus.Rejected => new PublishException($"The event '{envelope.Name}' {envelope.Id} cannot be published as it is: {outcome.Error?.Message}", PublishFailure.Rejected, envelope.Id, outcome.Error),
         PublishStatus.Failed => outcome.Error as PublishException
             ?? new PublishException($"The event '{envelope.Name}' {envelope.Id} was not accepted and reached nobody: {outcome.Error?.Message}", PublishFailure.Failed, envelope.Id, outcome.Error),
         _ => outcome.Error as PublishException ?? InDoubt(envelope, outcome.Error),

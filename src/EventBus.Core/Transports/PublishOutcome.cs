@@ -21,7 +21,11 @@ public readonly record struct PublishOutcome
     /// <summary>Why it was not accepted, in words that an operator can act on; null when it was.</summary>
     public Exception? Error { get; }
 
-    /// <summary>The event certainly reached nobody.</summary>
+    /// <summary>The backend can never take this event as it is; it reached nobody.</summary>
+    /// <param name="error">Why, and what to change.</param>
+    public static PublishOutcome Rejected(Exception error) => new(PublishStatus.Rejected, error);
+
+    /// <summary>The event certainly reached nobody; publishing it again may succeed.</summary>
     /// <param name="error">Why.</param>
     public static PublishOutcome Failed(Exception error) => new(PublishStatus.Failed, error);
 
@@ -42,6 +46,9 @@ public enum PublishStatus : byte
     /// <summary>The backend took it, and nobody listens.</summary>
     Unrouted,
 
-    /// <summary>It certainly reached nobody.</summary>
+    /// <summary>It certainly reached nobody, and may do so later.</summary>
     Failed,
+
+    /// <summary>It reached nobody, and never will as it is.</summary>
+    Rejected,
 }

@@ -9,7 +9,8 @@ public abstract class Receiver : IAsyncDisposable
     /// <remarks>Bounded: a transport buffers about as many as the subscription handles at once. Completes after <see cref="StopIntakeAsync"/> or disposal; a lost connection does not complete it.</remarks>
     public abstract ChannelReader<Delivery> Deliveries { get; }
 
-    /// <summary>Takes nothing more from the backend, gives back what was buffered and not yet taken, and completes <see cref="Deliveries"/>. What was taken can still be settled.</summary>
+    /// <summary>Takes nothing more from the backend, and completes <see cref="Deliveries"/>. What was taken can still be settled.</summary>
+    /// <remarks>What was buffered and not taken goes back: at once, so that another instance can go on with it; in an ordered subscription only when the receiver is disposed, so that nobody else begins before this instance has ended.</remarks>
     public abstract ValueTask StopIntakeAsync();
 
     /// <summary>Ends the subscription of this instance. What is unsettled is given back. Safe to call twice.</summary>

@@ -14,13 +14,14 @@ public abstract class Transport : IAsyncDisposable
     public abstract TransportFeatures Features { get; }
 
     /// <summary>Connects, and creates or checks what the topology needs. Called once, before anything else.</summary>
+    /// <remarks>A backend may let its users choose a degraded start: it then returns although the server is out of reach, keeps trying, and says so in <see cref="CheckHealthAsync"/>.</remarks>
     /// <param name="topology">Every subscription and every declared event name of this application.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     public abstract ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken);
 
     /// <summary>Sends events and reports each. Completes when every outcome is known, and at the latest soon after the token is cancelled. Thread-safe.</summary>
     /// <remarks>
-    /// Events of one key keep the order of the batch and of the calls. When one is not accepted, later ones of the same key in the batch are not sent either.
+    /// Events of one key keep the order of the batch and of the calls. Once it is known that one is not accepted, later ones of the same key that have not been sent are not sent, and fail.
     /// An outcome that is left unwritten, also by throwing, counts as in doubt. An internal retry sends the same id again.
     /// </remarks>
     /// <param name="batch">The events. The memory is valid until the call completes; the envelopes may be kept.</param>
@@ -28,9 +29,9 @@ public abstract class Transport : IAsyncDisposable
     /// <param name="deadline">Cancelled when time is up: what is not accepted by then ends as failed if it was certainly not sent, otherwise in doubt. A caller's own token never gets here.</param>
     public abstract ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline);
 
-    /// <summary>Opens a subscription; completes once it is live, so that whatever is published afterwards reaches it.</summary>
+    /// <summary>Opens a subscription; completes once it is live, so that whatever is published afterwards reaches it, or, after a degraded start, once it is sure to become live.</summary>
     /// <param name="subscription">One of the topology's subscriptions.</param>
-    /// <param name="cancellationToken">Ends the waiting, not the subscription.</param>
+    /// <param name="cancellationToken">Ends the waiting. A subscription that becomes live after that is the transport's to close.</param>
     public abstract ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken);
 
     /// <summary>Whether anyone can be listening for a name. False only where the transport knows for sure; the bus then ends the publish at once, as unrouted. Default true. Thread-safe and fast.</summary>

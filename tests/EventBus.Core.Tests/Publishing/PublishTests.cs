@@ -57,6 +57,8 @@ public sealed class PublishTests
         new(new PublishOptions { Headers = Header("bad name", "v") }, "'bad name'"),
         new(new PublishOptions { Headers = Header("CE-id", "v") }, "reserved"),
         new(new PublishOptions { Headers = Header("eventbus-x", "v") }, "reserved"),
+        new(new PublishOptions { Headers = Header("cloudEvents_id", "v") }, "reserved"),
+        new(new PublishOptions { Headers = Header("CC", "v") }, "reserved"),
         new(new PublishOptions { Headers = Header("name", "a\r\nb") }, "'name'"),
         new(new PublishOptions { Headers = Header("name", new string('v', 1_025)) }, "1,024"),
         new(new PublishOptions { Headers = Enumerable.Range(0, 65).ToDictionary(i => $"h{i}", _ => "v") }, "65 headers"),
