@@ -71,7 +71,7 @@ public abstract class EventContext
     /// <param name="options">What differs from the defaults; null for none.</param>
     /// <param name="cancellationToken">Checked before the event is taken.</param>
     /// <exception cref="PublishException">The event was refused: too large, or invalid options.</exception>
-    public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options = null, CancellationToken cancellationToken = default)
+    public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(@event);
@@ -85,6 +85,13 @@ public abstract class EventContext
         outbox.Add(owner is null ? TestEnvelope(@event, options) : owner.Publisher.CreateFollowUp(@event, options, Source, owner.Name, outbox.Count));
         return Task.CompletedTask;
     }
+
+    /// <summary>Publishes a follow-up event with the default options: it leaves when the handler has succeeded, and never if it fails.</summary>
+    /// <param name="event">The event.</param>
+    /// <param name="cancellationToken">Checked before the event is taken.</param>
+    /// <exception cref="PublishException">The event was refused: too large.</exception>
+    public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
+        where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
 
     /// <summary>Makes a context for testing a handler alone. What the handler publishes through it is found in <see cref="Published"/> and goes nowhere.</summary>
     /// <param name="eventId">The event's id. Default <c>test-event</c>.</param>

@@ -15,7 +15,7 @@ public sealed class PublishOptions
     /// <summary>The event's own id, when the caller needs publishing again to be recognised as the same event. At most 128 characters. Default: a new time-ordered UUID (version 7, RFC 9562).</summary>
     public string? EventId { get; init; }
 
-    /// <summary>Ties all events of one business process together. At most 128 characters. Default: that of the handled event for <see cref="EventContext.PublishAsync"/>, else the event's own id.</summary>
+    /// <summary>Ties all events of one business process together. At most 128 characters. Default: that of the handled event for <see cref="EventContext.PublishAsync{TEvent}(TEvent, PublishOptions?, CancellationToken)"/>, else the event's own id.</summary>
     public string? CorrelationId { get; init; }
 
     /// <summary>How long to wait for the backend to accept the event before giving up. Default: <see cref="EventBusOptions.PublishTimeout"/>.</summary>

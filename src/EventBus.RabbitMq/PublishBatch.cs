@@ -80,7 +80,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
 
         states[index] = State.Concluded;
         outcomes.Span[index] = outcome;
-        if (outcome.Status is PublishStatus.Failed or PublishStatus.InDoubt && batch.Span[index].Key is { } key)
+        if (outcome.Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && batch.Span[index].Key is { } key)
         {
             (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(key);
         }

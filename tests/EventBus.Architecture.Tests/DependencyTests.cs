@@ -25,13 +25,6 @@ public sealed class DependencyTests
         "(root) <-> Publishing",
         "(root) <-> Serialization",
         "(root) <-> Transports",
-        "Consuming <-> Failure",
-        "Consuming <-> Registration",
-        "Consuming <-> Serialization",
-        "Hosting <-> Publishing",
-        "Hosting <-> Registration",
-        "Registration <-> Serialization",
-        "Serialization <-> Transports",
     ];
 
     public static TheoryData<string> Libraries => [.. SourceProject.All.Select(project => project.Name)];

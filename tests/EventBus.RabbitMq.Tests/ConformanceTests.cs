@@ -16,4 +16,8 @@ public sealed class ConformanceTests(RabbitMqBackend backend) : IClassFixture<Ra
 
         Assert.SkipUnless(result.Passed, result.SkipReason ?? "");
     }
+
+    [Fact]
+    public Task Guarantees_ColumnRabbitMq_IsWhatTheSuiteSays() => Guarantees.CompareAsync(
+        backend, ConformanceSuite.Scenarios.Select(scenario => ConformanceSuite.RunAsync(scenario, backend, TestContext.Current.CancellationToken)), TestContext.Current.CancellationToken);
 }

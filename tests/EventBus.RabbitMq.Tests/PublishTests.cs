@@ -97,7 +97,7 @@ public sealed class PublishTests
 
         await transport.PublishAsync(new[] { Event("order.placed", "1", "a", "CC"), Event("order.placed", "2", "a"), Event("order.placed", "3", "b") }, outcomes, Cancel);
 
-        Assert.Equal([PublishStatus.Failed, PublishStatus.Failed, PublishStatus.Unrouted], outcomes.Select(outcome => outcome.Status));
+        Assert.Equal([PublishStatus.Rejected, PublishStatus.Failed, PublishStatus.Unrouted], outcomes.Select(outcome => outcome.Status));
     }
 
     [Fact]

@@ -37,6 +37,9 @@ internal sealed class ScenarioRun : IAsyncDisposable
         return node;
     }
 
+    /// <summary>Makes a subscription ordered on backends that keep an order; elsewhere asking for it is a start-up error.</summary>
+    public SubscriptionBuilder OrderWherePossible(SubscriptionBuilder subscription) => Features.Ordered ? subscription.Ordered() : subscription;
+
     /// <summary>Makes an application without starting it.</summary>
     public Node Make(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {

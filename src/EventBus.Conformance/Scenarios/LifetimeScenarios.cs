@@ -165,7 +165,7 @@ internal static class LifetimeScenarios
         var (handled, followUps) = (new Ledger<int>(), new Ledger<int>());
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>("parallel", (e, context, token) => context.PublishAsync(new ParcelReturned(e.Number), cancellationToken: token))
-            .Subscribe("ordered", s => s.Ordered().On<ParcelSent>((e, _, _) => handled.NoteAsync(e.Number)))
+            .Subscribe("ordered", s => run.OrderWherePossible(s).On<ParcelSent>((e, _, _) => handled.NoteAsync(e.Number)))
             .Subscribe<ParcelReturned>("follow-ups", (e, _, _) => followUps.NoteAsync(e.Number)));
         for (var i = 0; i < 50; i++)
         {

@@ -1,11 +1,10 @@
 using EventBus.Stores;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
 /// <summary>Handles one delivery of one subscription from the first step to its settlement. Never throws: every outcome is settled.</summary>
-internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventReader reader, FailureRecorder failures, ProcessorEnvironment environment)
+internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventReader reader, FailureRecorder failures, RunEnvironment environment)
 {
     // What a handler that ignores its cancelled token is given to end before it is left behind.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
@@ -61,7 +60,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
         else
         {
-            await failures.RecordAsync(subscription, entry, failure);
+            await failures.RecordAsync(subscription.Failure, entry, failure);
         }
     }
 
@@ -165,7 +164,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
             if (failure is not null)
             {
-                await failures.RecordAsync(subscription, delivery.Envelope, failure);
+                await failures.RecordAsync(subscription.Failure, delivery.Envelope, failure);
             }
 
             await delivery.AckAsync();
@@ -180,22 +179,4 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
         }
     }
-}
-
-/// <summary>What every processor of a bus shares. Abort is cancelled when the shutdown budget is spent.</summary>
-internal sealed record ProcessorEnvironment(TimeProvider Time, BusDiagnostics Diagnostics, ILogger Log, CancellationToken Abort);
-
-/// <summary>Why a delivery was not handled.</summary>
-internal abstract record Failure;
-
-/// <summary>The handler threw, or did not end in time.</summary>
-internal sealed record Threw(Exception Exception) : Failure;
-
-/// <summary>The event cannot be handled by anyone here; no handler was started.</summary>
-internal sealed record Rejected(Rejection Rejection) : Failure;
-
-/// <summary>The bus is stopping: it does not count.</summary>
-internal sealed record Interrupted : Failure
-{
-    public static Interrupted Instance { get; } = new();
 }

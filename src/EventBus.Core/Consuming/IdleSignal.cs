@@ -9,7 +9,7 @@ internal sealed class IdleSignal(TimeProvider time)
     private readonly Lock gate = new();
     private volatile TaskCompletionSource? changed;
 
-    /// <summary>Something was settled.</summary>
+    /// <summary>The bus may be idle now: a subscription has nothing more to take, or something that ran apart has ended.</summary>
     public void Set()
     {
         if (changed is { } waiting)

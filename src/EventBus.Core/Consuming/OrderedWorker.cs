@@ -55,8 +55,9 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
             while (lane.TryRead(out var delivery))
             {
                 await HandleInOrderAsync(delivery);
-                Environment.Idle.Set();
             }
+
+            Environment.Idle.Set();
         }
     }
 
@@ -71,7 +72,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         bool parked;
         try
         {
-            parked = await failures.TryParkAsync(Runtime, delivery.Envelope, maxParked);
+            parked = await failures.TryParkAsync(Runtime.Failure, delivery.Envelope, maxParked);
         }
         catch (Exception) when (Environment.Abort.IsCancellationRequested)
         {

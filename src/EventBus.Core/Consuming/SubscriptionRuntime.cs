@@ -20,14 +20,11 @@ internal sealed class SubscriptionRuntime
     /// <summary>The one event type, where there is just one: what the quick way checks for.</summary>
     public required Type? OnlyType { get; init; }
 
-    public required RetryPolicy Retry { get; init; }
+    public required FailurePolicy Failure { get; init; }
 
     public required TimeSpan HandlerTimeout { get; init; }
 
     public string Name => Subscription.Name;
 
     public bool TakesAny => EventTypes.Count == 0;
-
-    /// <summary>The line in which a failed event holds back others; null outside ordered subscriptions. Events without a key share one line.</summary>
-    public string? LineKey(Envelope envelope) => Subscription.Ordered ? envelope.KeyText ?? "" : null;
 }

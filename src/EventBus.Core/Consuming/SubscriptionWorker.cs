@@ -105,13 +105,13 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
                     continue;
                 }
 
-                environment.Idle.Set();
                 blocks = time.GetTimestamp() - startedAt > blockingStamps;
             }
         }
         finally
         {
             slots.Release();
+            environment.Idle.Set();
         }
     }
 

@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Decides what becomes of a failed event, and sees that the decision is kept before the event is acknowledged.</summary>
-internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, ProcessorEnvironment environment)
+internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, RunEnvironment environment)
 {
     private const int MaxErrorLength = 1_024;
     private const int MaxDetailsLength = 8_192;
@@ -22,31 +22,31 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Proc
 
     /// <summary>Records the failure of a fresh delivery.</summary>
     /// <exception cref="OperationCanceledException">The bus stops before the store took it: release the delivery.</exception>
-    public Task RecordAsync(SubscriptionRuntime subscription, Envelope envelope, Failure failure) =>
+    public Task RecordAsync(FailurePolicy policy, Envelope envelope, Failure failure) =>
         RecordAsync(
-            subscription,
+            policy,
             new FailedEvent
             {
-                Subscription = subscription.Name,
+                Subscription = policy.Subscription,
                 Envelope = envelope,
                 Status = FailedEventStatus.Waiting,
-                LineKey = subscription.LineKey(envelope),
+                LineKey = policy.LineKey(envelope),
                 Starts = failure is Rejected ? 0 : 1,
                 FirstFailedAt = environment.Time.GetUtcNow(),
             },
             failure);
 
     /// <summary>Records that a claimed entry failed again.</summary>
-    public async Task RecordAsync(SubscriptionRuntime subscription, FailedEvent entry, Failure failure)
+    public async Task RecordAsync(FailurePolicy policy, FailedEvent entry, Failure failure)
     {
         var now = environment.Time.GetUtcNow();
         var exception = (failure as Threw)?.Exception;
-        var reason = Judge(subscription, entry, failure);
+        var reason = Judge(policy, entry, failure);
         entry = entry with
         {
             Status = reason is null ? FailedEventStatus.Waiting : FailedEventStatus.Dead,
             Reason = reason ?? default,
-            DueAt = reason is null ? now + subscription.Retry.DelayAfter(entry.Starts) : default,
+            DueAt = reason is null ? now + policy.Retry.DelayAfter(entry.Starts) : default,
             FirstFailedAt = entry.FirstFailedAt == default ? now : entry.FirstFailedAt,
             LastFailedAt = now,
             Error = Cut(failure is Rejected rejected ? rejected.Rejection.Error : FirstLine($"{exception!.GetType()}: {exception.Message}"), MaxErrorLength),
@@ -70,15 +70,15 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Proc
     }
 
     /// <summary>Parks an event behind a failed one of its key. False: nothing blocks it, handle it.</summary>
-    public async Task<bool> TryParkAsync(SubscriptionRuntime subscription, Envelope envelope, int limit)
+    public async Task<bool> TryParkAsync(FailurePolicy policy, Envelope envelope, int limit)
     {
         var now = environment.Time.GetUtcNow();
         var entry = new FailedEvent
         {
-            Subscription = subscription.Name,
+            Subscription = policy.Subscription,
             Envelope = envelope,
             Status = FailedEventStatus.Parked,
-            LineKey = subscription.LineKey(envelope),
+            LineKey = policy.LineKey(envelope),
             FirstFailedAt = now,
             LastFailedAt = now,
         };
@@ -86,7 +86,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Proc
         await PersistAsync(async cancel => outcome = await store.TryParkAsync(entry, limit, cancel));
         if (outcome == ParkOutcome.LineFull)
         {
-            await RecordAsync(subscription, entry, new Rejected(new Rejection(
+            await RecordAsync(policy, entry, new Rejected(new Rejection(
                 DeadLetterReason.KeyBlocked, $"{limit:N0} events of the key '{envelope.KeyText}' wait already behind a failed one. Retry or discard the first dead letter of this key, then retry these.")));
         }
 
@@ -116,10 +116,10 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Proc
     }
 
     /// <summary>Why the event is dead; null while a retry follows.</summary>
-    private static DeadLetterReason? Judge(SubscriptionRuntime subscription, FailedEvent entry, Failure failure) =>
+    private static DeadLetterReason? Judge(FailurePolicy policy, FailedEvent entry, Failure failure) =>
         failure is Rejected { Rejection.Reason: var reason } ? reason
-        : subscription.Retry.IsPermanent(((Threw)failure).Exception) ? DeadLetterReason.PermanentFailure
-        : subscription.Retry.Allows(entry.Starts) ? null
+        : policy.Retry.IsPermanent(((Threw)failure).Exception) ? DeadLetterReason.PermanentFailure
+        : policy.Retry.Allows(entry.Starts) ? null
         : DeadLetterReason.HandlerFailed;
 
     private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;

@@ -41,7 +41,7 @@ internal sealed class BusEngine : IAsyncDisposable
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
         Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log));
         alerts = new AlertLoop([.. model.Alerts.Select(create => create(services))], time, log) { Settled = idle.Set };
-        var processing = new ProcessorEnvironment(time, diagnostics, log, abort.Token);
+        var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, abort.Token);
         if (stores?.Failures is { } failures)
         {
@@ -67,7 +67,7 @@ internal sealed class BusEngine : IAsyncDisposable
                 Pipeline = HandlerPipeline.Compose(model, subscription.Model, services),
                 EventTypes = types,
                 OnlyType = types.Count == 1 ? types.First() : null,
-                Retry = new RetryPolicy(RetryOf(subscription, options), model.IsPermanent, entropy),
+                Failure = new FailurePolicy(subscription.Subscription.Name, subscription.Subscription.Ordered, new RetryPolicy(RetryOf(subscription, options), model.IsPermanent, entropy)),
                 HandlerTimeout = subscription.Options.HandlerTimeout!.Value,
             };
             var processor = new DeliveryProcessor(runtime, reader, recorder!, processing);
@@ -108,19 +108,15 @@ internal sealed class BusEngine : IAsyncDisposable
             worker.Start();
         }
 
-        loops.Add(runner.Start("alerts", () => alerts.RunAsync(stopLoops.Token)));
+        StartLoop("alerts", alerts.RunAsync);
         if (retries is not null && workers.Count > 0)
         {
-            loops.Add(runner.Start("retries", () =>
-            {
-                inHandler.Value = true;
-                return retries.RunAsync(stopLoops.Token);
-            }));
+            StartLoop("retries", retries.RunAsync);
         }
 
         if (delays is not null)
         {
-            loops.Add(runner.Start("delays", () => delays.RunAsync(stopLoops.Token)));
+            StartLoop("delays", delays.RunAsync);
         }
 
         owner.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);
@@ -169,6 +165,13 @@ internal sealed class BusEngine : IAsyncDisposable
 
         diagnostics.Dispose();
     }
+
+    /// <summary>Starts a loop that runs users' code: what it publishes counts as published by a handler.</summary>
+    private void StartLoop(string name, Func<CancellationToken, Task> loop) => loops.Add(runner.Start(name, () =>
+    {
+        inHandler.Value = true;
+        return loop(stopLoops.Token);
+    }));
 
     private async Task CloseAsync()
     {

@@ -48,15 +48,6 @@ internal sealed class BusModel(IServiceCollection services, string? key)
     }
 }
 
-internal sealed class EventModel(Type type)
-{
-    public Type Type { get; } = type;
-
-    public Func<object, string?>? KeyOf { get; set; }
-
-    public bool RequiresSubscriber { get; set; }
-}
-
 internal sealed class SubscriptionModel(string name)
 {
     public string Name { get; } = name;
@@ -76,5 +67,3 @@ internal sealed class SubscriptionModel(string name)
 /// <param name="HandlerType">The type to resolve; null for a delegate.</param>
 /// <param name="Adapt">Makes the typed call of a resolved handler, closed over the event type where it was known.</param>
 internal sealed record HandlerModel(Type EventType, Type? HandlerType, Func<object, EventInvoker> Adapt);
-
-internal sealed record UpcastModel(Type From, Type To, Func<object, object> Convert);

@@ -18,6 +18,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         var events = DescribeEvents(model, json, features, problems);
         CheckUpcasts(model, events, problems);
         var subscriptions = PlanSubscriptions(model, options, events, problems);
+        CheckFeatures(features, events.Values, options.Consume ? subscriptions : [], problems);
         if (options.Consume && subscriptions.Count > 0 && features is not null && stores?.Failures is null)
         {
             problems.Add($"No store keeps failed events, so a failure would be lost: {features.System} is no store. Add one, for instance bus.StoreInMemory() for a store that forgets.");
@@ -26,6 +27,21 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         return problems.Count > 0
             ? throw new EventBusConfigurationException(problems)
             : new BusPlan(options, serviceName, new EventRegistry([.. events.Values], model.Upcasts, json), options.Consume ? subscriptions : []);
+    }
+
+    private static void CheckFeatures(TransportFeatures? features, IEnumerable<EventDescriptor> events, IEnumerable<SubscriptionPlan> subscriptions, List<string> problems)
+    {
+        if (features is { Ordered: false })
+        {
+            problems.AddRange(subscriptions.Where(plan => plan.Subscription.Ordered).Select(plan =>
+                $"The subscription '{plan.Subscription.Name}' is ordered, and the backend {features.System} keeps no order. Remove .Ordered(), or choose a backend that keeps it (docs/guarantees.md)."));
+        }
+
+        if (features is { ReportsUnrouted: false })
+        {
+            problems.AddRange(events.Where(e => e.RequiresSubscriber).Select(e =>
+                $"{e.Type} was declared with RequireSubscriber(), and the backend {features.System} cannot tell whether anybody listens. Remove the call, or choose a backend that can (docs/guarantees.md)."));
+        }
     }
 
     private static void CheckTransports(BusModel model, List<string> problems)

@@ -7,7 +7,7 @@ namespace EventBus.Transports;
 /// </remarks>
 /// <param name="envelope">The event.</param>
 /// <param name="settler">Who settles it.</param>
-/// <param name="token">The settler's own mark, for instance a delivery tag.</param>
+/// <param name="token">The settler's own mark, for instance a delivery tag. A settler of its own for each delivery needs none.</param>
 /// <param name="earlierDeliveries">How often it was handed out before, as far as the backend knows. A hint only: brokers also count what was merely buffered.</param>
 /// <param name="lost">Cancelled when this instance no longer owns the event.</param>
 public readonly struct Delivery(Envelope envelope, IDeliverySettler settler, long token = 0, int earlierDeliveries = 0, CancellationToken lost = default)

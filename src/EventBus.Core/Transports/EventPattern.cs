@@ -1,3 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
+
 namespace EventBus.Transports;
 
 /// <summary>A pattern of event names with one grammar on every backend: words joined by dots, <c>*</c> for one word, <c>#</c> for any number of words, none included.</summary>
@@ -28,6 +30,16 @@ public sealed record EventPattern
     {
         ArgumentNullException.ThrowIfNull(text);
         return Problem(text) is { } problem ? throw new FormatException(problem) : new EventPattern(text);
+    }
+
+    /// <summary>Reads a pattern, if it is one. An event name is a pattern that <see cref="IsExact"/>.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="pattern">The pattern; null when the text is none.</param>
+    public static bool TryParse(string text, [NotNullWhen(true)] out EventPattern? pattern)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        pattern = Problem(text) is null ? new EventPattern(text) : null;
+        return pattern is not null;
     }
 
     /// <summary>Whether an event name matches.</summary>

@@ -5,7 +5,7 @@ namespace EventBus.Transports;
 /// <param name="Patterns">What it listens for; an event that several of them match is delivered once.</param>
 public sealed record Subscription(string Name, IReadOnlyList<EventPattern> Patterns)
 {
-    /// <summary>Deliveries keep the order of the log, and one instance at a time receives them. After a loss the whole epoch restarts in the order of the log. Default false.</summary>
+    /// <summary>Deliveries keep the order of the log, and one instance at a time receives those of a key. After a loss or a release the whole epoch restarts in the order of the log; only the first release of an epoch counts. Default false.</summary>
     public bool Ordered { get; init; }
 
     /// <summary>How many deliveries the bus handles at once: a transport buffers little more than that. Default 16.</summary>

@@ -5,7 +5,7 @@ namespace EventBus.Transports;
 /// <para>A transport sees no event type, handler or policy: serialization, retry, dead letters, order, concurrency and telemetry belong to the bus.</para>
 /// <para>The bus calls <see cref="StartAsync"/> once, then <see cref="SubscribeAsync"/> once for each subscription, then <see cref="PublishAsync"/> from many threads at
 /// once, and disposes the receivers before the transport. A transport that loses its connection repairs itself: it keeps its receivers alive, delivers again what was not
-/// settled, and marks what it handed out before as lost (<see cref="Delivery.Lost"/>).</para>
+/// settled, and marks as lost (<see cref="Delivery.Lost"/>) what it handed out and no longer owns, or cannot know that it still owns.</para>
 /// <para>Every wait inside a transport has a deadline of its own. <c>EventBus.Conformance</c> proves a transport against these rules.</para>
 /// </remarks>
 public abstract class Transport : IAsyncDisposable

@@ -6,7 +6,7 @@ public sealed record TransportFeatures
     /// <summary>The name for logs, traces and health, for instance <c>rabbitmq</c>: the value of <c>messaging.system</c> in the OpenTelemetry conventions.</summary>
     public required string System { get; init; }
 
-    /// <summary>Accepted events survive the end of the process. When false, the bus handles what is queued before it stops, within its budget. Default false.</summary>
+    /// <summary>Accepted events survive the end of the process. When false, the bus handles what is queued before it stops, within its budget; that needs <see cref="CountsWork"/>. Default false.</summary>
     public bool Durable { get; init; }
 
     /// <summary>Each subscription receives the events of one first word in the order in which they were accepted. Default false.</summary>

@@ -28,7 +28,8 @@ public sealed class AllocationTests
         await using var running = await RunningBus.StartAsync(
             bus =>
             {
-                bus.UseInMemory();
+                // Room for all: a publisher that waits for a full subscription pays for its wait.
+                bus.UseInMemory(options => options.Capacity = Events);
                 for (var i = 0; i < subscriptions; i++)
                 {
                     bus.Subscribe<OrderPlaced, Ignore>($"subscription-{i}");

@@ -83,6 +83,3 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         return null;
     }
 }
-
-/// <summary>Why an event goes to the dead letters without its handler being started.</summary>
-internal sealed record Rejection(DeadLetterReason Reason, string Error);

@@ -1,0 +1,14 @@
+namespace EventBus;
+
+/// <summary>What was declared of one event type, before it is checked.</summary>
+internal sealed class EventModel(Type type)
+{
+    public Type Type { get; } = type;
+
+    public Func<object, string?>? KeyOf { get; set; }
+
+    public bool RequiresSubscriber { get; set; }
+}
+
+/// <summary>One declared upcast.</summary>
+internal sealed record UpcastModel(Type From, Type To, Func<object, object> Convert);
