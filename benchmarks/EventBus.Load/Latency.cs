@@ -92,7 +92,8 @@ internal static class Latency
 
         public void Arrive()
         {
-            microseconds[count++] = Stopwatch.GetElapsedTime(startedAt).TotalMicroseconds;
+            // In the clock's own ticks: a TimeSpan's would be too coarse.
+            microseconds[count++] = (Stopwatch.GetTimestamp() - startedAt) * 1e6 / Stopwatch.Frequency;
             arrived.SetResult();
         }
 

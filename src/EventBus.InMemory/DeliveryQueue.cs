@@ -12,12 +12,6 @@ namespace EventBus;
 /// </remarks>
 internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
-    // A spin takes one to two microseconds at most. One that finds nothing costs credit, and without credit only one wait in many tries again.
-    private const int SpinRounds = 30;
-    private const int SpinLength = 8;
-    private const int MostSpinCredit = 8;
-    private const int SpinTrial = 64;
-
     private readonly Lock gate = new();
 
     // Publishers that wait for room, in the order of their calls.
@@ -40,8 +34,6 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     private ManualResetValueTaskSourceCore<bool> waiting;
     private bool isWaiting;
     private bool waitsInContext;
-    private int spinCredit;
-    private int waitsWithoutSpin;
     private CancellationTokenRegistration waitCancellation;
 
     public override bool CanCount => true;
@@ -177,7 +169,6 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
             return ValueTask.FromCanceled<bool>(cancellationToken);
         }
 
-        SpinForNext();
         lock (gate)
         {
             if (closed || HasDeliveries)
@@ -264,28 +255,6 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
     void IValueTaskSource<bool>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         waiting.OnCompleted(continuation, state, token, flags);
-
-    /// <summary>Looks for the next event a little longer before waiting for it, as long as that pays: waking a reader costs its publisher more than the event itself.</summary>
-    private void SpinForNext()
-    {
-        if (spinCredit == 0 && ++waitsWithoutSpin % SpinTrial != 0)
-        {
-            return;
-        }
-
-        for (var i = 0; i < SpinRounds; i++)
-        {
-            if (Volatile.Read(ref count) > 0)
-            {
-                spinCredit = Math.Min(spinCredit + 1, MostSpinCredit);
-                return;
-            }
-
-            Thread.SpinWait(SpinLength);
-        }
-
-        spinCredit = Math.Max(spinCredit - 1, 0);
-    }
 
     private void CancelWait(CancellationToken token)
     {
