@@ -5,17 +5,31 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Makes envelopes of events and sees them to the transport. Thread-safe.</summary>
-internal sealed class Publisher(Transport transport, DelayStore? delays, EventRegistry events, PublishGuard guard, PublisherEnvironment environment)
+internal sealed class Publisher
 {
     private const int BatchSize = 256;
 
-    private readonly TimeProvider time = environment.Time;
-    private readonly BusDiagnostics diagnostics = environment.Diagnostics;
-    private readonly DeadlineTokens deadlines = new(environment.Time, environment.Timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, CancellationToken.None);
-    private readonly bool durable = transport.Features.Durable;
+    private readonly Transport transport;
+    private readonly DelayStore? delays;
+    private readonly EventRegistry events;
+    private readonly PublishGuard guard;
+    private readonly PublisherEnvironment environment;
+    private readonly TimeProvider time;
+    private readonly BusDiagnostics diagnostics;
+    private readonly DeadlineTokens deadlines;
+    private readonly BatchSender batches;
+    private readonly bool durable;
 
     // One spare, because a send in memory completes before the next one begins; concurrent senders make their own.
     private SendSlot? spare = new();
+
+    public Publisher(Transport transport, DelayStore? delays, EventRegistry events, PublishGuard guard, PublisherEnvironment environment)
+    {
+        (this.transport, this.delays, this.events, this.guard, this.environment) = (transport, delays, events, guard, environment);
+        (time, diagnostics, durable) = (environment.Time, environment.Diagnostics, transport.Features.Durable);
+        deadlines = new DeadlineTokens(time, environment.Timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, CancellationToken.None);
+        batches = new BatchSender(transport, deadlines, time, diagnostics, SendObservedAsync);
+    }
 
     /// <summary>Called after an event was put into the delay store.</summary>
     public Action? Delayed { get; set; }
@@ -67,7 +81,7 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
             }
 
             outcomes.AsSpan().Clear();
-            await SendBatchAsync(envelopes.AsMemory(0, filled), outcomes.AsMemory(0, filled), options?.Timeout, cancellationToken);
+            await batches.SendAsync(envelopes.AsMemory(0, filled), outcomes.AsMemory(0, filled), options?.Timeout, cancellationToken);
             for (var i = 0; i < filled; i++)
             {
                 run.Conclude(positions[i], envelopes[i], Conclude(outcomes[i], envelopes[i], envelopes[i].Descriptor!));
@@ -85,7 +99,7 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
     public async Task SendFollowUpsAsync(List<Envelope> outbox)
     {
         var outcomes = new PublishOutcome[outbox.Count];
-        await SendBatchAsync(outbox.ToArray(), outcomes, null, CancellationToken.None);
+        await batches.SendAsync(outbox.ToArray(), outcomes, null, CancellationToken.None);
         for (var i = 0; i < outcomes.Length; i++)
         {
             if (Conclude(outcomes[i], outbox[i], outbox[i].Descriptor!) is { } problem)
@@ -176,23 +190,25 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
     {
         var startedAt = time.GetTimestamp();
         using var activity = diagnostics.StartPublish(descriptor.Name);
-        using var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
+        var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
         var deadline = ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks);
         envelope.TraceParent = activity?.Id ?? envelope.TraceParent;
         string? error = null;
         try
         {
-            if (envelope.Extras?.NotBefore is { } dueAt && dueAt > time.GetUtcNow())
-            {
-                await DelayAsync(envelope, dueAt, deadline, cancellationToken);
-            }
-            else
-            {
-                await Send(envelope, descriptor, deadline, cancellationToken);
-            }
+            await (envelope.Extras?.NotBefore is { } dueAt && dueAt > time.GetUtcNow()
+                ? DelayAsync(envelope, dueAt, deadline, cancellationToken)
+                : Send(envelope, descriptor, deadline, cancellationToken));
+            ownDeadline?.Dispose();
         }
         catch (Exception exception)
         {
+            // A send whose caller gave up goes on, and still needs its deadline.
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                ownDeadline?.Dispose();
+            }
+
             error = (exception as PublishException)?.Failure.ToString() ?? exception.GetType().FullName;
             throw;
         }
@@ -256,68 +272,6 @@ internal sealed class Publisher(Transport transport, DelayStore? delays, EventRe
         catch (Exception)
         {
             return null;
-        }
-    }
-
-    private async Task SendBatchAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
-    {
-        if (batch.Length == 0)
-        {
-            return;
-        }
-
-        if (diagnostics.ObservesPublish || HasDelayed(batch.Span))
-        {
-            for (var i = 0; i < batch.Length; i++)
-            {
-                var outcome = await OutcomeOfAsync(SendObservedAsync(batch.Span[i], batch.Span[i].Descriptor!, timeout, cancellationToken));
-                outcomes.Span[i] = outcome;
-            }
-
-            return;
-        }
-
-        using var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
-        try
-        {
-            await transport.PublishAsync(batch, outcomes, ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks)).AsTask().WaitAsync(cancellationToken);
-        }
-        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-        {
-            // What the transport did not write is in doubt already; this only says why.
-            for (var i = 0; i < outcomes.Length; i++)
-            {
-                if (outcomes.Span[i] == default)
-                {
-                    outcomes.Span[i] = PublishOutcome.InDoubt(exception);
-                }
-            }
-        }
-    }
-
-    private static bool HasDelayed(ReadOnlySpan<Envelope> batch)
-    {
-        foreach (var envelope in batch)
-        {
-            if (envelope.Extras?.NotBefore is not null)
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private static async Task<PublishOutcome> OutcomeOfAsync(Task sending)
-    {
-        try
-        {
-            await sending;
-            return PublishOutcome.Accepted;
-        }
-        catch (PublishException exception)
-        {
-            return exception.Failure == PublishFailure.InDoubt ? PublishOutcome.InDoubt(exception) : PublishOutcome.Failed(exception);
         }
     }
 

@@ -40,6 +40,32 @@ public sealed class TelemetryTests
     }
 
     [Fact]
+    public async Task Traces_PublishedList_GivesEachItsOwnSpanUnderTheCaller()
+    {
+        using var root = new Activity("request").Start();
+        var spans = new ConcurrentBag<Activity>();
+        using var listener = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "EventBus",
+            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            ActivityStopped = spans.Add,
+        };
+        ActivitySource.AddActivityListener(listener);
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask));
+
+        await running.Bus.PublishManyAsync([new OrderPlaced("1"), new OrderPlaced("2")], cancellationToken: Token);
+        await running.WhenIdleAsync();
+
+        var mine = spans.Where(span => span.TraceId == root.TraceId).ToList();
+        var published = mine.Where(span => span.Kind == ActivityKind.Producer).ToList();
+        Assert.Equal([root.SpanId, root.SpanId], published.Select(span => span.ParentSpanId));
+        Assert.Equal(
+            published.Select(span => span.SpanId.ToHexString()).Order(),
+            mine.Where(span => span.Kind == ActivityKind.Consumer).Select(span => span.ParentSpanId.ToHexString()).Order());
+        Assert.Same(root, Activity.Current);
+    }
+
+    [Fact]
     public async Task Traces_HandlerFails_SpanSaysSo()
     {
         using var root = new Activity("request").Start();

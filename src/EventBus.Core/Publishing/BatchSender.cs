@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Sends many events with one call of the transport, so that their way is pipelined, also while somebody observes each of them.</summary>
+internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines, TimeProvider time, BusDiagnostics diagnostics, Func<Envelope, EventDescriptor, TimeSpan?, CancellationToken, Task> sendOne)
+{
+    public async Task SendAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        if (batch.Length == 0)
+        {
+            return;
+        }
+
+        if (HasDelayed(batch.Span))
+        {
+            await SendOneByOneAsync(batch, outcomes, timeout, cancellationToken);
+            return;
+        }
+
+        var startedAt = time.GetTimestamp();
+        var activities = diagnostics.ObservesPublish ? StartActivities(batch.Span) : null;
+        try
+        {
+            await SendTogetherAsync(batch, outcomes, timeout, cancellationToken);
+        }
+        finally
+        {
+            for (var i = 0; i < activities?.Length; i++)
+            {
+                var (envelope, outcome) = (batch.Span[i], outcomes.Span[i]);
+                diagnostics.Published(activities[i], envelope.Name, envelope.Id, startedAt, outcome.Status is PublishStatus.Accepted or PublishStatus.Unrouted ? null : outcome.Status.ToString());
+                activities[i]?.Dispose();
+            }
+        }
+    }
+
+    private async Task SendTogetherAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
+        try
+        {
+            await transport.PublishAsync(batch, outcomes, ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks)).AsTask().WaitAsync(cancellationToken);
+            ownDeadline?.Dispose();
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            // What the transport did not write is in doubt already; this only says why.
+            ownDeadline?.Dispose();
+            for (var i = 0; i < outcomes.Length; i++)
+            {
+                if (outcomes.Span[i] == default)
+                {
+                    outcomes.Span[i] = PublishOutcome.InDoubt(exception);
+                }
+            }
+        }
+    }
+
+    private async Task SendOneByOneAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        HashSet<string>? heldBack = null;
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var envelope = batch.Span[i];
+            var outcome = envelope.KeyText is { } key && heldBack?.Contains(key) == true
+                ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
+                : await OutcomeOfAsync(sendOne(envelope, envelope.Descriptor!, timeout, cancellationToken));
+            outcomes.Span[i] = outcome;
+            if (outcome.Status != PublishStatus.Accepted && envelope.KeyText is { } failedKey)
+            {
+                (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(failedKey);
+            }
+        }
+    }
+
+    private Activity?[] StartActivities(ReadOnlySpan<Envelope> batch)
+    {
+        var parent = Activity.Current;
+        var activities = new Activity?[batch.Length];
+        for (var i = 0; i < batch.Length; i++)
+        {
+            activities[i] = diagnostics.StartPublish(batch[i].Name);
+            batch[i].TraceParent = activities[i]?.Id ?? batch[i].TraceParent;
+
+            // Side by side, not one inside the other.
+            Activity.Current = parent;
+        }
+
+        return activities;
+    }
+
+    private static bool HasDelayed(ReadOnlySpan<Envelope> batch)
+    {
+        foreach (var envelope in batch)
+        {
+            if (envelope.Extras?.NotBefore is not null)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static async Task<PublishOutcome> OutcomeOfAsync(Task sending)
+    {
+        try
+        {
+            await sending;
+            return PublishOutcome.Accepted;
+        }
+        catch (PublishException exception)
+        {
+            return exception.Failure == PublishFailure.InDoubt ? PublishOutcome.InDoubt(exception) : PublishOutcome.Failed(exception);
+        }
+    }
+}
