@@ -52,9 +52,9 @@ public abstract class EventContext
     /// <exception cref="EventBusException">The event was never on a wire, and no JSON type information is known for its type.</exception>
     public ReadOnlyMemory<byte> Body => Source.GetBody();
 
-    /// <summary>The services of this delivery: the scope in which the handler was made, or the root container for a singleton handler.</summary>
+    /// <summary>The services of this delivery: a scope of its own, opened when it is first asked for, in which scoped handlers are made, and closed when the handler has ended.</summary>
     public IServiceProvider Services =>
-        handling?.Services ?? owner?.RootServices ?? throw new InvalidOperationException("This context has no services. Give them to EventContext.ForTest(services: ...).");
+        handling?.Services ?? (owner is not null ? EnsureHandling().OpenScope(owner.Scopes) : throw new InvalidOperationException("This context has no services. Give them to EventContext.ForTest(services: ...)."));
 
     /// <summary>The events that this handler has published so far. They leave when it succeeds.</summary>
     public IReadOnlyList<object> Published => handling?.Outbox?.ConvertAll(envelope => envelope.Payload!) ?? (IReadOnlyList<object>)[];
@@ -94,21 +94,25 @@ public abstract class EventContext
         where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
 
     /// <summary>Makes a context for testing a handler alone. What the handler publishes through it is found in <see cref="Published"/> and goes nowhere.</summary>
+    /// <param name="event">The event, for <see cref="Event"/>. Default none.</param>
     /// <param name="eventId">The event's id. Default <c>test-event</c>.</param>
     /// <param name="eventName">The event's name. Default <c>test.event</c>.</param>
     /// <param name="key">The event's key. Default none.</param>
     /// <param name="headers">The user's headers. Default none.</param>
     /// <param name="correlationId">The correlation id. Default the event's id.</param>
+    /// <param name="causationId">The id of the event whose handler published this one. Default none.</param>
     /// <param name="subscription">The subscription's name. Default <c>test</c>.</param>
     /// <param name="attempt">Which start this is. Default 1.</param>
     /// <param name="time">When the event was published. Default the Unix epoch, so that tests do not depend on the clock.</param>
     /// <param name="services">What <see cref="Services"/> returns. Default none.</param>
     public static EventContext ForTest(
+        object? @event = null,
         string eventId = "test-event",
         string eventName = "test.event",
         string? key = null,
         IReadOnlyDictionary<string, string>? headers = null,
         string? correlationId = null,
+        string? causationId = null,
         string subscription = "test",
         int attempt = 1,
         DateTimeOffset time = default,
@@ -116,16 +120,22 @@ public abstract class EventContext
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(attempt, 1);
         EventContext context = new Envelope(
-            new EnvelopeAttributes { Id = eventId, Name = eventName, Key = key, Headers = headers, CorrelationId = correlationId, Time = time == default ? DateTimeOffset.UnixEpoch : time },
+            new EnvelopeAttributes { Id = eventId, Name = eventName, Key = key, Headers = headers, CorrelationId = correlationId, CausationId = causationId, Time = time == default ? DateTimeOffset.UnixEpoch : time },
             []);
-        context.handling = new Handling { Attempt = attempt, Services = services, TestSubscription = subscription };
+        context.handling = new Handling { Event = @event, Attempt = attempt, Services = services, TestSubscription = subscription };
         return context;
     }
 
     /// <summary>The first subscription to ask uses the envelope itself as its context; the others get one of their own.</summary>
     internal bool TryClaim(SubscriptionRuntime subscription) => Interlocked.CompareExchange(ref owner, subscription, null) is null;
 
-    internal Handling EnsureHandling() => handling ??= new Handling();
+    internal Handling EnsureHandling() =>
+        ReferenceEquals(handling, Handling.Ended)
+            ? throw new InvalidOperationException("The handler has ended, and its context with it: what is published through it now would go nowhere. Await everything that a handler starts.")
+            : handling ??= new Handling();
+
+    /// <summary>The handler has ended.</summary>
+    internal void End() => handling = Handling.Ended;
 
     private protected void Claim(SubscriptionRuntime subscription) => owner = subscription;
 

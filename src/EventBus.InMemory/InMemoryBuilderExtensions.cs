@@ -26,6 +26,7 @@ public static class InMemoryBuilderExtensions
     private static BusStores Stores(InMemoryOptions options) => new()
     {
         Name = "in memory",
+        Durable = false,
         Failures = new InMemoryFailureStore(options.StoreCapacity),
         Delays = new InMemoryDelayStore(options.StoreCapacity),
     };

@@ -9,9 +9,10 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> byId = new(StringComparer.Ordinal);
 
-    // By due time, or by the end of the lease of what is claimed; what was removed since is passed over when its turn comes.
-    private readonly PriorityQueue<Entry, (DateTimeOffset DueAt, long Order)> waiting = new();
+    // By due time, or by the end of the lease of what is claimed.
+    private readonly SortedSet<Entry> waiting = new(Comparer<Entry>.Create((a, b) => (a.Turn, a.Order).CompareTo((b.Turn, b.Order))));
     private long order;
+    private long claimed;
 
     public override TimeSpan PollInterval => Timeout.InfiniteTimeSpan;
 
@@ -26,9 +27,9 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
                     throw new InvalidOperationException($"The in-memory store holds {capacity:N0} delayed events already. Raise InMemoryOptions.StoreCapacity, or use a durable store.");
                 }
 
-                var entry = new Entry(envelope, dueAt);
+                var entry = new Entry(envelope, order++) { Turn = dueAt };
                 byId.Add(envelope.EventId, entry);
-                waiting.Enqueue(entry, (dueAt, order++));
+                waiting.Add(entry);
             }
 
             return ValueTask.CompletedTask;
@@ -40,17 +41,17 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
         lock (gate)
         {
             var due = new List<Envelope>();
-            while (due.Count < max && waiting.TryPeek(out var entry, out var turn) && turn.DueAt <= now)
+            while (due.Count < max && waiting.Min is { } entry && entry.Turn <= now)
             {
-                waiting.Dequeue();
-                if (!entry.IsRemoved)
-                {
-                    waiting.Enqueue(entry, (now + lease, order++));
-                    due.Add(entry.Envelope);
-                }
+                waiting.Remove(entry);
+                entry.Turn = now + lease;
+                waiting.Add(entry);
+                claimed += entry.IsClaimed ? 0 : 1;
+                entry.IsClaimed = true;
+                due.Add(entry.Envelope);
             }
 
-            return ValueTask.FromResult(new DueBatch<Envelope>(due, waiting.TryPeek(out _, out var next) ? next.DueAt : null));
+            return ValueTask.FromResult(new DueBatch<Envelope>(due, waiting.Min?.Turn));
         }
     }
 
@@ -60,7 +61,8 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
         {
             if (byId.Remove(envelope.EventId, out var entry))
             {
-                entry.IsRemoved = true;
+                waiting.Remove(entry);
+                claimed -= entry.IsClaimed ? 1 : 0;
             }
 
             return ValueTask.CompletedTask;
@@ -71,16 +73,26 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(byId.Values.LongCount(entry => entry.DueAt <= now));
+            return ValueTask.FromResult(claimed + waiting.TakeWhile(entry => entry.Turn <= now).LongCount(entry => !entry.IsClaimed));
         }
     }
 
-    private sealed class Entry(Envelope envelope, DateTimeOffset dueAt)
+    public override ValueTask<long> CountAsync(CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult((long)byId.Count);
+        }
+    }
+
+    private sealed class Entry(Envelope envelope, long order)
     {
         public Envelope Envelope { get; } = envelope;
 
-        public DateTimeOffset DueAt { get; } = dueAt;
+        public long Order { get; } = order;
 
-        public bool IsRemoved { get; set; }
+        public DateTimeOffset Turn { get; set; }
+
+        public bool IsClaimed { get; set; }
     }
 }

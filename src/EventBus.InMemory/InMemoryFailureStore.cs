@@ -7,10 +7,10 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> byId = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Subscription, string Key), LinkedList<Entry>> lines = [];
+    private readonly Dictionary<(string Subscription, string Key), Line> lines = [];
 
-    // What waits, by due time. An entry is in it at most once; what became due for another reason is found by its own due time.
-    private readonly SortedSet<Entry> schedule = new(Comparer<Entry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order))));
+    // What waits in each subscription, by due time. An entry is in it at most once.
+    private readonly Dictionary<string, SortedSet<Entry>> schedules = new(StringComparer.Ordinal);
     private readonly SortedDictionary<long, Entry> dead = [];
     private long order;
     private long claimed;
@@ -21,7 +21,7 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            var kept = Keep(entry);
+            var kept = byId.TryGetValue(entry.Id, out var known) ? known : Keep(entry);
             Leave(kept);
             kept.Event = entry;
             Enter(kept);
@@ -38,7 +38,13 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
                 return ValueTask.FromResult(ParkOutcome.NotBlocked);
             }
 
-            if (line.Count(other => other.Event.Status == FailedEventStatus.Parked) >= limit)
+            if (byId.ContainsKey(entry.Id))
+            {
+                // A second copy of what stands in the line already, or of what is running.
+                return ValueTask.FromResult(ParkOutcome.Parked);
+            }
+
+            if (line.Parked >= limit)
             {
                 return ValueTask.FromResult(ParkOutcome.LineFull);
             }
@@ -54,16 +60,23 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
         lock (gate)
         {
             var due = new List<FailedEvent>();
-            while (due.Count < max && schedule.Min is { } first && first.ScheduledAt <= now)
+            DateTimeOffset? next = null;
+            foreach (var subscription in subscriptions)
             {
-                Leave(first);
-                first.Event = first.Event with { Status = FailedEventStatus.Waiting, Starts = first.Event.Starts + 1 };
-                first.IsClaimed = true;
-                claimed++;
-                due.Add(first.Event);
+                if (!schedules.TryGetValue(subscription, out var schedule))
+                {
+                    continue;
+                }
+
+                for (var taken = 0; taken < max && schedule.Min is { } first && first.ScheduledAt <= now; taken++)
+                {
+                    due.Add(Claim(first));
+                }
+
+                next = schedule.Min is { } waiting && (next is null || waiting.ScheduledAt < next) ? waiting.ScheduledAt : next;
             }
 
-            return ValueTask.FromResult(new DueBatch<FailedEvent>(due, schedule.Min?.ScheduledAt));
+            return ValueTask.FromResult(new DueBatch<FailedEvent>(due, next));
         }
     }
 
@@ -138,7 +151,15 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(claimed + schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
+            return ValueTask.FromResult(claimed + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount()));
+        }
+    }
+
+    public override ValueTask<long> CountAsync(CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult((long)byId.Count);
         }
     }
 
@@ -150,50 +171,59 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
 
     private Entry? FindDead(string id) => byId.TryGetValue(id, out var entry) && entry.Event.Status == FailedEventStatus.Dead ? entry : null;
 
-    /// <summary>Finds the entry of an event, or makes room for it, at the end of its line.</summary>
+    /// <summary>Makes room for an event, at the end of its line.</summary>
     private Entry Keep(FailedEvent failed)
     {
-        if (byId.TryGetValue(failed.Id, out var entry))
-        {
-            return entry;
-        }
-
         if (byId.Count >= capacity)
         {
             throw new InvalidOperationException($"The in-memory store holds {capacity:N0} failed events already. Retry or discard dead letters, raise InMemoryOptions.StoreCapacity, or use a durable store.");
         }
 
-        entry = new Entry(failed, order++);
+        var entry = new Entry(failed, order++);
         byId.Add(failed.Id, entry);
         if (failed.LineKey is { } key)
         {
             if (!lines.TryGetValue((failed.Subscription, key), out var line))
             {
-                lines.Add((failed.Subscription, key), line = []);
+                lines.Add((failed.Subscription, key), line = new Line());
             }
 
-            entry.Place = line.AddLast(entry);
+            entry.Line = line;
+            entry.Place = line.Entries.AddLast(entry);
         }
 
         return entry;
+    }
+
+    private FailedEvent Claim(Entry entry)
+    {
+        Leave(entry);
+        entry.Event = entry.Event with { Status = FailedEventStatus.Waiting, Starts = entry.Event.Starts + 1 };
+        entry.IsClaimed = true;
+        claimed++;
+        return entry.Event;
     }
 
     private void Remove(Entry entry)
     {
         Leave(entry);
         byId.Remove(entry.Event.Id);
-        if (entry.Place is { List: { } line } place)
+        if (entry.Line is not { } line)
         {
-            line.Remove(place);
-            if (line.First is not { } next)
-            {
-                lines.Remove((entry.Event.Subscription, entry.Event.LineKey!));
-            }
-            else if (next.Value.Event.Status != FailedEventStatus.Dead)
-            {
-                // The next of the line may run; a dead one waits for people.
-                Enter(next.Value);
-            }
+            return;
+        }
+
+        var wasHead = entry.IsHead;
+        line.Entries.Remove(entry.Place!);
+        if (line.Entries.First is not { } next)
+        {
+            lines.Remove((entry.Event.Subscription, entry.Event.LineKey!));
+        }
+        else if (wasHead && next.Value.Event.Status != FailedEventStatus.Dead)
+        {
+            // The next of the line may run; a dead one waits for people.
+            Leave(next.Value);
+            Enter(next.Value);
         }
     }
 
@@ -204,11 +234,19 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
         {
             entry.DeadOrder = order++;
             dead.Add(entry.DeadOrder, entry);
+            return;
         }
-        else if (entry.Place is null || entry.Place == entry.Place.List!.First)
+
+        if (entry.Event.Status == FailedEventStatus.Parked && entry.Line is { } line)
+        {
+            line.Parked++;
+            entry.IsParked = true;
+        }
+
+        if (entry.IsHead)
         {
             entry.ScheduledAt = entry.Event.Status == FailedEventStatus.Parked ? default : entry.Event.DueAt;
-            schedule.Add(entry);
+            ScheduleOf(entry).Add(entry);
             entry.IsScheduled = true;
         }
     }
@@ -218,11 +256,35 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
         claimed -= entry.IsClaimed ? 1 : 0;
         entry.IsClaimed = false;
         dead.Remove(entry.DeadOrder);
+        if (entry.IsParked)
+        {
+            entry.Line!.Parked--;
+            entry.IsParked = false;
+        }
+
         if (entry.IsScheduled)
         {
-            schedule.Remove(entry);
+            ScheduleOf(entry).Remove(entry);
             entry.IsScheduled = false;
         }
+    }
+
+    private SortedSet<Entry> ScheduleOf(Entry entry)
+    {
+        if (!schedules.TryGetValue(entry.Event.Subscription, out var schedule))
+        {
+            schedules.Add(entry.Event.Subscription, schedule = new SortedSet<Entry>(Comparer<Entry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)))));
+        }
+
+        return schedule;
+    }
+
+    /// <summary>The failed event of a key and what came behind it.</summary>
+    private sealed class Line
+    {
+        public LinkedList<Entry> Entries { get; } = [];
+
+        public int Parked { get; set; }
     }
 
     private sealed class Entry(FailedEvent failed, long order)
@@ -231,11 +293,18 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
 
         public long Order { get; } = order;
 
+        public Line? Line { get; set; }
+
         public LinkedListNode<Entry>? Place { get; set; }
+
+        /// <summary>Nothing stands before it.</summary>
+        public bool IsHead => Line is null || Place == Line.Entries.First;
 
         public DateTimeOffset ScheduledAt { get; set; }
 
         public bool IsScheduled { get; set; }
+
+        public bool IsParked { get; set; }
 
         public bool IsClaimed { get; set; }
 

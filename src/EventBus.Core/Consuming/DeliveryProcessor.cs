@@ -27,21 +27,25 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
         // The quick way: a handler that completes at once costs nothing beside itself.
         var running = Start(context, token);
-        if (!running.IsCompletedSuccessfully || context.State?.Outbox is not null)
+        if (!running.IsCompletedSuccessfully || context.State is not null)
         {
             return new ValueTask(FinishAsync(delivery, context, running, token));
         }
 
+        context.End();
         try
         {
             return delivery.AckAsync();
         }
         catch (Exception exception)
         {
-            environment.Log.SettleFailed(subscription.Name, envelope.Name, envelope.Id, exception);
+            ReportUnsettled(delivery, exception);
             return ValueTask.CompletedTask;
         }
     }
+
+    /// <summary>Logs what must not happen: settlers do not throw. The delivery stays with the backend and comes again.</summary>
+    public void ReportUnsettled(in Delivery delivery, Exception exception) => environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
 
     /// <summary>Starts a failed event once more. Its entry is completed, recorded again, or left to its lease if the bus stops.</summary>
     public async Task RetryAsync(FailedEvent entry, FailureStore store, CancellationToken token)
@@ -56,11 +60,11 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
         if (failure is null)
         {
-            await failures.PersistAsync(cancel => store.CompleteAsync(entry, cancel));
+            await failures.PersistAsync(cancel => store.CompleteAsync(entry, cancel), subscription.Slots);
         }
         else
         {
-            await failures.RecordAsync(subscription.Failure, entry, failure);
+            await failures.RecordAsync(subscription.Failure, entry, failure, subscription.Slots);
         }
     }
 
@@ -82,21 +86,29 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
     private async Task<Failure?> RunAsync(EventContext context, Envelope envelope, CancellationToken token)
     {
-        if (reader.Read(envelope, context, subscription) is { } rejection)
+        try
         {
-            return new Rejected(rejection);
-        }
+            if (reader.Read(envelope, context, subscription) is { } rejection)
+            {
+                return new Rejected(rejection);
+            }
 
-        if (!diagnostics.ObservesProcess)
+            if (!diagnostics.ObservesProcess)
+            {
+                return await OutcomeAsync(context, Start(context, token), token);
+            }
+
+            var startedAt = environment.Time.GetTimestamp();
+            using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
+            var failure = await OutcomeAsync(context, Start(context, token), token);
+            diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
+            return failure;
+        }
+        catch (Exception exception)
         {
-            return await OutcomeAsync(context, Start(context, token), token);
+            // Not the handler, whose failure is an outcome: an upcast, a listener of traces. It must be settled all the same.
+            return new Threw(exception);
         }
-
-        var startedAt = environment.Time.GetTimestamp();
-        using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
-        var failure = await OutcomeAsync(context, Start(context, token), token);
-        diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
-        return failure;
     }
 
     private Task Start(EventContext context, CancellationToken token)
@@ -122,8 +134,15 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
                 throw new OperationCanceledException(token);
             }
 
+            var handling = context.State;
+            context.End();
+            if (handling is not null)
+            {
+                await handling.CloseScopeAsync();
+            }
+
             await running;
-            if (context.State?.Outbox is { } outbox)
+            if (handling?.Outbox is { } outbox)
             {
                 await subscription.Publisher.SendFollowUpsAsync(outbox);
             }
@@ -164,7 +183,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
             if (failure is not null)
             {
-                await failures.RecordAsync(subscription.Failure, delivery.Envelope, failure);
+                await failures.RecordAsync(subscription.Failure, delivery.Envelope, failure, subscription.Slots);
             }
 
             await delivery.AckAsync();
@@ -175,8 +194,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
         catch (Exception exception)
         {
-            // Settlers do not throw; if one does, the delivery stays with the backend and comes again.
-            environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
+            ReportUnsettled(delivery, exception);
         }
     }
 }

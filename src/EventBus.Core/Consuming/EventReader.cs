@@ -35,9 +35,9 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             return unknownIsFine ? null : new Rejection(DeadLetterReason.UnknownEvent, $"This application knows no event '{envelope.Name}' in version {envelope.Version}.");
         }
 
-        if (envelope.ContentType is var type && !type.StartsWith(Envelope.JsonContentType, StringComparison.OrdinalIgnoreCase) && !type.EndsWith("+json", StringComparison.OrdinalIgnoreCase))
+        if (!IsJson(envelope.ContentType))
         {
-            return unknownIsFine ? null : new Rejection(DeadLetterReason.Unreadable, $"The body is '{type}', and only JSON can be read.");
+            return unknownIsFine ? null : new Rejection(DeadLetterReason.Unreadable, $"The body is '{envelope.ContentType}', and only JSON can be read.");
         }
 
         try
@@ -50,10 +50,18 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             envelope.Bind(descriptor, value);
             return null;
         }
-        catch (Exception exception) when (exception is JsonException or NotSupportedException or InvalidOperationException or FormatException or ArgumentException)
+        catch (Exception exception)
         {
+            // Whatever it is: constructors and setters of the event type run here, and throw what they like.
             return new Rejection(DeadLetterReason.Unreadable, $"The body cannot be read as {descriptor.Type}: {exception.Message}");
         }
+    }
+
+    private static bool IsJson(string contentType)
+    {
+        var parameters = contentType.IndexOf(';', StringComparison.Ordinal);
+        var mediaType = contentType.AsSpan(0, parameters < 0 ? contentType.Length : parameters).Trim();
+        return mediaType.Equals(Envelope.JsonContentType, StringComparison.OrdinalIgnoreCase) || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
     }
 
     private Rejection? CarryForward(object payload, EventContext context, SubscriptionRuntime subscription)
@@ -64,9 +72,9 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             var before = @event;
             try
             {
-                if (!events.TryUpcast(ref @event))
+                if (!events.TryUpcast(ref @event) || @event is null)
                 {
-                    return new Rejection(DeadLetterReason.UnknownEvent, $"The subscription handles no {before.GetType()} (version {context.EventVersion} of '{context.EventName}'), and no bus.Upcast leads from it to a type that it handles.");
+                    return new Rejection(DeadLetterReason.UnknownEvent, $"The subscription handles no {before.GetType()} (version {context.EventVersion} of '{context.EventName}'), and no bus.Upcast leads from it to a type that it handles (or one of them returned null).");
                 }
             }
             catch (Exception exception)

@@ -2,13 +2,12 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Composes what happens round a handler call, once, at start: scope, middleware in the order of registration, handler.</summary>
+/// <summary>Composes what happens round a handler call, once, at start: middleware in the order of registration, then the handler.</summary>
 internal static class HandlerPipeline
 {
     public static EventStep Compose(BusModel model, SubscriptionModel subscription, IServiceProvider services)
     {
         var handlers = subscription.Handlers.ToDictionary(handler => handler.EventType, handler => Bind(handler, model, services));
-        var scoped = handlers.Values.Any(handler => handler.Resolve is not null);
         var step = subscription.AnyHandler is { } any ? (context, cancellationToken) => any(context, cancellationToken)
             : handlers.Count == 1 ? Single(handlers.Values.First())
             : Several(handlers);
@@ -19,7 +18,7 @@ internal static class HandlerPipeline
             step = (context, cancellationToken) => middleware(context, next, cancellationToken);
         }
 
-        return scoped ? Scoped(step, services.GetRequiredService<IServiceScopeFactory>()) : step;
+        return step;
     }
 
     private static BoundHandler Bind(HandlerModel handler, BusModel model, IServiceProvider services)
@@ -44,13 +43,6 @@ internal static class HandlerPipeline
     {
         var handler = handlers[context.Event!.GetType()];
         return (handler.Instance ?? handler.Resolve!(context.Services)).InvokeAsync(context.Event!, context, cancellationToken);
-    };
-
-    private static EventStep Scoped(EventStep next, IServiceScopeFactory scopes) => async (context, cancellationToken) =>
-    {
-        await using var scope = scopes.CreateAsyncScope();
-        context.EnsureHandling().Services = scope.ServiceProvider;
-        await next(context, cancellationToken);
     };
 
     /// <param name="Instance">The call, where the handler lives as long as the bus.</param>

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
@@ -6,6 +7,11 @@ namespace EventBus;
 internal sealed class Handling
 {
     public const int MaxOutbox = 1_000;
+
+    private AsyncServiceScope? scope;
+
+    /// <summary>What stands in the context of a handler that has ended: nothing can be published through it any more.</summary>
+    public static Handling Ended { get; } = new();
 
     public int Attempt { get; set; } = 1;
 
@@ -18,6 +24,18 @@ internal sealed class Handling
     public List<Envelope>? Outbox { get; set; }
 
     public string? TestSubscription { get; init; }
+
+    /// <summary>Opens the scope of this delivery, once, however many threads ask.</summary>
+    public IServiceProvider OpenScope(IServiceScopeFactory scopes)
+    {
+        lock (this)
+        {
+            scope ??= scopes.CreateAsyncScope();
+            return Services = scope.Value.ServiceProvider;
+        }
+    }
+
+    public ValueTask CloseScopeAsync() => scope?.DisposeAsync() ?? ValueTask.CompletedTask;
 }
 
 /// <summary>The context of every subscription after the first that handles the same envelope.</summary>

@@ -5,15 +5,17 @@ namespace EventBus;
 
 /// <summary>The worker of an ordered subscription: deliveries are dealt to lanes by key, and each lane handles one at a time.</summary>
 /// <remarks>A lane is full when it holds its capacity; the pump then waits for it, so that memory stays bounded and the transport's order is kept.</remarks>
-internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, FailureRecorder failures, int maxParked, WorkerEnvironment environment)
+internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, int maxParked, WorkerEnvironment environment)
     : SubscriptionWorker(subscription, receiver, processor, environment)
 {
-    private const int LaneCapacity = 128;
+    private const int LaneCapacity = 64;
 
     private readonly Channel<Delivery>[] lanes = [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => Channel.CreateBounded<Delivery>(
         new BoundedChannelOptions(LaneCapacity) { SingleReader = true, SingleWriter = true }))];
 
     private Task[] loops = [];
+
+    public override bool HasEnded => base.HasEnded || loops.Any(loop => loop.IsCompleted);
 
     public override async Task DrainAsync()
     {
@@ -63,30 +65,34 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
 
     private async ValueTask HandleInOrderAsync(Delivery delivery)
     {
-        if (Environment.Abort.IsCancellationRequested || delivery.Lost.IsCancellationRequested)
-        {
-            await delivery.ReleaseAsync();
-            return;
-        }
-
-        bool parked;
+        await Runtime.Slots.TakeAsync();
         try
         {
-            parked = await failures.TryParkAsync(Runtime.Failure, delivery.Envelope, maxParked);
+            if (Environment.Abort.IsCancellationRequested || delivery.Lost.IsCancellationRequested)
+            {
+                await delivery.ReleaseAsync();
+            }
+            else if (await Environment.Failures.TryParkAsync(Runtime.Failure, delivery.Envelope, maxParked, Runtime.Slots))
+            {
+                await delivery.AckAsync();
+            }
+            else
+            {
+                await Processor.HandleAsync(delivery, HandlerToken(Environment.Time.GetTimestamp()));
+            }
         }
         catch (Exception) when (Environment.Abort.IsCancellationRequested)
         {
             await delivery.ReleaseAsync();
-            return;
         }
-
-        if (parked)
+        catch (Exception exception)
         {
-            await delivery.AckAsync();
+            // Whatever it is, it must not end the lane: the delivery stays with the transport.
+            Processor.ReportUnsettled(delivery, exception);
         }
-        else
+        finally
         {
-            await Processor.HandleAsync(delivery, HandlerToken(Environment.Time.GetTimestamp()));
+            Runtime.Slots.GiveBack();
         }
     }
 

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
@@ -9,7 +10,7 @@ internal sealed class SubscriptionRuntime
 
     public required Publisher Publisher { get; init; }
 
-    public required IServiceProvider RootServices { get; init; }
+    public required IServiceScopeFactory Scopes { get; init; }
 
     /// <summary>Scope, middleware and handler, composed once.</summary>
     public required EventStep Pipeline { get; init; }
@@ -21,6 +22,9 @@ internal sealed class SubscriptionRuntime
     public required Type? OnlyType { get; init; }
 
     public required FailurePolicy Failure { get; init; }
+
+    /// <summary>Held by whoever runs a handler of this subscription.</summary>
+    public required HandlerSlots Slots { get; init; }
 
     public required TimeSpan HandlerTimeout { get; init; }
 

@@ -14,7 +14,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     // A handler that holds its thread longer than this is worth a second thread.
     private static readonly TimeSpan Blocking = TimeSpan.FromMilliseconds(1);
 
-    private readonly SemaphoreSlim slots = new(subscription.Subscription.Concurrency);
+    private readonly HandlerSlots slots = subscription.Slots;
     private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
     private readonly long blockingStamps = (long)(Blocking.TotalSeconds * environment.Time.TimestampFrequency);
     private readonly TimeProvider time = environment.Time;
@@ -23,8 +23,10 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     public string Name => subscription.Name;
 
+    public int Concurrency => subscription.Subscription.Concurrency;
+
     /// <summary>It takes no events any more. While the bus runs, that is a fault.</summary>
-    public bool HasEnded => pump.IsCompleted;
+    public virtual bool HasEnded => pump.IsCompleted;
 
     protected SubscriptionRuntime Runtime => subscription;
 
@@ -43,23 +45,22 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     public virtual async Task DrainAsync()
     {
         await pump;
-        for (var i = 0; i < subscription.Subscription.Concurrency; i++)
-        {
-            await slots.WaitAsync();
-        }
+        await environment.Failures.WhenStoreIsUpAsync();
+        await slots.TakeAllAsync();
     }
 
-    /// <summary>Starts a failed event once more, within the limit.</summary>
+    /// <summary>Starts a failed event once more, within the limit. When the bus aborts first, the entry stays in the store, and its lease runs out.</summary>
     public async Task RetryAsync(FailedEvent entry, FailureStore store)
     {
-        await slots.WaitAsync(environment.Abort);
+        environment.InHandler.Value = true;
+        await slots.TakeForRetryAsync(environment.Abort);
         try
         {
             await processor.RetryAsync(entry, store, HandlerToken(time.GetTimestamp()));
         }
         finally
         {
-            slots.Release();
+            slots.GiveBack();
         }
     }
 
@@ -85,34 +86,50 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     private async Task TakeWaitingAsync()
     {
         // The slot is held by whoever works: by this pump while it runs handlers, and by a handler that has gone its own way.
-        await slots.WaitAsync();
+        await NextSlotAsync();
         try
         {
             // When the shutdown budget is spent nothing is begun any more, whatever the transport still holds.
             while (!environment.Abort.IsCancellationRequested && Deliveries.TryRead(out var delivery))
             {
-                if (blocks && slots.CurrentCount > 0 && (!Deliveries.CanCount || Deliveries.Count > 0))
+                if (blocks && slots.AnyFree && (!Deliveries.CanCount || Deliveries.Count > 0))
                 {
-                    environment.Runner.Observe(environment.Runner.Start($"{Name} helper", TakeWaitingAsync));
+                    environment.Runner.Observe(environment.Runner.Start($"{Name} helper", HelpAsync));
                 }
 
                 var startedAt = time.GetTimestamp();
                 var handling = processor.HandleAsync(delivery, HandlerToken(startedAt));
+                blocks = time.GetTimestamp() - startedAt > blockingStamps;
                 if (!handling.IsCompletedSuccessfully)
                 {
                     environment.Runner.Observe(ReleaseSlotAfterAsync(handling));
-                    await slots.WaitAsync();
-                    continue;
+                    await NextSlotAsync();
                 }
-
-                blocks = time.GetTimestamp() - startedAt > blockingStamps;
+                else if (slots.RetriesWait)
+                {
+                    slots.GiveBack();
+                    await NextSlotAsync();
+                }
             }
         }
         finally
         {
-            slots.Release();
+            slots.GiveBack();
             environment.Idle.Set();
         }
+    }
+
+    private Task HelpAsync()
+    {
+        environment.InHandler.Value = true;
+        return TakeWaitingAsync();
+    }
+
+    /// <summary>Takes a slot for the next delivery, and none while the failure store is down: what fails now could not be kept.</summary>
+    private async Task NextSlotAsync()
+    {
+        await environment.Failures.WhenStoreIsUpAsync();
+        await slots.TakeAsync();
     }
 
     private async Task ReleaseSlotAfterAsync(ValueTask handling)
@@ -123,11 +140,11 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         }
         finally
         {
-            slots.Release();
+            slots.GiveBack();
             environment.Idle.Set();
         }
     }
 }
 
 /// <summary>What every worker of a bus shares.</summary>
-internal sealed record WorkerEnvironment(TimeProvider Time, BackgroundRunner Runner, AsyncLocal<bool> InHandler, IdleSignal Idle, CancellationToken Abort);
+internal sealed record WorkerEnvironment(TimeProvider Time, BackgroundRunner Runner, AsyncLocal<bool> InHandler, IdleSignal Idle, FailureRecorder Failures, CancellationToken Abort);

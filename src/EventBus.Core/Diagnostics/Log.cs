@@ -14,8 +14,11 @@ internal static partial class Log
     [LoggerMessage(3, LogLevel.Warning, "The shutdown budget of {Budget} is spent with work in flight: handlers are cancelled, and what is unfinished goes back to the backend")]
     public static partial void DrainTimedOut(this ILogger log, TimeSpan budget);
 
-    [LoggerMessage(4, LogLevel.Error, "{Deliveries} deliveries and {Waiting} delayed or failed events were still waiting when the bus stopped, and are lost: {System} keeps nothing beyond the process")]
-    public static partial void LostAtStop(this ILogger log, long deliveries, long waiting, string system);
+    [LoggerMessage(4, LogLevel.Error, "{Deliveries} deliveries were still queued or in a handler when the bus stopped, and are lost: {System} keeps nothing beyond the process")]
+    public static partial void LostAtStop(this ILogger log, long deliveries, string system);
+
+    [LoggerMessage(6, LogLevel.Error, "{Failed} failed and {Delayed} delayed events were still kept when the bus stopped, and are lost: the store ({Store}) keeps nothing beyond the process")]
+    public static partial void StoreLostAtStop(this ILogger log, long failed, long delayed, string store);
 
     [LoggerMessage(5, LogLevel.Warning, "Closing the backend failed or took too long")]
     public static partial void CloseFailed(this ILogger log, Exception exception);
@@ -28,6 +31,9 @@ internal static partial class Log
 
     [LoggerMessage(12, LogLevel.Warning, "The delayed event {EventName} {EventId} could not be published now; it stays in the store and is tried again")]
     public static partial void DelayedPublishFailed(this ILogger log, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(13, LogLevel.Error, "The delayed event {EventName} {EventId} went nowhere: nobody subscribes to it any more, although its type requires a subscriber")]
+    public static partial void DelayedWithoutSubscriber(this ILogger log, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(20, LogLevel.Warning, "{Subscription} failed to handle {EventName} {EventId} on start {Starts}; the next start is due at {DueAt:O}")]
     public static partial void WillRetry(this ILogger log, string subscription, string eventName, string eventId, int starts, DateTimeOffset dueAt, Exception? exception);

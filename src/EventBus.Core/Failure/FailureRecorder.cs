@@ -12,17 +12,22 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, RunE
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
 
-    private int storeFailures;
+    private int heldWrites;
+    private TaskCompletionSource? up;
 
     /// <summary>Called after an entry was kept that will be due.</summary>
     public Action? Recorded { get; set; }
 
-    /// <summary>The store did not take the last thing that was written to it.</summary>
-    public bool StoreIsDown => Volatile.Read(ref storeFailures) > 0;
+    /// <summary>At least one write is held, because the store does not take it.</summary>
+    public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
 
     /// <summary>Records the failure of a fresh delivery.</summary>
     /// <exception cref="OperationCanceledException">The bus stops before the store took it: release the delivery.</exception>
-    public Task RecordAsync(FailurePolicy policy, Envelope envelope, Failure failure) =>
+    /// <param name="policy">How the subscription fails.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="failure">Why it failed.</param>
+    /// <param name="slots">Where the caller holds a slot, given back for as long as the store is down.</param>
+    public Task RecordAsync(FailurePolicy policy, Envelope envelope, Failure failure, HandlerSlots slots) =>
         RecordAsync(
             policy,
             new FailedEvent
@@ -30,14 +35,17 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, RunE
                 Subscription = policy.Subscription,
                 Envelope = envelope,
                 Status = FailedEventStatus.Waiting,
-                LineKey = policy.LineKey(envelope),
+
+                // What could not be read and says no key holds back nobody: it is in no order with anything.
+                LineKey = failure is Rejected && envelope.KeyText is null ? null : policy.LineKey(envelope),
                 Starts = failure is Rejected ? 0 : 1,
                 FirstFailedAt = environment.Time.GetUtcNow(),
             },
-            failure);
+            failure,
+            slots);
 
     /// <summary>Records that a claimed entry failed again.</summary>
-    public async Task RecordAsync(FailurePolicy policy, FailedEvent entry, Failure failure)
+    public async Task RecordAsync(FailurePolicy policy, FailedEvent entry, Failure failure, HandlerSlots slots)
     {
         var now = environment.Time.GetUtcNow();
         var exception = (failure as Threw)?.Exception;
@@ -55,7 +63,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, RunE
 
         // Counted before it is kept: whoever waits for idleness sees the alert as soon as the entry is dead.
         using var pending = reason is null ? default : alerts.Expect();
-        await PersistAsync(cancel => store.RecordAsync(entry, cancel));
+        await PersistAsync(cancel => store.RecordAsync(entry, cancel), slots);
         if (reason is null)
         {
             environment.Diagnostics.WillRetry(entry.Envelope, entry.Subscription);
@@ -70,7 +78,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, RunE
     }
 
     /// <summary>Parks an event behind a failed one of its key. False: nothing blocks it, handle it.</summary>
-    public async Task<bool> TryParkAsync(FailurePolicy policy, Envelope envelope, int limit)
+    public async Task<bool> TryParkAsync(FailurePolicy policy, Envelope envelope, int limit, HandlerSlots slots)
     {
         var now = environment.Time.GetUtcNow();
         var entry = new FailedEvent
@@ -83,35 +91,83 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, RunE
             LastFailedAt = now,
         };
         var outcome = ParkOutcome.NotBlocked;
-        await PersistAsync(async cancel => outcome = await store.TryParkAsync(entry, limit, cancel));
+        await PersistAsync(async cancel => outcome = await store.TryParkAsync(entry, limit, cancel), slots);
         if (outcome == ParkOutcome.LineFull)
         {
             await RecordAsync(policy, entry, new Rejected(new Rejection(
-                DeadLetterReason.KeyBlocked, $"{limit:N0} events of the key '{envelope.KeyText}' wait already behind a failed one. Retry or discard the first dead letter of this key, then retry these.")));
+                DeadLetterReason.KeyBlocked, $"{limit:N0} events of the key '{envelope.KeyText}' wait already behind a failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
         }
 
         return outcome != ParkOutcome.NotBlocked;
     }
 
-    /// <summary>Writes to the store until it takes it: a failure that is not kept must not be acknowledged, and holding the delivery stops the intake.</summary>
-    public async Task PersistAsync(Func<CancellationToken, ValueTask> write)
+    /// <summary>Writes to the store until it takes it: a failure that is not kept must not be acknowledged.</summary>
+    /// <remarks>
+    /// The caller's slot is given back meanwhile, so that retries go on, which may be what makes room in a full store; no pump takes a new delivery until the store is up,
+    /// so that what is held stays as little as was in flight.
+    /// </remarks>
+    public async Task PersistAsync(Func<CancellationToken, ValueTask> write, HandlerSlots slots)
     {
-        for (var (attempt, backoff) = (1, FirstBackoff); ; attempt++)
+        if (await TryWriteAsync(write, 1, FirstBackoff))
         {
-            try
+            return;
+        }
+
+        Interlocked.Increment(ref heldWrites);
+        slots.GiveBack();
+        try
+        {
+            var backoff = FirstBackoff;
+            for (var attempt = 2; ; attempt++)
             {
-                await write(environment.Abort);
-                Volatile.Write(ref storeFailures, 0);
-                return;
+                await Task.Delay(backoff, environment.Time, environment.Abort);
+                backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+                if (await TryWriteAsync(write, attempt, backoff))
+                {
+                    return;
+                }
             }
-            catch (Exception exception) when (!environment.Abort.IsCancellationRequested)
+        }
+        finally
+        {
+            if (Interlocked.Decrement(ref heldWrites) == 0)
             {
-                Volatile.Write(ref storeFailures, attempt);
-                environment.Log.StoreDown(attempt, backoff, exception);
+                Interlocked.Exchange(ref up, null)?.TrySetResult();
             }
 
-            await Task.Delay(backoff, environment.Time, environment.Abort);
-            backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+            // After an abort nobody counts any more, and whoever waits for all slots may hold this one.
+            if (!environment.Abort.IsCancellationRequested)
+            {
+                await slots.TakeAsync();
+            }
+        }
+    }
+
+    /// <summary>Completes at once, or when the store takes writes again, or when the bus aborts.</summary>
+    public Task WhenStoreIsUpAsync()
+    {
+        if (!StoreIsDown)
+        {
+            return Task.CompletedTask;
+        }
+
+        var waiting = Volatile.Read(ref up) ?? Interlocked.CompareExchange(ref up, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), null) ?? up;
+
+        // Looked at again after it is armed: the last held write may have ended in between. An abort ends the held writes, and so this wait.
+        return waiting is null || !StoreIsDown ? Task.CompletedTask : waiting.Task;
+    }
+
+    private async Task<bool> TryWriteAsync(Func<CancellationToken, ValueTask> write, int attempt, TimeSpan backoff)
+    {
+        try
+        {
+            await write(environment.Abort);
+            return true;
+        }
+        catch (Exception exception) when (!environment.Abort.IsCancellationRequested)
+        {
+            environment.Log.StoreDown(attempt, backoff, exception);
+            return false;
         }
     }
 

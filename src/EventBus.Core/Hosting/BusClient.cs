@@ -41,20 +41,19 @@ internal sealed class BusClient : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(@event);
-        if (SynchronizationContext.Current is not { } foreign || foreign == Home)
-        {
-            return Running().PublishAsync(@event, options, cancellationToken);
-        }
-
-        // A desktop or Blazor context would run every continuation on its one thread. Leaving it here, once, spares ConfigureAwait everywhere else.
-        SynchronizationContext.SetSynchronizationContext(null);
+        var foreign = LeaveForeignContext();
         try
         {
             return Running().PublishAsync(@event, options, cancellationToken);
         }
+        catch (Exception exception)
+        {
+            // Through the task, like everything else that goes wrong: a caller who starts many keeps hold of them all.
+            return Task.FromException(exception);
+        }
         finally
         {
-            SynchronizationContext.SetSynchronizationContext(foreign);
+            ReturnTo(foreign);
         }
     }
 
@@ -62,18 +61,37 @@ internal sealed class BusClient : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);
-        var foreign = SynchronizationContext.Current;
-        if (foreign == Home)
-        {
-            return Running().PublishManyAsync(events, options, cancellationToken);
-        }
-
-        SynchronizationContext.SetSynchronizationContext(null);
+        var foreign = LeaveForeignContext();
         try
         {
             return Running().PublishManyAsync(events, options, cancellationToken);
         }
+        catch (Exception exception)
+        {
+            return Task.FromException(exception);
+        }
         finally
+        {
+            ReturnTo(foreign);
+        }
+    }
+
+    /// <summary>A desktop or Blazor context would run every continuation on its one thread. Leaving it here, once, spares ConfigureAwait everywhere else.</summary>
+    private SynchronizationContext? LeaveForeignContext()
+    {
+        var current = SynchronizationContext.Current;
+        if (current is null || current == Home)
+        {
+            return null;
+        }
+
+        SynchronizationContext.SetSynchronizationContext(null);
+        return current;
+    }
+
+    private static void ReturnTo(SynchronizationContext? foreign)
+    {
+        if (foreign is not null)
         {
             SynchronizationContext.SetSynchronizationContext(foreign);
         }

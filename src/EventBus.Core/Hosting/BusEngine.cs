@@ -1,13 +1,12 @@
 using EventBus.Stores;
 using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
 /// <summary>The running parts of one bus, in the order in which they start; they stop in reverse.</summary>
 internal sealed class BusEngine : IAsyncDisposable
 {
-    private const int ClaimSize = 64;
-
     // After the handlers' tokens are cancelled: time to settle, and then for the backend to close.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
@@ -28,7 +27,6 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly IdleSignal idle;
     private readonly AsyncLocal<bool> inHandler = new();
     private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
-    private int retriesInFlight;
 
     public BusEngine(BusModel model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusRuntime owner)
     {
@@ -42,19 +40,21 @@ internal sealed class BusEngine : IAsyncDisposable
         Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log));
         alerts = new AlertLoop([.. model.Alerts.Select(create => create(services))], time, log) { Settled = idle.Set };
         var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
-        var working = new WorkerEnvironment(time, runner, inHandler, idle, abort.Token);
+        var due = new DueWork(workers, runner, time, idle, log);
         if (stores?.Failures is { } failures)
         {
-            retries = new DueLoop("retries", RunDueRetriesAsync, failures.PollInterval, time, log);
+            var longest = plan.Subscriptions.Select(subscription => subscription.Options.HandlerTimeout!.Value).DefaultIfEmpty().Max();
+            retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, longest, Wake, stop), failures.PollInterval, time, log);
             recorder = new FailureRecorder(failures, alerts, processing) { Recorded = retries.Wake };
         }
 
         if (stores?.Delays is { } delayed)
         {
-            delays = new DueLoop("delayed events", PublishDueAsync, delayed.PollInterval, time, log);
+            delays = new DueLoop("delayed events", stop => due.PublishDelayedAsync(delayed, Publisher, options.PublishTimeout, stop), delayed.PollInterval, time, log);
             Publisher.Delayed = delays.Wake;
         }
 
+        var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
         makeWorker = (receiver, subscription) =>
         {
@@ -63,7 +63,8 @@ internal sealed class BusEngine : IAsyncDisposable
             {
                 Subscription = subscription.Subscription,
                 Publisher = Publisher,
-                RootServices = services,
+                Scopes = services.GetRequiredService<IServiceScopeFactory>(),
+                Slots = new HandlerSlots(subscription.Subscription.Concurrency),
                 Pipeline = HandlerPipeline.Compose(model, subscription.Model, services),
                 EventTypes = types,
                 OnlyType = types.Count == 1 ? types.First() : null,
@@ -72,7 +73,7 @@ internal sealed class BusEngine : IAsyncDisposable
             };
             var processor = new DeliveryProcessor(runtime, reader, recorder!, processing);
             return runtime.Subscription.Ordered
-                ? new OrderedWorker(runtime, receiver, processor, recorder!, options.MaxParkedPerKey, working)
+                ? new OrderedWorker(runtime, receiver, processor, options.MaxParkedPerKey, working)
                 : new SubscriptionWorker(runtime, receiver, processor, working);
         };
     }
@@ -93,7 +94,8 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public void Wake() => retries?.Wake();
 
-    public async Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Connects, subscribes, says that publishing is possible, and then begins to handle.</summary>
+    public async Task StartAsync(Action live, CancellationToken cancellationToken)
     {
         await transport.StartAsync(
             new TransportTopology(plan.ServiceName, [.. plan.Subscriptions.Select(s => s.Subscription)], [.. plan.Events.Declared.Select(e => e.Name).Distinct(StringComparer.Ordinal)], owner.Time),
@@ -103,6 +105,8 @@ internal sealed class BusEngine : IAsyncDisposable
             workers.Add(subscription.Subscription.Name, makeWorker(await transport.SubscribeAsync(subscription.Subscription, cancellationToken), subscription));
         }
 
+        // Live, and not begun: handlers may publish from their first line.
+        live();
         foreach (var worker in workers.Values)
         {
             worker.Start();
@@ -130,40 +134,51 @@ internal sealed class BusEngine : IAsyncDisposable
     {
         using var budget = new CancellationTokenSource(plan.Options.DrainTimeout, owner.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, hostGivesUp);
-        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        const ConfigureAwaitOptions WithoutThrowing = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
         if (!transport.Features.Durable && transport.Features.CountsWork)
         {
             // What is queued here is nowhere else: it is worth the budget.
-            await WhenIdleAsync(either.Token).ConfigureAwait(Quietly);
+            await WhenIdleAsync(either.Token).ConfigureAwait(WithoutThrowing);
         }
 
         var intake = Task.WhenAll(workers.Values.Select(worker => worker.StopIntakeAsync().AsTask()));
         var drained = Task.WhenAll(workers.Values.Select(worker => worker.DrainAsync()));
-        await Task.WhenAll(intake, drained).WaitAsync(either.Token).ConfigureAwait(Quietly);
+        await Task.WhenAll(intake, drained).WaitAsync(either.Token).ConfigureAwait(WithoutThrowing);
         if (!drained.IsCompleted)
         {
             owner.Log.DrainTimedOut(plan.Options.DrainTimeout);
         }
 
-        await abort.CancelAsync();
-        await drained.WaitAsync(CloseTimeout, owner.Time, CancellationToken.None).ConfigureAwait(Quietly);
+        await CancelAsync(abort);
+        await Quietly(drained);
     }
 
     public async ValueTask DisposeAsync()
     {
-        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
-        await abort.CancelAsync();
-        await stopLoops.CancelAsync();
-        await Task.WhenAll(loops).WaitAsync(CloseTimeout, owner.Time).ConfigureAwait(Quietly);
-        await ReportLossAsync();
-        var closing = CloseAsync();
-        await closing.WaitAsync(CloseTimeout, owner.Time).ConfigureAwait(Quietly);
+        await CancelAsync(abort);
+        await CancelAsync(stopLoops);
+        await Quietly(Task.WhenAll(loops));
+        await Quietly(ReportLossAsync());
+
+        // Side by side, and each with the whole time: one receiver whose server is silent must not use up that of the others, or of the transport.
+        await CloseAsync(Task.WhenAll(workers.Values.Select(worker => worker.DisposeAsync().AsTask())));
+        await CloseAsync(transport.DisposeAsync().AsTask());
+        diagnostics.Dispose();
+    }
+
+    /// <summary>Waits for the time of a close at most, without throwing.</summary>
+    private Task Quietly(Task task) => Task.WhenAny(task, Task.Delay(CloseTimeout, owner.Time));
+
+    /// <summary>Handlers may have hung callbacks on their token: those that block or throw must not hold up the stop.</summary>
+    private Task CancelAsync(CancellationTokenSource source) => Quietly(source.CancelAsync());
+
+    private async Task CloseAsync(Task closing)
+    {
+        await Quietly(closing);
         if (!closing.IsCompletedSuccessfully)
         {
             owner.Log.CloseFailed(closing.Exception ?? (Exception)new TimeoutException($"Closing took longer than {CloseTimeout}."));
         }
-
-        diagnostics.Dispose();
     }
 
     /// <summary>Starts a loop that runs users' code: what it publishes counts as published by a handler.</summary>
@@ -173,27 +188,21 @@ internal sealed class BusEngine : IAsyncDisposable
         return loop(stopLoops.Token);
     }));
 
-    private async Task CloseAsync()
-    {
-        // Side by side: one receiver whose server is silent must not use up the time of the others.
-        await Task.WhenAll(workers.Values.Select(worker => worker.DisposeAsync().AsTask()));
-        await transport.DisposeAsync();
-    }
-
     private async Task ReportLossAsync()
     {
-        if (transport.Features.Durable || !transport.Features.CountsWork)
+        if (!transport.Features.Durable && transport.Features.CountsWork && transport.Work is var work && work.Accepted > work.Settled)
         {
-            return;
+            owner.Log.LostAtStop(work.Accepted - work.Settled, transport.Features.System);
         }
 
-        var work = transport.Work;
-        var far = DateTimeOffset.MaxValue;
-        var waiting = (stores?.Failures is { PollInterval: var poll } failures && poll == Timeout.InfiniteTimeSpan ? await failures.CountDueAsync(far, CancellationToken.None) : 0)
-            + (stores?.Delays is { PollInterval: var delayPoll } kept && delayPoll == Timeout.InfiniteTimeSpan ? await kept.CountDueAsync(far, CancellationToken.None) : 0);
-        if (work.Accepted > work.Settled || waiting > 0)
+        if (stores is { Durable: false })
         {
-            owner.Log.LostAtStop(work.Accepted - work.Settled, waiting, transport.Features.System);
+            var failed = stores.Failures is { } failures ? await failures.CountAsync(CancellationToken.None) : 0;
+            var delayed = stores.Delays is { } kept ? await kept.CountAsync(CancellationToken.None) : 0;
+            if (failed + delayed > 0)
+            {
+                owner.Log.StoreLostAtStop(failed, delayed, stores.Name);
+            }
         }
     }
 
@@ -220,67 +229,5 @@ internal sealed class BusEngine : IAsyncDisposable
 
         // Equal again: nothing came from a store into the transport while the stores were counted.
         return due == 0 && alerts.IsIdle && transport.Work == before;
-    }
-
-    private async Task<DateTimeOffset?> RunDueRetriesAsync(CancellationToken stop)
-    {
-        var lease = plan.Subscriptions.Max(subscription => subscription.Options.HandlerTimeout!.Value) + TimeSpan.FromMinutes(1);
-        var room = ClaimSize - Volatile.Read(ref retriesInFlight);
-        if (room <= 0)
-        {
-            // Whichever ends first wakes the loop.
-            return null;
-        }
-
-        var claimed = await stores!.Failures!.ClaimDueAsync(workers.Keys, owner.Time.GetUtcNow(), lease, room, stop);
-        foreach (var entry in claimed.Entries)
-        {
-            Interlocked.Increment(ref retriesInFlight);
-            runner.Observe(RetryAsync(workers[entry.Subscription], entry));
-        }
-
-        return claimed.Entries.Count == room ? owner.Time.GetUtcNow() : claimed.NextDue;
-    }
-
-    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry)
-    {
-        try
-        {
-            await worker.RetryAsync(entry, stores!.Failures!);
-        }
-        catch (OperationCanceledException) when (abort.IsCancellationRequested)
-        {
-            // The entry stays in the store, and its lease runs out.
-        }
-        finally
-        {
-            // The end of one entry may free the next of its line, and makes room for another.
-            Interlocked.Decrement(ref retriesInFlight);
-            Wake();
-            idle.Set();
-        }
-    }
-
-    private async Task<DateTimeOffset?> PublishDueAsync(CancellationToken stop)
-    {
-        var claimed = await stores!.Delays!.ClaimDueAsync(owner.Time.GetUtcNow(), plan.Options.PublishTimeout + TimeSpan.FromMinutes(1), ClaimSize, stop);
-        foreach (var envelope in claimed.Entries)
-        {
-            try
-            {
-                await Publisher.SendDueAsync(envelope);
-            }
-            catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
-            {
-                // Still in the store: due again when the lease is over, and recognisable by its id.
-                owner.Log.DelayedPublishFailed(envelope.Name, envelope.Id, exception);
-                continue;
-            }
-
-            await stores.Delays.RemoveAsync(envelope, stop);
-            idle.Set();
-        }
-
-        return claimed.Entries.Count == ClaimSize ? owner.Time.GetUtcNow() : claimed.NextDue;
     }
 }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace EventBus;
 
 /// <summary>One bus: what the container hands out before it runs, and the engine while it runs.</summary>
-internal sealed class BusRuntime : IAsyncDisposable
+internal sealed class BusRuntime : IAsyncDisposable, IDisposable
 {
     private readonly BusModel model;
     private readonly IServiceProvider services;
@@ -49,20 +49,16 @@ internal sealed class BusRuntime : IAsyncDisposable
             var engine = Build();
             try
             {
-                await engine.StartAsync(cancellationToken);
+                await engine.StartAsync(() => Open(engine), cancellationToken);
             }
             catch
             {
+                Client.Close("The event bus could not be started.");
                 await engine.DisposeAsync();
                 throw;
             }
 
             Engine = engine;
-            Client.Open(engine);
-            if (engine.Failures is { } failures)
-            {
-                DeadLetters.Open(failures, engine.Wake, Log);
-            }
         }
         finally
         {
@@ -96,10 +92,28 @@ internal sealed class BusRuntime : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
 
+    /// <summary>For containers that are disposed without waiting: begins the stop, and waits for nothing. A host stops the bus before.</summary>
+    public void Dispose()
+    {
+        if (Engine is not null)
+        {
+            _ = StopAsync(new CancellationToken(canceled: true));
+        }
+    }
+
+    private void Open(BusEngine engine)
+    {
+        Client.Open(engine);
+        if (engine.Failures is { } failures)
+        {
+            DeadLetters.Open(failures, engine.Wake, Log);
+        }
+    }
+
     private BusEngine Build()
     {
-        var options = services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName);
         var problems = new List<string>();
+        var options = TryMake(_ => services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName), problems) ?? new EventBusOptions();
         var transport = model.Transports.Count == 1 ? TryMake(model.Transports[0].Create, problems) : null;
         var stores = (model.Stores ?? model.DefaultStores) is { } create ? TryMake(create, problems) : null;
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
@@ -107,7 +121,7 @@ internal sealed class BusRuntime : IAsyncDisposable
         return new BusEngine(model, plan, transport!, stores, services, new BusDiagnostics(services.GetService<IMeterFactory>(), Time), this);
     }
 
-    /// <summary>Makes a backend or its stores; an invalid setting is one more start-up mistake.</summary>
+    /// <summary>Makes the settings, a backend or its stores; an invalid value is one more start-up mistake.</summary>
     private T? TryMake<T>(Func<IServiceProvider, T> create, List<string> problems)
         where T : class
     {
@@ -115,7 +129,7 @@ internal sealed class BusRuntime : IAsyncDisposable
         {
             return create(services);
         }
-        catch (Exception exception) when (exception is ArgumentException or FormatException)
+        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException)
         {
             problems.Add(exception.Message);
             return null;

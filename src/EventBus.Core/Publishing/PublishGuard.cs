@@ -38,9 +38,9 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
 
     public void CheckKey(string? key)
     {
-        if (key is { Length: > MaxKey })
+        if (key is { Length: 0 or > MaxKey })
         {
-            throw Refuse($"The key has {key.Length} characters; at most {MaxKey} are allowed. Use an id as the key.");
+            throw Refuse($"The key has {key.Length} characters; 1 to {MaxKey} are allowed, and null for none. Use an id as the key.");
         }
 
         if (key is not null && HasControl(key))
@@ -51,15 +51,15 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
 
     public void CheckSize(Envelope envelope, EventDescriptor descriptor)
     {
-        // In memory the bytes are never needed: the probe proves most events small, and only the others are written to be measured.
-        if (!serializes && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= Math.Min(warnBytes, maxBytes)))
-        {
-            return;
-        }
-
         int length;
         try
         {
+            // In memory the bytes are never needed: the probe proves most events small, and only the others are written to be measured.
+            if (!serializes && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= Math.Min(warnBytes, maxBytes)))
+            {
+                return;
+            }
+
             length = envelope.GetBody().Length;
         }
         catch (Exception exception) when (exception is not EventBusException)

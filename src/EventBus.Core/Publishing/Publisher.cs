@@ -43,7 +43,7 @@ internal sealed class Publisher
         }
 
         var descriptor = Descriptor(@event);
-        if (!transport.MayHaveSubscribers(descriptor.Name) && options is null)
+        if (!transport.MayHaveSubscribers(descriptor.Name) && (options is null || descriptor.RequiresSubscriber))
         {
             return EndUnrouted(descriptor, null);
         }
@@ -131,7 +131,7 @@ internal sealed class Publisher
         var envelope = new Envelope(descriptor, @event, inherited.Parent is null ? environment.Ids.Next(now) : inherited.Id, now, extras)
         {
             KeyText = key,
-            UserHeaders = options?.Headers,
+            UserHeaders = options?.Headers is { Count: > 0 } headers ? new Dictionary<string, string>(headers, StringComparer.Ordinal) : null,
             TraceParent = BusDiagnostics.CurrentTraceParent(),
             FromHandler = inherited.Parent is not null || environment.InHandler.Value,
         };
@@ -228,6 +228,10 @@ internal sealed class Publisher
         try
         {
             await delays.AddAsync(envelope, dueAt, deadline).AsTask().WaitAsync(cancellationToken);
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new PublishException($"The event '{envelope.Name}' {envelope.Id} was not kept for its time: {exception.Message}", PublishFailure.Failed, envelope.Id, exception);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {

@@ -46,7 +46,7 @@ public sealed class EventBusBuilder
 
     /// <summary>Subscribes a delegate to one event type.</summary>
     /// <param name="name">The subscription's name, unique on this bus and stable.</param>
-    /// <param name="handler">The handler. It runs outside any scope: <see cref="EventContext.Services"/> is the root container.</param>
+    /// <param name="handler">The handler. <see cref="EventContext.Services"/> is a scope of each delivery's own.</param>
     /// <typeparam name="TEvent">The event type.</typeparam>
     public EventBusBuilder Subscribe<TEvent>(string name, Func<TEvent, EventContext, CancellationToken, Task> handler)
         where TEvent : notnull =>

@@ -27,7 +27,7 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>Handles one more event type with a delegate.</summary>
-    /// <param name="handler">The handler. It runs outside any scope: <see cref="EventContext.Services"/> is the root container.</param>
+    /// <param name="handler">The handler. <see cref="EventContext.Services"/> is a scope of each delivery's own.</param>
     /// <typeparam name="TEvent">The event type.</typeparam>
     public SubscriptionBuilder On<TEvent>(Func<TEvent, EventContext, CancellationToken, Task> handler)
         where TEvent : notnull

@@ -57,7 +57,7 @@ internal sealed class SizeProbe
 
     private static SizeProbe? For(JsonTypeInfo type, int nesting)
     {
-        if (type.Kind != JsonTypeInfoKind.Object || type.Options.Converters.Count > 0 || type.PolymorphismOptions is not null || nesting == 0)
+        if (type.Kind != JsonTypeInfoKind.Object || type.Options.Converters.Count > 0 || type.Options.WriteIndented || type.Options.ReferenceHandler is not null || type.PolymorphismOptions is not null || nesting == 0)
         {
             return null;
         }

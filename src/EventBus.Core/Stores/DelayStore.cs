@@ -8,7 +8,7 @@ public abstract class DelayStore
     /// <summary>How often to look for entries that other instances added. Default 1 s; infinite where there are no others.</summary>
     public virtual TimeSpan PollInterval => TimeSpan.FromSeconds(1);
 
-    /// <summary>Keeps an event. Keeping the same id again changes nothing.</summary>
+    /// <summary>Keeps an event. Keeping the same id again changes nothing. A store that is full, and so certainly did not take it, throws <see cref="InvalidOperationException"/>.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="dueAt">When to publish it.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -25,6 +25,10 @@ public abstract class DelayStore
     /// <param name="envelope">The event.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken);
+
+    /// <summary>How many entries it holds.</summary>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public abstract ValueTask<long> CountAsync(CancellationToken cancellationToken);
 
     /// <summary>How many entries are due at a time, claimed ones included. Used for waiting until a bus is idle.</summary>
     /// <param name="now">The time.</param>

@@ -23,10 +23,10 @@ public abstract class FailureStore
     public abstract ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken);
 
     /// <summary>Takes due entries for the length of the lease and counts the start that follows. An entry that is not settled by then is due again.</summary>
-    /// <param name="subscriptions">The subscriptions whose entries the caller can run.</param>
+    /// <param name="subscriptions">The subscriptions whose entries the caller can run now. What is due for others is left alone, and does not count for the next time.</param>
     /// <param name="now">The time.</param>
     /// <param name="lease">How long the caller may need.</param>
-    /// <param name="max">How many at most.</param>
+    /// <param name="max">How many at most for each subscription.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken);
 
@@ -60,6 +60,10 @@ public abstract class FailureStore
     /// <param name="filter">Which ones; its paging is ignored.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken);
+
+    /// <summary>How many entries it holds, of every status.</summary>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public abstract ValueTask<long> CountAsync(CancellationToken cancellationToken);
 
     /// <summary>How many entries are due at a time, claimed ones included. Used for waiting until a bus is idle.</summary>
     /// <param name="now">The time.</param>
