@@ -29,11 +29,18 @@ public sealed class ConformanceTests
         using var enough = new CancellationTokenSource();
         var load = Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Run(() => Burn(enough.Token), Token)));
 
-        var runs = Enumerable.Range(0, times).SelectMany(_ => ConformanceSuite.Scenarios).Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token));
-        var results = await Task.WhenAll(runs);
+        ScenarioResult[] results;
+        try
+        {
+            var runs = Enumerable.Range(0, times).SelectMany(_ => ConformanceSuite.Scenarios).Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token));
+            results = await Task.WhenAll(runs);
+        }
+        finally
+        {
+            await enough.CancelAsync();
+            await load;
+        }
 
-        await enough.CancelAsync();
-        await load;
         Assert.Equal(times * ConformanceSuite.Scenarios.Count, results.Length);
     }
 

@@ -60,6 +60,45 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
+    public async Task Discard_BehindARunningHead_StartsNothingTwice()
+    {
+        await failures.RecordAsync(Failed("1", dueAt: Now, line: "k"), Token);
+        await failures.RecordAsync(Failed("2", line: "k") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.KeyBlocked }, Token);
+        Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+
+        Assert.True(await failures.DiscardAsync("mail~2", Token));
+
+        Assert.Empty((await failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
+    }
+
+    [Theory]
+    [InlineData(FailedEventStatus.Dead)]
+    [InlineData(FailedEventStatus.Waiting)]
+    public async Task Park_WhatStandsInTheLineAlready_ChangesNothing(FailedEventStatus status)
+    {
+        await failures.RecordAsync(Failed("1", dueAt: Now, line: "k") with { Status = status }, Token);
+        var claimed = (await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries.Count;
+
+        Assert.Equal(ParkOutcome.Parked, await failures.TryParkAsync(Parked("1", "k"), 10, Token));
+
+        Assert.Empty((await failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
+        Assert.Equal(1, await failures.CountAsync(Token));
+        Assert.Equal(1 - claimed, await failures.CountDeadAsync(new DeadLetterFilter(), Token));
+    }
+
+    [Fact]
+    public async Task Claim_OneSubscription_LeavesWhatIsDueInOthers()
+    {
+        await failures.RecordAsync(Failed("1", dueAt: Now), Token);
+        await failures.RecordAsync(Failed("2", dueAt: Now) with { Subscription = "stock" }, Token);
+
+        var claimed = await failures.ClaimDueAsync(["stock"], Now, Lease, 10, Token);
+
+        Assert.Equal("stock", Assert.Single(claimed.Entries).Subscription);
+        Assert.Null(claimed.NextDue);
+    }
+
+    [Fact]
     public async Task Revive_DeadLetter_IsDueAtOnceWithAFreshBudget()
     {
         await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead, Starts = 4 }, Token);

@@ -1,0 +1,180 @@
+using System.Text;
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>Retries against everything that could keep them from running.</summary>
+public sealed class RetryFairnessTests
+{
+    private readonly FakeTimeProvider time = new();
+    private readonly Seen seen = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Retries_OfOneSubscriptionHang_OthersRetriesRun()
+    {
+        var hang = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var alive = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Configure(o => o.Retry.Jitter = 0)
+                .Subscribe("stuck", s => s.Concurrency(1).On<OrderPlaced>((_, context, _) => context.Attempt == 1 ? throw new IOException() : hang.Task))
+                .Subscribe<OrderShipped>("alive", (_, context, _) =>
+                {
+                    if (context.Attempt == 1)
+                    {
+                        throw new IOException();
+                    }
+
+                    alive.TrySetResult();
+                    return Task.CompletedTask;
+                }),
+            time);
+        await running.Bus.PublishManyAsync([.. Enumerable.Range(0, 200).Select(i => new OrderPlaced($"{i}"))], cancellationToken: Token);
+        await running.WhenIdleAsync();
+        time.Advance(TimeSpan.FromSeconds(1));
+        await running.Bus.PublishAsync(new OrderShipped("1"), Token);
+        await running.WhenIdleAsync();
+
+        time.Advance(TimeSpan.FromSeconds(6));
+        await alive.Task.WaitAsync(RunningBus.Patience, Token);
+        hang.SetResult();
+        await running.WhenIdleAsync();
+
+        Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
+    }
+
+    [Fact]
+    public async Task Retry_UnderEndlessLoad_StillRuns()
+    {
+        var retried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 64).Retry(1, TimeSpan.Zero).Subscribe("busy", s => s.Concurrency(1).On<OrderPlaced>((e, context, _) =>
+        {
+            if (e.OrderId == "bad" && context.Attempt == 1)
+            {
+                throw new IOException();
+            }
+
+            if (e.OrderId == "bad")
+            {
+                retried.SetResult();
+            }
+
+            return Task.CompletedTask;
+        })));
+        await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
+
+        using var limit = new CancellationTokenSource(RunningBus.Patience);
+        while (!retried.Task.IsCompleted)
+        {
+            Assert.False(limit.IsCancellationRequested, "Waited too long until the retry ran.");
+            await running.Bus.PublishAsync(new OrderPlaced("good"), Token);
+        }
+    }
+
+    [Fact]
+    public async Task Store_FullOfWaitingEntries_HoldsWhatFailsUntilRetriesMakeRoom()
+    {
+        var healed = false;
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory(o => o.StoreCapacity = 3).Configure(o => o.Retry.Jitter = 0).Subscribe("mail", s => s.Concurrency(2).On<OrderPlaced>((e, _, _) => healed ? Note(e.OrderId) : throw new IOException())),
+            time,
+            services => services.AddLogging().AddHealthChecks());
+        var health = running.Services.GetRequiredService<HealthCheckService>();
+        foreach (var id in Enumerable.Range(0, 6))
+        {
+            await running.Bus.PublishAsync(new OrderPlaced($"{id}"), Token);
+        }
+
+        await UntilAsync(async () => (await health.CheckHealthAsync(Token)).Status == HealthStatus.Unhealthy, "the health check shows that the store is full");
+        healed = true;
+        await UntilAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                return Task.FromResult(seen.Items.Count == 6);
+            },
+            "all are handled in the end");
+        await running.WhenIdleAsync();
+
+        Assert.Equal(["0", "1", "2", "3", "4", "5"], seen.Items.Order());
+        Assert.Equal(HealthStatus.Healthy, (await health.CheckHealthAsync(Token)).Status);
+    }
+
+    [Fact]
+    public async Task Ordered_WithALimitOfOne_NeverRunsARetryBesideADelivery()
+    {
+        var (inside, most) = (0, 0);
+        await using var running = await RunningBus.StartAsync(
+            bus =>
+            {
+                bus.UseInMemory().Retry(2, TimeSpan.Zero).Subscribe("line", s => s.Ordered().Concurrency(1).On<OrderPlaced>(async (_, context, _) =>
+                {
+                    most = Math.Max(most, Interlocked.Increment(ref inside));
+                    await Task.Yield();
+                    Interlocked.Decrement(ref inside);
+                    if (context.Attempt == 1)
+                    {
+                        throw new IOException();
+                    }
+                }));
+                bus.Event<OrderPlaced>().KeyedBy(e => e.OrderId);
+            });
+
+        await running.Bus.PublishManyAsync([.. Enumerable.Range(0, 200).Select(i => new OrderPlaced($"{i % 20}"))], cancellationToken: Token);
+        await running.WhenIdleAsync();
+
+        Assert.Equal(1, most);
+        Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task FromTheWire_ConstructorThrows_IsADeadLetterAndTheSubscriptionGoesOn(bool ordered)
+    {
+        var transport = new InMemoryTransport(new InMemoryOptions());
+        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseWire()", _ => transport).StoreInMemory().Subscribe("fragile", s =>
+        {
+            s.Concurrency(1).On<FragileBroken>((e, _, _) => Note(e.Id));
+            if (ordered)
+            {
+                s.Ordered();
+            }
+        }));
+        Envelope[] batch = [Wire("bad", "{}"), Wire("good", """{"id":" x "}""")];
+
+        await transport.PublishAsync(batch, new PublishOutcome[2], Token);
+        await running.WhenIdleAsync();
+
+        Assert.Equal(["x"], seen.Items);
+        var dead = Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token));
+        Assert.Equal(("bad", DeadLetterReason.Unreadable, "{}"), (dead.EventId, dead.Reason, Encoding.UTF8.GetString(dead.Body.Span)));
+    }
+
+    private static Envelope Wire(string id, string json) => new(new EnvelopeAttributes { Id = id, Name = "fragile.broken" }, Encoding.UTF8.GetBytes(json));
+
+    private static async Task UntilAsync(Func<Task<bool>> condition, string reason)
+    {
+        using var limit = new CancellationTokenSource(RunningBus.Patience);
+        while (!await condition())
+        {
+            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
+            await Task.Yield();
+        }
+    }
+
+    private Task Note(string text)
+    {
+        seen.Add(text);
+        return Task.CompletedTask;
+    }
+
+    public sealed class FragileBroken(string id)
+    {
+        public string Id { get; } = id.Trim();
+    }
+}
