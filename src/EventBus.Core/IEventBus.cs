@@ -24,7 +24,10 @@ public interface IEventBus
         where TEvent : notnull;
 
     /// <summary>Publishes a list of events, pipelined, in the order of the list for each key.</summary>
-    /// <remarks>An event that is not accepted holds back the later events of its own key: they are reported as failed and were not sent.</remarks>
+    /// <remarks>
+    /// An event that is not accepted holds back the later events of its own key: they are reported as failed and were not sent.
+    /// The time-out holds for each run of 256 events; when one ends without all its events accepted in time, the events after it are not sent, and are reported as failed.
+    /// </remarks>
     /// <param name="events">The events; read until the call ends.</param>
     /// <param name="options">What differs from the defaults for every event; null for none. An id cannot be set here.</param>
     /// <param name="cancellationToken">Ends the waiting only: events that are already on their way may still be delivered.</param>

@@ -6,24 +6,24 @@ namespace EventBus;
 /// <summary>Sends many events with one call of the transport, so that their way is pipelined, also while somebody observes each of them.</summary>
 internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines, TimeProvider time, BusDiagnostics diagnostics, Func<Envelope, EventDescriptor, TimeSpan?, CancellationToken, Task> sendOne)
 {
-    public async Task SendAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    /// <returns>False when time was up before every event had its answer.</returns>
+    public async Task<bool> SendAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         if (batch.Length == 0)
         {
-            return;
+            return true;
         }
 
         if (HasDelayed(batch.Span))
         {
-            await SendOneByOneAsync(batch, outcomes, timeout, cancellationToken);
-            return;
+            return await SendOneByOneAsync(batch, outcomes, timeout, cancellationToken);
         }
 
         var startedAt = time.GetTimestamp();
         var activities = diagnostics.ObservesPublish ? StartActivities(batch.Span) : null;
         try
         {
-            await SendTogetherAsync(batch, outcomes, timeout, cancellationToken);
+            return await SendTogetherAsync(batch, outcomes, timeout, cancellationToken);
         }
         finally
         {
@@ -36,12 +36,13 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         }
     }
 
-    private async Task SendTogetherAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    private async Task<bool> SendTogetherAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
+        var deadline = ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks);
         try
         {
-            await transport.PublishAsync(batch, outcomes, ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks)).AsTask().WaitAsync(cancellationToken);
+            await transport.PublishAsync(batch, outcomes, deadline).AsTask().WaitAsync(cancellationToken);
             ownDeadline?.Dispose();
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
@@ -56,9 +57,11 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
                 }
             }
         }
+
+        return !deadline.IsCancellationRequested;
     }
 
-    private async Task SendOneByOneAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    private async Task<bool> SendOneByOneAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         HashSet<string>? heldBack = null;
         for (var i = 0; i < batch.Length; i++)
@@ -68,11 +71,20 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
                 ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
                 : await OutcomeOfAsync(sendOne(envelope, envelope.Descriptor!, timeout, cancellationToken));
             outcomes.Span[i] = outcome;
+            if (outcome.Status == PublishStatus.InDoubt)
+            {
+                // One that had no answer in time is enough: the rest would each wait as long.
+                outcomes.Span[(i + 1)..].Fill(PublishOutcome.Failed(new TimeoutException("An earlier event of the list had no answer in time.")));
+                return false;
+            }
+
             if (outcome.Status != PublishStatus.Accepted && envelope.KeyText is { } failedKey)
             {
                 (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(failedKey);
             }
         }
+
+        return true;
     }
 
     private Activity?[] StartActivities(ReadOnlySpan<Envelope> batch)

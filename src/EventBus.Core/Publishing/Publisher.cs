@@ -68,7 +68,8 @@ internal sealed class Publisher
         var envelopes = new Envelope[Math.Min(BatchSize, list.Count)];
         var positions = new int[envelopes.Length];
         var outcomes = new PublishOutcome[envelopes.Length];
-        for (var next = 0; next < list.Count;)
+        var inTime = true;
+        for (var next = 0; next < list.Count && inTime;)
         {
             var filled = 0;
             for (; next < list.Count && filled < envelopes.Length; next++)
@@ -81,10 +82,15 @@ internal sealed class Publisher
             }
 
             outcomes.AsSpan().Clear();
-            await batches.SendAsync(envelopes.AsMemory(0, filled), outcomes.AsMemory(0, filled), options?.Timeout, cancellationToken);
+            inTime = await batches.SendAsync(envelopes.AsMemory(0, filled), outcomes.AsMemory(0, filled), options?.Timeout, cancellationToken);
             for (var i = 0; i < filled; i++)
             {
                 run.Conclude(positions[i], envelopes[i], Conclude(outcomes[i], envelopes[i], envelopes[i].Descriptor!));
+            }
+
+            for (; !inTime && next < list.Count; next++)
+            {
+                run.Reject(next, null, new PublishException($"The event at position {next} was not sent: earlier events of the list were not accepted in time.", PublishFailure.Failed, null));
             }
         }
 

@@ -26,9 +26,6 @@ internal sealed class EventJson
         }
     }
 
-    /// <summary>Nothing can be written as JSON: no context was given, and there is no reflection.</summary>
-    public bool IsEmpty => options.Count == 0;
-
     /// <summary>Null where nothing knows the type.</summary>
     public JsonTypeInfo? Find(Type type)
     {

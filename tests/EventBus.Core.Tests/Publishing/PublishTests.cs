@@ -195,6 +195,21 @@ public sealed class PublishTests
     }
 
     [Fact]
+    public async Task PublishMany_NoRoomInTime_EndsAfterOneTimeOutAndReportsEach()
+    {
+        var hold = new TaskCompletionSource();
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => o.Capacity = 1).Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) => hold.Task)));
+
+        var exception = await Assert.ThrowsAsync<PublishManyException>(() => running.Bus.PublishManyAsync(
+            [.. Enumerable.Range(0, 2_000).Select(i => new OrderPlaced("x"))], new PublishOptions { Timeout = TimeSpan.FromMilliseconds(50) }, Token).WaitAsync(RunningBus.Patience, Token));
+        hold.SetResult();
+
+        Assert.Equal(2_000, exception.Items.Count);
+        Assert.InRange(exception.Items.Count(item => item is null), 1, 2);
+        Assert.All(exception.Items.Where(item => item is not null), item => Assert.Equal(PublishFailure.Failed, item!.Failure));
+    }
+
+    [Fact]
     public async Task PublishMany_Thousands_AllArriveInOrder()
     {
         var seen = new Seen();
