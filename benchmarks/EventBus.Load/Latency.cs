@@ -11,7 +11,7 @@ internal static class Latency
 
     public static async Task<bool> RunAsync(bool isShort)
     {
-        var events = isShort ? 20_000 : 100_000;
+        var events = isShort ? 50_000 : 100_000;
         var rounds = isShort ? 5 : 15;
         Console.WriteLine();
         Console.WriteLine($"In memory, one event in flight: {rounds} interleaved pairs of {events:N0} events");

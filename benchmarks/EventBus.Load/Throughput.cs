@@ -12,7 +12,7 @@ internal static class Throughput
 
     public static async Task<bool> RunAsync(int subscriptions, bool isShort)
     {
-        var events = (isShort ? 400_000 : 3_000_000) / subscriptions;
+        var events = (isShort ? 1_500_000 : 3_000_000) / subscriptions;
         var pairs = isShort ? 5 : 15;
         Console.WriteLine();
         Console.WriteLine($"In memory, 1 publisher, {subscriptions} subscription(s), end to end: {events:N0} events, {pairs} interleaved pairs, capacity {Workload.ChannelCapacity}");

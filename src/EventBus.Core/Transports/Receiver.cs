@@ -10,7 +10,7 @@ public abstract class Receiver : IAsyncDisposable
     public abstract ChannelReader<Delivery> Deliveries { get; }
 
     /// <summary>Takes nothing more from the backend, and completes <see cref="Deliveries"/>. What was taken can still be settled.</summary>
-    /// <remarks>What was buffered and not taken goes back: at once, so that another instance can go on with it; in an ordered subscription only when the receiver is disposed, so that nobody else begins before this instance has ended. Where nobody is behind the queue, the rest is handed out before <see cref="Deliveries"/> completes.</remarks>
+    /// <remarks>What was buffered and not taken goes back: at once, so that another instance can go on with it; in an ordered subscription only when the receiver is disposed, so that nobody else begins before this instance has ended. Where nobody is behind the queue, the rest is handed out before <see cref="Deliveries"/> completes, and what is published from then on is refused.</remarks>
     public abstract ValueTask StopIntakeAsync();
 
     /// <summary>Ends the subscription of this instance. What is unsettled is given back. Safe to call twice.</summary>
