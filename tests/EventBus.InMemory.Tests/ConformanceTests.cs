@@ -25,15 +25,17 @@ public sealed class ConformanceTests
     [Fact]
     public async Task Suite_ManyTimesAtOnceUnderLoad_Passes()
     {
-        var times = Environment.GetEnvironmentVariable("EVENTBUS_TEST_LONG") == "1" ? 200 : 20;
+        const int AtOnce = 20;
+        var rounds = Environment.GetEnvironmentVariable("EVENTBUS_TEST_LONG") == "1" ? 5 : 1;
         using var enough = new CancellationTokenSource();
         var load = Task.WhenAll(Enumerable.Range(0, Environment.ProcessorCount).Select(_ => Task.Run(() => Burn(enough.Token), Token)));
-
-        ScenarioResult[] results;
+        var ran = 0;
         try
         {
-            var runs = Enumerable.Range(0, times).SelectMany(_ => ConformanceSuite.Scenarios).Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token));
-            results = await Task.WhenAll(runs);
+            for (var round = 0; round < rounds; round++)
+            {
+                ran += (await Task.WhenAll(Enumerable.Range(0, AtOnce).SelectMany(_ => ConformanceSuite.Scenarios).Select(scenario => ConformanceSuite.RunAsync(scenario, Backend, Token)))).Length;
+            }
         }
         finally
         {
@@ -41,7 +43,7 @@ public sealed class ConformanceTests
             await load;
         }
 
-        Assert.Equal(times * ConformanceSuite.Scenarios.Count, results.Length);
+        Assert.Equal(rounds * AtOnce * ConformanceSuite.Scenarios.Count, ran);
     }
 
     [Fact]
