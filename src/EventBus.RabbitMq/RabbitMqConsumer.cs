@@ -66,7 +66,14 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
     }
 
     /// <summary>Call it after <see cref="End"/>: the tokens of lost deliveries stay readable.</summary>
-    public void Dispose() => lost.Dispose();
+    public void Dispose()
+    {
+        // Once cancelled it is left alone: disposing would drop the callbacks that the cancellation has not reached yet, and there is nothing to free.
+        if (!lost.IsCancellationRequested)
+        {
+            lost.Dispose();
+        }
+    }
 
     public override async Task HandleBasicDeliverAsync(
         string consumerTag, ulong deliveryTag, bool redelivered, string exchange, string routingKey, IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken = default)

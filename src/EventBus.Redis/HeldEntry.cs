@@ -48,7 +48,14 @@ internal sealed class HeldEntry(RedisReceiver owner, RedisKey stream, RedisValue
         return wasUnsettled;
     }
 
-    public void Dispose() => lost.Dispose();
+    public void Dispose()
+    {
+        // Once cancelled it is left alone: disposing would drop the callbacks that the cancellation has not reached yet, and there is nothing to free.
+        if (!lost.IsCancellationRequested)
+        {
+            lost.Dispose();
+        }
+    }
 
     private bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;
 }
