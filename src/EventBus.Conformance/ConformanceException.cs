@@ -7,4 +7,8 @@ public sealed class ConformanceException : Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>Says which backend broke which promise.</summary>
+    internal static ConformanceException Of(string backend, Scenario scenario, Exception exception) =>
+        new($"{backend} breaks '{scenario.Name}': {scenario.Reason} {(exception is ConformanceException ? exception.Message : $"Happened: {exception.GetType().Name}: {exception.Message}")}", exception);
 }

@@ -46,7 +46,7 @@ public static class ConformanceSuite
         ArgumentNullException.ThrowIfNull(document);
         ArgumentNullException.ThrowIfNull(backend);
         ArgumentNullException.ThrowIfNull(results);
-        return GuaranteesTable.Update(document, backend.Name, results);
+        return new GuaranteesTable("conformance", "scenarios", Scenarios).Update(document, backend.Name, results);
     }
 
     private static async Task<string?> RunAloneAsync(Scenario scenario, Backend backend, CancellationToken cancellationToken)
@@ -68,7 +68,7 @@ public static class ConformanceSuite
         }
         catch (Exception exception)
         {
-            throw new ConformanceException($"{backend.Name} breaks '{scenario.Name}': {scenario.Reason} {(exception is ConformanceException ? exception.Message : $"Happened: {exception.GetType().Name}: {exception.Message}")}", exception);
+            throw ConformanceException.Of(backend.Name, scenario, exception);
         }
     }
 }

@@ -39,9 +39,24 @@ public sealed record DeadLetter
     /// <summary>When it failed last.</summary>
     public required DateTimeOffset LastFailedAt { get; init; }
 
+    /// <summary>How often people had it retried.</summary>
+    public int Replays { get; init; }
+
+    /// <summary>The latest failed starts, oldest first, at most 16.</summary>
+    public IReadOnlyList<FailedStart> History { get; init; } = [];
+
+    /// <summary>Rises with each dead letter: where a listing continues (<see cref="DeadLetterFilter.Before"/>).</summary>
+    public long Number { get; init; }
+
     /// <summary>The event as JSON, or the raw bytes of what could not be read; empty where the type cannot be written as JSON.</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 }
+
+/// <summary>One start of a handler that failed.</summary>
+/// <param name="Start">Which start, 1 for the first.</param>
+/// <param name="At">When it failed.</param>
+/// <param name="Error">The error in one line.</param>
+public sealed record FailedStart(int Start, DateTimeOffset At, string Error);
 
 /// <summary>Why an event became a dead letter.</summary>
 public enum DeadLetterReason
@@ -63,6 +78,15 @@ public enum DeadLetterReason
 
     /// <summary>Too many events wait behind a failed event of the same key.</summary>
     KeyBlocked,
+
+    /// <summary>An order guard let it wait for an event that did not come in time.</summary>
+    OutOfOrder,
+
+    /// <summary>The process ended while the handler ran, at every start that is allowed.</summary>
+    ProcessEnded,
+
+    /// <summary>An event with the same id but other content was handled before: its publisher gives one id to different events.</summary>
+    IdReused,
 }
 
 /// <summary>Which dead letters are meant.</summary>
@@ -80,8 +104,8 @@ public sealed record DeadLetterFilter
     /// <summary>Only this reason. Default all.</summary>
     public DeadLetterReason? Reason { get; init; }
 
-    /// <summary>How many of the newest to pass over. Default 0.</summary>
-    public int Skip { get; init; }
+    /// <summary>Only those that died before the dead letter with this <see cref="DeadLetter.Number"/>: the last of the page before. Default the latest.</summary>
+    public long? Before { get; init; }
 
     /// <summary>How many to list, 1 to 1,000. Default 100.</summary>
     public int Take { get; init; } = 100;

@@ -18,6 +18,9 @@ public sealed class EventBusOptions
     /// <summary>How many events one subscription handles at once. For an ordered subscription the number of lanes. Default 16; 1 to 1,000.</summary>
     public int Concurrency { get; set; } = 16;
 
+    /// <summary>What to do when the broker, or the server of the stores, is out of reach at the start: go on and keep trying, or refuse. Mistakes in the registration, in credentials or in what exists on the server always refuse. Default <see cref="StartupMode.Degraded"/>.</summary>
+    public StartupMode Startup { get; set; } = StartupMode.Degraded;
+
     /// <summary>Whether this instance handles events. False makes it publish only. Default true.</summary>
     public bool Consume { get; set; } = true;
 
@@ -33,8 +36,23 @@ public sealed class EventBusOptions
     /// <summary>How many events may wait behind a failed event of their key; later ones go to the dead letters in order. Default 1,000; 1 to 1,000,000.</summary>
     public int MaxParkedPerKey { get; set; } = 1_000;
 
+    /// <summary>How long this instance holds a failed event, or the key of an idempotent one, without renewing: when the process dies, another instance goes on after that time. Renewed while a handler runs. Default 30 s; 1 s to 1 h.</summary>
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often people are alerted of dead letters of the same subscription and event name at most: those that follow the first are told of together. Default 1 min; 0 to 1 h.</summary>
+    public TimeSpan AlertInterval { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long dead letters are kept; null until people retry or discard them. Default null; 1 min to 10 years.</summary>
+    public TimeSpan? DeadLetterRetention { get; set; }
+
     /// <summary>When a failed event is started again. Default: 3 retries after 5 s, 30 s and 2 min.</summary>
     public RetryOptions Retry { get; set; } = new();
+
+    /// <summary>How many starts of a subscription in a row must fail within <see cref="PauseTime"/> to pause it; 0 for never. More than the starts of one event (4 by default), so that one bad event alone pauses nothing. Default 0; 0 to 1,000.</summary>
+    public int PauseCount { get; set; }
+
+    /// <summary>The time in which <see cref="PauseCount"/> starts must fail to pause a subscription. The first probe follows after as long, at most 30 s. Default 1 min; 1 s to 1 day.</summary>
+    public TimeSpan PauseTime { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Settings of single subscriptions, by name. They win over what the code says. Default none.</summary>
     public IDictionary<string, SubscriptionOptions> Subscriptions { get; } = new Dictionary<string, SubscriptionOptions>(StringComparer.Ordinal);

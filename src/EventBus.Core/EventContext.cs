@@ -1,4 +1,5 @@
 using System.Collections.ObjectModel;
+using System.Data.Common;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -45,6 +46,15 @@ public abstract class EventContext
     /// <summary>Which start of the handler this is: 1 for the first, 2 for the first retry.</summary>
     public int Attempt => handling?.Attempt ?? 1;
 
+    /// <summary>Whether people had this event retried after it had become a dead letter.</summary>
+    public bool IsReplay => handling?.Replays > 0;
+
+    /// <summary>A key for effects outside the bus: the same for every start, redelivery and replay of this event in this subscription, and for no other. With <c>KeyBy</c> the same for all events that count as copies of one another.</summary>
+    public string IdempotencyKey => $"{Subscription}~{handling?.Key ?? EventId}";
+
+    /// <summary>In an idempotent subscription, a number that is higher for each later run of the same event: a resource that remembers the highest can refuse a run that was overtaken. 0 elsewhere.</summary>
+    public long FencingNumber => handling?.Fence ?? 0;
+
     /// <summary>The event as the handler's type, carried forward from an older version where needed; null for a wildcard subscription that meets a name this application does not know.</summary>
     public object? Event => handling?.Event ?? Source.Payload;
 
@@ -59,9 +69,15 @@ public abstract class EventContext
     /// <summary>The events that this handler has published so far. They leave when it succeeds.</summary>
     public IReadOnlyList<object> Published => handling?.Outbox?.ConvertAll(envelope => envelope.Payload!) ?? (IReadOnlyList<object>)[];
 
+    /// <summary>What this handler asked for with <see cref="OnCommit"/> so far, for tests.</summary>
+    public IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> CommitEffects => handling?.Effects ?? (IReadOnlyList<Func<DbTransaction, CancellationToken, Task>>)[];
+
     internal SubscriptionRuntime? Owner => owner;
 
     internal Handling? State => handling;
+
+    /// <summary>It was kept while later events of its key went on.</summary>
+    internal bool MayBePassed => handling is { MayBePassed: true };
 
     private protected abstract Envelope Source { get; }
 
@@ -92,6 +108,23 @@ public abstract class EventContext
     /// <exception cref="PublishException">The event was refused: too large.</exception>
     public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
         where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
+
+    /// <summary>In an idempotent subscription over a store with transactions: does something in the very transaction that marks this event done, after the handler has succeeded. It happens exactly once, or not at all, also when the process is killed.</summary>
+    /// <remarks>Keep it short: it holds the store's write lock. If it throws, nothing is committed, and the start has failed. It runs in the scope of the delivery, after what was asked for before it.</remarks>
+    /// <param name="effect">Called with the open transaction: <c>transaction.Connection</c> is the store's connection; neither commit nor close. Its token is that of the handler.</param>
+    /// <exception cref="InvalidOperationException">The subscription is not idempotent, or its store has no transactions.</exception>
+    public void OnCommit(Func<DbTransaction, CancellationToken, Task> effect)
+    {
+        ArgumentNullException.ThrowIfNull(effect);
+        if (owner is not null && !owner.HasTransactions)
+        {
+            throw new InvalidOperationException(owner.Once is null
+                ? $"OnCommit needs an idempotent subscription. Add .Idempotent() to '{owner.Name}'."
+                : $"OnCommit needs a store with transactions, and that of '{owner.Name}' has none. Use bus.StoreInSqlite(...), or give IdempotencyKey and FencingNumber to the resource that you change.");
+        }
+
+        (EnsureHandling().Effects ??= []).Add(effect);
+    }
 
     /// <summary>Makes a context for testing a handler alone. What the handler publishes through it is found in <see cref="Published"/> and goes nowhere.</summary>
     /// <param name="event">The event, for <see cref="Event"/>. Default none.</param>

@@ -1,11 +1,26 @@
 namespace EventBus;
 
-/// <summary>Tells people that an event failed for good. Register it with <c>bus.AlertWith&lt;T&gt;()</c>; a critical log entry and a metric come without it.</summary>
-/// <remarks>Called at least once for each dead letter, one call at a time, never on the path of an event; when more than 1,000 wait, the rest are told of together in a critical log entry. A failing alert is tried again 3 times, then logged.</remarks>
+/// <summary>Tells people that events failed for good. Register it with <c>bus.AlertWith&lt;T&gt;()</c>; a critical log entry and a metric come without it.</summary>
+/// <remarks>
+/// Every dead letter is told of at least once, also across restarts where the store is durable. Never on the path of an event, and one call at a time, unless an earlier one ignores its cancelled token.
+/// A call that fails is made again after 1 s, then after twice as long each time, at most 5 min, until it succeeds. Each registered alert goes its own way: one that fails holds up no other.
+/// </remarks>
 public interface IDeadLetterAlert
 {
     /// <summary>Sends one alert.</summary>
-    /// <param name="deadLetter">The event that failed. Its id lets the receiver recognise a repeated alert.</param>
+    /// <param name="alert">What failed. The ids let the receiver recognise a repeated alert.</param>
     /// <param name="cancellationToken">Cancelled after 30 s, or when the bus stops.</param>
-    Task AlertAsync(DeadLetter deadLetter, CancellationToken cancellationToken);
+    Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken);
+}
+
+/// <summary>Dead letters of one subscription and event name that people are to be told of: usually one, more when many came within <see cref="EventBusOptions.AlertInterval"/>.</summary>
+/// <param name="First">The first of them, in full.</param>
+/// <param name="Ids">The ids of all, the oldest first.</param>
+public sealed record DeadLetterAlert(DeadLetter First, IReadOnlyList<string> Ids)
+{
+    /// <summary>The application whose dead letters they are: <see cref="EventBusOptions.ServiceName"/>.</summary>
+    public string ServiceName { get; init; } = "";
+
+    /// <summary>How many dead letters this alert tells of. Some may have been retried or discarded meanwhile.</summary>
+    public int Count => Ids.Count;
 }

@@ -2,29 +2,46 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Failed events, kept until the process ends. A line for each key of an ordered subscription; only its head is due.</summary>
-internal sealed class InMemoryFailureStore(int capacity) : FailureStore
+/// <summary>Failed events, kept until the process ends.</summary>
+/// <remarks>Claims have numbers but no end: whoever claims lives and dies with the store.</remarks>
+internal sealed class InMemoryFailureStore : FailureStore
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<string, Entry> byId = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Subscription, string Key), Line> lines = [];
+    private readonly FailureTable table;
+    private readonly OrderKeys orders;
+    private readonly StartCounts starts;
 
-    // What waits in each subscription, by due time. An entry is in it at most once.
-    private readonly Dictionary<string, SortedSet<Entry>> schedules = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<long, Entry> dead = [];
-    private long order;
-    private long claimed;
+    public InMemoryFailureStore(int capacity)
+    {
+        orders = new OrderKeys(capacity);
+        table = new FailureTable(capacity, orders);
+        starts = new StartCounts(capacity);
+    }
 
     public override TimeSpan PollInterval => Timeout.InfiniteTimeSpan;
 
-    public override ValueTask RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
+    public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         lock (gate)
         {
-            var kept = byId.TryGetValue(entry.Id, out var known) ? known : Keep(entry);
-            Leave(kept);
-            kept.Event = entry;
-            Enter(kept);
+            return ValueTask.FromResult(IsUnsettled(entry) && Store(entry));
+        }
+    }
+
+    public override ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var id = FailedEvent.MakeId(subscription, eventId);
+            return ValueTask.FromResult<int?>(table.Find(id) is null ? starts.Count(id, now) : null);
+        }
+    }
+
+    public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            starts.Forget(FailedEvent.MakeId(subscription, eventId));
             return ValueTask.CompletedTask;
         }
     }
@@ -33,50 +50,64 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            if (!lines.TryGetValue((entry.Subscription, entry.LineKey!), out var line))
+            if (table.FindLine(entry) is not { } line)
             {
                 return ValueTask.FromResult(ParkOutcome.NotBlocked);
             }
 
-            if (byId.ContainsKey(entry.Id))
-            {
-                // A second copy of what stands in the line already, or of what is running.
-                return ValueTask.FromResult(ParkOutcome.Parked);
-            }
-
-            if (line.Parked >= limit)
+            // A second copy of what stands in the line already, or of what is running, changes nothing.
+            var isKept = table.Find(entry.Id) is not null;
+            if (!isKept && line.Parked >= limit)
             {
                 return ValueTask.FromResult(ParkOutcome.LineFull);
             }
 
-            Enter(Keep(entry));
+            _ = isKept || Store(entry);
             return ValueTask.FromResult(ParkOutcome.Parked);
         }
     }
 
     public override ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
-        // No lease is needed: whoever claims lives and dies with the store.
         lock (gate)
         {
-            var due = new List<FailedEvent>();
+            var due = new List<FailedEntry>();
             DateTimeOffset? next = null;
-            foreach (var subscription in subscriptions)
+            foreach (var schedule in subscriptions.Select(table.FindSchedule).OfType<SortedSet<FailedEntry>>())
             {
-                if (!schedules.TryGetValue(subscription, out var schedule))
+                var taken = 0;
+                foreach (var entry in schedule)
                 {
-                    continue;
-                }
+                    if (taken == max || entry.ScheduledAt > now)
+                    {
+                        next = entry.ScheduledAt >= next ? next : entry.ScheduledAt;
+                        break;
+                    }
 
-                for (var taken = 0; taken < max && schedule.Min is { } first && first.ScheduledAt <= now; taken++)
-                {
-                    due.Add(Claim(first));
+                    due.Add(entry);
+                    taken++;
                 }
-
-                next = schedule.Min is { } waiting && (next is null || waiting.ScheduledAt < next) ? waiting.ScheduledAt : next;
             }
 
-            return ValueTask.FromResult(new DueBatch<FailedEvent>(due, next));
+            due.Sort((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
+            return ValueTask.FromResult(new DueBatch<FailedEvent>([.. due.Select(table.Claim)], next));
+        }
+    }
+
+    // Nothing is interrupted here: a claim ends with its handler, or with the process and all that is kept.
+    public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult(table.FindClaimed(entry) is not null);
+        }
+    }
+
+    public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => table.FindClaimed(entry) is null).Select(entry => entry.Id)]);
         }
     }
 
@@ -84,9 +115,9 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            if (byId.TryGetValue(entry.Id, out var kept))
+            if (table.FindClaimed(entry) is { } claimed)
             {
-                Remove(kept);
+                table.Remove(claimed);
             }
 
             return ValueTask.CompletedTask;
@@ -97,7 +128,7 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult<IReadOnlyList<FailedEvent>>([.. Matching(filter).Reverse().Skip(filter.Skip).Take(filter.Take)]);
+            return ValueTask.FromResult<IReadOnlyList<FailedEvent>>([.. Matching(filter).SkipWhile(dead => dead.Number >= filter.Before).Take(filter.Take)]);
         }
     }
 
@@ -105,7 +136,7 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult(FindDead(id)?.Event);
+            return ValueTask.FromResult(table.FindDead(id)?.Event);
         }
     }
 
@@ -113,14 +144,19 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            if (FindDead(id) is not { } entry)
+            if (table.FindDead(id) is not { } entry)
             {
                 return ValueTask.FromResult(false);
             }
 
-            Leave(entry);
-            entry.Event = entry.Event with { Status = FailedEventStatus.Waiting, Starts = 0, DueAt = now };
-            Enter(entry);
+            var dead = entry.Event;
+            if (dead is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position } && orders.IsLowest(entry))
+            {
+                // What is missing before it is given up.
+                orders.Raise(dead.Subscription, key, position - 1, now);
+            }
+
+            table.Replace(entry, dead with { Status = FailedEventStatus.Waiting, Starts = 0, Deadline = null, DueAt = now, Replays = dead.Replays + 1, NeedsAlert = false });
             return ValueTask.FromResult(true);
         }
     }
@@ -129,10 +165,10 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            var entry = FindDead(id);
+            var entry = table.FindDead(id);
             if (entry is not null)
             {
-                Remove(entry);
+                table.Remove(entry);
             }
 
             return ValueTask.FromResult(entry is not null);
@@ -147,11 +183,92 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
         }
     }
 
-    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
         lock (gate)
         {
-            return ValueTask.FromResult(claimed + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount()));
+            var due = table.Alerts.Where(entry => entry.AlertAt <= now).Take(max).ToList();
+            due.ForEach(entry => entry.AlertAt = now + lease);
+            return ValueTask.FromResult(new DueBatch<PendingAlert>(
+                [.. due.Select(entry => new PendingAlert(entry.Event.Id, entry.Event.Number, entry.Event.Subscription, entry.Event.Envelope.EventName))],
+                table.Alerts.Count > 0 ? table.Alerts.Min(entry => entry.AlertAt) : null));
+        }
+    }
+
+    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            foreach (var alert in sent)
+            {
+                if (table.FindDead(alert.Id) is { } entry && entry.Event.Number == alert.Number)
+                {
+                    table.Alerts.Remove(entry);
+                    entry.Event = entry.Event with { NeedsAlert = false };
+                }
+            }
+
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult(orders.StateOf(subscription, orderKey));
+        }
+    }
+
+    public override ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            if (!IsUnsettled(entry))
+            {
+                return ValueTask.FromResult(DeferOutcome.Deferred);
+            }
+
+            if (orders.StateOf(entry.Subscription, entry.OrderKey!).Stamp != stamp)
+            {
+                return ValueTask.FromResult(DeferOutcome.Changed);
+            }
+
+            // A claimed one that was deferred before has its place already.
+            if (orders.CountDeferred(entry) >= limit && table.Find(entry.Id)?.Event.Status != FailedEventStatus.Deferred)
+            {
+                return ValueTask.FromResult(DeferOutcome.Full);
+            }
+
+            Store(entry with { LineKey = null });
+            return ValueTask.FromResult(DeferOutcome.Deferred);
+        }
+    }
+
+    public override ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            orders.Raise(subscription, orderKey, position, now);
+            var woken = orders.ToWake(subscription, orderKey);
+            foreach (var entry in woken.Where(entry => entry.Event.DueAt > now))
+            {
+                table.Replace(entry, entry.Event with { DueAt = now });
+            }
+
+            return ValueTask.FromResult(woken.Exists(entry => entry.IsScheduled));
+        }
+    }
+
+    public override ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var old = table.Dead.Where(entry => entry.Event.LastFailedAt < limits.DeadBefore).Take(max).ToList();
+            old.ForEach(table.Remove);
+            starts.Sweep(limits.StartsBefore, max);
+            orders.Sweep(limits.OrderBefore, max);
+            return ValueTask.FromResult(old.Count);
         }
     }
 
@@ -159,155 +276,40 @@ internal sealed class InMemoryFailureStore(int capacity) : FailureStore
     {
         lock (gate)
         {
-            return ValueTask.FromResult((long)byId.Count);
+            return ValueTask.FromResult((long)table.Count);
         }
     }
 
-    private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => dead.Values.Select(entry => entry.Event).Where(e =>
-        (filter.Subscription is null || filter.Subscription == e.Subscription)
-        && (filter.EventName is null || filter.EventName == e.Envelope.EventName)
-        && (filter.EventId is null || filter.EventId == e.Envelope.EventId)
-        && (filter.Reason is null || filter.Reason == e.Reason));
-
-    private Entry? FindDead(string id) => byId.TryGetValue(id, out var entry) && entry.Event.Status == FailedEventStatus.Dead ? entry : null;
-
-    /// <summary>Makes room for an event, at the end of its line.</summary>
-    private Entry Keep(FailedEvent failed)
+    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
-        if (byId.Count >= capacity)
+        lock (gate)
         {
-            throw new InvalidOperationException($"The in-memory store holds {capacity:N0} failed events already. Retry or discard dead letters, raise InMemoryOptions.StoreCapacity, or use a durable store.");
+            return ValueTask.FromResult(table.CountDue(now));
         }
-
-        var entry = new Entry(failed, order++);
-        byId.Add(failed.Id, entry);
-        if (failed.LineKey is { } key)
-        {
-            if (!lines.TryGetValue((failed.Subscription, key), out var line))
-            {
-                lines.Add((failed.Subscription, key), line = new Line());
-            }
-
-            entry.Line = line;
-            entry.Place = line.Entries.AddLast(entry);
-        }
-
-        return entry;
     }
 
-    private FailedEvent Claim(Entry entry)
+    /// <summary>Whether the caller still has a say in what becomes of an event: it is not kept yet, or the caller holds it.</summary>
+    private bool IsUnsettled(FailedEvent entry) => entry.Claim == 0 ? table.Find(entry.Id) is null : table.FindClaimed(entry) is not null;
+
+    private bool Store(FailedEvent entry)
     {
-        Leave(entry);
-        entry.Event = entry.Event with { Status = FailedEventStatus.Waiting, Starts = entry.Event.Starts + 1 };
-        entry.IsClaimed = true;
-        claimed++;
-        return entry.Event;
+        if (entry.Claim == 0)
+        {
+            table.Keep(entry);
+            starts.Forget(entry.Id);
+        }
+        else
+        {
+            table.Replace(table.FindClaimed(entry)!, entry);
+        }
+
+        return true;
     }
 
-    private void Remove(Entry entry)
-    {
-        Leave(entry);
-        byId.Remove(entry.Event.Id);
-        if (entry.Line is not { } line)
-        {
-            return;
-        }
-
-        var wasHead = entry.IsHead;
-        line.Entries.Remove(entry.Place!);
-        if (line.Entries.First is not { } next)
-        {
-            lines.Remove((entry.Event.Subscription, entry.Event.LineKey!));
-        }
-        else if (wasHead && next.Value.Event.Status != FailedEventStatus.Dead)
-        {
-            // The next of the line may run; a dead one waits for people.
-            Leave(next.Value);
-            Enter(next.Value);
-        }
-    }
-
-    /// <summary>Puts an entry where its status belongs: the dead, or the schedule if it may run.</summary>
-    private void Enter(Entry entry)
-    {
-        if (entry.Event.Status == FailedEventStatus.Dead)
-        {
-            entry.DeadOrder = order++;
-            dead.Add(entry.DeadOrder, entry);
-            return;
-        }
-
-        if (entry.Event.Status == FailedEventStatus.Parked && entry.Line is { } line)
-        {
-            line.Parked++;
-            entry.IsParked = true;
-        }
-
-        if (entry.IsHead)
-        {
-            entry.ScheduledAt = entry.Event.Status == FailedEventStatus.Parked ? default : entry.Event.DueAt;
-            ScheduleOf(entry).Add(entry);
-            entry.IsScheduled = true;
-        }
-    }
-
-    private void Leave(Entry entry)
-    {
-        claimed -= entry.IsClaimed ? 1 : 0;
-        entry.IsClaimed = false;
-        dead.Remove(entry.DeadOrder);
-        if (entry.IsParked)
-        {
-            entry.Line!.Parked--;
-            entry.IsParked = false;
-        }
-
-        if (entry.IsScheduled)
-        {
-            ScheduleOf(entry).Remove(entry);
-            entry.IsScheduled = false;
-        }
-    }
-
-    private SortedSet<Entry> ScheduleOf(Entry entry)
-    {
-        if (!schedules.TryGetValue(entry.Event.Subscription, out var schedule))
-        {
-            schedules.Add(entry.Event.Subscription, schedule = new SortedSet<Entry>(Comparer<Entry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)))));
-        }
-
-        return schedule;
-    }
-
-    /// <summary>The failed event of a key and what came behind it.</summary>
-    private sealed class Line
-    {
-        public LinkedList<Entry> Entries { get; } = [];
-
-        public int Parked { get; set; }
-    }
-
-    private sealed class Entry(FailedEvent failed, long order)
-    {
-        public FailedEvent Event { get; set; } = failed;
-
-        public long Order { get; } = order;
-
-        public Line? Line { get; set; }
-
-        public LinkedListNode<Entry>? Place { get; set; }
-
-        /// <summary>Nothing stands before it.</summary>
-        public bool IsHead => Line is null || Place == Line.Entries.First;
-
-        public DateTimeOffset ScheduledAt { get; set; }
-
-        public bool IsScheduled { get; set; }
-
-        public bool IsParked { get; set; }
-
-        public bool IsClaimed { get; set; }
-
-        public long DeadOrder { get; set; } = -1;
-    }
+    /// <summary>The dead letters that match, the latest first.</summary>
+    private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => table.Dead.Reverse().Select(entry => entry.Event).Where(dead =>
+        (filter.Subscription is null || filter.Subscription == dead.Subscription)
+        && (filter.EventName is null || filter.EventName == dead.Envelope.EventName)
+        && (filter.EventId is null || filter.EventId == dead.Envelope.EventId)
+        && (filter.Reason is null || filter.Reason == dead.Reason));
 }

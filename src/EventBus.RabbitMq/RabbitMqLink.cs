@@ -40,6 +40,9 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
     public Exception? LastError => supervisor.LastError;
 
+    /// <summary>Completes when the first connection is lost or could not be opened.</summary>
+    public Task Failed => supervisor.Failed;
+
     public bool IsOpen => current.Task.IsCompletedSuccessfully;
 
     /// <summary>The broker takes nothing from this connection for now.</summary>

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -38,8 +39,11 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
 
-    /// <summary>Completes when events can be sent for the first time.</summary>
+    /// <summary>Completes when events can be sent for the first time, or cannot ever be.</summary>
     public Task Opened => opened.Task;
+
+    /// <summary>Completes when the first attempt to open has failed.</summary>
+    public Task Failed => Task.WhenAny(link.Failed, supervisor.Failed);
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
 
@@ -120,6 +124,11 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             writing = WriteAsync(confirmed, end.Token);
             var first = await Task.WhenAny(writing, confirmed.Ended, live.Ended).WaitAsync(stopped);
             cause = first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
+        }
+        catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception) && !opened.Task.IsCompleted)
+        {
+            opened.TrySetException(RabbitMqRefusal.Of($"the exchange '{topology.Exchange}'", exception));
+            throw;
         }
         finally
         {

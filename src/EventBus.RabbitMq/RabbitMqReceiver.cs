@@ -46,6 +46,9 @@ internal sealed class RabbitMqReceiver : Receiver
     /// <summary>Completes when the consumer is live for the first time, or cannot ever be.</summary>
     public Task Opened => opened.Task;
 
+    /// <summary>Completes when the first attempt to open has failed.</summary>
+    public Task Failed => Task.WhenAny(link.Failed, supervisor.Failed);
+
     private ushort Prefetch => (ushort)Math.Clamp(subscription.Concurrency, 1, ushort.MaxValue);
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
@@ -110,10 +113,9 @@ internal sealed class RabbitMqReceiver : Receiver
             opened.TrySetResult();
             throw await (await Task.WhenAny(consumer.Ended, live.Ended).WaitAsync(stopped));
         }
-        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode is 403 or 405 or 406 && !opened.Task.IsCompleted)
+        catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception) && !opened.Task.IsCompleted)
         {
-            opened.TrySetException(new EventBusException(
-                $"RabbitMQ refused the queue '{topology.QueueOf(subscription)}': {exception.ShutdownReason.ReplyText} If it exists with other arguments, empty and delete it, or give the subscription another name.", exception));
+            opened.TrySetException(RabbitMqRefusal.Of($"the queue '{topology.QueueOf(subscription)}'", exception));
             throw;
         }
         finally

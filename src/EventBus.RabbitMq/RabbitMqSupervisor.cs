@@ -7,10 +7,14 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
     private const int MaxDelay = 2_000;
 
     private readonly Random random = new();
+    private readonly TaskCompletionSource failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int failures;
 
     /// <summary>The last error; null while all is well.</summary>
     public Exception? LastError { get; private set; }
+
+    /// <summary>Completes with the first error, which is in <see cref="LastError"/> then.</summary>
+    public Task Failed => failed.Task;
 
     /// <summary>It lives: the next delay is a short one.</summary>
     public void Succeeded() => (failures, LastError) = (0, null);
@@ -28,6 +32,7 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
                 LastError = exception;
+                failed.TrySetResult();
                 var longest = Math.Min(MaxDelay, FirstDelay << Math.Min(failures++, 6));
                 var delay = TimeSpan.FromMilliseconds((longest / 2) + random.Next((longest / 2) + 1));
                 ended(delay, exception);

@@ -1,5 +1,6 @@
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
+using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -12,6 +13,8 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
     private RabbitMqLink? consuming;
     private RabbitMqPublisher? publisher;
     private TimeProvider time = TimeProvider.System;
+    private bool failFast;
+    private bool startedDegraded;
 
     public override TransportFeatures Features { get; } = new()
     {
@@ -26,7 +29,7 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
-        time = topology.TimeProvider;
+        (time, failFast) = (topology.TimeProvider, topology.FailFast);
         this.topology = new RabbitMqTopology(topology.ServiceName, options.Exchange);
         publishing = new RabbitMqLink("publishing", uri, options, time, log);
         consuming = new RabbitMqLink("consuming", uri, options, time, log);
@@ -38,7 +41,7 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
             consuming.Start();
         }
 
-        await ReadyAsync(publisher.Opened, () => publisher.LastError, cancellationToken);
+        await ReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
     }
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) =>
@@ -53,8 +56,21 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
         }
 
         receiver.Start();
-        await ReadyAsync(receiver.Opened, () => receiver.LastError, cancellationToken);
+        await ReadyAsync(receiver.Opened, receiver.Failed, () => receiver.LastError, cancellationToken);
         return receiver;
+    }
+
+    public override async ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var live = await Started(publishing).ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            await Started(topology).RetireAsync(live, subscription, discardWaiting);
+        }
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        {
+            throw new EventBusException($"RabbitMQ at {uri.Host}:{uri.Port} did not remove the queue of the subscription '{subscription}': {exception.Message} Try again.", exception);
+        }
     }
 
     public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
@@ -85,17 +101,35 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
         await Task.WhenAll(publishing?.DisposeAsync().AsTask() ?? Task.CompletedTask, consuming?.DisposeAsync().AsTask() ?? Task.CompletedTask);
     }
 
-    private async Task ReadyAsync(Task ready, Func<Exception?> lastError, CancellationToken cancellationToken)
+    /// <summary>Waits until something is open. Out of reach is an error only where that was asked for; a broker that answers and refuses always is.</summary>
+    private async Task ReadyAsync(Task ready, Task failed, Func<Exception?> lastError, CancellationToken cancellationToken)
     {
         try
         {
-            await ready.WaitAsync(options.CallTimeout, time, cancellationToken);
+            await (failFast ? ready : Task.WhenAny(ready, failed)).WaitAsync(options.CallTimeout, time, cancellationToken);
         }
         catch (TimeoutException)
         {
-            var error = lastError();
-            throw new EventBusException(
-                $"RabbitMQ at {uri.Host}:{uri.Port} was not ready within {options.CallTimeout}: {error?.Message ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.", error);
+            // Told below.
+        }
+
+        if (ready.IsCompleted)
+        {
+            await ready;
+            return;
+        }
+
+        var error = lastError();
+        var text = $"RabbitMQ at {uri.Host}:{uri.Port} was not ready within {options.CallTimeout}: {error?.Message ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.";
+        if (failFast || RabbitMqRefusal.IsRefusal(error))
+        {
+            throw new EventBusException(text, error);
+        }
+
+        if (!startedDegraded)
+        {
+            startedDegraded = true;
+            log.StartedDegraded(uri.Host, uri.Port);
         }
     }
 

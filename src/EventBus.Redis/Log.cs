@@ -8,6 +8,9 @@ internal static partial class Log
     [LoggerMessage(201, LogLevel.Warning, "Redis keeps no append-only file (appendonly no): events that it accepted are lost when it stops. Set appendonly yes")]
     public static partial void NoAppendOnlyFile(this ILogger log);
 
+    [LoggerMessage(210, LogLevel.Warning, "Redis is out of reach. The bus starts without it and keeps trying; until then nothing is received or kept, and publishing fails")]
+    public static partial void StartedDegraded(this ILogger log);
+
     [LoggerMessage(202, LogLevel.Warning, "The subscription {Subscription} cannot reach Redis; it keeps trying")]
     public static partial void OutOfReach(this ILogger log, string subscription, Exception exception);
 
@@ -28,4 +31,7 @@ internal static partial class Log
 
     [LoggerMessage(208, LogLevel.Warning, "Closing the subscription {Subscription} did not reach Redis: what is unsettled comes again after {ClaimAfter}")]
     public static partial void NotGivenBack(this ILogger log, string subscription, TimeSpan claimAfter, Exception exception);
+
+    [LoggerMessage(209, LogLevel.Error, "The delayed event {EventId} cannot be read in Redis and is put aside: it stays in the hashes delayed:event and delayed:body, and is never published. Repair it and publish it again, or delete it there")]
+    public static partial void DelayedUnreadable(this ILogger log, string eventId);
 }

@@ -17,12 +17,33 @@ public static class RedisBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(bus);
         ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
-        return bus.UseTransport("UseRedis(...)", services =>
-        {
-            var log = services.GetService<ILoggerFactory>()?.CreateLogger("EventBus.Redis") ?? NullLogger.Instance;
-            return new RedisTransport(new RedisConnector(ConfigurationOptions.Parse(configuration)), Options(configure), log);
-        });
+        RedisConnector? connector = null;
+        return bus
+            .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), Options(configure), LogOf(services)))
+            .UseDefaultStores(services => RedisStores.Create(Shared(services), Options(configure), LogOf(services)));
+
+        // One connection for both, whichever is made first.
+        RedisConnector Shared(IServiceProvider services) => connector ??= Connector(configuration, "bus.UseRedis(...)", services);
     }
+
+    /// <summary>Keeps retries, dead letters, delayed events and what idempotent subscriptions have handled in Redis (6.2 or newer), beside a backend that is no store. Comes with <see cref="UseRedis"/>.</summary>
+    /// <remarks>
+    /// The instances of an application share them: their keys begin with <c>{prefix:service}</c>. Redis keeps what it accepted over a restart only with an append-only file (<c>appendonly yes</c>),
+    /// and must not evict keys (<c>maxmemory-policy noeviction</c>, its default). What a handler does elsewhere is no part of the commit that marks its event handled.
+    /// </remarks>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configuration">Where Redis is, as StackExchange.Redis writes it: <c>localhost:6379</c>. May hold a password, and is never logged.</param>
+    /// <param name="configure">Changes the settings; null for the defaults. <see cref="RedisOptions.ClaimAfter"/> is of no use here.</param>
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, string configuration, Action<RedisOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
+        return bus.UseStores(services => RedisStores.Create(Connector(configuration, "bus.StoreInRedis(...)", services), Options(configure), LogOf(services)));
+    }
+
+    private static RedisConnector Connector(string configuration, string call, IServiceProvider services) => new(ConfigurationOptions.Parse(configuration), call, LogOf(services));
+
+    private static ILogger LogOf(IServiceProvider services) => services.GetService<ILoggerFactory>()?.CreateLogger("EventBus.Redis") ?? NullLogger.Instance;
 
     private static RedisOptions Options(Action<RedisOptions>? configure)
     {

@@ -1,9 +1,13 @@
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Opens connections: one that everything shares, and one of its own for each receiver, because a blocking read holds up whatever is behind it.</summary>
-internal sealed class RedisConnector(ConfigurationOptions configuration)
+/// <summary>Opens connections: one that everything shares, and one of its own for each receiver, because a blocking read holds up whatever is behind it. Thread-safe.</summary>
+/// <param name="configuration">Where Redis is.</param>
+/// <param name="call">The call that says where, for errors: <c>bus.UseRedis(...)</c>.</param>
+/// <param name="log">Where to warn.</param>
+internal sealed class RedisConnector(ConfigurationOptions configuration, string call, ILogger log)
 {
     /// <summary>How long a read waits at the server for something new.</summary>
     public static readonly TimeSpan Block = TimeSpan.FromSeconds(2);
@@ -11,9 +15,110 @@ internal sealed class RedisConnector(ConfigurationOptions configuration)
     /// <summary>How long any answer may take, beyond the time for which it was asked to wait.</summary>
     public static readonly TimeSpan Answer = TimeSpan.FromSeconds(5);
 
-    public Task<ConnectionMultiplexer> OpenSharedAsync() => OpenAsync(Answer);
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly Lock gate = new();
+    private Task<ConnectionMultiplexer>? shared;
+    private int users;
+
+    /// <summary>Gives the connection that the transport and the stores share. Each call that succeeds asks for one <see cref="ReleaseAsync"/>.</summary>
+    /// <param name="failFast">That Redis does not answer is an error. Otherwise the connection is given all the same, and goes on trying.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="EventBusException">Redis does not answer, or refuses.</exception>
+    public async Task<ConnectionMultiplexer> ShareAsync(bool failFast, CancellationToken cancellationToken)
+    {
+        Task<ConnectionMultiplexer> opening;
+        lock (gate)
+        {
+            users++;
+            opening = shared ??= OpenCheckedAsync(failFast);
+        }
+
+        try
+        {
+            return await opening.WaitAsync(cancellationToken);
+        }
+        catch
+        {
+            await ReleaseAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Closes the shared connection after its last user. Never throws.</summary>
+    public async Task ReleaseAsync()
+    {
+        Task<ConnectionMultiplexer>? last = null;
+        lock (gate)
+        {
+            if (--users == 0)
+            {
+                (last, shared) = (shared, null);
+            }
+        }
+
+        if (last is not null)
+        {
+            await CloseAsync(last).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
 
     public Task<ConnectionMultiplexer> OpenBlockingAsync() => OpenAsync(Block + Answer);
+
+    private static async Task CloseAsync(Task<ConnectionMultiplexer> opening)
+    {
+        var connection = await opening;
+        await connection.CloseAsync(allowCommandsToComplete: false);
+    }
+
+    private async Task<ConnectionMultiplexer> OpenCheckedAsync(bool failFast)
+    {
+        var connection = await OpenAsync(Answer);
+        try
+        {
+            await CheckPersistenceAsync(connection);
+            return connection;
+        }
+        catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException && !IsRefusal(exception))
+        {
+            log.StartedDegraded();
+            connection.ConnectionRestored += (_, _) => _ = TryCheckPersistenceAsync(connection);
+            return connection;
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            await connection.DisposeAsync();
+            throw IsRefusal(exception)
+                ? new EventBusException($"Redis refuses what was given to {call}: {exception.Message} Correct the user, the password and the rights.", exception)
+                : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.", exception);
+        }
+    }
+
+    /// <summary>Redis answers, and does not let this user in: trying again cannot help.</summary>
+    private static bool IsRefusal(Exception? exception) =>
+        exception is RedisServerException or RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
+        || (exception is not null && IsRefusal(exception.InnerException));
+
+    private async Task TryCheckPersistenceAsync(ConnectionMultiplexer connection)
+    {
+        try
+        {
+            await CheckPersistenceAsync(connection);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // There is only something to warn of.
+        }
+    }
+
+    private async Task CheckPersistenceAsync(ConnectionMultiplexer connection)
+    {
+        var persistence = (string?)await connection.GetDatabase().ExecuteAsync("INFO", "persistence").WaitAsync(Answer, TimeProvider.System);
+        if (persistence?.Contains("aof_enabled:0", StringComparison.Ordinal) == true)
+        {
+            log.NoAppendOnlyFile();
+        }
+    }
 
     private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan timeout)
     {

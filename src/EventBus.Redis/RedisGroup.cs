@@ -8,17 +8,32 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>Where every cursor begins, and where XAUTOCLAIM ends.</summary>
     public static readonly RedisValue Start = "0-0";
 
-    // Renews or gives back, but only what this consumer still owns: a bare XCLAIM would take an entry from its new owner. Returns what it no longer owns.
+    /// <summary>The present end of a stream.</summary>
+    public static readonly RedisValue End = "$";
+
+    // Longer than any instance waits before it claims.
+    private static readonly TimeSpan GivenBack = TimeSpan.FromDays(2);
+
+    // Only what this consumer still owns: a bare XCLAIM would take an entry from its new owner. Returns what it no longer owns.
     private const string KeepScript = """
         local gone = {}
-        for i = 4, #ARGV do
+        for i = 3, #ARGV do
           if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 0 then
             gone[#gone + 1] = ARGV[i]
           else
-            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'JUSTID')
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', 0, 'JUSTID')
           end
         end
         return gone
+        """;
+
+    // Looks unattended for so long that any instance takes it at once.
+    private const string GiveBackScript = """
+        for i = 4, #ARGV, 2 do
+          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
+          end
+        end
         """;
 
     // XGROUP DELCONSUMER drops what is pending, so both must happen at once.
@@ -33,7 +48,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public IReadOnlyList<RedisKey> Streams => streams;
 
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
-    /// <param name="position">Where a new group begins: <c>$</c> for the present end of the stream.</param>
+    /// <param name="position">Where a new group begins.</param>
     public async Task CreateAsync(RedisValue position)
     {
         foreach (var stream in streams)
@@ -85,9 +100,15 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public Task AckAsync(RedisKey stream, RedisValue[] ids) =>
         ids.Length == 0 ? Task.CompletedTask : database.StreamAcknowledgeAsync(stream, group, ids);
 
-    /// <summary>Tells how long the entries are to look unattended: nothing to keep them, long to give them back. Returns the ids that this consumer no longer owns.</summary>
-    public async Task<RedisValue[]> KeepAsync(RedisKey stream, IEnumerable<RedisValue> ids, TimeSpan idle) =>
-        (RedisValue[])(await database.ScriptEvaluateAsync(KeepScript, [stream], [group, consumer, (long)idle.TotalMilliseconds, .. ids]))!;
+    /// <summary>Renews what this consumer holds. Returns the ids that it no longer owns.</summary>
+    public async Task<RedisValue[]> KeepAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
+        (RedisValue[])(await database.ScriptEvaluateAsync(KeepScript, [stream], [group, consumer, .. ids]))!;
+
+    /// <summary>Leaves entries to whichever consumer claims next, each with how often it was handed out and may have been started.</summary>
+    public Task GiveBackAsync(RedisKey stream, IEnumerable<(RedisValue Id, long Deliveries)> entries) => database.ScriptEvaluateAsync(
+        GiveBackScript,
+        [stream],
+        [group, consumer, (long)GivenBack.TotalMilliseconds, .. entries.SelectMany(entry => new[] { entry.Id, entry.Deliveries })]);
 
     /// <summary>Takes over what its consumer has left alone for long enough.</summary>
     public Task<StreamAutoClaimResult> ClaimAsync(RedisKey stream, TimeSpan idle, RedisValue cursor, int count) =>

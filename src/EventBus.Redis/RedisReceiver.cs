@@ -18,9 +18,6 @@ internal sealed class RedisReceiver : Receiver
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    // Longer than any instance waits before it claims.
-    private static readonly TimeSpan GivenBack = TimeSpan.FromDays(2);
-
     private readonly Subscription subscription;
     private readonly RedisGroup group;
     private readonly ConnectionMultiplexer blocking;
@@ -49,9 +46,10 @@ internal sealed class RedisReceiver : Receiver
     /// <summary>What is read and not yet acknowledged. Its size is the bound of both channels.</summary>
     public HeldEntries Held { get; } = new();
 
-    public void Start()
+    /// <param name="live">The group is there. Otherwise it is created as soon as Redis answers, and begins at what comes then.</param>
+    public void Start(bool live)
     {
-        reading = ReadAsync(stopIntake.Token);
+        reading = ReadAsync(live, stopIntake.Token);
         settling = SettleAsync(close.Token);
         upkeep.Start(stopIntake.Token, close.Token);
     }
@@ -109,11 +107,11 @@ internal sealed class RedisReceiver : Receiver
         var next = new HeldEntry(this, entry.Stream, entry.Id, entry.Envelope, entry.EarlierDeliveries + 1, entry.RenewedAt);
         if (Held.TryReplace(entry, next) && !deliveries.Writer.TryWrite(next.ToDelivery()))
         {
-            await GiveBackAsync(entry.Stream, [next]);
+            await GiveBackAsync(entry.Stream, [next], started: 0);
         }
     }
 
-    private async Task ReadAsync(CancellationToken stop)
+    private async Task ReadAsync(bool live, CancellationToken stop)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var failures = 0;
@@ -121,6 +119,12 @@ internal sealed class RedisReceiver : Receiver
         {
             try
             {
+                if (!live)
+                {
+                    await group.CreateAsync(RedisGroup.End).WaitAsync(RedisConnector.Answer, names.Time, stop);
+                    live = true;
+                }
+
                 if (failures > 0)
                 {
                     // A reply that was lost with its connection left entries pending that nobody here has seen.
@@ -234,14 +238,22 @@ internal sealed class RedisReceiver : Receiver
         deliveries.Writer.TryComplete();
         var end = blocking.CloseAsync(allowCommandsToComplete: false);
         await Task.WhenAll(end, reading, upkeep.Claiming).WaitAsync(CloseTimeout, names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        var releases = new List<Task>();
-        while (deliveries.Reader.TryRead(out var buffered))
+        await GiveBackUnstartedAsync().WaitAsync(CloseTimeout, names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <summary>Gives back what the bus has not taken: for the next owner it was not handed out.</summary>
+    private async Task GiveBackUnstartedAsync()
+    {
+        var buffered = new HashSet<Envelope>();
+        while (deliveries.Reader.TryRead(out var delivery))
         {
-            releases.Add(buffered.ReleaseAsync().AsTask());
+            buffered.Add(delivery.Envelope);
         }
 
-        releases.AddRange(group.Streams.Select(GiveBackUnseenAsync));
-        await Task.WhenAll(releases).WaitAsync(CloseTimeout, names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // Before the buffered ones are given back, which are in nobody's hands then either.
+        await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync));
+        var unstarted = Held.ToArray().Where(entry => buffered.Contains(entry.Envelope) && entry.Lose()).GroupBy(entry => entry.Stream);
+        await Task.WhenAll(unstarted.Select(stream => GiveBackAsync(stream.Key, stream, started: 0)));
     }
 
     private async Task CloseAsync()
@@ -252,7 +264,7 @@ internal sealed class RedisReceiver : Receiver
             acknowledged.Writer.TryComplete();
             await settling.WaitAsync(CloseTimeout, names.Time);
             var left = Held.ToArray().Where(entry => entry.Lose()).GroupBy(entry => entry.Stream);
-            await Task.WhenAll(left.Select(stream => GiveBackAsync(stream.Key, stream)));
+            await Task.WhenAll(left.Select(stream => GiveBackAsync(stream.Key, stream, started: 1)));
             await group.LeaveAsync().WaitAsync(CloseTimeout, names.Time);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
@@ -267,8 +279,11 @@ internal sealed class RedisReceiver : Receiver
         close.Dispose();
     }
 
-    /// <summary>Makes entries look unattended, so that the next claim of any instance takes them. If that fails, they are claimed later.</summary>
-    private async Task GiveBackAsync(RedisKey stream, IEnumerable<HeldEntry> entries)
+    /// <summary>Gives entries to the next claim of any instance. If that fails, they are claimed later.</summary>
+    /// <param name="stream">Their stream.</param>
+    /// <param name="entries">The entries.</param>
+    /// <param name="started">1 when the bus may have started them since they arrived, otherwise 0.</param>
+    private async Task GiveBackAsync(RedisKey stream, IEnumerable<HeldEntry> entries, int started)
     {
         HeldEntry[] all = [.. entries];
         foreach (var entry in all)
@@ -278,7 +293,7 @@ internal sealed class RedisReceiver : Receiver
 
         try
         {
-            await group.KeepAsync(stream, all.Select(entry => entry.Id), GivenBack).WaitAsync(CloseTimeout, names.Time);
+            await group.GiveBackAsync(stream, all.Select(entry => (entry.Id, (long)entry.EarlierDeliveries + started))).WaitAsync(CloseTimeout, names.Time);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
@@ -290,10 +305,10 @@ internal sealed class RedisReceiver : Receiver
     private async Task GiveBackUnseenAsync(RedisKey stream)
     {
         var pending = await group.PendingAsync(stream, null, null, MaxUnseen);
-        var unseen = pending.Select(each => each.MessageId).Where(id => !Held.Contains(stream, id)).ToArray();
+        var unseen = pending.Where(each => !Held.Contains(stream, each.MessageId)).Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1))).ToArray();
         if (unseen.Length > 0)
         {
-            await group.KeepAsync(stream, unseen, GivenBack);
+            await group.GiveBackAsync(stream, unseen);
         }
     }
 

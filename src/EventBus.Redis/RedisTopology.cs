@@ -16,7 +16,12 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
 
     public RedisKey StreamOf(string eventName) => root + FirstWord(eventName);
 
-    public string GroupOf(Subscription subscription) => $"{topology.ServiceName}.{subscription.Name}";
+    public string GroupOf(Subscription subscription) => GroupOf(subscription.Name);
+
+    public string GroupOf(string subscription) => $"{topology.ServiceName}.{subscription}";
+
+    /// <summary>Matches the keys of all streams, known here or not.</summary>
+    public string AnyStream => root + "*";
 
     /// <summary>A name that no other process and no other receiver ever had.</summary>
     public static string NewConsumer() => $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";

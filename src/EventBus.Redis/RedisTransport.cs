@@ -8,10 +8,11 @@ namespace EventBus;
 internal sealed class RedisTransport(RedisConnector connector, RedisOptions options, ILogger log) : Transport
 {
     private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(900);
-    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(30);
 
     private ConnectionMultiplexer? connection;
     private RedisTopology? names;
+    private bool failFast;
 
     // Not ordered: several instances read one group side by side. Order needs a lease on the group, which this transport does not take yet.
     public override TransportFeatures Features { get; } = new()
@@ -29,20 +30,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
-        names = new RedisTopology(options, topology);
-        connection = await connector.OpenSharedAsync().WaitAsync(cancellationToken);
-        try
-        {
-            var persistence = (string?)await connection.GetDatabase().ExecuteAsync("INFO", "persistence").WaitAsync(RedisConnector.Answer, Names.Time, cancellationToken);
-            if (persistence?.Contains("aof_enabled:0", StringComparison.Ordinal) == true)
-            {
-                log.NoAppendOnlyFile();
-            }
-        }
-        catch (Exception exception) when (exception is RedisException or TimeoutException)
-        {
-            throw new EventBusException("Redis does not answer at the address given to bus.UseRedis(...). Start it, or correct the address.", exception);
-        }
+        (names, failFast) = (new RedisTopology(options, topology), topology.FailFast);
+        connection = await connector.ShareAsync(failFast, cancellationToken);
     }
 
     public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
@@ -80,11 +69,23 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
         var group = new RedisGroup(Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
-        await group.CreateAsync("$").WaitAsync(cancellationToken);
+        var live = await TryCreateAsync(group, cancellationToken);
         var blocking = await connector.OpenBlockingAsync().WaitAsync(cancellationToken);
         var receiver = new RedisReceiver(subscription, group, blocking, Names, options.ClaimAfter, log);
-        receiver.Start();
+        receiver.Start(live);
         return receiver;
+    }
+
+    public override async ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await new RedisRetirement(Connection, Names, options.ClaimAfter).RetireAsync(subscription, discardWaiting, cancellationToken).WaitAsync(RetireTimeout, Names.Time, cancellationToken);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            throw new EventBusException($"Redis did not remove the consumer group of the subscription '{subscription}': {exception.Message} Try again.", exception);
+        }
     }
 
     public override async ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
@@ -104,7 +105,23 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         if (connection is not null)
         {
-            await connection.CloseAsync(allowCommandsToComplete: false).WaitAsync(CloseTimeout, Names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            connection = null;
+            await connector.ReleaseAsync();
+        }
+    }
+
+    /// <summary>Creates the group where it is missing. After a degraded start the receiver does so later.</summary>
+    /// <returns>Whether it is there.</returns>
+    private async Task<bool> TryCreateAsync(RedisGroup group, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await group.CreateAsync(RedisGroup.End).WaitAsync(RedisConnector.Answer, Names.Time, cancellationToken);
+            return true;
+        }
+        catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException)
+        {
+            return false;
         }
     }
 

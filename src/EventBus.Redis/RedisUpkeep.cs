@@ -74,7 +74,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subs
         {
             var pending = await group.PendingAsync(stream, taken[0].Id, taken[^1].Id, Page);
             var counts = pending.ToDictionary(each => each.MessageId, each => each.DeliveryCount);
-            await receiver.TakeAsync(stream, taken.Select(entry => (entry, Math.Max(1, counts.GetValueOrDefault(entry.Id) - 1))));
+            await receiver.TakeAsync(stream, taken.Select(entry => (entry, Math.Max(0, counts.GetValueOrDefault(entry.Id, 2) - 1))));
             log.TookOver(group.Name, taken.Length, stream!);
         }
 
@@ -103,7 +103,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subs
     private async Task RenewPageAsync(RedisKey stream, HeldEntry[] page)
     {
         var now = names.Time.GetTimestamp();
-        var gone = await group.KeepAsync(stream, page.Select(entry => entry.Id), TimeSpan.Zero);
+        var gone = await group.KeepAsync(stream, page.Select(entry => entry.Id));
         foreach (var entry in page)
         {
             entry.RenewedAt = now;

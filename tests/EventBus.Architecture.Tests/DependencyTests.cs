@@ -14,6 +14,7 @@ public sealed class DependencyTests
         ["EventBus.Core"] = [],
         ["EventBus.InMemory"] = ["EventBus.Core"],
         ["EventBus.Conformance"] = ["EventBus.Core"],
+        ["EventBus.Sqlite"] = ["EventBus.Core", "Microsoft.Data.Sqlite", "SQLitePCLRaw.core"],
         ["EventBus.Redis"] = ["EventBus.Core", "StackExchange.Redis"],
         ["EventBus.RabbitMq"] = ["EventBus.Core", "RabbitMQ.Client"],
     };

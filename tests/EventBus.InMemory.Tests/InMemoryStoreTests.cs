@@ -110,13 +110,38 @@ public sealed class InMemoryStoreTests
     }
 
     [Fact]
-    public async Task Record_SameEventAgain_ReplacesTheEntry()
+    public async Task Record_SameEventAgain_ChangesNothing()
+    {
+        Assert.True(await failures.RecordAsync(Failed("1", dueAt: Now), Token));
+
+        Assert.False(await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead }, Token));
+
+        Assert.Equal(0, await failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+    }
+
+    [Fact]
+    public async Task Record_Claimed_ReplacesTheEntryOnce()
     {
         await failures.RecordAsync(Failed("1", dueAt: Now), Token);
-        await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead }, Token);
+        var claimed = Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+        var dead = claimed with { Status = FailedEventStatus.Dead };
 
-        Assert.Empty((await failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
+        Assert.True(await failures.RecordAsync(dead, Token));
+        Assert.False(await failures.RecordAsync(dead, Token));
+
         Assert.Equal(1, await failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(["mail~1"], await failures.RenewAsync([claimed], Now + Lease, Token));
+    }
+
+    [Fact]
+    public async Task Renew_LongAfterTheLease_IsStillTheCallers()
+    {
+        await failures.RecordAsync(Failed("1", dueAt: Now), Token);
+        var claimed = (await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries;
+
+        Assert.Empty((await failures.ClaimDueAsync(["mail"], Now + (10 * Lease), Lease, 10, Token)).Entries);
+        Assert.Empty(await failures.RenewAsync(claimed, Now, Token));
     }
 
     [Fact]
@@ -128,6 +153,49 @@ public sealed class InMemoryStoreTests
         var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await small.RecordAsync(Failed("2"), Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task CountStart_Full_FailsAndSaysWhatToDo()
+    {
+        var small = new InMemoryFailureStore(capacity: 1);
+        await small.CountStartAsync("mail", "1", Now, Token);
+
+        var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await small.CountStartAsync("mail", "2", Now, Token));
+
+        Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
+        await small.ForgetStartsAsync("mail", "1", Token);
+        Assert.Equal(2, await small.CountStartAsync("mail", "2", Now, Token));
+    }
+
+    [Fact]
+    public async Task Advance_Full_FailsUntilOldKeysAreSwept()
+    {
+        var small = new InMemoryFailureStore(capacity: 1);
+        await small.AdvanceAsync("mail", "a", 1, Now, Token);
+
+        var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await small.AdvanceAsync("mail", "b", 1, Now, Token));
+
+        Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
+        await small.AdvanceAsync("mail", "a", 2, Now, Token);
+        await small.SweepAsync(new SweepLimits(null, Now, Now.AddSeconds(1)), 10, Token);
+        await small.AdvanceAsync("mail", "b", 1, Now, Token);
+        Assert.Equal(new OrderState(1, 1), await small.GetOrderAsync("mail", "b", Token));
+    }
+
+    [Fact]
+    public async Task Processed_Full_FailsUntilTheRetentionEnds()
+    {
+        var processed = new InMemoryProcessedEventStore(capacity: 1);
+        var first = await processed.ClaimAsync(new ProcessedKey("mail", "1"), 0, Now, Lease, Token);
+        await processed.CompleteAsync(new ProcessedKey("mail", "1"), first.Fence, new Completion([], [], Now.AddDays(1)), Token);
+
+        var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await processed.ClaimAsync(new ProcessedKey("mail", "2"), 0, Now, Lease, Token));
+
+        Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
+        Assert.Contains("retention", exception.Message, StringComparison.Ordinal);
+        Assert.Equal(1, await processed.SweepAsync(Now.AddDays(1), 10, Token));
+        Assert.Equal(ProcessedState.New, (await processed.ClaimAsync(new ProcessedKey("mail", "2"), 0, Now, Lease, Token)).State);
     }
 
     [Fact]

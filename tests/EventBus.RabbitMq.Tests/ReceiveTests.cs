@@ -102,11 +102,8 @@ public sealed class ReceiveTests
         }
 
         wire.Sever();
-        for (var i = 0; i < 10; i++)
-        {
-            await started.NextAsync("ten handlers begin again after the cut");
-        }
-
+        // One at a time: each of them may be what cut the connection.
+        await started.NextAsync("a handler begins again after the cut");
         go.SetResult();
         var missing = Enumerable.Range(0, 10).ToHashSet();
         while (missing.Count > 0)
@@ -217,9 +214,9 @@ public sealed class ReceiveTests
 
     private sealed class Alert(Seen<DeadLetter> alerts) : IDeadLetterAlert
     {
-        public Task AlertAsync(DeadLetter deadLetter, CancellationToken cancellationToken)
+        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
-            alerts.Add(deadLetter);
+            alerts.Add(alert.First);
             return Task.CompletedTask;
         }
     }

@@ -13,6 +13,8 @@ internal sealed class TestBus : IAsyncDisposable
 
     private TestBus(IHost host) => this.host = host;
 
+    public IServiceProvider Services => host.Services;
+
     public IEventBus Bus => host.Services.GetRequiredService<IEventBus>();
 
     public IDeadLetters DeadLetters => host.Services.GetRequiredService<IDeadLetters>();
@@ -20,6 +22,7 @@ internal sealed class TestBus : IAsyncDisposable
     public static async Task<TestBus> StartAsync(string name, Uri? uri, Action<EventBusBuilder> configure)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddHealthChecks();
         builder.Services.AddEventBus(bus =>
         {
             bus.UseRabbitMq((uri ?? TestBroker.Uri).AbsoluteUri, options => options.Exchange = name).StoreInMemory();

@@ -5,7 +5,7 @@ using System.Net.Sockets;
 namespace EventBus.Redis.Tests;
 
 /// <summary>A Redis that a test may kill: on a free port of the loopback, in a folder of its own, writing through to its append-only file.</summary>
-internal sealed class PrivateRedis : IAsyncDisposable
+internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
 {
     private readonly string folder = Directory.CreateTempSubdirectory("eventbus-redis-").FullName;
     private readonly int port = FreePort();
@@ -20,7 +20,7 @@ internal sealed class PrivateRedis : IAsyncDisposable
         process = new Process
         {
             StartInfo = new ProcessStartInfo("redis-server",
-                ["--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no"])
+                ["--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no", .. settings])
             {
                 RedirectStandardOutput = true,
             },

@@ -6,7 +6,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Redis Streams under proof, on a server that may be killed, with stores that forget.</summary>
+/// <summary>Redis Streams under proof, on a server that may be killed, with the stores that come with it.</summary>
 public sealed class RedisBackend : Backend, IAsyncLifetime
 {
     private const string ClientName = "conformance";
@@ -25,12 +25,14 @@ public sealed class RedisBackend : Backend, IAsyncLifetime
 
     public async ValueTask DisposeAsync() => await server.DisposeAsync();
 
-    public override Transport CreateTransport(TransportSetup setup) => new RedisTransport(
-        new RedisConnector(ConfigurationOptions.Parse($"{server.Address},name={ClientName}")),
-        new RedisOptions { KeyPrefix = setup.Isolation, ClaimAfter = TimeSpan.FromSeconds(3) },
-        setup.Services.GetRequiredService<ILoggerFactory>().CreateLogger("EventBus.Redis"));
+    public override Transport CreateTransport(TransportSetup setup)
+    {
+        var log = setup.Services.GetRequiredService<ILoggerFactory>().CreateLogger("EventBus.Redis");
+        var connector = new RedisConnector(ConfigurationOptions.Parse($"{server.Address},name={ClientName}"), "bus.UseRedis(...)", log);
+        return new RedisTransport(connector, new RedisOptions { KeyPrefix = setup.Isolation, ClaimAfter = TimeSpan.FromSeconds(3) }, log);
+    }
 
-    public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
+    public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInRedis($"{server.Address},name={ClientName}", redis => redis.KeyPrefix = isolation);
 
     public override async Task PublishForeignAsync(string isolation, string eventName, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {

@@ -67,7 +67,9 @@ public sealed class RedisReceiverTests
         while (ids.Count < 10)
         {
             var delivery = await TestRedis.NextAsync(staying, $"a delivery beside {ids.Count}");
-            Assert.True(delivery.EarlierDeliveries > 0);
+
+            // What was only buffered there counts as never handed out.
+            Assert.Equal(delivery.Envelope.EventId == inHandler.Envelope.EventId ? 1 : 0, delivery.EarlierDeliveries);
             ids.Add(delivery.Envelope.EventId);
             await delivery.AckAsync();
         }

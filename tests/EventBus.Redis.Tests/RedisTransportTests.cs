@@ -87,12 +87,78 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
-    public async Task Start_WithoutAServer_FailsAndSaysWhatToDo()
+    public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
     {
         await using var redis = await TestRedis.OpenAsync();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: "127.0.0.1:1,connectTimeout=500"));
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: "127.0.0.1:1,connectTimeout=500", failFast: true));
 
         Assert.Contains("UseRedis", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_WithoutAServer_IsDegradedAndLivesOnceItIsThere()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var late = new PrivateRedis();
+        var transport = await redis.StartAsync(address: $"{late.Address},connectTimeout=500");
+        var receiver = await redis.SubscribeAsync(transport);
+        Assert.Equal(TransportState.Unhealthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State);
+        Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(transport, TestRedis.Parcel(1)))[0].Status);
+
+        await late.StartAsync();
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        await using var admin = await ConnectionMultiplexer.ConnectAsync(late.Address);
+        while (!await admin.GetDatabase().KeyExistsAsync(redis.ParcelStream))
+        {
+            Assert.False(limit.IsCancellationRequested, "The subscription did not make its group although Redis is there.");
+        }
+
+        while ((await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State != TransportState.Healthy)
+        {
+            Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although Redis is there.");
+        }
+
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
+        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Start_WrongPassword_FailsAlsoWhereADegradedStartIsAllowed()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var locked = new PrivateRedis("--requirepass", "right");
+        await locked.StartAsync();
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{locked.Address},connectTimeout=500,password=kX9-canary"));
+
+        Assert.Contains("refuses", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("kX9-canary", exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Retire_GroupOfAGoneSubscription_RefusesWhileItIsUsedOrHoldsEventsAndThenRemovesIt()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(claimAfter: TimeSpan.FromSeconds(60));
+        var receiver = await redis.SubscribeAsync(transport);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+        await TestRedis.NextAsync(receiver);
+        Assert.Contains("consumers", (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: true))).Message, StringComparison.Ordinal);
+
+        // The consumer stays while something is pending for it; a dead one is simulated by taking it away at the server.
+        await receiver.DisposeAsync();
+        foreach (var consumer in await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app.parcels"))
+        {
+            await redis.Database.StreamDeleteConsumerAsync(redis.ParcelStream, "app.parcels", consumer.Name);
+        }
+
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
+        Assert.Contains("Events wait", (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: false))).Message, StringComparison.Ordinal);
+
+        await RetireAsync(discardWaiting: true);
+        await RetireAsync(discardWaiting: false);
+        Assert.Empty(await redis.Database.StreamGroupInfoAsync(redis.ParcelStream));
+
+        Task RetireAsync(bool discardWaiting) => transport.RetireAsync("parcels", discardWaiting, TestContext.Current.CancellationToken).AsTask();
     }
 
     [Fact]

@@ -13,6 +13,8 @@ internal sealed class ReplyValve : IAsyncDisposable
     private volatile TaskCompletionSource open = Completed();
     private volatile TaskCompletionSource held = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private CancellationTokenSource cut = new();
+
     public ReplyValve()
     {
         listener.Start();
@@ -33,6 +35,14 @@ internal sealed class ReplyValve : IAsyncDisposable
 
     public void Open() => open.TrySetResult();
 
+    /// <summary>Drops the connections with the replies that are held back, and lets the next ones through.</summary>
+    public void Cut()
+    {
+        using var all = Interlocked.Exchange(ref cut, new CancellationTokenSource());
+        all.Cancel();
+        Open();
+    }
+
     /// <summary>Takes no new connection.</summary>
     public void Refuse() => listener.Stop();
 
@@ -49,6 +59,7 @@ internal sealed class ReplyValve : IAsyncDisposable
 
         await Task.WhenAll(all).WaitAsync(TestRedis.Patience);
         stop.Dispose();
+        cut.Dispose();
     }
 
     private static TaskCompletionSource Completed()
@@ -85,7 +96,7 @@ internal sealed class ReplyValve : IAsyncDisposable
     {
         using (client)
         using (var server = new TcpClient())
-        using (var end = CancellationTokenSource.CreateLinkedTokenSource(stop.Token))
+        using (var end = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, cut.Token))
         {
             var parts = TestRedis.Address.Split(':');
             await server.ConnectAsync(parts[0], int.Parse(parts[1]), stop.Token);

@@ -39,13 +39,13 @@ internal sealed class TestRedis : IAsyncDisposable
         new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) }, [(byte)'1']);
 
     /// <summary>Starts one application's transport.</summary>
-    public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null)
+    public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null, bool failFast = false)
     {
         var options = new RedisOptions { KeyPrefix = Prefix, ClaimAfter = claimAfter ?? TimeSpan.FromSeconds(60) };
-        var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}")), options, NullLogger.Instance);
+        var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}"), "bus.UseRedis(...)", NullLogger.Instance), options, NullLogger.Instance);
         made.Push(transport);
         using var limit = new CancellationTokenSource(Patience);
-        await transport.StartAsync(new TransportTopology("app", subscriptions ?? [Parcels()], ["parcel.sent"], TimeProvider.System), limit.Token);
+        await transport.StartAsync(new TransportTopology("app", subscriptions ?? [Parcels()], ["parcel.sent"], TimeProvider.System) { FailFast = failFast }, limit.Token);
         return transport;
     }
 

@@ -14,7 +14,6 @@ internal static class Victim
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddEventBus(bus => bus
             .UseRedis(TestRedis.Address, redis => (redis.KeyPrefix, redis.ClaimAfter) = (prefix, TimeSpan.FromSeconds(1)))
-            .StoreInMemory()
             .Configure(options => options.ServiceName = Service)
             .Subscribe(Subscription, handler));
         return builder.Build();

@@ -1,18 +1,18 @@
 namespace EventBus.Conformance;
 
-/// <summary>The table of scenarios and backends in a markdown document.</summary>
-internal static class GuaranteesTable
+/// <summary>A table of scenarios and backends in a markdown document, between the marks of one part, and what the scenarios prove between those of another.</summary>
+internal sealed class GuaranteesTable(string tablePart, string reasonsPart, IReadOnlyList<Scenario> scenarios)
 {
     private const string Unknown = "";
 
-    public static string Update(string document, string backend, IReadOnlyList<ScenarioResult> results)
+    public string Update(string document, string backend, IReadOnlyList<ScenarioResult> results)
     {
-        var columns = Read(Between(document, "conformance"));
+        var columns = Read(Between(document, tablePart));
         columns[backend] = results.ToDictionary(result => result.Scenario.Name, result => result.SkipReason is { } reason ? $"skip: {reason}" : "pass");
         var table = new List<string> { Row(["Scenario", .. columns.Keys]), Row(Enumerable.Repeat("---", columns.Count + 1)) };
-        table.AddRange(ConformanceSuite.Scenarios.Select(scenario => Row([scenario.Name, .. columns.Values.Select(column => column.GetValueOrDefault(scenario.Name, Unknown))])));
-        var reasons = ConformanceSuite.Scenarios.Select(scenario => $"* **{scenario.Name}**: {scenario.Reason}");
-        return Replace(Replace(document, "conformance", table), "scenarios", reasons);
+        table.AddRange(scenarios.Select(scenario => Row([scenario.Name, .. columns.Values.Select(column => column.GetValueOrDefault(scenario.Name, Unknown))])));
+        var reasons = scenarios.Select(scenario => $"* **{scenario.Name}**: {scenario.Reason}");
+        return Replace(Replace(document, tablePart, table), reasonsPart, reasons);
     }
 
     private static OrderedDictionary<string, Dictionary<string, string>> Read(string table)

@@ -66,9 +66,13 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
 /// <summary>Alerts into a ledger.</summary>
 internal sealed class AlertRecorder(Ledger<DeadLetter> alerts) : IDeadLetterAlert
 {
-    public Task AlertAsync(DeadLetter deadLetter, CancellationToken cancellationToken)
+    public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
     {
-        alerts.Add(deadLetter);
+        foreach (var id in alert.Ids)
+        {
+            alerts.Add(alert.First with { Id = id });
+        }
+
         return Task.CompletedTask;
     }
 }

@@ -21,12 +21,14 @@ internal sealed class ScenarioRun : IAsyncDisposable
 
     public static async Task<ScenarioRun> CreateAsync(Backend backend)
     {
-        // Unique among the runs of this process by the counter, and among processes by the random part.
-        var isolation = $"c{System.Security.Cryptography.RandomNumberGenerator.GetHexString(8, lowercase: true)}{Interlocked.Increment(ref runs)}";
+        var isolation = NewIsolation();
         await using var services = Services(new LogRecorder(), new Ledger<DeadLetter>()).BuildServiceProvider();
         await using var transport = backend.CreateTransport(new TransportSetup(isolation, services));
         return new ScenarioRun(backend, transport.Features, isolation);
     }
+
+    /// <summary>Makes a name that is unique among the runs of this process by the counter, and among processes by the random part.</summary>
+    public static string NewIsolation() => $"c{System.Security.Cryptography.RandomNumberGenerator.GetHexString(8, lowercase: true)}{Interlocked.Increment(ref runs)}";
 
     /// <summary>Starts an application: fast retries, the suite's event types, a recorder of logs and of alerts.</summary>
     public async Task<Node> StartAsync(Action<EventBusBuilder> configure, int? queueCapacity = null)
@@ -63,7 +65,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
         });
         Backend.AddStores(bus, isolation);
         return bus.UseJson(ConformanceJson.Default).Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(1)).AlertWith<AlertRecorder>()
-            .Configure(options => (options.ServiceName, options.DrainTimeout) = (isolation, TimeSpan.FromSeconds(10)));
+            .Configure(options => (options.ServiceName, options.DrainTimeout, options.AlertInterval) = (isolation, TimeSpan.FromSeconds(10), TimeSpan.Zero));
     }
 
     /// <summary>Starts a transport alone, for scenarios at the seam.</summary>

@@ -4,29 +4,29 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Handles one delivery of one subscription from the first step to its settlement. Never throws: every outcome is settled.</summary>
-internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventReader reader, FailureRecorder failures, RunEnvironment environment)
+internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventRunner runner, FailureRecorder failures, SuspectLane suspects, RunEnvironment environment)
 {
-    // What a handler that ignores its cancelled token is given to end before it is left behind.
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
-
     private readonly BusDiagnostics diagnostics = environment.Diagnostics;
-    private readonly Type? onlyType = subscription.OnlyType;
-    private readonly EventStep pipeline = subscription.Pipeline;
+    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
+    private readonly Type? onlyType = subscription.IsPlain ? subscription.OnlyType : null;
+
+    private CancellationToken FreshDeadline => deadlines.Token(environment.Time.GetTimestamp());
 
     /// <summary>Handles a fresh delivery.</summary>
     /// <param name="delivery">The delivery; settled when the returned task completes.</param>
-    /// <param name="token">The handler's token: its deadline, and the end of the shutdown budget.</param>
-    public ValueTask HandleAsync(in Delivery delivery, CancellationToken token)
+    /// <param name="startedAt">Now, as a timestamp.</param>
+    public ValueTask HandleAsync(in Delivery delivery, long startedAt)
     {
         var envelope = delivery.Envelope;
         EventContext context = envelope.TryClaim(subscription) ? envelope : new DeliveryContext(envelope, subscription);
-        if (envelope.Payload?.GetType() != onlyType || onlyType is null || delivery.Lost.CanBeCanceled || diagnostics.ObservesProcess)
+        if (envelope.Payload?.GetType() != onlyType || onlyType is null || delivery.Lost.CanBeCanceled || delivery.EarlierDeliveries > 0 || diagnostics.ObservesProcess)
         {
-            return new ValueTask(HandleFullyAsync(delivery, context, token));
+            return new ValueTask(HandleFullyAsync(delivery, context, startedAt));
         }
 
         // The quick way: a handler that completes at once costs nothing beside itself.
-        var running = Start(context, token);
+        var token = deadlines.Token(startedAt);
+        var running = runner.Start(context, token);
         if (!running.IsCompletedSuccessfully || context.State is not null)
         {
             return new ValueTask(FinishAsync(delivery, context, running, token));
@@ -47,146 +47,81 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     /// <summary>Logs what must not happen: settlers do not throw. The delivery stays with the backend and comes again.</summary>
     public void ReportUnsettled(in Delivery delivery, Exception exception) => environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
 
-    /// <summary>Starts a failed event once more. Its entry is completed, recorded again, or left to its lease if the bus stops.</summary>
-    public async Task RetryAsync(FailedEvent entry, FailureStore store, CancellationToken token)
+    /// <summary>Starts a kept event once more. Its entry is completed, recorded again, or left to its lease if the bus stops or another instance took over.</summary>
+    public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
     {
+        // Whoever held it last has probably died of it: it runs alone, so that it takes nobody with it.
+        using var alone = entry.WasInterrupted ? await EnterLaneAsync() : default;
+        if (entry.WasInterrupted)
+        {
+            // Counted now and not with its claim: those before it may have ended the process while it only waited.
+            entry = entry with { Starts = entry.Starts + 1 };
+            if (MayBegin(entry.Starts) && !await failures.BeginAsync(entry, subscription.Slots))
+            {
+                return;
+            }
+        }
+
+        using var linked = CancellationTokenSource.CreateLinkedTokenSource(FreshDeadline, lost);
         var context = new DeliveryContext(entry.Envelope, subscription);
-        context.EnsureHandling().Attempt = entry.Starts;
-        var failure = await RunAsync(context, entry.Envelope, token);
-        if (failure is Interrupted)
+        var handling = context.EnsureHandling();
+        (handling.Attempt, handling.Replays, handling.MayBePassed) = (entry.Starts, entry.Replays, subscription.Failure.ContinueWhenBlocked);
+        while (true)
         {
-            return;
-        }
-
-        if (failure is null)
-        {
-            await failures.PersistAsync(cancel => store.CompleteAsync(entry, cancel), subscription.Slots);
-        }
-        else
-        {
-            await failures.RecordAsync(subscription.Failure, entry, failure, subscription.Slots);
-        }
-    }
-
-    private async Task HandleFullyAsync(Delivery delivery, EventContext context, CancellationToken token)
-    {
-        if (delivery.Lost.IsCancellationRequested)
-        {
-            // Lost while it was only buffered: whoever owns it now handles it.
-            await delivery.ReleaseAsync();
-            return;
-        }
-
-        using var linked = delivery.Lost.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(token, delivery.Lost) : null;
-        await SettleAsync(delivery, await RunAsync(context, delivery.Envelope, linked?.Token ?? token));
-    }
-
-    private async Task FinishAsync(Delivery delivery, EventContext context, Task running, CancellationToken token) =>
-        await SettleAsync(delivery, await OutcomeAsync(context, running, token));
-
-    private async Task<Failure?> RunAsync(EventContext context, Envelope envelope, CancellationToken token)
-    {
-        try
-        {
-            if (reader.Read(envelope, context, subscription) is { } rejection)
+            var (failure, position) = !MayBegin(entry.Starts)
+                ? (ProcessEnded(entry.Starts - 1), entry.Position)
+                : await runner.RunAsync(context, entry.Envelope, linked.Token);
+            if (lost.IsCancellationRequested)
             {
-                return new Rejected(rejection);
-            }
-
-            if (!diagnostics.ObservesProcess)
-            {
-                return await OutcomeAsync(context, Start(context, token), token);
-            }
-
-            var startedAt = environment.Time.GetTimestamp();
-            using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
-            var failure = await OutcomeAsync(context, Start(context, token), token);
-            diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
-            return failure;
-        }
-        catch (Exception exception)
-        {
-            // Not the handler, whose failure is an outcome: an upcast, a listener of traces. It must be settled all the same.
-            return new Threw(exception);
-        }
-    }
-
-    private Task Start(EventContext context, CancellationToken token)
-    {
-        try
-        {
-            return pipeline(context, token) ?? throw new InvalidOperationException("The handler returned null instead of a task.");
-        }
-        catch (Exception exception)
-        {
-            return Task.FromException(exception);
-        }
-    }
-
-    private async Task<Failure?> OutcomeAsync(EventContext context, Task running, CancellationToken token)
-    {
-        await EndOfAsync(running, token);
-        try
-        {
-            if (!running.IsCompleted)
-            {
-                environment.Log.HandlerLeftBehind(subscription.Name, context.EventName, context.EventId);
-                throw new OperationCanceledException(token);
-            }
-
-            var handling = context.State;
-            context.End();
-            if (handling is not null)
-            {
-                await handling.CloseScopeAsync();
-            }
-
-            await running;
-            if (handling?.Outbox is { } outbox)
-            {
-                await subscription.Publisher.SendFollowUpsAsync(outbox);
-            }
-
-            return null;
-        }
-        catch (OperationCanceledException exception) when (token.IsCancellationRequested)
-        {
-            return environment.Abort.IsCancellationRequested ? Interrupted.Instance
-                : new Threw(new TimeoutException($"The handler did not end within its time-out of {subscription.HandlerTimeout}. Raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.HandlerTimeout)} or that of the subscription if it needs longer.", exception));
-        }
-        catch (Exception exception)
-        {
-            return new Threw(exception);
-        }
-    }
-
-    /// <summary>Waits for a handler, its token, and then a little longer, without throwing.</summary>
-    private async Task EndOfAsync(Task running, CancellationToken token)
-    {
-        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
-        await running.WaitAsync(token).ConfigureAwait(Quietly);
-        if (!running.IsCompleted)
-        {
-            await running.WaitAsync(Grace, environment.Time, CancellationToken.None).ConfigureAwait(Quietly);
-        }
-    }
-
-    private async Task SettleAsync(Delivery delivery, Failure? failure)
-    {
-        try
-        {
-            if (delivery.Lost.IsCancellationRequested || failure is Interrupted)
-            {
-                await delivery.ReleaseAsync();
                 return;
             }
 
-            if (failure is not null)
+            if (failure is Interrupted)
             {
-                await failures.RecordAsync(subscription.Failure, delivery.Envelope, failure, subscription.Slots);
+                await failures.GiveBackAsync(entry);
+                return;
             }
 
-            await delivery.AckAsync();
+            if (failure is null)
+            {
+                await failures.CompleteAsync(entry, subscription.Slots);
+                return;
+            }
+
+            failure = subscription.Gauge?.Weigh(failure) ?? failure;
+
+            // The claim counted a start that was not made after all.
+            var failed = entry with { Position = position ?? entry.Position, Starts = failure is Rejected ? entry.Starts - 1 : entry.Starts };
+            if (await failures.RecordAsync(subscription.Failure, failed, failure, subscription.Slots))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Whether a start is within the budget. The first repetition always is: what was handed out before may have been only buffered.</summary>
+    private bool MayBegin(int start) => start <= 2 || subscription.Failure.Retry.Allows(start - 1);
+
+    private static Rejected ProcessEnded(int starts) =>
+        new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {starts} times while the handler ran, or was stopped without notice. It is not started again. Look for what ends the process: a stack overflow, lack of memory, a native crash."));
+
+    private async Task HandleFullyAsync(Delivery delivery, EventContext context, long startedAt)
+    {
+        try
+        {
+            if (delivery.Lost.IsCancellationRequested)
+            {
+                // Lost while it was only buffered: whoever owns it now handles it.
+                await delivery.ReleaseAsync();
+            }
+            else if (delivery.EarlierDeliveries > 0)
+            {
+                await HandleSuspectAsync(delivery, context);
+            }
+            else
+            {
+                await RunAndSettleAsync(delivery, context, 1, deadlines.Token(startedAt));
+            }
         }
         catch (Exception) when (environment.Abort.IsCancellationRequested)
         {
@@ -196,5 +131,100 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         {
             ReportUnsettled(delivery, exception);
         }
+    }
+
+    /// <summary>Handles what was handed out before and not settled: it may have ended its process. It runs alone, and each start is counted durably before it is made.</summary>
+    private async Task HandleSuspectAsync(Delivery delivery, EventContext context)
+    {
+        using var alone = await EnterLaneAsync();
+        if (delivery.Lost.IsCancellationRequested)
+        {
+            await delivery.ReleaseAsync();
+            return;
+        }
+
+        var envelope = delivery.Envelope;
+        if (await failures.CountStartAsync(subscription.Failure, envelope, subscription.Slots) is not { } start)
+        {
+            // Recorded as failed before it could be acknowledged.
+            await failures.FinishKeptAsync(subscription.Failure, envelope, subscription.Slots);
+            await delivery.AckAsync();
+        }
+        else if (MayBegin(start))
+        {
+            context.EnsureHandling().Attempt = start;
+            await RunAndSettleAsync(delivery, context, start, FreshDeadline);
+        }
+        else
+        {
+            await failures.RecordAsync(subscription.Failure, subscription.Failure.Fresh(envelope, start - 1), ProcessEnded(start - 1), subscription.Slots);
+            await delivery.AckAsync();
+        }
+    }
+
+    private async Task<SuspectLane.Turn> EnterLaneAsync()
+    {
+        var entering = suspects.EnterAsync(environment.Abort);
+        await failures.WaitForAsync(entering, subscription.Slots);
+        return await entering;
+    }
+
+    private async Task RunAndSettleAsync(Delivery delivery, EventContext context, int start, CancellationToken token)
+    {
+        using var linked = delivery.Lost.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(token, delivery.Lost) : null;
+        bool settled;
+        do
+        {
+            var (failure, position) = await runner.RunAsync(context, delivery.Envelope, linked?.Token ?? token);
+            settled = await SettleAsync(delivery, failure, start, position);
+        }
+        while (!settled);
+    }
+
+    private async Task FinishAsync(Delivery delivery, EventContext context, Task running, CancellationToken token)
+    {
+        try
+        {
+            await SettleAsync(delivery, await runner.OutcomeAsync(context, running, token), 1, null);
+        }
+        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        {
+            await delivery.ReleaseAsync();
+        }
+        catch (Exception exception)
+        {
+            ReportUnsettled(delivery, exception);
+        }
+    }
+
+    /// <returns>False when the event's guard is to be asked again.</returns>
+    private async Task<bool> SettleAsync(Delivery delivery, Failure? failure, int start, long? position)
+    {
+        if (delivery.Lost.IsCancellationRequested || failure is Interrupted)
+        {
+            await delivery.ReleaseAsync();
+            return true;
+        }
+
+        var envelope = delivery.Envelope;
+        if (failure is not null)
+        {
+            failure = subscription.Gauge?.Weigh(failure) ?? failure;
+            var entry = subscription.Failure.Fresh(envelope, failure is Rejected ? start - 1 : start) with { Position = position };
+
+            // What could not be read and says no key holds back nobody: it is in no order with anything.
+            entry = failure is Rejected && envelope.KeyText is null ? entry with { LineKey = null } : entry;
+            if (!await failures.RecordAsync(subscription.Failure, entry, failure, subscription.Slots))
+            {
+                return false;
+            }
+        }
+        else if (start > 1)
+        {
+            await failures.ForgetStartsAsync(subscription.Failure, envelope, subscription.Slots);
+        }
+
+        await delivery.AckAsync();
+        return true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -20,6 +21,21 @@ internal sealed class Handling
 
     public IServiceProvider? Services { get; set; }
 
+    /// <summary>How often people had the event replayed.</summary>
+    public int Replays { get; set; }
+
+    /// <summary>The number of the claim under which an idempotent subscription runs it; 0 without one.</summary>
+    public long Fence { get; set; }
+
+    /// <summary>What an idempotent subscription recognises it by; null without one.</summary>
+    public string? Key { get; set; }
+
+    /// <summary>It was kept while later events of its key went on: a number that has passed does not make it stale.</summary>
+    public bool MayBePassed { get; set; }
+
+    /// <summary>What the handler wants done in the commit that marks the event done.</summary>
+    public List<Func<DbTransaction, CancellationToken, Task>>? Effects { get; set; }
+
     /// <summary>What the handler published through its context.</summary>
     public List<Envelope>? Outbox { get; set; }
 
@@ -35,7 +51,16 @@ internal sealed class Handling
         }
     }
 
-    public ValueTask CloseScopeAsync() => scope?.DisposeAsync() ?? ValueTask.CompletedTask;
+    /// <summary>Closes the scope, if one was opened. Whoever asks later gets a new one.</summary>
+    public ValueTask CloseScopeAsync()
+    {
+        lock (this)
+        {
+            var open = scope;
+            (scope, Services) = (null, null);
+            return open?.DisposeAsync() ?? ValueTask.CompletedTask;
+        }
+    }
 }
 
 /// <summary>The context of every subscription after the first that handles the same envelope.</summary>

@@ -3,6 +3,13 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
+/// <summary>Runs the handler of an event unless it was handled before.</summary>
+/// <param name="context">The delivery.</param>
+/// <param name="envelope">The event.</param>
+/// <param name="handle">Runs the handler, and calls what it is given in the scope of the delivery once the handler has succeeded.</param>
+/// <param name="token">The handler's token.</param>
+internal delegate Task<Failure?> OnceStep(EventContext context, Envelope envelope, Func<CancellationToken, Func<Task<Failure?>>, Task<Failure?>> handle, CancellationToken token);
+
 /// <summary>One subscription as it was composed at start. Immutable.</summary>
 internal sealed class SubscriptionRuntime
 {
@@ -27,6 +34,21 @@ internal sealed class SubscriptionRuntime
     public required HandlerSlots Slots { get; init; }
 
     public required TimeSpan HandlerTimeout { get; init; }
+
+    /// <summary>The guards of its events; null for none.</summary>
+    public OrderGate? Guard { get; init; }
+
+    /// <summary>Lets each event be handled once; null where that was not asked for.</summary>
+    public OnceStep? Once { get; init; }
+
+    /// <summary>What is asked for with the context is done in the commit that marks the event done.</summary>
+    public bool HasTransactions { get; init; }
+
+    /// <summary>Pauses it when everything fails; null where that was not asked for.</summary>
+    public FailureGauge? Gauge { get; init; }
+
+    /// <summary>Nothing stands between an event and its handler, and nobody looks at its end.</summary>
+    public bool IsPlain => Guard is null && Once is null && Gauge is null;
 
     public string Name => Subscription.Name;
 

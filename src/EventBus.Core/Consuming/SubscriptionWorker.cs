@@ -15,10 +15,8 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     private static readonly TimeSpan Blocking = TimeSpan.FromMilliseconds(1);
 
     private readonly HandlerSlots slots = subscription.Slots;
-    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
     private readonly long blockingStamps = (long)(Blocking.TotalSeconds * environment.Time.TimestampFrequency);
     private readonly TimeProvider time = environment.Time;
-    private Task pump = Task.CompletedTask;
     private volatile bool blocks;
 
     public string Name => subscription.Name;
@@ -26,7 +24,9 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     public int Concurrency => subscription.Subscription.Concurrency;
 
     /// <summary>It takes no events any more. While the bus runs, that is a fault.</summary>
-    public virtual bool HasEnded => pump.IsCompleted;
+    public virtual bool HasEnded => Pump.IsCompleted;
+
+    private Task Pump { get; set; } = Task.CompletedTask;
 
     protected SubscriptionRuntime Runtime => subscription;
 
@@ -36,36 +36,68 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     protected ChannelReader<Delivery> Deliveries { get; } = receiver.Deliveries;
 
-    public void Start() => pump = environment.Runner.Start($"{Name} pump", PumpAsync);
+    public void Start() => Pump = environment.Runner.Start($"{Name} pump", PumpAsync);
+
+    /// <summary>Pauses the subscription when everything fails; null where that was not asked for.</summary>
+    public FailureGauge? Gauge => subscription.Gauge;
+
+    /// <summary>A delivery waits to be taken, as far as the transport can tell.</summary>
+    public virtual bool HasWaiting => Deliveries.CanCount ? Deliveries.Count > 0 : Deliveries.TryPeek(out _);
 
     /// <summary>Takes nothing more, and gives back what was not begun.</summary>
     public ValueTask StopIntakeAsync() => receiver.StopIntakeAsync();
 
     /// <summary>Completes when nothing is in flight any more. Call it after <see cref="StopIntakeAsync"/>.</summary>
-    public virtual async Task DrainAsync()
+    public async Task DrainAsync()
     {
-        await pump;
+        await Pump;
         await environment.Failures.WhenStoreIsUpAsync();
         await slots.TakeAllAsync();
     }
 
-    /// <summary>Starts a failed event once more, within the limit. When the bus aborts first, the entry stays in the store, and its lease runs out.</summary>
-    public async Task RetryAsync(FailedEvent entry, FailureStore store)
+    /// <summary>Starts a failed event once more, within the limit. When the bus aborts first, the entry goes back to the store.</summary>
+    /// <param name="entry">The claimed entry.</param>
+    /// <param name="probe">The number of the probe that it is while the subscription is paused; 0 for none.</param>
+    /// <param name="lost">Cancelled when the claim is lost.</param>
+    public virtual async Task RetryAsync(FailedEvent entry, long probe, CancellationToken lost)
     {
         environment.InHandler.Value = true;
-        await slots.TakeForRetryAsync(environment.Abort);
         try
         {
-            await processor.RetryAsync(entry, store, HandlerToken(time.GetTimestamp()));
+            await slots.TakeForRetryAsync(environment.Abort);
+        }
+        catch (OperationCanceledException)
+        {
+            await environment.Failures.GiveBackAsync(entry);
+            return;
+        }
+
+        try
+        {
+            if (environment.Abort.IsCancellationRequested)
+            {
+                // The slot came from a handler that the stop has just cancelled.
+                await environment.Failures.GiveBackAsync(entry);
+            }
+            else if (probe == 0 && Gauge is { IsPaused: true })
+            {
+                await environment.Failures.PutBackAsync(entry, slots);
+            }
+            else
+            {
+                await processor.RetryAsync(entry, lost);
+            }
         }
         finally
         {
+            Gauge?.EndProbe(probe);
             slots.GiveBack();
         }
     }
 
     public async ValueTask DisposeAsync()
     {
+        Gauge?.Stop(letThrough: false);
         await receiver.DisposeAsync();
         GC.SuppressFinalize(this);
     }
@@ -77,10 +109,8 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         {
             await TakeWaitingAsync();
         }
-        while (!environment.Abort.IsCancellationRequested && await Deliveries.WaitToReadAsync());
+        while (!environment.Abort.IsCancellationRequested && Gauge is not { IsOver: true } && await Deliveries.WaitToReadAsync());
     }
-
-    protected CancellationToken HandlerToken(long timestamp) => deadlines.Token(timestamp);
 
     /// <summary>Handles what is waiting, and returns when nothing is.</summary>
     private async Task TakeWaitingAsync()
@@ -90,7 +120,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         try
         {
             // When the shutdown budget is spent nothing is begun any more, whatever the transport still holds.
-            while (!environment.Abort.IsCancellationRequested && Deliveries.TryRead(out var delivery))
+            while (!environment.Abort.IsCancellationRequested && TryTake(out var delivery, out var probe))
             {
                 if (blocks && slots.AnyFree && (!Deliveries.CanCount || Deliveries.Count > 0))
                 {
@@ -98,7 +128,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
                 }
 
                 var startedAt = time.GetTimestamp();
-                var handling = processor.HandleAsync(delivery, HandlerToken(startedAt));
+                var handling = probe == 0 ? processor.HandleAsync(delivery, startedAt) : new ValueTask(ProbeAsync(delivery, probe));
                 blocks = time.GetTimestamp() - startedAt > blockingStamps;
                 if (!handling.IsCompletedSuccessfully)
                 {
@@ -125,10 +155,45 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         return TakeWaitingAsync();
     }
 
-    /// <summary>Takes a slot for the next delivery, and none while the failure store is down: what fails now could not be kept.</summary>
+    /// <summary>Takes the next delivery, unless the subscription is paused: then one, when a probe is due.</summary>
+    private bool TryTake(out Delivery delivery, out long probe)
+    {
+        (delivery, probe) = (default, 0);
+        if (Gauge?.TryEnter(out probe) == false)
+        {
+            return false;
+        }
+
+        var taken = Deliveries.TryRead(out delivery);
+        if (!taken)
+        {
+            Gauge?.Withdraw(probe);
+        }
+
+        return taken;
+    }
+
+    private async Task ProbeAsync(Delivery delivery, long probe)
+    {
+        try
+        {
+            await processor.HandleAsync(delivery, time.GetTimestamp());
+        }
+        finally
+        {
+            Gauge!.EndProbe(probe);
+        }
+    }
+
+    /// <summary>Takes a slot for the next delivery, and none while the failure store is down: what fails now could not be kept. Nor while the subscription is paused.</summary>
     private async Task NextSlotAsync()
     {
         await environment.Failures.WhenStoreIsUpAsync();
+        if (Gauge is { } gauge)
+        {
+            await gauge.WhenMayEnterAsync();
+        }
+
         await slots.TakeAsync();
     }
 

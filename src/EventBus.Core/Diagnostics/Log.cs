@@ -41,11 +41,23 @@ internal static partial class Log
     [LoggerMessage(21, LogLevel.Critical, "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Starts} starts); it is kept as dead letter {DeadLetterId}: {Error}")]
     public static partial void DeadLettered(this ILogger log, string subscription, string eventName, string eventId, DeadLetterReason reason, int starts, string deadLetterId, string? error, Exception? exception);
 
-    [LoggerMessage(22, LogLevel.Error, "The alert {Alert} failed for dead letter {DeadLetterId}, attempt {Attempt} of {Attempts}")]
-    public static partial void AlertFailed(this ILogger log, Type alert, string deadLetterId, int attempt, int attempts, Exception exception);
+    [LoggerMessage(22, LogLevel.Error, "The alert {Alert} failed for {Count} dead letters, the first of them {DeadLetterId}; it is sent again later")]
+    public static partial void AlertFailed(this ILogger log, Type alert, int count, string deadLetterId, Exception exception);
 
-    [LoggerMessage(23, LogLevel.Critical, "{Count} dead letters came faster than alerts could be sent; they are in the store, and were logged one by one")]
-    public static partial void AlertsPassedOver(this ILogger log, long count);
+    [LoggerMessage(23, LogLevel.Warning, "{Subscription} failed on {EventName} {EventId}, which is kept as failed already or was taken over by another instance; nothing is recorded twice")]
+    public static partial void KeptAlready(this ILogger log, string subscription, string eventName, string eventId, Exception? exception);
+
+    [LoggerMessage(36, LogLevel.Information, "{EventName} {EventId} was claimed by {Subscription} and not started before the stop, and the store did not take it back: it comes again when its lease has ended")]
+    public static partial void NotGivenBack(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(27, LogLevel.Debug, "{Subscription} lets {EventName} {EventId} wait for an earlier event of its key, until {Deadline:O} at most")]
+    public static partial void Deferred(this ILogger log, string subscription, string eventName, string eventId, DateTimeOffset deadline);
+
+    [LoggerMessage(28, LogLevel.Warning, "{Count} failed events that this instance was handling were taken over by another, because their leases were not renewed in time")]
+    public static partial void ClaimsLost(this ILogger log, int count);
+
+    [LoggerMessage(29, LogLevel.Information, "{Count} dead letters were older than the retention and are removed")]
+    public static partial void Expired(this ILogger log, int count);
 
     [LoggerMessage(24, LogLevel.Information, "Dead letter {DeadLetterId} is retried")]
     public static partial void Revived(this ILogger log, string deadLetterId);
@@ -58,6 +70,12 @@ internal static partial class Log
 
     [LoggerMessage(30, LogLevel.Warning, "{Subscription} left a handler of {EventName} {EventId} behind that did not end after its token was cancelled; it may still be running")]
     public static partial void HandlerLeftBehind(this ILogger log, string subscription, string eventName, string eventId);
+
+    [LoggerMessage(34, LogLevel.Error, "{Subscription} is paused: {Count} starts in a row failed within {Time}. It takes no events until a probe with one event succeeds, the first at {ProbeAt:O}")]
+    public static partial void Paused(this ILogger log, string subscription, int count, TimeSpan time, DateTimeOffset probeAt);
+
+    [LoggerMessage(35, LogLevel.Information, "{Subscription} goes on: an event succeeded")]
+    public static partial void Resumed(this ILogger log, string subscription);
 
     [LoggerMessage(31, LogLevel.Error, "{Subscription} could not settle {EventName} {EventId}; the backend delivers it again")]
     public static partial void SettleFailed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);

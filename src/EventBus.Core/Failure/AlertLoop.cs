@@ -1,107 +1,178 @@
-using System.Threading.Channels;
 using EventBus.Stores;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Alerts people, off the path of events: a dead alert never blocks the bus.</summary>
-internal sealed class AlertLoop(IReadOnlyList<IDeadLetterAlert> alerts, TimeProvider time, ILogger log)
+/// <summary>Alerts people of what the store says they were not told of yet, off the path of events: a dead alert never blocks the bus, and none is forgotten with the process.</summary>
+/// <remarks>It hands what it claims to a lane for each alert, and marks as sent what all of them were told of. A restart tells them again of what only some of them know.</remarks>
+internal sealed class AlertLoop
 {
-    private const int Attempts = 4;
-    private const int Capacity = 1_000;
+    private const int ClaimSize = 1_000;
 
-    private static readonly TimeSpan Timeout = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan Backoff = TimeSpan.FromSeconds(1);
+    // Beyond it the rest stays in the store until there is room.
+    private const int MaxHeld = 100_000;
 
-    private readonly Channel<DeadLetter> raised = Channel.CreateBounded<DeadLetter>(new BoundedChannelOptions(Capacity) { SingleReader = true });
-    private long pending;
-    private long passedOver;
+    private readonly FailureStore store;
+    private readonly TimeProvider time;
+    private readonly TimeSpan lease;
+    private readonly List<AlertLane> lanes;
+    private readonly DueLoop taking;
+    private readonly List<DueLoop> sending;
+    private readonly Lock gate = new();
 
-    /// <summary>Called after an alert was dealt with.</summary>
+    // What was claimed and is not marked as sent yet, with the number of alerts that do not know of it.
+    private readonly Dictionary<PendingAlert, int> held = [];
+    private readonly List<PendingAlert> told = [];
+
+    private long raised;
+    private long looked;
+    private int beingReported;
+
+    public AlertLoop(FailureStore store, IReadOnlyList<IDeadLetterAlert> alerts, AlertSettings settings, RunEnvironment environment)
+    {
+        this.store = store;
+        time = environment.Time;
+        lease = settings.Interval + TimeSpan.FromMinutes(1);
+        lanes = [.. alerts.Select(alert => new AlertLane(alert, store, settings, environment) { Told = Told })];
+        taking = new DueLoop("alerts", TakeAsync, store.PollInterval, time, environment.Log);
+        sending = [.. lanes.Select(lane => new DueLoop("alerts", stop => SendAsync(lane, stop), Timeout.InfiniteTimeSpan, time, environment.Log))];
+    }
+
+    /// <summary>Called when something was sent or taken.</summary>
     public Action? Settled { get; set; }
 
-    /// <summary>Nothing waits to be sent.</summary>
-    public bool IsIdle => Interlocked.Read(ref pending) == 0;
+    /// <summary>Whoever records a dead letter marks it for an alert.</summary>
+    public bool IsWanted => lanes.Count > 0;
 
-    /// <summary>Counts an alert that may follow.</summary>
-    public Expectation Expect()
+    /// <summary>The loops, to be run side by side.</summary>
+    public IEnumerable<Func<CancellationToken, Task>> Loops => IsWanted ? sending.Prepend(taking).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
+
+    /// <summary>Every alert that was raised here was sent, or waits for the end of an interval or of a backoff.</summary>
+    public bool IsIdle
     {
-        Interlocked.Increment(ref pending);
-        return new Expectation(this);
-    }
-
-    /// <summary>Logs the dead letter, and hands it to the alerts. Never waits: what does not fit is counted and told of together.</summary>
-    public void Raise(FailedEvent entry, Exception? exception)
-    {
-        log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Starts, entry.Id, entry.Error, exception);
-        if (alerts.Count == 0)
+        get
         {
-            return;
-        }
-
-        Interlocked.Increment(ref pending);
-        if (!raised.Writer.TryWrite(DeadLetters.Show(entry)))
-        {
-            Interlocked.Increment(ref passedOver);
-            Settle();
-        }
-    }
-
-    public async Task RunAsync(CancellationToken stop)
-    {
-        while (await raised.Reader.WaitToReadAsync(stop))
-        {
-            while (raised.Reader.TryRead(out var deadLetter))
+            // In the order in which an alert passes through, so that none slips by between two looks.
+            if (Volatile.Read(ref beingReported) != 0 || Interlocked.Read(ref raised) != Interlocked.Read(ref looked) || !lanes.TrueForAll(lane => lane.IsIdle))
             {
-                foreach (var alert in alerts)
-                {
-                    await SendAsync(alert, deadLetter, stop);
-                }
-
-                Settle();
+                return false;
             }
 
-            if (Interlocked.Exchange(ref passedOver, 0) is > 0 and var count)
+            lock (gate)
             {
-                log.AlertsPassedOver(count);
+                return told.Count == 0;
             }
         }
     }
 
-    private async Task SendAsync(IDeadLetterAlert alert, DeadLetter deadLetter, CancellationToken stop)
+    /// <summary>An entry is about to be recorded that needs an alert: whoever waits for idleness waits for it from now on.</summary>
+    public void Expect() => Interlocked.Increment(ref beingReported);
+
+    /// <summary>The entry was recorded and logged, or could not be.</summary>
+    public void Reported()
     {
-        for (var attempt = 1; ; attempt++)
+        if (IsWanted)
         {
-            try
-            {
-                using var timeout = new CancellationTokenSource(Timeout, time);
-                using var linked = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
-                await alert.AlertAsync(deadLetter, linked.Token).WaitAsync(linked.Token);
-                return;
-            }
-            catch (Exception exception) when (!stop.IsCancellationRequested)
-            {
-                log.AlertFailed(alert.GetType(), deadLetter.Id, attempt, Attempts, exception);
-            }
+            // The look that counts begins after the entry was recorded.
+            Interlocked.Increment(ref raised);
+            taking.Wake();
+        }
 
-            if (attempt == Attempts)
-            {
-                return;
-            }
+        Interlocked.Decrement(ref beingReported);
+    }
 
-            await Task.Delay(Backoff * attempt, time, stop);
+    /// <summary>The bus stops, and its store forgets: nothing waits for the end of an interval any more.</summary>
+    public void Hurry()
+    {
+        foreach (var (lane, loop) in lanes.Zip(sending))
+        {
+            lane.Hurry();
+            loop.Wake();
         }
     }
 
-    private void Settle()
+    private async Task<DateTimeOffset?> TakeAsync(CancellationToken stop)
     {
-        Interlocked.Decrement(ref pending);
+        var seen = Interlocked.Read(ref raised);
+        await MarkAsync(stop);
+
+        // Without room there is nothing to come again for: whatever is sent makes some, and wakes this.
+        DateTimeOffset? next = null;
+        while (HasRoom())
+        {
+            var claimed = await store.ClaimAlertsAsync(time.GetUtcNow(), lease, ClaimSize, stop);
+            foreach (var alert in claimed.Entries.Where(Hold))
+            {
+                lanes.ForEach(lane => lane.Add(alert));
+            }
+
+            if (claimed.Entries.Count < ClaimSize)
+            {
+                next = claimed.NextDue;
+                break;
+            }
+        }
+
+        sending.ForEach(loop => loop.Wake());
+        Interlocked.Exchange(ref looked, seen);
         Settled?.Invoke();
+        return next;
     }
 
-    /// <summary>Ends when what it stands for is counted in its own right.</summary>
-    public readonly struct Expectation(AlertLoop? loop) : IDisposable
+    private async Task<DateTimeOffset?> SendAsync(AlertLane lane, CancellationToken stop)
     {
-        public void Dispose() => loop?.Settle();
+        var next = await lane.SendDueAsync(stop);
+        Settled?.Invoke();
+        return next;
+    }
+
+    /// <summary>Marks what all alerts were told of. What cannot be marked now is kept in mind, so that nobody is told twice.</summary>
+    private async Task MarkAsync(CancellationToken stop)
+    {
+        while (true)
+        {
+            PendingAlert[] sent;
+            lock (gate)
+            {
+                sent = [.. told.Take(ClaimSize)];
+            }
+
+            if (sent.Length == 0)
+            {
+                return;
+            }
+
+            await store.AlertedAsync(sent, stop);
+            lock (gate)
+            {
+                told.RemoveRange(0, sent.Length);
+                Array.ForEach(sent, alert => held.Remove(alert));
+            }
+        }
+    }
+
+    private void Told(IReadOnlyList<PendingAlert> alerts)
+    {
+        lock (gate)
+        {
+            told.AddRange(alerts.Where(alert => --held[alert] == 0));
+        }
+
+        taking.Wake();
+    }
+
+    private bool Hold(PendingAlert alert)
+    {
+        lock (gate)
+        {
+            return held.TryAdd(alert, lanes.Count);
+        }
+    }
+
+    private bool HasRoom()
+    {
+        lock (gate)
+        {
+            return held.Count < MaxHeld;
+        }
     }
 }

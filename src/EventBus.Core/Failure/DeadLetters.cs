@@ -46,7 +46,7 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
     {
         // All ids first: what fails again while this runs must not be taken twice. Only ids are held, not events.
         var ids = new List<string>();
-        for (var page = Check(filter) with { Skip = 0, Take = MaxTake }; ; page = page with { Skip = page.Skip + MaxTake })
+        for (var page = Check(filter) with { Before = null, Take = MaxTake }; ;)
         {
             var entries = await Opened().Store.ListDeadAsync(page, cancellationToken);
             ids.AddRange(entries.Select(entry => entry.Id));
@@ -54,6 +54,8 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
             {
                 break;
             }
+
+            page = page with { Before = entries[^1].Number };
         }
 
         var retried = 0;
@@ -95,6 +97,9 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
         Starts = entry.Starts,
         FirstFailedAt = entry.FirstFailedAt,
         LastFailedAt = entry.LastFailedAt,
+        Replays = entry.Replays,
+        History = entry.History,
+        Number = entry.Number,
         Body = BodyOf(entry),
     };
 
@@ -114,7 +119,6 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
     private static DeadLetterFilter Check(DeadLetterFilter? filter)
     {
         filter ??= new DeadLetterFilter();
-        ArgumentOutOfRangeException.ThrowIfNegative(filter.Skip, nameof(DeadLetterFilter.Skip));
         ArgumentOutOfRangeException.ThrowIfLessThan(filter.Take, 1, nameof(DeadLetterFilter.Take));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(filter.Take, MaxTake, nameof(DeadLetterFilter.Take));
         return filter;

@@ -4,12 +4,27 @@ namespace EventBus;
 internal abstract record Failure;
 
 /// <summary>The handler threw, or did not end in time.</summary>
-internal sealed record Threw(Exception Exception) : Failure;
+internal sealed record Threw(Exception Exception) : Failure
+{
+    /// <summary>It uses up a start of the event's budget. Not while its subscription is paused because everything fails.</summary>
+    public bool Counts { get; init; } = true;
+}
 
 /// <summary>The event cannot be handled by anyone here; no handler was started.</summary>
 internal sealed record Rejected(Rejection Rejection) : Failure;
 
-/// <summary>The bus is stopping: it does not count.</summary>
+/// <summary>An order guard lets the event wait; no handler was started.</summary>
+/// <param name="Stamp">What the guard saw of the key.</param>
+/// <param name="Position">The event's number; null where the guard does not count.</param>
+/// <param name="Recheck">When to ask again at the latest.</param>
+/// <param name="Timeout">How long it may wait in all.</param>
+internal sealed record Deferred(long Stamp, long? Position, TimeSpan Recheck, TimeSpan Timeout) : Failure
+{
+    /// <summary>Before this time it is not given up, whatever its deadline says: what it waits for had no chance to come.</summary>
+    public DateTimeOffset NotGivenUpBefore { get; init; }
+}
+
+/// <summary>The bus is stopping, or another instance has taken over: it does not count, and comes again.</summary>
 internal sealed record Interrupted : Failure
 {
     public static Interrupted Instance { get; } = new();

@@ -1,3 +1,4 @@
+using EventBus.Stores;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -5,6 +6,20 @@ namespace EventBus;
 /// <summary>How one subscription fails: its name, its order and its retries. Immutable.</summary>
 internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPolicy Retry)
 {
-    /// <summary>The line in which a failed event holds back others; null outside ordered subscriptions. Events without a key share one line.</summary>
-    public string? LineKey(Envelope envelope) => Ordered ? envelope.KeyText ?? "" : null;
+    /// <summary>A dead letter does not hold back the later events of its key.</summary>
+    public bool ContinueWhenBlocked { get; init; }
+
+    /// <summary>A guard judges the order of events.</summary>
+    public bool Guarded { get; init; }
+
+    /// <summary>The entry of an event that the store does not know yet. Events without a key share one line, and one order.</summary>
+    public FailedEvent Fresh(Envelope envelope, int starts) => new()
+    {
+        Subscription = Subscription,
+        Envelope = envelope,
+        Status = FailedEventStatus.Waiting,
+        LineKey = Ordered ? envelope.KeyText ?? "" : null,
+        OrderKey = Guarded ? envelope.KeyText ?? "" : null,
+        Starts = starts,
+    };
 }

@@ -7,7 +7,10 @@ namespace EventBus;
 internal sealed class HandlerSlots(int limit)
 {
     private readonly SemaphoreSlim free = new(limit);
+    private readonly Lock gate = new();
     private int waitingRetries;
+    private int away;
+    private TaskCompletionSource? allBack;
 
     /// <summary>A further handler could start right now.</summary>
     public bool AnyFree => free.CurrentCount > 0;
@@ -32,12 +35,73 @@ internal sealed class HandlerSlots(int limit)
 
     public void GiveBack() => free.Release();
 
-    /// <summary>Completes when nobody holds a slot any more.</summary>
+    /// <summary>Lends the caller's slot to others while it waits for another event, which may need that slot itself to go on.</summary>
+    /// <param name="other">What is waited for.</param>
+    /// <param name="abort">After it nobody counts any more, and whoever waits for all slots may hold this one.</param>
+    public async Task WaitWithoutAsync(Task other, CancellationToken abort)
+    {
+        if (other.IsCompleted)
+        {
+            await other;
+            return;
+        }
+
+        lock (gate)
+        {
+            away++;
+        }
+
+        GiveBack();
+        try
+        {
+            await other;
+        }
+        finally
+        {
+            if (!abort.IsCancellationRequested)
+            {
+                await free.WaitAsync(CancellationToken.None);
+            }
+
+            lock (gate)
+            {
+                if (--away == 0)
+                {
+                    allBack?.TrySetResult();
+                    allBack = null;
+                }
+            }
+        }
+    }
+
+    /// <summary>Completes when nobody holds a slot any more, or has lent one.</summary>
     public async Task TakeAllAsync()
     {
-        for (var i = 0; i < limit; i++)
+        while (true)
         {
-            await free.WaitAsync();
+            await WhenAllAreBackAsync();
+            for (var i = 0; i < limit; i++)
+            {
+                await free.WaitAsync();
+            }
+
+            lock (gate)
+            {
+                if (away == 0)
+                {
+                    return;
+                }
+            }
+
+            free.Release(limit);
+        }
+    }
+
+    private Task WhenAllAreBackAsync()
+    {
+        lock (gate)
+        {
+            return away == 0 ? Task.CompletedTask : (allBack ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
     }
 }

@@ -6,6 +6,7 @@ internal sealed class RetryPolicy(RetryOptions options, IReadOnlyList<Func<Excep
     private readonly int count = options.Count;
     private readonly TimeSpan firstDelay = options.FirstDelay;
     private readonly TimeSpan maxDelay = options.MaxDelay;
+    private readonly IReadOnlyList<TimeSpan>? delays = options.Delays;
     private readonly double jitter = options.Jitter;
 
     /// <summary>Whether a further start follows the given number of starts.</summary>
@@ -15,11 +16,13 @@ internal sealed class RetryPolicy(RetryOptions options, IReadOnlyList<Func<Excep
     public bool IsPermanent(Exception exception) =>
         isPermanent.Any(test => test(exception)) || (exception is AggregateException { InnerExceptions: [var only] } && IsPermanent(only));
 
-    /// <summary>The wait after the given number of starts: 1, 6, 24, 96 ... times the first delay, at most the longest, spread by the jitter.</summary>
+    /// <summary>The wait after the given number of starts: as listed, the last for all that follow; or 1, 6, 24, 96 ... times the first delay, at most the longest. Spread by the jitter.</summary>
     public TimeSpan DelayAfter(int starts)
     {
         var factor = starts <= 1 ? 1 : 6 * Math.Pow(4, Math.Min(starts - 2, 30));
-        var delay = Math.Min(firstDelay.TotalSeconds * factor, maxDelay.TotalSeconds);
+        var delay = delays is { Count: > 0 }
+            ? delays[Math.Clamp(starts, 1, delays.Count) - 1].TotalSeconds
+            : Math.Min(firstDelay.TotalSeconds * factor, maxDelay.TotalSeconds);
         return TimeSpan.FromSeconds(delay * (1 + (jitter * ((2 * entropy.NextDouble()) - 1))));
     }
 }

@@ -17,13 +17,18 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly BusRuntime owner;
     private readonly BackgroundRunner runner;
     private readonly CancellationTokenSource abort = new();
+    private readonly CancellationTokenSource stopRetries = new();
     private readonly CancellationTokenSource stopLoops = new();
+    private readonly HashSet<string> names;
     private readonly Dictionary<string, SubscriptionWorker> workers = [];
     private readonly List<Task> loops = [];
-    private readonly AlertLoop alerts;
+    private readonly AlertLoop? alerts;
+    private readonly ClaimKeeper? claims;
     private readonly FailureRecorder? recorder;
+    private readonly DueWork due;
     private readonly DueLoop? retries;
     private readonly DueLoop? delays;
+    private readonly Sweeper sweeper;
     private readonly IdleSignal idle;
     private readonly AsyncLocal<bool> inHandler = new();
     private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
@@ -32,20 +37,22 @@ internal sealed class BusEngine : IAsyncDisposable
     {
         (this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (plan, transport, stores, diagnostics, owner);
         var (time, log, options) = (owner.Time, owner.Log, plan.Options);
+        names = [.. model.Subscriptions.Select(subscription => subscription.Name)];
         diagnostics.Describe(transport.Features.System);
         runner = new BackgroundRunner(log);
         idle = new IdleSignal(time);
         var entropy = new Entropy();
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
-        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log));
-        alerts = new AlertLoop([.. model.Alerts.Select(create => create(services))], time, log) { Settled = idle.Set };
+        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log) { StoresWrite = stores is { Durable: true } });
         var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
-        var due = new DueWork(workers, runner, time, idle, log);
+        due = new DueWork(workers, runner, time, idle, log);
         if (stores?.Failures is { } failures)
         {
-            var longest = plan.Subscriptions.Select(subscription => subscription.Options.HandlerTimeout!.Value).DefaultIfEmpty().Max();
-            retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, longest, Wake, stop), failures.PollInterval, time, log);
-            recorder = new FailureRecorder(failures, alerts, processing) { Recorded = retries.Wake };
+            claims = failures.PollInterval == Timeout.InfiniteTimeSpan ? null : new ClaimKeeper(failures, options.Lease, time, log);
+            var keeper = claims ?? new ClaimKeeper(failures, options.Lease, time, log);
+            alerts = new AlertLoop(failures, [.. model.Alerts.Select(create => create(services))], new AlertSettings(options.AlertInterval, plan.ServiceName), processing) { Settled = idle.Set };
+            retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, time, log);
+            recorder = new FailureRecorder(failures, alerts, options.MaxParkedPerKey, processing) { Recorded = retries.Wake };
         }
 
         if (stores?.Delays is { } delayed)
@@ -54,26 +61,43 @@ internal sealed class BusEngine : IAsyncDisposable
             Publisher.Delayed = delays.Wake;
         }
 
+        sweeper = new Sweeper(stores, options.DeadLetterRetention, time, log);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
+        var suspects = new SuspectLane();
+        var idempotency = new IdempotencyEnvironment(time, options.Lease, runner, log);
         makeWorker = (receiver, subscription) =>
         {
             var types = subscription.Model.Handlers.Select(handler => handler.EventType).ToHashSet();
+            var slots = new HandlerSlots(subscription.Subscription.Concurrency);
+            var retry = new RetryPolicy(RetryOf(subscription, options), [.. model.IsPermanent, .. subscription.Model.IsPermanent], entropy);
+            var policy = new FailurePolicy(subscription.Subscription.Name, subscription.Subscription.Ordered, retry)
+            {
+                ContinueWhenBlocked = subscription.Model.ContinueWhenBlocked,
+                Guarded = subscription.Model.Guards.Count > 0,
+            };
+            OnceStep? once = (subscription.Model.Idempotency ?? model.Idempotency) is { } wanted ? new IdempotencyGate(stores!.Processed!, wanted, recorder!, idempotency).RunAsync : null;
             var runtime = new SubscriptionRuntime
             {
                 Subscription = subscription.Subscription,
                 Publisher = Publisher,
                 Scopes = services.GetRequiredService<IServiceScopeFactory>(),
-                Slots = new HandlerSlots(subscription.Subscription.Concurrency),
+                Slots = slots,
                 Pipeline = HandlerPipeline.Compose(model, subscription.Model, services),
                 EventTypes = types,
                 OnlyType = types.Count == 1 ? types.First() : null,
-                Failure = new FailurePolicy(subscription.Subscription.Name, subscription.Subscription.Ordered, new RetryPolicy(RetryOf(subscription, options), model.IsPermanent, entropy)),
+                Failure = policy,
+                Guard = policy.Guarded ? new OrderGate(subscription.Model.Guards, policy, recorder!, slots) : null,
+                Once = once,
+                HasTransactions = once is not null && stores!.Processed!.SupportsTransactions,
                 HandlerTimeout = subscription.Options.HandlerTimeout!.Value,
+                Gauge = subscription.Options is { PauseCount: > 0 and var count, PauseTime: { } within }
+                    ? new FailureGauge(subscription.Subscription.Name, new PauseRule(count, within), retry, time, log) { Changed = Wake }
+                    : null,
             };
-            var processor = new DeliveryProcessor(runtime, reader, recorder!, processing);
+            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, processing), recorder!, suspects, processing);
             return runtime.Subscription.Ordered
-                ? new OrderedWorker(runtime, receiver, processor, options.MaxParkedPerKey, working)
+                ? new OrderedWorker(runtime, receiver, processor, working)
                 : new SubscriptionWorker(runtime, receiver, processor, working);
         };
     }
@@ -81,6 +105,9 @@ internal sealed class BusEngine : IAsyncDisposable
     public Publisher Publisher { get; }
 
     public FailureStore? Failures => stores?.Failures;
+
+    /// <summary>Entries of the failure store are claimed and not settled.</summary>
+    public bool HasRetriesInHand => !due.IsIdle;
 
     public Transport Transport => transport;
 
@@ -92,13 +119,25 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>The subscriptions that take no events although the bus runs; none, unless a transport breaks its contract.</summary>
     public IEnumerable<string> DeafSubscriptions => workers.Values.Where(worker => worker.HasEnded).Select(worker => worker.Name);
 
+    /// <summary>The subscriptions that are paused because everything they start fails.</summary>
+    public IEnumerable<string> PausedSubscriptions => workers.Values.Where(worker => worker.Gauge is { IsPaused: true }).Select(worker => worker.Name);
+
+    /// <summary>The application has a subscription of that name, whether or not this instance consumes it.</summary>
+    public bool HasSubscription(string name) => names.Contains(name);
+
     public void Wake() => retries?.Wake();
 
     /// <summary>Connects, subscribes, says that publishing is possible, and then begins to handle.</summary>
     public async Task StartAsync(Action live, CancellationToken cancellationToken)
     {
+        var failFast = plan.Options.Startup == StartupMode.FailFast;
+        if (stores is not null)
+        {
+            await stores.OpenAsync(new StoreSetup(plan.ServiceName, owner.Time) { FailFast = failFast }, cancellationToken);
+        }
+
         await transport.StartAsync(
-            new TransportTopology(plan.ServiceName, [.. plan.Subscriptions.Select(s => s.Subscription)], [.. plan.Events.Declared.Select(e => e.Name).Distinct(StringComparer.Ordinal)], owner.Time),
+            new TransportTopology(plan.ServiceName, [.. plan.Subscriptions.Select(s => s.Subscription)], [.. plan.Events.Declared.Select(e => e.Name).Distinct(StringComparer.Ordinal)], owner.Time) { FailFast = failFast },
             cancellationToken);
         foreach (var subscription in plan.Subscriptions)
         {
@@ -112,10 +151,20 @@ internal sealed class BusEngine : IAsyncDisposable
             worker.Start();
         }
 
-        StartLoop("alerts", alerts.RunAsync);
         if (retries is not null && workers.Count > 0)
         {
-            StartLoop("retries", retries.RunAsync);
+            foreach (var loop in alerts!.Loops)
+            {
+                StartLoop("alerts", loop);
+            }
+
+            StartLoop("retries", _ => retries.RunAsync(stopRetries.Token));
+            StartLoop("sweeper", sweeper.RunAsync);
+        }
+
+        if (claims is not null)
+        {
+            StartLoop("leases", claims.RunAsync);
         }
 
         if (delays is not null)
@@ -135,12 +184,20 @@ internal sealed class BusEngine : IAsyncDisposable
         using var budget = new CancellationTokenSource(plan.Options.DrainTimeout, owner.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(budget.Token, hostGivesUp);
         const ConfigureAwaitOptions WithoutThrowing = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
-        if (!transport.Features.Durable && transport.Features.CountsWork)
+        var queueEndsHere = !transport.Features.Durable && transport.Features.CountsWork;
+        foreach (var worker in workers.Values)
+        {
+            worker.Gauge?.Stop(letThrough: queueEndsHere);
+        }
+
+        if (queueEndsHere)
         {
             // What is queued here is nowhere else: it is worth the budget.
             await WhenIdleAsync(either.Token).ConfigureAwait(WithoutThrowing);
         }
 
+        // What is claimed counts as started: from here on nothing is, that might find no slot any more.
+        await CancelAsync(stopRetries);
         var intake = Task.WhenAll(workers.Values.Select(worker => worker.StopIntakeAsync().AsTask()));
         var drained = Task.WhenAll(workers.Values.Select(worker => worker.DrainAsync()));
         await Task.WhenAll(intake, drained).WaitAsync(either.Token).ConfigureAwait(WithoutThrowing);
@@ -151,11 +208,33 @@ internal sealed class BusEngine : IAsyncDisposable
 
         await CancelAsync(abort);
         await Quietly(drained);
+
+        // Retries that were claimed and not begun go back to the store, uncounted.
+        await WithinCloseTimeoutAsync(() => due.IsIdle, hostGivesUp);
+        await TellTheRestAsync(hostGivesUp);
+    }
+
+    /// <summary>Alerts that wait for the end of an interval would be forgotten with a store that forgets.</summary>
+    private async Task TellTheRestAsync(CancellationToken hostGivesUp)
+    {
+        if (alerts is not null && stores is { Durable: false })
+        {
+            alerts.Hurry();
+            await WithinCloseTimeoutAsync(() => alerts.IsIdle, hostGivesUp);
+        }
+    }
+
+    private async Task WithinCloseTimeoutAsync(Func<bool> isIdle, CancellationToken hostGivesUp)
+    {
+        using var limit = new CancellationTokenSource(CloseTimeout, owner.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, hostGivesUp);
+        await idle.WaitAsync(() => Task.FromResult(isIdle()), either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     public async ValueTask DisposeAsync()
     {
         await CancelAsync(abort);
+        await CancelAsync(stopRetries);
         await CancelAsync(stopLoops);
         await Quietly(Task.WhenAll(loops));
         await Quietly(ReportLossAsync());
@@ -163,6 +242,11 @@ internal sealed class BusEngine : IAsyncDisposable
         // Side by side, and each with the whole time: one receiver whose server is silent must not use up that of the others, or of the transport.
         await CloseAsync(Task.WhenAll(workers.Values.Select(worker => worker.DisposeAsync().AsTask())));
         await CloseAsync(transport.DisposeAsync().AsTask());
+        if (stores is not null)
+        {
+            await CloseAsync(stores.CloseAsync().AsTask());
+        }
+
         diagnostics.Dispose();
     }
 
@@ -210,6 +294,7 @@ internal sealed class BusEngine : IAsyncDisposable
     {
         Count = subscription.Options.RetryCount!.Value,
         FirstDelay = subscription.Options.RetryFirstDelay!.Value,
+        Delays = subscription.Options.RetryDelays,
         MaxDelay = bus.Retry.MaxDelay,
         Jitter = bus.Retry.Jitter,
     };
@@ -218,7 +303,7 @@ internal sealed class BusEngine : IAsyncDisposable
     private async Task<bool> IsIdleAsync()
     {
         var before = transport.Work;
-        if (before.Accepted != before.Settled || !alerts.IsIdle)
+        if (before.Accepted != before.Settled || alerts?.IsIdle == false)
         {
             return false;
         }
@@ -228,6 +313,6 @@ internal sealed class BusEngine : IAsyncDisposable
             + (stores?.Delays is { } kept ? await kept.CountDueAsync(now, CancellationToken.None) : 0);
 
         // Equal again: nothing came from a store into the transport while the stores were counted.
-        return due == 0 && alerts.IsIdle && transport.Work == before;
+        return due == 0 && alerts?.IsIdle != false && transport.Work == before;
     }
 }

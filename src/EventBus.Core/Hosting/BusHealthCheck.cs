@@ -24,11 +24,16 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
         }
 
         var health = await engine.Transport.CheckHealthAsync(cancellationToken);
-        return health.State switch
+        if (health.State is not (TransportState.Healthy or TransportState.Degraded))
         {
-            TransportState.Healthy => HealthCheckResult.Healthy(health.Description),
-            TransportState.Degraded => HealthCheckResult.Degraded(health.Description),
-            _ => new HealthCheckResult(context.Registration.FailureStatus, health.Description),
-        };
+            return new HealthCheckResult(context.Registration.FailureStatus, health.Description);
+        }
+
+        if (engine.PausedSubscriptions.ToList() is { Count: > 0 } paused)
+        {
+            return HealthCheckResult.Degraded($"These subscriptions are paused, because all that they start fails: {string.Join(", ", paused)}. They go on by themselves once an event succeeds. {health.Description}".TrimEnd());
+        }
+
+        return health.State == TransportState.Healthy ? HealthCheckResult.Healthy(health.Description) : HealthCheckResult.Degraded(health.Description);
     }
 }

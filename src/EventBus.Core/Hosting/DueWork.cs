@@ -8,34 +8,83 @@ namespace EventBus;
 /// <summary>What the two due loops do: start failed events again, and publish delayed ones.</summary>
 internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> workers, BackgroundRunner runner, TimeProvider time, IdleSignal idle, ILogger log)
 {
-    // How many entries are claimed at once: failed ones for each subscription, delayed ones in all.
+    // How many entries are claimed at once at most: failed ones for each subscription, delayed ones in all.
     private const int ClaimSize = 16;
 
-    // On top of the time that the work itself may take: for the store's own answers.
+    // On top of the time that a publish may take: for the store's own answers.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, int> retriesInFlight = new(StringComparer.Ordinal);
 
+    /// <summary>No claimed entry is in hand.</summary>
+    public bool IsIdle => retriesInFlight.Values.All(count => count == 0);
+
     /// <summary>Starts what is due in the subscriptions that have room for it: a subscription whose retries hang holds up nobody else's.</summary>
-    public async Task<DateTimeOffset?> StartRetriesAsync(FailureStore store, TimeSpan longestHandler, Action wake, CancellationToken stop)
+    public async Task<DateTimeOffset?> StartRetriesAsync(FailureStore store, ClaimKeeper claims, TimeSpan lease, Action wake, CancellationToken stop)
     {
-        string[] withRoom = [.. workers.Values.Where(worker => retriesInFlight.GetValueOrDefault(worker.Name) < worker.Concurrency).Select(worker => worker.Name)];
+        DateTimeOffset? next = null;
+        foreach (var worker in workers.Values.Where(worker => worker.Gauge is { IsPaused: true }))
+        {
+            next = Earlier(next, await ProbeAsync(worker, store, claims, lease, wake, stop));
+        }
+
+        SubscriptionWorker[] withRoom = [.. workers.Values.Where(worker => RoomOf(worker) > 0)];
         if (withRoom.Length == 0)
         {
             // Whichever retry ends first wakes the loop.
-            return null;
+            return next;
         }
 
-        var claimed = await store.ClaimDueAsync(withRoom, time.GetUtcNow(), longestHandler + LeaseMargin, ClaimSize, stop);
+        // A claim counts a start: no more than can begin at once, so that a kill uses up no start of what has only waited.
+        var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
+        var claimed = await store.ClaimDueAsync([.. withRoom.Select(worker => worker.Name)], time.GetUtcNow(), lease, size, stop);
         foreach (var entry in claimed.Entries)
         {
-            var worker = workers[entry.Subscription];
-            retriesInFlight.AddOrUpdate(worker.Name, 1, static (_, count) => count + 1);
-            runner.Observe(runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, store, wake)));
+            Start(workers[entry.Subscription], entry, probe: 0, claims, wake);
         }
 
-        return claimed.Entries.Count >= ClaimSize ? time.GetUtcNow() : claimed.NextDue;
+        return claimed.Entries.Count >= size ? time.GetUtcNow() : Earlier(next, claimed.NextDue);
     }
+
+    /// <summary>Probes a paused subscription, if it is time: with a due retry, else with whatever comes next. After a retry a waiting delivery goes first, and so on in turn.</summary>
+    /// <returns>When to come again.</returns>
+    private async Task<DateTimeOffset?> ProbeAsync(SubscriptionWorker worker, FailureStore store, ClaimKeeper claims, TimeSpan lease, Action wake, CancellationToken stop)
+    {
+        var gauge = worker.Gauge!;
+        var deliveryFirst = gauge.WantsDelivery && worker.HasWaiting;
+        if (!gauge.TryBeginProbe(out var probe))
+        {
+            return gauge.ProbeAt;
+        }
+
+        try
+        {
+            var claimed = deliveryFirst ? new DueBatch<FailedEvent>([], null) : await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), lease, 1, stop);
+            if (claimed.Entries is not [var entry])
+            {
+                return claimed.NextDue;
+            }
+
+            // Its end wakes the loop.
+            Start(worker, entry, probe, claims, wake);
+            probe = 0;
+            return null;
+        }
+        finally
+        {
+            gauge.Withdraw(probe);
+        }
+    }
+
+    private int RoomOf(SubscriptionWorker worker) => worker.Gauge is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
+
+    private void Start(SubscriptionWorker worker, FailedEvent entry, long probe, ClaimKeeper claims, Action wake)
+    {
+        retriesInFlight.AddOrUpdate(worker.Name, 1, static (_, count) => count + 1);
+        runner.Observe(runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, claims.Hold(entry), wake)));
+    }
+
+    private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) => first is null || second < first ? second : first;
 
     /// <summary>Publishes what is due, side by side, begun in the order of the store.</summary>
     public async Task<DateTimeOffset?> PublishDelayedAsync(DelayStore store, Publisher publisher, TimeSpan publishTimeout, CancellationToken stop)
@@ -46,14 +95,16 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
         return claimed.Entries.Count == ClaimSize ? time.GetUtcNow() : claimed.NextDue;
     }
 
-    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, FailureStore store, Action wake)
+    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, ClaimKeeper.Held claim, Action wake)
     {
         try
         {
-            await worker.RetryAsync(entry, store);
+            await worker.RetryAsync(entry, probe, claim.Lost);
         }
         finally
         {
+            claim.Dispose();
+
             // The end of one entry may free the next of its line, and makes room for another.
             retriesInFlight.AddOrUpdate(worker.Name, 0, static (_, count) => count - 1);
             wake();

@@ -4,7 +4,7 @@ namespace EventBus;
 public static class EventBusIdleExtensions
 {
     /// <summary>Completes when no event is in flight and none is due: every subscription has handled what it was sent, and every retry and delayed event whose time has come is done.</summary>
-    /// <remarks>Events that become due later are not waited for. With a fake <see cref="TimeProvider"/>, advance it and wait again. Needs a backend that counts its work: the in-memory one.</remarks>
+    /// <remarks>Events that become due later are not waited for; those that a paused subscription has queued are. With a fake <see cref="TimeProvider"/>, advance it and wait again. Needs a backend that counts its work: the in-memory one.</remarks>
     /// <param name="bus">The bus; it must be running.</param>
     /// <param name="timeout">How long to wait at most, by the system's clock.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>

@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Sends many events with one call of the transport, so that their way is pipelined, also while somebody observes each of them.</summary>
-internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines, TimeProvider time, BusDiagnostics diagnostics, Func<Envelope, EventDescriptor, TimeSpan?, CancellationToken, Task> sendOne)
+internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines, TimeProvider time, BusDiagnostics diagnostics, Func<Envelope, TimeSpan?, CancellationToken, Task> sendOne)
 {
     /// <returns>False when time was up before every event had its answer.</returns>
     public async Task<bool> SendAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
@@ -69,7 +69,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
             var envelope = batch.Span[i];
             var outcome = envelope.KeyText is { } key && heldBack?.Contains(key) == true
                 ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
-                : await OutcomeOfAsync(sendOne(envelope, envelope.Descriptor!, timeout, cancellationToken));
+                : await OutcomeOfAsync(sendOne(envelope, timeout, cancellationToken));
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.InDoubt)
             {

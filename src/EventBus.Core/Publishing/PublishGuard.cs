@@ -49,13 +49,16 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
         }
     }
 
-    public void CheckSize(Envelope envelope, EventDescriptor descriptor)
+    /// <param name="envelope">The event.</param>
+    /// <param name="descriptor">What is known of its type.</param>
+    /// <param name="written">It is certain that it will be written as JSON: better now than too late.</param>
+    public void CheckSize(Envelope envelope, EventDescriptor descriptor, bool written)
     {
         int length;
         try
         {
             // In memory the bytes are never needed: the probe proves most events small, and only the others are written to be measured.
-            if (!serializes && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= Math.Min(warnBytes, maxBytes)))
+            if (!serializes && !written && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= Math.Min(warnBytes, maxBytes)))
             {
                 return;
             }

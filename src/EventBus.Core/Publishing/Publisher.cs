@@ -28,7 +28,7 @@ internal sealed class Publisher
         (this.transport, this.delays, this.events, this.guard, this.environment) = (transport, delays, events, guard, environment);
         (time, diagnostics, durable) = (environment.Time, environment.Diagnostics, transport.Features.Durable);
         deadlines = new DeadlineTokens(time, environment.Timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, CancellationToken.None);
-        batches = new BatchSender(transport, deadlines, time, diagnostics, SendObservedAsync);
+        batches = new BatchSender(transport, deadlines, time, diagnostics, (envelope, timeout, cancellationToken) => SendObservedAsync(envelope, DescriptorOf(envelope), timeout, cancellationToken));
     }
 
     /// <summary>Called after an event was put into the delay store.</summary>
@@ -102,13 +102,13 @@ internal sealed class Publisher
         Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(parent, EventIds.Derive(parent.Id, subscription, ordinal)));
 
     /// <summary>Sends what a handler published through its context, now that it has succeeded.</summary>
-    public async Task SendFollowUpsAsync(List<Envelope> outbox)
+    public async Task SendFollowUpsAsync(IReadOnlyList<Envelope> outbox)
     {
         var outcomes = new PublishOutcome[outbox.Count];
         await batches.SendAsync(outbox.ToArray(), outcomes, null, CancellationToken.None);
         for (var i = 0; i < outcomes.Length; i++)
         {
-            if (Conclude(outcomes[i], outbox[i], outbox[i].Descriptor!) is { } problem)
+            if (Conclude(outcomes[i], outbox[i], DescriptorOf(outbox[i])) is { } problem)
             {
                 throw problem;
             }
@@ -116,9 +116,13 @@ internal sealed class Publisher
     }
 
     /// <summary>Publishes an event whose time has come.</summary>
-    public Task SendDueAsync(Envelope envelope) => Send(envelope, envelope.Descriptor!, deadlines.Token(time.GetUtcNow().UtcTicks), CancellationToken.None);
+    public Task SendDueAsync(Envelope envelope) => Send(envelope, DescriptorOf(envelope), deadlines.Token(time.GetUtcNow().UtcTicks), CancellationToken.None);
 
     private EventDescriptor Descriptor(object @event) => events.For(@event.GetType());
+
+    /// <summary>What is known of an event that may come from a store: another version of this application may have put it there.</summary>
+    private EventDescriptor DescriptorOf(Envelope envelope) =>
+        envelope.Descriptor ?? events.Find(envelope.Name, envelope.Version) ?? new EventDescriptor(typeof(object), envelope.Name, envelope.Version);
 
     private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Inherited inherited)
     {
@@ -141,7 +145,7 @@ internal sealed class Publisher
             TraceParent = BusDiagnostics.CurrentTraceParent(),
             FromHandler = inherited.Parent is not null || environment.InHandler.Value,
         };
-        guard.CheckSize(envelope, descriptor);
+        guard.CheckSize(envelope, descriptor, environment.StoresWrite && extras is not null);
         return envelope;
     }
 
@@ -335,4 +339,8 @@ internal sealed class Publisher
 }
 
 /// <summary>What every publisher of a bus shares.</summary>
-internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout, EventIds Ids, BusDiagnostics Diagnostics, AsyncLocal<bool> InHandler, ILogger Log);
+internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout, EventIds Ids, BusDiagnostics Diagnostics, AsyncLocal<bool> InHandler, ILogger Log)
+{
+    /// <summary>The stores keep events as bytes: what may get there must be writable.</summary>
+    public bool StoresWrite { get; init; }
+}

@@ -32,9 +32,15 @@ internal sealed class BusModel(IServiceCollection services, string? key)
 
     public List<Func<IServiceProvider, IDeadLetterAlert>> Alerts { get; } = [];
 
+    /// <summary>The webhooks among the alerts, to be checked.</summary>
+    public List<(Uri Url, WebhookOptions Options)> Webhooks { get; } = [];
+
     public List<Func<IServiceProvider, Func<EventContext, EventStep, CancellationToken, Task>>> Middleware { get; } = [];
 
     public List<Func<Exception, bool>> IsPermanent { get; } = [];
+
+    /// <summary>What holds for every subscription that does not say otherwise; null for not idempotent.</summary>
+    public IdempotencyOptions? Idempotency { get; set; }
 
     public EventModel Event(Type type)
     {
@@ -59,6 +65,14 @@ internal sealed class SubscriptionModel(string name)
     public Func<EventContext, CancellationToken, Task>? AnyHandler { get; set; }
 
     public bool Ordered { get; set; }
+
+    public bool ContinueWhenBlocked { get; set; }
+
+    public List<GuardStep> Guards { get; } = [];
+
+    public IdempotencyOptions? Idempotency { get; set; }
+
+    public List<Func<Exception, bool>> IsPermanent { get; } = [];
 
     public SubscriptionOptions Options { get; } = new();
 }

@@ -13,12 +13,18 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         var problems = new List<string>(found);
         CheckTransports(model, problems);
         OptionsCheck.Check(options, problems);
+        problems.AddRange(model.Webhooks.SelectMany(webhook => webhook.Options.Problems(webhook.Url)));
         var serviceName = NameOfService(options, applicationName, problems);
         var json = new EventJson(model.JsonContexts, Math.Clamp(options.MaxDepth, 1, 1_000));
-        var events = DescribeEvents(model, json, features, problems);
+        var events = DescribeEvents(model, json, features, stores, problems);
         CheckUpcasts(model, events, problems);
         var subscriptions = PlanSubscriptions(model, options, events, problems);
         CheckFeatures(features, events.Values, options.Consume ? subscriptions : [], problems);
+        if (options.Consume)
+        {
+            CheckStores(model, stores, problems);
+        }
+
         if (options.Consume && subscriptions.Count > 0 && features is not null && stores?.Failures is null)
         {
             problems.Add($"No store keeps failed events, so a failure would be lost: {features.System} is no store. Add one, for instance bus.StoreInMemory() for a store that forgets.");
@@ -41,6 +47,30 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         {
             problems.AddRange(events.Where(e => e.RequiresSubscriber).Select(e =>
                 $"{e.Type} was declared with RequireSubscriber(), and the backend {features.System} cannot tell whether anybody listens. Remove the call, or choose a backend that can (docs/guarantees.md)."));
+        }
+    }
+
+    private static void CheckStores(BusModel model, BusStores? stores, List<string> problems)
+    {
+        foreach (var subscription in model.Subscriptions)
+        {
+            if ((subscription.Idempotency ?? model.Idempotency) is { } idempotency)
+            {
+                OptionsCheck.Check(idempotency, $"the idempotent subscription '{subscription.Name}'", problems);
+                if (stores is { Processed: null })
+                {
+                    problems.Add($"The subscription '{subscription.Name}' is idempotent, and the store '{stores.Name}' does not remember what was handled. Add one that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.");
+                }
+            }
+
+            foreach (var guard in subscription.Guards)
+            {
+                OptionsCheck.Check(guard.Options, $"a guard of the subscription '{subscription.Name}'", problems);
+                if (subscription.Handlers.All(handler => handler.EventType != guard.EventType))
+                {
+                    problems.Add($"The subscription '{subscription.Name}' has a guard for {guard.EventType}, and no handler for it. Add .On<{guard.EventType.Name}, THandler>(), or remove the guard.");
+                }
+            }
         }
     }
 
@@ -67,7 +97,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         return string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
     }
 
-    private static Dictionary<Type, EventDescriptor> DescribeEvents(BusModel model, EventJson json, TransportFeatures? features, List<string> problems)
+    private static Dictionary<Type, EventDescriptor> DescribeEvents(BusModel model, EventJson json, TransportFeatures? features, BusStores? stores, List<string> problems)
     {
         var events = new Dictionary<Type, EventDescriptor>();
         var names = new Dictionary<(string, int), Type>();
@@ -86,7 +116,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
             }
 
             // In memory nothing is written, so a program without any JSON may run there; a context that was given must be complete.
-            if (descriptor.Json is null && (model.JsonContexts.Count > 0 || features?.Serializes != false))
+            if (descriptor.Json is null && (model.JsonContexts.Count > 0 || features?.Serializes != false || stores is { Durable: true }))
             {
                 problems.Add(model.JsonContexts.Count > 0
                     ? $"No JSON context given to bus.UseJson(...) knows {e.Type}, so the event could not be written or read. Add [JsonSerializable(typeof({e.Type.Name}))] to one of them."

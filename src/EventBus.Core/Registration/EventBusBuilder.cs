@@ -126,7 +126,30 @@ public sealed class EventBusBuilder
     {
         options.Retry.Count = count;
         options.Retry.FirstDelay = firstDelay ?? options.Retry.FirstDelay;
+        options.Retry.Delays = null;
     });
+
+    /// <summary>Sets when a failed event is started again, for all subscriptions that do not say otherwise: as many retries as there are waits, each spread by the jitter.</summary>
+    /// <param name="delays">The waits before the retries, 1 to 100 of them, 0 to 7 days each.</param>
+    public EventBusBuilder Retry(params TimeSpan[] delays)
+    {
+        ArgumentNullException.ThrowIfNull(delays);
+        return Configure(options => options.Retry.Delays = [.. delays]);
+    }
+
+    /// <summary>Pauses a subscription when everything that it starts fails, for all subscriptions that do not say otherwise (<see cref="SubscriptionBuilder.PauseWhenFailing"/>). Never, without this call.</summary>
+    /// <param name="count">How many starts in a row must fail, 1 to 1,000; 0 for never.</param>
+    /// <param name="time">The time in which they must fail, 1 s to 1 day.</param>
+    public EventBusBuilder PauseWhenFailing(int count, TimeSpan time) => Configure(options => (options.PauseCount, options.PauseTime) = (count, time));
+
+    /// <summary>Makes every subscription idempotent that does not say it for itself: each handles an event once, however often it is delivered. Needs a store.</summary>
+    /// <param name="configure">Changes the settings; null for the defaults.</param>
+    public EventBusBuilder Idempotent(Action<IdempotencyOptions>? configure = null)
+    {
+        configure?.Invoke(model.Idempotency ??= new IdempotencyOptions());
+        model.Idempotency ??= new IdempotencyOptions();
+        return this;
+    }
 
     /// <summary>Declares an exception type permanent: an event whose handler throws it goes straight to the dead letters.</summary>
     /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>
@@ -144,6 +167,24 @@ public sealed class EventBusBuilder
     {
         Services.TryAddSingleton<TAlert>();
         model.Alerts.Add(static services => services.GetRequiredService<TAlert>());
+        return this;
+    }
+
+    /// <summary>Alerts people through a webhook when an event has failed for good: a POST of JSON with the fields <c>text</c> (one line, for chat tools), <c>service</c>, <c>subscription</c>, <c>event</c>, <c>reason</c>, <c>error</c>, <c>count</c>, <c>firstId</c> and <c>ids</c> (at most 100). Several webhooks add up.</summary>
+    /// <remarks>A network error, a time-out, 408, 429 and 5xx are tried again at once, twice at most; whatever fails then is logged, and sent again later, under the same ids. The URL is a secret: only its host is ever logged.</remarks>
+    /// <param name="url">Where to post: https, or http on this machine; without a user name, which belongs into the header <c>Authorization</c>.</param>
+    /// <param name="configure">Changes the settings; null for the defaults.</param>
+    public EventBusBuilder AlertByWebhook(Uri url, Action<WebhookOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(url);
+        var options = new WebhookOptions();
+        configure?.Invoke(options);
+        model.Webhooks.Add((url, options));
+
+        // A service of its own, so that the container closes it.
+        var key = new object();
+        Services.AddKeyedSingleton(key, (services, _) => new WebhookAlert(url, options, services.GetService<TimeProvider>() ?? TimeProvider.System));
+        model.Alerts.Add(services => services.GetRequiredKeyedService<WebhookAlert>(key));
         return this;
     }
 

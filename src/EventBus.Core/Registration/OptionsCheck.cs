@@ -13,6 +13,9 @@ internal static class OptionsCheck
         Range(options.MaxBodyBytes, 1, 64 * 1024 * 1024, $"{nameof(EventBusOptions)}.{nameof(options.MaxBodyBytes)}", problems);
         Range(options.MaxDepth, 1, 1_000, $"{nameof(EventBusOptions)}.{nameof(options.MaxDepth)}", problems);
         Range(options.MaxParkedPerKey, 1, 1_000_000, $"{nameof(EventBusOptions)}.{nameof(options.MaxParkedPerKey)}", problems);
+        Range(options.Lease, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), $"{nameof(EventBusOptions)}.{nameof(options.Lease)}", problems);
+        Range(options.AlertInterval, TimeSpan.Zero, TimeSpan.FromHours(1), $"{nameof(EventBusOptions)}.{nameof(options.AlertInterval)}", problems);
+        Range(options.DeadLetterRetention ?? TimeSpan.FromDays(1), TimeSpan.FromMinutes(1), TimeSpan.FromDays(3_653), $"{nameof(EventBusOptions)}.{nameof(options.DeadLetterRetention)}", problems);
         Range(options.Retry.MaxDelay, TimeSpan.Zero, TimeSpan.FromDays(7), $"{nameof(EventBusOptions)}.Retry.{nameof(RetryOptions.MaxDelay)}", problems);
         Range(options.Retry.Jitter, 0, 1, $"{nameof(EventBusOptions)}.Retry.{nameof(RetryOptions.Jitter)}", problems);
         Check(Merge(options, new SubscriptionModel("")), nameof(EventBusOptions), problems);
@@ -24,20 +27,47 @@ internal static class OptionsCheck
         Range(options.HandlerTimeout!.Value, Shortest, TimeSpan.FromDays(1), $"{nameof(options.HandlerTimeout)} of {owner}", problems);
         Range(options.RetryCount!.Value, 0, 100, $"Retry count of {owner}", problems);
         Range(options.RetryFirstDelay!.Value, TimeSpan.Zero, TimeSpan.FromDays(1), $"First retry delay of {owner}", problems);
+        Range(options.PauseCount!.Value, 0, 1_000, $"{nameof(options.PauseCount)} of {owner}", problems);
+        Range(options.PauseTime!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1), $"{nameof(options.PauseTime)} of {owner}", problems);
+        if (options.RetryDelays is { } delays)
+        {
+            Range(delays.Count, 1, 100, $"The number of retry delays of {owner}", problems);
+            foreach (var delay in delays)
+            {
+                Range(delay, TimeSpan.Zero, TimeSpan.FromDays(7), $"A retry delay of {owner}", problems);
+            }
+        }
+    }
+
+    public static void Check(IdempotencyOptions options, string owner, List<string> problems) =>
+        Range(options.Retention, TimeSpan.FromMinutes(1), TimeSpan.FromDays(3_653), $"{nameof(options.Retention)} of {owner}", problems);
+
+    public static void Check(OrderGuardOptions options, string owner, List<string> problems)
+    {
+        Range(options.Timeout, Shortest, TimeSpan.FromDays(30), $"{nameof(options.Timeout)} of {owner}", problems);
+        Range(options.RecheckAfter, Shortest, TimeSpan.FromDays(30), $"{nameof(options.RecheckAfter)} of {owner}", problems);
     }
 
     /// <summary>What holds for one subscription: configuration by name, then code, then the bus.</summary>
     public static SubscriptionOptions Merge(EventBusOptions bus, SubscriptionModel subscription)
     {
         var configured = bus.Subscriptions.TryGetValue(subscription.Name, out var found) ? found : null;
+        var own = subscription.Options;
         return new SubscriptionOptions
         {
-            Concurrency = configured?.Concurrency ?? subscription.Options.Concurrency ?? bus.Concurrency,
-            HandlerTimeout = configured?.HandlerTimeout ?? subscription.Options.HandlerTimeout ?? bus.HandlerTimeout,
-            RetryCount = configured?.RetryCount ?? subscription.Options.RetryCount ?? bus.Retry.Count,
-            RetryFirstDelay = configured?.RetryFirstDelay ?? subscription.Options.RetryFirstDelay ?? bus.Retry.FirstDelay,
+            Concurrency = configured?.Concurrency ?? own.Concurrency ?? bus.Concurrency,
+            HandlerTimeout = configured?.HandlerTimeout ?? own.HandlerTimeout ?? bus.HandlerTimeout,
+            RetryCount = CountOf(configured) ?? CountOf(own) ?? bus.Retry.Delays?.Count ?? bus.Retry.Count,
+            RetryFirstDelay = configured?.RetryFirstDelay ?? own.RetryFirstDelay ?? bus.Retry.FirstDelay,
+
+            // Whoever gives a first delay does not mean the list of somebody less specific.
+            RetryDelays = configured?.RetryDelays ?? (configured?.RetryFirstDelay is not null ? null : own.RetryDelays ?? (own.RetryFirstDelay is not null ? null : bus.Retry.Delays)),
+            PauseCount = configured?.PauseCount ?? own.PauseCount ?? bus.PauseCount,
+            PauseTime = configured?.PauseTime ?? own.PauseTime ?? bus.PauseTime,
         };
     }
+
+    private static int? CountOf(SubscriptionOptions? options) => options?.RetryDelays?.Count ?? options?.RetryCount;
 
     private static void Range<T>(T value, T min, T max, string name, List<string> problems)
         where T : IComparable<T>

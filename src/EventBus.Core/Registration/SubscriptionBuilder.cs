@@ -3,6 +3,16 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EventBus;
 
+/// <summary>What a dead letter means for the later events of its key.</summary>
+public enum WhenBlocked
+{
+    /// <summary>They wait until people have retried or discarded it.</summary>
+    Wait,
+
+    /// <summary>They go on without it.</summary>
+    Continue,
+}
+
 /// <summary>What one subscription handles, and how.</summary>
 public sealed class SubscriptionBuilder
 {
@@ -44,6 +54,51 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
+    /// <summary>Says what a dead letter of an ordered or sequenced subscription means for the later events of its key. By default they wait until people retry or discard it.</summary>
+    /// <param name="action">What happens to them.</param>
+    public SubscriptionBuilder WhenBlocked(WhenBlocked action)
+    {
+        subscription.ContinueWhenBlocked = action == EventBus.WhenBlocked.Continue;
+        return this;
+    }
+
+    /// <summary>Asks a guard before each event of a type whether it is its turn. Several guards add up: the first that does not say proceed decides. Registered as scoped, unless the application registered it already.</summary>
+    /// <param name="configure">Changes how long events may wait; null for the defaults.</param>
+    /// <typeparam name="TEvent">The event type, as the handler takes it.</typeparam>
+    /// <typeparam name="TGuard">The guard.</typeparam>
+    public SubscriptionBuilder Guard<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TGuard>(Action<OrderGuardOptions>? configure = null)
+        where TEvent : notnull
+        where TGuard : class, IOrderGuard<TEvent>
+    {
+        model.Services.TryAddScoped<TGuard>();
+        subscription.Guards.Add(new CustomGuard<TEvent, TGuard>(Options(configure)));
+        return this;
+    }
+
+    /// <summary>Handles the events of each key in the order of their numbers, whatever the order in which they arrive: number n + 1 after number n. What comes too early waits in the store until the gap is filled; what was passed already is skipped.</summary>
+    /// <remarks>The numbers decide, never clocks; they are kept in the store, across restarts, for 90 days after the last event of a key. A gap that is not filled in time makes a dead letter of each event behind it; people who retry the first of them give the missing event up.</remarks>
+    /// <param name="number">The event's number within its key; called from many threads at once.</param>
+    /// <param name="first">The number with which every key begins. Default 1.</param>
+    /// <param name="configure">Changes how long events may wait; null for the defaults.</param>
+    /// <typeparam name="TEvent">The event type, as the handler takes it.</typeparam>
+    public SubscriptionBuilder Sequenced<TEvent>(Func<TEvent, long> number, long first = 1, Action<OrderGuardOptions>? configure = null)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(number);
+        subscription.Guards.Add(new SequenceGuard<TEvent>(number, first, Options(configure)));
+        return this;
+    }
+
+    /// <summary>Handles each event once, however often it is delivered: copies are recognised by the event's id, also when they come at once, and after a crash. Needs a store.</summary>
+    /// <remarks>What the handler publishes through its context, and does in <see cref="EventContext.OnCommit"/>, is exactly once; its other effects happen at least once: give them <see cref="EventContext.IdempotencyKey"/>.</remarks>
+    /// <param name="configure">Changes the settings; null for the defaults.</param>
+    public SubscriptionBuilder Idempotent(Action<IdempotencyOptions>? configure = null)
+    {
+        subscription.Idempotency ??= new IdempotencyOptions();
+        configure?.Invoke(subscription.Idempotency);
+        return this;
+    }
+
     /// <summary>Handles at most this many events at once. For an ordered subscription the number of lanes.</summary>
     /// <param name="limit">1 to 1,000. Default <see cref="EventBusOptions.Concurrency"/>.</param>
     public SubscriptionBuilder Concurrency(int limit)
@@ -67,6 +122,39 @@ public sealed class SubscriptionBuilder
     {
         subscription.Options.RetryCount = count;
         subscription.Options.RetryFirstDelay = firstDelay ?? subscription.Options.RetryFirstDelay;
+        subscription.Options.RetryDelays = null;
+        return this;
+    }
+
+    /// <summary>Sets when a failed event is started again: as many retries as there are waits, each spread by the jitter of the bus.</summary>
+    /// <param name="delays">The waits before the retries, 1 to 100 of them, 0 to 7 days each.</param>
+    public SubscriptionBuilder Retry(params TimeSpan[] delays)
+    {
+        ArgumentNullException.ThrowIfNull(delays);
+        subscription.Options.RetryDelays = [.. delays];
+        return this;
+    }
+
+    /// <summary>Declares an exception type permanent for this subscription: an event whose handler throws it goes straight to the dead letters.</summary>
+    /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>
+    public SubscriptionBuilder PermanentOn<TException>()
+        where TException : Exception
+    {
+        subscription.IsPermanent.Add(static exception => exception is TException);
+        return this;
+    }
+
+    /// <summary>Pauses the subscription when everything fails, for instance because the mail server is down, instead of making dead letters of all its events.</summary>
+    /// <remarks>
+    /// While paused it takes no events and starts no retries, the health check is degraded, and it probes with one event at a time: after as long as <paramref name="time"/> (at most 30 s), then
+    /// after twice as long each time, at most 5 min. Retries and new events take turns. The first success ends the pause; a failure during the pause uses up no retry of its event, unless the
+    /// exception was declared permanent: such exceptions count neither way. Each instance decides for itself.
+    /// </remarks>
+    /// <param name="count">How many starts in a row must fail, 1 to 1,000; 0 for never. More than the starts of one event (4 by default), so that one bad event alone pauses nothing.</param>
+    /// <param name="time">The time in which they must fail, 1 s to 1 day.</param>
+    public SubscriptionBuilder PauseWhenFailing(int count, TimeSpan time)
+    {
+        (subscription.Options.PauseCount, subscription.Options.PauseTime) = (count, time);
         return this;
     }
 
@@ -74,6 +162,13 @@ public sealed class SubscriptionBuilder
     {
         subscription.AnyPattern = pattern;
         subscription.AnyHandler = handler;
+    }
+
+    private static OrderGuardOptions Options(Action<OrderGuardOptions>? configure)
+    {
+        var options = new OrderGuardOptions();
+        configure?.Invoke(options);
+        return options;
     }
 
     private SubscriptionBuilder Bind(HandlerModel handler)

@@ -6,12 +6,30 @@ public sealed class BusStores
     /// <summary>The package's name for logs and errors, for instance <c>in memory</c>.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What it keeps survives the end of the process. Default true.</summary>
+    /// <summary>What it keeps survives the end of the process, and is kept as bytes: every event type needs JSON type information. Default true.</summary>
     public bool Durable { get; init; } = true;
 
-    /// <summary>Retries, dead letters, and events parked behind a failed key.</summary>
+    /// <summary>Retries, dead letters, and events that wait for their turn.</summary>
     public FailureStore? Failures { get; init; }
 
     /// <summary>Events that wait for a time.</summary>
     public DelayStore? Delays { get; init; }
+
+    /// <summary>Which events were handled by idempotent subscriptions.</summary>
+    public ProcessedEventStore? Processed { get; init; }
+
+    /// <summary>Connects, and creates or checks what is missing; called once, before anything else. It throws <see cref="EventBusException"/> saying what to do when that is impossible. Default nothing.</summary>
+    public Func<StoreSetup, CancellationToken, ValueTask> OpenAsync { get; init; } = static (_, _) => ValueTask.CompletedTask;
+
+    /// <summary>Closes; called once, after the last use, also when opening failed. Default nothing.</summary>
+    public Func<ValueTask> CloseAsync { get; init; } = static () => ValueTask.CompletedTask;
+}
+
+/// <summary>What stores are opened for.</summary>
+/// <param name="ServiceName">The application's name. Stores that several applications share keep its entries apart by it.</param>
+/// <param name="Time">The clock of everything that waits.</param>
+public sealed record StoreSetup(string ServiceName, TimeProvider Time)
+{
+    /// <summary>A server that is out of reach is an error at the start. Otherwise opening returns, and the stores throw at each call until the server answers. Default false.</summary>
+    public bool FailFast { get; init; }
 }

@@ -1,41 +1,77 @@
 namespace EventBus.Stores;
 
-/// <summary>Keeps what failed, as (event id, subscription): waiting for a retry, dead, or parked behind a failed event of its key. Thread-safe.</summary>
+/// <summary>Keeps what failed or waits for its turn, as (event id, subscription). Thread-safe, and shared by all instances of an application where it is durable.</summary>
 /// <remarks>
-/// Entries of an ordered subscription that share a key form a line in the order in which they came: only the head is ever due, and a dead head blocks the line until it is
-/// retried or discarded. The line exists while it has entries; a claimed head still counts.
-/// A call that cannot reach the store throws: the bus then keeps the delivery and tries again.
+/// <para>A call is one atomic step: it has happened completely once it returns, and a call that throws is tried again by the bus with the same arguments. The bus keeps the delivery meanwhile.</para>
+/// <para>Entries that share a <see cref="FailedEvent.LineKey"/> within a subscription form a line in the order in which they came: only the head is ever due, and a dead head blocks the
+/// line until it is revived, discarded, or recorded again without a line key. When the head leaves, the next becomes due: a parked one at once, a waiting one at its own time; a dead one
+/// blocks in its turn. The line exists while it has entries; a claimed head still counts.</para>
+/// <para>Claims are leases with a number: every claim of an entry has a higher one, and a caller whose number is no longer the entry's changes nothing.</para>
+/// <para>Reading never throws because of what is stored: an entry that cannot be read comes as a placeholder whose envelope says so in <see cref="Transports.Envelope.Defect"/>, and never hides the rest.</para>
 /// </remarks>
 public abstract class FailureStore
 {
     /// <summary>How often to look for due entries that other instances added. Default 1 s; infinite where there are no others.</summary>
     public virtual TimeSpan PollInterval => TimeSpan.FromSeconds(1);
 
-    /// <summary>Keeps a failed event, in one write. Recording the same event and subscription again replaces the entry.</summary>
-    /// <param name="entry">The failed event.</param>
+    /// <summary>Keeps a failed event, in one write.</summary>
+    /// <remarks>
+    /// A fresh one (<see cref="FailedEvent.Claim"/> is 0) is kept unless the same event and subscription is kept already: a second copy changes nothing, whatever its status. Its counted
+    /// starts (<see cref="CountStartAsync"/>) are forgotten in the same step. A claimed one replaces its entry while the claim holds, and its claim ends. An entry that is dead gets a <see cref="FailedEvent.Number"/>.
+    /// </remarks>
+    /// <param name="entry">The failed event: waiting or dead.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public abstract ValueTask RecordAsync(FailedEvent entry, CancellationToken cancellationToken);
+    /// <returns>False when nothing was changed: it is kept already, or the claim was lost.</returns>
+    public abstract ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken);
+
+    /// <summary>Counts the start that follows, of an event that was handed out before and not settled: it may have ended its process.</summary>
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="eventId">The event's id.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>Which start it is: 2 the first time, because the first start is not counted, then one more each time. Null when the event is kept as an entry already, and needs no start.</returns>
+    public abstract ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>Forgets what <see cref="CountStartAsync"/> counted: the event was handled.</summary>
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="eventId">The event's id.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public abstract ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken);
 
     /// <summary>Parks an event at the end of its key's line if there is one, in one step.</summary>
     /// <param name="entry">The event, with the status <see cref="FailedEventStatus.Parked"/>.</param>
-    /// <param name="limit">The length up to which the line takes parked events.</param>
+    /// <param name="limit">The number of parked events that the line takes.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken);
 
-    /// <summary>Takes due entries for the length of the lease and counts the start that follows. An entry that is not settled by then is due again.</summary>
+    /// <summary>Takes due entries for the length of the lease, the longest due first, and counts the start that follows. An entry that is not settled by then is due again, and marked as interrupted.</summary>
+    /// <remarks>The claim of an interrupted entry counts no start: it waits until others were tried, which may end the process. <see cref="BeginAsync"/> counts it when its turn has come.</remarks>
     /// <param name="subscriptions">The subscriptions whose entries the caller can run now. What is due for others is left alone, and does not count for the next time.</param>
     /// <param name="now">The time.</param>
-    /// <param name="lease">How long the caller may need.</param>
+    /// <param name="lease">How long the caller holds them without renewing.</param>
     /// <param name="max">How many at most for each subscription.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken);
 
-    /// <summary>Removes a claimed entry that was handled; the next of its line becomes due.</summary>
+    /// <summary>Counts the start that follows, of a claimed entry that was interrupted.</summary>
+    /// <param name="entry">The claimed entry, with the start that follows among its <see cref="FailedEvent.Starts"/>.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>False when the claim was lost.</returns>
+    public abstract ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken);
+
+    /// <summary>Prolongs claims.</summary>
+    /// <param name="claimed">Claimed entries.</param>
+    /// <param name="until">When the lease ends now.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The ids of those that are no longer the caller's.</returns>
+    public abstract ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken);
+
+    /// <summary>Removes a claimed entry that was handled; the next of its line becomes due. Nothing happens when the claim was lost.</summary>
     /// <param name="entry">The claimed entry.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken);
 
-    /// <summary>The dead letters that match, newest first.</summary>
+    /// <summary>The dead letters that match, the latest first.</summary>
     /// <param name="filter">Which ones.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken);
@@ -45,7 +81,11 @@ public abstract class FailureStore
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken);
 
-    /// <summary>Makes a dead letter due at once, with a fresh budget. False when there is no such dead letter (any more).</summary>
+    /// <summary>Makes a dead letter due at once, with a fresh budget: no starts, no deadline, one more replay. False when there is no such dead letter (any more).</summary>
+    /// <remarks>
+    /// In a line it becomes due when it is the head. When a guard had given it up (<see cref="DeadLetterReason.OutOfOrder"/>), and no entry of its subscription and order key has a lower
+    /// <see cref="FailedEvent.Position"/>, the gap before it is given up: the key's position becomes the one before it, if it is lower.
+    /// </remarks>
     /// <param name="id">The dead letter's id.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -60,6 +100,48 @@ public abstract class FailureStore
     /// <param name="filter">Which ones; its paging is ignored.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken);
+
+    /// <summary>Takes alerts that are to be sent, the oldest first, for the length of the lease: those that are not settled by then are to be sent again.</summary>
+    /// <param name="now">The time.</param>
+    /// <param name="lease">How long the caller may need.</param>
+    /// <param name="max">How many at most.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public abstract ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken);
+
+    /// <summary>Marks alerts as sent. An entry that has died again since then still needs its own.</summary>
+    /// <param name="sent">The alerts.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public abstract ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken);
+
+    /// <summary>What an order guard knows of a key.</summary>
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="orderKey">The key; empty for events without one.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public abstract ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken);
+
+    /// <summary>Keeps an event that a guard lets wait, fresh or claimed, unless something of its key has happened since the guard looked.</summary>
+    /// <remarks>It stands in no line: a claimed entry that stood in one leaves it.</remarks>
+    /// <param name="entry">The event, with the status <see cref="FailedEventStatus.Deferred"/>, an order key and a deadline. It is due at <see cref="FailedEvent.DueAt"/>, or when <see cref="AdvanceAsync"/> wakes it.</param>
+    /// <param name="stamp">The stamp that the guard saw.</param>
+    /// <param name="limit">How many deferred events a key takes.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public abstract ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken);
+
+    /// <summary>Says that an event of a key was dealt with: raises the key's stamp, and its position if the given one is higher; and makes its deferred entries due: those without a position, and of the others the one with the lowest.</summary>
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="orderKey">The key; empty for events without one.</param>
+    /// <param name="position">The event's number; null where the guard does not count.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>Whether an entry was made due.</returns>
+    public abstract ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>Removes what nobody needs any more. Dead letters leave as if they were discarded. Order keys with deferred entries stay.</summary>
+    /// <param name="limits">What is old enough.</param>
+    /// <param name="max">How many of each kind at most.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>How many dead letters were removed.</returns>
+    public abstract ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken);
 
     /// <summary>How many entries it holds, of every status.</summary>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -77,9 +159,40 @@ public enum ParkOutcome
     /// <summary>No earlier event of the key failed: handle it.</summary>
     NotBlocked,
 
-    /// <summary>It waits behind the failed event.</summary>
+    /// <summary>It waits behind the failed event, or stands in the line already.</summary>
     Parked,
 
     /// <summary>The line is full: it belongs to the dead letters, at the end of the line.</summary>
     LineFull,
 }
+
+/// <summary>What <see cref="FailureStore.DeferAsync"/> did.</summary>
+public enum DeferOutcome
+{
+    /// <summary>It waits, or was kept already, or the claim was lost.</summary>
+    Deferred,
+
+    /// <summary>Something of its key has happened since the guard looked: ask the guard again.</summary>
+    Changed,
+
+    /// <summary>Too many events of the key wait already.</summary>
+    Full,
+}
+
+/// <summary>What a store knows of one key of a guarded subscription.</summary>
+/// <param name="Stamp">Rises whenever an event of the key was dealt with; 0 for an unknown key.</param>
+/// <param name="Position">The highest number that was dealt with; null for none.</param>
+public readonly record struct OrderState(long Stamp, long? Position);
+
+/// <summary>An alert that is to be sent.</summary>
+/// <param name="Id">The dead letter's id.</param>
+/// <param name="Number">Its number.</param>
+/// <param name="Subscription">The subscription that failed.</param>
+/// <param name="EventName">The event's name.</param>
+public readonly record struct PendingAlert(string Id, long Number, string Subscription, string EventName);
+
+/// <summary>How old something must be to be swept.</summary>
+/// <param name="DeadBefore">Dead letters that failed last before this time; null to keep all.</param>
+/// <param name="StartsBefore">Counted starts that were last counted before this time.</param>
+/// <param name="OrderBefore">Order keys at which nothing has happened since this time.</param>
+public sealed record SweepLimits(DateTimeOffset? DeadBefore, DateTimeOffset StartsBefore, DateTimeOffset OrderBefore);

@@ -139,7 +139,7 @@ internal sealed class EnvelopeExtras
     public static EnvelopeExtras? From(EnvelopeAttributes attributes)
     {
         var contentType = attributes.ContentType == Envelope.JsonContentType ? null : attributes.ContentType;
-        return (attributes.CorrelationId ?? attributes.CausationId ?? attributes.Origin ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null
+        return (attributes.CorrelationId ?? attributes.CausationId ?? attributes.Origin ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null && attributes.NotBefore is null
             ? null
             : new EnvelopeExtras
             {
@@ -149,6 +149,7 @@ internal sealed class EnvelopeExtras
                 ContentType = contentType,
                 TraceState = attributes.TraceState,
                 Defect = attributes.Defect,
+                NotBefore = attributes.NotBefore,
             };
     }
 }

@@ -39,6 +39,9 @@ public sealed class EnvelopeAttributes
     /// <summary>The media type of the body. Default <c>application/json</c>.</summary>
     public string ContentType { get; init; } = Envelope.JsonContentType;
 
+    /// <summary>When a delayed event may leave; only stores write and read it.</summary>
+    internal DateTimeOffset? NotBefore { get; init; }
+
     /// <summary>What is wrong with a message that could not be read as an event. It goes to the dead letters at once, with its raw bytes. Null when all is well.</summary>
     public string? Defect { get; init; }
 }

@@ -14,7 +14,7 @@ public abstract class Transport : IAsyncDisposable
     public abstract TransportFeatures Features { get; }
 
     /// <summary>Connects, and creates or checks what the topology needs. Called once, before anything else.</summary>
-    /// <remarks>A backend may let its users choose a degraded start: it then returns although the server is out of reach, keeps trying, and says so in <see cref="CheckHealthAsync"/>.</remarks>
+    /// <remarks>A server that is out of reach is an error only if the topology says so (<see cref="TransportTopology.FailFast"/>). A server that answers and refuses (credentials, a queue of another kind) always is, with an error that names the mend.</remarks>
     /// <param name="topology">Every subscription and every declared event name of this application.</param>
     /// <param name="cancellationToken">Ends the start.</param>
     public abstract ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken);
@@ -44,6 +44,15 @@ public abstract class Transport : IAsyncDisposable
     /// <summary>The state of the connection. Called by health checks; answers within a second. Default healthy.</summary>
     /// <param name="cancellationToken">Ends the check.</param>
     public virtual ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) => ValueTask.FromResult(TransportHealth.Healthy);
+
+    /// <summary>Removes what the backend keeps for a subscription that is in nobody's topology any more. Nothing there: nothing happens. Thread-safe. Default: not supported.</summary>
+    /// <param name="subscription">The name of the subscription.</param>
+    /// <param name="discardWaiting">Whether to remove it although events wait in it.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="EventBusException">Events wait in it and are not to be discarded, or somebody consumes it, or the server is out of reach.</exception>
+    /// <exception cref="NotSupportedException">The backend keeps nothing for subscriptions.</exception>
+    public virtual ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>
+        throw new NotSupportedException($"The backend {Features.System} keeps nothing for a subscription beyond the process, so there is nothing to retire.");
 
     /// <summary>Flushes and closes, within a bound of its own whatever the broker does. Safe to call twice.</summary>
     public abstract ValueTask DisposeAsync();

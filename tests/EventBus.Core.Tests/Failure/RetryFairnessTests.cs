@@ -1,4 +1,5 @@
 using System.Text;
+using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -45,6 +46,48 @@ public sealed class RetryFairnessTests
         await running.WhenIdleAsync();
 
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
+    }
+
+    /// <summary>A deployment costs no retry: what was claimed and found no slot before the stop goes back as it was.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Retry_WaitsForASlotWhileTheBusStops_GoesBackUncounted(bool ordered)
+    {
+        var store = new InMemoryFailureStore(1_000);
+        var queue = new ScriptedQueue(time, TimeSpan.FromHours(1), TimeSpan.FromHours(2));
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => new BusStores { Name = "kept", Durable = true, Failures = store })
+                .Configure(options => (options.Retry.Jitter, options.DrainTimeout) = (0, TimeSpan.Zero))
+                .Subscribe("mail", s => (ordered ? s.Ordered() : s).Concurrency(1).On<OrderPlaced>(async (e, _, ct) =>
+                {
+                    if (e.OrderId == "bad")
+                    {
+                        throw new IOException();
+                    }
+
+                    begun.SetResult();
+                    await Task.Delay(Timeout.InfiniteTimeSpan, ct);
+                })),
+            time);
+        await running.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { Key = "a" }, Token);
+        await queue.Events.UntilAsync(items => items.Count == 1, "the failure is kept");
+        await running.Bus.PublishAsync(new OrderPlaced("slow"), new PublishOptions { Key = "b" }, Token);
+        await begun.Task.WaitAsync(RunningBus.Patience, Token);
+        time.Advance(TimeSpan.FromSeconds(6));
+        var engine = ((BusClient)running.Bus).RunningEngine();
+        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+        while (!engine.HasRetriesInHand)
+        {
+            Assert.False(patience.IsCancellationRequested, "The due retry was not claimed.");
+            await Task.Yield();
+        }
+
+        await running.StopAsync().WaitAsync(RunningBus.Patience, Token);
+
+        var entry = Assert.Single((await store.ClaimDueAsync(["mail"], time.GetUtcNow(), TimeSpan.FromMinutes(1), 10, Token)).Entries);
+        Assert.Equal((2, false), (entry.Starts, entry.WasInterrupted));
     }
 
     [Fact]

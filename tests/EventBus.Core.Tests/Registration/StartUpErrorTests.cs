@@ -7,6 +7,17 @@ namespace EventBus;
 public sealed class StartUpErrorTests
 {
     [Fact]
+    public async Task Retire_WhereThereIsNothingToRetire_SaysSo()
+    {
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask));
+
+        var inUse = await Assert.ThrowsAsync<ArgumentException>(() => running.Bus.RetireSubscriptionAsync("mail", cancellationToken: TestContext.Current.CancellationToken));
+        Assert.Contains("still in use", inUse.Message, StringComparison.Ordinal);
+        var kept = await Assert.ThrowsAsync<NotSupportedException>(() => running.Bus.RetireSubscriptionAsync("gone", cancellationToken: TestContext.Current.CancellationToken));
+        Assert.Contains("in_memory", kept.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Start_NoBackend_NamesTheCall() => Assert.Contains("bus.UseInMemory()", await ProblemAsync(_ => { }), StringComparison.Ordinal);
 
     [Fact]

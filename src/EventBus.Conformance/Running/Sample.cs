@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus.Conformance;
+
+/// <summary>Events for the stores.</summary>
+internal static class Sample
+{
+    public const string Subscription = "mail";
+
+    /// <summary>What people do write into keys, and what separators and placeholders of a store must survive.</summary>
+    public static IReadOnlyList<string> OddKeys { get; } =
+        ["a", "A", "a ", "a:b", "{a}", "~", "a~b", "*", "a%", "a_", "a'b", "a\"b", "a\\b", "a\nb", "ä", "a\u0308", "日本", "😀", "0", "00", "null", "a,b", "[a]", new string('k', 256)];
+
+    /// <summary>Events with every attribute, at their limits and beyond what is usual.</summary>
+    public static IReadOnlyList<Envelope> Envelopes { get; } =
+    [
+        Event("plain"),
+        new(new EnvelopeAttributes { Id = "empty", Name = "order.placed" }, []),
+        new(
+            new EnvelopeAttributes
+            {
+                Id = "full",
+                Name = "order-line.shipped.again",
+                Version = 7,
+                Key = "customer-1",
+                Time = new DateTimeOffset(2026, 2, 3, 4, 5, 6, TimeSpan.Zero).AddTicks(1_234_567),
+                CorrelationId = "correlation",
+                CausationId = "causation",
+                TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                TraceState = "a=1,b=2",
+                Origin = "/services/shop",
+                Headers = new Dictionary<string, string> { ["tenant"] = "blue", ["größe"] = "\"ß\" 😀 \\ \n", ["empty"] = "" },
+            },
+            """{"name":"Grüße 😀"}"""u8.ToArray()),
+        new(new EnvelopeAttributes { Id = "unreadable", Name = "order.placed", ContentType = "application/octet-stream", Defect = "It is no JSON: \"\u0001\" 😀" }, [0, 255, 13, 10, 34, 128]),
+        new(new EnvelopeAttributes { Id = "large", Name = "order.placed", Key = "k" }, [.. Enumerable.Range(0, 200 * 1024).Select(i => (byte)(i * 31))]),
+        new(new EnvelopeAttributes { Id = new string('i', 128), Name = "order.placed" }, "1"u8.ToArray()),
+        .. OddKeys.Select((key, i) => new Envelope(new EnvelopeAttributes { Id = $"odd-{i} ~{{}}:%/'\"ü😀", Name = "order.placed", Key = key }, "1"u8.ToArray())),
+    ];
+
+    public static Envelope Event(string id, string name = "order.placed") => new(new EnvelopeAttributes { Id = id, Name = name }, Encoding.UTF8.GetBytes($"\"{id}\""));
+
+    public static FailedEvent Waiting(this StoreRun run, string id, double due = 0, string? line = null) => new()
+    {
+        Subscription = Subscription,
+        Envelope = Event(id),
+        Status = FailedEventStatus.Waiting,
+        LineKey = line,
+        Starts = 1,
+        DueAt = run.In(due),
+        FirstFailedAt = run.Now,
+        LastFailedAt = run.Now,
+        Error = "It failed.",
+    };
+
+    public static FailedEvent Parked(this StoreRun run, string id, string line) => run.Waiting(id, line: line) with { Status = FailedEventStatus.Parked, Starts = 0, DueAt = default };
+
+    public static FailedEvent Dead(this StoreRun run, string id, string? line = null, DeadLetterReason reason = DeadLetterReason.HandlerFailed) =>
+        run.Waiting(id, line: line) with { Status = FailedEventStatus.Dead, Reason = reason, Starts = 4, DueAt = default };
+
+    public static FailedEvent Deferred(this StoreRun run, string id, string key, long? position = null, double due = 600) => run.Waiting(id, due) with
+    {
+        Status = FailedEventStatus.Deferred,
+        Starts = 0,
+        OrderKey = key,
+        Position = position,
+        Deadline = run.In(3600),
+    };
+
+    /// <summary>All that an event is, as text.</summary>
+    public static string Describe(Envelope e) => string.Join(
+        " | ",
+        [
+            e.EventId, e.EventName, $"{e.EventVersion}", e.Key ?? "no key", e.Time.ToString("O", CultureInfo.InvariantCulture), e.CorrelationId, e.CausationId ?? "no cause", e.TraceParent ?? "no trace",
+            e.TraceState ?? "no state", e.Origin ?? "no origin", e.ContentType, e.Defect ?? "no defect",
+            string.Join(", ", e.Headers.OrderBy(header => header.Key, StringComparer.Ordinal).Select(header => $"{header.Key}={header.Value}")),
+            $"{e.Body.Length} bytes", Convert.ToHexString(SHA256.HashData(e.Body.Span)),
+        ]);
+
+    /// <summary>All that the bus says of an entry, as text; not what the store adds.</summary>
+    public static string Describe(FailedEvent e) => string.Join(
+        " | ",
+        [
+            e.Subscription, $"{e.Status}", e.LineKey ?? "no line", e.OrderKey ?? "no order", $"position {e.Position}", $"starts {e.Starts}", $"replays {e.Replays}", Time(e.DueAt), Time(e.Deadline), Time(e.FirstFailedAt),
+            Time(e.LastFailedAt), $"{e.Reason}", e.Error ?? "no error", e.ErrorDetails ?? "no details", string.Join(", ", e.History.Select(start => $"{start.Start} {Time(start.At)} {start.Error}")), $"alert {e.NeedsAlert}",
+            Describe(e.Envelope),
+        ]);
+
+    private static string Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture) ?? "never";
+}

@@ -1,0 +1,98 @@
+using EventBus.Stores;
+
+namespace EventBus.Conformance;
+
+/// <summary>One run of one scenario of the stores: opens them under a name of its own, and closes them.</summary>
+internal sealed class StoreRun : IAsyncDisposable
+{
+    /// <summary>The lease of every claim.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+
+    private readonly List<BusStores> open = [];
+
+    private StoreRun(StoreBackend backend, string isolation) => (Backend, Isolation) = (backend, isolation);
+
+    public StoreBackend Backend { get; }
+
+    public string Isolation { get; }
+
+    /// <summary>The time that the run starts from, in whole milliseconds.</summary>
+    public DateTimeOffset Now { get; } = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
+
+    public BusStores Stores => open[0];
+
+    public FailureStore Failures => Stores.Failures!;
+
+    public DelayStore Delays => Stores.Delays!;
+
+    public ProcessedEventStore Processed => Stores.Processed!;
+
+    public static async Task<StoreRun> CreateAsync(StoreBackend backend)
+    {
+        var run = new StoreRun(backend, ScenarioRun.NewIsolation());
+        await run.OpenAsync();
+        return run;
+    }
+
+    /// <summary>Opens another instance.</summary>
+    /// <param name="service">The application that it belongs to.</param>
+    public async Task<BusStores> OpenAsync(string service = StoreSuite.ServiceName)
+    {
+        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        var stores = Backend.CreateStores(Isolation);
+        open.Add(stores);
+        await Expect.WithinAsync(stores.OpenAsync(new StoreSetup(service, TimeProvider.System), patience.Token).AsTask(), "the stores open", Expect.Patience + TimeSpan.FromSeconds(1));
+        return stores;
+    }
+
+    /// <summary>Opens a second instance on the same data; stores that belong to one process are the same ones again.</summary>
+    public async Task<BusStores> OtherAsync() => Stores.Durable ? await OpenAsync() : Stores;
+
+    /// <summary>Closes all instances, and opens one.</summary>
+    public async Task ReopenAsync()
+    {
+        await DisposeAsync();
+        await OpenAsync();
+    }
+
+    public DateTimeOffset In(double seconds) => Now.AddSeconds(seconds);
+
+    /// <summary>Claims what is due in the usual subscription at a time, in seconds from the start.</summary>
+    public async Task<IReadOnlyList<FailedEvent>> ClaimAsync(double at = 0, int max = 100) => (await Failures.ClaimDueAsync([Sample.Subscription], In(at), Lease, max, default)).Entries;
+
+    /// <summary>Claims the one entry that must be due.</summary>
+    public async Task<FailedEvent> ClaimOneAsync(string id, double at = 0)
+    {
+        var claimed = await ClaimAsync(at);
+        Expect.Sequence([id], claimed.Select(entry => entry.Envelope.EventId), $"what is due after {at} s");
+        return claimed[0];
+    }
+
+    /// <summary>Claims, and expects exactly these in this order.</summary>
+    public async Task ExpectDueAsync(IEnumerable<string> ids, string when, double at = 0) =>
+        Expect.Sequence(ids, (await ClaimAsync(at)).Select(entry => entry.Envelope.EventId), $"what is due {when}");
+
+    public async Task RecordAsync(params FailedEvent[] entries)
+    {
+        foreach (var entry in entries)
+        {
+            Expect.That(await Failures.RecordAsync(entry, default), $"{entry.Id} is kept", "it was kept already");
+        }
+    }
+
+    public async Task ExpectParkAsync(ParkOutcome expected, FailedEvent entry, int limit = 100) =>
+        Expect.Equal(expected, await Failures.TryParkAsync(entry, limit, default), $"the answer to parking {entry.Id} with a limit of {limit}");
+
+    public async Task ExpectDeadAsync(IEnumerable<string> ids, string when) =>
+        Expect.Sequence(ids, (await Failures.ListDeadAsync(new DeadLetterFilter(), default)).Select(dead => dead.Envelope.EventId), $"the dead letters {when}, the latest first");
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var stores in open)
+        {
+            await Expect.WithinAsync(stores.CloseAsync().AsTask(), "the stores close");
+        }
+
+        open.Clear();
+    }
+}

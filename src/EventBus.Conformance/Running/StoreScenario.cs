@@ -1,0 +1,38 @@
+using EventBus.Stores;
+
+namespace EventBus.Conformance;
+
+/// <summary>A promise of the stores, and the run that proves it.</summary>
+internal sealed class StoreScenario(string name, string reason, Func<StoreRun, Task> run, bool exclusive = false)
+{
+    /// <summary>What people see of it.</summary>
+    public Scenario Scenario { get; } = new(name, reason, _ => throw new ArgumentException($"'{name}' is a scenario of stores: run it with {nameof(StoreSuite)}.")) { Exclusive = exclusive };
+
+    public Func<StoreRun, Task> Run => run;
+
+    /// <summary>Why the stores are ruled out; null when they are not.</summary>
+    public Func<StoreBackend, BusStores, string?> RuledOut { get; init; } = (_, _) => null;
+}
+
+/// <summary>The usual reasons why stores are ruled out.</summary>
+internal static class StoreRule
+{
+    public static Func<StoreBackend, BusStores, string?> Failures { get; } = (_, stores) => stores.Failures is null ? "The package keeps no failed events." : null;
+
+    public static Func<StoreBackend, BusStores, string?> Delays { get; } = (_, stores) => stores.Delays is null ? "The package keeps no delayed events." : null;
+
+    public static Func<StoreBackend, BusStores, string?> Processed { get; } = (_, stores) => stores.Processed is null ? "The package does not know what was handled." : null;
+
+    public static Func<StoreBackend, BusStores, string?> Transactions { get; } =
+        (_, stores) => stores.Processed is { SupportsTransactions: false } ? "The store offers handlers no transaction." : null;
+
+    public static Func<StoreBackend, BusStores, string?> Durable { get; } = (_, stores) => stores.Durable ? null : "The stores belong to one process and end with it.";
+
+    public static Func<StoreBackend, BusStores, string?> CanCorrupt { get; } = (backend, _) => backend.CanCorrupt ? null : "This run has no way to damage what is stored.";
+
+    public static Func<StoreBackend, BusStores, string?> CanBreak { get; } = (backend, _) => backend.CanBreak ? null : "This run has no way to make the stores fail.";
+
+    /// <summary>The first reason of several.</summary>
+    public static Func<StoreBackend, BusStores, string?> All(params Func<StoreBackend, BusStores, string?>[] rules) =>
+        (backend, stores) => rules.Select(rule => rule(backend, stores)).FirstOrDefault(reason => reason is not null);
+}

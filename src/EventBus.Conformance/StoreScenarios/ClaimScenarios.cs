@@ -1,0 +1,144 @@
+using System.Collections.Concurrent;
+using EventBus.Stores;
+
+namespace EventBus.Conformance;
+
+/// <summary>What is due is handed out once, to whoever holds it.</summary>
+internal static class ClaimScenarios
+{
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new("longest-due-first", "Due entries come in the order of their times, so many for each subscription that asks, so that a crowd in one subscription holds up no other.", LongestDueFirstAsync) { RuledOut = StoreRule.Failures },
+        new("settled-claim", "A claim ends when it is settled, also for an event that comes a second time, so that a late answer changes nothing.", SettledClaimAsync) { RuledOut = StoreRule.Failures },
+        new("expired-claim", "An entry whose holder is silent is due again under a higher number and marked as interrupted, and the old holder changes nothing, so that a crash loses nothing.", ExpiredClaimAsync)
+        {
+            RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
+        },
+        new("renewed-claim", "A claim that is renewed is not handed out again, and whoever lost one is told, so that a long handler keeps its event.", RenewedClaimAsync)
+        {
+            RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
+        },
+        new("claims-at-once", "Two instances that claim at the same time never both get an entry, and together they get all, so that instances share the work.", ClaimsAtOnceAsync) { RuledOut = StoreRule.Failures },
+    ];
+
+    private static async Task LongestDueFirstAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("c", -1), run.Waiting("a", -3), run.Waiting("d", 9), run.Waiting("b", -2));
+        await run.RecordAsync(run.Waiting("e", -2.5) with { Subscription = "stock" }, run.Waiting("f", -2.4) with { Subscription = "stock" }, run.Waiting("g", -9) with { Subscription = "loyalty" });
+
+        var both = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
+        Expect.Sequence(["mail~a", "stock~e", "stock~f", "mail~b"], both.Entries.Select(entry => entry.Id), "what two subscriptions claim, two each");
+        Expect.That(both.Entries.All(entry => entry is { Starts: 2, Claim: > 0, WasInterrupted: false }), "claimed entries with their start counted and a claim number", string.Join(", ", both.Entries));
+        Expect.That(both.NextDue <= run.Now, "the next time is now, because more is due", both.NextDue);
+
+        var rest = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
+        Expect.Sequence(["mail~c"], rest.Entries.Select(entry => entry.Id), "what is left to claim");
+        Expect.Equal(run.In(9), rest.NextDue, "the next time");
+        var none = await run.Failures.ClaimDueAsync(["stock", "unknown"], run.Now, StoreRun.Lease, 2, default);
+        Expect.That(none.Entries.Count == 0 && !(none.NextDue <= run.Now), "nothing, and no next time because of what is due for others", $"{none.Entries.Count} entries, {none.NextDue}");
+        Expect.Equal(0, (await run.Failures.ClaimDueAsync([], run.Now, StoreRun.Lease, 2, default)).Entries.Count, "what nobody claims");
+        Expect.Sequence(["loyalty~g"], (await run.Failures.ClaimDueAsync(["loyalty"], run.Now, StoreRun.Lease, 2, default)).Entries.Select(entry => entry.Id), "what was left alone for another");
+    }
+
+    private static async Task SettledClaimAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("1"), run.Waiting("2"));
+        var held = await run.ClaimAsync();
+        Expect.Sequence([], await run.Failures.RenewAsync(held, run.In(60), default), "the claims that are lost while they are held");
+        var first = held[0];
+        await run.Failures.CompleteAsync(first, default);
+        Expect.Sequence([first.Id], await run.Failures.RenewAsync(held, run.In(60), default), "the claims that are lost after one was completed");
+
+        // It comes again, fails again, and is claimed again.
+        await run.RecordAsync(run.Waiting("1"));
+        var second = await run.ClaimOneAsync("1");
+        Expect.That(second.Claim > first.Claim, $"a claim number above {first.Claim} for the same event and subscription", second.Claim);
+        await ExpectNoSayAsync(run, first);
+        Expect.Sequence([], await run.Failures.RenewAsync([second], run.In(60), default), "the claims that are lost while they are held");
+        await run.Failures.CompleteAsync(second, default);
+        await run.Failures.CompleteAsync(held[1], default);
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were completed");
+    }
+
+    private static async Task ExpiredClaimAsync(StoreRun run)
+    {
+        var other = (await run.OtherAsync()).Failures!;
+        await run.RecordAsync(run.Waiting("1"));
+        var first = await run.ClaimOneAsync("1");
+        await run.ExpectDueAsync([], "while the claim holds", 59);
+
+        var taken = (await other.ClaimDueAsync(["mail"], run.In(61), StoreRun.Lease, 10, default)).Entries;
+        Expect.Sequence(["mail~1"], taken.Select(entry => entry.Id), "what another instance claims after the lease");
+        var second = taken[0];
+        Expect.That(second.WasInterrupted && second.Starts == first.Starts && second.Claim > first.Claim, $"an interrupted entry with the starts that it had and a claim above {first.Claim}", second);
+        await ExpectNoSayAsync(run, first);
+        Expect.Sequence([], await other.RenewAsync([second], run.In(121), default), "the claims that are lost while they are held");
+        Expect.That(!await run.Failures.BeginAsync(first with { Starts = 9 }, default), "whoever lost the claim counts no start");
+        for (var call = 1; call <= 2; call++)
+        {
+            Expect.That(await other.BeginAsync(second with { Starts = second.Starts + 1 }, default), $"the new holder counts the start that follows, call {call}");
+        }
+
+        var third = (await other.ClaimDueAsync(["mail"], run.In(122), StoreRun.Lease, 10, default)).Entries.Single();
+        Expect.That(third.WasInterrupted && third.Starts == second.Starts + 1, "the start that was counted, once", third);
+        second = third;
+
+        Expect.That(await other.RecordAsync(second with { DueAt = run.In(200) }, default), "the new holder replaces the entry");
+        var last = await run.ClaimOneAsync("1", 200);
+        Expect.That(!last.WasInterrupted && last.Claim > second.Claim, "an entry that is not interrupted any more, since its last claim was settled", last);
+
+        // Whoever holds it may settle it after its lease as long as nobody has taken it.
+        Expect.That(await run.Failures.RecordAsync(last with { Status = FailedEventStatus.Dead }, default), "a holder whose lease ended settles an entry that nobody has taken");
+    }
+
+    private static async Task RenewedClaimAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("1"), run.Waiting("2"), run.Waiting("3"));
+        var held = await run.ClaimAsync();
+        Expect.Sequence([], await run.Failures.RenewAsync([held[0], held[1]], run.In(300), default), "the claims that are lost while they are held");
+        var taken = await run.ClaimOneAsync("3", 61);
+        Expect.Sequence(["mail~3"], await run.Failures.RenewAsync(held, run.In(400), default), "the claims that are lost after one was taken over");
+        Expect.Sequence([], await run.Failures.RenewAsync([taken], run.In(400), default), "the claims that whoever took over has lost");
+        await run.ExpectDueAsync([], "while all are renewed", 399);
+        Expect.Sequence(["1", "2", "3"], (await run.ClaimAsync(401)).Select(entry => entry.Envelope.EventId).Order(), "what is due after the last renewal");
+        Expect.Sequence(held.Select(entry => entry.Id), (await run.Failures.RenewAsync(held, run.In(500), default)).Order(), "the claims that are lost after all were taken over");
+    }
+
+    private static async Task ClaimsAtOnceAsync(StoreRun run)
+    {
+        const int Count = 200;
+        FailureStore[] instances = [run.Failures, (await run.OtherAsync()).Failures!];
+        await run.RecordAsync([.. Enumerable.Range(0, Count).Select(i => run.Waiting($"{i}", -i, i % 3 == 0 ? $"line {i}" : null))]);
+        var got = new ConcurrentBag<string>();
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
+
+        Expect.Sequence(Enumerable.Range(0, Count), got.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(), "what eight workers on two instances got");
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were completed");
+
+        async Task WorkAsync(FailureStore store)
+        {
+            await Task.Yield();
+            while ((await store.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 7, default)).Entries is { Count: > 0 } claimed)
+            {
+                foreach (var entry in claimed)
+                {
+                    got.Add(entry.Envelope.EventId);
+                    await store.CompleteAsync(entry, default);
+                }
+            }
+        }
+    }
+
+    /// <summary>Expects that whoever lost a claim changes nothing.</summary>
+    private static async Task ExpectNoSayAsync(StoreRun run, FailedEvent lost)
+    {
+        var before = await run.Failures.CountAsync(default);
+        await run.Failures.CompleteAsync(lost, default);
+        Expect.That(!await run.Failures.RecordAsync(lost with { Status = FailedEventStatus.Dead }, default), "a record under a lost claim is refused");
+        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred(lost.Envelope.EventId, "o", due: 0) with { Claim = lost.Claim }, 0, 10, default), "the answer to a deferral under a lost claim");
+        Expect.Sequence([lost.Id], await run.Failures.RenewAsync([lost], run.In(1_000), default), "the claims that are lost");
+        Expect.Equal(before, await run.Failures.CountAsync(default), "the number of entries after whoever lost a claim tried to settle it");
+        await run.ExpectDeadAsync([], "after whoever lost a claim gave the entry up");
+        await run.ExpectDueAsync([], "after whoever lost a claim deferred the entry");
+    }
+}

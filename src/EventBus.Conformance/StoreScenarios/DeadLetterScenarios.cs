@@ -1,0 +1,195 @@
+using EventBus.Stores;
+
+namespace EventBus.Conformance;
+
+/// <summary>What people see of the dead letters, and what they do with them.</summary>
+internal static class DeadLetterScenarios
+{
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new("dead-letter-filters", "Dead letters are listed, the latest first, and counted by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-pages", "A listing that goes on from page to page repeats and misses nothing while letters come and go, so that people see all.", PagesAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-find", "A dead letter is found by its id, and nothing else is, so that people do not act on what still runs.", FindAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-revive", "A dead letter is revived once, at once, with a fresh budget and its history, so that a mended handler gets every chance.", ReviveAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-discard", "A dead letter is discarded once, and nothing else is, so that people decide what ends.", DiscardAsync) { RuledOut = StoreRule.Failures },
+        new("revived-once", "Of people who revive and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.", OnceAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-retention", "Dead letters that failed last before a time are swept, so many at once and as if discarded, and no others, so that a store does not grow for ever.", SweepAsync) { RuledOut = StoreRule.Failures },
+        new("starts-retention", "Counted starts are swept by when they were last counted, so that a store does not grow for ever.", SweepStartsAsync) { RuledOut = StoreRule.Failures },
+        new("damaged-entry", "An entry that cannot be read comes as a placeholder and hides no other, so that one broken record costs one event.", DamagedAsync) { RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.CanCorrupt) },
+    ];
+
+    private static async Task FiltersAsync(StoreRun run)
+    {
+        for (var i = 0; i < 3; i++)
+        {
+            await run.RecordAsync(
+                run.Dead($"{i}"),
+                run.Dead($"{i}", reason: DeadLetterReason.PermanentFailure) with { Subscription = "stock" },
+                run.Dead($"paid-{i}", reason: DeadLetterReason.KeyBlocked) with { Envelope = Sample.Event($"paid-{i}", "invoice.paid") });
+        }
+
+        await run.RecordAsync(run.Waiting("alive"), run.Waiting("1") with { Subscription = "mail.b" });
+        await ExpectAsync(["mail~paid-2", "stock~2", "mail~2", "mail~paid-1", "stock~1", "mail~1", "mail~paid-0", "stock~0", "mail~0"], new DeadLetterFilter());
+        await ExpectAsync(["mail~paid-2", "mail~2", "mail~paid-1", "mail~1", "mail~paid-0", "mail~0"], new DeadLetterFilter { Subscription = "mail" });
+        await ExpectAsync(["mail~paid-2", "mail~paid-1", "mail~paid-0"], new DeadLetterFilter { EventName = "invoice.paid" });
+        await ExpectAsync(["stock~1", "mail~1"], new DeadLetterFilter { EventId = "1" });
+        await ExpectAsync(["stock~2", "stock~1", "stock~0"], new DeadLetterFilter { Reason = DeadLetterReason.PermanentFailure });
+        await ExpectAsync(["mail~2", "mail~1", "mail~0"], new DeadLetterFilter { Reason = DeadLetterReason.HandlerFailed });
+        await ExpectAsync(["stock~2"], new DeadLetterFilter { Subscription = "stock", EventName = "order.placed", EventId = "2", Reason = DeadLetterReason.PermanentFailure });
+        await ExpectAsync([], new DeadLetterFilter { Subscription = "stock", Reason = DeadLetterReason.KeyBlocked });
+        await ExpectAsync([], new DeadLetterFilter { Subscription = "mai" });
+        await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.%" });
+
+        var filter = new DeadLetterFilter { Subscription = "stock", Take = 2 };
+        var page = await run.Failures.ListDeadAsync(filter, default);
+        Expect.Sequence(["stock~2", "stock~1"], page.Select(dead => dead.Id), "the first page of two");
+        filter = filter with { Before = page[1].Number };
+        Expect.Sequence(["stock~0"], (await run.Failures.ListDeadAsync(filter, default)).Select(dead => dead.Id), "the second page of two");
+        Expect.Equal(3, await run.Failures.CountDeadAsync(filter, default), "the count, which ignores paging");
+
+        async Task ExpectAsync(string[] expected, DeadLetterFilter filter)
+        {
+            Expect.Sequence(expected, (await run.Failures.ListDeadAsync(filter, default)).Select(dead => dead.Id), $"the list for {filter}");
+            Expect.Equal(expected.Length, await run.Failures.CountDeadAsync(filter, default), $"the count for {filter}");
+        }
+    }
+
+    private static async Task PagesAsync(StoreRun run)
+    {
+        await run.RecordAsync([.. Enumerable.Range(0, 9).Select(i => run.Dead($"{i}"))]);
+        var seen = new List<string>();
+        var filter = new DeadLetterFilter { Take = 3 };
+        for (var page = 0; ; page++)
+        {
+            var letters = await run.Failures.ListDeadAsync(filter, default);
+            Expect.That(letters.Zip(letters.Skip(1)).All(pair => pair.First.Number > pair.Second.Number), "numbers that fall", string.Join(", ", letters.Select(dead => dead.Number)));
+            seen.AddRange(letters.Select(dead => dead.Envelope.EventId));
+            if (letters.Count == 0)
+            {
+                break;
+            }
+
+            // One that was seen goes, one that was seen dies again, one comes, and the one where the next page starts goes.
+            filter = filter with { Before = letters[^1].Number };
+            await run.Failures.DiscardAsync(letters[0].Id, default);
+            await run.Failures.ReviveAsync(letters[1].Id, run.Now, default);
+            await run.Failures.RecordAsync((await run.ClaimAsync())[0] with { Status = FailedEventStatus.Dead }, default);
+            await run.Failures.DiscardAsync(letters[2].Id, default);
+            await run.RecordAsync(run.Dead($"new {page}"));
+        }
+
+        Expect.Sequence(["8", "7", "6", "5", "4", "3", "2", "1", "0"], seen, "what the pages held while letters came and went");
+    }
+
+    private static async Task FindAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Dead("1"), run.Waiting("2"), run.Dead("3") with { Subscription = "stock" });
+        Expect.Equal("mail~1", (await run.Failures.FindDeadAsync("mail~1", default))?.Id, "the dead letter that is found");
+        Expect.Equal("stock~3", (await run.Failures.FindDeadAsync("stock~3", default))?.Id, "the dead letter that is found");
+        foreach (var id in new[] { "mail~2", "mail~3", "stock~1", "mail", "1", "", "~", "nonsense", "mail~1~" })
+        {
+            Expect.That(await run.Failures.FindDeadAsync(id, default) is null, $"no dead letter is found by '{id}'");
+        }
+
+        await run.ClaimOneAsync("2");
+        Expect.That(await run.Failures.FindDeadAsync("mail~2", default) is null, "no dead letter is found by the id of what runs");
+    }
+
+    private static async Task ReviveAsync(StoreRun run)
+    {
+        FailedStart[] history = [new(3, run.In(-2), "third"), new(4, run.In(-1), "fourth")];
+        await run.RecordAsync(run.Dead("1", reason: DeadLetterReason.PermanentFailure) with { History = history, Deadline = run.In(-1), NeedsAlert = true, Replays = 1 });
+        Expect.That(!await run.Failures.ReviveAsync("mail~2", run.Now, default), "a revival of what is not there is refused");
+        Expect.That(await run.Failures.ReviveAsync("mail~1", run.In(5), default), "the dead letter is revived");
+        Expect.That(!await run.Failures.ReviveAsync("mail~1", run.In(5), default), "a second revival is refused");
+        await run.ExpectDeadAsync([], "after the revival");
+        await run.ExpectDueAsync([], "before the time of the revival", 4.9);
+
+        var revived = await run.ClaimOneAsync("1", 5);
+        Expect.That(!await run.Failures.ReviveAsync("mail~1", run.In(5), default), "a revival of what runs is refused");
+        Expect.Equal((1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."), (revived.Starts, revived.Replays, revived.Deadline, revived.Number, revived.Reason, revived.Error), "starts, replays, deadline, number, reason and error of a revived entry");
+        Expect.Sequence(history, revived.History, "the history of a revived entry");
+        Expect.That(await run.Failures.RecordAsync(revived with { Status = FailedEventStatus.Dead }, default), "it dies again");
+        Expect.That(await run.Failures.FindDeadAsync("mail~1", default) is { Replays: 2, Number: > 1 }, "a dead letter with its replays and a higher number");
+    }
+
+    private static async Task DiscardAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Dead("1"), run.Waiting("2"), run.Waiting("3", 30));
+        await run.ClaimOneAsync("2");
+        Expect.That(await run.Failures.DiscardAsync("mail~1", default), "the dead letter is discarded");
+        foreach (var id in new[] { "mail~1", "mail~2", "mail~3", "nonsense" })
+        {
+            Expect.That(!await run.Failures.DiscardAsync(id, default), $"a discard of {id} is refused");
+        }
+
+        Expect.Equal(2, await run.Failures.CountAsync(default), "the number of entries that are left");
+        await run.ExpectDeadAsync([], "after the discard");
+        await run.RecordAsync(run.Dead("1"));
+        await run.ExpectDeadAsync(["1"], "after the event failed again");
+    }
+
+    private static async Task OnceAsync(StoreRun run)
+    {
+        FailureStore[] instances = [run.Failures, (await run.OtherAsync()).Failures!];
+        for (var i = 0; i < 30; i++)
+        {
+            var letter = run.Dead($"{i}");
+            await run.RecordAsync(letter);
+            var revived = Enumerable.Range(0, 4).Select(n => instances[n % 2].ReviveAsync(letter.Id, run.Now, default).AsTask()).ToList();
+            var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DiscardAsync(letter.Id, default).AsTask()).ToList();
+            var (lives, gone) = ((await Task.WhenAll(revived)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
+            Expect.Equal(1, lives + gone, "how many of four revivals and two discards at the same time succeed");
+            Expect.Equal(lives, (await run.ClaimAsync()).Count, $"how many are due after {lives} revivals and {gone} discards");
+        }
+    }
+
+    private static async Task SweepAsync(StoreRun run)
+    {
+        await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}") with { FirstFailedAt = run.In(-1_000), LastFailedAt = run.In(-i), NeedsAlert = true })]);
+        await run.RecordAsync(run.Waiting("old and alive", 30) with { LastFailedAt = run.In(-1_000) }, run.Dead("head", "k") with { LastFailedAt = run.In(-1_000) });
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("parked", "k"));
+        Expect.Equal(0, await SweepAsync(null, 100), "how many are swept where all are kept");
+        Expect.Equal(2, await SweepAsync(-2.5, 2), "how many are swept with a limit of 2");
+        Expect.Equal(2, await SweepAsync(-2.5, 100), "how many are left to sweep");
+        Expect.Equal(0, await SweepAsync(-2.5, 100), "how many are left to sweep after that");
+        await run.ExpectDeadAsync(["2", "1", "0"], "after the sweep");
+        await run.ExpectDueAsync(["parked"], "after the dead head of its line was swept");
+        Expect.Sequence(["mail~0", "mail~1", "mail~2"], (await run.Failures.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts after the sweep");
+        Expect.Equal(5, await run.Failures.CountAsync(default), "the number of entries after the sweep");
+
+        Task<int> SweepAsync(double? deadBefore, int max) =>
+            run.Failures.SweepAsync(new SweepLimits(deadBefore is { } seconds ? run.In(seconds) : null, run.In(-9_999), run.In(-9_999)), max, default).AsTask();
+    }
+
+    private static async Task SweepStartsAsync(StoreRun run)
+    {
+        await run.Failures.CountStartAsync("mail", "old", run.In(-20), default);
+        await run.Failures.CountStartAsync("mail", "again", run.In(-20), default);
+        await run.Failures.CountStartAsync("mail", "again", run.In(-5), default);
+        Expect.Equal(0, await run.Failures.SweepAsync(new SweepLimits(null, run.In(-10), run.In(-9_999)), 100, default), "the number of dead letters that a sweep of starts removes");
+        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "old", run.Now, default), "the first start that is counted after the sweep");
+        Expect.Equal(4, await run.Failures.CountStartAsync("mail", "again", run.Now, default), "the third start of what was counted lately");
+    }
+
+    private static async Task DamagedAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Dead("1"), run.Dead("2") with { History = [new FailedStart(1, run.Now, "one")] }, run.Dead("3"), run.Waiting("4", -3), run.Waiting("5", -2), run.Waiting("6", -1));
+        await run.Backend.CorruptAsync(run.Isolation, "mail~2", default);
+        await run.Backend.CorruptAsync(run.Isolation, "mail~5", default);
+
+        var listed = await run.Failures.ListDeadAsync(new DeadLetterFilter(), default);
+        Expect.Sequence(["mail~3", "mail~2", "mail~1"], listed.Select(dead => dead.Id), "the list with a damaged dead letter");
+        Expect.That(listed[1].Envelope.Defect is { Length: > 0 } && listed[0].Envelope.Defect is null, "a placeholder that says its defect, and no other does", string.Join(", ", listed.Select(dead => dead.Envelope.Defect)));
+        Expect.That((await run.Failures.FindDeadAsync("mail~2", default))?.Envelope.Defect is { Length: > 0 }, "a placeholder is found that says its defect");
+        Expect.Equal(3, await run.Failures.CountDeadAsync(new DeadLetterFilter(), default), "the count with a damaged dead letter");
+        var claimed = await run.ClaimAsync();
+        Expect.Sequence(["mail~4", "mail~5", "mail~6"], claimed.Select(entry => entry.Id), "what is claimed with a damaged entry");
+        Expect.That(claimed[1].Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
+
+        Expect.That(await run.Failures.RecordAsync(claimed[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, default), "the placeholder is recorded as dead");
+        Expect.That(await run.Failures.ReviveAsync("mail~2", run.Now, default), "the damaged dead letter is revived");
+        Expect.That((await run.ClaimOneAsync("2")).Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
+        Expect.That(await run.Failures.DiscardAsync("mail~5", default), "the placeholder is discarded");
+    }
+}

@@ -1,0 +1,121 @@
+using System.Collections.Concurrent;
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus.Conformance;
+
+/// <summary>Events wait for their time, and are kept until they were published.</summary>
+internal static class DelayScenarios
+{
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new("delayed-round-trip", "A delayed event comes back whole, whatever its attributes, key and body hold, so that what is published later is what was meant.", RoundTripAsync) { RuledOut = StoreRule.Delays },
+        new("delayed-in-order", "Delayed events come at their time and not before, the oldest first, and the store says when the next is due, so that reminders are on time.", InOrderAsync) { RuledOut = StoreRule.Delays },
+        new("delayed-once", "Adding an event again changes nothing, so that a publish that is repeated is published once.", OnceAsync) { RuledOut = StoreRule.Delays },
+        new("delayed-lease", "An event that was claimed and not removed in time is due again, so that a crash loses no reminder.", LeaseAsync) { RuledOut = StoreRule.Delays },
+        new("delayed-claims-at-once", "Two instances that claim at the same time never both get an event, and together they get all, so that instances share the work.", AtOnceAsync) { RuledOut = StoreRule.Delays },
+    ];
+
+    private static async Task RoundTripAsync(StoreRun run)
+    {
+        foreach (var envelope in Sample.Envelopes)
+        {
+            await run.Delays.AddAsync(envelope, run.Now, default);
+        }
+
+        var claimed = await ClaimAsync(run, 0, 1_000);
+        var found = claimed.ToDictionary(envelope => envelope.EventId);
+        foreach (var envelope in Sample.Envelopes)
+        {
+            Expect.Equal(Sample.Describe(envelope), found.TryGetValue(envelope.EventId, out var happened) ? Sample.Describe(happened) : "nothing", $"the delayed event '{envelope.EventId}'");
+            await run.Delays.RemoveAsync(happened!, default);
+        }
+
+        Expect.Equal(0, await run.Delays.CountAsync(default), "the number of events after all were removed");
+    }
+
+    private static async Task InOrderAsync(StoreRun run)
+    {
+        foreach (var (id, due) in new[] { ("b", 10.0), ("c", 20.001), ("a", 5), ("d", 20.002), ("far", 100_000_000) })
+        {
+            await run.Delays.AddAsync(Sample.Event(id), run.In(due), default);
+        }
+
+        var none = await run.Delays.ClaimDueAsync(run.In(4.999), StoreRun.Lease, 10, default);
+        Expect.Equal((0, run.In(5)), (none.Entries.Count, none.NextDue), "what is due before the first time, and when the next is due");
+        Expect.Equal(2, await run.Delays.CountDueAsync(run.In(10), default), "the number of events that are due after 10 s");
+        var first = await run.Delays.ClaimDueAsync(run.In(20.001), StoreRun.Lease, 2, default);
+        Expect.Sequence(["a", "b"], first.Entries.Select(envelope => envelope.EventId), "the first two that are due");
+        Expect.Equal(run.In(20.001), first.NextDue, "when the next is due");
+        await RemoveAsync(first.Entries);
+        var second = await run.Delays.ClaimDueAsync(run.In(20.001), StoreRun.Lease, 2, default);
+        Expect.Sequence(["c"], second.Entries.Select(envelope => envelope.EventId), "what else is due");
+        await RemoveAsync(second.Entries);
+        await RemoveAsync(await ClaimAsync(run, 30));
+        Expect.Equal(run.In(100_000_000), (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 2, default)).NextDue, "when the last is due");
+        Expect.Equal(1, await run.Delays.CountAsync(default), "the number of events that are left");
+
+        async Task RemoveAsync(IEnumerable<Envelope> events)
+        {
+            foreach (var envelope in events)
+            {
+                await run.Delays.RemoveAsync(envelope, default);
+            }
+        }
+    }
+
+    private static async Task OnceAsync(StoreRun run)
+    {
+        var other = (await run.OtherAsync()).Delays!;
+        await run.Delays.AddAsync(Sample.Event("1"), run.In(10), default);
+        await other.AddAsync(Sample.Event("1", "order.changed"), run.Now, default);
+        Expect.Equal(0, (await ClaimAsync(run, 9)).Count, "the number of events before the time of the first");
+        var claimed = await ClaimAsync(run, 10);
+        Expect.Sequence(["order.placed 1"], claimed.Select(envelope => $"{envelope.EventName} {envelope.EventId}"), "what is due at the time of the first");
+        await run.Delays.AddAsync(Sample.Event("1"), run.In(10), default);
+        Expect.Equal(0, (await ClaimAsync(run, 11)).Count, "the number of events after a third copy of what is claimed");
+        await run.Delays.RemoveAsync(claimed[0], default);
+        await run.Delays.RemoveAsync(claimed[0], default);
+        Expect.Equal(0, await run.Delays.CountAsync(default), "the number of events after one was removed twice");
+    }
+
+    private static async Task LeaseAsync(StoreRun run)
+    {
+        var other = (await run.OtherAsync()).Delays!;
+        await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
+        Expect.Equal(1, (await ClaimAsync(run, 0)).Count, "the number of due events");
+        Expect.Equal(0, (await other.ClaimDueAsync(run.In(59), StoreRun.Lease, 10, default)).Entries.Count, "the number of due events during the lease");
+        Expect.Equal(1, await run.Delays.CountDueAsync(run.Now, default), "the number of due events, claimed ones included");
+        var again = (await other.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries;
+        Expect.Sequence(["1"], again.Select(envelope => envelope.EventId), "what is due after the lease");
+        await other.RemoveAsync(again[0], default);
+        Expect.Equal(0, (await ClaimAsync(run, 1_000)).Count, "the number of due events after the removal");
+        Expect.Equal(0, await run.Delays.CountDueAsync(run.In(1_000), default), "the number of due events after the removal");
+    }
+
+    private static async Task AtOnceAsync(StoreRun run)
+    {
+        const int Count = 150;
+        DelayStore[] instances = [run.Delays, (await run.OtherAsync()).Delays!];
+        await Task.WhenAll(Enumerable.Range(0, Count).Select(i => instances[i % 2].AddAsync(Sample.Event($"{i}"), run.In(-i), default).AsTask()));
+        var got = new ConcurrentBag<string>();
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
+        Expect.Equal((Count, Count), (got.Count, got.Distinct().Count()), "the number of events that eight workers on two instances got, and of different ones");
+        Expect.Equal(0, await run.Delays.CountAsync(default), "the number of events that are left");
+
+        async Task WorkAsync(DelayStore store)
+        {
+            await Task.Yield();
+            while ((await store.ClaimDueAsync(run.Now, StoreRun.Lease, 7, default)).Entries is { Count: > 0 } claimed)
+            {
+                foreach (var envelope in claimed)
+                {
+                    got.Add(envelope.EventId);
+                    await store.RemoveAsync(envelope, default);
+                }
+            }
+        }
+    }
+
+    private static async Task<IReadOnlyList<Envelope>> ClaimAsync(StoreRun run, double at, int max = 10) => (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, max, default)).Entries;
+}

@@ -1,0 +1,191 @@
+using EventBus.Stores;
+
+namespace EventBus.Conformance;
+
+/// <summary>Behind a failed event the later ones of its key wait, in order.</summary>
+internal static class LineScenarios
+{
+    private const string Key = "k";
+
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new("line-in-order", "Events of a key wait behind a failed one and follow one at a time in the order in which they came, so that a failure never reorders.", InOrderAsync) { RuledOut = StoreRule.Failures },
+        new("line-room", "A line takes so many parked events and no second copy of what stands in it, so that one key cannot fill the store.", RoomAsync) { RuledOut = StoreRule.Failures },
+        new("line-waits-for-its-time", "When the head leaves, an entry that has a time of its own waits for it, so that a retry is not started early.", OwnTimeAsync) { RuledOut = StoreRule.Failures },
+        new("line-dead-head", "A dead head blocks its line until people revive or discard it, so that people decide what the order is worth.", DeadHeadAsync) { RuledOut = StoreRule.Failures },
+        new("line-dead-in-the-middle", "A dead entry blocks when its turn comes and not before, and leaving from the middle starts nothing, so that the order holds.", DeadInTheMiddleAsync) { RuledOut = StoreRule.Failures },
+        new("line-left", "An entry that is recorded without a line key leaves its line to the others, so that a subscription may go on past its dead.", LeftAsync) { RuledOut = StoreRule.Failures },
+        new("lines-apart", "Every key of every subscription has a line of its own, whatever the key is made of, so that one key never holds up another.", ApartAsync) { RuledOut = StoreRule.Failures },
+        new("line-races", "An event that parks while the head leaves is either parked and then due, or free to run, so that none is left behind.", RacesAsync) { RuledOut = StoreRule.Failures },
+    ];
+
+    private static async Task InOrderAsync(StoreRun run)
+    {
+        await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("0", Key));
+        await run.RecordAsync(run.Waiting("1", line: Key));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("2", Key));
+        await run.RecordAsync(run.Waiting("3", -100, Key));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("4", Key));
+        foreach (var id in new[] { "1", "2", "3", "4", "behind 1", "behind 2" })
+        {
+            var head = await run.ClaimOneAsync(id);
+            Expect.Equal(id is "1" or "3" ? 2 : 1, head.Starts, $"the starts of '{id}': a parked event had none");
+            await run.ExpectDueAsync([], $"while '{id}' runs at the head of the line", 30);
+            if (id is "1" or "2")
+            {
+                await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked($"behind {id}", Key));
+            }
+
+            if (id == "2")
+            {
+                // Fails once more, and keeps its place.
+                Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Waiting, DueAt = run.In(10) }, default), "the head fails again");
+                await run.ExpectDueAsync([], "while the head waits for its retry", 9);
+                head = await run.ClaimOneAsync(id, 10);
+            }
+
+            await run.Failures.CompleteAsync(head, default);
+        }
+
+        await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("5", Key));
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: the line is empty, and gone");
+    }
+
+    private static async Task RoomAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("1", line: Key), run.Waiting("2", line: Key), run.Dead("3", Key));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("4", Key), 2);
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("5", Key), 2);
+        await run.ExpectParkAsync(ParkOutcome.LineFull, run.Parked("6", Key), 2);
+        foreach (var id in new[] { "1", "2", "3", "4", "5" })
+        {
+            await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked(id, Key), 2);
+        }
+
+        Expect.Equal(5, await run.Failures.CountAsync(default), "the number of entries after copies of all");
+        var running = await run.ClaimOneAsync("1");
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("1", Key), 2);
+        await run.Failures.CompleteAsync(running, default);
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("2"), default);
+        Expect.That(await run.Failures.DiscardAsync("mail~3", default), "the dead one is discarded");
+        var first = await run.ClaimOneAsync("4");
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("7", Key), 2);
+        await run.ExpectParkAsync(ParkOutcome.LineFull, run.Parked("8", Key), 2);
+        await run.Failures.CompleteAsync(first, default);
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("5"), default);
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("7"), default);
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries at the end");
+    }
+
+    private static async Task OwnTimeAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("1", 10, Key), run.Waiting("2", 30, Key));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("3", Key));
+        await run.ExpectDueAsync([], "while the head waits", 9);
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("1", 10), default);
+        await run.ExpectDueAsync([], "while the next waits for its own time", 29);
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("2", 30), default);
+        await run.ClaimOneAsync("3");
+    }
+
+    private static async Task DeadHeadAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Dead("1", Key));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("2", Key));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("3", Key));
+        await run.ExpectDueAsync([], "behind a dead head", 1_000_000);
+
+        Expect.That(await run.Failures.ReviveAsync("mail~1", run.In(5), default), "the head is revived");
+        var head = await run.ClaimOneAsync("1", 5);
+        await run.ExpectDueAsync([], "behind a revived head that runs", 30);
+        Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead }, default), "the head dies again");
+        await run.ExpectDueAsync([], "behind a head that died again", 1_000_000);
+        Expect.That(await run.Failures.DiscardAsync("mail~1", default), "the head is discarded");
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("2"), default);
+        await run.ClaimOneAsync("3");
+    }
+
+    private static async Task DeadInTheMiddleAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("1", line: Key), run.Dead("2", Key, DeadLetterReason.KeyBlocked), run.Waiting("3", line: Key), run.Dead("4", Key, DeadLetterReason.KeyBlocked), run.Dead("5", Key, DeadLetterReason.KeyBlocked));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("6", Key));
+        var head = await run.ClaimOneAsync("1");
+        Expect.That(await run.Failures.DiscardAsync("mail~4", default), "a dead one in the middle is discarded");
+        Expect.That(await run.Failures.ReviveAsync("mail~5", run.Now, default), "a dead one in the middle is revived");
+        await run.ExpectDueAsync([], "while the head runs", 30);
+        await run.Failures.CompleteAsync(head, default);
+        await run.ExpectDueAsync([], "while the next one is dead", 1_000_000);
+        Expect.That(await run.Failures.ReviveAsync("mail~2", run.Now, default), "the dead one is revived at the head");
+        foreach (var id in new[] { "2", "3", "5", "6" })
+        {
+            await run.Failures.CompleteAsync(await run.ClaimOneAsync(id), default);
+        }
+    }
+
+    private static async Task LeftAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("1", line: Key));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("2", Key));
+        var head = await run.ClaimOneAsync("1");
+        Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead, LineKey = null }, default), "the head dies and leaves the line");
+        head = await run.ClaimOneAsync("2");
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("3", Key));
+        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred("2", "o") with { Claim = head.Claim, LineKey = Key }, 0, 10, default), "the answer to deferring the head, which leaves the line");
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("3"), default);
+        await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("4", Key));
+        await run.ExpectDeadAsync(["1"], "at the end");
+        Expect.That(await run.Failures.ReviveAsync("mail~1", run.Now, default), "what left the line is revived");
+        await run.ClaimOneAsync("1");
+    }
+
+    private static async Task ApartAsync(StoreRun run)
+    {
+        // Distinct as pairs, alike once they are put together carelessly.
+        (string Subscription, string Key)[] lines = [.. Sample.OddKeys.Select(key => ("mail", key)), ("mail.a", "b"), ("mail", "a.b"), ("mail-a", "b"), ("mail", "a-b"), ("mail", ""), ("stock", "a")];
+        var all = lines.Select(line => line.Subscription).Distinct().ToList();
+        foreach (var (subscription, key) in lines)
+        {
+            await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("-", key) with { Subscription = subscription });
+            await run.RecordAsync(Head(subscription, key));
+            await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("-", key) with { Subscription = subscription, Envelope = Sample.Event($"parked '{key}'") });
+        }
+
+        var heads = (await run.Failures.ClaimDueAsync(all, run.Now, StoreRun.Lease, 100, default)).Entries;
+        Expect.Sequence(lines.Select(line => Head(line.Subscription, line.Key).Id).Order(StringComparer.Ordinal), heads.Select(head => head.Id).Order(StringComparer.Ordinal), "the heads of all lines");
+        for (var i = 0; i < heads.Count; i++)
+        {
+            await run.Failures.CompleteAsync(heads[i], default);
+            var next = (await run.Failures.ClaimDueAsync(all, run.Now, StoreRun.Lease, 100, default)).Entries;
+            Expect.Sequence([$"{heads[i].Subscription}~parked '{heads[i].LineKey}'"], next.Select(entry => entry.Id), $"what follows the head of '{heads[i].LineKey}' in {heads[i].Subscription}");
+        }
+
+        FailedEvent Head(string subscription, string key) => run.Waiting($"head '{key}'", line: key) with { Subscription = subscription };
+    }
+
+    private static async Task RacesAsync(StoreRun run)
+    {
+        var other = (await run.OtherAsync()).Failures!;
+        for (var round = 0; round < 50; round++)
+        {
+            await run.RecordAsync(run.Waiting($"head {round}", line: Key));
+            var head = await run.ClaimOneAsync($"head {round}");
+            var complete = run.Failures.CompleteAsync(head, default).AsTask();
+            var parking = Enumerable.Range(0, 2).Select(i => other.TryParkAsync(run.Parked($"parked {round} {i}", Key), 10, default).AsTask()).ToList();
+            await complete;
+            var parked = 0;
+            foreach (var park in parking)
+            {
+                parked += await park == ParkOutcome.Parked ? 1 : 0;
+            }
+
+            for (var i = 0; i < parked; i++)
+            {
+                var due = await run.ClaimAsync();
+                Expect.Equal(1, due.Count, $"how many of {parked} that were parked while the head left are due, after {i} of them");
+                await run.Failures.CompleteAsync(due[0], default);
+            }
+
+            Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after a round");
+        }
+    }
+}

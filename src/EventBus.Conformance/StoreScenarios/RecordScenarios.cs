@@ -1,0 +1,173 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus.Conformance;
+
+/// <summary>What is kept is kept whole, once, and by whoever has the say.</summary>
+internal static class RecordScenarios
+{
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new("failed-event-round-trip", "A failed event comes back whole, whatever its attributes, key and body hold, so that a retry handles what was published.", RoundTripAsync) { RuledOut = StoreRule.Failures },
+        new("failed-entry-round-trip", "What the bus knows of a failed event comes back unchanged, so that people and retries see the truth.", EntryRoundTripAsync) { RuledOut = StoreRule.Failures },
+        new("kept-once", "A second copy of an event that is kept changes nothing, whatever became of the first, so that a redelivery neither repeats work nor revives the dead.", KeptOnceAsync) { RuledOut = StoreRule.Failures },
+        new("copies-at-once", "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one budget.", CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
+        new("claimed-record", "Whoever holds an entry replaces it once, and its claim ends, so that a retry and its outcome are one step.", ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
+        new("counted-starts", "Starts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its process is found out.", CountedStartsAsync) { RuledOut = StoreRule.Failures },
+        new("entry-counts", "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.", CountsAsync) { RuledOut = StoreRule.Failures },
+    ];
+
+    private static async Task RoundTripAsync(StoreRun run)
+    {
+        foreach (var envelope in Sample.Envelopes)
+        {
+            await run.RecordAsync(run.Dead("-") with { Envelope = envelope, LineKey = envelope.Key }, run.Waiting("-") with { Envelope = envelope, Subscription = "stock" });
+            var found = await run.Failures.FindDeadAsync(FailedEvent.MakeId(Sample.Subscription, envelope.EventId), default);
+            Same(envelope, found?.Envelope, "found as a dead letter");
+            Expect.Equal(envelope.Key, found!.LineKey, "the line key of what was found");
+        }
+
+        var listed = (await run.Failures.ListDeadAsync(new DeadLetterFilter { Take = 1_000 }, default)).ToDictionary(dead => dead.Envelope.EventId);
+        var claimed = (await run.Failures.ClaimDueAsync(["stock"], run.Now, StoreRun.Lease, 1_000, default)).Entries.ToDictionary(entry => entry.Envelope.EventId);
+        foreach (var envelope in Sample.Envelopes)
+        {
+            Same(envelope, listed.GetValueOrDefault(envelope.EventId)?.Envelope, "listed as a dead letter");
+            Same(envelope, claimed.GetValueOrDefault(envelope.EventId)?.Envelope, "claimed");
+            Expect.That(await run.Failures.DiscardAsync(FailedEvent.MakeId(Sample.Subscription, envelope.EventId), default), $"the dead letter of '{envelope.EventId}' is discarded by its id");
+            await run.Failures.CompleteAsync(claimed[envelope.EventId], default);
+        }
+
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were discarded or completed");
+    }
+
+    private static async Task EntryRoundTripAsync(StoreRun run)
+    {
+        var full = run.Dead("1", "line", DeadLetterReason.OutOfOrder) with
+        {
+            OrderKey = "order",
+            Position = long.MaxValue - 1,
+            Starts = 3,
+            Replays = 2,
+            DueAt = run.In(7.123),
+            Deadline = run.In(3_600.5),
+            FirstFailedAt = run.In(-100),
+            LastFailedAt = run.In(-1.001),
+            Error = "Grüße: \"failed\" 😀",
+            ErrorDetails = new string('x', 8_192),
+            History = [.. Enumerable.Range(1, FailedEvent.MaxHistory).Select(start => new FailedStart(start, run.In(start - 100), $"start {start} 😀"))],
+            NeedsAlert = true,
+        };
+        var bare = run.Dead("2") with { Error = null, OrderKey = "" };
+        var waiting = run.Waiting("3", line: "line of 3") with { Replays = 1, Reason = DeadLetterReason.PermanentFailure, History = [new FailedStart(1, run.Now, "one")], OrderKey = "order", Position = -5 };
+        await run.RecordAsync(full, bare, waiting);
+
+        foreach (var entry in new[] { full, bare })
+        {
+            var found = await run.Failures.FindDeadAsync(entry.Id, default);
+            Expect.Equal(Sample.Describe(entry), found is null ? "nothing" : Sample.Describe(found), $"the dead letter {entry.Id}");
+        }
+
+        var claimed = await run.ClaimOneAsync("3");
+        Expect.Equal(2, claimed.Starts, "the starts of a claimed entry that had one");
+        Expect.Equal(Sample.Describe(waiting), Sample.Describe(claimed with { Starts = 1 }), "the claimed entry, apart from its starts");
+    }
+
+    private static async Task KeptOnceAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("waiting", 30), run.Waiting("claimed", line: "k"), run.Dead("dead"));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("parked", "k"));
+        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred("deferred", "o"), 0, 10, default), "the first deferral");
+        var claimed = await run.ClaimOneAsync("claimed");
+
+        foreach (var id in new[] { "waiting", "claimed", "dead", "parked", "deferred" })
+        {
+            Expect.That(!await run.Failures.RecordAsync(run.Waiting(id), default), $"a second copy of what is {id} is not kept as waiting");
+            Expect.That(!await run.Failures.RecordAsync(run.Dead(id), default), $"a second copy of what is {id} is not kept as dead");
+            Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred(id, "other", due: 0), 0, 10, default), $"the answer to deferring a second copy of what is {id}");
+        }
+
+        Expect.Equal(5, await run.Failures.CountAsync(default), "the number of entries after copies of all were refused");
+        await run.ExpectDeadAsync(["dead"], "after copies of all were refused");
+        await run.ExpectDueAsync([], "after copies of all were refused");
+        await run.Failures.CompleteAsync(claimed, default);
+        await run.ExpectDueAsync(["parked"], "after the claim was completed, which the copy did not end");
+        await run.ExpectDueAsync(["waiting"], "30 s later", 30);
+    }
+
+    private static async Task CopiesAtOnceAsync(StoreRun run)
+    {
+        FailureStore[] instances = [run.Failures, (await run.OtherAsync()).Failures!];
+        for (var i = 0; i < 40; i++)
+        {
+            var entry = run.Waiting($"{i}");
+            var kept = await Task.WhenAll(Enumerable.Range(0, 4).Select(copy => instances[copy % 2].RecordAsync(entry, default).AsTask()));
+            Expect.Equal(1, kept.Count(one => one), "how many of four copies that are recorded at once are kept");
+        }
+
+        Expect.Equal(40, await run.Failures.CountAsync(default), "the number of entries");
+    }
+
+    private static async Task ClaimedRecordAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("1"));
+        var claimed = await run.ClaimOneAsync("1");
+        var again = claimed with { DueAt = run.In(30), Error = "It failed again.", LastFailedAt = run.In(1) };
+        Expect.That(await run.Failures.RecordAsync(again, default), "the holder replaces its entry");
+        Expect.That(!await run.Failures.RecordAsync(again with { Status = FailedEventStatus.Dead }, default), "a second record under the same claim is refused");
+        await run.ExpectDueAsync([], "before the new time", 29);
+
+        claimed = await run.ClaimOneAsync("1", 30);
+        Expect.Equal((3, "It failed again.", run.In(1), 0L, false), (claimed.Starts, claimed.Error, claimed.LastFailedAt, claimed.Number, claimed.WasInterrupted), "the entry when it is due again");
+        Expect.That(await run.Failures.RecordAsync(claimed with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure }, default), "the holder gives its entry up");
+        await run.ExpectDueAsync([], "after it died", 1_000);
+        var dead = await run.Failures.FindDeadAsync(claimed.Id, default);
+        Expect.That(dead is { Starts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure }, "a dead letter with 3 starts, a number and its reason", dead);
+    }
+
+    private static async Task CountedStartsAsync(StoreRun run)
+    {
+        var other = (await run.OtherAsync()).Failures!;
+        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "1", run.Now, default), "the first start that is counted");
+        Expect.Equal(3, await other.CountStartAsync("mail", "1", run.In(1), default), "the next one, on another instance");
+        Expect.Equal(2, await run.Failures.CountStartAsync("stock", "1", run.Now, default), "the first one of another subscription");
+        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "2", run.Now, default), "the first one of another event");
+        await run.Failures.ForgetStartsAsync("mail", "1", default);
+        await run.Failures.ForgetStartsAsync("mail", "never counted", default);
+        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "1", run.Now, default), "the first one after the event was handled");
+        Expect.Equal(3, await run.Failures.CountStartAsync("stock", "1", run.Now, default), "the second one of the other subscription");
+
+        await run.RecordAsync(run.Dead("1"));
+        Expect.Equal(null, await run.Failures.CountStartAsync("mail", "1", run.Now, default), "the start of an event that is kept");
+        await run.Failures.DiscardAsync("mail~1", default);
+        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "1", run.Now, default), "the first start that is counted after the event was kept and discarded: the record forgot the others");
+
+        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountStartAsync("mail", "at once", run.Now, default).AsTask()));
+        Expect.Sequence(Enumerable.Range(2, 20), counted.Select(start => start ?? 0).Order(), "what 20 starts at once are counted as");
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted starts are none");
+    }
+
+    private static async Task CountsAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("1"), run.Waiting("2", 30), run.Dead("3"), run.Waiting("4", 10, "k"), run.Waiting("5") with { Subscription = "stock" });
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("6", "k"));
+        await run.Failures.DeferAsync(run.Deferred("7", "o", due: 40), 0, 10, default);
+        await ExpectAsync(7, 2, 3, 4, 5);
+
+        var claimed = await run.ClaimOneAsync("1");
+        await ExpectAsync(7, 2, 3, 4, 5);
+        await run.Failures.CompleteAsync(claimed, default);
+        await ExpectAsync(6, 1, 2, 3, 4);
+
+        async Task ExpectAsync(long held, params long[] due)
+        {
+            Expect.Equal(held, await run.Failures.CountAsync(default), "the number of entries");
+            foreach (var (seconds, expected) in new[] { 0, 10, 30, 40 }.Zip(due))
+            {
+                Expect.Equal(expected, await run.Failures.CountDueAsync(run.In(seconds), default), $"the number of entries that are due after {seconds} s");
+            }
+        }
+    }
+
+    private static void Same(Envelope expected, Envelope? happened, string what) =>
+        Expect.Equal(Sample.Describe(expected), happened is null ? "nothing" : Sample.Describe(happened), $"the event '{expected.EventId}' when {what}");
+}

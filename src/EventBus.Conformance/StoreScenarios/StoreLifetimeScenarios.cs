@@ -1,0 +1,217 @@
+using EventBus.Stores;
+
+namespace EventBus.Conformance;
+
+/// <summary>What stores keep outlives whoever wrote it, and belongs to one application.</summary>
+internal static class StoreLifetimeScenarios
+{
+    private static readonly ProcessedKey Done = new("mail", "done");
+    private static readonly ProcessedKey Held = new("mail", "held");
+
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new("failures-outlive", "Failed events, lines, claims, counts, alerts and order survive the end of every instance, so that a deployment or a crash forgets nothing.", FailuresOutliveAsync)
+        {
+            RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
+        },
+        new("handled-outlives", "What was handled, what is held and what is left to send survive the end of every instance, so that a crash repeats no effect.", HandledOutlivesAsync)
+        {
+            RuledOut = StoreRule.All(StoreRule.Processed, StoreRule.Durable),
+        },
+        new("delays-outlive", "Delayed events survive the end of every instance, so that a deployment loses no reminder.", DelaysOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Delays, StoreRule.Durable) },
+        new("opened-at-once", "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.", OpenedAtOnceAsync) { RuledOut = StoreRule.Durable },
+        new("applications-apart", "Applications of different names that share a store never see one another's entries, so that one server serves several.", ApartAsync) { RuledOut = StoreRule.Durable },
+        new("store-down", "While the stores are down every write ends with an error in time, and afterwards all goes on with what was kept, so that an outage costs time and no event.", DownAsync, exclusive: true)
+        {
+            RuledOut = StoreRule.CanBreak,
+        },
+    ];
+
+    private static async Task FailuresOutliveAsync(StoreRun run)
+    {
+        await run.RecordAsync(run.Waiting("claimed"), run.Waiting("later", 30), run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true }, run.Waiting("head", 40, "k"));
+        await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("behind", "k"));
+        var claimed = await run.ClaimOneAsync("claimed");
+        await run.Failures.CountStartAsync("mail", "started", run.Now, default);
+        await run.Failures.AdvanceAsync("mail", "o", 5, run.Now, default);
+        var order = await run.Failures.GetOrderAsync("mail", "o", default);
+        await run.Failures.DeferAsync(run.Deferred("deferred", "o", 7, 50), order.Stamp, 10, default);
+        await run.Failures.AlertedAsync((await run.Failures.ClaimAlertsAsync(run.Now, StoreRun.Lease, 1, default)).Entries, default);
+
+        await run.ReopenAsync();
+
+        Expect.Equal(7, await run.Failures.CountAsync(default), "the number of entries");
+        await run.ExpectDeadAsync(["2", "1"], "after the restart");
+        Expect.Equal(3, await run.Failures.CountStartAsync("mail", "started", run.Now, default), "the next start");
+        Expect.Equal(order, await run.Failures.GetOrderAsync("mail", "o", default), "the state of the key");
+        Expect.Sequence(["mail~2"], (await run.Failures.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts that were not sent");
+        Expect.Sequence([], await run.Failures.RenewAsync([claimed], run.In(60), default), "the claims that are lost while their lease lasts");
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("later", 30), default);
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("head", 40), default);
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("behind", 40), default);
+        await run.Failures.CompleteAsync(await run.ClaimOneAsync("deferred", 50), default);
+        var interrupted = await run.ClaimOneAsync("claimed", 61);
+        Expect.That(interrupted is { WasInterrupted: true, Starts: 2 } && interrupted.Claim > claimed.Claim, $"an interrupted entry with 2 starts and a claim above {claimed.Claim}", interrupted);
+        await run.RecordAsync(run.Dead("3"));
+        await run.ExpectDeadAsync(["3", "2", "1"], "after another died");
+    }
+
+    private static async Task HandledOutlivesAsync(StoreRun run)
+    {
+        var done = await run.Processed.ClaimAsync(Done, 1, run.Now, StoreRun.Lease, default);
+        await run.Processed.CompleteAsync(Done, done.Fence, new Completion([Sample.Event("a"), Sample.Event("b")], [], run.In(3_600)), default);
+        var held = await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default);
+        var released = new ProcessedKey("mail", "released");
+        var before = await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default);
+        await run.Processed.ReleaseAsync(released, before.Fence, default);
+
+        await run.ReopenAsync();
+
+        var again = await run.Processed.ClaimAsync(Done, 1, run.Now, StoreRun.Lease, default);
+        Expect.Equal((ProcessedState.Done, 1L), (again.State, again.Fingerprint), "state and fingerprint of what was done");
+        Expect.Sequence(["a", "b"], again.Outbox.Select(envelope => envelope.EventId), "what is left to send");
+        Expect.Equal(ProcessedState.InProgress, (await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default)).State, "the state of what is held");
+        Expect.That((await run.Processed.ClaimAsync(Held, 2, run.In(61), StoreRun.Lease, default)).Fence > held.Fence, $"a claim above {held.Fence} after the lease");
+        Expect.That((await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).Fence > before.Fence, $"a claim above {before.Fence} of what was given back");
+    }
+
+    private static async Task DelaysOutliveAsync(StoreRun run)
+    {
+        await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
+        await run.Delays.AddAsync(Sample.Event("2"), run.In(30), default);
+        await run.Delays.ClaimDueAsync(run.Now, StoreRun.Lease, 10, default);
+
+        await run.ReopenAsync();
+
+        Expect.Sequence(["2"], (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.EventId), "what is due after 30 s, while the first is claimed");
+        Expect.Sequence(["1"], (await run.Delays.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.EventId), "what is due after the lease of the first");
+    }
+
+    private static async Task OpenedAtOnceAsync(StoreRun run)
+    {
+        // The first instance of the run is open, so that this is a place of its own.
+        var isolation = ScenarioRun.NewIsolation();
+        var instances = Enumerable.Range(0, 4).Select(_ => run.Backend.CreateStores(isolation)).ToList();
+        try
+        {
+            var setup = new StoreSetup(StoreSuite.ServiceName, TimeProvider.System);
+            await Expect.WithinAsync(Task.WhenAll(instances.Select(stores => stores.OpenAsync(setup, default).AsTask())), "four instances open at once");
+            if (run.Stores.Failures is not null)
+            {
+                Expect.That(await instances[0].Failures!.RecordAsync(run.Dead("1"), default), "the first instance keeps a failed event");
+                Expect.Equal(1, await instances[3].Failures!.CountAsync(default), "the number of entries that the last instance sees");
+            }
+        }
+        finally
+        {
+            foreach (var stores in instances)
+            {
+                await stores.CloseAsync();
+            }
+        }
+    }
+
+    private static async Task ApartAsync(StoreRun run)
+    {
+        var other = await run.OpenAsync("another");
+        if (run.Stores.Failures is not null)
+        {
+            await run.RecordAsync(run.Waiting("1"), run.Dead("2") with { NeedsAlert = true }, run.Waiting("3", 30, "k"));
+            await run.Failures.AdvanceAsync("mail", "o", 1, run.Now, default);
+            Expect.Equal(0, await other.Failures!.CountAsync(default), "the number of entries that another application sees");
+            Expect.Equal(0, await other.Failures.CountDeadAsync(new DeadLetterFilter(), default), "the number of dead letters that another application sees");
+            Expect.Equal(0, (await other.Failures.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of entries that another application claims");
+            Expect.Equal(0, (await other.Failures.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of alerts that another application claims");
+            Expect.Equal(ParkOutcome.NotBlocked, await other.Failures.TryParkAsync(run.Parked("4", "k"), 10, default), "the answer to parking in another application");
+            Expect.Equal(default, await other.Failures.GetOrderAsync("mail", "o", default), "the state of the key in another application");
+            Expect.Equal(0, await other.Failures.SweepAsync(new SweepLimits(run.In(999), run.In(999), run.In(999)), 10, default), "how many dead letters another application sweeps");
+            Expect.That(await other.Failures.RecordAsync(run.Dead("2"), default), "another application keeps the same event for itself");
+        }
+
+        if (run.Stores.Processed is not null)
+        {
+            await run.Processed.ClaimAsync(Done, 0, run.Now, StoreRun.Lease, default);
+            Expect.Equal(ProcessedState.New, (await other.Processed!.ClaimAsync(Done, 0, run.Now, StoreRun.Lease, default)).State, "the state of a key in another application");
+        }
+
+        if (run.Stores.Delays is not null)
+        {
+            await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
+            Expect.Equal(0, (await other.Delays!.ClaimDueAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of delayed events that another application claims");
+        }
+    }
+
+    private static async Task DownAsync(StoreRun run)
+    {
+        var processed = new ProcessedClaim();
+        if (run.Stores.Failures is not null)
+        {
+            await run.RecordAsync(run.Waiting("1"), run.Dead("2"));
+        }
+
+        if (run.Stores.Processed is not null)
+        {
+            processed = await run.Processed.ClaimAsync(Held, 0, run.Now, StoreRun.Lease, default);
+        }
+
+        await run.Backend.BreakAsync(run.Isolation, default);
+        try
+        {
+            await ExpectErrorAsync(run.Stores.Failures, store => store.RecordAsync(run.Dead("3"), default).AsTask());
+            await ExpectErrorAsync(run.Stores.Processed, store => store.CompleteAsync(Held, processed.Fence, new Completion([], [], run.In(3_600)), default).AsTask());
+            await ExpectErrorAsync(run.Stores.Delays, store => store.AddAsync(Sample.Event("1"), run.Now, default).AsTask());
+        }
+        finally
+        {
+            await run.Backend.MendAsync(run.Isolation, default);
+        }
+
+        if (run.Stores.Failures is not null)
+        {
+            // Whether the write that failed has happened is nobody's to know: the bus tries it again.
+            await AgainAsync(() => run.Failures.RecordAsync(run.Dead("3"), default).AsTask());
+            await run.ExpectDeadAsync(["3", "2"], "after the outage");
+            await run.ClaimOneAsync("1");
+        }
+
+        if (run.Stores.Processed is not null)
+        {
+            var completed = false;
+            await AgainAsync(async () => completed = await run.Processed.CompleteAsync(Held, processed.Fence, new Completion([], [], run.In(3_600)), default));
+            Expect.That(completed, "a claim from before the outage is completed");
+        }
+
+        if (run.Stores.Delays is not null)
+        {
+            await AgainAsync(() => run.Delays.AddAsync(Sample.Event("1"), run.Now, default).AsTask());
+            Expect.Equal(1, await run.Delays.CountAsync(default), "the number of delayed events");
+        }
+    }
+
+    private static async Task ExpectErrorAsync<T>(T? store, Func<T, Task> write)
+        where T : class
+    {
+        if (store is not null)
+        {
+            await Expect.ThrowsAsync<Exception>(() => write(store), $"a write to a {typeof(T).Name} that is down ends with an error");
+        }
+    }
+
+    /// <summary>Tries until it succeeds, as the bus does: a client may need a moment to connect again.</summary>
+    private static async Task AgainAsync(Func<Task> write)
+    {
+        using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                await Expect.WithinAsync(write(), "a write after the outage ends");
+                return;
+            }
+            catch (Exception exception) when (exception is not ConformanceException && !patience.IsCancellationRequested)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, patience.Token);
+            }
+        }
+    }
+}

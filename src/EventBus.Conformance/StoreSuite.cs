@@ -1,0 +1,82 @@
+using System.Collections.Immutable;
+
+namespace EventBus.Conformance;
+
+/// <summary>Every sentence of the contract of the stores (<c>EventBus.Stores</c>) as a scenario, to be run against a package of stores by any test framework or none.</summary>
+public static class StoreSuite
+{
+    /// <summary>The application (<see cref="Stores.StoreSetup.ServiceName"/>) that the suite opens stores for: <c>conformance</c>.</summary>
+    public const string ServiceName = "conformance";
+
+    private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(2);
+
+    private static readonly ImmutableArray<StoreScenario> All =
+    [
+        .. RecordScenarios.All,
+        .. ClaimScenarios.All,
+        .. LineScenarios.All,
+        .. DeadLetterScenarios.All,
+        .. AlertScenarios.All,
+        .. GuardScenarios.All,
+        .. ProcessedScenarios.All,
+        .. DelayScenarios.All,
+        .. StoreLifetimeScenarios.All,
+    ];
+
+    /// <summary>The scenarios, in the order of the table.</summary>
+    public static IReadOnlyList<Scenario> Scenarios { get; } = [.. All.Select(scenario => scenario.Scenario)];
+
+    /// <summary>Runs a scenario, unless the stores are ruled out. Several scenarios may run at once on one <see cref="StoreBackend"/> instance.</summary>
+    /// <param name="scenario">One of <see cref="Scenarios"/>.</param>
+    /// <param name="backend">The stores.</param>
+    /// <param name="cancellationToken">Ends the waiting; what was opened is closed.</param>
+    /// <returns>Whether it passed or was skipped.</returns>
+    /// <exception cref="ConformanceException">The stores broke the promise.</exception>
+    public static async Task<ScenarioResult> RunAsync(Scenario scenario, StoreBackend backend, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(scenario);
+        ArgumentNullException.ThrowIfNull(backend);
+        var found = All.FirstOrDefault(one => one.Scenario == scenario) ?? throw new ArgumentException($"'{scenario.Name}' is no scenario of stores: run it with {nameof(ConformanceSuite)}.", nameof(scenario));
+        string? skip = null;
+        await backend.Gate.RunAsync(scenario.Exclusive, async () => skip = await RunAloneAsync(found, backend, cancellationToken), cancellationToken);
+        return new ScenarioResult(scenario, skip);
+    }
+
+    /// <summary>Writes the results of one package of stores into its column of the table between <c>&lt;!-- stores --&gt;</c> and <c>&lt;!-- /stores --&gt;</c>, and the
+    /// scenarios with their reasons between <c>&lt;!-- store-scenarios --&gt;</c> and <c>&lt;!-- /store-scenarios --&gt;</c>. Other columns stay as they are.</summary>
+    /// <param name="document">A markdown document that holds these markers.</param>
+    /// <param name="backend">The stores, by name the heading of their column; a new one is added at the end.</param>
+    /// <param name="results">What became of the scenarios that were run.</param>
+    /// <returns>The document with both parts rewritten: the same text when it was up to date.</returns>
+    /// <exception cref="FormatException">A marker is missing.</exception>
+    public static string Document(string document, StoreBackend backend, IReadOnlyList<ScenarioResult> results)
+    {
+        ArgumentNullException.ThrowIfNull(document);
+        ArgumentNullException.ThrowIfNull(backend);
+        ArgumentNullException.ThrowIfNull(results);
+        return new GuaranteesTable("stores", "store-scenarios", Scenarios).Update(document, backend.Name, results);
+    }
+
+    private static async Task<string?> RunAloneAsync(StoreScenario scenario, StoreBackend backend, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var run = await StoreRun.CreateAsync(backend);
+            if (scenario.RuledOut(backend, run.Stores) is { } reason)
+            {
+                return reason;
+            }
+
+            await Expect.WithinAsync(scenario.Run(run).WaitAsync(cancellationToken), "the scenario ends", LongestRun);
+            return null;
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            throw;
+        }
+        catch (Exception exception)
+        {
+            throw ConformanceException.Of(backend.Name, scenario.Scenario, exception);
+        }
+    }
+}

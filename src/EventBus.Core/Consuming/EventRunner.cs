@@ -1,0 +1,212 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Takes an event through one subscription: reads it, asks its guards and runs its handler. Says why it was not handled; what becomes of it then is decided elsewhere.</summary>
+internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader reader, RunEnvironment environment)
+{
+    // What a handler that ignores its cancelled token is given to end before it is left behind.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
+    // What is missing after a start is probably still in the broker's queue. Also the time that a bus which was paused is given.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private readonly DateTimeOffset startedAt = environment.Time.GetUtcNow();
+    private readonly BusDiagnostics diagnostics = environment.Diagnostics;
+    private readonly EventStep pipeline = subscription.Pipeline;
+
+    /// <summary>Reads the event, asks its guards and handles it.</summary>
+    /// <returns>Why it was not handled, null if it was or need not be; and its number, if a guard counts.</returns>
+    public async Task<(Failure? Failure, long? Position)> RunAsync(EventContext context, Envelope envelope, CancellationToken token)
+    {
+        long? position = null;
+        try
+        {
+            if (reader.Read(envelope, context, subscription) is { } rejection)
+            {
+                return (new Rejected(rejection), null);
+            }
+
+            if (subscription.Guard is not { } guard)
+            {
+                return (await HandleObservedAsync(context, envelope, token), null);
+            }
+
+            var orderKey = envelope.KeyText ?? "";
+            var judgement = await JudgeAsync(guard, context, orderKey, token);
+            position = judgement.Position;
+            if (judgement.Waiting is { } waiting)
+            {
+                return (waiting with { NotGivenUpBefore = NotGivenUpBefore(waiting) }, position);
+            }
+
+            var failure = judgement.Decision == OrderDecision.Skip ? null : await HandleObservedAsync(context, envelope, token);
+            if (failure is null)
+            {
+                await guard.AdvanceAsync(orderKey, position);
+            }
+
+            return (failure, position);
+        }
+        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        {
+            return (Interrupted.Instance, position);
+        }
+        catch (Exception exception)
+        {
+            // Not the handler, whose failure is an outcome: an upcast, a guard, a listener of traces. It must be settled all the same.
+            return (new Threw(exception), position);
+        }
+    }
+
+    /// <summary>Asks the guards. Where no handler follows, the services that they asked for are given back here.</summary>
+    private static async Task<Judgement> JudgeAsync(OrderGate guard, EventContext context, string orderKey, CancellationToken token)
+    {
+        var proceeds = false;
+        try
+        {
+            var judgement = await guard.JudgeAsync(context, orderKey, token);
+            proceeds = judgement.Decision == OrderDecision.Proceed;
+            return judgement;
+        }
+        finally
+        {
+            await (proceeds ? ValueTask.CompletedTask : CloseScopeAsync(context));
+        }
+    }
+
+    /// <summary>After a start or a pause, what an event waits for may still be on its way.</summary>
+    private DateTimeOffset NotGivenUpBefore(Deferred waiting)
+    {
+        var patience = waiting.Timeout < Patience ? waiting.Timeout : Patience;
+        return (subscription.Gauge?.OpenSince(startedAt) ?? startedAt) + patience;
+    }
+
+    private static ValueTask CloseScopeAsync(EventContext context) => context.State?.CloseScopeAsync() ?? ValueTask.CompletedTask;
+
+    private async Task<Failure?> HandleObservedAsync(EventContext context, Envelope envelope, CancellationToken token)
+    {
+        if (!diagnostics.ObservesProcess)
+        {
+            return await HandleOnceAsync(context, envelope, token);
+        }
+
+        var startedAt = environment.Time.GetTimestamp();
+        using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
+        var failure = await HandleOnceAsync(context, envelope, token);
+        diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
+        return failure;
+    }
+
+    private Task<Failure?> HandleOnceAsync(EventContext context, Envelope envelope, CancellationToken token) =>
+        subscription.Once is { } once ? HandleOnceAsync(once, context, envelope, token)
+            : subscription.Gauge is null ? OutcomeAsync(context, Start(context, token), token)
+            : StartAsync(context, null, token);
+
+    private async Task<Failure?> HandleOnceAsync(OnceStep once, EventContext context, Envelope envelope, CancellationToken token)
+    {
+        var started = false;
+        try
+        {
+            return await once(
+                context,
+                envelope,
+                (running, commit) =>
+                {
+                    started = true;
+                    return StartAsync(context, commit, running);
+                },
+                token);
+        }
+        finally
+        {
+            await (started ? ValueTask.CompletedTask : CloseScopeAsync(context));
+        }
+    }
+
+    /// <summary>Starts the handler; what it throws is in the task.</summary>
+    public Task Start(EventContext context, CancellationToken token)
+    {
+        try
+        {
+            return pipeline(context, token) ?? throw new InvalidOperationException("The handler returned null instead of a task.");
+        }
+        catch (Exception exception)
+        {
+            return Task.FromException(exception);
+        }
+    }
+
+    /// <summary>Runs the handler. A subscription that pauses when everything fails learns of the success; of failures when it is certain that they are its own.</summary>
+    private async Task<Failure?> StartAsync(EventContext context, Func<Task<Failure?>>? commit, CancellationToken token)
+    {
+        var failure = await OutcomeAsync(context, Start(context, token), token, commit);
+        if (failure is null)
+        {
+            subscription.Gauge?.Succeeded();
+        }
+
+        return failure;
+    }
+
+    /// <summary>Waits for a handler, and then for what belongs to its success: the commit that was asked for, or sending what it published.</summary>
+    public async Task<Failure?> OutcomeAsync(EventContext context, Task running, CancellationToken token, Func<Task<Failure?>>? commit = null)
+    {
+        await EndOfAsync(running, token);
+        try
+        {
+            if (!running.IsCompleted)
+            {
+                environment.Log.HandlerLeftBehind(subscription.Name, context.EventName, context.EventId);
+                throw new OperationCanceledException(token);
+            }
+
+            var handling = context.State;
+            context.End();
+            try
+            {
+                await running;
+                if (commit is not null && await commit() is { } failure)
+                {
+                    return failure;
+                }
+            }
+            finally
+            {
+                await (handling?.CloseScopeAsync() ?? ValueTask.CompletedTask);
+            }
+
+            if (commit is null && handling?.Outbox is { } outbox)
+            {
+                await subscription.Publisher.SendFollowUpsAsync(outbox);
+            }
+
+            return null;
+        }
+        catch (OperationCanceledException exception) when (token.IsCancellationRequested)
+        {
+            return environment.Abort.IsCancellationRequested ? Interrupted.Instance
+                : new Threw(new TimeoutException($"The handler did not end within its time-out of {subscription.HandlerTimeout}. Raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.HandlerTimeout)} or that of the subscription if it needs longer.", exception));
+        }
+        catch (EffectException exception)
+        {
+            return new Threw(exception.InnerException!);
+        }
+        catch (Exception exception)
+        {
+            return new Threw(exception);
+        }
+    }
+
+    /// <summary>Waits for a handler, its token, and then a little longer, without throwing.</summary>
+    private async Task EndOfAsync(Task running, CancellationToken token)
+    {
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        await running.WaitAsync(token).ConfigureAwait(Quietly);
+        if (!running.IsCompleted)
+        {
+            await running.WaitAsync(Grace, environment.Time, CancellationToken.None).ConfigureAwait(Quietly);
+        }
+    }
+}

@@ -1,0 +1,172 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Tells one alert of the dead letters, at its own pace: one that hangs or fails holds up no other. Thread-safe.</summary>
+/// <remarks>The first dead letter of a subscription and event name is told of at once; those that follow within the interval together, when it is over.</remarks>
+internal sealed class AlertLane(IDeadLetterAlert sink, FailureStore store, AlertSettings settings, RunEnvironment environment)
+{
+    private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
+
+    private readonly Lock gate = new();
+    private readonly TimeProvider time = environment.Time;
+    private readonly Dictionary<(string Subscription, string EventName), Group> groups = [];
+    private bool isSending;
+    private bool hurries;
+
+    /// <summary>Called with what this alert was told of, or need not be told of any more.</summary>
+    public required Action<IReadOnlyList<PendingAlert>> Told { get; init; }
+
+    /// <summary>Nothing is to be sent now: what there is waits for the end of an interval or of a backoff.</summary>
+    public bool IsIdle
+    {
+        get
+        {
+            lock (gate)
+            {
+                return !isSending && groups.Values.All(group => group.Waiting.Count == 0 || group.NotBefore > time.GetUtcNow());
+            }
+        }
+    }
+
+    public void Add(PendingAlert alert)
+    {
+        lock (gate)
+        {
+            var name = (alert.Subscription, alert.EventName);
+            if (!groups.TryGetValue(name, out var group))
+            {
+                groups.Add(name, group = new Group());
+            }
+
+            group.Waiting.Add(alert);
+        }
+    }
+
+    /// <summary>From now on nothing waits for the end of an interval; what failed is tried once more now.</summary>
+    public void Hurry()
+    {
+        lock (gate)
+        {
+            hurries = true;
+            foreach (var group in groups.Values)
+            {
+                group.NotBefore = default;
+            }
+        }
+    }
+
+    /// <summary>Sends what is to be sent now, and says when to come again.</summary>
+    public async Task<DateTimeOffset?> SendDueAsync(CancellationToken stop)
+    {
+        while (TakeDue() is { } due)
+        {
+            var told = await TryTellAsync(due.Waiting, stop);
+            if (told)
+            {
+                Told(due.Waiting);
+            }
+
+            Settle(due, told);
+        }
+
+        lock (gate)
+        {
+            return groups.Count == 0 ? null : groups.Values.Min(group => group.NotBefore);
+        }
+    }
+
+    /// <summary>Takes the group that has waited the longest. Its place stays, so that what comes meanwhile waits its time.</summary>
+    private Group? TakeDue()
+    {
+        lock (gate)
+        {
+            var now = time.GetUtcNow();
+            foreach (var (name, over) in groups.Where(entry => entry.Value.Waiting.Count == 0 && entry.Value.NotBefore <= now).ToList())
+            {
+                groups.Remove(name);
+            }
+
+            var (key, due) = groups.Where(entry => entry.Value.Waiting.Count > 0 && entry.Value.NotBefore <= now).OrderBy(entry => entry.Value.NotBefore).FirstOrDefault();
+            if (due is not null)
+            {
+                groups[key] = new Group { NotBefore = DateTimeOffset.MaxValue };
+                isSending = true;
+            }
+
+            return due;
+        }
+    }
+
+    private void Settle(Group sent, bool told)
+    {
+        lock (gate)
+        {
+            var name = (sent.Waiting[0].Subscription, sent.Waiting[0].EventName);
+            var now = time.GetUtcNow();
+            var since = groups[name].Waiting;
+            groups[name] = told
+                ? new Group { Waiting = since, NotBefore = hurries ? now : now + settings.Interval }
+                : new Group { Waiting = [.. sent.Waiting, .. since], NotBefore = now + BackoffAfter(sent.Failures), Failures = sent.Failures + 1 };
+            isSending = false;
+        }
+    }
+
+    private async Task<bool> TryTellAsync(List<PendingAlert> pending, CancellationToken stop)
+    {
+        try
+        {
+            if (await FindFirstAsync(pending, stop) is { } first)
+            {
+                using var timeout = new CancellationTokenSource(SendTimeout, time);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
+                var alert = new DeadLetterAlert(DeadLetters.Show(first), [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)]) { ServiceName = settings.ServiceName };
+                await sink.AlertAsync(alert, either.Token).WaitAsync(either.Token);
+            }
+
+            return true;
+        }
+        catch (Exception exception) when (!stop.IsCancellationRequested)
+        {
+            environment.Log.AlertFailed(sink.GetType(), pending.Count, pending[0].Id, exception);
+            return false;
+        }
+    }
+
+    /// <summary>The first that is still dead. What people have dealt with by now needs no alert, and what has died again since has one of its own.</summary>
+    private async Task<FailedEvent?> FindFirstAsync(List<PendingAlert> pending, CancellationToken stop)
+    {
+        foreach (var alert in pending)
+        {
+            if (await store.FindDeadAsync(alert.Id, stop) is { } entry && entry.Number == alert.Number)
+            {
+                return entry;
+            }
+        }
+
+        return null;
+    }
+
+    private static TimeSpan BackoffAfter(int failures)
+    {
+        var backoff = FirstBackoff * Math.Pow(2, Math.Min(failures, 20));
+        return backoff < LongestBackoff ? backoff : LongestBackoff;
+    }
+
+    /// <summary>The alerts of one subscription and event name.</summary>
+    private sealed class Group
+    {
+        public List<PendingAlert> Waiting { get; init; } = [];
+
+        public DateTimeOffset NotBefore { get; set; }
+
+        public int Failures { get; init; }
+    }
+}
+
+/// <summary>What all alerts of a bus share.</summary>
+/// <param name="Interval">How often people are told of the same subscription and event name at most.</param>
+/// <param name="ServiceName">Whose dead letters they are.</param>
+internal sealed record AlertSettings(TimeSpan Interval, string ServiceName);

@@ -1,0 +1,84 @@
+using System.Collections.Concurrent;
+using EventBus.Stores;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Renews the leases of the failed events that this instance is handling, and cancels the handlers of those that were lost. Thread-safe.</summary>
+internal sealed class ClaimKeeper(FailureStore store, TimeSpan lease, TimeProvider time, ILogger log)
+{
+    private readonly ConcurrentDictionary<FailedEvent, Held> held = new(ReferenceEqualityComparer.Instance);
+
+    /// <summary>Keeps a claim until the returned object is disposed.</summary>
+    public Held Hold(FailedEvent entry)
+    {
+        var kept = new Held(this, entry, time.GetUtcNow());
+        held.TryAdd(entry, kept);
+        return kept;
+    }
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (true)
+        {
+            await Task.Delay(lease / 3, time, stop);
+            if (!held.IsEmpty)
+            {
+                await RenewAsync(stop);
+            }
+        }
+    }
+
+    private async Task RenewAsync(CancellationToken stop)
+    {
+        var now = time.GetUtcNow();
+        var renewing = held.Values.ToList();
+        try
+        {
+            var gone = await store.RenewAsync([.. renewing.Select(kept => kept.Entry)], now + lease, stop);
+            foreach (var kept in renewing.Where(kept => !gone.Contains(kept.Entry.Id)))
+            {
+                kept.RenewedAt = now;
+            }
+
+            Lose(renewing.Where(kept => gone.Contains(kept.Entry.Id)));
+        }
+        catch (Exception exception) when (!stop.IsCancellationRequested)
+        {
+            log.LoopFailed("leases", exception);
+            Lose(renewing.Where(kept => kept.RenewedAt + lease <= time.GetUtcNow()));
+        }
+    }
+
+    private void Lose(IEnumerable<Held> lost)
+    {
+        // One that was settled in between is gone because it is done.
+        var count = lost.Count(kept => held.TryRemove(kept.Entry, out _) && kept.Lose());
+        if (count > 0)
+        {
+            log.ClaimsLost(count);
+        }
+    }
+
+    /// <summary>A claim that is being kept.</summary>
+    public sealed class Held(ClaimKeeper owner, FailedEvent entry, DateTimeOffset renewedAt) : IDisposable
+    {
+        private readonly CancellationTokenSource lost = new();
+
+        public FailedEvent Entry => entry;
+
+        public DateTimeOffset RenewedAt { get; set; } = renewedAt;
+
+        /// <summary>Cancelled when another instance may have taken over.</summary>
+        public CancellationToken Lost => lost.Token;
+
+        public bool Lose()
+        {
+            _ = lost.CancelAsync();
+            return true;
+        }
+
+        /// <summary>Ends the keeping. The source is left to the collector: its callbacks may be running.</summary>
+        public void Dispose() => owner.held.TryRemove(entry, out _);
+    }
+}

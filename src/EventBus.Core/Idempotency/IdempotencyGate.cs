@@ -1,0 +1,194 @@
+using System.Collections.Concurrent;
+using System.Security.Cryptography;
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Lets one run of a subscription handle an event: claims it with a lease before the handler, and marks it done after it, in one commit with what the handler published.</summary>
+/// <remarks>Only what is done suppresses. While another run holds the claim this one waits; when the store is down nothing runs.</remarks>
+internal sealed class IdempotencyGate(ProcessedEventStore store, IdempotencyOptions options, FailureRecorder failures, IdempotencyEnvironment environment)
+{
+    private const int MaxKey = 256;
+
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
+
+    // Runs of this process wait for one another without asking the store.
+    private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
+
+    /// <summary>Runs the handler, unless the event was handled before.</summary>
+    /// <param name="context">The delivery.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="handle">Runs the handler, and calls what it is given in the scope of the delivery once the handler has succeeded.</param>
+    /// <param name="token">The handler's token.</param>
+    public async Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Func<Task<Failure?>>, Task<Failure?>> handle, CancellationToken token)
+    {
+        var owner = context.Owner!;
+        var own = context.Event is { } @event ? options.Keys.GetValueOrDefault(@event.GetType())?.Invoke(@event) : null;
+        if (own is { Length: 0 or > MaxKey })
+        {
+            throw new InvalidOperationException($"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct what was given to KeyBy<{context.Event!.GetType().Name}>().");
+        }
+
+        // A key of the user's is that of one type of event: OrderPaid and OrderShipped of one order are not copies of each other.
+        var key = new ProcessedKey(owner.Name, own is null ? envelope.Id : $"{context.EventName}~{own}");
+        var fingerprint = own is null && envelope.BodyLength >= 0 ? Fingerprint(envelope) : 0;
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        try
+        {
+            var claim = await ClaimAsync(key, fingerprint, ended.Task, owner.Slots, token);
+            if (claim.State != ProcessedState.Done)
+            {
+                return await RunClaimedAsync(context, key, claim.Fence, handle, token);
+            }
+
+            return claim.Fingerprint != 0 && fingerprint != 0 && claim.Fingerprint != fingerprint
+                ? new Rejected(new Rejection(DeadLetterReason.IdReused, $"An event with the id '{envelope.Id}' but other content was handled before. Its publisher must give every event an id of its own."))
+                : await DispatchAsync(key, claim.Outbox, owner);
+        }
+        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        {
+            // The handler was not started: waiting for another run does not count.
+            return Interrupted.Instance;
+        }
+        finally
+        {
+            running.TryRemove(new KeyValuePair<string, Task>(key.Key, ended.Task));
+            ended.SetResult();
+        }
+    }
+
+    private async Task<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, Task ended, HandlerSlots slots, CancellationToken token)
+    {
+        for (var look = FirstLook; ; look = look * 2 < LongestLook ? look * 2 : LongestLook)
+        {
+            while (running.GetOrAdd(key.Key, ended) is var earlier && earlier != ended)
+            {
+                await failures.WaitForAsync(earlier.WaitAsync(token), slots);
+            }
+
+            ProcessedClaim claim = default;
+            await failures.PersistAsync(async cancel => claim = await store.ClaimAsync(key, fingerprint, environment.Time.GetUtcNow(), environment.Lease, cancel), slots);
+            if (claim.State != ProcessedState.InProgress)
+            {
+                return claim;
+            }
+
+            await Task.Delay(look, environment.Time, token);
+        }
+    }
+
+    private async Task<Failure?> RunClaimedAsync(EventContext context, ProcessedKey key, long fence, Func<CancellationToken, Func<Task<Failure?>>, Task<Failure?>> handle, CancellationToken token)
+    {
+        var owner = context.Owner!;
+        var handling = context.EnsureHandling();
+        (handling.Fence, handling.Key) = (fence, key.Key);
+        using var lost = CancellationTokenSource.CreateLinkedTokenSource(token);
+        var renewal = new Renewal(lost) { At = environment.Time.GetUtcNow() };
+        await using var timer = environment.Time.CreateTimer(_ => environment.Runner.Observe(RenewAsync(key, fence, renewal)), null, environment.Lease / 3, environment.Lease / 3);
+        var committed = false;
+        var failure = await handle(lost.Token, async () =>
+        {
+            await failures.PersistAsync(async cancel => committed = await CompleteAsync(key, fence, handling, lost.Token, cancel), owner.Slots);
+            if (committed)
+            {
+                // Whatever was lost meanwhile, nobody else runs it now.
+                return null;
+            }
+
+            lost.Token.ThrowIfCancellationRequested();
+            return Interrupted.Instance;
+        });
+        if (committed)
+        {
+            return failure ?? await DispatchAsync(key, handling.Outbox ?? [], owner);
+        }
+
+        await failures.PersistAsync(cancel => store.ReleaseAsync(key, fence, cancel), owner.Slots);
+
+        // Another run has the claim: its outcome counts, and this event is looked at again.
+        return lost.IsCancellationRequested && !token.IsCancellationRequested ? Interrupted.Instance : failure;
+    }
+
+    private async ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Handling handling, CancellationToken lost, CancellationToken cancel)
+    {
+        var completion = new Completion(handling.Outbox ?? [], handling.Effects ?? [], environment.Time.GetUtcNow() + options.Retention);
+        if (handling.Effects is null)
+        {
+            return await store.CompleteAsync(key, fence, completion, cancel);
+        }
+
+        // The handler's time is up, or its claim is lost: its effects are not to be tried any more.
+        try
+        {
+            return !lost.IsCancellationRequested && await store.CompleteAsync(key, fence, completion, lost);
+        }
+        catch (OperationCanceledException) when (lost.IsCancellationRequested)
+        {
+            // Nothing is wrong with the store. Had it committed all the same, the next run finds that.
+            return false;
+        }
+    }
+
+    private async Task RenewAsync(ProcessedKey key, long fence, Renewal renewal)
+    {
+        var now = environment.Time.GetUtcNow();
+        try
+        {
+            if (await store.RenewAsync(key, fence, now + environment.Lease, CancellationToken.None))
+            {
+                renewal.At = now;
+                return;
+            }
+        }
+        catch (Exception exception)
+        {
+            environment.Log.LoopFailed("idempotency leases", exception);
+            if (renewal.At + environment.Lease > environment.Time.GetUtcNow())
+            {
+                return;
+            }
+        }
+
+        try
+        {
+            await renewal.Lost.CancelAsync();
+        }
+        catch (ObjectDisposedException)
+        {
+            // The run has ended while this was asking.
+        }
+    }
+
+    /// <summary>Sends what the handler published, also for a run that died between its commit and the sending.</summary>
+    private async Task<Failure?> DispatchAsync(ProcessedKey key, IReadOnlyList<Envelope> outbox, SubscriptionRuntime owner)
+    {
+        if (outbox.Count > 0)
+        {
+            await owner.Publisher.SendFollowUpsAsync(outbox);
+            await failures.PersistAsync(cancel => store.DispatchedAsync(key, cancel), owner.Slots);
+        }
+
+        return null;
+    }
+
+    /// <summary>The first 64 bits of the body's SHA-256; never 0, which means unknown.</summary>
+    private static long Fingerprint(Envelope envelope)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(envelope.GetBody().Span, hash);
+        return BitConverter.ToInt64(hash) is not 0 and var value ? value : 1;
+    }
+
+    private sealed class Renewal(CancellationTokenSource lost)
+    {
+        public CancellationTokenSource Lost => lost;
+
+        public DateTimeOffset At { get; set; }
+    }
+}
+
+/// <summary>What every idempotent subscription of a bus shares.</summary>
+internal sealed record IdempotencyEnvironment(TimeProvider Time, TimeSpan Lease, BackgroundRunner Runner, ILogger Log);

@@ -1,0 +1,42 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Asks the guards of a subscription, those that count first, the others in the order in which they were added: the first that does not let an event proceed decides.</summary>
+/// <remarks>Those that count come first, so that the others judge only events whose turn it is: one that was skipped ahead of its turn would take the turn of all before it.</remarks>
+internal sealed class OrderGate(IReadOnlyList<GuardStep> guards, FailurePolicy policy, FailureRecorder failures, HandlerSlots slots)
+{
+    private readonly GuardStep[] guards = [.. guards.OrderBy(guard => !guard.Counts)];
+
+    public async Task<Judgement> JudgeAsync(EventContext context, string orderKey, CancellationToken cancellationToken)
+    {
+        // Events that nobody guards can be what guarded ones wait for, so that every event of the subscription passes here.
+        if (context.Event is not { } @event || guards.Where(guard => guard.EventType == @event.GetType()).ToList() is not { Count: > 0 } own)
+        {
+            return new Judgement(OrderDecision.Proceed, null, null);
+        }
+
+        var position = own.Select(guard => guard.PositionOf(@event)).FirstOrDefault(number => number is not null);
+        var state = await failures.GetOrderAsync(policy, orderKey, slots);
+        foreach (var guard in own)
+        {
+            var decision = await guard.DecideAsync(@event, context, state, cancellationToken);
+            if (decision != OrderDecision.Proceed)
+            {
+                return new Judgement(decision, position, decision == OrderDecision.Defer ? Wait(guard, position, state) : null);
+            }
+        }
+
+        return new Judgement(OrderDecision.Proceed, position, null);
+    }
+
+    /// <summary>An event of the key was dealt with.</summary>
+    public Task AdvanceAsync(string orderKey, long? position) => failures.AdvanceAsync(policy, orderKey, position, slots);
+
+    /// <summary>A counting guard looks at nothing but the numbers, so that asking it again without cause is pointless.</summary>
+    private static Deferred Wait(GuardStep guard, long? position, OrderState state) =>
+        new(state.Stamp, position, guard.Counts ? guard.Options.Timeout : guard.Options.RecheckAfter, guard.Options.Timeout);
+}
+
+/// <summary>What the guards say of an event.</summary>
+internal readonly record struct Judgement(OrderDecision Decision, long? Position, Deferred? Waiting);

@@ -1,0 +1,149 @@
+using System.Buffers;
+using System.Text.Json;
+using EventBus.Transports;
+
+namespace EventBus.Stores;
+
+/// <summary>How durable stores write events, so that all write the same: the attributes as JSON, beside the body. Reading never throws.</summary>
+public static class StoreFormat
+{
+    private const int MaxDepth = 4;
+
+    /// <summary>Writes the attributes of an event as JSON (UTF-8).</summary>
+    /// <param name="envelope">The event.</param>
+    public static byte[] WriteAttributes(Envelope envelope)
+    {
+        ArgumentNullException.ThrowIfNull(envelope);
+        var buffer = new ArrayBufferWriter<byte>(256);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("id", envelope.EventId);
+            json.WriteString("name", envelope.EventName);
+            json.WriteNumber("version", envelope.EventVersion);
+            json.WriteString("time", envelope.Time);
+            Write("key", envelope.Key);
+            Write("correlation", envelope.Extras?.CorrelationId);
+            Write("causation", envelope.CausationId);
+            Write("traceparent", envelope.TraceParent);
+            Write("tracestate", envelope.TraceState);
+            Write("source", envelope.Origin);
+            Write("contenttype", envelope.ContentType == Envelope.JsonContentType ? null : envelope.ContentType);
+            Write("defect", envelope.Defect);
+            if (envelope.Extras?.NotBefore is { } notBefore)
+            {
+                json.WriteString("notbefore", notBefore);
+            }
+
+            if (envelope.UserHeaders is { Count: > 0 } headers)
+            {
+                json.WriteStartObject("headers");
+                foreach (var (name, value) in headers)
+                {
+                    json.WriteString(name, value);
+                }
+
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+
+            void Write(string name, string? value)
+            {
+                if (value is not null)
+                {
+                    json.WriteString(name, value);
+                }
+            }
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Reads an event. What cannot be read becomes a placeholder with the given id and name, whose <see cref="Envelope.Defect"/> says so, and whose body is the given one.</summary>
+    /// <param name="attributes">The attributes as <see cref="WriteAttributes"/> wrote them.</param>
+    /// <param name="body">The body; owned by the envelope from now on.</param>
+    /// <param name="id">The event's id, as far as the store knows it from elsewhere: its place in the store.</param>
+    /// <param name="name">The event's name, as far as the store knows it from elsewhere.</param>
+    public static Envelope Read(ReadOnlySpan<byte> attributes, byte[] body, string id, string name)
+    {
+        ArgumentNullException.ThrowIfNull(body);
+        try
+        {
+            return new Envelope(ReadAttributes(attributes, id, name), body) { FromHandler = true };
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or ArgumentException)
+        {
+            return new Envelope(new EnvelopeAttributes { Id = id, Name = name, Defect = $"The stored attributes cannot be read: {exception.Message}" }, body) { FromHandler = true };
+        }
+    }
+
+    /// <summary>Writes the history of an entry as JSON (UTF-8).</summary>
+    /// <param name="history">The failed starts.</param>
+    public static byte[] WriteHistory(IReadOnlyList<FailedStart> history)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        var buffer = new ArrayBufferWriter<byte>(64);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartArray();
+            foreach (var start in history)
+            {
+                json.WriteStartObject();
+                json.WriteNumber("start", start.Start);
+                json.WriteString("at", start.At);
+                json.WriteString("error", start.Error);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>Reads the history of an entry; empty where it cannot be read.</summary>
+    /// <param name="history">What <see cref="WriteHistory"/> wrote.</param>
+    public static IReadOnlyList<FailedStart> ReadHistory(ReadOnlySpan<byte> history)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(history, new JsonReaderOptions { MaxDepth = MaxDepth });
+            using var document = JsonDocument.ParseValue(ref reader);
+            return [.. document.RootElement.EnumerateArray().Take(FailedEvent.MaxHistory).Select(start => new FailedStart(
+                start.GetProperty("start").GetInt32(), start.GetProperty("at").GetDateTimeOffset(), start.GetProperty("error").GetString() ?? ""))];
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
+        {
+            return [];
+        }
+    }
+
+    private static EnvelopeAttributes ReadAttributes(ReadOnlySpan<byte> attributes, string id, string name)
+    {
+        var reader = new Utf8JsonReader(attributes, new JsonReaderOptions { MaxDepth = MaxDepth });
+        using var document = JsonDocument.ParseValue(ref reader);
+        var root = document.RootElement;
+        return new EnvelopeAttributes
+        {
+            Id = Text("id") ?? id,
+            Name = Text("name") ?? name,
+            Version = root.TryGetProperty("version", out var version) ? version.GetInt32() : 1,
+            Time = root.TryGetProperty("time", out var time) ? time.GetDateTimeOffset() : DateTimeOffset.UnixEpoch,
+            Key = Text("key"),
+            CorrelationId = Text("correlation"),
+            CausationId = Text("causation"),
+            TraceParent = Text("traceparent"),
+            TraceState = Text("tracestate"),
+            Origin = Text("source"),
+            ContentType = Text("contenttype") ?? Envelope.JsonContentType,
+            Defect = Text("defect"),
+            NotBefore = root.TryGetProperty("notbefore", out var notBefore) ? notBefore.GetDateTimeOffset() : null,
+            Headers = root.TryGetProperty("headers", out var headers)
+                ? headers.EnumerateObject().ToDictionary(header => header.Name, header => header.Value.GetString() ?? "", StringComparer.Ordinal)
+                : null,
+        };
+
+        string? Text(string property) => root.TryGetProperty(property, out var value) ? value.GetString() : null;
+    }
+}

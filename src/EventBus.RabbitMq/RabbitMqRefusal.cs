@@ -1,0 +1,23 @@
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>What the broker answers when trying again cannot help: people must change something.</summary>
+internal static class RabbitMqRefusal
+{
+    // Of AMQP 0-9-1: access refused, resource locked, precondition failed, not allowed (there is no such virtual host).
+    public static bool IsRefusal(OperationInterruptedException exception) => exception.ShutdownReason?.ReplyCode is 403 or 405 or 406 or 530;
+
+    /// <summary>The broker does not let this user in.</summary>
+    public static bool IsRefusal(Exception? error) => error switch
+    {
+        null => false,
+        AuthenticationFailureException or PossibleAuthenticationFailureException => true,
+        OperationInterruptedException interrupted => IsRefusal(interrupted),
+        AggregateException several => several.InnerExceptions.Any(IsRefusal),
+        _ => IsRefusal(error.InnerException),
+    };
+
+    public static EventBusException Of(string what, OperationInterruptedException exception) => new(
+        $"RabbitMQ refused {what}: {exception.ShutdownReason!.ReplyText} If it exists with other arguments, empty and delete it, or choose another name; if access was refused, give the user configure, write and read permissions.", exception);
+}

@@ -1,0 +1,62 @@
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Removes the consumer groups of a subscription that is no longer used. Its streams are not known any more: all of them are looked through.</summary>
+internal sealed class RedisRetirement(ConnectionMultiplexer connection, RedisTopology names, TimeSpan claimAfter)
+{
+    private readonly IDatabase database = connection.GetDatabase();
+
+    /// <exception cref="EventBusException">Somebody consumes it, or events wait in it and are not to be discarded.</exception>
+    public async Task RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
+    {
+        var group = names.GroupOf(subscription);
+        var streams = new List<RedisKey>();
+        foreach (var server in connection.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
+        {
+            await foreach (var key in server.KeysAsync(pattern: names.AnyStream).WithCancellation(cancellationToken))
+            {
+                if (await database.KeyTypeAsync(key) == RedisType.Stream && await StateOfAsync(key, group) is { } state)
+                {
+                    await CheckAsync(key, state, subscription, discardWaiting);
+                    streams.Add(key);
+                }
+            }
+        }
+
+        // Only when all of them may go.
+        foreach (var stream in streams)
+        {
+            await database.StreamDeleteConsumerGroupAsync(stream, group);
+        }
+    }
+
+    private async Task<StreamGroupInfo?> StateOfAsync(RedisKey stream, string group)
+    {
+        foreach (var each in await database.StreamGroupInfoAsync(stream))
+        {
+            if (each.Name == group)
+            {
+                return each;
+            }
+        }
+
+        return null;
+    }
+
+    private async Task CheckAsync(RedisKey stream, StreamGroupInfo group, string subscription, bool discardWaiting)
+    {
+        var consumers = await database.StreamConsumerInfoAsync(stream, group.Name);
+        if (consumers.Any(consumer => TimeSpan.FromMilliseconds(consumer.IdleTimeInMilliseconds) < claimAfter))
+        {
+            throw new EventBusException($"The consumer group '{group.Name}' of the stream '{stream}' has consumers that were there less than {claimAfter} ago. Stop the instances that subscribe to '{subscription}' first.");
+        }
+
+        // What was read and not acknowledged, and what comes after the last entry that was read.
+        var next = await database.StreamRangeAsync(stream, $"({group.LastDeliveredId}", count: 1);
+        if (!discardWaiting && (group.PendingMessageCount > 0 || next.Length > 0))
+        {
+            throw new EventBusException($"Events wait in the consumer group '{group.Name}' of the stream '{stream}'. Let them be handled, or discard them (discardWaiting: true).");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+using EventBus.Stores;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Reads and sweeps the dead letters, a page at a time, so that no answer of Redis grows with their number.</summary>
+internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys keys)
+{
+    private const int LoadPage = 50;
+    private const int ScanPage = 500;
+    private const int SweepPage = 100;
+
+    public async Task<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
+    {
+        if (filter.EventId is { } eventId)
+        {
+            var found = await LoadAsync(await IdsOfAsync(eventId, filter.Subscription, cancellationToken), cancellationToken);
+            return [.. found.Where(entry => !(entry.Number >= filter.Before) && Matches(filter, entry.Envelope.EventName, entry)).OrderByDescending(entry => entry.Number).Take(filter.Take)];
+        }
+
+        var listed = new List<FailedEvent>();
+        var before = filter.Before;
+        while (listed.Count < filter.Take)
+        {
+            var size = IsIndexed(filter) ? Math.Min(LoadPage, filter.Take - listed.Count) : ScanPage;
+            var page = await PageAsync(filter, before, size, cancellationToken);
+            foreach (var ids in page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => each.Id).Chunk(LoadPage))
+            {
+                listed.AddRange(await LoadAsync(ids, cancellationToken));
+            }
+
+            if (page.Count < size)
+            {
+                break;
+            }
+
+            before = page[^1].Number;
+        }
+
+        return listed;
+    }
+
+    public async Task<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
+    {
+        if (filter.EventId is not null)
+        {
+            return (await ListAsync(filter with { Before = null, Take = int.MaxValue }, cancellationToken)).Count;
+        }
+
+        if (IsIndexed(filter))
+        {
+            return await link.AskAsync(database => database.SortedSetLengthAsync(IndexOf(filter)), cancellationToken);
+        }
+
+        var count = 0L;
+        long? before = null;
+        while (true)
+        {
+            var page = await PageAsync(filter, before, ScanPage, cancellationToken);
+            count += page.LongCount(each => each.Matches);
+            if (page.Count < ScanPage)
+            {
+                return count;
+            }
+
+            before = page[^1].Number;
+        }
+    }
+
+    /// <summary>Those of the ids that are dead.</summary>
+    public async Task<IReadOnlyList<FailedEvent>> LoadAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
+    {
+        if (ids.Count == 0)
+        {
+            return [];
+        }
+
+        var rows = (RedisResult[])(await link.RunAsync(RedisDeadLetterScripts.Load, keys.Load, [.. ids.Select(id => (RedisValue)id)], cancellationToken))!;
+        return [.. rows
+            .Select(row => (Entry: RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[2], row[3], row[4], row[5])), Number: (long)(double)row[1]))
+            .Where(found => found.Entry.Status == FailedEventStatus.Dead)
+            .Select(found => found.Entry with { Number = found.Number })];
+    }
+
+    /// <summary>Removes what died long ago. What cannot be read is kept, for people to decide, and no sweep looks at it again.</summary>
+    public async Task<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
+    {
+        var removed = 0;
+        while (removed < max)
+        {
+            var size = Math.Min(SweepPage, max - removed);
+            var rows = (RedisResult[])(await link.RunAsync(RedisDeadLetterScripts.Oldest, [keys.Dying, .. keys.Load[..4]], [RedisTime.Write(before), size], cancellationToken))!;
+            var done = await Task.WhenAll(rows.Select(row => SweepAsync(row, before, cancellationToken)));
+            var gone = done.Count(each => each);
+            removed += gone;
+
+            // A page of which nothing left would come again for ever.
+            if (rows.Length < size || gone == 0)
+            {
+                break;
+            }
+        }
+
+        return removed;
+    }
+
+    private async Task<bool> SweepAsync(RedisResult row, DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        var id = (string)row[0]!;
+        if (!row[1].IsNull && RedisFailureFormat.IsReadable(id, row[2], row[3]))
+        {
+            return (bool)await link.RunAsync(RedisDeadLetterScripts.Discard, keys.ForEntry(id), [id, RedisTime.Write(before)], cancellationToken);
+        }
+
+        await link.AskAsync(database => database.SortedSetRemoveAsync(keys.Dying, id), cancellationToken);
+        return false;
+    }
+
+    private static bool IsIndexed(DeadLetterFilter filter) => filter is { EventName: null, Reason: null };
+
+    private static bool Matches(DeadLetterFilter filter, string? name, FailedEvent? entry) =>
+        (filter.EventName is null || filter.EventName == name) && (filter.Reason is null || filter.Reason == entry?.Reason);
+
+    private RedisKey IndexOf(DeadLetterFilter filter) => filter.Subscription is { } subscription ? keys.DeadOf(subscription) : keys.Dead;
+
+    private async Task<IReadOnlyList<(string Id, long Number, bool Matches)>> PageAsync(DeadLetterFilter filter, long? before, int size, CancellationToken cancellationToken)
+    {
+        var rows = (RedisResult[])(await link.RunAsync(RedisDeadLetterScripts.Page, [IndexOf(filter), keys.States], [before is { } number ? $"({number}" : "+inf", size], cancellationToken))!;
+        return [.. rows.Select(row =>
+        {
+            var id = (string)row[0]!;
+            var state = IsIndexed(filter) ? null : RedisFailureFormat.ReadState(RedisFailureFormat.Split(id).Subscription, row[2], out _);
+            return (id, (long)(double)row[1], IsIndexed(filter) || Matches(filter, state?.Name, state?.Entry));
+        })];
+    }
+
+    /// <summary>The ids that an event can have: one for each subscription.</summary>
+    private async Task<string[]> IdsOfAsync(string eventId, string? subscription, CancellationToken cancellationToken) => subscription is not null
+        ? [FailedEvent.MakeId(subscription, eventId)]
+        : [.. (await link.AskAsync(database => database.SetMembersAsync(keys.Subscriptions), cancellationToken)).Select(name => FailedEvent.MakeId(name!, eventId))];
+}

@@ -1,0 +1,54 @@
+namespace EventBus;
+
+/// <summary>The steps of the store of delayed events: the attributes and the body in hashes under the event's id, when it is due, and whose turn it is, which a claim moves to the end of its lease.</summary>
+internal static class RedisDelayScripts
+{
+    /// <summary>Keeps an event. ARGV: id, due time, attributes, body.</summary>
+    public const string Add = Keys + """
+        local id = ARGV[1]
+        if redis.call('HEXISTS', events, id) == 0 then
+          redis.call('HSET', bodies, id, ARGV[4])
+          redis.call('HSET', events, id, ARGV[3])
+          redis.call('ZADD', due, ARGV[2], id)
+          redis.call('ZADD', turns, ARGV[2], id)
+        end
+        """;
+
+    /// <summary>Takes what is due. ARGV: now, the end of the lease, how many. For each: id, attributes, body; before them the next turn.</summary>
+    public const string Claim = Keys + """
+        local rows, room, dropped = { false }, tonumber(ARGV[3]), 0
+        repeat
+          dropped = 0
+          for _, id in ipairs(redis.call('ZRANGE', turns, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, room)) do
+            local event, body = redis.call('HGET', events, id), redis.call('HGET', bodies, id)
+            if event or body then
+              redis.call('ZADD', turns, ARGV[2], id)
+              rows[#rows + 1] = { id, event, body }
+              room = room - 1
+            else
+              redis.call('ZREM', turns, id)
+              redis.call('ZREM', due, id)
+              dropped = dropped + 1
+            end
+          end
+        until room == 0 or dropped == 0
+        rows[1] = redis.call('ZRANGE', turns, 0, 0, 'WITHSCORES')[2] or false
+        return rows
+        """;
+
+    /// <summary>Removes an event. ARGV: id.</summary>
+    public const string Remove = Keys + """
+        for _, index in ipairs({ turns, due }) do redis.call('ZREM', index, ARGV[1]) end
+        for _, hash in ipairs({ events, bodies }) do redis.call('HDEL', hash, ARGV[1]) end
+        """;
+
+    /// <summary>Puts aside what cannot be read: it stays in the hashes, and is not due any more. ARGV: id.</summary>
+    public const string SetAside = Keys + """
+        for _, index in ipairs({ turns, due }) do redis.call('ZREM', index, ARGV[1]) end
+        """;
+
+    private const string Keys = """
+        local events, bodies, due, turns = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+
+        """;
+}

@@ -1,0 +1,63 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Delayed events in Redis.</summary>
+internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayStore
+{
+    private RedisKey[]? keys;
+
+    private RedisKey[] Keys => keys ??= [link.Key("delayed:event"), link.Key("delayed:body"), link.Key("delayed:due"), link.Key("delayed:turn")];
+
+    public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.EventId, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
+        }
+        catch (RedisServerException exception) when (exception.Message.Contains("OOM", StringComparison.Ordinal))
+        {
+            throw new InvalidOperationException("Redis is full (maxmemory), and did not take the delayed event. Give it more memory, or remove what it need not keep.", exception);
+        }
+    }
+
+    public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        var rows = (RedisResult[])(await link.RunAsync(RedisDelayScripts.Claim, Keys, [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
+        var due = new List<Envelope>(rows.Length);
+        foreach (var row in rows.Skip(1))
+        {
+            var id = (string)row[0]!;
+            if (TryRead(id, row) is { } envelope)
+            {
+                due.Add(envelope);
+                continue;
+            }
+
+            // It cannot be published, and must not be removed as if it had been.
+            await link.RunAsync(RedisDelayScripts.SetAside, Keys, [id], cancellationToken);
+            log.DelayedUnreadable(id);
+        }
+
+        return new DueBatch<Envelope>(due, RedisTime.ReadScore(rows[0]));
+    }
+
+    public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisDelayScripts.Remove, Keys, [envelope.EventId], cancellationToken);
+
+    public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
+
+    public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        await link.AskAsync(database => database.SortedSetLengthAsync(Keys[2], double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
+
+    private static Envelope? TryRead(string id, RedisResult row)
+    {
+        // Attributes that cannot be read come back with the id that is given here.
+        var envelope = row[2].IsNull ? null : StoreFormat.Read((byte[]?)row[1] ?? [], (byte[])row[2]!, "", RedisFailureFormat.Nameless);
+        return envelope?.EventId == id ? envelope : null;
+    }
+}

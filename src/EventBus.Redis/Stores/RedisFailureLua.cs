@@ -1,0 +1,263 @@
+namespace EventBus;
+
+/// <summary>What the scripts of the failure store share. Keys and values come by KEYS and ARGV alone.</summary>
+internal static class RedisFailureLua
+{
+    /// <summary>Numbers that only rise.</summary>
+    public const string Counter = """
+
+        -- A counter that was spoilt by hand goes on from the clock, which is ahead of every number it has given.
+        local function next_of(counter)
+          local n = redis.pcall('HINCRBY', counters, counter, 1)
+          if type(n) ~= 'number' or n < 1 or n > 1e14 then
+            n = tonumber(redis.call('TIME')[1]) * 1000
+            redis.call('HSET', counters, counter, string.format('%.0f', n))
+          end
+          return n
+        end
+
+        """;
+
+    public const string All = Keys + Counter + Reading + Lines + Moving;
+
+    // RedisFailureKeys has them in the same order. From PAIRS on: for each subscription what is due, and its dead.
+    private const string Keys = """
+        local call = redis.call
+        local states, events, bodies, errors, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+        local lines, parked, deferred, positions = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+        local orders, touched, due, dead, dying, alerts = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
+        local starts, counted, names, handout = KEYS[16], KEYS[17], KEYS[18], KEYS[19]
+        local PAIRS = 20
+        local mine, graves = KEYS[20], KEYS[21]
+        """;
+
+    private const string Reading = """
+
+        local function member(prefix, at, id) return prefix .. at .. '~' .. id end
+
+        local function is_text(value) return value == nil or type(value) == 'string' end
+
+        local function is_count(value) return type(value) == 'number' and value >= 0 and value <= 2147483647 and value % 1 == 0 end
+
+        local function is_number(value) return type(value) == 'number' and value >= 0 and value <= 1e14 and value % 1 == 0 end
+
+        -- As RedisTime reads it.
+        local function is_time(value)
+          return type(value) == 'string' and string.find(value, '^%-?%d+$') and tonumber(value) >= -621355968000000000 and tonumber(value) <= 2534023007999999999
+        end
+
+        -- As RedisFailureFormat judges it.
+        local function is_good(s)
+          return (s.status == 'waiting' or s.status == 'parked' or s.status == 'dead' or s.status == 'deferred')
+            and is_count(s.starts) and is_count(s.replays) and is_number(s.claim) and is_number(s.number)
+            and is_time(s.due) and is_time(s.first) and is_time(s.last)
+            and is_text(s.line) and is_text(s.order) and is_text(s.rank) and is_text(s.before)
+            and (not s.line or (type(s.place) == 'string' and #s.place == 16))
+            and (s.status ~= 'parked' or s.line) and (s.status ~= 'deferred' or s.order)
+        end
+
+        -- The state of an entry; or nil, and whether there is one that cannot be read.
+        local function read(id)
+          local raw = call('HGET', states, id)
+          if not raw then return nil, false end
+          local ok, s = pcall(cjson.decode, raw)
+          if not ok or type(s) ~= 'table' then return nil, true end
+          for name, value in pairs(s) do
+            if value == cjson.null then s[name] = nil end
+          end
+          if not is_good(s) then return nil, true end
+          return s, false
+        end
+
+        local function write(id, s) call('HSET', states, id, cjson.encode(s)) end
+
+        local function exists(id)
+          return call('HEXISTS', states, id) == 1 or call('HEXISTS', events, id) == 1 or call('HEXISTS', bodies, id) == 1
+        end
+
+        -- The members of an index that belong to an entry whose state cannot be read. It looks at all of them, because nothing else says where such an entry stands.
+        local function members(index, id)
+          local found, tail, from = {}, '~' .. id, 0
+          repeat
+            local page = call('ZRANGE', index, from, from + 999)
+            for _, each in ipairs(page) do
+              if string.sub(each, -#tail) == tail and string.find(string.sub(each, 1, -#tail - 1), '[%d%-]$') then found[#found + 1] = each end
+            end
+            from = from + 1000
+          until #page < 1000
+          return found
+        end
+
+        -- The state of an entry, made anew from the indexes where it cannot be read; nil when nothing of the entry is left. The caller writes or removes it.
+        local function repaired(id)
+          local s = read(id)
+          if s or not exists(id) then return s end
+          for _, index in ipairs({ parked, deferred, positions }) do
+            for _, each in ipairs(members(index, id)) do call('ZREM', index, each) end
+          end
+          s = { status = 'waiting', starts = 0, replays = 0, claim = 0, number = 0, due = '0', first = '0', last = '0', broken = true }
+          local number = call('ZSCORE', dead, id)
+          if number then
+            s.status = 'dead'
+            s.number = tonumber(number)
+          end
+          local place = members(lines, id)[1]
+          if place then
+            s.line = string.sub(place, 1, -#id - 18)
+            s.place = string.sub(place, -#id - 17, -#id - 2)
+          end
+          return s
+        end
+
+        """;
+
+    private const string Lines = """
+
+        -- The first of a line: its member and its id. A member of which nothing is left is dropped.
+        local function head(line)
+          while true do
+            local first = call('ZRANGE', lines, '[' .. line, '(' .. line .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
+            if not first then return nil end
+            local id = string.sub(first, #line + 18)
+            if exists(id) then return first, id end
+            call('ZREM', lines, first)
+            call('ZREM', parked, first)
+          end
+        end
+
+        -- Makes an entry due at its time, if it may run. A parked one has waited long enough.
+        local function schedule(id, s)
+          if s.status == 'dead' or s.held then return end
+          if s.line and head(s.line) ~= member(s.line, s.place, id) then return end
+          local at = s.status == 'parked' and '0' or s.due
+          call('ZADD', due, at, id)
+          call('ZADD', mine, at, id)
+        end
+
+        local function join(id, s)
+          s.place = string.format('%016.0f', next_of('place'))
+          call('ZADD', lines, 0, member(s.line, s.place, id))
+        end
+
+        -- Takes an entry out of its line and lets the next go on.
+        local function part(id, s)
+          if not s.line then return end
+          call('ZREM', lines, member(s.line, s.place, id))
+          local _, heir = head(s.line)
+          if not heir then return end
+          local state = read(heir)
+          if state then
+            schedule(heir, state)
+          elseif not call('ZSCORE', dead, heir) then
+            call('ZADD', due, 0, heir)
+            call('ZADD', mine, 0, heir)
+          end
+        end
+
+        """;
+
+    private const string Moving = """
+
+        -- Puts an entry into the indexes of its status. Its state is written already.
+        local function enter(id, s)
+          if s.status == 'dead' then
+            call('ZADD', dead, s.number, id)
+            call('ZADD', graves, s.number, id)
+            call('ZADD', dying, s.last, id)
+            if s.alert then call('ZADD', alerts, s.number, id) end
+          elseif s.status == 'parked' then
+            call('ZADD', parked, 0, member(s.line, s.place, id))
+          elseif s.status == 'deferred' then
+            call('ZADD', deferred, 0, member(s.order, s.rank or '-', id))
+          end
+          schedule(id, s)
+        end
+
+        local function leave(id, s)
+          call('ZREM', due, id)
+          call('ZREM', mine, id)
+          if s.status == 'dead' then
+            call('ZREM', dead, id)
+            call('ZREM', graves, id)
+            call('ZREM', dying, id)
+            call('ZREM', alerts, id)
+          elseif s.status == 'parked' then
+            call('ZREM', parked, member(s.line, s.place, id))
+          elseif s.status == 'deferred' then
+            call('ZREM', deferred, member(s.order, s.rank or '-', id))
+          end
+        end
+
+        -- The state of a dead letter, also of one that cannot be read; nil for none. An index that is wrong about an entry is put right.
+        local function dead_one(id)
+          if not call('ZSCORE', dead, id) then return nil end
+          local s = repaired(id)
+          if s and s.status == 'dead' then return s end
+          leave(id, { status = 'dead' })
+          if s then schedule(id, s) end
+          return nil
+        end
+
+        local function number(s) s.number = s.status == 'dead' and next_of('number') or 0 end
+
+        local function hold_position(id, s)
+          if s.order and s.rank then call('ZADD', positions, 0, member(s.order, s.rank, id)) end
+        end
+
+        local function drop_position(id, s)
+          if s.order and s.rank then call('ZREM', positions, member(s.order, s.rank, id)) end
+        end
+
+        -- Keeps a fresh entry; ARGV[2], [5], [6] and [7] are its subscription, errors, attributes and body.
+        local function keep(id, s)
+          number(s)
+          if s.line then join(id, s) end
+          write(id, s)
+          call('HSET', errors, id, ARGV[5])
+          call('HSET', events, id, ARGV[6])
+          call('HSET', bodies, id, ARGV[7])
+          call('SADD', names, ARGV[2])
+          call('HDEL', starts, id)
+          call('ZREM', counted, id)
+          hold_position(id, s)
+          enter(id, s)
+        end
+
+        -- Settles a claimed entry. Its event and body stay as they are.
+        local function replace(id, old, new)
+          number(new)
+          new.claim = old.claim
+          local stays = new.line == old.line
+          if stays then new.place = old.place elseif new.line then join(id, new) end
+          write(id, new)
+          call('HSET', errors, id, ARGV[5])
+          leave(id, old)
+          drop_position(id, old)
+          hold_position(id, new)
+          if not stays then part(id, old) end
+          enter(id, new)
+        end
+
+        -- Removes an entry for good.
+        local function forget(id, s)
+          leave(id, s)
+          drop_position(id, s)
+          call('HDEL', states, id)
+          call('HDEL', events, id)
+          call('HDEL', bodies, id)
+          call('HDEL', errors, id)
+          part(id, s)
+        end
+
+        -- What is known of an order key: its stamp and the rank of its position.
+        local function order_of(order)
+          local stamp, rank = string.match(call('HGET', orders, order) or '', '^(%d+) (%S+)$')
+          return tonumber(stamp) or 0, rank ~= '-' and rank or nil
+        end
+
+        local function set_order(order, rank)
+          call('HSET', orders, order, string.format('%.0f %s', next_of('stamp'), rank or '-'))
+        end
+
+        """;
+}

@@ -1,0 +1,143 @@
+namespace EventBus;
+
+/// <summary>The steps of the failure store that move entries: each is one script, and so happens completely or not at all.</summary>
+/// <remarks>
+/// An entry is a field of four hashes (state, event, body, errors) under its id, and a member of the sorted sets that its status asks for. A claim changes its score among what is due to the end
+/// of the lease. Lines, parked entries, deferred entries and positions are sorted sets in the order of their members' bytes, so that one key serves all lines: <c>subscription~length~key~place~id</c>.
+/// A state that cannot be read is rebuilt from the indexes when the entry is claimed, revived or discarded, and never hides another.
+/// </remarks>
+internal static class RedisFailureScripts
+{
+    /// <summary>Keeps a fresh entry, or settles a claimed one. ARGV: id, subscription, claim, state, errors, attributes, body. 1 when it did.</summary>
+    public const string Record = RedisFailureLua.All + """
+        local id, claim, new = ARGV[1], tonumber(ARGV[3]), cjson.decode(ARGV[4])
+        local old, broken = read(id)
+        if old and (claim == 0 or old.claim ~= claim or not old.held) then
+          return old.token == new.token and 1 or 0
+        end
+        if claim == 0 then
+          if broken then return 0 end
+          keep(id, new)
+          return 1
+        end
+        if not old then return 0 end
+        replace(id, old, new)
+        return 1
+        """;
+
+    /// <summary>Keeps an entry at the end of its line, if there is one. ARGV: as <see cref="Record"/>, then the limit. 0 not blocked, 1 parked, 2 full.</summary>
+    public const string Park = RedisFailureLua.All + """
+        local id, new = ARGV[1], cjson.decode(ARGV[4])
+        if not head(new.line) then return 0 end
+        if call('HEXISTS', states, id) == 1 then return 1 end
+        if call('ZLEXCOUNT', parked, '[' .. new.line, '(' .. new.line .. ':') >= tonumber(ARGV[8]) then return 2 end
+        keep(id, new)
+        return 1
+        """;
+
+    /// <summary>Keeps an entry that waits for another of its key. ARGV: as <see cref="Record"/>, then the limit and the stamp. 0 deferred, 1 changed, 2 full.</summary>
+    public const string Defer = RedisFailureLua.All + """
+        local id, claim, new = ARGV[1], tonumber(ARGV[3]), cjson.decode(ARGV[4])
+        local old, broken = read(id)
+        if broken or (claim == 0 and old) or (claim ~= 0 and not (old and old.held and old.claim == claim)) then return 0 end
+        if order_of(new.order) ~= tonumber(ARGV[9]) then return 1 end
+
+        -- A claimed one that was deferred before has its place already.
+        if not (old and old.status == 'deferred') and call('ZLEXCOUNT', deferred, '[' .. new.order, '(' .. new.order .. ':') >= tonumber(ARGV[8]) then return 2 end
+        if old then replace(id, old, new) else keep(id, new) end
+        return 0
+        """;
+
+    /// <summary>Takes what is due. ARGV: now, the end of the lease, how many for each subscription, the call's token, for how many milliseconds it is remembered. For each: id, claim, due time, state, event, body, errors; before them the next due time.</summary>
+    public const string Claim = RedisFailureLua.All + """
+        local now, lease_end, max = ARGV[1], ARGV[2], tonumber(ARGV[3])
+        local rows, given = { false }, {}
+
+        local function take(id, at, k)
+          local s = repaired(id)
+          if not s or s.status == 'dead' or (s.line and head(s.line) ~= member(s.line, s.place, id)) then
+            call('ZREM', due, id)
+            call('ZREM', mine, id)
+            return 0
+          end
+          if s.status == 'parked' then call('ZREM', parked, member(s.line, s.place, id)) end
+          s.interrupted = s.held
+          s.held = true
+
+          -- A deferred one still counts for its key until the caller says what becomes of it.
+          if s.status == 'parked' then s.status = 'waiting' end
+          if not s.interrupted then s.starts = s.starts + 1 end
+          s.claim = next_of('claim')
+          write(id, s)
+          call('ZADD', due, 'NX', at, id)
+          call('ZADD', mine, lease_end, id)
+          rows[#rows + 1] = { id, s.claim, at, call('HGET', states, id), call('HGET', events, id), call('HGET', bodies, id), call('HGET', errors, id) }
+          given[#given + 1] = { id, s.claim, k }
+          return 1
+        end
+
+        for k = PAIRS, #KEYS, 2 do
+          mine, graves = KEYS[k], KEYS[k + 1]
+          local room, dropped = max, 0
+          repeat
+            local page = call('ZRANGE', mine, '-inf', now, 'BYSCORE', 'LIMIT', 0, room, 'WITHSCORES')
+            dropped = 0
+            for i = 1, #page, 2 do
+              local taken = take(page[i], page[i + 1], k)
+              room = room - taken
+              dropped = dropped + 1 - taken
+            end
+          until room == 0 or dropped == 0
+          local first = call('ZRANGE', mine, 0, 0, 'WITHSCORES')[2]
+          if first and (not rows[1] or tonumber(first) < tonumber(rows[1])) then rows[1] = first end
+        end
+        if #given > 0 then call('SET', handout, cjson.encode({ token = ARGV[4], given = given }), 'PX', ARGV[5]) end
+        return rows
+        """;
+
+    /// <summary>Undoes a claim whose answer was lost, so that nobody counts it as a start. ARGV: the call's token. KEYS: as in that call.</summary>
+    public const string TakeBack = RedisFailureLua.All + """
+        local ok, last = pcall(cjson.decode, call('GET', handout) or '')
+        if not ok or last.token ~= ARGV[1] then return end
+        for _, each in ipairs(last.given) do
+          local id = each[1]
+          local s = read(id)
+          if s and s.held and s.claim == each[2] then
+            if not s.interrupted then s.starts = s.starts - 1 end
+            s.held, s.interrupted = s.interrupted, nil
+            write(id, s)
+            call('ZADD', KEYS[each[3]], call('ZSCORE', due, id) or s.due, id)
+          end
+        end
+        call('DEL', handout)
+        """;
+
+    /// <summary>Keeps the starts of a claimed entry. ARGV: id, claim, starts. 0 when the claim was lost.</summary>
+    public const string Begin = RedisFailureLua.All + """
+        local s = read(ARGV[1])
+        if not (s and s.held and s.claim == tonumber(ARGV[2])) then return 0 end
+        s.starts = tonumber(ARGV[3])
+        write(ARGV[1], s)
+        return 1
+        """;
+
+    /// <summary>Prolongs claims. ARGV: the end of the lease; for each: id, claim, the place of its subscription's key. The ids that are lost.</summary>
+    public const string Renew = RedisFailureLua.All + """
+        local lost = {}
+        for i = 2, #ARGV, 3 do
+          local s = read(ARGV[i])
+          if s and s.held and s.claim == tonumber(ARGV[i + 1]) then
+            call('ZADD', KEYS[tonumber(ARGV[i + 2])], ARGV[1], ARGV[i])
+          else
+            lost[#lost + 1] = ARGV[i]
+          end
+        end
+        return lost
+        """;
+
+    /// <summary>Removes a claimed entry. ARGV: id, claim.</summary>
+    public const string Complete = RedisFailureLua.All + """
+        local s = read(ARGV[1])
+        if s and s.held and s.claim == tonumber(ARGV[2]) then forget(ARGV[1], s) end
+        """;
+}

@@ -1,0 +1,95 @@
+namespace EventBus;
+
+/// <summary>The steps of the store of handled events.</summary>
+/// <remarks>
+/// A key is a field of one hash: <c>claimed fence fingerprint lease-end token</c>, or <c>done fence fingerprint keep-until</c>. Its retention is a score of a sorted set and no expiry of Redis's own,
+/// because the callers' clock decides what is old; a key with unsent events is not in the set, and so never expires. Claims have a set of their own, which stays small.
+/// </remarks>
+internal static class RedisProcessedScripts
+{
+    /// <summary>Claims a key. ARGV: id, fingerprint, now, the end of the lease, when an abandoned claim may be swept, the call's token. State, fence, fingerprint, outbox.</summary>
+    public const string Claim = All + """
+        local id, now = ARGV[1], tonumber(ARGV[3])
+        local state, fence, print, at, token = read(id)
+        if state == 'done' then return { 2, 0, print, redis.call('HGET', outbox, id) } end
+        if state and token == ARGV[6] then return { 0, fence, print, false } end
+        if state and tonumber(at) > now then return { 1, 0, print, false } end
+        fence = string.format('%.0f', next_of('fence'))
+        redis.call('HSET', rows, id, table.concat({ 'claimed', fence, ARGV[2], ARGV[4], ARGV[6] }, ' '))
+        redis.call('ZADD', claims, ARGV[5], id)
+        return { 0, fence, ARGV[2], false }
+        """;
+
+    /// <summary>Prolongs a claim. ARGV: id, fence, the end of the lease, when an abandoned claim may be swept. 1 when it did.</summary>
+    public const string Renew = All + """
+        local id = ARGV[1]
+        local state, fence, print, _, token = read(id)
+        if state ~= 'claimed' or fence ~= ARGV[2] then return 0 end
+        redis.call('HSET', rows, id, table.concat({ 'claimed', fence, print, ARGV[3], token }, ' '))
+        redis.call('ZADD', claims, ARGV[4], id)
+        return 1
+        """;
+
+    /// <summary>Marks a key done. ARGV: id, fence, until when it is kept, the events to send or nothing. 1 when it is.</summary>
+    public const string Complete = All + """
+        local id = ARGV[1]
+        local state, fence, print = read(id)
+        if not state or fence ~= ARGV[2] then return 0 end
+        if state == 'done' then return 1 end
+        redis.call('HSET', rows, id, table.concat({ 'done', fence, print, ARGV[3] }, ' '))
+        redis.call('ZREM', claims, id)
+        if ARGV[4] == '' then
+          redis.call('ZADD', ends, ARGV[3], id)
+        else
+          redis.call('HSET', outbox, id, ARGV[4])
+        end
+        return 1
+        """;
+
+    /// <summary>Forgets the events of a done key. ARGV: id.</summary>
+    public const string Dispatched = All + """
+        local id = ARGV[1]
+        local state, _, _, keep_until = read(id)
+        if state == 'done' then
+          redis.call('HDEL', outbox, id)
+          redis.call('ZADD', ends, keep_until, id)
+        end
+        """;
+
+    /// <summary>Gives a claim back. ARGV: id, fence.</summary>
+    public const string Release = All + """
+        local id = ARGV[1]
+        local state, fence = read(id)
+        if state == 'claimed' and fence == ARGV[2] then
+          redis.call('HDEL', rows, id)
+          redis.call('ZREM', claims, id)
+        end
+        """;
+
+    /// <summary>Removes what is old, and leaves alone what cannot be read. ARGV: now, how many. How many it looked at, and how many it removed.</summary>
+    public const string Sweep = All + """
+        local looked, removed = 0, 0
+        local function sweep(index, wanted)
+          local old = redis.call('ZRANGE', index, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, tonumber(ARGV[2]) - looked)
+          for _, id in ipairs(old) do
+            redis.call('ZREM', index, id)
+            if read(id) == wanted and redis.call('HEXISTS', outbox, id) == 0 then removed = removed + redis.call('HDEL', rows, id) end
+          end
+          looked = looked + #old
+        end
+        sweep(ends, 'done')
+        sweep(claims, 'claimed')
+        return { looked, removed }
+        """;
+
+    private const string All = """
+        local rows, outbox, ends, claims, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+
+        -- Nothing for a row that is missing or cannot be read: handling twice is better than never.
+        local function read(id)
+          local row = redis.call('HGET', rows, id) or ''
+          local state, fence, print, at, token = string.match(row, '^(%a+) (%d+) (%-?%d+) (%-?%d+) ?(%S*)$')
+          if state == 'claimed' or state == 'done' then return state, fence, print, at, token end
+        end
+        """ + RedisFailureLua.Counter;
+}

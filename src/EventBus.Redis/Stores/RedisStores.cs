@@ -1,0 +1,30 @@
+using EventBus.Stores;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>The stores of one bus in Redis.</summary>
+internal static class RedisStores
+{
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    public static BusStores Create(RedisConnector connector, RedisOptions options, ILogger log)
+    {
+        var link = new RedisStoreLink(connector, options);
+        var failures = new RedisFailureStore(link);
+        return new BusStores
+        {
+            Name = "Redis",
+            Failures = failures,
+            Delays = new RedisDelayStore(link, log),
+            Processed = new RedisProcessedEventStore(link),
+            OpenAsync = link.OpenAsync,
+            CloseAsync = async () =>
+            {
+                // A stop may have cut off the last claim.
+                await failures.TakeBackAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                await link.CloseAsync();
+            },
+        };
+    }
+}

@@ -1,0 +1,77 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The dead letters among the failed events: listing, counting, alerts and sweeping. Each method is part of a step.</summary>
+internal sealed class DeadTable(string prefix)
+{
+    private const int Dead = (int)FailedEventStatus.Dead;
+
+    private readonly string kept = $"SELECT {KeptFailure.Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE f.app = @app AND f.status = {Dead}";
+
+    private readonly string counted = $"SELECT sum(n) FROM {prefix}failure_counts f WHERE f.app = @app AND f.status = {Dead}";
+
+    private readonly string countedOne = $"SELECT count(*) FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead}";
+
+    // The plus keeps the database from sorting all alerts by their time first: those that are leased are few, and the oldest come first.
+    private readonly string alerts =
+        $"""
+        SELECT event_id, number, subscription, event_name FROM {prefix}failures
+        WHERE app = @app AND alert_at IS NOT NULL AND +alert_at <= @now ORDER BY number LIMIT @max
+        """;
+
+    private readonly string leaseAlert = $"UPDATE {prefix}failures SET alert_at = @until WHERE app = @app AND subscription = @subscription AND event_id = @event";
+
+    private readonly string nextAlert = $"SELECT alert_at FROM {prefix}failures WHERE app = @app AND alert_at IS NOT NULL ORDER BY alert_at LIMIT 1";
+
+    private readonly string settleAlert = $"UPDATE {prefix}failures SET alert_at = NULL WHERE app = @app AND subscription = @subscription AND event_id = @event AND number = @number AND status = {Dead}";
+
+    private readonly string old = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND status = {Dead} AND last_failed_at < @before ORDER BY last_failed_at LIMIT @max";
+
+    /// <summary>The dead letters that match, the latest first.</summary>
+    public async ValueTask<List<FailedEvent>> ListAsync(SqlSession session, DeadLetterFilter filter)
+    {
+        var before = filter.Before is null ? "" : " AND f.number < @before";
+        return await Filtered(session, $"{kept}{Where(filter)}{before} ORDER BY f.number DESC LIMIT @take", filter)
+            .Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(reader => KeptFailure.Read(reader).Event);
+    }
+
+    public async ValueTask<FailedEvent?> FindAsync(SqlSession session, string subscription, string eventId) =>
+        await session.Prepare($"{kept} AND f.subscription = @subscription AND f.event_id = @event")
+            .Set("@subscription", subscription).Set("@event", eventId).FirstAsync<FailedEvent?>(reader => KeptFailure.Read(reader).Event);
+
+    public async ValueTask<long> CountAsync(SqlSession session, DeadLetterFilter filter) =>
+        await Filtered(session, (filter.EventId is null ? counted : countedOne) + Where(filter), filter).NumberAsync() ?? 0;
+
+    public async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(SqlSession session, DateTimeOffset now, DateTimeOffset until, int max)
+    {
+        var found = await session.Prepare(alerts).Set("@now", now).Set("@max", max).ListAsync(static reader =>
+        {
+            var row = new SqlRow(reader);
+            var (eventId, number, subscription, name) = (row.Text(), row.Number(), row.Text(), row.Text());
+            return (EventId: eventId, Alert: new PendingAlert(FailedEvent.MakeId(subscription, eventId), number, subscription, name));
+        });
+        foreach (var (eventId, alert) in found)
+        {
+            await session.Prepare(leaseAlert).Set("@subscription", alert.Subscription).Set("@event", eventId).Set("@until", until).ExecuteAsync();
+        }
+
+        return new DueBatch<PendingAlert>([.. found.Select(item => item.Alert)], (await session.Prepare(nextAlert).NumberAsync()).ToTime());
+    }
+
+    public async ValueTask SettleAlertAsync(SqlSession session, PendingAlert alert) =>
+        await session.Prepare(settleAlert).Set("@subscription", alert.Subscription).Set("@event", alert.Id[(alert.Subscription.Length + 1)..]).Set("@number", alert.Number).ExecuteAsync();
+
+    /// <summary>Dead letters that failed last before a time, the oldest first.</summary>
+    public ValueTask<List<FailureRow>> OldAsync(SqlSession session, DateTimeOffset before, int max) =>
+        session.Prepare(old).Set("@before", before).Set("@max", max).ListAsync(FailureRow.Read);
+
+    private static SqlStatement Filtered(SqlSession session, string sql, DeadLetterFilter filter) =>
+        session.Prepare(sql).Set("@subscription", filter.Subscription).Set("@name", filter.EventName).Set("@event", filter.EventId).Set("@reason", (long?)filter.Reason);
+
+    private static string Where(DeadLetterFilter filter) =>
+        (filter.Subscription is null ? "" : " AND f.subscription = @subscription")
+        + (filter.EventName is null ? "" : " AND f.event_name = @name")
+        + (filter.EventId is null ? "" : " AND f.event_id = @event")
+        + (filter.Reason is null ? "" : " AND f.reason = @reason");
+}

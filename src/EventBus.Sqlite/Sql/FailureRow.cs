@@ -1,0 +1,67 @@
+using System.Data.Common;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Where a kept entry stands: what has to be known to change it.</summary>
+internal sealed record FailureRow(long Seq, string Subscription, string EventId, FailedEventStatus Status, long Claim, string? LineKey, string? OrderKey, long? Position, DeadLetterReason Reason)
+{
+    public const string Columns = "seq, subscription, event_id, status, claim, line_key, order_key, position, reason";
+
+    public static FailureRow Read(DbDataReader reader)
+    {
+        var row = new SqlRow(reader);
+        return new FailureRow(
+            row.Number(), row.Text(), row.Text(), row.Choice(FailedEventStatus.Waiting), row.Number(), row.TextOrNull(), row.TextOrNull(), row.NumberOrNull(), row.Choice(DeadLetterReason.Unreadable));
+    }
+}
+
+/// <summary>A kept entry with its place.</summary>
+internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Event)
+{
+    public const string Columns =
+        """
+        f.seq, f.turn, c.attributes, c.body, c.history, f.event_id, f.event_name, f.subscription, f.status, f.claim, f.due_at, f.deadline, f.line_key, f.order_key, f.position,
+        f.starts, f.replays, f.reason, f.number, f.alert_at, f.first_failed_at, f.last_failed_at, f.error, c.error_details
+        """;
+
+    /// <summary>Reads an entry; one that cannot be read is a placeholder.</summary>
+    public static KeptFailure Read(DbDataReader reader)
+    {
+        var row = new SqlRow(reader);
+        var (seq, turn) = (row.Number(), row.NumberOrNull() ?? 0);
+        var (attributes, body, history) = (row.Bytes(), row.Bytes(), row.Bytes());
+        var (id, name) = (row.Text(), row.Text());
+
+        // In the order of the columns; the event comes last, when it is known whether all could be read.
+        return new KeptFailure(seq, turn, new FailedEvent
+        {
+            Subscription = row.Text(),
+            Status = row.Choice(FailedEventStatus.Waiting),
+            Claim = row.Number(),
+            DueAt = row.Time(),
+            Deadline = row.TimeOrNull(),
+            LineKey = row.TextOrNull(),
+            OrderKey = row.TextOrNull(),
+            Position = row.NumberOrNull(),
+            Starts = row.Count(),
+            Replays = row.Count(),
+            Reason = row.Choice(DeadLetterReason.Unreadable),
+            Number = row.Number(),
+            NeedsAlert = row.NumberOrNull() is not null,
+            FirstFailedAt = row.Time(),
+            LastFailedAt = row.Time(),
+            Error = row.TextOrNull(),
+            ErrorDetails = row.TextOrNull(),
+            History = StoreFormat.ReadHistory(history),
+            Envelope = SqlEnvelope.Read(attributes, body, id, name, row.Defect),
+        });
+    }
+}
+
+/// <summary>What is large in an entry, as bytes: written before the entry waits for its turn at the database.</summary>
+internal readonly record struct FailureContents(byte[] Attributes, byte[] Body, byte[] History)
+{
+    public static FailureContents Of(FailedEvent entry) =>
+        new(StoreFormat.WriteAttributes(entry.Envelope), SqlEnvelope.BodyOf(entry.Envelope), StoreFormat.WriteHistory(entry.History));
+}

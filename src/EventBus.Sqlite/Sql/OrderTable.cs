@@ -1,0 +1,75 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>What the order guards know of their keys, and the deferred entries of a key. Each method is part of a step.</summary>
+internal sealed class OrderTable(string prefix)
+{
+    private const int Deferred = (int)FailedEventStatus.Deferred;
+
+    private readonly string state = $"SELECT stamp, position FROM {prefix}order_keys WHERE app = @app AND subscription = @subscription AND order_key = @order";
+
+    private readonly string raise =
+        $"""
+        INSERT INTO {prefix}order_keys (app, subscription, order_key, stamp, position, changed_at) VALUES (@app, @subscription, @order, 1, @position, @now)
+        ON CONFLICT (app, subscription, order_key) DO UPDATE SET
+            stamp = {prefix}order_keys.stamp + 1, changed_at = excluded.changed_at,
+            position = CASE WHEN {prefix}order_keys.position >= excluded.position OR excluded.position IS NULL THEN {prefix}order_keys.position ELSE excluded.position END
+        """;
+
+    private readonly string deferred =
+        $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} LIMIT @limit) AS found";
+
+    private readonly string lower =
+        $"""
+        SELECT 1 FROM {prefix}failures
+        WHERE app = @app AND subscription = @subscription AND order_key = @order AND status IN (0, 1, 2, 3) AND position < @position LIMIT 1
+        """;
+
+    // Those without a position, and of the others the lowest. A claimed one is being judged already.
+    private readonly string wake =
+        $"""
+        UPDATE {prefix}failures SET due_at = CASE WHEN due_at > @now THEN @now ELSE due_at END, turn = CASE WHEN turn > @now THEN @now ELSE turn END
+        WHERE turn IS NOT NULL AND seq IN (
+            SELECT seq FROM {prefix}failures WHERE {Judged} AND position IS NULL
+            UNION ALL SELECT seq FROM (SELECT seq FROM {prefix}failures WHERE {Judged} AND position IS NOT NULL ORDER BY position, seq LIMIT 1) AS lowest)
+        """;
+
+    // Order keys that something still waits for stay.
+    private readonly string sweep =
+        $"""
+        DELETE FROM {prefix}order_keys WHERE app = @app AND (subscription, order_key) IN (
+            SELECT o.subscription, o.order_key FROM {prefix}order_keys o WHERE o.app = @app AND o.changed_at < @before
+                AND NOT EXISTS (SELECT 1 FROM {prefix}failures f WHERE f.app = @app AND f.subscription = o.subscription AND f.order_key = o.order_key AND f.status = {Deferred})
+            ORDER BY o.changed_at LIMIT @max)
+        """;
+
+    private static string Judged => $"app = @app AND subscription = @subscription AND order_key = @order AND status = {Deferred} AND claim = 0";
+
+    public ValueTask<OrderState> StateAsync(SqlSession session, string subscription, string orderKey) =>
+        OfKey(session, state, subscription, orderKey).FirstAsync(static reader =>
+        {
+            var row = new SqlRow(reader);
+            return new OrderState(row.Number(), row.NumberOrNull());
+        });
+
+    /// <summary>Notes that something has happened at a key.</summary>
+    public async ValueTask RaiseAsync(SqlSession session, string subscription, string orderKey, long? position, DateTimeOffset now) =>
+        await OfKey(session, raise, subscription, orderKey).Set("@position", position).Set("@now", now).ExecuteAsync();
+
+    /// <summary>How many deferred events a key has, counted up to a limit.</summary>
+    public async ValueTask<long> CountDeferredAsync(SqlSession session, string subscription, string orderKey, int limit) =>
+        await OfKey(session, deferred, subscription, orderKey).Set("@limit", limit).NumberAsync() ?? 0;
+
+    /// <summary>Whether an entry of a key has a lower position.</summary>
+    public async ValueTask<bool> HasLowerAsync(SqlSession session, string subscription, string orderKey, long position) =>
+        await OfKey(session, lower, subscription, orderKey).Set("@position", position).NumberAsync() is not null;
+
+    /// <summary>Makes deferred entries of a key due.</summary>
+    public async ValueTask<bool> WakeAsync(SqlSession session, string subscription, string orderKey, DateTimeOffset now) =>
+        await OfKey(session, wake, subscription, orderKey).Set("@now", now).ExecuteAsync() > 0;
+
+    public ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max) => session.Prepare(sweep).Set("@before", before).Set("@max", max).ExecuteAsync();
+
+    private static SqlStatement OfKey(SqlSession session, string sql, string subscription, string orderKey) => session.Prepare(sql).Set("@subscription", subscription).Set("@order", orderKey);
+}

@@ -1,0 +1,10 @@
+namespace EventBus;
+
+/// <summary>Numbers that only rise, whatever is removed: one sequence for each name, shared by all who use the database.</summary>
+internal sealed class SqlCounters(string prefix)
+{
+    private readonly string next = $"UPDATE {prefix}meta SET value = value + 1 WHERE name = @name RETURNING value";
+
+    public async ValueTask<long> NextAsync(SqlSession session, string name) =>
+        await session.Prepare(next).Set("@name", name).NumberAsync() ?? throw new EventBusException($"The row '{name}' of the table '{prefix}meta' is missing: somebody has removed it. Restore the database from a backup.");
+}

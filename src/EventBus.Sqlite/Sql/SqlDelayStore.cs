@@ -1,0 +1,55 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Delayed events in a database.</summary>
+internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
+{
+    private readonly string add =
+        $"""
+        INSERT INTO {database.Prefix}delays (app, event_id, event_name, turn, claimed, attributes, body) VALUES (@app, @event, @name, @due, 0, @attributes, @body)
+        ON CONFLICT (app, event_id) DO NOTHING
+        """;
+
+    private readonly string due = $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY turn, seq LIMIT @max";
+    private readonly string claim = $"UPDATE {database.Prefix}delays SET claimed = 1, turn = @until WHERE seq = @seq";
+    private readonly string next = $"SELECT turn FROM {database.Prefix}delays WHERE app = @app ORDER BY turn LIMIT 1";
+    private readonly string remove = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event";
+    private readonly string count = $"SELECT n FROM {database.Prefix}delay_counts WHERE app = @app";
+    private readonly string countDue = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND turn <= @now";
+    private readonly string countLeased = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND claimed = 1 AND turn > @now";
+
+    public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
+    {
+        var (attributes, body) = (StoreFormat.WriteAttributes(envelope), SqlEnvelope.BodyOf(envelope));
+        await database.WriteAsync(
+            session => session.Prepare(add).Set("@event", envelope.EventId).Set("@name", envelope.EventName).Set("@due", dueAt).Set("@attributes", attributes).Set("@body", body).ExecuteAsync(),
+            cancellationToken);
+    }
+
+    public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) => database.WriteAsync(async session =>
+    {
+        var found = await session.Prepare(due).Set("@now", now).Set("@max", max).ListAsync(static reader =>
+        {
+            var row = new SqlRow(reader);
+            var (seq, id, name, attributes, body) = (row.Number(), row.Text(), row.Text(), row.Bytes(), row.Bytes());
+            return (Seq: seq, Envelope: SqlEnvelope.Read(attributes, body, id, name, row.Defect));
+        });
+        foreach (var (seq, _) in found)
+        {
+            await session.Prepare(claim).Set("@seq", seq).Set("@until", now.Plus(lease)).ExecuteAsync();
+        }
+
+        return new DueBatch<Envelope>([.. found.Select(item => item.Envelope)], (await session.Prepare(next).NumberAsync()).ToTime());
+    }, cancellationToken);
+
+    public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
+        await database.WriteAsync(session => session.Prepare(remove).Set("@event", envelope.EventId).ExecuteAsync(), cancellationToken);
+
+    public override ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(async session => await session.Prepare(count).NumberAsync() ?? 0, cancellationToken);
+
+    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) => database.ReadAsync(
+        async session => (await session.Prepare(countDue).Set("@now", now).NumberAsync() ?? 0) + (await session.Prepare(countLeased).Set("@now", now).NumberAsync() ?? 0), cancellationToken);
+}

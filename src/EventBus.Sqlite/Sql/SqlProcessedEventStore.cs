@@ -1,0 +1,120 @@
+using System.Data.Common;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Handled events in a database, whose transaction the effects of a handler can join.</summary>
+internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEventStore
+{
+    private const int SweepBatch = 500;
+
+    // A claim that nobody has renewed for so long is that of an event which does not come again: it ended its process too often.
+    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+
+    private readonly SqlCounters counters = new(database.Prefix);
+    private readonly string find = $"SELECT fence, fingerprint, done, until, outbox FROM {database.Prefix}processed WHERE app = @app AND subscription = @subscription AND event_key = @key";
+
+    private readonly string claim =
+        $"""
+        INSERT INTO {database.Prefix}processed (app, subscription, event_key, fence, fingerprint, done, until) VALUES (@app, @subscription, @key, @fence, @fingerprint, 0, @until)
+        ON CONFLICT (app, subscription, event_key) DO UPDATE SET fence = excluded.fence, fingerprint = excluded.fingerprint, until = excluded.until
+        """;
+
+    private readonly string renew = $"UPDATE {database.Prefix}processed SET until = @until {Held}";
+    private readonly string complete = $"UPDATE {database.Prefix}processed SET done = 1, until = @until, outbox = @outbox {Held}";
+    private readonly string release = $"DELETE FROM {database.Prefix}processed {Held}";
+    private readonly string dispatched = $"UPDATE {database.Prefix}processed SET outbox = NULL WHERE app = @app AND subscription = @subscription AND event_key = @key AND done = 1 AND outbox IS NOT NULL";
+
+    private readonly string sweepDone = Sweep(database.Prefix, "done = 1 AND outbox IS NULL");
+    private readonly string sweepAbandoned = Sweep(database.Prefix, "done = 0");
+
+    private readonly string count = $"SELECT n FROM {database.Prefix}processed_counts WHERE app = @app";
+
+    public override bool SupportsTransactions => true;
+
+    private static string Held => "WHERE app = @app AND subscription = @subscription AND event_key = @key AND fence = @fence AND done = 0";
+
+    public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken) =>
+        database.WriteAsync(async session =>
+        {
+            var kept = await OfKey(session, find, key).FirstAsync(reader => Read(reader, key));
+            if (kept is { IsDone: true } || kept?.Until > now.UtcTicks)
+            {
+                return new ProcessedClaim(kept.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, kept.Fingerprint, kept.Outbox is { } outbox ? OutboxFormat.Read(outbox, key.Key) : []);
+            }
+
+            var fence = await counters.NextAsync(session, SqlSchema.FenceNumber);
+            await OfKey(session, claim, key).Set("@fence", fence).Set("@fingerprint", fingerprint).Set("@until", now.Plus(lease)).ExecuteAsync();
+            return new ProcessedClaim(ProcessedState.New, fence, fingerprint, []);
+        }, cancellationToken);
+
+    public override async ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) =>
+        await database.WriteAsync(session => OfKey(session, renew, key).Set("@fence", fence).Set("@until", until).ExecuteAsync(), cancellationToken) > 0;
+
+    public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    {
+        var outbox = OutboxFormat.Write(completion.Outbox);
+        return database.WriteAsync(async session =>
+        {
+            if (await OfKey(session, complete, key).Set("@fence", fence).Set("@until", completion.KeepUntil).Set("@outbox", outbox).ExecuteAsync() > 0)
+            {
+                if (completion.Effects.Count > 0)
+                {
+                    await database.RunEffectsAsync(session, completion.Effects, cancellationToken);
+                }
+
+                return true;
+            }
+
+            // The same call again, after an error that hid that it had succeeded, is answered like the first one.
+            return await OfKey(session, find, key).FirstAsync(reader => Read(reader, key)) is { IsDone: true } kept && kept.Fence == fence;
+        }, cancellationToken);
+    }
+
+    public override async ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
+        await database.WriteAsync(session => OfKey(session, dispatched, key).ExecuteAsync(), cancellationToken);
+
+    public override async ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) =>
+        await database.WriteAsync(session => OfKey(session, release, key).Set("@fence", fence).ExecuteAsync(), cancellationToken);
+
+    public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
+    {
+        var swept = await SweepAsync(sweepDone, now, max, cancellationToken);
+        return swept + await SweepAsync(sweepAbandoned, now - Abandoned, max - swept, cancellationToken);
+    }
+
+    private async ValueTask<int> SweepAsync(string statement, DateTimeOffset before, int max, CancellationToken cancellationToken)
+    {
+        // In small steps, so that whatever else is to be written never waits long.
+        for (var swept = 0; ;)
+        {
+            var size = Math.Min(max - swept, SweepBatch);
+            var removed = size > 0 ? await database.WriteAsync(session => session.Prepare(statement).Set("@before", before).Set("@max", size).ExecuteAsync(), cancellationToken) : 0;
+            swept += removed;
+            if (removed < SweepBatch)
+            {
+                return swept;
+            }
+        }
+    }
+
+    public override ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        database.ReadAsync(async session => await session.Prepare(count).NumberAsync() ?? 0, cancellationToken);
+
+    private static string Sweep(string prefix, string which) =>
+        $"""
+        DELETE FROM {prefix}processed WHERE app = @app AND (subscription, event_key) IN (
+            SELECT subscription, event_key FROM {prefix}processed WHERE app = @app AND {which} AND until <= @before ORDER BY until LIMIT @max)
+        """;
+
+    private static SqlStatement OfKey(SqlSession session, string sql, ProcessedKey key) => session.Prepare(sql).Set("@subscription", key.Subscription).Set("@key", key.Key);
+
+    private static Kept Read(DbDataReader reader, ProcessedKey key)
+    {
+        var row = new SqlRow(reader);
+        var kept = new Kept(row.Number(), row.Number(), row.Number() != 0, row.Number(), row.BytesOrNull());
+        return row.Defect is null ? kept : throw new EventBusException($"The key '{key.Key}' of the subscription '{key.Subscription}' cannot be judged. {row.Defect}");
+    }
+
+    private sealed record Kept(long Fence, long Fingerprint, bool IsDone, long Until, byte[]? Outbox);
+}

@@ -1,0 +1,60 @@
+using System.Threading.Channels;
+
+namespace EventBus;
+
+/// <summary>A few connections that read beside the writer, each on a thread of its own.</summary>
+/// <param name="open">Opens a connection that reads.</param>
+/// <param name="explain">Turns a database's error into one that says what to do.</param>
+internal sealed class SqlReaders(Func<ValueTask<SqlSession>> open, Func<Exception, Exception> explain)
+{
+    private const int Count = 2;
+    private const int MaxWaiting = 1_024;
+
+    private readonly Channel<SqlOperation> queue = Channel.CreateBounded<SqlOperation>(MaxWaiting);
+    private Task[] loops = [];
+
+    public void Start() => loops = [.. Enumerable.Range(1, Count).Select(number => SqlThread.RunAsync($"EventBus SQL reader {number}", LoopAsync))];
+
+    public async ValueTask<T> RunAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken)
+    {
+        var operation = new SqlOperation<T>(step, cancellationToken);
+        await queue.Writer.WriteAsync(operation, cancellationToken);
+        return await operation.WaitAsync();
+    }
+
+    /// <summary>Reads what waits, and closes.</summary>
+    public async ValueTask CloseAsync()
+    {
+        queue.Writer.TryComplete();
+        await Task.WhenAll(loops);
+    }
+
+    private async Task LoopAsync()
+    {
+        SqlSession? session = null;
+        await foreach (var operation in queue.Reader.ReadAllAsync())
+        {
+            if (!operation.TryStart())
+            {
+                continue;
+            }
+
+            try
+            {
+                session ??= await open();
+                await operation.RunAsync(session);
+                operation.Complete();
+            }
+            catch (Exception exception)
+            {
+                operation.Fail(explain(exception));
+                await CloseAsync(session);
+                session = null;
+            }
+        }
+
+        await CloseAsync(session);
+    }
+
+    private static ValueTask CloseAsync(SqlSession? session) => session?.DisposeAsync() ?? ValueTask.CompletedTask;
+}

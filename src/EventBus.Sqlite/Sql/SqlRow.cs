@@ -1,0 +1,68 @@
+using System.Data.Common;
+using System.Text;
+
+namespace EventBus;
+
+/// <summary>Reads the columns of a row one after another. What is not of the expected type is noted, and never thrown: one bad row must not hide the others.</summary>
+internal sealed class SqlRow(DbDataReader reader)
+{
+    private int next;
+
+    /// <summary>What was wrong with the row; null when all is well.</summary>
+    public string? Defect { get; private set; }
+
+    public long Number() => NumberOrNull() ?? (long)Note(0L)!;
+
+    public long? NumberOrNull() => Next() switch
+    {
+        long number => number,
+        null => null,
+        _ => (long)Note(0L)!,
+    };
+
+    /// <summary>A number that is one of an enumeration's; another one is noted.</summary>
+    public T Choice<T>(T otherwise)
+        where T : struct, Enum
+    {
+        var value = (T)Enum.ToObject(typeof(T), (int)Math.Clamp(Number(), int.MinValue, int.MaxValue));
+        return Enum.IsDefined(value) ? value : (T)Note(otherwise)!;
+    }
+
+    public int Count() => (int)Math.Clamp(Number(), 0, int.MaxValue);
+
+    public DateTimeOffset Time() => TimeOrNull() ?? (DateTimeOffset)Note(DateTimeOffset.MinValue)!;
+
+    public DateTimeOffset? TimeOrNull() => NumberOrNull() switch
+    {
+        null => null,
+        >= 0 and <= 3_155_378_975_999_999_999 and var ticks => new DateTimeOffset(ticks, TimeSpan.Zero),
+        _ => (DateTimeOffset)Note(DateTimeOffset.MinValue)!,
+    };
+
+    public string Text() => TextOrNull() ?? (string)Note("")!;
+
+    public string? TextOrNull() => Next() switch
+    {
+        string text => text,
+        null => null,
+        _ => (string)Note("")!,
+    };
+
+    public byte[] Bytes() => BytesOrNull() ?? (byte[])Note(Array.Empty<byte>())!;
+
+    public byte[]? BytesOrNull() => Next() switch
+    {
+        byte[] bytes => bytes,
+        string text => Encoding.UTF8.GetBytes(text),
+        null => null,
+        _ => (byte[])Note(Array.Empty<byte>())!,
+    };
+
+    private object? Next() => reader.IsDBNull(next++) ? null : reader.GetValue(next - 1);
+
+    private object Note(object instead)
+    {
+        Defect ??= $"The stored entry cannot be read: '{(reader.IsDBNull(next - 1) ? "NULL" : reader.GetValue(next - 1))}' makes no sense in the column '{reader.GetName(next - 1)}'.";
+        return instead;
+    }
+}

@@ -1,0 +1,127 @@
+namespace EventBus;
+
+/// <summary>The tables of the stores. Everything that waits, is listed or is swept is found by an index, and counts are kept, so that nothing slows down as the tables grow.</summary>
+internal sealed class SqlSchema(SqlDialect dialect, string prefix)
+{
+    private const long Version = 1;
+
+    /// <summary>Counters that only rise: of dead letters, of claims of failed events, and of claims of handled events.</summary>
+    public const string DeadNumber = "dead", ClaimNumber = "claim", FenceNumber = "fence";
+
+    /// <summary>Creates or checks the tables, in the step's transaction; returns the application's number.</summary>
+    public async ValueTask<long> OpenAsync(SqlSession session, string service)
+    {
+        await session.RunAsync($"CREATE TABLE IF NOT EXISTS {prefix}meta (name {dialect.Text} NOT NULL PRIMARY KEY, value {dialect.Number} NOT NULL) {dialect.Table}");
+        var version = await session.Prepare($"SELECT value FROM {prefix}meta WHERE name = 'schema'").NumberAsync();
+        if (version > Version)
+        {
+            throw new EventBusException(
+                $"The tables '{prefix}...' were made by a newer version of the library (schema {version}; this one knows {Version}). Update this application, or set SqliteStoreOptions.TablePrefix to keep tables of its own.");
+        }
+
+        if (version is null)
+        {
+            foreach (var statement in Tables().Concat(Indexes()).Concat(Counts()))
+            {
+                await session.RunAsync(statement);
+            }
+
+            await session.RunAsync($"INSERT INTO {prefix}meta (name, value) VALUES ('schema', {Version}), ('{DeadNumber}', 0), ('{ClaimNumber}', 0), ('{FenceNumber}', 0)");
+        }
+
+        // A database that this process may only read is found out now, and not with the first failure.
+        await session.RunAsync($"UPDATE {prefix}meta SET value = {Version} WHERE name = 'schema'");
+        return session.App = await session.Prepare($"SELECT id FROM {prefix}apps WHERE name = @name").Set("@name", service).NumberAsync()
+            ?? (await session.Prepare($"INSERT INTO {prefix}apps (name) VALUES (@name) RETURNING id").Set("@name", service).NumberAsync())!.Value;
+    }
+
+    private IEnumerable<string> Tables()
+    {
+        var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
+
+        // Applications that share a database keep their rows apart by a number, which is shorter than a name.
+        yield return $"CREATE TABLE {prefix}apps (id {dialect.RowNumber}, name {text} NOT NULL UNIQUE) {dialect.Table}";
+
+        // "turn" is when an entry may be claimed, or when the lease of its claim ends; null while it may not: a dead one, or one behind another of its line.
+        // "claim" is the claim's number; 0 for none. "alert_at" is when people must be told; null when they need not.
+        yield return $"""
+            CREATE TABLE {prefix}failures (
+                seq {dialect.RowNumber}, app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL,
+                status {number} NOT NULL CHECK (status BETWEEN 0 AND 3), claim {number} NOT NULL, turn {number}, due_at {number} NOT NULL, deadline {number},
+                line_key {text}, order_key {text}, position {number}, starts {number} NOT NULL, replays {number} NOT NULL, reason {number} NOT NULL,
+                number {number} NOT NULL, alert_at {number}, first_failed_at {number} NOT NULL, last_failed_at {number} NOT NULL, error {text},
+                UNIQUE (app, subscription, event_id)) {dialect.Table}
+            """;
+
+        // What is large and seldom changes is kept apart, so that a claim writes little.
+        yield return $"CREATE TABLE {prefix}failure_contents (seq {number} NOT NULL PRIMARY KEY, attributes {bytes} NOT NULL, body {bytes} NOT NULL, history {bytes} NOT NULL, error_details {text}) {dialect.Table}";
+        yield return $"""
+            CREATE TABLE {prefix}starts (
+                app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, starts {number} NOT NULL, counted_at {number} NOT NULL,
+                PRIMARY KEY (app, subscription, event_id)) {dialect.TableByKey}
+            """;
+        yield return $"""
+            CREATE TABLE {prefix}order_keys (
+                app {number} NOT NULL, subscription {text} NOT NULL, order_key {text} NOT NULL, stamp {number} NOT NULL, position {number}, changed_at {number} NOT NULL,
+                PRIMARY KEY (app, subscription, order_key)) {dialect.TableByKey}
+            """;
+
+        // "until" is the end of the lease of a claimed key, and of the retention of a done one.
+        yield return $"""
+            CREATE TABLE {prefix}processed (
+                app {number} NOT NULL, subscription {text} NOT NULL, event_key {text} NOT NULL, fence {number} NOT NULL, fingerprint {number} NOT NULL,
+                done {number} NOT NULL, until {number} NOT NULL, outbox {bytes}, PRIMARY KEY (app, subscription, event_key)) {dialect.TableByKey}
+            """;
+        yield return $"""
+            CREATE TABLE {prefix}delays (
+                seq {dialect.RowNumber}, app {number} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL, turn {number} NOT NULL, claimed {number} NOT NULL,
+                attributes {bytes} NOT NULL, body {bytes} NOT NULL, UNIQUE (app, event_id)) {dialect.Table}
+            """;
+        yield return $"""
+            CREATE TABLE {prefix}failure_counts (
+                app {number} NOT NULL, status {number} NOT NULL, subscription {text} NOT NULL, event_name {text} NOT NULL, reason {number} NOT NULL, n {number} NOT NULL,
+                PRIMARY KEY (app, status, subscription, event_name, reason)) {dialect.TableByKey}
+            """;
+        yield return $"CREATE TABLE {prefix}processed_counts (app {number} NOT NULL PRIMARY KEY, n {number} NOT NULL) {dialect.Table}";
+        yield return $"CREATE TABLE {prefix}delay_counts (app {number} NOT NULL PRIMARY KEY, n {number} NOT NULL) {dialect.Table}";
+    }
+
+    private IEnumerable<string> Indexes()
+    {
+        // Claiming.
+        yield return Index("failures", "turn", "app, subscription, turn, seq", "turn IS NOT NULL");
+        yield return Index("failures", "claimed", "app, turn", "claim <> 0");
+
+        // Lines, what is parked in them, and order keys.
+        yield return Index("failures", "line", "app, subscription, line_key, seq", "line_key IS NOT NULL");
+        yield return Index("failures", "parked", "app, subscription, line_key", "status = 1");
+        yield return Index("failures", "order", "app, subscription, order_key, status, position", "order_key IS NOT NULL");
+
+        // Listing dead letters, with each filter in the order of their numbers; their alerts; and sweeping.
+        yield return Index("failures", "dead", "app, number", "status = 2");
+        yield return Index("failures", "dead_subscription", "app, subscription, number", "status = 2");
+        yield return Index("failures", "dead_name", "app, event_name, number", "status = 2");
+        yield return Index("failures", "dead_event", "app, event_id, number", "status = 2");
+        yield return Index("failures", "dead_reason", "app, reason, number", "status = 2");
+        yield return Index("failures", "dead_age", "app, last_failed_at", "status = 2");
+        yield return Index("failures", "alert", "app, number, alert_at", "alert_at IS NOT NULL");
+        yield return Index("failures", "alert_time", "app, alert_at", "alert_at IS NOT NULL");
+
+        yield return Index("starts", "age", "app, counted_at");
+        yield return Index("order_keys", "age", "app, changed_at");
+        yield return Index("processed", "age", "app, until", "done = 1 AND outbox IS NULL");
+        yield return Index("processed", "abandoned", "app, until", "done = 0");
+        yield return Index("delays", "turn", "app, turn");
+        yield return Index("delays", "claimed", "app, turn", "claimed = 1");
+    }
+
+    private IEnumerable<string> Counts() =>
+    [
+        .. dialect.Count($"{prefix}failures", $"{prefix}failure_counts", "app", "status", "subscription", "event_name", "reason"),
+        .. dialect.Count($"{prefix}processed", $"{prefix}processed_counts", "app"),
+        .. dialect.Count($"{prefix}delays", $"{prefix}delay_counts", "app"),
+    ];
+
+    private string Index(string table, string name, string columns, string? where = null) =>
+        $"CREATE INDEX {prefix}{table}_{name} ON {prefix}{table} ({columns}){(where is null ? "" : $" WHERE {where}")}";
+}

@@ -1,0 +1,62 @@
+using System.Collections.Concurrent;
+
+namespace EventBus;
+
+/// <summary>A thread for a client that blocks. What runs on it awaits as usual, and stays on it.</summary>
+internal sealed class SqlThread : SynchronizationContext
+{
+    private readonly BlockingCollection<(SendOrPostCallback Callback, object? State)> work = [];
+
+    private SqlThread()
+    {
+    }
+
+    /// <summary>Runs an asynchronous loop on a thread of its own; completes when the loop has ended.</summary>
+    /// <param name="name">The thread's name, for debuggers.</param>
+    /// <param name="loop">What runs.</param>
+    public static Task RunAsync(string name, Func<Task> loop)
+    {
+        var context = new SqlThread();
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        new Thread(() => context.Run(loop, ended)) { IsBackground = true, Name = name }.UnsafeStart();
+        return ended.Task;
+    }
+
+    public override void Post(SendOrPostCallback d, object? state)
+    {
+        try
+        {
+            work.Add((d, state));
+        }
+        catch (InvalidOperationException)
+        {
+            // The loop has ended: whatever still comes back to it goes on elsewhere.
+            base.Post(d, state);
+        }
+    }
+
+    private void Run(Func<Task> loop, TaskCompletionSource ended)
+    {
+        SetSynchronizationContext(this);
+        _ = RunToEndAsync(loop, ended);
+        foreach (var (callback, state) in work.GetConsumingEnumerable())
+        {
+            callback(state);
+        }
+    }
+
+    private async Task RunToEndAsync(Func<Task> loop, TaskCompletionSource ended)
+    {
+        try
+        {
+            await loop();
+            ended.SetResult();
+        }
+        catch (Exception exception)
+        {
+            ended.SetException(exception);
+        }
+
+        work.CompleteAdding();
+    }
+}

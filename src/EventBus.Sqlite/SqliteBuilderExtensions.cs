@@ -1,0 +1,43 @@
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EventBus;
+
+/// <summary>Keeps what must not be forgotten in SQLite.</summary>
+public static class SqliteBuilderExtensions
+{
+    /// <summary>
+    /// Keeps retries, dead letters, delayed events and handled events in one SQLite file, which is created where it is missing. Every write is on the disk when it returns. Several processes
+    /// of one machine may share the file; a network file system is not supported.
+    /// </summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="connectionString">Where the file is, as Microsoft.Data.Sqlite writes it: <c>Data Source=shop.db</c>. May hold a password, and is never logged.</param>
+    /// <param name="configure">Changes the settings; null for the defaults.</param>
+    /// <exception cref="ArgumentException">The connection string or a setting is not allowed; the message names it.</exception>
+    public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, string connectionString, Action<SqliteStoreOptions>? configure = null)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
+        var options = new SqliteStoreOptions();
+        configure?.Invoke(options);
+        options.Check();
+        var file = new SqliteFile(connectionString, options);
+        return bus.UseStores(services => Stores(file, options, services.GetService<ILoggerFactory>()?.CreateLogger("EventBus.Sqlite") ?? NullLogger.Instance));
+    }
+
+    internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log)
+    {
+        var database = new SqliteDatabase(file, options, log);
+        return new BusStores
+        {
+            Name = "in SQLite",
+            Failures = new SqlFailureStore(database),
+            Delays = new SqlDelayStore(database),
+            Processed = new SqlProcessedEventStore(database),
+            OpenAsync = database.OpenAsync,
+            CloseAsync = database.CloseAsync,
+        };
+    }
+}

@@ -1,0 +1,37 @@
+namespace EventBus;
+
+/// <summary>SQL as SQLite wants it. Strict tables: a value of the wrong type is refused when it is written, and cannot surprise a reader.</summary>
+internal sealed class SqliteDialect : SqlDialect
+{
+    public override string Number => "INTEGER";
+
+    public override string Text => "TEXT";
+
+    public override string Bytes => "BLOB";
+
+    public override string RowNumber => "INTEGER PRIMARY KEY";
+
+    public override string Table => "STRICT";
+
+    public override string TableByKey => "STRICT, WITHOUT ROWID";
+
+    public override IEnumerable<string> Count(string table, string counts, params string[] columns)
+    {
+        yield return $"CREATE TRIGGER {table}_added AFTER INSERT ON {table} BEGIN {Add()} END";
+        yield return $"CREATE TRIGGER {table}_removed AFTER DELETE ON {table} BEGIN {Remove()} END";
+        yield return $"""
+            CREATE TRIGGER {table}_changed AFTER UPDATE OF {string.Join(", ", columns)} ON {table}
+            WHEN {string.Join(" OR ", columns.Select(column => $"OLD.{column} <> NEW.{column}"))}
+            BEGIN {Remove()} {Add()} END
+            """;
+
+        string Add() => $"""
+            INSERT INTO {counts} ({string.Join(", ", columns)}, n) VALUES ({string.Join(", ", columns.Select(column => $"NEW.{column}"))}, 1)
+            ON CONFLICT ({string.Join(", ", columns)}) DO UPDATE SET n = n + 1;
+            """;
+
+        string Remove() => $"UPDATE {counts} SET n = n - 1 WHERE {Same()}; DELETE FROM {counts} WHERE {Same()} AND n <= 0;";
+
+        string Same() => string.Join(" AND ", columns.Select(column => $"{column} = OLD.{column}"));
+    }
+}

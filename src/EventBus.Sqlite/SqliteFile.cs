@@ -1,0 +1,104 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace EventBus;
+
+/// <summary>A SQLite file: how it is opened, and what its errors mean.</summary>
+internal sealed class SqliteFile
+{
+    private readonly SqliteConnectionStringBuilder connection;
+    private readonly TimeSpan busyTimeout;
+
+    public SqliteFile(string connectionString, SqliteStoreOptions options)
+    {
+        try
+        {
+            connection = new SqliteConnectionStringBuilder(connectionString);
+        }
+        catch (ArgumentException exception)
+        {
+            // The cause would show the connection string, which may hold a password.
+            throw new ArgumentException($"The connection string given to StoreInSqlite(...) is not one of SQLite: {exception.Message} Write 'Data Source=' and a file.", nameof(connectionString));
+        }
+
+        busyTimeout = options.BusyTimeout;
+        Path = connection.DataSource;
+        Check();
+        connection.Pooling = false;
+        // The client tries again by itself for at least this long after SQLite has waited for the time that is set below.
+        connection.DefaultTimeout = 1;
+    }
+
+    /// <summary>The file as the application named it.</summary>
+    public string Path { get; }
+
+    /// <summary>Opens the file for writing, and creates it where it is missing.</summary>
+    public async ValueTask<SqliteConnection> OpenWriterAsync()
+    {
+        var opened = await OpenAsync("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 67108864;");
+        using var command = opened.CreateCommand();
+        command.CommandText = "PRAGMA journal_mode = WAL";
+        if (await command.ExecuteScalarAsync() is "wal")
+        {
+            return opened;
+        }
+
+        await opened.DisposeAsync();
+        throw new EventBusException($"The SQLite database '{Path}' cannot keep a write-ahead log, which the stores need. Put it on a local disk.");
+    }
+
+    public ValueTask<SqliteConnection> OpenReaderAsync() => OpenAsync("PRAGMA query_only = ON;");
+
+    /// <summary>Says what went wrong and what to do; other exceptions pass.</summary>
+    public Exception Explain(Exception exception) => exception is not SqliteException { SqliteErrorCode: var code } ? exception : code switch
+    {
+        // The code of its own says that certainly nothing was kept.
+        raw.SQLITE_FULL => new InvalidOperationException($"The SQLite database '{Path}' has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
+        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Failed($"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise SqliteStoreOptions.BusyTimeout.", exception),
+        raw.SQLITE_CANTOPEN => Failed("cannot be opened. Check that its folder exists, and that this process may write there.", exception),
+        raw.SQLITE_NOTADB => Failed("is not a SQLite database, or is encrypted with another password. Name another file in StoreInSqlite(...), or move this one away.", exception),
+        raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_AUTH => Failed("must not be written by this process. Let it write the file and its folder.", exception),
+        raw.SQLITE_CORRUPT => Failed("is damaged. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program.", exception),
+        raw.SQLITE_IOERR => Failed("cannot be read or written. Check its disk.", exception),
+        _ => Failed($"refused a statement: {exception.Message}", exception),
+    };
+
+    private void Check()
+    {
+        if (Path.Length == 0 || Path == ":memory:" || connection.Mode == SqliteOpenMode.Memory || Path.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ArgumentException("The connection string given to StoreInSqlite(...) names no file, so that nothing would be kept. Write 'Data Source=' and a file, or use bus.StoreInMemory().");
+        }
+
+        if (connection.Mode == SqliteOpenMode.ReadOnly)
+        {
+            throw new ArgumentException("The connection string given to StoreInSqlite(...) says Mode=ReadOnly, and the stores write. Take it out.");
+        }
+
+        if (connection.Cache == SqliteCacheMode.Shared)
+        {
+            throw new ArgumentException("The connection string given to StoreInSqlite(...) says Cache=Shared, with which readers lock writers out. Take it out.");
+        }
+    }
+
+    private EventBusException Failed(string what, Exception cause) => new($"The SQLite database '{Path}' {what}", cause);
+
+    private async ValueTask<SqliteConnection> OpenAsync(string settings)
+    {
+        var opened = new SqliteConnection(connection.ConnectionString);
+        try
+        {
+            await opened.OpenAsync();
+            using var command = opened.CreateCommand();
+            command.CommandText = $"PRAGMA busy_timeout = {(long)busyTimeout.TotalMilliseconds}; {settings}";
+            await command.ExecuteNonQueryAsync();
+            return opened;
+        }
+        catch (DbException)
+        {
+            await opened.DisposeAsync();
+            throw;
+        }
+    }
+}

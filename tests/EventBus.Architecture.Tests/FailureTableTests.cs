@@ -1,0 +1,45 @@
+using System.Text.RegularExpressions;
+
+namespace EventBus.Architecture.Tests;
+
+/// <summary>What docs/failures.md names as shown by a test is shown by a test that exists.</summary>
+public sealed class FailureTableTests
+{
+    private const string Document = "docs/failures.md";
+
+    private static readonly Regex TableRow = new(@"^\| (?<row>[A-Z]\d) \| [^|]+ \| (?<shownBy>[^|]+) \|$", RegexOptions.Multiline);
+    private static readonly Regex Code = new(@"(?<proof>proof )?`(?<name>[^`]+)`");
+
+    private static IEnumerable<(string Row, string ShownBy)> Rows =>
+        TableRow.Matches(Repository.Read(Document).ReplaceLineEndings("\n")).Select(row => (row.Groups["row"].Value, row.Groups["shownBy"].Value));
+
+    [Fact]
+    public void Table_OfFailures_NamesWhatExists()
+    {
+        var scenarios = TextOf("src/EventBus.Conformance");
+        var proofs = TextOf("tests/EventBus.Proof");
+        Rule.NoOffenders(
+            from row in Rows
+            from Match code in Code.Matches(row.ShownBy)
+            let name = code.Groups["name"].Value
+            let exists = name.Split('.') is [var type, var method] ? HasTest(type, method)
+                : code.Groups["proof"].Success ? Names(proofs, name)
+                : scenarios.Contains($"new(\"{name}\"", StringComparison.Ordinal)
+            where !exists
+            select $"{row.Row}: {name}",
+            $"{Document} names what there is not. A name with a dot is Class.Method of a test, others are scenarios of EventBus.Conformance, or with 'proof' before them proofs of EventBus.Proof:");
+    }
+
+    [Fact]
+    public void Table_OfFailures_LeavesOutNoRow() =>
+        Rule.NoOffenders(
+            new[] { ("N", 6), ("D", 9), ("I", 8), ("O", 6), ("Z", 5) }.SelectMany(group => Enumerable.Range(1, group.Item2).Select(number => $"{group.Item1}{number}")).Except(Rows.Select(row => row.Row)),
+            $"{Document} has no row for these, or the row does not end in ' |'. Each names what shows it, or says why it does not apply:");
+
+    private static bool HasTest(string type, string method) =>
+        Repository.Files("tests", $"/{type}.cs").Any(path => Regex.IsMatch(Repository.Read(path), $@"\[(Fact|Theory)[^\n]*\]\s*(\[[^\n]+\]\s*)*public [^\n(]*\b{method}\("));
+
+    private static bool Names(string text, string proof) => Regex.IsMatch(text, $@"string Name =>[^\n]*""{proof}""");
+
+    private static string TextOf(string folder) => string.Concat(Repository.Files(folder, ".cs").Select(Repository.Read));
+}

@@ -1,0 +1,90 @@
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>When an event is acknowledged: after it was handled, or after its failure was kept, and never before.</summary>
+public sealed class SettlementTests : IDisposable
+{
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly Journal handled = new();
+    private readonly LogMemory logs = new();
+    private readonly ScriptedQueue queue;
+
+    public SettlementTests() => queue = new ScriptedQueue(time, visibility: TimeSpan.FromHours(1), maxHandling: TimeSpan.FromHours(9));
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Handler_StillRuns_NothingIsAcknowledged()
+    {
+        var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var running = await StartAsync(capacity: 10, _ => finish.Task);
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await handled.HasAsync("start 1");
+        Assert.Empty(queue.Events.Items);
+
+        finish.SetResult();
+        await queue.Events.HasAsync("0 acknowledged");
+        Assert.Single(queue.Events.Items);
+    }
+
+    [Fact]
+    public async Task Handler_Fails_IsKeptAndAcknowledgedOnceInsteadOfGoingBack()
+    {
+        await using var running = await StartAsync(capacity: 10, _ => throw new IOException("down"));
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await queue.Events.UntilAsync(events => events.Count > 0, "the event is settled");
+
+        Assert.Equal(["0 acknowledged"], queue.Events.Items);
+        Assert.Equal(["start 1"], handled.Items);
+    }
+
+    /// <summary>The store has room for one entry: the failure of the second event can be kept when the first one has gone through.</summary>
+    [Fact]
+    public async Task Handler_FailsAndTheStoreRefuses_NothingIsAcknowledgedUntilItIsKept()
+    {
+        var healed = false;
+        await using var running = await StartAsync(capacity: 1, _ => healed ? Task.CompletedTask : throw new IOException("down"));
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await queue.Events.HasAsync("0 acknowledged");
+        await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
+        await UntilAsync(() => logs.Entries.Any(entry => entry.Text.StartsWith("The failure store did not take a write", StringComparison.Ordinal)), "the store has refused a write");
+        Assert.Single(queue.Events.Items);
+
+        healed = true;
+        await UntilAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                return queue.Events.Items.Count(item => item == "0 acknowledged") == 2;
+            },
+            "the second event is acknowledged");
+        Assert.DoesNotContain(queue.Events.Items, item => item.Contains("released", StringComparison.Ordinal));
+    }
+
+    public void Dispose() => logs.Dispose();
+
+    private static async Task UntilAsync(Func<bool> condition, string reason)
+    {
+        using var limit = new CancellationTokenSource(RunningBus.Patience);
+        while (!condition())
+        {
+            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
+            await Task.Yield();
+        }
+    }
+
+    private Task<RunningBus> StartAsync(int capacity, Func<OrderPlaced, Task> handle) => RunningBus.StartAsync(
+        bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => new BusStores { Name = "small", Durable = false, Failures = new InMemoryFailureStore(capacity) })
+            .Configure(options => options.Retry.Jitter = 0)
+            .Subscribe<OrderPlaced>("mail", (e, _, _) =>
+            {
+                handled.Add($"start {e.OrderId}");
+                return handle(e);
+            }),
+        time,
+        services => services.AddSingleton<ILoggerProvider>(logs));
+}

@@ -1,0 +1,30 @@
+using System.Threading.Channels;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>A clock that a test moves, and that tells when someone has begun to wait by it.</summary>
+internal sealed class SteppingTime : FakeTimeProvider
+{
+    private readonly Channel<TimeSpan> waits = Channel.CreateUnbounded<TimeSpan>();
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = base.CreateTimer(callback, state, dueTime, period);
+        waits.Writer.TryWrite(dueTime);
+        return timer;
+    }
+
+    /// <summary>Completes when the next one has begun to wait, with how long.</summary>
+    public async Task<TimeSpan> NextWaitAsync()
+    {
+        try
+        {
+            return await waits.Reader.ReadAsync().AsTask().WaitAsync(RunningBus.Patience);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"Nobody began to wait within {RunningBus.Patience}.", exception);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The in-memory store, disturbed by a test.</summary>
+internal sealed class ScriptedProcessedStore : ProcessedEventStore
+{
+    private readonly InMemoryProcessedEventStore inner = new(1_000);
+    private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Every call throws.</summary>
+    public bool Down { get; set; }
+
+    /// <summary>It says that it has transactions.</summary>
+    public bool Transactions { get; init; }
+
+    public override bool SupportsTransactions => Transactions;
+
+    /// <summary>How often a claim is refused before the lease of the one before has ended.</summary>
+    public int InProgressAnswers { get; set; }
+
+    /// <summary>Completes at the first call.</summary>
+    public Task Asked => asked.Task;
+
+    /// <summary>Completes at the first call that throws.</summary>
+    public Task Refused => refused.Task;
+
+    /// <summary>Called when a key has been completed, before the caller learns of it.</summary>
+    public Action? Completed { get; set; }
+
+    /// <summary>Another instance takes the key over and completes it.</summary>
+    public void CompleteElsewhere(ProcessedKey key)
+    {
+        var claim = inner.ClaimAsync(key, 0, DateTimeOffset.MaxValue, TimeSpan.Zero, CancellationToken.None).AsTask().GetAwaiter().GetResult();
+        inner.CompleteAsync(key, claim.Fence, new Completion([], [], DateTimeOffset.MaxValue), CancellationToken.None).AsTask().GetAwaiter().GetResult();
+    }
+
+    public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        Check();
+        if (InProgressAnswers > 0)
+        {
+            InProgressAnswers--;
+            return ValueTask.FromResult(new ProcessedClaim(ProcessedState.InProgress, 0, 0, []));
+        }
+
+        return inner.ClaimAsync(key, fingerprint, now + TimeSpan.FromMinutes(1), lease, cancellationToken);
+    }
+
+    public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        Check();
+        return inner.RenewAsync(key, fence, until, cancellationToken);
+    }
+
+    public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    {
+        Check();
+        var completing = inner.CompleteAsync(key, fence, completion, cancellationToken);
+        Completed?.Invoke();
+        return completing;
+    }
+
+    public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
+    {
+        Check();
+        return inner.DispatchedAsync(key, cancellationToken);
+    }
+
+    public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken)
+    {
+        Check();
+        return inner.ReleaseAsync(key, fence, cancellationToken);
+    }
+
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+
+    public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
+
+    private void Check()
+    {
+        asked.TrySetResult();
+        if (Down)
+        {
+            refused.TrySetResult();
+            throw new IOException("the store is down");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>A transport that delivers whatever a test hands it, however bad, and counts how each of it was settled.</summary>
+internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
+{
+    private readonly ConcurrentDictionary<string, int> acknowledged = new(StringComparer.Ordinal);
+    private TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private ScriptedReceiver? receiver;
+    private int open;
+    private int released;
+    private int sent;
+
+    /// <summary>How often each event was acknowledged, by its id.</summary>
+    public IReadOnlyDictionary<string, int> Acknowledged => acknowledged;
+
+    public int Released => Volatile.Read(ref released);
+
+    /// <summary>How many events were published.</summary>
+    public int Sent => Volatile.Read(ref sent);
+
+    /// <summary>Hands out what arrived from a wire, all at once, and waits until each of it is acknowledged.</summary>
+    public async Task DeliverAsync(params IReadOnlyList<(EnvelopeAttributes Attributes, byte[] Body)> messages)
+    {
+        all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        open = messages.Count;
+        foreach (var (attributes, body) in messages)
+        {
+            receiver!.HandOut(new Delivery(new Envelope(attributes, body), this));
+        }
+
+        await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
+    }
+
+    public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        Interlocked.Add(ref sent, batch.Length);
+        outcomes.Span.Fill(PublishOutcome.Accepted);
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<Receiver>(receiver = new ScriptedReceiver(_ => { }));
+
+    public ValueTask AckAsync(in Delivery delivery)
+    {
+        acknowledged.AddOrUpdate(delivery.Envelope.EventId, 1, (_, count) => count + 1);
+        if (Interlocked.Decrement(ref open) == 0)
+        {
+            all.TrySetResult();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask ReleaseAsync(in Delivery delivery)
+    {
+        Interlocked.Increment(ref released);
+        return ValueTask.CompletedTask;
+    }
+}

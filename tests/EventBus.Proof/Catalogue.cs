@@ -1,0 +1,20 @@
+namespace EventBus.Proof;
+
+/// <summary>All proofs. Those that take longest come first, because several are run side by side.</summary>
+internal static class Catalogue
+{
+    public static IReadOnlyList<Proof> All { get; } =
+    [
+        new CheckerProof(),
+        new GhostsProof(),
+        new PoisonProof(),
+        new NeighboursProof(),
+        new DuplicatesProof(processes: 1),
+        new DuplicatesProof(processes: 3),
+        new OrderProof(sequenced: false),
+        new OrderProof(sequenced: true),
+        new CurvesProof(),
+    ];
+
+    public static Proof Find(string name) => All.FirstOrDefault(proof => proof.Name == name) ?? throw new ProofException($"There is no proof '{name}'.");
+}

@@ -1,0 +1,35 @@
+namespace EventBus.Proof;
+
+/// <summary>Compares what was published with what was dealt with, in the words that are usual for queues.</summary>
+internal static class DeliveryCheck
+{
+    /// <param name="findings">Where the findings go.</param>
+    /// <param name="outcomes">By number: what the publisher was told.</param>
+    /// <param name="entries">What the handlers wrote down.</param>
+    /// <param name="dead">The events that ended as dead letters.</param>
+    public static void Run(Findings findings, Outcome[] outcomes, IEnumerable<Entry> entries, IReadOnlySet<long> dead)
+    {
+        var (starts, ends) = (new int[outcomes.Length], new int[outcomes.Length]);
+        var strange = new SortedSet<long>();
+        foreach (var entry in entries.Where(entry => entry.Kind is Kind.Start or Kind.End))
+        {
+            if (entry.A < 0 || entry.A >= outcomes.Length)
+            {
+                strange.Add(entry.A);
+                continue;
+            }
+
+            (entry.Kind == Kind.Start ? starts : ends)[entry.A]++;
+        }
+
+        var all = Enumerable.Range(0, outcomes.Length).Select(number => (long)number).ToList();
+        strange.UnionWith(all.Where(number => starts[number] > 0 && outcomes[number] is Outcome.None or Outcome.Failed && starts[number] > 0));
+        findings.Note("published: accepted", outcomes.Count(outcome => outcome == Outcome.Accepted));
+        findings.Note("published: in doubt, failed", $"{outcomes.Count(outcome => outcome == Outcome.InDoubt):N0}, {outcomes.Count(outcome => outcome == Outcome.Failed):N0}");
+        findings.Note("handled", all.Count(number => ends[number] > 0));
+        findings.None("lost", all.Where(number => outcomes[number] == Outcome.Accepted && ends[number] == 0 && !dead.Contains(number)));
+        findings.Note("recovered (in doubt, and handled)", all.Count(number => outcomes[number] == Outcome.InDoubt && ends[number] > 0));
+        findings.None("unexpected", strange);
+        findings.Note("duplicate deliveries", ends.Sum(count => Math.Max(0, count - 1)));
+    }
+}

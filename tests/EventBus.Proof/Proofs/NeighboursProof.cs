@@ -1,0 +1,76 @@
+namespace EventBus.Proof;
+
+/// <summary>Events that failed once and wait for their retry beside one that ends its process: they are handled, and only that one becomes a dead letter.</summary>
+internal sealed class NeighboursProof : Proof
+{
+    private const string Subscription = "street";
+    private const int Deadly = 4;
+
+    // So late that all of them wait for it, and are due together.
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan Work = TimeSpan.FromMilliseconds(50);
+
+    public override string Name => "neighbours";
+
+    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
+    {
+        bus.Retry(3, FirstDelay).Configure(options => (options.Retry.MaxDelay, options.Retry.Jitter) = (FirstDelay, 0));
+        bus.AlertWith<JournalAlert>();
+        bus.Subscribe(Subscription, s => s.On<Job>((job, context, ct) => HandleAsync(job, context, journal)));
+        Buses.WrapStores(bus, SwiftAlerts.Wrap);
+    }
+
+    public override async Task RunAsync(Stage stage, Findings findings)
+    {
+        var events = stage.Run.Size(100, 16);
+
+        // Some before it and most behind it.
+        var kinds = Enumerable.Repeat(JobKind.Flaky, events).ToArray();
+        kinds[Deadly] = JobKind.Deadly;
+        // A process that stands still for longer than its lease loses what it holds, and this is no proof of that: here a busy machine must not look like a death.
+        stage.Settings = stage.Settings with { LeaseMilliseconds = 5_000 };
+        await stage.Redis.StartAsync();
+        await stage.StartVictimsAsync(1);
+        await using var publisher = await Publishing.StartAsync(stage.Settings, bus => bus.Publishes<Job>(), events);
+        await publisher.PublishAsync(kinds.Select((kind, i) => ((long)i, new Job(i, kind))));
+        await using var probe = await StoreProbe.OpenAsync(stage.Settings);
+        var (handled, alerted) = (new HashSet<long>(), new HashSet<long>());
+        try
+        {
+            await stage.RunAsync(
+                "Every event handled, or dead and told of",
+                new Queue<Fault>(),
+                entry => (entry.Kind == Kind.End ? handled : entry.Kind == Kind.Alert ? alerted : []).Add(entry.A),
+                async () => handled.Union(alerted).Count() == events && alerted.Contains(Deadly) && await probe.Failures.CountAsync(CancellationToken.None) == alerted.Count);
+            await stage.StopVictimsAsync();
+        }
+        catch (ProofException exception)
+        {
+            findings.Fail(exception.Message);
+        }
+
+        var dead = (await probe.DeadAsync()).ConvertAll(entry => new Dead(Numbers.Of(entry.Id), entry.Reason, entry.Starts));
+        DeliveryCheck.Run(findings, publisher.Outcomes, stage.Journals.Entries, dead.Select(letter => letter.Number).ToHashSet());
+        PoisonCheck.Run(findings, kinds, stage.Journals.Entries, dead, publisher.PublishedAt, stage.Deaths);
+    }
+
+    private static async Task HandleAsync(Job job, EventContext context, Journal journal)
+    {
+        journal.Write(Kind.Start, job.Number, context.Attempt);
+        if (context.Attempt == 1)
+        {
+            journal.Write(Kind.Throw, job.Number, context.Attempt);
+            throw new PlannedException("the first start fails");
+        }
+
+        if (job.Kind == JobKind.Deadly)
+        {
+            Native.KillSelf();
+        }
+
+        // Long enough to die with the deadly one, when they are started at once.
+        await Until.PassedAsync(Work);
+        journal.Write(Kind.End, job.Number, context.Attempt);
+    }
+}

@@ -1,0 +1,24 @@
+namespace EventBus.Proof;
+
+/// <summary>One promise under proof: what the processes that are killed do, and what the harness does round them.</summary>
+internal abstract class Proof
+{
+    /// <summary>The name on the command line.</summary>
+    public abstract string Name { get; }
+
+    /// <summary>The stores that it is run with.</summary>
+    public virtual IReadOnlyList<string> Stores => ["sqlite", "redis"];
+
+    /// <summary>Whether it runs on RabbitMQ.</summary>
+    public virtual bool NeedsRabbitMq => false;
+
+    /// <summary>Whether it measures time, and so runs with nothing beside it.</summary>
+    public virtual bool RunsAlone => false;
+
+    /// <summary>Subscribes what a victim handles.</summary>
+    public virtual void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
+    {
+    }
+
+    public abstract Task RunAsync(Stage stage, Findings findings);
+}

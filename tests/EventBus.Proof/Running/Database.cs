@@ -1,0 +1,46 @@
+using Microsoft.Data.Sqlite;
+
+namespace EventBus.Proof;
+
+/// <summary>What a proof does with the SQLite file of its victims beside them.</summary>
+internal static class Database
+{
+    /// <summary>Makes the application's own table, to which handlers add a row in the commit of their event. Nothing in it forbids copies.</summary>
+    public static async Task CreateEffectsAsync(string connection) =>
+        await ExecuteAsync(connection, "CREATE TABLE effects (number INTEGER NOT NULL, process INTEGER NOT NULL)");
+
+    /// <summary>How often each event took effect.</summary>
+    public static async Task<Dictionary<long, int>> EffectsAsync(string connection)
+    {
+        await using var database = new SqliteConnection(connection);
+        await database.OpenAsync();
+        await using var command = database.CreateCommand();
+        command.CommandText = "SELECT number, COUNT(*) FROM effects GROUP BY number";
+        await using var reader = await command.ExecuteReaderAsync();
+        var found = new Dictionary<long, int>();
+        while (await reader.ReadAsync())
+        {
+            found.Add(reader.GetInt64(0), reader.GetInt32(1));
+        }
+
+        return found;
+    }
+
+    /// <summary>Holds the lock of the writers (BEGIN IMMEDIATE, as every transaction of this client begins) for a while, as a backup or another application may.</summary>
+    public static async Task HoldAsync(string connection, TimeSpan time)
+    {
+        await using var database = new SqliteConnection(connection);
+        await database.OpenAsync();
+        await using var transaction = (SqliteTransaction)await database.BeginTransactionAsync();
+        await Until.PassedAsync(time);
+    }
+
+    private static async Task ExecuteAsync(string connection, string sql)
+    {
+        await using var database = new SqliteConnection(connection);
+        await database.OpenAsync();
+        await using var command = database.CreateCommand();
+        command.CommandText = sql;
+        await command.ExecuteNonQueryAsync();
+    }
+}

@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus.Proof;
+
+/// <summary>What the publisher was told about an event.</summary>
+internal enum Outcome : byte
+{
+    /// <summary>It was not published.</summary>
+    None,
+
+    /// <summary>The backend has it.</summary>
+    Accepted,
+
+    /// <summary>It certainly went nowhere.</summary>
+    Failed,
+
+    /// <summary>Nobody knows.</summary>
+    InDoubt,
+}
+
+/// <summary>The publishing application, in the process of the harness, which is never killed: it keeps what became of each event.</summary>
+internal sealed class Publishing : IAsyncDisposable
+{
+    private const int Window = 512;
+
+    private readonly IHost host;
+    private readonly IEventBus bus;
+    private readonly long[] publishedAt;
+
+    private Publishing(IHost host, int events)
+    {
+        (this.host, bus) = (host, host.Services.GetRequiredService<IEventBus>());
+        (Outcomes, publishedAt) = (new Outcome[events], new long[events]);
+    }
+
+    /// <summary>By number: what the publisher was told. A copy that was accepted outweighs one that was not.</summary>
+    public Outcome[] Outcomes { get; }
+
+    /// <summary>By number: when the first copy was sent, on the clock of the journals.</summary>
+    public IReadOnlyList<long> PublishedAt => publishedAt;
+
+    /// <param name="settings">Where to.</param>
+    /// <param name="declare">What is published.</param>
+    /// <param name="events">How many events there will be; their numbers begin at 0.</param>
+    public static async Task<Publishing> StartAsync(VictimSettings settings, Action<EventBusBuilder> declare, int events)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddEventBus(bus =>
+        {
+            Buses.AddBackend(bus, settings);
+            declare(bus);
+            bus.Configure(options => options.Consume = false);
+        });
+        var host = builder.Build();
+        await host.StartAsync();
+        return new Publishing(host, events);
+    }
+
+    /// <summary>Publishes events in the order of the list, many at a time.</summary>
+    /// <param name="events">The events, each with its number.</param>
+    public async Task PublishAsync<TEvent>(IEnumerable<(long Number, TEvent Event)> events)
+        where TEvent : notnull
+    {
+        foreach (var window in events.Chunk(Window))
+        {
+            await Task.WhenAll(window.Select(item => PublishAsync(item.Number, item.Event)));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await host.StopAsync();
+        host.Dispose();
+    }
+
+    private async Task PublishAsync<TEvent>(long number, TEvent @event)
+        where TEvent : notnull
+    {
+        Outcome outcome;
+        publishedAt[number] = publishedAt[number] == 0 ? Stopwatch.GetTimestamp() : publishedAt[number];
+        try
+        {
+            await bus.PublishAsync(@event, new PublishOptions { EventId = Numbers.ToId(number) });
+            outcome = Outcome.Accepted;
+        }
+        catch (PublishException exception)
+        {
+            outcome = exception.Failure == PublishFailure.InDoubt ? Outcome.InDoubt : Outcome.Failed;
+        }
+
+        lock (publishedAt)
+        {
+            Outcomes[number] = (Outcomes[number], outcome) switch
+            {
+                (Outcome.Accepted, _) or (_, Outcome.Accepted) => Outcome.Accepted,
+                (Outcome.InDoubt, _) or (_, Outcome.InDoubt) => Outcome.InDoubt,
+                _ => outcome,
+            };
+        }
+    }
+}

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+
+namespace EventBus.Proof;
+
+/// <summary>The command line: which proofs are run, with which stores, and what is said of each.</summary>
+internal static class Runner
+{
+    // Most of a proof's time is waiting for leases to run out.
+    private const int SideBySide = 5;
+
+    private const string Usage = "Usage: <proof>... | all [--store sqlite|redis|memory] [--quick] [--seed N] [--keep]";
+
+    public static async Task<int> RunAsync(string[] args)
+    {
+        if (Parse(args) is not { } asked)
+        {
+            await Console.Error.WriteLineAsync($"{Usage}{Environment.NewLine}Proofs: {string.Join(", ", Catalogue.All.Select(proof => proof.Name))}");
+            return 2;
+        }
+
+        using var places = new SemaphoreSlim(asked.Quick ? SideBySide : 1);
+        var together = asked.Runs.Where(run => !run.Proof.RunsAlone).Select(run => RunInTurnAsync(run.Proof, run.Settings, asked.Keep, places)).ToArray();
+        var verdicts = new List<Verdict>(await Task.WhenAll(together));
+        foreach (var (proof, settings) in asked.Runs.Where(run => run.Proof.RunsAlone))
+        {
+            verdicts.Add(await RunInTurnAsync(proof, settings, asked.Keep, places));
+        }
+
+        var (passed, failed, skipped) = (verdicts.Count(verdict => verdict == Verdict.Passed), verdicts.Count(verdict => verdict == Verdict.Failed), verdicts.Count(verdict => verdict == Verdict.Skipped));
+        Console.WriteLine($"{passed} passed, {failed} failed{(skipped > 0 ? $", {skipped} skipped" : "")}");
+        return failed == 0 ? 0 : 1;
+    }
+
+    private static async Task<Verdict> RunInTurnAsync(Proof proof, RunSettings settings, bool keep, SemaphoreSlim places)
+    {
+        await places.WaitAsync();
+        try
+        {
+            var output = new List<string>();
+            var verdict = await RunAsync(proof, settings, keep, output);
+            Console.WriteLine(string.Join(Environment.NewLine, output));
+            return verdict;
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+
+    private static async Task<Verdict> RunAsync(Proof proof, RunSettings settings, bool keep, List<string> output)
+    {
+        output.Add($"== {proof.Name} ({settings.Store}), {(settings.Quick ? "quick" : "long")}, seed {settings.Seed}");
+        if (proof.NeedsRabbitMq && !PrivateRabbitMq.IsInstalled)
+        {
+            output.Add("  SKIP: it needs RabbitMQ, and rabbitmq-server is not installed.");
+            return Verdict.Skipped;
+        }
+
+        var findings = new Findings();
+        var stage = new Stage(proof.Name, settings);
+        var begun = Stopwatch.GetTimestamp();
+        try
+        {
+            await proof.RunAsync(stage, findings);
+        }
+        catch (Exception exception)
+        {
+            findings.Fail(exception is ProofException ? exception.Message : exception.ToString());
+        }
+
+        await stage.DisposeAsync();
+        output.Add($"  {"faults",-34} {stage.Kills} kills, {stage.Suicides} suicides, {stage.Freezes} freezes, {stage.Stalls} stalls of the store{(stage.FailedStarts > 0 ? $", {stage.FailedStarts} processes that could not start in time" : "")}");
+        output.AddRange(findings.Lines);
+        output.Add($"  {(findings.Passed ? "PASS" : "FAIL")} {proof.Name} ({settings.Store}) after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
+        if (findings.Passed && !keep)
+        {
+            Delete(stage.Folder);
+        }
+        else
+        {
+            output.Add($"  What its processes wrote is in {stage.Folder}");
+        }
+
+        return findings.Passed ? Verdict.Passed : Verdict.Failed;
+    }
+
+    private static Asked? Parse(string[] args)
+    {
+        var (names, store, quick, keep, seed) = (new List<string>(), (string?)null, false, false, 1);
+        for (var i = 0; i < args.Length; i++)
+        {
+            switch (args[i])
+            {
+                case "--quick":
+                    quick = true;
+                    break;
+                case "--keep":
+                    keep = true;
+                    break;
+                case "--store" when i + 1 < args.Length:
+                    store = args[++i];
+                    break;
+                case "--seed" when i + 1 < args.Length && int.TryParse(args[i + 1], out seed):
+                    i++;
+                    break;
+                default:
+                    names.Add(args[i]);
+                    break;
+            }
+        }
+
+        var proofs = Catalogue.All.Where(proof => names.Contains("all") || names.Contains(proof.Name)).ToList();
+        var runs = proofs.SelectMany(proof => proof.Stores.Where(name => store is null || name == store).Select(name => (proof, new RunSettings(name, quick, seed)))).ToList();
+        return names.Count == 0 || names.Exists(name => name != "all" && !Catalogue.All.Any(proof => proof.Name == name)) || runs.Count == 0 ? null : new Asked(runs, quick, keep);
+    }
+
+    private sealed record Asked(IReadOnlyList<(Proof Proof, RunSettings Settings)> Runs, bool Quick, bool Keep);
+
+    private enum Verdict
+    {
+        Passed,
+        Failed,
+        Skipped,
+    }
+
+    private static void Delete(string folder)
+    {
+        try
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+        catch (IOException)
+        {
+            // A server that is ending may still remove its own files from it.
+        }
+    }
+}

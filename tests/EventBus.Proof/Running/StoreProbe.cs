@@ -1,0 +1,66 @@
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus.Proof;
+
+/// <summary>The stores of the victims, opened beside them by the harness to look at what is in them.</summary>
+internal sealed class StoreProbe : IAsyncDisposable
+{
+    private readonly BusStores stores;
+    private readonly ServiceProvider services;
+
+    private StoreProbe(BusStores stores, ServiceProvider services) => (this.stores, this.services) = (stores, services);
+
+    public FailureStore Failures => stores.Failures!;
+
+    public ProcessedEventStore Processed => stores.Processed!;
+
+    public static async Task<StoreProbe> OpenAsync(VictimSettings settings)
+    {
+        var services = new ServiceCollection();
+        services.AddEventBus(bus => Buses.AddBackend(bus, settings));
+        var provider = services.BuildServiceProvider();
+        var stores = Buses.StoresOf(services)(provider);
+        await stores.OpenAsync(new StoreSetup(settings.Service, TimeProvider.System), CancellationToken.None);
+        return new StoreProbe(stores, provider);
+    }
+
+    /// <summary>Every dead letter.</summary>
+    public async Task<List<FailedEvent>> DeadAsync()
+    {
+        var found = new List<FailedEvent>();
+        for (var page = new DeadLetterFilter { Take = 1_000 }; ;)
+        {
+            var entries = await Failures.ListDeadAsync(page, CancellationToken.None);
+            found.AddRange(entries);
+            if (entries.Count < page.Take)
+            {
+                return found;
+            }
+
+            page = page with { Before = entries[^1].Number };
+        }
+    }
+
+    /// <summary>The keys that are not marked as done: another claim of a done key says so, and changes nothing.</summary>
+    public async Task<List<long>> NotDoneAsync(string subscription, IEnumerable<long> numbers)
+    {
+        var found = new List<long>();
+        foreach (var number in numbers)
+        {
+            var claim = await Processed.ClaimAsync(new ProcessedKey(subscription, Numbers.ToId(number)), 0, TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(1), CancellationToken.None);
+            if (claim.State != ProcessedState.Done)
+            {
+                found.Add(number);
+            }
+        }
+
+        return found;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stores.CloseAsync();
+        await services.DisposeAsync();
+    }
+}

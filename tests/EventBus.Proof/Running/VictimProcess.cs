@@ -1,0 +1,104 @@
+using System.Diagnostics;
+
+namespace EventBus.Proof;
+
+/// <summary>A process of this very program that handles events until it is told to stop, or killed.</summary>
+internal sealed class VictimProcess : IDisposable
+{
+    /// <summary>The exit code of a process whose bus could not start, because its store was busy for too long.</summary>
+    public const int CouldNotStart = 3;
+
+    private const int Killed = 128 + 9;
+    private const int Aborted = 128 + 6;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
+
+    private readonly Process process;
+    private volatile bool disposed;
+
+    private VictimProcess(Process process) => this.process = process;
+
+    public int Id => process.Id;
+
+    public bool HasExited => disposed || process.HasExited;
+
+    /// <summary>It ended as victims do, and not of an error of its own.</summary>
+    public bool DiedAsPlanned => process.ExitCode is Killed or Aborted;
+
+    public int ExitCode => process.ExitCode;
+
+    public static VictimProcess Start(VictimSettings settings)
+    {
+        var program = Environment.ProcessPath!;
+        string[] assembly = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(VictimProcess).Assembly.Location] : [];
+        var start = new ProcessStartInfo(program, [.. assembly, VictimSettings.Command, settings.Write()])
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+
+        // Its handlers are short and its life too: what costs at the start is not repaid.
+        start.Environment["DOTNET_TieredPGO"] = "0";
+        start.Environment["DOTNET_gcServer"] = "0";
+        start.Environment["DOTNET_DbgEnableMiniDump"] = "0";
+        var process = Process.Start(start)!;
+        var log = Path.Combine(settings.Folder, $"{process.Id}.out");
+        process.OutputDataReceived += (_, line) => Keep(log, line.Data);
+        process.ErrorDataReceived += (_, line) => Keep(log, line.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return new VictimProcess(process);
+    }
+
+    /// <summary>SIGKILL: nothing is given back, nothing is said.</summary>
+    public async Task KillAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync().WaitAsync(Patience);
+    }
+
+    public void Freeze() => Native.Freeze(Id);
+
+    public void Thaw() => Native.Thaw(Id);
+
+    /// <summary>Asks it to stop, and waits until it has.</summary>
+    public async Task StopAsync()
+    {
+        await process.StandardInput.WriteLineAsync("stop");
+        await process.StandardInput.FlushAsync();
+        try
+        {
+            await process.WaitForExitAsync().WaitAsync(Patience);
+        }
+        catch (TimeoutException)
+        {
+            throw new ProofException($"The process {Id} did not stop within {Patience.TotalSeconds:0} s.");
+        }
+
+        if (process.ExitCode != 0)
+        {
+            throw new ProofException($"The process {Id} stopped with the exit code {process.ExitCode}.");
+        }
+    }
+
+    public void Dispose()
+    {
+        if (!process.HasExited)
+        {
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        disposed = true;
+        process.Dispose();
+    }
+
+    private static void Keep(string log, string? line)
+    {
+        if (line is not null)
+        {
+            File.AppendAllText(log, line + Environment.NewLine);
+        }
+    }
+}

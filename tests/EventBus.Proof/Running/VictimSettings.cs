@@ -1,0 +1,43 @@
+using System.Text.Json;
+
+namespace EventBus.Proof;
+
+/// <summary>What a victim has to know. It travels as an argument of its command line.</summary>
+internal sealed record VictimSettings
+{
+    public const string Command = "victim";
+
+    /// <summary>The proof whose subscriptions it takes.</summary>
+    public required string Proof { get; init; }
+
+    /// <summary>The store's name: sqlite, redis or memory.</summary>
+    public required string Store { get; init; }
+
+    /// <summary>The application's name, shared by all processes of a proof.</summary>
+    public required string Service { get; init; }
+
+    /// <summary>Where journals, logs and the store's file are.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>The address of the proof's own Redis.</summary>
+    public required string Redis { get; init; }
+
+    /// <summary>The address of RabbitMQ, where the proof runs on it.</summary>
+    public string? RabbitMq { get; init; }
+
+    public required int Seed { get; init; }
+
+    /// <summary>How many handlers run at once.</summary>
+    public int Concurrency { get; init; } = 16;
+
+    /// <summary>After how many milliseconds without a sign of life another process goes on with what this one holds.</summary>
+    public int LeaseMilliseconds { get; init; } = 2_000;
+
+    public string Database => Path.Combine(Folder, "store.db");
+
+    public string DatabaseConnection => $"Data Source={Database}";
+
+    public string Write() => JsonSerializer.Serialize(this);
+
+    public static VictimSettings Read(string text) => JsonSerializer.Deserialize<VictimSettings>(text)!;
+}

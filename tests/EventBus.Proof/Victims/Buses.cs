@@ -1,0 +1,67 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus.Proof;
+
+/// <summary>Puts the buses of victims and harness together from the same parts.</summary>
+internal static class Buses
+{
+    private const string KeyPrefix = "proof";
+
+    private static readonly TimeSpan AlertInterval = TimeSpan.FromMilliseconds(200);
+
+    public static string StreamOf(string word) => $"{{{KeyPrefix}}}:{word}";
+
+    /// <summary>The transport, the store, and times so short that a kill costs seconds.</summary>
+    public static void AddBackend(EventBusBuilder bus, VictimSettings settings)
+    {
+        if (settings.RabbitMq is { } address)
+        {
+            bus.UseRabbitMq(address, options => options.Exchange = settings.Service);
+        }
+        else
+        {
+            bus.UseRedis(settings.Redis, Options);
+        }
+
+        switch (settings.Store)
+        {
+            case "sqlite":
+                bus.StoreInSqlite(settings.DatabaseConnection);
+                break;
+            case "redis":
+                bus.StoreInRedis(settings.Redis, Options);
+                break;
+            default:
+                bus.StoreInMemory();
+                break;
+        }
+
+        bus.Configure(options => (options.ServiceName, options.Lease, options.AlertInterval, options.Concurrency) = (settings.Service, Lease(settings), AlertInterval, settings.Concurrency));
+
+        void Options(RedisOptions options) => (options.KeyPrefix, options.ClaimAfter) = (KeyPrefix, Lease(settings) / 2);
+    }
+
+    /// <summary>Puts something of the proof's own round the stores of a bus, whichever they are.</summary>
+    public static void WrapStores(EventBusBuilder bus, Func<BusStores, BusStores> wrap)
+    {
+        var inner = StoresOf(bus.Services);
+        bus.UseStores(services => wrap(inner(services)));
+    }
+
+    /// <summary>Puts something of the proof's own round the transport of a bus.</summary>
+    public static void WrapTransport(EventBusBuilder bus, Func<Transport, Transport> wrap)
+    {
+        var transports = ModelOf(bus.Services).Transports;
+        var (call, create) = transports.Single();
+        transports[0] = (call, services => wrap(create(services)));
+    }
+
+    public static Func<IServiceProvider, BusStores> StoresOf(IServiceCollection services) =>
+        ModelOf(services) is var model && (model.Stores ?? model.DefaultStores) is { } stores ? stores : throw new ProofException("The bus has no stores.");
+
+    private static TimeSpan Lease(VictimSettings settings) => TimeSpan.FromMilliseconds(settings.LeaseMilliseconds);
+
+    private static BusModel ModelOf(IServiceCollection services) => (BusModel)services.Single(service => service.ServiceType == typeof(BusModel)).ImplementationInstance!;
+}

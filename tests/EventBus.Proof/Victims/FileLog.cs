@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Proof;
+
+/// <summary>Appends what a process logs to a file, for whoever looks into a proof that failed.</summary>
+internal sealed class FileLog(string path) : ILoggerProvider, ILogger
+{
+    private readonly Lock gate = new();
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (!IsEnabled(logLevel) || exception is PlannedException)
+        {
+            return;
+        }
+
+        lock (gate)
+        {
+            File.AppendAllText(path, $"{DateTime.UtcNow:HH:mm:ss.fff} {logLevel} {formatter(state, exception)}{(exception is null ? "" : Environment.NewLine + exception)}{Environment.NewLine}");
+        }
+    }
+
+    public void Dispose()
+    {
+    }
+}
+
+/// <summary>What handlers throw because they are meant to.</summary>
+internal sealed class PlannedException(string message) : Exception(message);

@@ -1,0 +1,93 @@
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>Starts against a broker that is down or refuses, and what becomes of queues that nobody uses any more.</summary>
+public sealed class StartTests
+{
+    private static readonly Subscription Orders = new("orders", [EventPattern.Parse("order.#")]);
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Start_BrokerOutOfReach_IsDegradedAndLivesOnceItIsBack()
+    {
+        await using var wire = new TcpProxy { Refuse = true };
+        var handled = new Seen<int>();
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), wire.Uri, bus =>
+            bus.Configure(options => options.PublishTimeout = TimeSpan.FromMilliseconds(200)).Subscribe<TestHappened>("tests", (e, _, _) =>
+            {
+                handled.Add(e.Number);
+                return Task.CompletedTask;
+            }));
+        var health = app.Services.GetRequiredService<HealthCheckService>();
+        Assert.Equal(HealthStatus.Unhealthy, (await health.CheckHealthAsync(Cancel)).Status);
+        var failure = await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(0), Cancel));
+        Assert.Equal(PublishFailure.Failed, failure.Failure);
+
+        wire.Refuse = false;
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while ((await health.CheckHealthAsync(Cancel)).Status != HealthStatus.Healthy)
+        {
+            Assert.False(patience.IsCancellationRequested, "The bus did not become healthy although its broker is back.");
+            await Task.Yield();
+        }
+
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+        Assert.Equal(1, await handled.NextAsync("the event that was published once the broker was back"));
+    }
+
+    [Fact]
+    public async Task Start_BrokerOutOfReachAndFailFast_Throws()
+    {
+        await using var wire = new TcpProxy { Refuse = true };
+        await using var transport = RabbitMqBuilderExtensions.Create(wire.Uri.AbsoluteUri, new RabbitMqOptions { CallTimeout = TimeSpan.FromMilliseconds(200) }, null);
+        var error = await Assert.ThrowsAsync<EventBusException>(() =>
+            transport.StartAsync(new TransportTopology("app", [], [], TimeProvider.System) { FailFast = true }, Cancel).AsTask());
+
+        Assert.Contains($"{wire.Uri.Host}:{wire.Uri.Port}", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_WrongPassword_ThrowsAlsoWhereADegradedStartIsAllowedAndTellsNoPassword()
+    {
+        var uri = new UriBuilder(TestBroker.Uri) { UserName = "guest", Password = "kX9-canary" }.Uri;
+        var error = await Assert.ThrowsAsync<EventBusException>(() => TestBroker.StartTransportAsync(TestBroker.NewName(), uri));
+
+        Assert.Contains("the user, the password", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("kX9-canary", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Retire_QueueOfAGoneSubscription_RefusesWhileItIsUsedOrFullAndThenRemovesIt()
+    {
+        var name = TestBroker.NewName();
+        await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
+        await using (await transport.SubscribeAsync(Orders, Cancel))
+        {
+            Assert.Contains("consumers", (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: true))).Message, StringComparison.Ordinal);
+        }
+
+        await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray());
+        Assert.Contains("1 events wait", (await Assert.ThrowsAsync<EventBusException>(() => RetireAsync(discardWaiting: false))).Message, StringComparison.Ordinal);
+
+        await RetireAsync(discardWaiting: true);
+        await RetireAsync(discardWaiting: false);
+        var unrouted = new PublishOutcome[1];
+        await transport.PublishAsync(new[] { new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed", Time = DateTimeOffset.UnixEpoch }, [(byte)'1']) }, unrouted, Cancel);
+        Assert.Equal(PublishStatus.Unrouted, unrouted[0].Status);
+
+        Task RetireAsync(bool discardWaiting) => transport.RetireAsync(Orders.Name, discardWaiting, Cancel).AsTask();
+    }
+
+    [Fact]
+    public async Task Retire_SubscriptionThatIsStillInTheCode_IsRefused()
+    {
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), null, bus => bus.Subscribe<TestHappened>("tests", (_, _, _) => Task.CompletedTask));
+
+        await Assert.ThrowsAsync<ArgumentException>(() => app.Bus.RetireSubscriptionAsync("tests", cancellationToken: Cancel));
+        await app.Bus.RetireSubscriptionAsync("never-there", cancellationToken: Cancel);
+    }
+}

@@ -1,0 +1,41 @@
+using EventBus.Conformance;
+using EventBus.Stores;
+using Microsoft.Extensions.Logging.Abstractions;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>The stores in Redis under proof, each instance on a connection of its own, on a server that may be killed.</summary>
+public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
+{
+    private readonly PrivateRedis server = new();
+
+    public override string Name => "Redis";
+
+    public override bool CanCorrupt => true;
+
+    public override bool CanBreak => true;
+
+    public async ValueTask InitializeAsync() => await server.StartAsync();
+
+    public async ValueTask DisposeAsync() => await server.DisposeAsync();
+
+    public override BusStores CreateStores(string isolation)
+    {
+        var connector = new RedisConnector(ConfigurationOptions.Parse(server.Address), "bus.StoreInRedis(...)", NullLogger.Instance);
+        return RedisStores.Create(connector, new RedisOptions { KeyPrefix = isolation }, NullLogger.Instance);
+    }
+
+    public override async Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken)
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(server.Address).WaitAsync(cancellationToken);
+        RedisKey events = $"{{{isolation}:{StoreSuite.ServiceName}}}:failed:event";
+        var isNew = await connection.GetDatabase().HashSetAsync(events, id, new byte[] { (byte)'{', 0xff, 0 }).WaitAsync(cancellationToken);
+        Assert.False(isNew);
+    }
+
+    /// <summary>Kills the server. It keeps what it has accepted.</summary>
+    public override Task BreakAsync(string isolation, CancellationToken cancellationToken) => server.KillAsync();
+
+    public override Task MendAsync(string isolation, CancellationToken cancellationToken) => server.StartAsync();
+}

@@ -1,0 +1,52 @@
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+public sealed class RedisDelayStoreTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Event_Added_IsClaimedWhenDueAndAgainWhenNotRemoved()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var stores = await TestStores.OpenAsync(redis.Prefix);
+        await stores.Delays.AddAsync(TestStores.Event("later"), TestStores.Now.AddDays(1), Token);
+        await stores.Delays.AddAsync(TestStores.Event("second"), TestStores.Now.AddTicks(-100), Token);
+        await stores.Delays.AddAsync(TestStores.Event("first"), TestStores.Now.AddTicks(-200), Token);
+        await stores.Delays.AddAsync(TestStores.Event("first"), TestStores.Now.AddYears(1), Token);
+
+        var due = await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token);
+
+        Assert.Equal(["first", "second"], due.Entries.Select(envelope => envelope.EventId));
+        Assert.Equal(TestStores.Now + TestStores.Lease, due.NextDue);
+        Assert.Equal((3, 2), (await stores.Delays.CountAsync(Token), await stores.Delays.CountDueAsync(TestStores.Now, Token)));
+        Assert.Empty((await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
+        await stores.Delays.RemoveAsync(due.Entries[0], Token);
+        Assert.Equal("second", Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries).EventId);
+        Assert.Equal("röd", due.Entries[0].Headers["Colour"]);
+    }
+
+    [Fact]
+    public async Task Event_SpoiltByHand_IsPutAsideAndHoldsUpNobody()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var stores = await TestStores.OpenAsync(redis.Prefix);
+        foreach (var id in new[] { "broken", "foreign", "empty", "gone", "good" })
+        {
+            await stores.Delays.AddAsync(TestStores.Event(id), TestStores.Now, Token);
+        }
+
+        await redis.Database.HashSetAsync(TestStores.Key(redis.Prefix, "delayed:event"), [new("broken", "{"), new("foreign", """{"id":"other","name":"parcel.sent"}""")]);
+        await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, "delayed:body"), "empty");
+        await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, "delayed:event"), "gone");
+        await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, "delayed:body"), "gone");
+
+        var due = await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token);
+
+        Assert.Equal("good", Assert.Single(due.Entries).EventId);
+        Assert.Equal(4, await stores.Delays.CountAsync(Token));
+        Assert.Equal(1, await stores.Delays.CountDueAsync(TestStores.Now, Token));
+        Assert.Equal("{", await redis.Database.HashGetAsync(TestStores.Key(redis.Prefix, "delayed:event"), "broken"));
+    }
+}

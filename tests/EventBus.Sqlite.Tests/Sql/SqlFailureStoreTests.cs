@@ -1,0 +1,259 @@
+using EventBus.Stores;
+using static EventBus.Sqlite.Tests.TestStores;
+
+namespace EventBus.Sqlite.Tests;
+
+public sealed class SqlFailureStoreTests : IAsyncLifetime
+{
+    private readonly TestFolder folder = new();
+    private TestStores stores = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private FailureStore Failures => stores.Failures;
+
+    public async ValueTask InitializeAsync() => stores = await OpenAsync(folder["bus.db"]);
+
+    public async ValueTask DisposeAsync()
+    {
+        await stores.DisposeAsync();
+        folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Entry_WithEverything_ComesBackAsItWas()
+    {
+        var entry = Dead("1") with
+        {
+            LineKey = "line",
+            OrderKey = "key",
+            Position = 7,
+            Starts = 4,
+            Replays = 2,
+            Deadline = Now.AddDays(1),
+            LastFailedAt = Now.AddMinutes(3),
+            Reason = DeadLetterReason.OutOfOrder,
+            Error = "it's \"broken\" ' ; --",
+            ErrorDetails = "at line 1\nat line 2",
+            History = [new FailedStart(1, Now, "one"), new FailedStart(2, Now.AddMinutes(1), "two")],
+        };
+        Assert.True(await Failures.RecordAsync(entry, Token));
+
+        var kept = (await Failures.FindDeadAsync(entry.Id, Token))!;
+
+        Assert.Equal(entry.History, kept.History);
+        Assert.Equal(entry.Envelope.Body.ToArray(), kept.Envelope.Body.ToArray());
+        Assert.Equal((entry.Envelope.EventId, entry.Envelope.EventName, entry.Envelope.Time), (kept.Envelope.EventId, kept.Envelope.EventName, kept.Envelope.Time));
+        Assert.Null(kept.Envelope.Defect);
+        Assert.Equal(entry with { Number = 1 }, kept with { Envelope = entry.Envelope, History = entry.History });
+    }
+
+    [Fact]
+    public async Task Claim_WhatIsDue_CountsTheStartAndNamesTheNextTime()
+    {
+        await Failures.RecordAsync(Failed("1"), Token);
+        await Failures.RecordAsync(Failed("2", Now.AddSeconds(9)), Token);
+
+        var first = await Failures.ClaimDueAsync(["mail", "other"], Now, Lease, 10, Token);
+        var again = await Failures.ClaimDueAsync(["mail"], Now + Lease, Lease, 1, Token);
+
+        Assert.Equal(("1", 2, false), Assert.Single(first.Entries.Select(e => (e.Envelope.EventId, e.Starts, e.WasInterrupted))));
+        Assert.Equal(Now.AddSeconds(9), first.NextDue);
+        Assert.Equal(("2", 2, false), Assert.Single(again.Entries.Select(e => (e.Envelope.EventId, e.Starts, e.WasInterrupted))));
+        Assert.Equal(Now + Lease, again.NextDue);
+        var interrupted = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now + Lease, Lease, 10, Token)).Entries);
+        Assert.Equal(("1", 2, true), (interrupted.Envelope.EventId, interrupted.Starts, interrupted.WasInterrupted));
+        Assert.True(interrupted.Claim > again.Entries[0].Claim);
+        Assert.False(await Failures.RecordAsync(first.Entries[0], Token));
+        Assert.True(await Failures.RecordAsync(interrupted with { Status = FailedEventStatus.Dead }, Token));
+    }
+
+    [Fact]
+    public async Task Claim_OfAnEntryThatLeftAndCameAgain_IsNotTheOldOne()
+    {
+        await Failures.RecordAsync(Failed("1"), Token);
+        var old = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+        var taken = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now + Lease, Lease, 10, Token)).Entries);
+        await Failures.CompleteAsync(taken, Token);
+        await Failures.RecordAsync(Failed("1"), Token);
+        await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token);
+
+        await Failures.CompleteAsync(old, Token);
+
+        Assert.Equal(1, await Failures.CountAsync(Token));
+        Assert.Equal([old.Id], await Failures.RenewAsync([old], Now + Lease, Token));
+    }
+
+    [Fact]
+    public async Task Line_HeadLeavesTheLine_NextBecomesDue()
+    {
+        await Failures.RecordAsync(Failed("1", line: "k"), Token);
+        await Failures.TryParkAsync(Parked("2", "k"), 10, Token);
+        var head = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+        Assert.Empty((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+
+        await Failures.RecordAsync(head with { Status = FailedEventStatus.Dead, LineKey = null }, Token);
+
+        var next = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+        Assert.Equal(("2", FailedEventStatus.Waiting, 1), (next.Envelope.EventId, next.Status, next.Starts));
+    }
+
+    [Fact]
+    public async Task Line_DeadInTheMiddle_BlocksInItsTurn()
+    {
+        await Failures.RecordAsync(Failed("1", line: "k"), Token);
+        await Failures.RecordAsync(Dead("2", line: "k"), Token);
+        await Failures.TryParkAsync(Parked("3", "k"), 10, Token);
+        await Failures.CompleteAsync(Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries), Token);
+        Assert.Empty((await Failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
+
+        Assert.True(await Failures.ReviveAsync("mail~2", Now, Token));
+
+        Assert.Equal("2", Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Revive_GivenUpByAGuard_GivesUpTheGapBeforeIt()
+    {
+        await Failures.AdvanceAsync("mail", "k", 3, Now, Token);
+        await Failures.RecordAsync(Dead("9") with { OrderKey = "k", Position = 9, Reason = DeadLetterReason.OutOfOrder }, Token);
+        await Failures.RecordAsync(Dead("7") with { OrderKey = "k", Position = 7, Reason = DeadLetterReason.OutOfOrder }, Token);
+
+        await Failures.ReviveAsync("mail~9", Now, Token);
+        Assert.Equal(3, (await Failures.GetOrderAsync("mail", "k", Token)).Position);
+        await Failures.ReviveAsync("mail~7", Now, Token);
+
+        Assert.Equal(6, (await Failures.GetOrderAsync("mail", "k", Token)).Position);
+        Assert.Equal(default, await Failures.GetOrderAsync("mail", "other", Token));
+    }
+
+    [Fact]
+    public async Task Deferred_AdvancedKey_WakesTheLowestAndThoseWithoutAPosition()
+    {
+        var stamp = (await Failures.GetOrderAsync("mail", "k", Token)).Stamp;
+        Assert.Equal(DeferOutcome.Deferred, await Failures.DeferAsync(Deferred("5", 5), stamp, 3, Token));
+        Assert.Equal(DeferOutcome.Deferred, await Failures.DeferAsync(Deferred("4", 4), stamp, 3, Token));
+        Assert.Equal(DeferOutcome.Deferred, await Failures.DeferAsync(Deferred("0", null), stamp, 3, Token));
+        Assert.Equal(DeferOutcome.Full, await Failures.DeferAsync(Deferred("6", 6), stamp, 3, Token));
+        Assert.Equal(DeferOutcome.Deferred, await Failures.DeferAsync(Deferred("5", 5), stamp, 3, Token));
+        Assert.Equal(DeferOutcome.Changed, await Failures.DeferAsync(Deferred("6", 6), stamp + 1, 3, Token));
+
+        Assert.True(await Failures.AdvanceAsync("mail", "k", 3, Now, Token));
+
+        var woken = (await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries;
+        Assert.Equal(["0", "4"], woken.Select(e => e.Envelope.EventId).Order());
+        Assert.All(woken, e => Assert.Equal(FailedEventStatus.Deferred, e.Status));
+        var state = await Failures.GetOrderAsync("mail", "k", Token);
+        Assert.Equal(new OrderState(stamp + 1, 3), state);
+        Assert.Equal(DeferOutcome.Deferred, await Failures.DeferAsync(woken.Single(e => e.Position == 4), state.Stamp, 3, Token));
+        Assert.True(await Failures.AdvanceAsync("mail", "k", 2, Now, Token));
+        Assert.Equal(new OrderState(stamp + 2, 3), await Failures.GetOrderAsync("mail", "k", Token));
+        Assert.False(await Failures.AdvanceAsync("mail", "unknown", null, Now, Token));
+    }
+
+    [Fact]
+    public async Task DeadLetters_ByAnyFilter_AreListedInPagesAndCounted()
+    {
+        for (var i = 0; i < 40; i++)
+        {
+            var dead = Dead($"{i}") with { Subscription = i % 2 == 0 ? "mail" : "stock", Reason = i % 4 == 0 ? DeadLetterReason.Unreadable : DeadLetterReason.HandlerFailed };
+            Assert.True(await Failures.RecordAsync(dead, Token));
+        }
+
+        foreach (var (filter, expected) in new (DeadLetterFilter, int)[]
+        {
+            (new(), 40), (new() { Subscription = "mail" }, 20), (new() { Reason = DeadLetterReason.Unreadable }, 10), (new() { EventName = "order.placed" }, 40), (new() { EventName = "no.such" }, 0),
+            (new() { EventId = "3" }, 1), (new() { Subscription = "stock", Reason = DeadLetterReason.Unreadable }, 0), (new() { EventId = "4", Subscription = "mail", EventName = "order.placed" }, 1),
+        })
+        {
+            Assert.Equal(expected, await Failures.CountDeadAsync(filter, Token));
+            var numbers = new List<long>();
+            for (var page = filter with { Take = 7 }; ; page = page with { Before = numbers[^1] })
+            {
+                var entries = await Failures.ListDeadAsync(page, Token);
+                numbers.AddRange(entries.Select(entry => entry.Number));
+                if (entries.Count < 7)
+                {
+                    break;
+                }
+            }
+
+            Assert.Equal(expected, numbers.Count);
+            Assert.Equal(numbers.OrderDescending(), numbers);
+        }
+    }
+
+    [Fact]
+    public async Task Counts_AfterEveryKindOfChange_AreThoseOfTheRows()
+    {
+        foreach (var number in Enumerable.Range(0, 10))
+        {
+            await Failures.RecordAsync(number % 2 == 0 ? Dead($"{number}") : Failed($"{number}"), Token);
+        }
+
+        await Failures.DiscardAsync("mail~0", Token);
+        await Failures.ReviveAsync("mail~2", Now, Token);
+        var claimed = (await Failures.ClaimDueAsync(["mail"], Now, Lease, 4, Token)).Entries;
+        await Failures.CompleteAsync(claimed[0], Token);
+        await Failures.RecordAsync(claimed[1] with { Status = FailedEventStatus.Dead }, Token);
+        Assert.Equal(1, await Failures.SweepAsync(new SweepLimits(Now.AddTicks(1), Now, Now), 1, Token));
+
+        using var connection = Connect(folder["bus.db"]);
+        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await Failures.CountAsync(Token));
+        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures WHERE status = 2"), await Failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_contents"));
+        Assert.Equal(0, await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_counts WHERE n <= 0"));
+    }
+
+    [Fact]
+    public async Task Alerts_OldestFirst_AreLeasedAndSettledOnce()
+    {
+        await Failures.RecordAsync(Dead("1"), Token);
+        var first = Assert.Single((await Failures.ClaimAlertsAsync(Now, Lease, 10, Token)).Entries);
+        await Failures.RecordAsync(Dead("2"), Token);
+        Assert.Equal(Now + Lease, (await Failures.ClaimAlertsAsync(Now, Lease, 10, Token)).NextDue);
+
+        var due = (await Failures.ClaimAlertsAsync(Now + Lease, Lease, 10, Token)).Entries;
+        Assert.Equal(["mail~1", "mail~2"], due.Select(alert => alert.Id));
+        await Failures.ReviveAsync("mail~1", Now, Token);
+        await Failures.RecordAsync(Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries) with { Status = FailedEventStatus.Dead, NeedsAlert = true }, Token);
+        await Failures.AlertedAsync(due, Token);
+
+        var left = Assert.Single((await Failures.ClaimAlertsAsync(Now, Lease, 10, Token)).Entries);
+        Assert.Equal("mail~1", left.Id);
+        Assert.True(left.Number > first.Number);
+    }
+
+    [Fact]
+    public async Task Starts_CountedAndForgotten_BeginAgain()
+    {
+        Assert.Equal(2, await Failures.CountStartAsync("mail", "1", Now, Token));
+        Assert.Equal(3, await Failures.CountStartAsync("mail", "1", Now, Token));
+        await Failures.ForgetStartsAsync("mail", "1", Token);
+        Assert.Equal(2, await Failures.CountStartAsync("mail", "1", Now, Token));
+        await Failures.RecordAsync(Failed("1"), Token);
+        Assert.Null(await Failures.CountStartAsync("mail", "1", Now, Token));
+    }
+
+    [Fact]
+    public async Task Sweep_ManyOldEntries_RemovesThemInBatchesAndNothingElse()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.RecordAsync(Dead($"{i}") with { LastFailedAt = i < 430 ? Now : Now.AddDays(1) }, Token)));
+        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.AdvanceAsync("mail", $"{i}", 1, i < 430 ? Now : Now.AddDays(1), Token)));
+        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.CountStartAsync("other", $"{i}", i < 430 ? Now : Now.AddDays(1), Token)));
+        await Failures.DeferAsync(Deferred("waits", 2) with { OrderKey = "1" }, 1, 10, Token);
+        var limits = new SweepLimits(Now.AddHours(1), Now.AddHours(1), Now.AddHours(1));
+
+        Assert.Equal(0, await Failures.SweepAsync(limits with { DeadBefore = null }, 0, Token));
+        Assert.Equal(401, await Failures.SweepAsync(limits, 401, Token));
+        Assert.Equal(29, await Failures.SweepAsync(limits, 1_000, Token));
+
+        Assert.Equal(20, await Failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        using var connection = Connect(folder["bus.db"]);
+        Assert.Equal(20, await RunAsync(connection, "SELECT count(*) FROM eventbus_starts"));
+        Assert.Equal(21, await RunAsync(connection, "SELECT count(*) FROM eventbus_order_keys"));
+    }
+
+    private static FailedEvent Deferred(string id, long? position) =>
+        Failed(id, Now.AddHours(1)) with { Status = FailedEventStatus.Deferred, OrderKey = "k", Position = position, Deadline = Now.AddDays(1) };
+}

@@ -1,0 +1,274 @@
+using System.Data.Common;
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Time.Testing;
+using static EventBus.Sqlite.Tests.TestStores;
+
+namespace EventBus.Sqlite.Tests;
+
+public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
+{
+    private static readonly ProcessedKey Key = new("mail", "1");
+
+    private readonly TestFolder folder = new();
+    private readonly FakeTimeProvider time = new(Now);
+    private TestStores stores = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private ProcessedEventStore Processed => stores.Processed;
+
+    private string File => folder["bus.db"];
+
+    public async ValueTask InitializeAsync()
+    {
+        await Effects.CreateTableAsync(File);
+        stores = await OpenAsync(File, time: time);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await stores.DisposeAsync();
+        folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Fence_AfterReleaseAndTakeover_AlwaysRises()
+    {
+        var first = await ClaimAsync();
+        Assert.Equal(ProcessedState.InProgress, (await Processed.ClaimAsync(Key, 7, Now, Lease, Token)).State);
+        await Processed.ReleaseAsync(Key, first, Token);
+        await Processed.ClaimAsync(new ProcessedKey("mail", "other"), 7, Now, Lease, Token);
+        var second = await ClaimAsync();
+        var third = await ClaimAsync(Now + Lease);
+
+        Assert.True(first < second && second < third);
+        Assert.False(await Processed.RenewAsync(Key, second, Now + Lease + Lease, Token));
+        Assert.False(await Processed.CompleteAsync(Key, second, Done(), Token));
+        await Processed.ReleaseAsync(Key, second, Token);
+        Assert.True(await Processed.RenewAsync(Key, third, Now + Lease + Lease, Token));
+        Assert.True(await Processed.CompleteAsync(Key, third, Done(), Token));
+    }
+
+    [Fact]
+    public async Task Outbox_OfADoneKey_StaysUntilItWasSent()
+    {
+        var fence = await ClaimAsync();
+        Envelope[] outbox = [Event("a", 0), Event("b", 5_000)];
+        Assert.True(await Processed.CompleteAsync(Key, fence, new Completion(outbox, [], Now), Token));
+
+        var done = await Processed.ClaimAsync(Key, 8, Now, Lease, Token);
+        Assert.Equal((ProcessedState.Done, 0, 7), (done.State, done.Fence, done.Fingerprint));
+        Assert.Equal(["a", "b"], done.Outbox.Select(e => e.EventId));
+        Assert.Equal(5_000, done.Outbox[1].Body.Length);
+        Assert.Equal(0, await Processed.SweepAsync(Now, 10, Token));
+        await Processed.DispatchedAsync(Key, Token);
+
+        Assert.Empty((await Processed.ClaimAsync(Key, 8, Now, Lease, Token)).Outbox);
+        Assert.Equal(1, await Processed.SweepAsync(Now, 10, Token));
+        Assert.Equal(0, await Processed.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Effect_OfACompletion_HappensOnceWhateverIsRepeated()
+    {
+        var fence = await ClaimAsync();
+        var completion = Done((transaction, token) => Effects.InsertAsync(transaction, "1", token));
+
+        Assert.True(await Processed.CompleteAsync(Key, fence, completion, Token));
+        Assert.True(await Processed.CompleteAsync(Key, fence, completion, Token));
+
+        Assert.Equal(1, await Effects.CountAsync(File));
+    }
+
+    [Fact]
+    public async Task Effect_OfALostClaim_DoesNotHappen()
+    {
+        var old = await ClaimAsync();
+        var fence = await ClaimAsync(Now + Lease);
+        var completion = Done((transaction, token) => Effects.InsertAsync(transaction, "1", token));
+
+        Assert.False(await Processed.CompleteAsync(Key, old, completion, Token));
+        Assert.Equal(0, await Effects.CountAsync(File));
+        Assert.True(await Processed.CompleteAsync(Key, fence, completion, Token));
+        Assert.Equal(1, await Effects.CountAsync(File));
+    }
+
+    [Fact]
+    public async Task Effect_ThatFails_UndoesItsStepAndNoOtherOfTheGroup()
+    {
+        // Something holds the writer until all the others wait, so that they are done as one group.
+        var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var holds = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var keys = Enumerable.Range(0, 9).Select(number => new ProcessedKey("mail", $"k{number}")).ToArray();
+        var fences = new long[keys.Length];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            fences[i] = (await Processed.ClaimAsync(keys[i], 0, Now, Lease, Token)).Fence;
+        }
+
+        var holding = Processed.CompleteAsync(keys[0], fences[0], Done(async (_, _) =>
+        {
+            holds.SetResult();
+            await hold.Task;
+        }), Token).AsTask();
+        await holds.Task.WaitAsync(Patience, Token);
+        var others = Enumerable.Range(1, 8).Select(i => Processed.CompleteAsync(keys[i], fences[i], Done(
+            (transaction, token) => Effects.InsertAsync(transaction, keys[i].Key, token),
+            (transaction, token) => i == 4 ? Effects.InsertAsync(transaction, null, token) : Task.CompletedTask), Token).AsTask()).ToArray();
+        var record = stores.Failures.RecordAsync(Failed("1"), Token).AsTask();
+        hold.SetResult();
+
+        Assert.True(await holding);
+        Assert.True(await record);
+        for (var i = 1; i <= 8; i++)
+        {
+            var done = others[i - 1];
+            Assert.True(i == 4 ? await Assert.ThrowsAsync<EffectException>(() => done) is { InnerException: DbException } : await done);
+            Assert.Equal(i == 4 ? 0 : 1, await Effects.CountAsync(File, keys[i].Key));
+        }
+
+        Assert.True(await Processed.RenewAsync(keys[4], fences[4], Now, Token));
+    }
+
+    [Theory]
+    [InlineData("COMMIT")]
+    [InlineData("ROLLBACK")]
+    public async Task Effect_ThatEndsTheTransaction_IsRefused(string how)
+    {
+        var fence = await ClaimAsync();
+
+        await Assert.ThrowsAsync<EffectException>(async () => await Processed.CompleteAsync(Key, fence, Done(async (transaction, token) =>
+        {
+            await (how == "COMMIT" ? transaction.CommitAsync(token) : transaction.RollbackAsync(token));
+        }), Token));
+
+        Assert.True(await stores.Failures.RecordAsync(Failed("1"), Token));
+    }
+
+    [Fact]
+    public async Task Effect_LongerThanItsTime_IsToldToEndAndUndone()
+    {
+        var fence = await ClaimAsync();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var completing = Processed.CompleteAsync(Key, fence, Done(async (transaction, token) =>
+        {
+            await Effects.InsertAsync(transaction, "1", token);
+            started.SetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, token);
+        }), Token).AsTask();
+        await started.Task.WaitAsync(Patience, Token);
+        time.Advance(TimeSpan.FromSeconds(5));
+
+        Assert.IsType<TimeoutException>((await Assert.ThrowsAsync<EffectException>(() => completing)).InnerException);
+        Assert.Equal(0, await Effects.CountAsync(File));
+        Assert.True(await Processed.CompleteAsync(Key, fence, Done(), Token));
+    }
+
+    [Fact]
+    public async Task Effect_OfACallerThatGivesUp_IsToldToEndAndUndone()
+    {
+        var fence = await ClaimAsync();
+        using var stop = new CancellationTokenSource();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var completing = Processed.CompleteAsync(Key, fence, Done(async (_, token) =>
+        {
+            started.SetResult();
+            await Task.Delay(Timeout.InfiniteTimeSpan, token);
+        }), stop.Token).AsTask();
+        await started.Task.WaitAsync(Patience, Token);
+        await stop.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => completing);
+        Assert.True(await Processed.CompleteAsync(Key, fence, Done(), Token));
+    }
+
+    [Fact]
+    public async Task Effect_ThatNeverEnds_IsLeftAloneAndTheOthersGoOn()
+    {
+        var fence = await ClaimAsync();
+        var other = new ProcessedKey("mail", "2");
+        var otherFence = (await Processed.ClaimAsync(other, 0, Now, Lease, Token)).Fence;
+        var never = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        DbTransaction? given = null;
+        var completing = Processed.CompleteAsync(Key, fence, Done(async (transaction, token) =>
+        {
+            given = transaction;
+            await Effects.InsertAsync(transaction, "1", token);
+            started.SetResult();
+            await never.Task;
+        }), Token).AsTask();
+        await started.Task.WaitAsync(Patience, Token);
+        var behind = Processed.CompleteAsync(other, otherFence, Done((transaction, token) => Effects.InsertAsync(transaction, "2", token)), Token).AsTask();
+
+        // First its time, then what it gets to end in: the second is started when the first has passed.
+        while (!completing.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        Assert.IsType<TimeoutException>((await Assert.ThrowsAsync<EffectException>(() => completing)).InnerException);
+        Assert.True(await behind.WaitAsync(Patience, Token));
+        Assert.Equal((0, 1), (await Effects.CountAsync(File, "1"), await Effects.CountAsync(File, "2")));
+        Assert.Null(given!.Connection);
+        never.SetResult();
+    }
+
+    [Fact]
+    public async Task Effect_StuckInAStatement_IsInterrupted()
+    {
+        var fence = await ClaimAsync();
+        var started = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var completing = Processed.CompleteAsync(Key, fence, Done(async (transaction, token) =>
+        {
+            await using var command = transaction.Connection!.CreateCommand();
+            command.Transaction = transaction;
+            command.CommandText = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
+            started.SetResult();
+            await command.ExecuteScalarAsync(token);
+        }), Token).AsTask();
+        await started.Task.WaitAsync(Patience, Token);
+        while (!completing.IsCompleted)
+        {
+            time.Advance(TimeSpan.FromSeconds(1));
+            await Task.Yield();
+        }
+
+        await Assert.ThrowsAsync<EffectException>(() => completing);
+        Assert.True(await Processed.CompleteAsync(Key, fence, Done((transaction, token) => Effects.InsertAsync(transaction, "1", token)), Token));
+    }
+
+    [Fact]
+    public async Task Call_CancelledWhileItWaits_NeverHappens()
+    {
+        var fence = await ClaimAsync();
+        using var stop = new CancellationTokenSource();
+        var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var holds = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var holding = Processed.CompleteAsync(Key, fence, Done(async (_, _) =>
+        {
+            holds.SetResult();
+            await hold.Task;
+        }), Token).AsTask();
+        await holds.Task.WaitAsync(Patience, Token);
+        var waiting = stores.Failures.RecordAsync(Failed("1"), stop.Token).AsTask();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        hold.SetResult();
+
+        Assert.True(await holding);
+        Assert.True(await stores.Failures.RecordAsync(Failed("2"), Token));
+        Assert.Equal(1, await stores.Failures.CountAsync(Token));
+    }
+
+    private static Completion Done(params Func<DbTransaction, CancellationToken, Task>[] effects) => new([], effects, Now);
+
+    private async Task<long> ClaimAsync(DateTimeOffset? now = null)
+    {
+        var claim = await Processed.ClaimAsync(Key, 7, now ?? Now, Lease, Token);
+        Assert.Equal(ProcessedState.New, claim.State);
+        return claim.Fence;
+    }
+}

@@ -1,0 +1,99 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus.Sqlite.Tests;
+
+public sealed class SqliteBuilderExtensionsTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("Data Source=:memory:", "StoreInMemory")]
+    [InlineData("Data Source=x;Mode=Memory", "StoreInMemory")]
+    [InlineData("Cache=Private", "StoreInMemory")]
+    [InlineData("Data Source=x;Mode=ReadOnly", "ReadOnly")]
+    [InlineData("Data Source=x;Cache=Shared", "Shared")]
+    [InlineData("Host=x;Password=secret", "Data Source=")]
+    public void Connection_ThatKeepsNothing_IsRefused(string connectionString, string remedy)
+    {
+        var exception = Assert.Throws<ArgumentException>(() => Add(connectionString));
+
+        Assert.Contains(remedy, exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Settings_OutOfRange_AreNamed()
+    {
+        AssertNamed(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "x; DROP TABLE y");
+        AssertNamed(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "1x");
+        AssertNamed(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "");
+        AssertNamed(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "SQLite_x");
+        AssertNamed(nameof(SqliteStoreOptions.BusyTimeout), options => options.BusyTimeout = TimeSpan.FromMinutes(2));
+        AssertNamed(nameof(SqliteStoreOptions.EffectTimeout), options => options.EffectTimeout = TimeSpan.Zero);
+    }
+
+    [Fact]
+    public async Task Bus_StoringInSqlite_RetriesAndRemembersAcrossARestart()
+    {
+        using var folder = new TestFolder();
+        var starts = 0;
+        var failed = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var handled = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
+        using (var first = Build(folder["bus.db"], TimeSpan.FromDays(1), _ =>
+        {
+            failed.TrySetResult();
+            throw new InvalidOperationException("broken");
+        }))
+        {
+            await first.StartAsync(Token);
+            await first.Services.GetRequiredService<IEventBus>().PublishAsync(new ParcelSent(1), cancellationToken: Token);
+            await failed.Task.WaitAsync(TestStores.Patience, Token);
+            await first.StopAsync(Token);
+        }
+
+        await using (var stores = await TestStores.OpenAsync(folder["bus.db"], "depot"))
+        {
+            Assert.Equal(1, await stores.Failures.CountAsync(Token));
+
+            // Due now instead of in a day.
+            var entry = Assert.Single((await stores.Failures.ClaimDueAsync(["slow"], DateTimeOffset.UtcNow.AddDays(2), TestStores.Lease, 10, Token)).Entries);
+            Assert.True(await stores.Failures.RecordAsync(entry with { DueAt = DateTimeOffset.UtcNow, Starts = 1 }, Token));
+        }
+
+        using var second = Build(folder["bus.db"], TimeSpan.FromDays(1), parcel =>
+        {
+            starts++;
+            handled.TrySetResult(parcel.Number);
+        });
+        await second.StartAsync(Token);
+        Assert.Equal(1, await handled.Task.WaitAsync(TestStores.Patience, Token));
+        await second.StopAsync(Token);
+        Assert.Equal(1, starts);
+    }
+
+    private static IHost Build(string file, TimeSpan retryAfter, Action<ParcelSent> handler)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddEventBus(bus => bus
+            .UseInMemory()
+            .StoreInSqlite($"Data Source={file}")
+            .Configure(options => options.ServiceName = "depot")
+            .Retry(3, retryAfter)
+            .Subscribe<ParcelSent>("slow", (parcel, _, _) =>
+            {
+                handler(parcel);
+                return Task.CompletedTask;
+            }));
+        return builder.Build();
+    }
+
+    private static void Add(string connectionString, Action<SqliteStoreOptions>? configure = null) =>
+        new ServiceCollection().AddEventBus(bus => bus.UseInMemory().StoreInSqlite(connectionString, configure));
+
+    private static void AssertNamed(string setting, Action<SqliteStoreOptions> configure) =>
+        Assert.Contains($"SqliteStoreOptions.{setting}", Assert.ThrowsAny<ArgumentException>(() => Add("Data Source=x.db", configure)).Message, StringComparison.Ordinal);
+}
+
+[EventName("parcel.sent")]
+internal sealed record ParcelSent(int Number);

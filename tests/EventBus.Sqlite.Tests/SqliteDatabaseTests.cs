@@ -1,0 +1,292 @@
+using System.Diagnostics;
+using EventBus.Stores;
+using static EventBus.Sqlite.Tests.TestStores;
+
+namespace EventBus.Sqlite.Tests;
+
+public sealed class SqliteDatabaseTests : IDisposable
+{
+    private static readonly ProcessedKey Key = new("mail", "1");
+
+    private readonly TestFolder folder = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private string File => folder["bus.db"];
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task Stores_OpenedAgain_KnowEverything()
+    {
+        long fence;
+        await using (var stores = await OpenAsync(File))
+        {
+            await stores.Failures.RecordAsync(Dead("dead"), Token);
+            await stores.Failures.RecordAsync(Failed("waits", line: "k"), Token);
+            await stores.Failures.TryParkAsync(Parked("parked", "k"), 10, Token);
+            await stores.Failures.AdvanceAsync("mail", "k", 3, Now, Token);
+            await stores.Failures.CountStartAsync("mail", "started", Now, Token);
+            await stores.Delays.AddAsync(Event("later"), Now, Token);
+            fence = (await stores.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Fence;
+            await stores.Processed.CompleteAsync(Key, fence, new Completion([Event("out")], [], Now), Token);
+        }
+
+        Assert.Equal(["bus.db"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
+        await using var again = await OpenAsync(File);
+
+        Assert.Equal("dead", Assert.Single(await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
+        Assert.Equal(3, await again.Failures.CountAsync(Token));
+        Assert.Equal("waits", Assert.Single((await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.EventId);
+        Assert.Equal(new OrderState(1, 3), await again.Failures.GetOrderAsync("mail", "k", Token));
+        Assert.Equal(3, await again.Failures.CountStartAsync("mail", "started", Now, Token));
+        Assert.Equal("later", Assert.Single((await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries).EventId);
+        Assert.Equal("out", Assert.Single((await again.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Outbox).EventId);
+        Assert.True((await again.Processed.ClaimAsync(Key with { Key = "2" }, 7, Now, Lease, Token)).Fence > fence);
+    }
+
+    [Fact]
+    public async Task Instances_SideBySide_ShareTheWorkAndNothingTwice()
+    {
+        const int Count = 200;
+        var instances = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
+        await Task.WhenAll(Enumerable.Range(0, Count).Select(async i => Assert.True(await instances[i % 3].Failures.RecordAsync(Failed($"{i}"), Token))));
+        await Task.WhenAll(Enumerable.Range(0, Count).Select(async i => Assert.False(await instances[(i + 1) % 3].Failures.RecordAsync(Failed($"{i}"), Token))));
+
+        var claimed = await Task.WhenAll(instances.Select(async stores =>
+        {
+            var mine = new List<FailedEvent>();
+            while ((await stores.Failures.ClaimDueAsync(["mail"], Now, Lease, 7, Token)).Entries is { Count: > 0 } entries)
+            {
+                mine.AddRange(entries);
+            }
+
+            return mine;
+        }));
+        var fences = await Task.WhenAll(Enumerable.Range(0, 30).Select(async i => await instances[i % 3].Processed.ClaimAsync(Key with { Key = $"{i / 3}" }, 0, Now, Lease, Token)));
+
+        Assert.Equal(Count, claimed.SelectMany(mine => mine).Select(entry => entry.Id).Distinct().Count());
+        Assert.Equal(Count, claimed.Sum(mine => mine.Count));
+        Assert.Equal(10, fences.Count(claim => claim.State == ProcessedState.New));
+        Assert.Equal(10, fences.Where(claim => claim.Fence != 0).Select(claim => claim.Fence).Distinct().Count());
+        foreach (var stores in instances)
+        {
+            await stores.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Applications_InOneFile_DoNotSeeEachOther()
+    {
+        await using var shop = await OpenAsync(File, "shop");
+        await using var depot = await OpenAsync(File, "depot");
+        await using var apart = await OpenAsync(File, "shop", configure: options => options.TablePrefix = "other_");
+        await shop.Failures.RecordAsync(Failed("1"), Token);
+        await shop.Delays.AddAsync(Event("1"), Now, Token);
+        await shop.Processed.ClaimAsync(Key, 0, Now, Lease, Token);
+
+        foreach (var other in new[] { depot, apart })
+        {
+            Assert.Empty((await other.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
+            Assert.Equal((0, 0, 0), (await other.Failures.CountAsync(Token), await other.Delays.CountAsync(Token), await other.Processed.CountAsync(Token)));
+            Assert.Equal(ProcessedState.New, (await other.Processed.ClaimAsync(Key, 0, Now, Lease, Token)).State);
+            Assert.True(await other.Failures.RecordAsync(Failed("1"), Token));
+        }
+    }
+
+    [Fact]
+    public async Task Write_WhileAnotherProcessHoldsTheFile_FailsInTimeAndWorksAgain()
+    {
+        await using var stores = await OpenAsync(File);
+        await stores.Failures.RecordAsync(Dead("1"), Token);
+        using var other = Connect(File);
+        var watch = Stopwatch.StartNew();
+        await using (await other.BeginTransactionAsync(Token))
+        {
+            var writes = Enumerable.Range(0, 20).Select(i => stores.Failures.RecordAsync(Dead($"w{i}"), Token).AsTask()).ToArray();
+            foreach (var write in writes)
+            {
+                Assert.Contains("locked", (await Assert.ThrowsAsync<EventBusException>(() => write)).Message, StringComparison.Ordinal);
+            }
+
+            Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.9), Patience);
+            Assert.Single(await stores.Failures.ListDeadAsync(new DeadLetterFilter(), Token));
+        }
+
+        Assert.True(await stores.Failures.RecordAsync(Dead("2"), Token));
+        Assert.Equal(2, await stores.Failures.CountAsync(Token));
+    }
+
+    [Fact]
+    public async Task Write_WhileTheDatabaseIsFull_FailsAndWorksAgain()
+    {
+        await using var stores = await OpenAsync(File);
+        var fence = (await stores.Processed.ClaimAsync(Key, 0, Now, Lease, Token)).Fence;
+        var roomy = await stores.Processed.ClaimAsync(Key with { Key = "2" }, 0, Now, Lease, Token);
+
+        // The writer's own connection gets a limit, through an effect that runs on it.
+        await stores.Processed.CompleteAsync(Key, fence, new Completion([], [Limit("PRAGMA max_page_count = 60")], Now), Token);
+        var accepted = new List<string>();
+        InvalidOperationException? full = null;
+        for (var i = 0; full is null && i < 1_000; i++)
+        {
+            try
+            {
+                await stores.Delays.AddAsync(Event($"{i}", 2_000), Now, Token);
+                accepted.Add($"{i}");
+            }
+            catch (InvalidOperationException exception)
+            {
+                full = exception;
+            }
+        }
+
+        Assert.Contains("no room", full!.Message, StringComparison.Ordinal);
+        Assert.Equal(accepted.Count, await stores.Delays.CountAsync(Token));
+        await stores.Processed.CompleteAsync(Key with { Key = "2" }, roomy.Fence, new Completion([], [Limit("PRAGMA max_page_count = 1000000")], Now), Token);
+        await stores.Delays.AddAsync(Event("more", 2_000), Now, Token);
+        Assert.Equal([.. accepted, "more"], (await stores.Delays.ClaimDueAsync(Now, Lease, 1_000, Token)).Entries.Select(e => e.EventId));
+    }
+
+    [Fact]
+    public async Task Write_WhileTheDiskIsFull_FailsAndWorksAgain()
+    {
+        var mount = Directory.CreateDirectory(folder["disk"]).FullName;
+        Assert.SkipUnless(await MountAsync("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", mount), "A disk that fills up needs the right to mount one.");
+        try
+        {
+            var file = Path.Combine(mount, "bus.db");
+            await using var stores = await OpenAsync(file);
+            var filler = Path.Combine(mount, "filler");
+            var free = new DriveInfo(mount).AvailableFreeSpace;
+            await System.IO.File.WriteAllBytesAsync(filler, new byte[Math.Max(0, free - 100_000)], Token);
+            var accepted = 0;
+            var failed = await Assert.ThrowsAnyAsync<Exception>(async () =>
+            {
+                for (; accepted < 1_000; accepted++)
+                {
+                    await stores.Failures.RecordAsync(Dead($"{accepted}") with { ErrorDetails = new string('x', 4_000) }, Token);
+                }
+            });
+            Assert.True(failed is InvalidOperationException or EventBusException, failed.ToString());
+            Assert.Equal(accepted, await stores.Failures.CountDeadAsync(new DeadLetterFilter(), Token));
+
+            System.IO.File.Delete(filler);
+            Assert.True(await stores.Failures.RecordAsync(Dead("more"), Token));
+            Assert.Equal(accepted + 1, (await stores.Failures.ListDeadAsync(new DeadLetterFilter { Take = 1_000 }, Token)).Count);
+        }
+        finally
+        {
+            Assert.True(await MountAsync("umount", "-l", mount));
+        }
+    }
+
+    [Fact]
+    public async Task File_ThatCannotBeUsed_IsRefusedWithWhatToDo()
+    {
+        await System.IO.File.WriteAllTextAsync(folder["text"], string.Concat(Enumerable.Repeat("this is no database. ", 100)), Token);
+        await AssertRefusedAsync(folder["text"], "is not a SQLite database");
+        await AssertRefusedAsync(folder["no/such/folder/bus.db"], "cannot be opened");
+        await AssertRefusedAsync(folder.Path, "cannot be opened");
+
+        await (await OpenAsync(File)).DisposeAsync();
+        await AssertRefusedAsync($"Data Source=file:{File}?mode=ro", "must not be written");
+        using (var connection = Connect(File))
+        {
+            await RunAsync(connection, "UPDATE eventbus_meta SET value = 99 WHERE name = 'schema'");
+        }
+
+        await AssertRefusedAsync(File, "newer version");
+        await (await OpenAsync(File, configure: options => options.TablePrefix = "mine_")).DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Rows_ThatCannotBeRead_DoNotHideTheOthers()
+    {
+        await using (var stores = await OpenAsync(File))
+        {
+            foreach (var id in new[] { "good", "attributes", "other", "history", "null", "reason", "type", "time", "lost" })
+            {
+                await stores.Failures.RecordAsync(Dead(id) with { Subscription = "dead" }, Token);
+                await stores.Failures.RecordAsync(Failed(id), Token);
+                await stores.Delays.AddAsync(Event(id), Now, Token);
+            }
+        }
+
+        using (var connection = Connect(File))
+        {
+            // As if by another program, or a disk that lies: the tables themselves would refuse some of it.
+            await RunAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(replace(replace(sql, 'STRICT', ''), 'NOT NULL', ''), 'CHECK (status BETWEEN 0 AND 3)', '') WHERE type = 'table'; PRAGMA writable_schema = RESET");
+            const string Contents = "UPDATE eventbus_failure_contents SET", Failures = "UPDATE eventbus_failures SET";
+            foreach (var (id, sql) in new[]
+            {
+                ("attributes", $"{Contents} attributes = x'7b7b'"), ("other", $"{Contents} attributes = '{{\"id\":\"9\"}}'"), ("history", $"{Contents} history = 'nonsense'"),
+                ("null", $"{Contents} attributes = NULL, body = NULL, history = NULL"), ("lost", "DELETE FROM eventbus_failure_contents"),
+            })
+            {
+                await RunAsync(connection, $"{sql} WHERE seq IN (SELECT seq FROM eventbus_failures WHERE event_id = '{id}')");
+            }
+
+            await RunAsync(connection, $"{Failures} reason = 77, error = x'00' WHERE event_id = 'reason'; {Failures} starts = 'many', replays = 1.5 WHERE event_id = 'type'; {Failures} first_failed_at = -1, due_at = NULL WHERE event_id = 'time'");
+            await RunAsync(connection, "UPDATE eventbus_delays SET attributes = NULL WHERE event_id = 'null'; UPDATE eventbus_delays SET body = 7 WHERE event_id = 'type'");
+        }
+
+        await using var again = await OpenAsync(File);
+        var dead = await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token);
+        var due = (await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 100, Token)).Entries;
+        var delayed = (await again.Delays.ClaimDueAsync(Now, Lease, 100, Token)).Entries;
+
+        foreach (var entries in new[] { dead, due })
+        {
+            Assert.Equal(["attributes", "good", "history", "lost", "null", "other", "reason", "time", "type"], entries.Select(entry => entry.Envelope.EventId).Order(StringComparer.Ordinal));
+            Assert.Equal(["good", "history"], entries.Where(entry => entry.Envelope.Defect is null).Select(entry => entry.Envelope.EventId).Order(StringComparer.Ordinal));
+        }
+
+        Assert.Equal(["null", "type"], delayed.Where(envelope => envelope.Defect is not null).Select(envelope => envelope.EventId).Order(StringComparer.Ordinal));
+        Assert.Equal(9, delayed.Count);
+        foreach (var entry in due)
+        {
+            Assert.True(await again.Failures.RecordAsync(entry with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, Token));
+            Assert.True(await again.Failures.DiscardAsync($"dead~{entry.Envelope.EventId}", Token));
+        }
+
+        Assert.Equal(9, (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Count);
+    }
+
+    [Fact]
+    public async Task Stores_Closed_SaySo()
+    {
+        var stores = await OpenAsync(File);
+        await stores.DisposeAsync();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await stores.Failures.RecordAsync(Failed("1"), Token));
+        await Assert.ThrowsAsync<ObjectDisposedException>(async () => await stores.Failures.CountAsync(Token));
+    }
+
+    private static Func<System.Data.Common.DbTransaction, CancellationToken, Task> Limit(string pragma) => async (transaction, token) =>
+    {
+        await using var command = transaction.Connection!.CreateCommand();
+        (command.Transaction, command.CommandText) = (transaction, pragma);
+        await command.ExecuteNonQueryAsync(token);
+    };
+
+    private static async Task AssertRefusedAsync(string file, string why)
+    {
+        var exception = await Assert.ThrowsAsync<EventBusException>(async () => await OpenAsync(file));
+        Assert.Contains(why, exception.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<bool> MountAsync(string command, params string[] arguments)
+    {
+        try
+        {
+            using var process = Process.Start(new ProcessStartInfo(command, arguments) { RedirectStandardError = true })!;
+            await process.WaitForExitAsync(Token).WaitAsync(Patience, Token);
+            return process.ExitCode == 0;
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using EventBus.Conformance;
+using EventBus.Stores;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EventBus.Sqlite.Tests;
+
+/// <summary>The stores in SQLite under proof: a file for each run, in a folder that is gone when the tests are.</summary>
+public sealed class SqliteStoreBackend : StoreBackend, IDisposable
+{
+    private readonly TestFolder folder = new();
+    private readonly ConcurrentDictionary<string, SqliteConnection> locks = new();
+
+    public override string Name => "SQLite";
+
+    public override bool CanCorrupt => true;
+
+    public override bool CanBreak => true;
+
+    public override BusStores CreateStores(string isolation)
+    {
+        var options = new SqliteStoreOptions();
+        return SqliteBuilderExtensions.Stores(new SqliteFile($"Data Source={FileOf(isolation)}", options), options, NullLogger.Instance);
+    }
+
+    public override async Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken)
+    {
+        await using var connection = TestStores.Connect(FileOf(isolation));
+        await using var command = connection.CreateCommand();
+        command.CommandText = "UPDATE eventbus_failure_contents SET attributes = x'7bff00' WHERE seq = (SELECT seq FROM eventbus_failures WHERE subscription || '~' || event_id = @id)";
+        command.Parameters.AddWithValue("@id", id);
+        Assert.Equal(1, await command.ExecuteNonQueryAsync(cancellationToken));
+    }
+
+    /// <summary>Holds the only lock for writing, as a program beside it would that does not let go.</summary>
+    public override async Task BreakAsync(string isolation, CancellationToken cancellationToken)
+    {
+        var connection = TestStores.Connect(FileOf(isolation));
+        locks[isolation] = connection;
+        await using var command = connection.CreateCommand();
+        command.CommandText = "BEGIN IMMEDIATE";
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    public override async Task MendAsync(string isolation, CancellationToken cancellationToken)
+    {
+        if (locks.TryRemove(isolation, out var connection))
+        {
+            await connection.DisposeAsync();
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var connection in locks.Values)
+        {
+            connection.Dispose();
+        }
+
+        folder.Dispose();
+    }
+
+    private string FileOf(string isolation) => folder[$"{isolation}.db"];
+}

@@ -1,0 +1,92 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EventBus.Sqlite.Tests;
+
+/// <summary>The stores of a file, opened.</summary>
+internal sealed class TestStores : IAsyncDisposable
+{
+    public static readonly DateTimeOffset Now = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
+    public static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly BusStores stores;
+
+    private TestStores(BusStores stores) => this.stores = stores;
+
+    public FailureStore Failures => stores.Failures!;
+
+    public DelayStore Delays => stores.Delays!;
+
+    public ProcessedEventStore Processed => stores.Processed!;
+
+    public static async Task<TestStores> OpenAsync(string file, string service = "shop", TimeProvider? time = null, Action<SqliteStoreOptions>? configure = null)
+    {
+        var options = new SqliteStoreOptions { BusyTimeout = TimeSpan.FromSeconds(1) };
+        configure?.Invoke(options);
+        options.Check();
+        var stores = SqliteBuilderExtensions.Stores(new SqliteFile(ConnectionString(file), options), options, NullLogger.Instance);
+        try
+        {
+            await stores.OpenAsync(new StoreSetup(service, time ?? TimeProvider.System), TestContext.Current.CancellationToken);
+        }
+        catch
+        {
+            await stores.CloseAsync();
+            throw;
+        }
+
+        return new TestStores(stores);
+    }
+
+    /// <summary>A connection beside the stores.</summary>
+    public static SqliteConnection Connect(string file)
+    {
+        var connection = new SqliteConnection($"{ConnectionString(file)};Pooling=False");
+        connection.Open();
+        return connection;
+    }
+
+    public static async Task<long> RunAsync(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return await command.ExecuteScalarAsync() as long? ?? 0;
+    }
+
+    public static FailedEvent Failed(string id, DateTimeOffset? dueAt = null, string? line = null) => new()
+    {
+        Subscription = "mail",
+        Envelope = Event(id),
+        Status = FailedEventStatus.Waiting,
+        DueAt = dueAt ?? Now,
+        Starts = 1,
+        LineKey = line,
+        FirstFailedAt = Now,
+        LastFailedAt = Now,
+    };
+
+    public static FailedEvent Dead(string id, string? line = null) => Failed(id, line: line) with { Status = FailedEventStatus.Dead, NeedsAlert = true };
+
+    public static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Starts = 0 };
+
+    public static Envelope Event(string id, int size = 20) => new(new EnvelopeAttributes { Id = id, Name = "order.placed", Time = Now }, new byte[size]);
+
+    public ValueTask DisposeAsync() => stores.CloseAsync();
+
+    private static string ConnectionString(string file) => file.Contains('=', StringComparison.Ordinal) ? file : $"Data Source={file}";
+}
+
+/// <summary>A folder that is gone when the test is.</summary>
+internal sealed class TestFolder : IDisposable
+{
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("eventbus-sqlite-");
+
+    public string Path => folder.FullName;
+
+    public string this[string name] => System.IO.Path.Combine(Path, name);
+
+    public void Dispose() => folder.Delete(recursive: true);
+}
