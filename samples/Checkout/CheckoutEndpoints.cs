@@ -34,7 +34,7 @@ public static class CheckoutEndpoints
         await email.SendReceiptAsync(orderId, cart.UserId, cancellationToken);
         await stock.ReserveAsync(orderId, cancellationToken);
         await analytics.RecordSaleAsync(orderId, cart.Total, cancellationToken);
-        await loyalty.AddPointsAsync(orderId, cart.UserId, cancellationToken);
+        await loyalty.AddPointsAsync(orderId, cart.UserId, orderId, cancellationToken);
         await recommendations.RefreshAsync(orderId, cart.UserId, cancellationToken);
         return new CheckoutReply(orderId);
     }

@@ -5,6 +5,10 @@ namespace Checkout;
 /// <summary>Called once an event has failed for good, after the last retry: somebody has to look.</summary>
 public sealed class PageTheOpsTeam(IPager pager) : IDeadLetterAlert
 {
-    public Task AlertAsync(DeadLetter deadLetter, CancellationToken cancellationToken) =>
-        pager.PageAsync($"{deadLetter.Subscription} gave up on {deadLetter.EventName} after {deadLetter.Starts} starts", cancellationToken);
+    public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken) =>
+        pager.PageAsync(
+            alert.Count == 1
+                ? $"{alert.First.Subscription} gave up on {alert.First.EventName} after {alert.First.Starts} starts"
+                : $"{alert.First.Subscription} gave up on {alert.Count} events {alert.First.EventName}",
+            cancellationToken);
 }

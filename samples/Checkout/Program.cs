@@ -2,52 +2,97 @@ using Checkout;
 using Checkout.Demo;
 using EventBus;
 
-var serve = args.Contains("--serve");
-var builder = WebApplication.CreateBuilder([.. args.Where(arg => arg != "--serve")]);
-
-builder.Services.AddEventBus(bus =>
+Settings settings;
+try
 {
-    bus.UseInMemory();
-    bus.UseJson(AppJson.Default);
-
-    // Five subscriptions to one event: each has its own queue, its own failures and its own retries.
-    // The first delay is short because this is a sample: 0.1 s, 0.6 s, 2.4 s. The default is 5 s, 30 s, 2 min.
-    bus.Subscribe<OrderPlaced, SendReceipt>("receipt", s => s.Retry(3, TimeSpan.FromMilliseconds(100)));
-    bus.Subscribe<OrderPlaced, ReserveStock>("stock");
-    bus.Subscribe<OrderPlaced, RecordSale>("analytics");
-    bus.Subscribe<OrderPlaced, AddLoyaltyPoints>("loyalty");
-    bus.Subscribe<OrderPlaced, RefreshRecommendations>("recommendations");
-
-    bus.AlertWith<PageTheOpsTeam>();
-});
-
-builder.Services.AddShopServices();
-builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
-builder.Services.AddProblemDetails();
-builder.Services.AddHealthChecks();
-builder.Services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, AppJson.Default));
-
-// A free port, unless --urls names one.
-if (builder.Configuration["urls"] is null)
+    settings = Settings.Parse(args);
+}
+catch (ArgumentException exception)
 {
-    builder.WebHost.UseUrls("http://127.0.0.1:0");
+    await Console.Error.WriteLineAsync(exception.Message);
+    return 2;
 }
 
-if (!serve)
+if (!settings.Serve)
 {
-    builder.AddDemo();
+    return await DemoSetup.RunAsync(settings, Build);
 }
 
-await using var app = builder.Build();
-app.UseExceptionHandler();
-app.MapCheckout();
-app.MapDeadLetters();
-app.MapHealthChecks("/health");
-
-if (!serve)
+try
 {
-    return await app.RunDemoAsync();
+    await using var app = Build("checkout.db", "checkout");
+    await app.RunAsync();
+    return 0;
+}
+catch (EventBusException exception)
+{
+    // The log has it in full.
+    await Console.Error.WriteLineAsync(settings.Explain(exception));
+    return 1;
 }
 
-await app.RunAsync();
-return 0;
+// The shop, up to its start. The file is for SQLite, the prefix for keys in Redis.
+WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? also = null)
+{
+    var builder = WebApplication.CreateBuilder(settings.Urls is { } urls ? ["--urls", urls] : []);
+    IPointsLedger ledger = settings.Store == "sqlite" ? new PointsInSqlite($"Data Source={file}") : new PointsInMemory();
+    builder.Services.AddSingleton(ledger);
+
+    builder.Services.AddEventBus(bus =>
+    {
+        bus.UseInMemory();
+        bus.UseJson(AppJson.Default);
+
+        // What failed, what waits and what was handled is kept apart from the transport. Without either line: in memory.
+        if (settings.Store == "sqlite")
+        {
+            bus.StoreInSqlite($"Data Source={file}");
+        }
+        else if (settings.Store == "redis")
+        {
+            bus.StoreInRedis(settings.Redis, redis => redis.KeyPrefix = prefix);
+
+            // Whoever tries this wants to hear at once that no Redis is there. A shop would start, and wait for it.
+            bus.Configure(options => options.Startup = StartupMode.FailFast);
+        }
+
+        #region subscriptions
+        // Five subscriptions to one event: each has its own queue, its own failures and its own retries.
+        // The first delay is short because this is a sample: 0.1 s, 0.6 s, 2.4 s. The default is 5 s, 30 s, 2 min.
+        // Idempotent are those whose effect must not happen twice when an event arrives twice. Refreshing twice does no harm.
+        bus.Subscribe<OrderPlaced, SendReceipt>("receipt", s => s.Idempotent().Retry(3, TimeSpan.FromMilliseconds(100)));
+        bus.Subscribe<OrderPlaced, ReserveStock>("stock", s => s.Idempotent());
+        bus.Subscribe<OrderPlaced, RecordSale>("analytics", s => s.Idempotent());
+        bus.Subscribe<OrderPlaced, AddLoyaltyPoints>("loyalty", s => s.Idempotent());
+        bus.Subscribe<OrderPlaced, RefreshRecommendations>("recommendations");
+
+        // Two events of one order, one after the other, also when the second arrives first.
+        bus.Event<OrderPlaced>().KeyedBy(order => order.OrderId);
+        bus.Event<OrderPaid>().KeyedBy(order => order.OrderId);
+        bus.Event<OrderShipped>().KeyedBy(order => order.OrderId);
+        bus.Subscribe("fulfilment", s => s.On<OrderPaid, Fulfil>().On<OrderShipped, Fulfil>().Guard<OrderShipped, ShippedAfterPaid>().Ordered());
+
+        bus.AlertWith<PageTheOpsTeam>();
+        #endregion
+    });
+
+    builder.Services.AddShopServices();
+    builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+    builder.Services.AddProblemDetails();
+    builder.Services.AddHealthChecks();
+    builder.Services.ConfigureHttpJsonOptions(http => http.SerializerOptions.TypeInfoResolverChain.Insert(0, AppJson.Default));
+
+    // A free port, unless --urls names one.
+    if (builder.Configuration["urls"] is null)
+    {
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+    }
+
+    also?.Invoke(builder);
+    var app = builder.Build();
+    app.UseExceptionHandler();
+    app.MapCheckout();
+    app.MapDeadLetters();
+    app.MapHealthChecks("/health");
+    return app;
+}

@@ -42,7 +42,8 @@ public sealed class AnalyticsService(TimeProvider time, ILogger<AnalyticsService
 public sealed class LoyaltyService(TimeProvider time, ILogger<LoyaltyService> log)
     : RemoteService("add loyalty points", TimeSpan.FromMilliseconds(600), time, log)
 {
-    public Task AddPointsAsync(string orderId, string userId, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+    /// <summary>Adds points. A service that is called at least once takes a key, by which it recognises a repetition.</summary>
+    public Task AddPointsAsync(string orderId, string userId, string idempotencyKey, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
 }
 
 public sealed class RecommendationService(TimeProvider time, ILogger<RecommendationService> log)
@@ -63,6 +64,7 @@ public static class ShopServices
         services.AddSingleton<AnalyticsService>();
         services.AddSingleton<LoyaltyService>();
         services.AddSingleton<RecommendationService>();
+        services.AddSingleton<OrderBook>();
         services.AddSingleton<IPager, LogPager>();
     }
 }

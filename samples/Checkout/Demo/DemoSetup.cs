@@ -1,14 +1,58 @@
 using System.Text;
 using EventBus;
+using Microsoft.Data.Sqlite;
 
 namespace Checkout.Demo;
 
-/// <summary>Adds the demo to the application, and runs it. Nothing outside this folder knows of it except the two calls in Program.cs.</summary>
+/// <summary>Builds the shop: on a SQLite file, with a prefix of keys in Redis, and with what the demo adds to it.</summary>
+internal delegate WebApplication ShopFactory(string file, string prefix, Action<WebApplicationBuilder> also);
+
+/// <summary>Adds the demo to the application, and runs it. Nothing outside this folder knows of it except one call in Program.cs.</summary>
 internal static class DemoSetup
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
-    public static void AddDemo(this WebApplicationBuilder builder)
+    /// <summary>Runs the demo to its end, to Ctrl-C, or for a minute and a half, with stores of its own.</summary>
+    /// <returns>The exit code: 0 when every figure is as promised, 1 otherwise.</returns>
+    public static async Task<int> RunAsync(Settings settings, ShopFactory build)
+    {
+        Console.OutputEncoding = Encoding.UTF8;
+        var folder = Directory.CreateTempSubdirectory("checkout-");
+        var (file, prefix) = (Path.Combine(folder.FullName, "checkout.db"), $"checkout-demo-{Guid.NewGuid():N}");
+        var promises = new Promises();
+        try
+        {
+            await using (var app = build(file, prefix, Add))
+            {
+                await RunAsync(app, async (shop, stop) =>
+                {
+                    await new CheckoutDemo(app.Services, shop, promises).RunAsync(stop);
+                    await new DeliveryDemo(app.Services, promises).RunAsync(stop);
+                });
+            }
+
+            await using (var again = build(file, prefix, Add))
+            {
+                await RunAsync(again, (_, stop) => new RestartDemo(again.Services, settings.Store, promises).RunAsync(stop));
+            }
+
+            Screen.Title("7  Promised and measured");
+            return promises.Print() ? 0 : 1;
+        }
+        catch (Exception exception)
+        {
+            var why = exception is EventBusException fault ? settings.Explain(fault) : exception.Message;
+            Screen.Text("", $"The demo did not come to its end: {why}");
+            return 1;
+        }
+        finally
+        {
+            SqliteConnection.ClearAllPools();
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static void Add(WebApplicationBuilder builder)
     {
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -19,37 +63,24 @@ internal static class DemoSetup
         builder.Services.AddEventBus(bus => bus.Use<Journal>());
     }
 
-    /// <summary>Runs the demo to its end, to Ctrl-C, or for a minute.</summary>
-    /// <returns>The exit code: 0 when every figure is as promised, 1 otherwise.</returns>
-    public static async Task<int> RunDemoAsync(this WebApplication app)
+    /// <summary>Starts the shop, tells a part of the story, and stops the shop.</summary>
+    private static async Task RunAsync(WebApplication app, Func<ShopClient, CancellationToken, Task> story)
     {
-        Console.OutputEncoding = Encoding.UTF8;
         await app.StartAsync();
+        using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(app.Lifetime.ApplicationStopping);
+        limit.CancelAfter(Limit);
         try
         {
-            using var http = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
-            using var limit = CancellationTokenSource.CreateLinkedTokenSource(app.Lifetime.ApplicationStopping);
-            limit.CancelAfter(Limit);
-            var story = new CheckoutDemo(app.Services, new ShopClient(http, app.Services.GetRequiredService<TimeProvider>()));
-            return await story.RunAsync(limit.Token) ? 0 : 1;
+            await story(new ShopClient(http, app.Services.GetRequiredService<TimeProvider>()), limit.Token);
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            return GiveUp(app.Lifetime.ApplicationStopping.IsCancellationRequested ? "it was stopped." : $"it took longer than {Limit.TotalSeconds} s.");
-        }
-        catch (Exception exception)
-        {
-            return GiveUp(exception.Message);
+            throw new TimeoutException(app.Lifetime.ApplicationStopping.IsCancellationRequested ? "it was stopped." : $"it took longer than {Limit.TotalSeconds} s.");
         }
         finally
         {
             await app.StopAsync();
         }
-    }
-
-    private static int GiveUp(string why)
-    {
-        Screen.Text("", $"The demo did not come to its end: {why}");
-        return 1;
     }
 }

@@ -10,7 +10,6 @@ internal sealed class Journal(TimeProvider time) : IEventMiddleware
 
     public async Task InvokeAsync(EventContext context, EventStep next, CancellationToken cancellationToken)
     {
-        var orderId = context.Event is OrderPlaced order ? order.OrderId : "";
         var start = time.GetTimestamp();
         string? error = null;
         try
@@ -24,7 +23,7 @@ internal sealed class Journal(TimeProvider time) : IEventMiddleware
         }
         finally
         {
-            runs.Enqueue(new HandlerRun(orderId, context.Subscription, start, time.GetTimestamp(), error));
+            runs.Enqueue(new HandlerRun(context.Key!, context.EventName, context.Subscription, start, time.GetTimestamp(), error));
         }
     }
 
@@ -33,4 +32,4 @@ internal sealed class Journal(TimeProvider time) : IEventMiddleware
 }
 
 /// <summary>One start of a handler, with time stamps of the clock.</summary>
-internal sealed record HandlerRun(string OrderId, string Subscription, long Start, long End, string? Error);
+internal sealed record HandlerRun(string OrderId, string EventName, string Subscription, long Start, long End, string? Error);

@@ -1,15 +1,15 @@
 namespace Checkout.Demo;
 
-/// <summary>Draws what happened when, counted from the moment at which the request was sent.</summary>
-internal sealed class Timeline(TimeProvider time, Answer answer)
+/// <summary>Draws what happened when, counted from a moment: that at which a request was sent.</summary>
+internal sealed class Timeline(TimeProvider time, long zero)
 {
     private const int BlocksPerSecond = 10;
 
-    public void Draw(IReadOnlyList<HandlerRun> runs)
+    public void Draw(TimeSpan request, IReadOnlyList<HandlerRun> runs)
     {
         var seconds = runs.Count == 0 ? 0 : (int)runs.Max(run => After(run.End)).TotalSeconds;
         Screen.Text($"{"",-16} {"start",7} {"end",9}    {string.Concat(Enumerable.Range(0, seconds + 1).Select(second => $"{second} s".PadRight(BlocksPerSecond)))}");
-        Row("the request", TimeSpan.Zero, answer.Elapsed, '░');
+        Row("the request", TimeSpan.Zero, request, '░');
         foreach (var run in runs.OrderBy(run => run.End))
         {
             Row(run.Subscription, After(run.Start), After(run.End), '█');
@@ -28,7 +28,7 @@ internal sealed class Timeline(TimeProvider time, Answer answer)
 
     public void Event(string what, long timestamp, string text) => Screen.Text($"{what,-24} {Screen.Seconds(After(timestamp))}   {text}");
 
-    private TimeSpan After(long timestamp) => time.GetElapsedTime(answer.Sent, timestamp);
+    private TimeSpan After(long timestamp) => time.GetElapsedTime(zero, timestamp);
 
     private static void Row(string name, TimeSpan start, TimeSpan end, char block)
     {

@@ -1,0 +1,91 @@
+using EventBus;
+
+namespace Checkout.Demo;
+
+/// <summary>The part of the story in which events arrive too often, and in the wrong order.</summary>
+internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
+{
+    private const int AtOnce = 3;
+    private const int Later = 2;
+
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(20);
+
+    private readonly TimeProvider time = services.GetRequiredService<TimeProvider>();
+    private readonly IEventBus bus = services.GetRequiredService<IEventBus>();
+    private readonly IPointsLedger ledger = services.GetRequiredService<IPointsLedger>();
+    private readonly Journal journal = services.GetRequiredService<Journal>();
+
+    /// <summary>An order of a partner, who sends each event as often as he likes, always under the same id.</summary>
+    public static (OrderPlaced Order, PublishOptions Options) PartnerOrder(int number) =>
+        (new OrderPlaced($"{2000 + number}", "ada", 59.90m), new PublishOptions { EventId = $"partner-order-{2000 + number}" });
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await CopiesAsync(cancellationToken);
+        await WrongOrderAsync(cancellationToken);
+    }
+
+    private async Task CopiesAsync(CancellationToken cancellationToken)
+    {
+        Screen.Title("4  Every event arrives five times");
+        var orders = Enumerable.Range(1, 3).Select(PartnerOrder).ToList();
+        await Task.WhenAll(
+            from copy in Enumerable.Range(0, AtOnce)
+            from order in orders
+            select bus.PublishAsync(order.Order, order.Options, cancellationToken));
+        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        for (var copy = 0; copy < Later; copy++)
+        {
+            foreach (var (order, options) in orders)
+            {
+                await bus.PublishAsync(order, options, cancellationToken);
+            }
+        }
+
+        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        Screen.Text(
+            $"A partner publishes each order {AtOnce} times at once and {Later} times later, under one event id.",
+            "Four subscriptions are .Idempotent(), recommendations are not:",
+            "",
+            $"{"",-12}{"copies",8}{"handled by",18}{"points",10}{"handled by",20}",
+            $"{"order",-12}{"arrived",8}{"loyalty",18}{"credited",10}{"recommendations",20}");
+        var (credited, runs) = (new List<int>(), new List<HandlerRun>());
+        foreach (var (order, _) in orders)
+        {
+            credited.Add(await ledger.CountAsync(order.OrderId, cancellationToken));
+            runs.AddRange(journal.For(order.OrderId));
+            Screen.Text($"{order.OrderId,-12}{AtOnce + Later,8}{Runs("loyalty", order),16} x{credited[^1],8} x{Runs("recommendations", order),18} x");
+        }
+
+        promises.Add($"of {AtOnce + Later} copies of each order, loyalty handles one", runs.Count(run => run.Subscription == "loyalty"), orders.Count);
+        promises.Add("  and points are credited once for each order", credited.Count(count => count == 1), orders.Count);
+        promises.Add("  which took an idempotent subscription: the other ran for all", runs.Count(run => run.Subscription == "recommendations"), orders.Count * (AtOnce + Later));
+    }
+
+    private async Task WrongOrderAsync(CancellationToken cancellationToken)
+    {
+        const string OrderId = "3001";
+        Screen.Title("5  The parcel is faster than the bank");
+        var start = time.GetTimestamp();
+        var timeline = new Timeline(time, start);
+        timeline.Event("order.shipped arrives", start, "");
+        await bus.PublishAsync(new OrderShipped(OrderId), cancellationToken);
+        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        var early = journal.For(OrderId).Count;
+        timeline.Event("fulfilment", time.GetTimestamp(), early == 0 ? "order.shipped waits: the guard ShippedAfterPaid misses order.paid" : "order.shipped was handled too early");
+
+        timeline.Event("order.paid arrives", time.GetTimestamp(), "");
+        await bus.PublishAsync(new OrderPaid(OrderId), cancellationToken);
+        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        var runs = journal.For(OrderId);
+        foreach (var run in runs)
+        {
+            timeline.Event("fulfilment", run.End, $"{run.EventName} is handled");
+        }
+
+        promises.Add("order.shipped waits for order.paid", early == 0);
+        promises.Add("  and the order goes through in order: paid, shipped", runs.Select(run => run.EventName).SequenceEqual(["order.paid", "order.shipped"]));
+    }
+
+    private int Runs(string subscription, OrderPlaced order) => journal.For(order.OrderId).Count(run => run.Subscription == subscription);
+}

@@ -1,0 +1,39 @@
+using EventBus;
+
+namespace Checkout.Demo;
+
+/// <summary>The part of the story after the shop was stopped and started again: what does it still know?</summary>
+internal sealed class RestartDemo(IServiceProvider services, string store, Promises promises)
+{
+    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(20);
+
+    private readonly IEventBus bus = services.GetRequiredService<IEventBus>();
+    private readonly Journal journal = services.GetRequiredService<Journal>();
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        Screen.Title("6  The shop is started again");
+        var (order, options) = DeliveryDemo.PartnerOrder(1);
+        await bus.PublishAsync(order, options, cancellationToken);
+        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        var handled = journal.For(order.OrderId).Count(run => run.Subscription == "loyalty");
+        var credited = await services.GetRequiredService<IPointsLedger>().CountAsync(order.OrderId, cancellationToken);
+        Screen.Text($"The partner publishes order {order.OrderId} once more. Loyalty {(handled == 0 ? "does not handle it again" : "handles it again")}.");
+        if (store == "memory")
+        {
+            Screen.Text(
+                "In memory the bus has forgotten what was handled, as well as retries and dead letters.",
+                "With --store sqlite or --store redis it knows them still.");
+            promises.Add("after a restart, stores in memory know nothing: handled again", handled, 1);
+            return;
+        }
+
+        Screen.Text($"The bus kept in {(store == "sqlite" ? "the SQLite file" : "Redis")} what was handled; retries and dead letters would be there too.");
+        promises.Add("after a restart the event is still known: handled again", handled, 0);
+        if (store == "sqlite")
+        {
+            Screen.Text($"The same file has {credited} line with its points: mark and line were one commit.");
+            promises.Add("  and its points are in the file, once", credited, 1);
+        }
+    }
+}
