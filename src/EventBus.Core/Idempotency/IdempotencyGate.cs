@@ -69,8 +69,14 @@ internal sealed class IdempotencyGate(ProcessedEventStore store, IdempotencyOpti
                 await failures.WaitForAsync(earlier.WaitAsync(token), slots);
             }
 
-            ProcessedClaim claim = default;
-            await failures.PersistAsync(async cancel => claim = await store.ClaimAsync(key, fingerprint, environment.Time.GetUtcNow(), environment.Lease, cancel), slots);
+            var (claim, asked) = (default(ProcessedClaim), default(DateTimeOffset));
+            await failures.PersistAsync(async cancel => claim = await store.ClaimAsync(key, fingerprint, asked = environment.Time.GetUtcNow(), environment.Lease, cancel), slots);
+            if (claim.State == ProcessedState.New && asked + environment.Lease <= environment.Time.GetUtcNow())
+            {
+                // The answer came when the lease had ended: another run may have begun, or be done.
+                continue;
+            }
+
             if (claim.State != ProcessedState.InProgress)
             {
                 return claim;

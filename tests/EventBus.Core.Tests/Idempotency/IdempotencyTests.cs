@@ -191,6 +191,25 @@ public sealed class IdempotencyTests
         Assert.True(fence > dead.Fence);
     }
 
+    /// <summary>I2: a claim whose answer comes when its lease has ended is none. Meanwhile another instance has handled the event.</summary>
+    [Fact]
+    public async Task Idempotent_ClaimAnsweredAfterItsLease_IsAskedForAgain()
+    {
+        var store = new ScriptedProcessedStore();
+        store.Claimed = () =>
+        {
+            store.Claimed = null;
+            store.CompleteElsewhere(new ProcessedKey("points", "1"));
+            time.Advance(new EventBusOptions().Lease);
+        };
+        await using var running = await StartAsync(store, (e, _) => Note(e.OrderId));
+        await PublishAsync(running, "1");
+        await AdvanceUntilIdleAsync(running);
+
+        Assert.Empty(seen.Items);
+        Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
+    }
+
     /// <summary>O5 and I2: a run that was overtaken commits nothing, and its event is looked at again.</summary>
     [Fact]
     public async Task Idempotent_ClaimLostWhileItRuns_CommitsNothingAndIsSuppressedAfterwards()

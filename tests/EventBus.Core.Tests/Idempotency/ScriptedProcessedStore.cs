@@ -20,6 +20,9 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
     /// <summary>How often a claim is refused before the lease of the one before has ended.</summary>
     public int InProgressAnswers { get; set; }
 
+    /// <summary>Called when a key has been claimed, before the caller learns of it.</summary>
+    public Action? Claimed { get; set; }
+
     /// <summary>Completes at the first call.</summary>
     public Task Asked => asked.Task;
 
@@ -45,7 +48,9 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
             return ValueTask.FromResult(new ProcessedClaim(ProcessedState.InProgress, 0, 0, []));
         }
 
-        return inner.ClaimAsync(key, fingerprint, now + TimeSpan.FromMinutes(1), lease, cancellationToken);
+        var claiming = inner.ClaimAsync(key, fingerprint, now + TimeSpan.FromMinutes(1), lease, cancellationToken);
+        Claimed?.Invoke();
+        return claiming;
     }
 
     public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken)

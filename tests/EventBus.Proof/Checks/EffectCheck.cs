@@ -7,26 +7,33 @@ internal static class EffectCheck
     /// <param name="entries">What the processes wrote down.</param>
     /// <param name="rows">How often each event took effect in the store's own transactions; null where the store has none.</param>
     /// <param name="events">How many events there were.</param>
-    public static void Run(Findings findings, IReadOnlyList<Entry> entries, IReadOnlyDictionary<long, int>? rows, int events)
+    /// <param name="mayBeOvertaken">How many runs may have stood still between their claim and their first line, for longer than their lease. Nothing can keep such a run from beginning; its number tells.</param>
+    public static void Run(Findings findings, IReadOnlyList<Entry> entries, IReadOnlyDictionary<long, int>? rows, int events, int mayBeOvertaken = 0)
     {
         var inTime = entries.Where(entry => entry.Kind is Kind.Start or Kind.Effect or Kind.Commit).OrderBy(entry => entry.At).ToList();
         var register = new FencedRegister();
-        var (committed, fences, twice, afterCommit, wrongFence) = (new HashSet<long>(), new Dictionary<long, long>(), new List<long>(), new List<long>(), new List<long>());
-        var runs = 0L;
+        var (committed, fences, twice, afterCommit, usedTwice) = (new HashSet<long>(), new Dictionary<long, long>(), new List<long>(), new List<long>(), new List<long>());
+        var (runs, overtaken) = (0L, 0);
         foreach (var entry in inTime)
         {
             switch (entry.Kind)
             {
                 case Kind.Start:
                     runs++;
+                    if (entry.C < fences.GetValueOrDefault(entry.A))
+                    {
+                        overtaken++;
+                        break;
+                    }
+
                     if (committed.Contains(entry.A))
                     {
                         afterCommit.Add(entry.A);
                     }
 
-                    if (entry.C <= fences.GetValueOrDefault(entry.A))
+                    if (entry.C == fences.GetValueOrDefault(entry.A))
                     {
-                        wrongFence.Add(entry.A);
+                        usedTwice.Add(entry.A);
                     }
 
                     fences[entry.A] = entry.C;
@@ -47,7 +54,8 @@ internal static class EffectCheck
         findings.Note("handler runs", runs);
         findings.None("started again after its commit", afterCommit.Distinct());
         findings.None("committed twice", twice.Distinct());
-        findings.None("fencing numbers that do not rise", wrongFence.Distinct());
+        findings.None("fencing numbers used twice", usedTwice.Distinct());
+        findings.Demand(overtaken <= mayBeOvertaken, "overtaken before they began", $"{overtaken:N0}, and at most {mayBeOvertaken:N0} stood still");
         if (rows is null)
         {
             findings.Exactly("effects that the resource took", events, register.Taken);

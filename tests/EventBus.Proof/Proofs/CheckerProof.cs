@@ -55,7 +55,9 @@ internal sealed class CheckerProof : Proof
         Check("an effect that is missing", "effects that the resource took", [.. clean.Where(entry => entry.Kind != Kind.Effect || entry.A != 0)], null);
         Check("a run after the commit", "started again after its commit: 0", With(clean, Kind.Start, 0, 2, 2), null);
         Check("two commits", "committed twice: 1", With(clean, Kind.Commit, 1, 3, 0), null);
-        Check("a fencing number that is used twice", "fencing numbers that do not rise: 1", With(clean[..4], Kind.Start, 1, 2, 2), null, events: 1);
+        Check("a fencing number that is used twice", "fencing numbers used twice: 1", With(clean[..4], Kind.Start, 1, 2, 2), null, events: 1);
+        Check("a start under a lower number, and nothing stood still", "overtaken before they began: 1", With(clean, Kind.Start, 1, 2, 1), null);
+        Expect(findings, "a start under a lower number, after a freeze", null, found => EffectCheck.Run(found, With(clean, Kind.Start, 1, 2, 1), null, 2, mayBeOvertaken: 1));
         Check("an effect in two transactions", "duplicate effects: 1", clean, new() { [0] = 1, [1] = 2 });
 
         void Check(string mistake, string? reported, List<Entry> entries, Dictionary<long, int>? rows, int events = 2) =>

@@ -60,7 +60,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
         findings.Note("copies published", copies.Count);
         DeliveryCheck.Run(findings, publisher.Outcomes, stage.Journals.Entries, new HashSet<long>());
         var published = publisher.Outcomes.Count(outcome => outcome == Outcome.Accepted);
-        EffectCheck.Run(findings, stage.Journals.Entries, stage.Run.Store == "sqlite" ? await Database.EffectsAsync(stage.Settings.DatabaseConnection) : null, published);
+        EffectCheck.Run(findings, stage.Journals.Entries, stage.Run.Store == "sqlite" ? await Database.EffectsAsync(stage.Settings.DatabaseConnection) : null, published, stage.Freezes * Consumers);
         findings.None("stuck leases (not done)", await probe.NotDoneAsync(Subscription, Enumerable.Range(0, events).Where(number => publisher.Outcomes[number] == Outcome.Accepted).Select(number => (long)number)));
         findings.Exactly("stuck in the failure store", 0, await probe.Failures.CountAsync(CancellationToken.None));
     }

@@ -38,7 +38,7 @@ internal sealed class GhostsProof : Proof
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
         // More starts than usual: here an event suffers from the deaths of its neighbours as well.
-        bus.Retry(8, FirstDelay).Configure(options => options.Retry.MaxDelay = LongestDelay);
+        bus.Retry(12, FirstDelay).Configure(options => options.Retry.MaxDelay = LongestDelay);
         var executioner = new Executioner(settings.Folder, journal);
         bus.Publishes<Report>();
         bus.Subscribe(ErrandSubscription, s => s.Idempotent().On<Errand>((errand, context, ct) => HandleAsync(errand.Number, context, journal, executioner)));
@@ -88,7 +88,7 @@ internal sealed class GhostsProof : Proof
         var entries = stage.Journals.Entries;
         DeliveryCheck.Run(findings, publisher.Outcomes, entries, dead);
         findings.None("handled, though its handler fails", failing.Where(handled.Contains));
-        findings.None("dead, though its handler succeeds", dead.Where(number => !failing.Contains(number)));
+        findings.None("dead, though its handler succeeds", dead.Where(number => !failing.Contains(number)).Select(number => $"{number} after {entries.Count(entry => entry.Kind == Kind.Start && entry.A == number)} starts of its handler"));
         findings.Exactly("dead letters", failing.Count, dead.Count);
         var killed = entries.Where(entry => entry.Kind == Kind.Suicide).ToList();
         findings.Note("killed at", string.Join("  ", killed.GroupBy(entry => (Failpoint)entry.B).OrderBy(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}")));

@@ -34,7 +34,7 @@ internal static class Buses
                 bus.StoreInRedis(settings.Redis, Options);
                 break;
             default:
-                bus.StoreInMemory();
+                bus.StoreInMemory(options => options.StoreCapacity = 1_000_000);
                 break;
         }
 
