@@ -34,7 +34,7 @@ internal static class Buses
                 bus.StoreInRedis(settings.Redis, Options);
                 break;
             default:
-                bus.StoreInMemory(options => options.StoreCapacity = 1_000_000);
+                bus.StoreInMemory(options => options.StoreCapacity = 2_000_000);
                 break;
         }
 
