@@ -8,8 +8,8 @@ internal static partial class Log
     [LoggerMessage(1, LogLevel.Information, "RabbitMQ: the {Link} connection is open (epoch {Epoch})")]
     public static partial void Connected(this ILogger log, string link, long epoch);
 
-    [LoggerMessage(6, LogLevel.Warning, "RabbitMQ at {Host}:{Port} is out of reach. The bus starts without it and keeps trying; until then nothing is received, and publishing fails")]
-    public static partial void StartedDegraded(this ILogger log, string host, int port);
+    [LoggerMessage(6, LogLevel.Warning, "RabbitMQ at {Place} is out of reach. The bus starts without it and keeps trying; until then nothing is received, and publishing fails")]
+    public static partial void StartedDegraded(this ILogger log, string place);
 
     [LoggerMessage(2, LogLevel.Warning, "RabbitMQ: the {Link} connection is lost or could not be opened; the next attempt is in {Delay}: {Error}")]
     public static partial void Disconnected(this ILogger log, string link, TimeSpan delay, string error);

@@ -1,39 +1,89 @@
-using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using RabbitMQ.Client;
 
 namespace EventBus;
 
 /// <summary>Chooses the RabbitMQ backend.</summary>
 public static class RabbitMqBuilderExtensions
 {
-    /// <summary>Uses RabbitMQ 3.10 or later: one durable topic exchange, and one quorum queue for each subscription. RabbitMQ is no store: failed events need one, for instance <c>bus.StoreInMemory()</c>.</summary>
+    private static readonly TimeSpan ShortestStep = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestStep = TimeSpan.FromDays(1);
+
+    /// <summary>Uses RabbitMQ 3.10 or later: one durable topic exchange, and one quorum queue for each subscription.</summary>
+    /// <remarks>
+    /// Without a store, retries wait in queues with fixed delays and what fails for good goes to the queue <c>{service}.dead-letters</c>, which can be counted, looked at and replayed as a whole.
+    /// RabbitMQ keeps no keys: idempotent, ordered or guarded subscriptions and delayed events need a store beside it, <c>bus.StoreInSqlite(...)</c> or <c>bus.StoreInRedis(...)</c>.
+    /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="connectionString">An AMQP URI: <c>amqp://user:password@host:5672/virtual-host</c>, or <c>amqps://</c> for TLS.</param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, string connectionString, Action<RabbitMqOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(connectionString);
-        return bus.UseTransport("UseRabbitMq(...)", services =>
-        {
-            var options = new RabbitMqOptions();
-            configure?.Invoke(options);
-            return Create(connectionString, options, services.GetService<ILoggerFactory>());
-        });
+        return Use(bus, configure, (options, _) => RabbitMqSource.Of(connectionString, options));
     }
 
-    internal static Transport Create(string connectionString, RabbitMqOptions options, ILoggerFactory? logs)
+    /// <summary>Uses RabbitMQ with what the application registers, and the default settings. See the overload with settings.</summary>
+    /// <param name="bus">The bus.</param>
+    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus) => Use(bus, null, static (_, services) => Registered(services));
+
+    /// <summary>Uses RabbitMQ with what the application registers: an <see cref="IConnectionFactory"/>, of which the bus makes connections of its own, else an <see cref="IConnection"/>, which it shares.</summary>
+    /// <remarks>A shared connection must recover by itself (<see cref="ConnectionFactory.AutomaticRecoveryEnabled"/>, its default); the bus cannot replace one that hangs. For the rest see the overload with a connection string.</remarks>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">Changes the settings.</param>
+    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, Action<RabbitMqOptions> configure)
     {
+        ArgumentNullException.ThrowIfNull(configure);
+        return Use(bus, configure, static (_, services) => Registered(services));
+    }
+
+    internal static RabbitMqConnector Connect(string connectionString, RabbitMqOptions options, ILoggerFactory? logs) =>
+        new(RabbitMqSource.Of(connectionString, options), Check(options), LogOf(logs));
+
+    private static RabbitMqSource Registered(IServiceProvider services) =>
+        services.GetService<IConnectionFactory>() is { } factory ? RabbitMqSource.Of(factory)
+        : services.GetService<IConnection>() is { } connection ? RabbitMqSource.Of(connection)
+        : throw new InvalidOperationException("bus.UseRabbitMq() was called without a connection string, and the application registers neither an IConnectionFactory nor an IConnection. Register one of them, or give a connection string: amqp://user:password@host:5672/virtual-host.");
+
+    private static EventBusBuilder Use(EventBusBuilder bus, Action<RabbitMqOptions>? configure, Func<RabbitMqOptions, IServiceProvider, RabbitMqSource> locate)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        RabbitMqConnector? connector = null;
+        return bus
+            .UseTransport("UseRabbitMq(...)", services => new RabbitMqTransport(Shared(services)))
+            .UseDefaultStores(services => RabbitMqStores.Create(Shared(services)));
+
+        // One for both, whichever is made first.
+        RabbitMqConnector Shared(IServiceProvider services)
+        {
+            if (connector is null)
+            {
+                var options = new RabbitMqOptions();
+                configure?.Invoke(options);
+                connector = new RabbitMqConnector(locate(Check(options), services), options, LogOf(services.GetService<ILoggerFactory>()));
+            }
+
+            return connector;
+        }
+    }
+
+    private static ILogger LogOf(ILoggerFactory? logs) => logs?.CreateLogger("EventBus.RabbitMq") ?? NullLogger.Instance;
+
+    private static RabbitMqOptions Check(RabbitMqOptions options)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(options.Exchange, $"{nameof(RabbitMqOptions)}.{nameof(options.Exchange)}");
         Check(options.MaxUnconfirmed, 1, 100_000, nameof(options.MaxUnconfirmed));
         Check(options.CallTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.CallTimeout));
         Check(options.Heartbeat, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5), nameof(options.Heartbeat));
+        Check(options.RetrySteps.Count, 1, 16, $"{nameof(options.RetrySteps)}.Count");
+        foreach (var step in options.RetrySteps)
+        {
+            Check(step, ShortestStep, LongestStep, nameof(options.RetrySteps));
+        }
 
-        // The text is not repeated in the message: it may hold a password.
-        return Uri.TryCreate(connectionString, UriKind.Absolute, out var uri) && uri.Scheme is "amqp" or "amqps"
-            ? new RabbitMqTransport(uri, options, logs?.CreateLogger("EventBus.RabbitMq") ?? NullLogger.Instance)
-            : throw new ArgumentException("The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host.", nameof(connectionString));
+        return options;
     }
 
     private static void Check<T>(T value, T min, T max, string name)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
 
 namespace EventBus;
 
@@ -9,7 +10,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private readonly string name;
-    private readonly ConnectionFactory factory;
+    private readonly RabbitMqSource source;
     private readonly RabbitMqOptions options;
     private readonly TimeProvider time;
     private readonly ILogger log;
@@ -19,23 +20,10 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private Task loop = Task.CompletedTask;
     private long epoch;
 
-    public RabbitMqLink(string name, Uri uri, RabbitMqOptions options, TimeProvider time, ILogger log)
+    public RabbitMqLink(string name, RabbitMqSource source, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
-        (this.name, this.options, this.time, this.log) = (name, options, time, log);
+        (this.name, this.source, this.options, this.time, this.log) = (name, source, options, time, log);
         supervisor = new RabbitMqSupervisor(time, (delay, error) => log.Disconnected(name, delay, error.Message));
-        factory = new ConnectionFactory
-        {
-            Uri = uri,
-            AutomaticRecoveryEnabled = false,
-            TopologyRecoveryEnabled = false,
-            RequestedHeartbeat = options.Heartbeat,
-            RequestedConnectionTimeout = options.CallTimeout,
-            HandshakeContinuationTimeout = options.CallTimeout,
-            ContinuationTimeout = options.CallTimeout,
-
-            // The broker's own maximum: with less, one large message would end every connection that it is delivered to, for ever.
-            MaxInboundMessageBodySize = 134_217_728,
-        };
     }
 
     public Exception? LastError => supervisor.LastError;
@@ -46,7 +34,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     public bool IsOpen => current.Task.IsCompletedSuccessfully;
 
     /// <summary>The broker takes nothing from this connection for now.</summary>
-    public bool IsBlocked { get; private set; }
+    public bool IsBlocked => current.Task is { IsCompletedSuccessfully: true } open && open.Result.IsBlocked;
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
 
@@ -61,7 +49,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
     private async Task KeepAsync(CancellationToken stopped)
     {
-        var opening = factory.CreateConnectionAsync($"eventbus {name}", CancellationToken.None);
+        var opening = source.OpenAsync(name);
         IConnection connection;
         try
         {
@@ -73,18 +61,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             throw;
         }
 
-        var live = new LiveConnection(connection, ++epoch, options.CallTimeout, time);
-        connection.ConnectionBlockedAsync += (_, blocked) =>
-        {
-            IsBlocked = true;
-            log.Blocked(name, blocked.Reason);
-            return Task.CompletedTask;
-        };
-        connection.ConnectionUnblockedAsync += (_, _) =>
-        {
-            IsBlocked = false;
-            return Task.CompletedTask;
-        };
+        using var live = new LiveConnection(connection, ++epoch, options.CallTimeout, time) { Blocked = reason => log.Blocked(name, reason) };
         try
         {
             supervisor.Succeeded();
@@ -95,7 +72,6 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         finally
         {
             current = NewCurrent();
-            IsBlocked = false;
             live.Abandon(new InvalidOperationException("The connection was closed by this side."));
             await DiscardAsync(connection);
         }
@@ -116,6 +92,11 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     /// <summary>Closes politely for a moment; what hangs is left to itself.</summary>
     private async Task DiscardAsync(IConnection connection)
     {
+        if (source.IsLent)
+        {
+            return;
+        }
+
         const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
         await connection.CloseAsync(200, "closing", CloseTimeout, abort: true).WaitAsync(CloseTimeout, time).ConfigureAwait(Quietly);
         _ = connection.DisposeAsync().AsTask().WaitAsync(options.CallTimeout, time).ConfigureAwait(Quietly);
@@ -125,7 +106,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 }
 
 /// <summary>A connection while it lives, and the deadline for every call on it.</summary>
-internal sealed class LiveConnection
+internal sealed class LiveConnection : IDisposable
 {
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeSpan timeout;
@@ -134,16 +115,20 @@ internal sealed class LiveConnection
     public LiveConnection(IConnection client, long epoch, TimeSpan timeout, TimeProvider time)
     {
         (Client, Epoch, this.timeout, this.time) = (client, epoch, timeout, time);
-        client.ConnectionShutdownAsync += (_, reason) =>
-        {
-            Abandon(reason.Exception ?? new InvalidOperationException($"The connection was closed: {reason.ReplyCode} {reason.ReplyText}"));
-            return Task.CompletedTask;
-        };
+        client.ConnectionShutdownAsync += OnShutdownAsync;
+        client.ConnectionBlockedAsync += OnBlockedAsync;
+        client.ConnectionUnblockedAsync += OnUnblockedAsync;
         if (!client.IsOpen)
         {
             Abandon(new InvalidOperationException("The connection was closed while it was being opened."));
         }
     }
+
+    /// <summary>Called with the broker's reason when it takes nothing more from this connection.</summary>
+    public required Action<string> Blocked { get; init; }
+
+    /// <summary>The broker takes nothing from this connection for now.</summary>
+    public bool IsBlocked { get; private set; }
 
     public IConnection Client { get; }
 
@@ -174,5 +159,32 @@ internal sealed class LiveConnection
             Abandon(exception);
             throw;
         }
+    }
+
+    /// <summary>Listens no longer. A connection of the application's outlives this.</summary>
+    public void Dispose()
+    {
+        Client.ConnectionShutdownAsync -= OnShutdownAsync;
+        Client.ConnectionBlockedAsync -= OnBlockedAsync;
+        Client.ConnectionUnblockedAsync -= OnUnblockedAsync;
+    }
+
+    private Task OnShutdownAsync(object sender, ShutdownEventArgs reason)
+    {
+        Abandon(reason.Exception ?? new InvalidOperationException($"The connection was closed: {reason.ReplyCode} {reason.ReplyText}"));
+        return Task.CompletedTask;
+    }
+
+    private Task OnBlockedAsync(object sender, ConnectionBlockedEventArgs blocked)
+    {
+        IsBlocked = true;
+        Blocked(blocked.Reason);
+        return Task.CompletedTask;
+    }
+
+    private Task OnUnblockedAsync(object sender, AsyncEventArgs unblocked)
+    {
+        IsBlocked = false;
+        return Task.CompletedTask;
     }
 }

@@ -6,12 +6,47 @@ public sealed class RabbitMqOptions
     /// <summary>The durable topic exchange that events go to, declared without arguments. Default <c>events</c>.</summary>
     public string Exchange { get; set; } = "events";
 
+    /// <summary>The kind of the subscriptions' queues. A queue that exists keeps its kind: changing this asks for deleting it first. Default quorum.</summary>
+    public RabbitMqQueueType QueueType { get; set; } = RabbitMqQueueType.Quorum;
+
+    /// <summary>What happens to exchanges, queues and bindings at the start and after each reconnect. Default create.</summary>
+    public RabbitMqProvision Provision { get; set; } = RabbitMqProvision.Create;
+
+    /// <summary>
+    /// The waits before a failed event is started again, where no store keeps failures: each is a queue, and the delay that the retry policy asks for is rounded to the nearest. Default 5 s, 30 s,
+    /// 2 min, 10 min and 1 h; 1 to 16, of 100 ms to 1 day each.
+    /// </summary>
+    public IList<TimeSpan> RetrySteps { get; set; } = [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)];
+
     /// <summary>How many published events may wait for the broker's confirm at once. Default 1,000; 1 to 100,000.</summary>
     public int MaxUnconfirmed { get; set; } = 1_000;
 
     /// <summary>How long one call to the broker may take before its connection is given up and replaced. Default 10 s; 100 ms to 5 min.</summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How often the broker and this side show each other that they live. Default 10 s; 1 s to 5 min.</summary>
+    /// <summary>How often the broker and this side show each other that they live. Default 10 s; 1 s to 5 min. A registered connection or factory has its own.</summary>
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>The kind of a subscription's queue.</summary>
+public enum RabbitMqQueueType
+{
+    /// <summary>Replicated in a cluster, and counts deliveries: the kind that survives most.</summary>
+    Quorum,
+
+    /// <summary>On one node. Quicker at low latency on a single node.</summary>
+    Classic,
+}
+
+/// <summary>What the bus does about exchanges, queues and bindings.</summary>
+public enum RabbitMqProvision
+{
+    /// <summary>Creates what is missing. What exists with other arguments is an error at the start, which shows the difference.</summary>
+    Create,
+
+    /// <summary>Creates nothing. What is missing or has other arguments is an error at the start. The protocol does not show bindings: they are not checked.</summary>
+    Validate,
+
+    /// <summary>Neither creates nor checks: everything is there, made by somebody else.</summary>
+    Off,
 }

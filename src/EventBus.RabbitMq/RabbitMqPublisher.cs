@@ -117,7 +117,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         var writing = Task.CompletedTask;
         try
         {
-            await live.CallAsync(topology.DeclareExchangeAsync(channel));
+            await new RabbitMqProvisioner(options).RestoreAsync(live, channel, [topology.EventExchange]);
             supervisor.Succeeded();
             current = confirmed;
             opened.TrySetResult();

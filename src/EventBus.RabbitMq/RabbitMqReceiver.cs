@@ -100,9 +100,9 @@ internal sealed class RabbitMqReceiver : Receiver
         using var consumer = new RabbitMqConsumer(channel, live, buffer, subscription.Ordered) { IdMade = IdMade };
         try
         {
-            await live.CallAsync(topology.DeclareQueueAsync(channel, subscription));
+            await new RabbitMqProvisioner(options).RestoreAsync(live, channel, topology.ThingsOf(subscription));
             await live.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
-            await live.CallAsync(consumer.ConsumeAsync(topology.QueueOf(subscription)));
+            await live.CallAsync(consumer.ConsumeAsync(topology.QueueOf(subscription.Name)));
             current = consumer;
             if (intakeStopped)
             {
@@ -115,7 +115,7 @@ internal sealed class RabbitMqReceiver : Receiver
         }
         catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception) && !opened.Task.IsCompleted)
         {
-            opened.TrySetException(RabbitMqRefusal.Of($"the queue '{topology.QueueOf(subscription)}'", exception));
+            opened.TrySetException(RabbitMqRefusal.Of($"the queue '{topology.QueueOf(subscription.Name)}'", exception));
             throw;
         }
         finally

@@ -4,34 +4,111 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>The names and the shape of what this backend creates on the broker.</summary>
-internal sealed class RabbitMqTopology(string serviceName, string exchange)
+/// <summary>The names and the shape of what this backend needs on the broker.</summary>
+internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions options)
 {
     // Out of reach on purpose: the broker also counts what was merely prefetched, so its count is no count of starts. RabbitMQ 4 would drop after 20 by default.
     private const int DeliveryLimit = 1_000_000;
 
     private const ushort NotFound = 404;
 
-    public string Exchange => exchange;
+    public string Exchange => options.Exchange;
 
     public string ServiceName => serviceName;
 
+    /// <summary>What failed for good, and what the broker gives up. A plain queue that other tools can read.</summary>
     public string DeadLetterQueue => $"{serviceName}.dead-letters";
 
-    public string QueueOf(Subscription subscription) => QueueOf(subscription.Name);
+    /// <summary>What people are to be told of, where no store keeps failures.</summary>
+    public string AlertQueue => $"{serviceName}.alerts";
 
-    private string QueueOf(string subscription) => $"{serviceName}.{subscription}";
+    public string QueueOf(string subscription) => $"{serviceName}.{subscription}";
+
+    /// <summary>What is to be started again, where no store keeps failures.</summary>
+    public string RetryQueueOf(string subscription) => $"{serviceName}.{subscription}.retries";
+
+    /// <summary>The queue, and the exchange before it, in which events wait for a step's length. Their routing key is the queue that they go on to.</summary>
+    public string WaitQueueOf(TimeSpan step) => $"{serviceName}.wait-{step.TotalMilliseconds:0}ms";
+
+    /// <summary>What a subscription needs.</summary>
+    public IEnumerable<RabbitMqThing> ThingsOf(Subscription subscription)
+    {
+        yield return EventExchange;
+        yield return Queue(DeadLetterQueue, quorum: true);
+        var isQuorum = options.QueueType == RabbitMqQueueType.Quorum;
+        Dictionary<string, object?> arguments = new()
+        {
+            ["x-dead-letter-exchange"] = "",
+            ["x-dead-letter-routing-key"] = DeadLetterQueue,
+        };
+        if (isQuorum)
+        {
+            arguments["x-delivery-limit"] = DeliveryLimit;
+        }
+
+        if (subscription.Ordered)
+        {
+            arguments["x-single-active-consumer"] = true;
+        }
+
+        // The grammar of patterns is that of topic exchanges: nothing to translate.
+        yield return Queue(QueueOf(subscription.Name), isQuorum, arguments) with { Bindings = [.. subscription.Patterns.Select(pattern => (Exchange, pattern.Text))] };
+    }
+
+    /// <summary>What failures need where no store keeps them. These queues are always quorum queues: they count deliveries, and hand on what has waited at least once.</summary>
+    public IEnumerable<RabbitMqThing> FailureThings(IEnumerable<string> subscriptions)
+    {
+        yield return Queue(DeadLetterQueue, quorum: true);
+        yield return Queue(AlertQueue, quorum: true);
+        foreach (var subscription in subscriptions)
+        {
+            yield return Queue(RetryQueueOf(subscription), quorum: true, new()
+            {
+                ["x-delivery-limit"] = DeliveryLimit,
+                ["x-dead-letter-exchange"] = "",
+                ["x-dead-letter-routing-key"] = DeadLetterQueue,
+            });
+        }
+
+        foreach (var name in options.RetrySteps.Distinct().Select(step => (Queue: WaitQueueOf(step), Step: step)))
+        {
+            yield return new RabbitMqThing(name.Queue, ExchangeType.Fanout);
+
+            // At least once, which asks for refusing instead of dropping when the queue is full. Without a dead-letter routing key the message keeps its own: where it goes on to.
+            yield return Queue(name.Queue, quorum: true, new()
+            {
+                ["x-message-ttl"] = (long)name.Step.TotalMilliseconds,
+                ["x-dead-letter-exchange"] = "",
+                ["x-dead-letter-strategy"] = "at-least-once",
+                ["x-overflow"] = "reject-publish",
+            }) with { Bindings = [(name.Queue, "")] };
+        }
+    }
 
     /// <summary>Without arguments, so that the plain declaration of a service in another language matches.</summary>
-    public Task DeclareExchangeAsync(IChannel channel) =>
-        channel.ExchangeDeclareAsync(exchange, ExchangeType.Topic, durable: true, autoDelete: false);
+    public RabbitMqThing EventExchange => new(Exchange, ExchangeType.Topic);
 
-    /// <summary>Deletes the queue of a subscription that is no longer used.</summary>
-    /// <exception cref="EventBusException">Somebody consumes it, or events wait in it and are not to be discarded.</exception>
+    /// <summary>Deletes the queues of a subscription that is no longer used.</summary>
+    /// <exception cref="EventBusException">Somebody consumes them, or events wait in them and are not to be discarded.</exception>
     public async Task RetireAsync(LiveConnection live, string subscription, bool discardWaiting)
     {
-        // Each on a channel of its own, because a refusal closes it. The flags "if unused" and "if empty" of the protocol are not made for quorum queues.
-        var queue = QueueOf(subscription);
+        string[] queues = [QueueOf(subscription), RetryQueueOf(subscription)];
+        foreach (var queue in queues)
+        {
+            await CheckUnusedAsync(live, subscription, queue, discardWaiting);
+        }
+
+        foreach (var queue in queues)
+        {
+            // Deleting what is not there is no error. The flags "if unused" and "if empty" of the protocol are not made for quorum queues.
+            await using var channel = await live.CallAsync(live.Client.CreateChannelAsync());
+            await live.CallAsync(channel.QueueDeleteAsync(queue, ifUnused: false, ifEmpty: false));
+        }
+    }
+
+    private static async Task CheckUnusedAsync(LiveConnection live, string subscription, string queue, bool discardWaiting)
+    {
+        // On a channel of its own, because a refusal closes it.
         await using var channel = await live.CallAsync(live.Client.CreateChannelAsync());
         QueueDeclareOk state;
         try
@@ -52,31 +129,16 @@ internal sealed class RabbitMqTopology(string serviceName, string exchange)
         {
             throw new EventBusException($"{state.MessageCount:N0} events wait in the queue '{queue}'. Let them be handled, or discard them (discardWaiting: true).");
         }
-
-        await live.CallAsync(channel.QueueDeleteAsync(queue, ifUnused: false, ifEmpty: false));
     }
 
-    public async Task DeclareQueueAsync(IChannel channel, Subscription subscription)
+    private static RabbitMqThing Queue(string name, bool quorum, Dictionary<string, object?>? arguments = null)
     {
-        await DeclareExchangeAsync(channel);
-        await channel.QueueDeclareAsync(DeadLetterQueue, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
-        var arguments = new Dictionary<string, object?>
+        Dictionary<string, object?> all = new() { ["x-queue-type"] = quorum ? "quorum" : "classic" };
+        foreach (var (key, value) in arguments ?? [])
         {
-            ["x-queue-type"] = "quorum",
-            ["x-delivery-limit"] = DeliveryLimit,
-            ["x-dead-letter-exchange"] = "",
-            ["x-dead-letter-routing-key"] = DeadLetterQueue,
-        };
-        if (subscription.Ordered)
-        {
-            arguments["x-single-active-consumer"] = true;
+            all.Add(key, value);
         }
 
-        await channel.QueueDeclareAsync(QueueOf(subscription), durable: true, exclusive: false, autoDelete: false, arguments);
-        foreach (var pattern in subscription.Patterns)
-        {
-            // The grammar of patterns is that of topic exchanges: nothing to translate.
-            await channel.QueueBindAsync(QueueOf(subscription), exchange, pattern.Text);
-        }
+        return new RabbitMqThing(name, null) { Arguments = all };
     }
 }

@@ -5,16 +5,18 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>Events on a topic exchange, one quorum queue for each subscription. Publishing and consuming have a connection each: a blocked publisher never delays an acknowledgement.</summary>
-internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogger log) : Transport
+internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 {
+    private readonly RabbitMqOptions options = connector.Options;
+    private readonly ILogger log = connector.Log;
+    private readonly RabbitMqProvisioner provisioner = new(connector.Options);
     private readonly List<RabbitMqReceiver> receivers = [];
     private RabbitMqTopology? topology;
-    private RabbitMqLink? publishing;
-    private RabbitMqLink? consuming;
     private RabbitMqPublisher? publisher;
     private TimeProvider time = TimeProvider.System;
     private bool failFast;
     private bool startedDegraded;
+    private bool shared;
 
     public override TransportFeatures Features { get; } = new()
     {
@@ -30,18 +32,16 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
         (time, failFast) = (topology.TimeProvider, topology.FailFast);
-        this.topology = new RabbitMqTopology(topology.ServiceName, options.Exchange);
-        publishing = new RabbitMqLink("publishing", uri, options, time, log);
-        consuming = new RabbitMqLink("consuming", uri, options, time, log);
-        publisher = new RabbitMqPublisher(publishing, this.topology, options, time, log);
-        publishing.Start();
+        this.topology = new RabbitMqTopology(topology.ServiceName, options);
+        connector.Share(time);
+        shared = true;
+        publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log);
         publisher.Start();
-        if (topology.Subscriptions.Count > 0)
-        {
-            consuming.Start();
-        }
-
         await ReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
+        if (publisher.IsOpen)
+        {
+            await PrepareAsync(topology.Subscriptions.SelectMany(this.topology.ThingsOf), cancellationToken);
+        }
     }
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) =>
@@ -49,7 +49,7 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
 
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
-        var receiver = new RabbitMqReceiver(subscription, Started(consuming), Started(topology), options, time, log);
+        var receiver = new RabbitMqReceiver(subscription, connector.Consuming, Started(topology), options, time, log);
         lock (receivers)
         {
             receivers.Add(receiver);
@@ -64,12 +64,12 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
     {
         try
         {
-            var live = await Started(publishing).ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
             await Started(topology).RetireAsync(live, subscription, discardWaiting);
         }
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
-            throw new EventBusException($"RabbitMQ at {uri.Host}:{uri.Port} did not remove the queue of the subscription '{subscription}': {exception.Message} Try again.", exception);
+            throw new EventBusException($"RabbitMQ at {connector.Place} did not remove the queue of the subscription '{subscription}': {exception.Message} Try again.", exception);
         }
     }
 
@@ -82,9 +82,9 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
         }
 
         return ValueTask.FromResult(
-            publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {uri.Host}:{uri.Port} cannot be published to: {publisher?.LastError?.Message ?? "connecting"}")
-            : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent}' receives nothing from RabbitMQ at {uri.Host}:{uri.Port}; its consumer is being rebuilt.")
-            : publishing!.IsBlocked ? new TransportHealth(TransportState.Degraded, "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
+            publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place} cannot be published to: {publisher?.LastError?.Message ?? "connecting"}")
+            : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt.")
+            : connector.Publishing.IsBlocked ? new TransportHealth(TransportState.Degraded, "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
             : TransportHealth.Healthy);
     }
 
@@ -98,7 +98,25 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
         }
 
         await Task.WhenAll(open.Select(receiver => receiver.DisposeAsync().AsTask()).Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask));
-        await Task.WhenAll(publishing?.DisposeAsync().AsTask() ?? Task.CompletedTask, consuming?.DisposeAsync().AsTask() ?? Task.CompletedTask);
+        if (shared)
+        {
+            shared = false;
+            await connector.ReleaseAsync();
+        }
+    }
+
+    /// <summary>Creates or checks everything at once, so that one error tells all. If the broker is lost meanwhile, each part sees to its own when it is back.</summary>
+    private async Task PrepareAsync(IEnumerable<RabbitMqThing> things, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            await provisioner.PrepareAsync(live, things);
+        }
+        catch (Exception exception) when (!failFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
+        {
+            log.StartedDegraded(connector.Place);
+        }
     }
 
     /// <summary>Waits until something is open. Out of reach is an error only where that was asked for; a broker that answers and refuses always is.</summary>
@@ -120,7 +138,7 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
         }
 
         var error = lastError();
-        var text = $"RabbitMQ at {uri.Host}:{uri.Port} was not ready within {options.CallTimeout}: {error?.Message ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.";
+        var text = $"RabbitMQ at {connector.Place} was not ready within {options.CallTimeout}: {error?.Message ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.";
         if (failFast || RabbitMqRefusal.IsRefusal(error))
         {
             throw new EventBusException(text, error);
@@ -129,7 +147,7 @@ internal sealed class RabbitMqTransport(Uri uri, RabbitMqOptions options, ILogge
         if (!startedDegraded)
         {
             startedDegraded = true;
-            log.StartedDegraded(uri.Host, uri.Port);
+            log.StartedDegraded(connector.Place);
         }
     }
 

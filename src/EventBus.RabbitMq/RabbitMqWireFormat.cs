@@ -23,7 +23,7 @@ internal static class RabbitMqWireFormat
         {
             if (IsAttribute(name) || IsOfBroker(name) || name is "CC" or "BCC")
             {
-                return $"The header name '{name}' means something to RabbitMQ or to CloudEvents, so it cannot be a user's. Choose another name.";
+                return $"The header name '{name}' means something to RabbitMQ, to CloudEvents or to the bus, so it cannot be a user's. Choose another name.";
             }
         }
 
@@ -123,6 +123,26 @@ internal static class RabbitMqWireFormat
             body);
     }
 
+    /// <summary>The same message with a defect that was found when it first came.</summary>
+    public static Envelope Spoil(Envelope envelope, string defect) => new(
+        new EnvelopeAttributes
+        {
+            Id = envelope.EventId,
+            Name = envelope.EventName,
+            Version = envelope.EventVersion,
+            Key = envelope.Key,
+            Time = envelope.Time,
+            Headers = envelope.Headers,
+            CorrelationId = envelope.CorrelationId,
+            CausationId = envelope.CausationId,
+            TraceParent = envelope.TraceParent,
+            TraceState = envelope.TraceState,
+            Origin = envelope.Origin,
+            ContentType = envelope.ContentType,
+            Defect = defect,
+        },
+        envelope.Body.ToArray());
+
     /// <summary>How often a message was handed out before, as far as the queue knows.</summary>
     public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered) =>
         properties.Headers?.TryGetValue("x-delivery-count", out var count) == true && count is long number
@@ -160,6 +180,7 @@ internal static class RabbitMqWireFormat
     /// <summary>What the broker and its client write beside the user's headers. Not all of <c>x-</c>: users have names like <c>x-request-id</c>.</summary>
     private static bool IsOfBroker(string name) =>
         name is "x-delivery-count" or "x-acquired-count" or "x-death"
+        || name.StartsWith(RabbitMqFailureFormat.Prefix, StringComparison.Ordinal)
         || name.StartsWith("x-first-death-", StringComparison.Ordinal) || name.StartsWith("x-last-death-", StringComparison.Ordinal) || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
 
     private static string? Text(object? value)

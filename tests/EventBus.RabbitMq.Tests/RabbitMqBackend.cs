@@ -17,7 +17,7 @@ public sealed class RabbitMqBackend : Backend, IAsyncDisposable
     public override bool CanSeverConnections => true;
 
     public override Transport CreateTransport(TransportSetup setup) =>
-        RabbitMqBuilderExtensions.Create(proxy.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = setup.Isolation }, setup.Services.GetRequiredService<ILoggerFactory>());
+        new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(proxy.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = setup.Isolation }, setup.Services.GetRequiredService<ILoggerFactory>()));
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
 

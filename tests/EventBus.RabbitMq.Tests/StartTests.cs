@@ -43,7 +43,7 @@ public sealed class StartTests
     public async Task Start_BrokerOutOfReachAndFailFast_Throws()
     {
         await using var wire = new TcpProxy { Refuse = true };
-        await using var transport = RabbitMqBuilderExtensions.Create(wire.Uri.AbsoluteUri, new RabbitMqOptions { CallTimeout = TimeSpan.FromMilliseconds(200) }, null);
+        await using var transport = new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(wire.Uri.AbsoluteUri, new RabbitMqOptions { CallTimeout = TimeSpan.FromMilliseconds(200) }, null));
         var error = await Assert.ThrowsAsync<EventBusException>(() =>
             transport.StartAsync(new TransportTopology("app", [], [], TimeProvider.System) { FailFast = true }, Cancel).AsTask());
 

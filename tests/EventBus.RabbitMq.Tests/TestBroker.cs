@@ -15,7 +15,7 @@ internal static class TestBroker
     public static string NewName() => $"t{Guid.NewGuid():N}"[..16];
 
     public static Transport CreateTransport(string exchange, Uri? uri = null) =>
-        RabbitMqBuilderExtensions.Create((uri ?? Uri).AbsoluteUri, new RabbitMqOptions { Exchange = exchange }, NullLoggerFactory.Instance);
+        new RabbitMqTransport(RabbitMqBuilderExtensions.Connect((uri ?? Uri).AbsoluteUri, new RabbitMqOptions { Exchange = exchange }, NullLoggerFactory.Instance));
 
     public static async Task<Transport> StartTransportAsync(string name, Uri? uri, params Subscription[] subscriptions)
     {

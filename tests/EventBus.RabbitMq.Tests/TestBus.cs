@@ -19,13 +19,19 @@ internal sealed class TestBus : IAsyncDisposable
 
     public IDeadLetters DeadLetters => host.Services.GetRequiredService<IDeadLetters>();
 
-    public static async Task<TestBus> StartAsync(string name, Uri? uri, Action<EventBusBuilder> configure)
+    public static Task<TestBus> StartAsync(string name, Uri? uri, Action<EventBusBuilder> configure) => StartAsync(name, bus =>
+    {
+        bus.UseRabbitMq((uri ?? TestBroker.Uri).AbsoluteUri, options => options.Exchange = name).StoreInMemory();
+        configure(bus);
+    });
+
+    /// <summary>An application that chooses its backend itself.</summary>
+    public static async Task<TestBus> StartAsync(string name, Action<EventBusBuilder> configure)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddHealthChecks();
         builder.Services.AddEventBus(bus =>
         {
-            bus.UseRabbitMq((uri ?? TestBroker.Uri).AbsoluteUri, options => options.Exchange = name).StoreInMemory();
             bus.Configure(options => (options.ServiceName, options.DrainTimeout) = (name, TimeSpan.FromSeconds(3)));
             configure(bus);
         });

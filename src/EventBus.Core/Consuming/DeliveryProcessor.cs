@@ -136,6 +136,13 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     /// <summary>Handles what was handed out before and not settled: it may have ended its process. It runs alone, and each start is counted durably before it is made.</summary>
     private async Task HandleSuspectAsync(Delivery delivery, EventContext context)
     {
+        var envelope = delivery.Envelope;
+        if (await failures.TryTakeSuspectAsync(subscription.Failure, envelope, subscription.Slots))
+        {
+            await delivery.AckAsync();
+            return;
+        }
+
         using var alone = await EnterLaneAsync();
         if (delivery.Lost.IsCancellationRequested)
         {
@@ -143,7 +150,6 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return;
         }
 
-        var envelope = delivery.Envelope;
         if (await failures.CountStartAsync(subscription.Failure, envelope, subscription.Slots) is not { } start)
         {
             // Recorded as failed before it could be acknowledged.

@@ -62,6 +62,9 @@ internal static partial class Log
     [LoggerMessage(24, LogLevel.Information, "Dead letter {DeadLetterId} is retried")]
     public static partial void Revived(this ILogger log, string deadLetterId);
 
+    [LoggerMessage(37, LogLevel.Information, "{Count} dead letters are due again, as asked for, each with a fresh budget of retries")]
+    public static partial void RevivedAll(this ILogger log, int count);
+
     [LoggerMessage(25, LogLevel.Information, "Dead letter {DeadLetterId} is discarded: {Reason}")]
     public static partial void Discarded(this ILogger log, string deadLetterId, string reason);
 

@@ -16,22 +16,27 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
     public async Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
     {
         filter = Check(filter);
+        if (filter != new DeadLetterFilter { Take = filter.Take })
+        {
+            Keyed("filters and pages");
+        }
+
         return [.. (await Opened().Store.ListDeadAsync(filter, cancellationToken)).Select(Show)];
     }
 
     public async Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return await Opened().Store.FindDeadAsync(id, cancellationToken) is { } entry ? Show(entry) : null;
+        return await Keyed("finding one").Store.FindDeadAsync(id, cancellationToken) is { } entry ? Show(entry) : null;
     }
 
     public async Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
-        await Opened().Store.CountDeadAsync(Check(filter), cancellationToken);
+        await (filter is null || filter == new DeadLetterFilter { Take = filter.Take } ? Opened() : Keyed("counting some of them")).Store.CountDeadAsync(Check(filter), cancellationToken);
 
     public async Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        var (store, wake, log) = Opened();
+        var (store, wake, log) = Keyed("retrying one");
         var revived = await store.ReviveAsync(id, time.GetUtcNow(), cancellationToken);
         if (revived)
         {
@@ -44,35 +49,19 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
 
     public async Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
     {
-        // All ids first: what fails again while this runs must not be taken twice. Only ids are held, not events.
-        var ids = new List<string>();
-        for (var page = Check(filter) with { Before = null, Take = MaxTake }; ;)
-        {
-            var entries = await Opened().Store.ListDeadAsync(page, cancellationToken);
-            ids.AddRange(entries.Select(entry => entry.Id));
-            if (entries.Count < MaxTake)
-            {
-                break;
-            }
-
-            page = page with { Before = entries[^1].Number };
-        }
-
-        var retried = 0;
-        foreach (var id in Enumerable.Reverse(ids))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            retried += await RetryAsync(id, cancellationToken) ? 1 : 0;
-        }
-
-        return retried;
+        filter = Check(filter) with { Before = null, Take = MaxTake };
+        var (store, wake, log) = filter == new DeadLetterFilter { Take = MaxTake } ? Opened() : Keyed("retrying some of them");
+        var revived = await store.ReviveAllAsync(filter, time.GetUtcNow(), cancellationToken);
+        log.RevivedAll(revived);
+        wake();
+        return revived;
     }
 
     public async Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        var (store, wake, log) = Opened();
+        var (store, wake, log) = Keyed("discarding one");
         var discarded = await store.DiscardAsync(id, cancellationToken);
         if (discarded)
         {
@@ -126,4 +115,8 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
 
     private (FailureStore Store, Action Wake, ILogger Log) Opened() =>
         opened ?? throw new EventBusException("The dead letters cannot be read: the bus has not started, or it has no store that keeps failures. Start the host; add a store, for instance bus.StoreInMemory().");
+
+    /// <summary>The store, for what a queue of a broker cannot do.</summary>
+    private (FailureStore Store, Action Wake, ILogger Log) Keyed(string what) =>
+        Opened() is { Store.IsKeyed: true } opened ? opened : throw new NotSupportedException($"The dead letters are in a queue of the broker, which allows to count them, to look at the first, and to retry all; {what} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
 }

@@ -70,6 +70,16 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
         return outcome != ParkOutcome.NotBlocked;
     }
 
+    /// <summary>Hands an event that may have ended its process over to the store, if that counts starts in a way of its own.</summary>
+    public async Task<bool> TryTakeSuspectAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
+    {
+        var now = environment.Time.GetUtcNow();
+        var entry = policy.Fresh(envelope, starts: 1) with { FirstFailedAt = now, LastFailedAt = now, DueAt = now };
+        var taken = false;
+        await PersistAsync(async cancel => taken = await store.TryTakeSuspectAsync(entry, cancel), slots);
+        return taken;
+    }
+
     /// <summary>Counts the start that follows, of an event that may have ended its process. Null: it is kept as failed already, and needs none.</summary>
     public async Task<int?> CountStartAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
     {

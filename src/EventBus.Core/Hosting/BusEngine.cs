@@ -133,7 +133,7 @@ internal sealed class BusEngine : IAsyncDisposable
         var failFast = plan.Options.Startup == StartupMode.FailFast;
         if (stores is not null)
         {
-            await stores.OpenAsync(new StoreSetup(plan.ServiceName, owner.Time) { FailFast = failFast }, cancellationToken);
+            await stores.OpenAsync(new StoreSetup(plan.ServiceName, owner.Time) { FailFast = failFast, Subscriptions = [.. plan.Subscriptions.Select(s => s.Subscription.Name)] }, cancellationToken);
         }
 
         await transport.StartAsync(

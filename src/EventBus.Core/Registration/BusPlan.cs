@@ -23,6 +23,10 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         if (options.Consume)
         {
             CheckStores(model, stores, problems);
+            if (stores?.Failures is { IsKeyed: false })
+            {
+                CheckUnkeyed(model, options, stores.Name, problems);
+            }
         }
 
         if (options.Consume && subscriptions.Count > 0 && features is not null && stores?.Failures is null)
@@ -71,6 +75,18 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
                     problems.Add($"The subscription '{subscription.Name}' has a guard for {guard.EventType}, and no handler for it. Add .On<{guard.EventType.Name}, THandler>(), or remove the guard.");
                 }
             }
+        }
+    }
+
+    /// <summary>Refuses what a queue of a broker cannot do.</summary>
+    private static void CheckUnkeyed(BusModel model, EventBusOptions options, string store, List<string> problems)
+    {
+        const string Mend = "Add a store that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.";
+        problems.AddRange(model.Subscriptions.Where(subscription => subscription.Ordered || subscription.Guards.Count > 0).Select(subscription =>
+            $"The subscription '{subscription.Name}' is {(subscription.Ordered ? "ordered" : "guarded")}, and the store '{store}' keeps nothing by key, so that a failed event could not hold back those behind it. {Mend}"));
+        if (options.DeadLetterRetention is not null)
+        {
+            problems.Add($"{nameof(EventBusOptions)}.{nameof(EventBusOptions.DeadLetterRetention)} is set, and the store '{store}' removes nothing for its age. {Mend}");
         }
     }
 

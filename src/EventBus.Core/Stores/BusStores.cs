@@ -32,4 +32,7 @@ public sealed record StoreSetup(string ServiceName, TimeProvider Time)
 {
     /// <summary>A server that is out of reach is an error at the start. Otherwise opening returns, and the stores throw at each call until the server answers. Default false.</summary>
     public bool FailFast { get; init; }
+
+    /// <summary>The subscriptions that this instance consumes. Default none.</summary>
+    public IReadOnlyList<string> Subscriptions { get; init; } = [];
 }

@@ -11,8 +11,16 @@ namespace EventBus.Stores;
 /// </remarks>
 public abstract class FailureStore
 {
+    private const int RevivePage = 1_000;
+
     /// <summary>How often to look for due entries that other instances added. Default 1 s; infinite where there are no others.</summary>
     public virtual TimeSpan PollInterval => TimeSpan.FromSeconds(1);
+
+    /// <summary>
+    /// Finds entries by their ids and keys. False where it is a queue of a broker: then no subscription can be ordered or guarded, people can count dead letters, look at the first, and retry all of them, and nothing is
+    /// removed for its age. The bus refuses at the start what asks for more, and calls none of the members that need it. Default true.
+    /// </summary>
+    public virtual bool IsKeyed => true;
 
     /// <summary>Keeps a failed event, in one write.</summary>
     /// <remarks>
@@ -31,6 +39,12 @@ public abstract class FailureStore
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>Which start it is: 2 the first time, because the first start is not counted, then one more each time. Null when the event is kept as an entry already, and needs no start.</returns>
     public abstract ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>Takes over an event that was handed out before and not settled, where the store counts its starts in a way of its own. It is claimed later, as interrupted. Default: no, the bus counts with <see cref="CountStartAsync"/>.</summary>
+    /// <param name="entry">The event, waiting, with one start.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>Whether it is kept, and the delivery is done with.</returns>
+    public virtual ValueTask<bool> TryTakeSuspectAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.FromResult(false);
 
     /// <summary>Forgets what <see cref="CountStartAsync"/> counted: the event was handled.</summary>
     /// <param name="subscription">The subscription.</param>
@@ -90,6 +104,39 @@ public abstract class FailureStore
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken);
+
+    /// <summary>Revives every dead letter that matches now, the oldest first; what fails again meanwhile is not taken twice.</summary>
+    /// <param name="filter">Which ones; its paging is ignored.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="cancellationToken">Stops after the current one.</param>
+    /// <returns>How many were revived.</returns>
+    public virtual async ValueTask<int> ReviveAllAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+
+        // Only ids are held, not events.
+        var ids = new List<string>();
+        for (var page = filter with { Before = null, Take = RevivePage }; ;)
+        {
+            var entries = await ListDeadAsync(page, cancellationToken);
+            ids.AddRange(entries.Select(entry => entry.Id));
+            if (entries.Count < RevivePage)
+            {
+                break;
+            }
+
+            page = page with { Before = entries[^1].Number };
+        }
+
+        var revived = 0;
+        foreach (var id in Enumerable.Reverse(ids))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            revived += await ReviveAsync(id, now, cancellationToken) ? 1 : 0;
+        }
+
+        return revived;
+    }
 
     /// <summary>Removes a dead letter; the next of its line becomes due. False when there is no such dead letter (any more).</summary>
     /// <param name="id">The dead letter's id.</param>

@@ -30,7 +30,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {
-        var (keys, length) = sequenced ? (stage.Run.Size(200, 40), stage.Run.Size(250, 25)) : (stage.Run.Size(1_000, 100), stage.Run.Size(1_000, 50));
+        var (keys, length) = sequenced ? (stage.Run.Size(1_000, 40), stage.Run.Size(1_000, 25)) : (stage.Run.Size(1_000, 100), stage.Run.Size(1_000, 50));
         var faults = Fault.Plan(stage.Random, (long)keys * length, stage.Run.Size(10, 2));
 
         // Interleaved, and where numbers decide, shuffled within a window. The last of each key comes when all faults are over: what was delivered twice has passed before it.

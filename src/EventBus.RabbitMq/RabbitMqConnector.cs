@@ -1,0 +1,66 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>The connections of one bus, which its transport and its stores share: one for publishing and one for consuming, because a blocked publisher must not delay an acknowledgement. Thread-safe.</summary>
+internal sealed class RabbitMqConnector(RabbitMqSource source, RabbitMqOptions options, ILogger log)
+{
+    private readonly Lock gate = new();
+    private RabbitMqLink? publishing;
+    private RabbitMqLink? consuming;
+    private TimeProvider? time;
+    private int users;
+
+    public RabbitMqOptions Options => options;
+
+    public ILogger Log => log;
+
+    /// <summary>The broker, for people: host and port.</summary>
+    public string Place => source.Place;
+
+    public RabbitMqLink Publishing => Started("publishing", ref publishing);
+
+    public RabbitMqLink Consuming => Started("consuming", ref consuming);
+
+    /// <summary>Allows the connections, each of which opens when it is first asked for. Each call asks for one <see cref="ReleaseAsync"/>.</summary>
+    public void Share(TimeProvider clock)
+    {
+        lock (gate)
+        {
+            users++;
+            time = clock;
+        }
+    }
+
+    /// <summary>Closes both after the last user. Never throws.</summary>
+    public async Task ReleaseAsync()
+    {
+        RabbitMqLink?[] last;
+        lock (gate)
+        {
+            if (--users > 0)
+            {
+                return;
+            }
+
+            last = [publishing, consuming];
+            (publishing, consuming) = (null, null);
+        }
+
+        await Task.WhenAll(last.OfType<RabbitMqLink>().Select(link => link.DisposeAsync().AsTask()));
+    }
+
+    private RabbitMqLink Started(string name, ref RabbitMqLink? link)
+    {
+        lock (gate)
+        {
+            if (link is null)
+            {
+                link = new RabbitMqLink(name, source, options, users > 0 ? time! : throw new InvalidOperationException("The transport was not started."), log);
+                link.Start();
+            }
+
+            return link;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>Creates or checks what the bus needs on the broker, and tells everything that is wrong with it at once.</summary>
+internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
+{
+    private const ushort AccessRefused = 403;
+    private const ushort NotFound = 404;
+    private const ushort PreconditionFailed = 406;
+
+    /// <summary>Declares on a channel of the caller's, where that is asked for: after a reconnect, so that what was deleted comes back.</summary>
+    public async Task RestoreAsync(LiveConnection live, IChannel channel, IEnumerable<RabbitMqThing> things)
+    {
+        if (options.Provision == RabbitMqProvision.Create)
+        {
+            foreach (var thing in things)
+            {
+                await live.CallAsync(thing.DeclareAsync(channel));
+            }
+        }
+    }
+
+    /// <summary>Creates or checks, as the options say.</summary>
+    /// <exception cref="EventBusException">Something is missing, or has other arguments, or is refused: all of it in one message.</exception>
+    public async Task PrepareAsync(LiveConnection live, IEnumerable<RabbitMqThing> things)
+    {
+        if (options.Provision == RabbitMqProvision.Off)
+        {
+            return;
+        }
+
+        var problems = new List<string>();
+        foreach (var thing in things.DistinctBy(thing => (thing.Name, thing.ExchangeType)))
+        {
+            if (await ProblemAsync(live, thing) is { } problem)
+            {
+                problems.Add(problem);
+            }
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new EventBusException($"RabbitMQ does not have what the bus needs:{string.Concat(problems.Select(problem => $"{Environment.NewLine}* {problem}"))}");
+        }
+    }
+
+    /// <summary>Each try is on a channel of its own, because a refusal ends it.</summary>
+    private async Task<string?> ProblemAsync(LiveConnection live, RabbitMqThing thing)
+    {
+        if (options.Provision == RabbitMqProvision.Validate && await TryAsync(live, thing.FindAsync) is { } absent)
+        {
+            return absent.ReplyCode == NotFound
+                ? $"{thing.Title} is missing. Create {thing}; or let the bus do it with {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provision)} = {nameof(RabbitMqProvision.Create)}."
+                : Text(thing, absent);
+        }
+
+        // Of what is there, a declaration is a comparison. A user without the right to configure cannot compare.
+        var checkedThing = options.Provision == RabbitMqProvision.Validate ? thing with { Bindings = [] } : thing;
+        return await TryAsync(live, checkedThing.DeclareAsync) is { } refused && (options.Provision == RabbitMqProvision.Create || refused.ReplyCode != AccessRefused) ? Text(thing, refused) : null;
+    }
+
+    private static string Text(RabbitMqThing thing, ShutdownEventArgs refused) => refused.ReplyCode switch
+    {
+        PreconditionFailed => $"{thing.Title} exists with other arguments: {refused.ReplyText}. Empty and delete it, so that it is created anew; or give the bus another name, or {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
+        AccessRefused => $"{thing.Title} is refused to this user: {refused.ReplyText}. Grant the permissions configure, write and read; or create {thing}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provision)} = {nameof(RabbitMqProvision.Validate)}.",
+        _ => $"{thing.Title}: {refused.ReplyCode} {refused.ReplyText}",
+    };
+
+    private static async Task<ShutdownEventArgs?> TryAsync(LiveConnection live, Func<IChannel, Task> action)
+    {
+        await using var channel = await live.CallAsync(live.Client.CreateChannelAsync());
+        try
+        {
+            await live.CallAsync(action(channel));
+            return null;
+        }
+        catch (OperationInterruptedException exception) when (exception.ShutdownReason is { } reason)
+        {
+            return reason;
+        }
+    }
+}

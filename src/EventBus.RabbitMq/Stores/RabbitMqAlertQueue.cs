@@ -1,0 +1,69 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The alerts that are to be sent, in a queue: held while people are told, and removed when they were.</summary>
+internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDisposable
+{
+    private readonly RabbitMqPuller puller = new(connector);
+    private readonly Lock gate = new();
+    private readonly Dictionary<PendingAlert, (FailedEvent Entry, List<Pulled> Messages)> held = [];
+
+    /// <summary>Takes what waits. What is held already, because its channel was lost, is held anew.</summary>
+    public async Task<IReadOnlyList<PendingAlert>> TakeAsync(RabbitMqTopology names, int max, CancellationToken cancellationToken)
+    {
+        var taken = new List<PendingAlert>();
+        while (taken.Count < max && await puller.GetAsync(names.AlertQueue, cancellationToken) is { } pulled)
+        {
+            var entry = RabbitMqFailureFormat.Read(pulled.Message, names.ServiceName, FailedEventStatus.Dead);
+            var alert = new PendingAlert(entry.Id, entry.Number, entry.Subscription, entry.Envelope.EventName);
+            lock (gate)
+            {
+                if (held.TryGetValue(alert, out var known))
+                {
+                    known.Messages.Add(pulled);
+                }
+                else
+                {
+                    held.Add(alert, (entry, [pulled]));
+                }
+            }
+
+            taken.Add(alert);
+        }
+
+        return taken;
+    }
+
+    public FailedEvent? Find(string id)
+    {
+        lock (gate)
+        {
+            return held.FirstOrDefault(alert => alert.Key.Id == id).Value.Entry;
+        }
+    }
+
+    public async ValueTask SettleAsync(IReadOnlyCollection<PendingAlert> sent)
+    {
+        foreach (var alert in sent)
+        {
+            List<Pulled> messages;
+            lock (gate)
+            {
+                messages = held.TryGetValue(alert, out var known) ? known.Messages : [];
+            }
+
+            foreach (var message in messages)
+            {
+                await message.AckAsync();
+            }
+
+            lock (gate)
+            {
+                held.Remove(alert);
+            }
+        }
+    }
+
+    public ValueTask DisposeAsync() => puller.DisposeAsync();
+}

@@ -1,0 +1,320 @@
+using EventBus.Stores;
+using RabbitMQ.Client.Exceptions;
+using RabbitMqPublishException = RabbitMQ.Client.Exceptions.PublishException;
+
+namespace EventBus;
+
+/// <summary>Retries and dead letters in queues of the broker. What waits lies in a queue whose messages end after a fixed time and go on to the retry queue of their subscription; what is dead in <c>{service}.dead-letters</c>.</summary>
+/// <remarks>
+/// A claim is a message that was taken and is not acknowledged: it ends with its channel, and the broker counts how often that happened. A queue finds nothing by id: what is recorded twice, because the process ended
+/// between the record and the acknowledgement, is there twice.
+/// </remarks>
+internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : FailureStore, IAsyncDisposable
+{
+    private readonly RabbitMqPuller retries = new(connector);
+    private readonly RabbitMqSender sender = new(connector);
+    private readonly RabbitMqAlertQueue alerts = new(connector);
+    private readonly RabbitMqProvisioner provisioner = new(connector.Options);
+    private readonly Lock gate = new();
+    private readonly Dictionary<long, Pulled> claimed = [];
+    private RabbitMqTopology? names;
+    private StoreSetup? setup;
+    private long lastClaim;
+    private long suspect;
+    private volatile bool prepared;
+
+    public override bool IsKeyed => false;
+
+    private RabbitMqTopology Names => names ?? throw new InvalidOperationException("The stores are not open.");
+
+    public async ValueTask OpenAsync(StoreSetup opened, CancellationToken cancellationToken)
+    {
+        (setup, names) = (opened, new RabbitMqTopology(opened.ServiceName, connector.Options));
+        connector.Share(opened.Time);
+        try
+        {
+            await PrepareAsync(cancellationToken);
+        }
+        catch (Exception exception) when (!opened.FailFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
+        {
+            // The transport, which opens next, tells of it. What is missing is created before the first use.
+        }
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
+        {
+            throw new EventBusException($"RabbitMQ at {connector.Place} was not ready within {connector.Options.CallTimeout}: {connector.Publishing.LastError?.Message ?? exception.Message} Check that it runs, and the user, the password and the virtual host.", exception);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (names is not null)
+        {
+            names = null;
+            await retries.DisposeAsync();
+            await alerts.DisposeAsync();
+            await sender.DisposeAsync();
+            await connector.ReleaseAsync();
+        }
+    }
+
+    public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
+    {
+        var held = entry.Claim == 0 ? null : Held(entry);
+        if (entry.Claim != 0 && held is null)
+        {
+            return false;
+        }
+
+        await PrepareAsync(cancellationToken);
+        if (entry.Status == FailedEventStatus.Dead)
+        {
+            entry = entry with { Number = setup!.Time.GetUtcNow().UtcTicks, WasInterrupted = false };
+            if (entry.NeedsAlert)
+            {
+                // First: a kill between the two tells people of what they do not find yet, instead of never telling them.
+                await sender.SendAsync("", Names.AlertQueue, RabbitMqFailureFormat.Write(entry with { ErrorDetails = null }, Names.ServiceName), ReadOnlyMemory<byte>.Empty, cancellationToken);
+            }
+
+            await SendAsync("", Names.DeadLetterQueue, entry, cancellationToken);
+        }
+        else
+        {
+            await WaitAsync(entry with { WasInterrupted = false }, entry.DueAt - setup!.Time.GetUtcNow(), cancellationToken);
+        }
+
+        await SettleAsync(entry.Claim, held);
+        return true;
+    }
+
+    public override async ValueTask<bool> TryTakeSuspectAsync(FailedEvent entry, CancellationToken cancellationToken)
+    {
+        await PrepareAsync(cancellationToken);
+        await SendAsync("", Names.RetryQueueOf(entry.Subscription), entry with { WasInterrupted = true }, cancellationToken);
+        return true;
+    }
+
+    public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        await PrepareAsync(cancellationToken);
+        var found = new List<FailedEvent>();
+        foreach (var subscription in subscriptions)
+        {
+            // While something runs that may end the process, nothing else is taken: its death is not to count against others.
+            for (var i = 0; i < max && Interlocked.Read(ref suspect) == 0; i++)
+            {
+                if (await retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken) is not { } pulled)
+                {
+                    break;
+                }
+
+                found.Add(Claim(pulled));
+            }
+        }
+
+        return new DueBatch<FailedEvent>(found, null);
+    }
+
+    public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.FromResult(Held(entry) is not null);
+
+    public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => Held(entry) is null).Select(entry => entry.Id)]);
+
+    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => await SettleAsync(entry.Claim, Held(entry));
+
+    /// <summary>The head of the queue, the oldest first, looked at and put back.</summary>
+    public override async ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        await PrepareAsync(cancellationToken);
+        var found = new List<FailedEvent>();
+        await using var looking = new RabbitMqPuller(connector);
+        while (found.Count < filter.Take && await looking.GetAsync(Names.DeadLetterQueue, cancellationToken) is { } pulled)
+        {
+            found.Add(RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Dead));
+        }
+
+        return found;
+    }
+
+    /// <summary>For the alerts, which are told of while they are held. People cannot find single dead letters in a queue.</summary>
+    public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) => ValueTask.FromResult(alerts.Find(id));
+
+    public override async ValueTask<int> ReviveAllAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await PrepareAsync(cancellationToken);
+        await using var taking = new RabbitMqPuller(connector);
+        var (all, revived) = (await taking.CountAsync(Names.DeadLetterQueue, cancellationToken), 0);
+        for (var i = 0L; i < all && await taking.GetAsync(Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
+        {
+            var entry = RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Waiting);
+            revived += await TryReviveAsync(entry, cancellationToken) ? 1 : 0;
+            await pulled.AckAsync();
+        }
+
+        return revived;
+    }
+
+    public override async ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
+    {
+        await PrepareAsync(cancellationToken);
+        return await CountQueueAsync(Names.DeadLetterQueue, cancellationToken);
+    }
+
+    public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        await PrepareAsync(cancellationToken);
+        return new DueBatch<PendingAlert>(await alerts.TakeAsync(Names, max, cancellationToken), null);
+    }
+
+    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) => alerts.SettleAsync(sent);
+
+    public override ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken) => ValueTask.FromResult(0);
+
+    public override async ValueTask<long> CountAsync(CancellationToken cancellationToken)
+    {
+        await PrepareAsync(cancellationToken);
+        var sum = 0L;
+        foreach (var queue in connector.Options.RetrySteps.Distinct().Select(Names.WaitQueueOf).Append(Names.DeadLetterQueue))
+        {
+            sum += await CountQueueAsync(queue, cancellationToken);
+        }
+
+        return sum + await CountDueAsync(setup!.Time.GetUtcNow(), cancellationToken);
+    }
+
+    public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        await PrepareAsync(cancellationToken);
+        var sum = 0L;
+        foreach (var subscription in setup!.Subscriptions)
+        {
+            sum += await CountQueueAsync(Names.RetryQueueOf(subscription), cancellationToken);
+        }
+
+        lock (gate)
+        {
+            return sum + claimed.Values.Count(pulled => pulled.IsHeld);
+        }
+    }
+
+    public override ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
+
+    public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken) => throw NotKeyed();
+
+    public override ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
+
+    public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => throw NotKeyed();
+
+    public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken) => throw NotKeyed();
+
+    public override ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken) => throw NotKeyed();
+
+    public override ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
+
+    private static NotSupportedException NotKeyed() => new("RabbitMQ alone finds nothing by id or key. Add a store: bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
+
+    /// <summary>The step that is nearest to a delay, by ratio.</summary>
+    internal static TimeSpan StepOf(TimeSpan delay, IEnumerable<TimeSpan> steps) => steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
+
+    private FailedEvent Claim(Pulled pulled)
+    {
+        var entry = RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Waiting);
+        var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered);
+        var interrupted = entry.WasInterrupted || deaths > 0;
+        lock (gate)
+        {
+            var claim = ++lastClaim;
+            claimed.Add(claim, pulled);
+            suspect = interrupted ? claim : suspect;
+
+            // Each delivery that was not settled was a start. The one that follows is counted now, or, after an interruption, when its turn has come.
+            return entry with { Claim = claim, WasInterrupted = interrupted, Starts = entry.Starts + deaths + (interrupted ? 0 : 1) };
+        }
+    }
+
+    private Pulled? Held(FailedEvent entry)
+    {
+        lock (gate)
+        {
+            if (claimed.TryGetValue(entry.Claim, out var pulled) && pulled.IsHeld)
+            {
+                return pulled;
+            }
+
+            Forget(entry.Claim);
+            return null;
+        }
+    }
+
+    private async Task SettleAsync(long claim, Pulled? held)
+    {
+        if (held is not null)
+        {
+            await held.AckAsync();
+        }
+
+        lock (gate)
+        {
+            Forget(claim);
+        }
+    }
+
+    private void Forget(long claim)
+    {
+        claimed.Remove(claim);
+        suspect = suspect == claim ? 0 : suspect;
+    }
+
+    /// <summary>Sends a dead letter to its subscription; or, where there is none of that name, back behind the others.</summary>
+    private async Task<bool> TryReviveAsync(FailedEvent entry, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SendAsync("", Names.RetryQueueOf(entry.Subscription), entry with { Starts = 0, Replays = entry.Replays + 1, Number = 0 }, cancellationToken);
+            return true;
+        }
+        catch (RabbitMqPublishException exception) when (exception.IsReturn)
+        {
+            await SendAsync("", Names.DeadLetterQueue, entry with { Status = FailedEventStatus.Dead }, cancellationToken);
+            return false;
+        }
+    }
+
+    private async Task WaitAsync(FailedEvent entry, TimeSpan delay, CancellationToken cancellationToken)
+    {
+        var target = Names.RetryQueueOf(entry.Subscription);
+        await SendAsync(delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.RetrySteps)) : "", target, entry, cancellationToken);
+    }
+
+    private async Task SendAsync(string exchange, string routingKey, FailedEvent entry, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await sender.SendAsync(exchange, routingKey, RabbitMqFailureFormat.Write(entry, Names.ServiceName), entry.Envelope.Body, cancellationToken);
+        }
+        catch (RabbitMqPublishException)
+        {
+            // Refused or returned: a queue may have been deleted. The next call looks.
+            prepared = false;
+            throw;
+        }
+    }
+
+    private async Task<long> CountQueueAsync(string queue, CancellationToken cancellationToken)
+    {
+        await using var looking = new RabbitMqPuller(connector);
+        return await looking.CountAsync(queue, cancellationToken);
+    }
+
+    private async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (!prepared)
+        {
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, setup!.Time, cancellationToken);
+            await provisioner.PrepareAsync(live, Names.FailureThings(setup.Subscriptions));
+            prepared = true;
+        }
+    }
+}

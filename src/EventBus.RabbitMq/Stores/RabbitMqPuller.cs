@@ -1,0 +1,84 @@
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>Takes messages off queues one by one, and settles each on the channel through which it came. Thread-safe.</summary>
+/// <remarks>No consumer: nothing is prefetched, so that the broker's count of deliveries is a count of starts.</remarks>
+internal sealed class RabbitMqPuller(RabbitMqConnector connector) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim opening = new(1);
+    private PullChannel? current;
+
+    /// <summary>The first message of a queue; null when there is none.</summary>
+    public async Task<Pulled?> GetAsync(string queue, CancellationToken cancellationToken)
+    {
+        var channel = await OpenAsync(cancellationToken);
+        var message = await channel.Live.CallAsync(channel.Client.BasicGetAsync(queue, autoAck: false, CancellationToken.None));
+        return message is null ? null : new Pulled(message, channel);
+    }
+
+    /// <summary>How many messages wait in a queue.</summary>
+    public async Task<long> CountAsync(string queue, CancellationToken cancellationToken)
+    {
+        var channel = await OpenAsync(cancellationToken);
+        return (await channel.Live.CallAsync(channel.Client.QueueDeclarePassiveAsync(queue, CancellationToken.None))).MessageCount;
+    }
+
+    /// <summary>Closes the channel: what is unsettled goes back to the heads of its queues, in its order.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (current is { } channel)
+        {
+            current = null;
+            await channel.Client.CloseAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(1), TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            RabbitMqReceiver.Discard(channel.Client, connector.Options.CallTimeout, TimeProvider.System);
+        }
+    }
+
+    private async Task<PullChannel> OpenAsync(CancellationToken cancellationToken)
+    {
+        await opening.WaitAsync(cancellationToken);
+        try
+        {
+            if (current is { IsOpen: true } open)
+            {
+                return open;
+            }
+
+            if (current is { } ended)
+            {
+                current = null;
+                RabbitMqReceiver.Discard(ended.Client, connector.Options.CallTimeout, TimeProvider.System);
+            }
+
+            var live = await connector.Consuming.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
+            var channel = await live.CallAsync(live.Client.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false), CancellationToken.None));
+            return current = new PullChannel(channel, live);
+        }
+        finally
+        {
+            opening.Release();
+        }
+    }
+}
+
+/// <summary>A channel while it lives. With it ends the right to settle what came through it.</summary>
+internal sealed record PullChannel(IChannel Client, LiveConnection Live)
+{
+    public bool IsOpen => Client.IsOpen && !Live.Ended.IsCompleted;
+}
+
+/// <summary>A message that was taken and is not settled.</summary>
+internal sealed record Pulled(BasicGetResult Message, PullChannel Channel)
+{
+    public bool IsHeld => Channel.IsOpen;
+
+    /// <summary>Removes it from its queue. Nothing happens when the channel is gone: the message is back in its queue.</summary>
+    public async Task AckAsync()
+    {
+        if (IsHeld)
+        {
+            await Channel.Live.CallAsync(Channel.Client.BasicAckAsync(Message.DeliveryTag, multiple: false, CancellationToken.None).AsTask());
+        }
+    }
+}

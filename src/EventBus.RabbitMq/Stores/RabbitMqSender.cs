@@ -1,0 +1,72 @@
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>Sends single messages to queues of the bus's own, and waits until the broker has each. Thread-safe.</summary>
+internal sealed class RabbitMqSender(RabbitMqConnector connector) : IAsyncDisposable
+{
+    private readonly SemaphoreSlim opening = new(1);
+    private PullChannel? current;
+
+    /// <summary>Completes when the broker has confirmed it. Throws when it did not, or not in time, or when there is no such queue.</summary>
+    public async Task SendAsync(string exchange, string routingKey, BasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        var channel = await OpenAsync(cancellationToken);
+        if (channel.Live.IsBlocked)
+        {
+            throw new InvalidOperationException("RabbitMQ is short of memory or disk, and takes nothing until it has recovered.");
+        }
+
+        try
+        {
+            await channel.Client.BasicPublishAsync(exchange, routingKey, mandatory: true, properties, body, CancellationToken.None).AsTask().WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            // Whatever hangs hangs with this channel; the next call opens another.
+            Forget(channel);
+            throw;
+        }
+    }
+
+    public ValueTask DisposeAsync()
+    {
+        if (current is { } channel)
+        {
+            Forget(channel);
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    private async Task<PullChannel> OpenAsync(CancellationToken cancellationToken)
+    {
+        await opening.WaitAsync(cancellationToken);
+        try
+        {
+            if (current is { IsOpen: true } open)
+            {
+                return open;
+            }
+
+            if (current is { } ended)
+            {
+                Forget(ended);
+            }
+
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
+            var channel = await live.CallAsync(live.Client.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true), CancellationToken.None));
+            return current = new PullChannel(channel, live);
+        }
+        finally
+        {
+            opening.Release();
+        }
+    }
+
+    private void Forget(PullChannel channel)
+    {
+        Interlocked.CompareExchange(ref current, null, channel);
+        RabbitMqReceiver.Discard(channel.Client, connector.Options.CallTimeout, TimeProvider.System);
+    }
+}

@@ -1,0 +1,231 @@
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using RabbitMQ.Client;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>RabbitMQ alone, with no store: retries in wait queues, dead letters in a queue.</summary>
+public sealed class FailureQueueTests
+{
+    private readonly string name = TestBroker.NewName();
+    private readonly Seen<int> started = new();
+    private readonly Seen<DeadLetterAlert> alerted = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Handler_FailsForGood_IsStartedFourTimesAndThenADeadLetterWithAnAlert()
+    {
+        await using var app = await StartAsync((e, context) =>
+        {
+            started.Add(context.Attempt);
+            throw new InvalidOperationException($"no {e.Number}");
+        });
+        await app.Bus.PublishAsync(new TestHappened(7), new PublishOptions { EventId = "seven", Headers = new Dictionary<string, string> { ["tenant"] = "a" } }, Cancel);
+        for (var attempt = 1; attempt <= 4; attempt++)
+        {
+            Assert.Equal(attempt, await started.NextAsync($"start {attempt}"));
+        }
+
+        var alert = await alerted.NextAsync("the alert");
+        Assert.Equal("tests~seven", alert.First.Id);
+        Assert.Contains("no 7", alert.First.Error!, StringComparison.Ordinal);
+        Assert.Equal(1, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
+        var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
+        Assert.Equal(("tests", "seven", 4, DeadLetterReason.HandlerFailed), (dead.Subscription, dead.EventId, dead.Starts, dead.Reason));
+        Assert.Equal("a", dead.Headers["tenant"]);
+        Assert.Equal("{\"number\":7}", Encoding.UTF8.GetString(dead.Body.Span));
+        Assert.Contains(nameof(Handler_FailsForGood_IsStartedFourTimesAndThenADeadLetterWithAnAlert), dead.ErrorDetails!, StringComparison.Ordinal);
+
+        // Looking at it took nothing away, and other tools can read it.
+        var raw = await GetAsync($"{name}.dead-letters");
+        Assert.Equal("test.happened", Encoding.UTF8.GetString((byte[])raw!.BasicProperties.Headers!["cloudEvents_type"]!));
+        Assert.Equal("HandlerFailed", Encoding.UTF8.GetString((byte[])raw.BasicProperties.Headers["eventbus-reason"]!));
+    }
+
+    [Fact]
+    public async Task DeadLetters_RetriedTogether_RunAgainWithAFreshBudget()
+    {
+        var mended = false;
+        await using var app = await StartAsync((e, context) =>
+        {
+            started.Add(context.IsReplay ? 100 + context.Attempt : context.Attempt);
+            return mended ? Task.CompletedTask : throw new InvalidOperationException("not yet");
+        });
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+        await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+        await AlertsAsync(2);
+        for (var i = 0; i < 8; i++)
+        {
+            await started.NextAsync("a start before the dead letters");
+        }
+
+        mended = true;
+        Assert.Equal(2, await app.DeadLetters.RetryAllAsync(cancellationToken: Cancel));
+
+        Assert.Equal(101, await started.NextAsync("the first replay"));
+        Assert.Equal(101, await started.NextAsync("the second replay"));
+        Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
+        Assert.Equal(0, await app.DeadLetters.RetryAllAsync(cancellationToken: Cancel));
+    }
+
+    [Fact]
+    public async Task DeadLetters_WhatAQueueCannotDo_NamesTheStoresThatCan()
+    {
+        await using var app = await StartAsync((_, _) => Task.CompletedTask);
+
+        foreach (var ask in new Func<Task>[]
+        {
+            () => app.DeadLetters.RetryAsync("tests~1", Cancel),
+            () => app.DeadLetters.FindAsync("tests~1", Cancel),
+            () => app.DeadLetters.DiscardAsync("tests~1", "of no use", Cancel),
+            () => app.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "tests" }, Cancel),
+            () => app.DeadLetters.CountAsync(new DeadLetterFilter { EventName = "test.happened" }, Cancel),
+            () => app.DeadLetters.RetryAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Cancel),
+        })
+        {
+            Assert.Contains("StoreInSqlite", (await Assert.ThrowsAsync<NotSupportedException>(ask)).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Start_SubscriptionsThatNeedAKeyedStore_AreRefusedTogether()
+    {
+        var error = await Assert.ThrowsAsync<EventBusConfigurationException>(() => TestBus.StartAsync(name, bus => Rabbit(bus)
+            .Subscribe("in-order", s => s.On<TestHappened>((_, _, _) => Task.CompletedTask).Ordered())
+            .Subscribe("guarded", s => s.On<TestHappened>((_, _, _) => Task.CompletedTask).Sequenced<TestHappened>(e => e.Number))
+            .Subscribe("once", s => s.On<TestHappened>((_, _, _) => Task.CompletedTask).Idempotent())
+            .Configure(options => options.DeadLetterRetention = TimeSpan.FromDays(1))));
+
+        Assert.Contains("'in-order' is ordered", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'guarded' is guarded", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'once' is idempotent", error.Message, StringComparison.Ordinal);
+        Assert.Contains("DeadLetterRetention is set", error.Message, StringComparison.Ordinal);
+        Assert.Contains("bus.StoreInSqlite(...)", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Message_ThatCannotBeRead_IsADeadLetterAtOnceWithItsBytes()
+    {
+        await using var app = await StartAsync((_, _) => Task.CompletedTask);
+        await TestBroker.PublishForeignAsync(name, "test.happened", "{ not json"u8.ToArray());
+
+        Assert.Equal(DeadLetterReason.Unreadable, (await alerted.NextAsync("the alert")).First.Reason);
+        var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
+        Assert.Equal(("{ not json", 0), (Encoding.UTF8.GetString(dead.Body.Span), dead.Starts));
+    }
+
+    /// <summary>Whoever held it is gone, the broker hands it out again, and nobody knows whether it was started: it runs alone, and counted as started once.</summary>
+    [Fact]
+    public async Task Delivery_HandedOutBefore_ComesBackThroughTheRetryQueueCounted()
+    {
+        // A consumer takes the event and goes without settling it.
+        await using (await StartAsync((_, _) => Task.CompletedTask))
+        {
+        }
+
+        await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":5}"u8.ToArray(), new BasicProperties { MessageId = "five" });
+        await TakeAndGoAsync($"{name}.tests");
+        await using var app = await StartAsync((e, context) =>
+        {
+            started.Add(context.Attempt);
+            return Task.CompletedTask;
+        });
+
+        Assert.Equal(2, await started.NextAsync("the start that follows"));
+        Assert.Null(await GetAsync($"{name}.tests"));
+    }
+
+    /// <summary>Each claim that ended without a word counts as a start; the budget ends in a dead letter that says so.</summary>
+    [Fact]
+    public async Task Retry_WhoseProcessEndsEachTime_IsADeadLetterThatWasNotStartedAgain()
+    {
+        await using (await StartAsync((_, _) => Task.CompletedTask))
+        {
+        }
+
+        await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":5}"u8.ToArray(), new BasicProperties { MessageId = "five" });
+        await TakeAndGoAsync($"{name}.tests");
+        await using (var connection = await ConnectAsync())
+        await using (var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel))
+        {
+            // As the bus does with it, and then three processes that end while they run it.
+            var taken = await channel.BasicGetAsync($"{name}.tests", autoAck: true, Cancel);
+            await channel.BasicPublishAsync("", $"{name}.tests.retries", true, new BasicProperties { MessageId = "five", Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "tests", ["eventbus-starts"] = 1, ["eventbus-suspect"] = "true", ["cloudEvents_type"] = "test.happened" } }, taken!.Body, Cancel);
+        }
+
+        for (var i = 0; i < 3; i++)
+        {
+            await TakeAndGoAsync($"{name}.tests.retries");
+        }
+
+        await using var app = await StartAsync((_, context) =>
+        {
+            started.Add(context.Attempt);
+            return Task.CompletedTask;
+        });
+        var alert = await alerted.NextAsync("the alert");
+        Assert.Equal((DeadLetterReason.ProcessEnded, 4), (alert.First.Reason, alert.First.Starts));
+    }
+
+    [Theory]
+    [InlineData(4.0, 5)]
+    [InlineData(6.0, 5)]
+    [InlineData(24, 30)]
+    [InlineData(36, 30)]
+    [InlineData(144, 120)]
+    [InlineData(0.001, 5)]
+    [InlineData(1e6, 3600)]
+    public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
+        Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqFailureStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().RetrySteps));
+
+    private static async Task<IConnection> ConnectAsync() => await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
+
+    private static async Task TakeAndGoAsync(string queue)
+    {
+        await using var connection = await ConnectAsync();
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while (await channel.BasicGetAsync(queue, autoAck: false, Cancel) is null)
+        {
+            Assert.False(patience.IsCancellationRequested, $"Nothing came into the queue {queue}.");
+        }
+    }
+
+    private static async Task<BasicGetResult?> GetAsync(string queue)
+    {
+        await using var connection = await ConnectAsync();
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        return await channel.BasicGetAsync(queue, autoAck: true, Cancel);
+    }
+
+    private async Task AlertsAsync(int count)
+    {
+        var ids = new HashSet<string>();
+        while (ids.Count < count)
+        {
+            ids.UnionWith((await alerted.NextAsync($"alerts of {count} dead letters")).Ids);
+        }
+    }
+
+    private Task<TestBus> StartAsync(Func<TestHappened, EventContext, Task> handle) => TestBus.StartAsync(name, bus =>
+    {
+        bus.Services.AddSingleton(alerted);
+        Rabbit(bus)
+            .Retry(3, TimeSpan.FromMilliseconds(100))
+            .Configure(options => (options.Retry.MaxDelay, options.AlertInterval) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)))
+            .AlertWith<Alert>()
+            .Subscribe<TestHappened>("tests", (e, context, _) => handle(e, context));
+    });
+
+    private EventBusBuilder Rabbit(EventBusBuilder bus) => bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5)]));
+
+    private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterAlert
+    {
+        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        {
+            seen.Add(alert);
+            return Task.CompletedTask;
+        }
+    }
+}
