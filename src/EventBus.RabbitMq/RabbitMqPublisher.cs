@@ -125,7 +125,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             var first = await Task.WhenAny(writing, confirmed.Ended, live.Ended).WaitAsync(stopped);
             cause = first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
         }
-        catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception) && !opened.Task.IsCompleted)
+        catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
             opened.TrySetException(RabbitMqRefusal.Of($"the exchange '{topology.Exchange}'", exception));
             throw;

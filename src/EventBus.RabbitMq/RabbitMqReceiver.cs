@@ -113,7 +113,7 @@ internal sealed class RabbitMqReceiver : Receiver
             opened.TrySetResult();
             throw await (await Task.WhenAny(consumer.Ended, live.Ended).WaitAsync(stopped));
         }
-        catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception) && !opened.Task.IsCompleted)
+        catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
             opened.TrySetException(RabbitMqRefusal.Of($"the queue '{topology.QueueOf(subscription.Name)}'", exception));
             throw;

@@ -8,6 +8,10 @@ internal static class RabbitMqRefusal
     // Of AMQP 0-9-1: access refused, resource locked, precondition failed, not allowed (there is no such virtual host).
     public static bool IsRefusal(OperationInterruptedException exception) => exception.ShutdownReason?.ReplyCode is 403 or 405 or 406 or 530;
 
+    /// <summary>The same; and that something is missing, where the bus is not to create it.</summary>
+    public static bool IsRefusal(OperationInterruptedException exception, RabbitMqOptions options) =>
+        IsRefusal(exception) || (options.Provision != RabbitMqProvision.Create && exception.ShutdownReason?.ReplyCode == 404);
+
     /// <summary>The broker does not let this user in.</summary>
     public static bool IsRefusal(Exception? error) => error switch
     {
@@ -19,5 +23,5 @@ internal static class RabbitMqRefusal
     };
 
     public static EventBusException Of(string what, OperationInterruptedException exception) => new(
-        $"RabbitMQ refused {what}: {exception.ShutdownReason!.ReplyText} If it exists with other arguments, empty and delete it, or choose another name; if access was refused, give the user configure, write and read permissions.", exception);
+        $"RabbitMQ refused {what}: {exception.ShutdownReason!.ReplyText} If it is missing, create it; if it exists with other arguments, empty and delete it, or choose another name; if access was refused, give the user configure, write and read permissions.", exception);
 }

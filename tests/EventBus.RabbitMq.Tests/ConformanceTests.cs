@@ -2,7 +2,11 @@ using EventBus.Conformance;
 
 namespace EventBus.RabbitMq.Tests;
 
-public sealed class ConformanceTests(RabbitMqBackend backend) : IClassFixture<RabbitMqBackend>
+public sealed class QuorumConformanceTests(QuorumBackend backend) : ConformanceTests(backend), IClassFixture<QuorumBackend>;
+
+public sealed class ClassicConformanceTests(ClassicBackend backend) : ConformanceTests(backend), IClassFixture<ClassicBackend>;
+
+public abstract class ConformanceTests(RabbitMqBackend backend)
 {
     public static TheoryData<string> Names => [.. ConformanceSuite.Scenarios.Select(scenario => scenario.Name)];
 

@@ -5,19 +5,25 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.RabbitMq.Tests;
 
+/// <summary>Quorum queues, the default.</summary>
+public sealed class QuorumBackend() : RabbitMqBackend("RabbitMQ quorum", RabbitMqQueueType.Quorum);
+
+/// <summary>Classic queues.</summary>
+public sealed class ClassicBackend() : RabbitMqBackend("RabbitMQ classic", RabbitMqQueueType.Classic);
+
 /// <summary>A real broker behind a wire that can be cut; retries and dead letters are kept in memory.</summary>
-public sealed class RabbitMqBackend : Backend, IAsyncDisposable
+public abstract class RabbitMqBackend(string name, RabbitMqQueueType queueType) : Backend, IAsyncDisposable
 {
     private readonly TcpProxy proxy = new();
 
-    public override string Name => "RabbitMQ";
+    public override string Name => name;
 
     public override bool CanPublishForeign => true;
 
     public override bool CanSeverConnections => true;
 
     public override Transport CreateTransport(TransportSetup setup) =>
-        new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(proxy.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = setup.Isolation }, setup.Services.GetRequiredService<ILoggerFactory>()));
+        new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(proxy.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = setup.Isolation, QueueType = queueType }, setup.Services.GetRequiredService<ILoggerFactory>()));
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
 

@@ -145,7 +145,7 @@ internal static class PublishScenarios
     private static async Task FollowUpsAsync(ScenarioRun run)
     {
         var (starts, followUps) = (new Ledger<int>(), new Ledger<(int Number, string Id, string Correlation, string? Causation)>());
-        var node = await run.StartAsync(bus => bus
+        void Configure(EventBusBuilder bus) => bus
             .Subscribe<ParcelSent>("parent", async (e, context, token) =>
             {
                 starts.Add(context.Attempt);
@@ -156,14 +156,17 @@ internal static class PublishScenarios
                     throw new InvalidOperationException("The handler fails on purpose.");
                 }
             })
-            .Subscribe<ParcelReturned>("child", (e, context, _) => followUps.NoteAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId))));
+            .Subscribe<ParcelReturned>("child", (e, context, _) => followUps.NoteAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId)));
 
-        // The same event twice, as at-least-once delivery may do it.
+        // The same event twice, as at-least-once delivery may do it. The second time to another instance: where the first ends in order, nothing of its run is still to be written down.
+        var node = await run.StartAsync(Configure);
         var options = new PublishOptions { EventId = $"{run.Isolation}-parent", CorrelationId = "process" };
         await node.Bus.PublishAsync(new ParcelSent(10), options);
         await followUps.ReachAsync(2, "a follow-up event is handled");
         await node.QuietAsync();
         Expect.Equal(2, followUps.Items.Count, "the number of follow-up events after two failed starts and one that succeeded");
+        await node.StopAsync();
+        node = await run.StartAsync(Configure);
         await node.Bus.PublishAsync(new ParcelSent(10), options);
         await followUps.ReachAsync(4, "a follow-up event is handled");
         await node.QuietAsync();

@@ -1,0 +1,156 @@
+using Microsoft.Extensions.DependencyInjection;
+using RabbitMQ.Client;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>What is created, what is only checked, and whose connections are used.</summary>
+public sealed class ProvisionTests
+{
+    private readonly string name = TestBroker.NewName();
+    private readonly Seen<int> handled = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Create_SeveralQueuesOfAnotherKind_IsOneErrorThatShowsTheDifferencesAndTheMend()
+    {
+        await DeclareClassicAsync($"{name}.mail");
+        await DeclareClassicAsync($"{name}.stock");
+        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Create, RabbitMqQueueType.Quorum, "mail", "stock"));
+
+        Assert.Contains($"the queue '{name}.mail' exists with other arguments", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"the queue '{name}.stock' exists with other arguments", error.Message, StringComparison.Ordinal);
+        Assert.Contains("inequivalent arg", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Empty and delete it", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Validate_NothingThere_IsOneErrorThatNamesAllAndCreatesNothing()
+    {
+        for (var i = 0; i < 2; i++)
+        {
+            var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Validate, RabbitMqQueueType.Quorum, "mail"));
+            Assert.Contains($"the exchange '{name}' is missing", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"Create a durable queue '{name}.mail' with x-queue-type=quorum", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"bound to '{name}' with the key 'test.happened'", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData(RabbitMqProvision.Validate)]
+    [InlineData(RabbitMqProvision.Off)]
+    public async Task Validate_EverythingThere_Runs(RabbitMqProvision provision)
+    {
+        await using (await StartAsync(RabbitMqProvision.Create, RabbitMqQueueType.Quorum, "mail"))
+        {
+        }
+
+        await using var app = await StartAsync(provision, RabbitMqQueueType.Quorum, "mail");
+        await app.Bus.PublishAsync(new TestHappened(3), Cancel);
+        Assert.Equal(3, await handled.NextAsync("the event"));
+    }
+
+    [Fact]
+    public async Task Validate_QueueOfAnotherKind_IsAnErrorThatShowsTheDifference()
+    {
+        await using (await StartAsync(RabbitMqProvision.Create, RabbitMqQueueType.Quorum, "mail"))
+        {
+        }
+
+        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Validate, RabbitMqQueueType.Classic, "mail"));
+        Assert.Contains("received 'classic' but current is 'quorum'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Off_QueueMissing_IsAnErrorThatNamesIt()
+    {
+        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Off, RabbitMqQueueType.Quorum, "mail"));
+        Assert.Contains($"{name}.mail", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task RegisteredClient_FactoryOrConnection_IsUsedAndLeftOpen(bool asFactory)
+    {
+        var factory = new ConnectionFactory { Uri = TestBroker.Uri };
+        await using var connection = await factory.CreateConnectionAsync(Cancel);
+        await using (var app = await TestBus.StartAsync(name, bus =>
+        {
+            _ = asFactory ? bus.Services.AddSingleton<IConnectionFactory>(factory) : bus.Services.AddSingleton(connection);
+            bus.UseRabbitMq(options => options.Exchange = name).StoreInMemory();
+            Subscribe(bus, "mail");
+        }))
+        {
+            await app.Bus.PublishAsync(new TestHappened(4), Cancel);
+            Assert.Equal(4, await handled.NextAsync("the event"));
+        }
+
+        Assert.True(connection.IsOpen);
+    }
+
+    [Fact]
+    public async Task RegisteredConnection_IsLostAndRecoversByItself_GoesOn()
+    {
+        await using var wire = new TcpProxy();
+        var factory = new ConnectionFactory { Uri = wire.Uri, NetworkRecoveryInterval = TimeSpan.FromMilliseconds(50) };
+        await using var connection = await factory.CreateConnectionAsync(Cancel);
+        await using var app = await TestBus.StartAsync(name, bus =>
+        {
+            bus.Services.AddSingleton(connection);
+            bus.UseRabbitMq(options => options.Exchange = name).StoreInMemory();
+            Subscribe(bus, "mail");
+        });
+        var recovered = new TaskCompletionSource();
+        connection.RecoverySucceededAsync += (_, _) =>
+        {
+            recovered.TrySetResult();
+            return Task.CompletedTask;
+        };
+        wire.Sever();
+        await recovered.Task.WaitAsync(TestBroker.Patience, Cancel);
+        await app.Bus.PublishAsync(new TestHappened(5), Cancel);
+        Assert.Equal(5, await handled.NextAsync("the event after the recovery"));
+    }
+
+    [Fact]
+    public async Task RegisteredClient_None_SaysWhatToRegister()
+    {
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => TestBus.StartAsync(name, bus => bus.UseRabbitMq()));
+        Assert.Contains("IConnectionFactory", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("amqp://user:p%40ss%2Fw%3Ard@broker:5673/shop%2Fnorth", "broker:5673")]
+    [InlineData("amqps://user:secret@broker", "broker:5671")]
+    [InlineData("amqp://broker", "broker:5672")]
+    public void ConnectionString_AsHostingToolsWriteIt_IsUnderstoodAndNotRepeated(string text, string place) =>
+        Assert.Equal(place, RabbitMqSource.Of(text, new RabbitMqOptions()).Place);
+
+    [Fact]
+    public void ConnectionString_OfAnotherKind_IsRefusedWithoutRepeatingIt()
+    {
+        var error = Assert.Throws<ArgumentException>(() => RabbitMqSource.Of("broker;password=kX9-canary", new RabbitMqOptions()));
+        Assert.DoesNotContain("kX9", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("amqp://user:password@host:5672/virtual-host", error.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task DeclareClassicAsync(string queue)
+    {
+        await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        await channel.QueueDeclareAsync(queue, durable: true, exclusive: false, autoDelete: false, cancellationToken: Cancel);
+    }
+
+    private Task<TestBus> StartAsync(RabbitMqProvision provision, RabbitMqQueueType kind, params string[] subscriptions) => TestBus.StartAsync(name, bus =>
+    {
+        bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.Provision, options.QueueType) = (name, provision, kind)).StoreInMemory();
+        Array.ForEach(subscriptions, subscription => Subscribe(bus, subscription));
+    });
+
+    private void Subscribe(EventBusBuilder bus, string subscription) => bus.Subscribe<TestHappened>(subscription, (e, _, _) =>
+    {
+        handled.Add(e.Number);
+        return Task.CompletedTask;
+    });
+}
