@@ -40,21 +40,25 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
 
     builder.Services.AddEventBus(bus =>
     {
-        bus.UseInMemory();
+        // What carries the events: one line, and nothing else in the shop knows which.
+        _ = settings.Transport switch
+        {
+            "redis" => bus.UseRedis(settings.Redis, redis => redis.KeyPrefix = prefix),
+            "rabbitmq" => bus.UseRabbitMq(settings.RabbitMq),
+            _ => bus.UseInMemory(),
+        };
+
+        // What failed, what waits and what was handled is kept apart from it.
+        _ = settings.Store switch
+        {
+            "sqlite" => bus.StoreInSqlite($"Data Source={file}"),
+            "redis" => bus.StoreInRedis(settings.Redis, redis => redis.KeyPrefix = prefix),
+            _ => bus.StoreInMemory(),
+        };
+
+        // Whoever tries this wants to hear at once that a server is missing. A shop would start, and wait for it.
+        bus.Configure(options => options.Startup = StartupMode.FailFast);
         bus.UseJson(AppJson.Default);
-
-        // What failed, what waits and what was handled is kept apart from the transport. Without either line: in memory.
-        if (settings.Store == "sqlite")
-        {
-            bus.StoreInSqlite($"Data Source={file}");
-        }
-        else if (settings.Store == "redis")
-        {
-            bus.StoreInRedis(settings.Redis, redis => redis.KeyPrefix = prefix);
-
-            // Whoever tries this wants to hear at once that no Redis is there. A shop would start, and wait for it.
-            bus.Configure(options => options.Startup = StartupMode.FailFast);
-        }
 
         #region subscriptions
         // Five subscriptions to one event: each has its own queue, its own failures and its own retries.

@@ -7,22 +7,37 @@ public sealed record Settings
 {
     private const string Usage = """
 
-        Usage: Checkout [--serve] [--store memory|sqlite|redis] [--redis host:port] [--urls http://host:port]
+        Usage: Checkout [--serve] [--transport memory|redis|rabbitmq] [--store memory|sqlite|redis]
+                        [--redis host:port] [--rabbitmq amqp://...] [--urls http://host:port]
 
-          --serve    keep serving until Ctrl-C, instead of telling the story and ending
-          --store    where the bus keeps what failed, what waits and what was handled; memory by default,
-                     and with sqlite and --serve the file checkout.db in the working folder
-          --redis    where Redis is, for --store redis; localhost:6379 by default
-          --urls     where the shop listens with --serve; a free port by default
+          --serve      keep serving until Ctrl-C, instead of telling the story and ending
+          --transport  what carries the events; memory by default
+          --store      where the bus keeps what failed, what waits and what was handled; by default memory, with
+                       Redis as the transport redis, with RabbitMQ sqlite. The file is checkout.db in the working
+                       folder with --serve
+          --redis      where Redis is; localhost:6379 by default
+          --rabbitmq   where RabbitMQ is; amqp://localhost by default
+          --urls       where the shop listens with --serve; a free port by default
         """;
 
+    private static readonly string[] Transports = ["memory", "redis", "rabbitmq"];
     private static readonly string[] Stores = ["memory", "sqlite", "redis"];
+
+    private readonly string? store;
 
     public bool Serve { get; private init; }
 
-    public string Store { get; private init; } = "memory";
+    public string Transport { get; private init; } = "memory";
+
+    public string Store
+    {
+        get => store ?? (Transport == "rabbitmq" ? "sqlite" : Transport == "memory" ? "memory" : "redis");
+        private init => store = value;
+    }
 
     public string Redis { get; private init; } = "localhost:6379";
+
+    public string RabbitMq { get; private init; } = "amqp://localhost";
 
     public string? Urls { get; private init; }
 
@@ -36,8 +51,10 @@ public sealed record Settings
             settings = args[i] switch
             {
                 "--serve" => settings with { Serve = true },
+                "--transport" => settings with { Transport = Checked(Value(), Transports.Contains, "one of " + string.Join(", ", Transports)) },
                 "--store" => settings with { Store = Checked(Value(), Stores.Contains, "one of " + string.Join(", ", Stores)) },
                 "--redis" => settings with { Redis = Checked(Value(), IsAddress, "an address like localhost:6379") },
+                "--rabbitmq" => settings with { RabbitMq = Checked(Value(), url => url.StartsWith("amqp", StringComparison.Ordinal), "an address like amqp://localhost:5672") },
                 "--urls" => settings with { Urls = Checked(Value(), url => url.StartsWith("http", StringComparison.Ordinal), "an address like http://127.0.0.1:8080") },
                 _ => throw new ArgumentException($"There is no option '{args[i]}'.\n{Usage}"),
             };
@@ -53,7 +70,9 @@ public sealed record Settings
 
     /// <summary>Why the bus did not start, and what the command line has to do with it.</summary>
     public string Explain(EventBusException exception) =>
-        Store == "redis" ? $"{exception.Message} The shop looks for Redis at {Redis}; --redis host:port says where else." : exception.Message;
+        exception.Message.StartsWith("Redis", StringComparison.Ordinal) ? $"{exception.Message} The shop looks for Redis at {Redis}; --redis host:port says where else."
+        : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal) ? $"{exception.Message} --rabbitmq amqp://user:password@host:port says where it is."
+        : exception.Message;
 
     private static bool IsAddress(string value) =>
         value.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(value.AsSpan(colon + 1), out var port) && port > 0 && !value.AsSpan(0, colon).ContainsAny(", =@");

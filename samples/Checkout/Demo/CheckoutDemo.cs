@@ -1,5 +1,3 @@
-using EventBus;
-
 namespace Checkout.Demo;
 
 /// <summary>The main part of the story that the demo tells: the checkout, and an outage. It waits for what happens, never for a while.</summary>
@@ -8,13 +6,12 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
     private const string Blocking = "/checkout/blocking";
     private const string EventDriven = "/checkout";
 
-    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan PageLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan SlowEnough = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan FastEnough = TimeSpan.FromSeconds(2);
 
     private readonly TimeProvider time = services.GetRequiredService<TimeProvider>();
-    private readonly IEventBus bus = services.GetRequiredService<IEventBus>();
+    private readonly Quiet quiet = services.GetRequiredService<Quiet>();
     private readonly EmailService email = services.GetRequiredService<EmailService>();
     private readonly DemoPager pager = services.GetRequiredService<DemoPager>();
     private readonly Journal journal = services.GetRequiredService<Journal>();
@@ -46,7 +43,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
             "(times since the request):",
             "");
 
-        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        await quiet.UntilAsync(() => RunsOf(answer).Count == 5, "the work of the five handlers", cancellationToken);
         var runs = RunsOf(answer);
         new Timeline(time, answer.Sent).Draw(answer.Elapsed, runs);
 
@@ -94,7 +91,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
     private async Task EmailIsBackAsync(Answer order, CancellationToken cancellationToken)
     {
         Screen.Title("3  The e-mail service is back");
-        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        await quiet.UntilAsync(() => RunsOf(order).Count(run => run.Error is null) == 4, "the work of the other four handlers", cancellationToken);
         tally.Note("event bus");
         email.IsDown = false;
         var starts = ReceiptsOf(order).Count;
@@ -108,7 +105,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
             Screen.Text($"POST /dead-letters/{letter.Id}/retry", $"  {(int)status} {status}", "");
         }
 
-        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        await quiet.UntilAsync(() => ReceiptsOf(order).Count > starts, "the replay", cancellationToken);
         new Timeline(time, order.Sent).List(ReceiptsOf(order).Skip(starts), "replay");
         var done = tally.Note("after replay");
         Screen.Text("", "How often each service did its work, for the two orders of this outage:", "");

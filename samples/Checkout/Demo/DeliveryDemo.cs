@@ -8,10 +8,10 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
     private const int AtOnce = 3;
     private const int Later = 2;
 
-    private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(20);
-
     private readonly TimeProvider time = services.GetRequiredService<TimeProvider>();
     private readonly IEventBus bus = services.GetRequiredService<IEventBus>();
+    private readonly Quiet quiet = services.GetRequiredService<Quiet>();
+    private readonly OrderBook book = services.GetRequiredService<OrderBook>();
     private readonly IPointsLedger ledger = services.GetRequiredService<IPointsLedger>();
     private readonly Journal journal = services.GetRequiredService<Journal>();
 
@@ -33,7 +33,7 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
             from copy in Enumerable.Range(0, AtOnce)
             from order in orders
             select bus.PublishAsync(order.Order, order.Options, cancellationToken));
-        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        await quiet.UntilAsync(() => Handled(AtOnce), "the work for the first copies", cancellationToken);
         for (var copy = 0; copy < Later; copy++)
         {
             foreach (var (order, options) in orders)
@@ -42,7 +42,7 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
             }
         }
 
-        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        await quiet.UntilAsync(() => Handled(AtOnce + Later), "the work for all copies", cancellationToken);
         Screen.Text(
             $"A partner publishes each order {AtOnce} times at once and {Later} times later, under one event id.",
             "Four subscriptions are .Idempotent(), recommendations are not:",
@@ -60,6 +60,8 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
         promises.Add($"of {AtOnce + Later} copies of each order, loyalty handles one", runs.Count(run => run.Subscription == "loyalty"), orders.Count);
         promises.Add("  and points are credited once for each order", credited.Count(count => count == 1), orders.Count);
         promises.Add("  which took an idempotent subscription: the other ran for all", runs.Count(run => run.Subscription == "recommendations"), orders.Count * (AtOnce + Later));
+
+        bool Handled(int copies) => orders.TrueForAll(order => Runs("recommendations", order.Order) == copies && Runs("loyalty", order.Order) > 0);
     }
 
     private async Task WrongOrderAsync(CancellationToken cancellationToken)
@@ -70,13 +72,13 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
         var timeline = new Timeline(time, start);
         timeline.Event("order.shipped arrives", start, "");
         await bus.PublishAsync(new OrderShipped(OrderId), cancellationToken);
-        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        await quiet.UntilAsync(() => book.LooksAt(OrderId) > 0, "the guard's look at order.shipped", cancellationToken);
         var early = journal.For(OrderId).Count;
         timeline.Event("fulfilment", time.GetTimestamp(), early == 0 ? "order.shipped waits: the guard ShippedAfterPaid misses order.paid" : "order.shipped was handled too early");
 
         timeline.Event("order.paid arrives", time.GetTimestamp(), "");
         await bus.PublishAsync(new OrderPaid(OrderId), cancellationToken);
-        await bus.WhenIdleAsync(IdleLimit, cancellationToken);
+        await quiet.UntilAsync(() => journal.For(OrderId).Count == 2, "the end of the order", cancellationToken);
         var runs = journal.For(OrderId);
         foreach (var run in runs)
         {

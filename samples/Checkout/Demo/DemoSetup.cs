@@ -22,7 +22,7 @@ internal static class DemoSetup
         var promises = new Promises();
         try
         {
-            await using (var app = build(file, prefix, Add))
+            await using (var app = build(file, prefix, builder => Add(builder, settings)))
             {
                 await RunAsync(app, async (shop, stop) =>
                 {
@@ -31,7 +31,7 @@ internal static class DemoSetup
                 });
             }
 
-            await using (var again = build(file, prefix, Add))
+            await using (var again = build(file, prefix, builder => Add(builder, settings)))
             {
                 await RunAsync(again, (_, stop) => new RestartDemo(again.Services, settings.Store, promises).RunAsync(stop));
             }
@@ -52,15 +52,15 @@ internal static class DemoSetup
         }
     }
 
-    private static void Add(WebApplicationBuilder builder)
+    private static void Add(WebApplicationBuilder builder, Settings settings)
     {
         builder.Logging.ClearProviders();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
-        builder.Services.AddSingleton<DemoPager>();
+        builder.Services.AddSingleton(settings).AddSingleton<Quiet>().AddSingleton<DemoPager>();
         builder.Services.AddSingleton<IPager>(services => services.GetRequiredService<DemoPager>());
 
         // A second call adds to the same bus.
-        builder.Services.AddEventBus(bus => bus.Use<Journal>());
+        builder.Services.AddEventBus(bus => bus.Use<Journal>().Configure(options => options.ServiceName = "checkout-demo"));
     }
 
     /// <summary>Starts the shop, tells a part of the story, and stops the shop.</summary>
