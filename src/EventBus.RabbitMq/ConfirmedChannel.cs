@@ -1,6 +1,7 @@
 using EventBus.Transports;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -27,7 +28,7 @@ internal sealed class ConfirmedChannel : IDisposable
         channel.BasicReturnAsync += MarkReturned;
         channel.ChannelShutdownAsync += (_, reason) =>
         {
-            ended.TrySetResult(reason.Exception ?? new InvalidOperationException($"The channel was closed: {reason.ReplyCode} {reason.ReplyText}"));
+            ended.TrySetResult(reason.Exception ?? new OperationInterruptedException(reason));
             return Task.CompletedTask;
         };
     }

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using EventBus.Transports;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -121,7 +122,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
 
     public override Task HandleChannelShutdownAsync(object channel, ShutdownEventArgs reason)
     {
-        End(reason.Exception ?? new InvalidOperationException($"The channel was closed: {reason.ReplyCode} {reason.ReplyText}"));
+        End(reason.Exception ?? new OperationInterruptedException(reason));
         return Task.CompletedTask;
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -23,7 +24,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     public RabbitMqLink(string name, RabbitMqSource source, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
         (this.name, this.source, this.options, this.time, this.log) = (name, source, options, time, log);
-        supervisor = new RabbitMqSupervisor(time, (delay, error) => log.Disconnected(name, delay, error.Message));
+        supervisor = new RabbitMqSupervisor(time, (delay, error) => log.Disconnected(name, delay, RabbitMqRefusal.CauseOf(error)!));
     }
 
     public Exception? LastError => supervisor.LastError;
@@ -61,9 +62,11 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             throw;
         }
 
-        using var live = new LiveConnection(connection, ++epoch, options.CallTimeout, time) { Blocked = reason => log.Blocked(name, reason) };
+        var live = new LiveConnection(connection, ++epoch, options.CallTimeout, time) { Blocked = reason => log.Blocked(name, reason) };
         try
         {
+            // A refusal of the virtual host comes when the client believes that it is in: a channel is the first proof that it is.
+            RabbitMqReceiver.Discard(await live.CallAsync(connection.CreateChannelAsync(cancellationToken: CancellationToken.None)), options.CallTimeout, time);
             supervisor.Succeeded();
             log.Connected(name, live.Epoch);
             current.TrySetResult(live);
@@ -73,6 +76,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         {
             current = NewCurrent();
             live.Abandon(new InvalidOperationException("The connection was closed by this side."));
+            live.StopListening();
             await DiscardAsync(connection);
         }
     }
@@ -97,16 +101,23 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             return;
         }
 
-        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
-        await connection.CloseAsync(200, "closing", CloseTimeout, abort: true).WaitAsync(CloseTimeout, time).ConfigureAwait(Quietly);
-        _ = connection.DisposeAsync().AsTask().WaitAsync(options.CallTimeout, time).ConfigureAwait(Quietly);
+        try
+        {
+            await connection.CloseAsync(200, "closing", CloseTimeout, abort: true).WaitAsync(CloseTimeout, time);
+        }
+        catch (Exception)
+        {
+            // Closed already, or it does not answer: there is nothing more to be polite about.
+        }
+
+        _ = connection.DisposeAsync().AsTask().WaitAsync(options.CallTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     private static TaskCompletionSource<LiveConnection> NewCurrent() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
 
 /// <summary>A connection while it lives, and the deadline for every call on it.</summary>
-internal sealed class LiveConnection : IDisposable
+internal sealed class LiveConnection
 {
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeSpan timeout;
@@ -152,7 +163,13 @@ internal sealed class LiveConnection : IDisposable
         try
         {
             var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
-            await (first == call ? call : throw new InvalidOperationException("The connection was lost.", await ended.Task));
+            if (first != call)
+            {
+                var cause = await ended.Task;
+                throw new InvalidOperationException($"The connection was lost: {RabbitMqRefusal.CauseOf(cause)}", cause);
+            }
+
+            await call;
         }
         catch (TimeoutException exception)
         {
@@ -161,17 +178,24 @@ internal sealed class LiveConnection : IDisposable
         }
     }
 
-    /// <summary>Listens no longer. A connection of the application's outlives this.</summary>
-    public void Dispose()
+    /// <summary>Leaves a connection of the application's as it was. Never throws.</summary>
+    public void StopListening()
     {
-        Client.ConnectionShutdownAsync -= OnShutdownAsync;
-        Client.ConnectionBlockedAsync -= OnBlockedAsync;
-        Client.ConnectionUnblockedAsync -= OnUnblockedAsync;
+        try
+        {
+            Client.ConnectionShutdownAsync -= OnShutdownAsync;
+            Client.ConnectionBlockedAsync -= OnBlockedAsync;
+            Client.ConnectionUnblockedAsync -= OnUnblockedAsync;
+        }
+        catch (ObjectDisposedException)
+        {
+            // Its listeners are gone with it.
+        }
     }
 
     private Task OnShutdownAsync(object sender, ShutdownEventArgs reason)
     {
-        Abandon(reason.Exception ?? new InvalidOperationException($"The connection was closed: {reason.ReplyCode} {reason.ReplyText}"));
+        Abandon(reason.Exception ?? new OperationInterruptedException(reason));
         return Task.CompletedTask;
     }
 

@@ -22,6 +22,15 @@ internal static class RabbitMqRefusal
         _ => IsRefusal(error.InnerException),
     };
 
+    /// <summary>What is behind an error, as a sentence: the client wraps it, and says only that no endpoint could be reached.</summary>
+    public static string? CauseOf(Exception? error) => error switch
+    {
+        null => null,
+        OperationInterruptedException { ShutdownReason: { } reason } => $"{reason.ReplyCode} {reason.ReplyText.TrimEnd('.')}.",
+        BrokerUnreachableException or AggregateException or { Message: "" } when error.InnerException is { } inner => CauseOf(inner),
+        _ => error.Message.EndsWith('.') ? error.Message : error.Message + ".",
+    };
+
     public static EventBusException Of(string what, OperationInterruptedException exception) => new(
         $"RabbitMQ refused {what}: {exception.ShutdownReason!.ReplyText} If it is missing, create it; if it exists with other arguments, empty and delete it, or choose another name; if access was refused, give the user configure, write and read permissions.", exception);
 }

@@ -124,9 +124,15 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         try
         {
-            await (failFast ? ready : Task.WhenAny(ready, failed)).WaitAsync(options.CallTimeout, time, cancellationToken);
+            using var limit = new CancellationTokenSource(options.CallTimeout, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            await Task.WhenAny(ready, failed).WaitAsync(either.Token);
+            if (failFast && !RabbitMqRefusal.IsRefusal(lastError()))
+            {
+                await ready.WaitAsync(either.Token);
+            }
         }
-        catch (TimeoutException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             // Told below.
         }
@@ -138,7 +144,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         var error = lastError();
-        var text = $"RabbitMQ at {connector.Place} was not ready within {options.CallTimeout}: {error?.Message ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.";
+        var text = $"RabbitMQ at {connector.Place} {(RabbitMqRefusal.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}")}: {RabbitMqRefusal.CauseOf(error) ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.";
         if (failFast || RabbitMqRefusal.IsRefusal(error))
         {
             throw new EventBusException(text, error);

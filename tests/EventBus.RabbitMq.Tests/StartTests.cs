@@ -61,6 +61,16 @@ public sealed class StartTests
     }
 
     [Fact]
+    public async Task Start_VirtualHostThatIsNotThere_ThrowsAlsoWhereADegradedStartIsAllowed()
+    {
+        var uri = new UriBuilder(TestBroker.Uri) { Path = "nowhere" }.Uri;
+        var error = await Assert.ThrowsAsync<EventBusException>(() => TestBroker.StartTransportAsync(TestBroker.NewName(), uri));
+
+        Assert.Contains("530", error.Message, StringComparison.Ordinal);
+        Assert.Contains("nowhere", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Retire_QueueOfAGoneSubscription_RefusesWhileItIsUsedOrFullAndThenRemovesIt()
     {
         var name = TestBroker.NewName();

@@ -41,7 +41,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
-            throw new EventBusException($"RabbitMQ at {connector.Place} was not ready within {connector.Options.CallTimeout}: {connector.Publishing.LastError?.Message ?? exception.Message} Check that it runs, and the user, the password and the virtual host.", exception);
+            throw new EventBusException($"RabbitMQ at {connector.Place} was not ready within {connector.Options.CallTimeout}: {RabbitMqRefusal.CauseOf(connector.Publishing.LastError ?? exception)} Check that it runs, and the user, the password and the virtual host.", exception);
         }
     }
 
