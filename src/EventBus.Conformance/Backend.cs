@@ -35,6 +35,9 @@ public abstract class Backend
     /// <summary>Whether <see cref="RestartBrokerAsync"/> works. Default false.</summary>
     public virtual bool CanRestartBroker => false;
 
+    /// <summary>Texts that no log of any scenario may contain, such as the password in the connection string. Default none.</summary>
+    public virtual IReadOnlyList<string> Secrets => [];
+
     /// <summary>Sends a body under an event name as a program in another language would: with the protocol's own client and no header of ours.</summary>
     /// <param name="isolation">The run's isolation.</param>
     /// <param name="eventName">The event's name.</param>

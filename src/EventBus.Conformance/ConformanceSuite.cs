@@ -60,6 +60,7 @@ public static class ConformanceSuite
             }
 
             await Expect.WithinAsync(scenario.Run(run).WaitAsync(cancellationToken), "the scenario ends", LongestRun);
+            run.CheckSecrets();
             return null;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)

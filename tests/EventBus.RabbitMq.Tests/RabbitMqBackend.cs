@@ -22,6 +22,8 @@ public abstract class RabbitMqBackend(string name, RabbitMqQueueType queueType) 
 
     public override bool CanSeverConnections => true;
 
+    public override IReadOnlyList<string> Secrets => [Canary.Password];
+
     public override Transport CreateTransport(TransportSetup setup) =>
         new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(proxy.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = setup.Isolation, QueueType = queueType }, setup.Services.GetRequiredService<ILoggerFactory>()));
 

@@ -10,6 +10,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
     private static long runs;
 
     private readonly Stack<IAsyncDisposable> made = new();
+    private readonly List<LogRecorder> recorders = [];
 
     private ScenarioRun(Backend backend, TransportFeatures features, string isolation) => (Backend, Features, Isolation) = (backend, features, isolation);
 
@@ -45,7 +46,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
     /// <summary>Makes an application without starting it.</summary>
     public Node Make(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {
-        var (logs, alerts) = (new LogRecorder(), new Ledger<DeadLetter>());
+        var (logs, alerts) = (Record(), new Ledger<DeadLetter>());
         Transport? transport = null;
         var collection = Services(logs, alerts);
         collection.AddEventBus(bus => configure(Prepare(bus, Isolation, queueCapacity, made => transport = made)));
@@ -71,7 +72,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
     /// <summary>Starts a transport alone, for scenarios at the seam.</summary>
     public async Task<Transport> StartTransportAsync(params Subscription[] subscriptions)
     {
-        var services = Services(new LogRecorder(), new Ledger<DeadLetter>()).BuildServiceProvider();
+        var services = Services(Record(), new Ledger<DeadLetter>()).BuildServiceProvider();
         made.Push(services);
         var transport = Backend.CreateTransport(new TransportSetup(Isolation, services));
         made.Push(transport);
@@ -95,6 +96,23 @@ internal sealed class ScenarioRun : IAsyncDisposable
         {
             await Expect.WithinAsync(next.DisposeAsync().AsTask(), $"{next.GetType().Name} is disposed", TimeSpan.FromSeconds(45));
         }
+    }
+
+    /// <summary>Whatever a scenario does, a secret is never logged.</summary>
+    public void CheckSecrets()
+    {
+        foreach (var secret in Backend.Secrets)
+        {
+            var telltale = recorders.SelectMany(logs => logs.Entries.Items).FirstOrDefault(entry => entry.Text.Contains(secret, StringComparison.Ordinal) || entry.Details.Contains(secret, StringComparison.Ordinal));
+            Expect.That(telltale is null, "no secret is logged", $"{telltale?.Level} of {telltale?.Category} holds one: {telltale?.Text.Replace(secret, "(the secret)", StringComparison.Ordinal)}");
+        }
+    }
+
+    private LogRecorder Record()
+    {
+        var logs = new LogRecorder();
+        recorders.Add(logs);
+        return logs;
     }
 
     private static ServiceCollection Services(LogRecorder logs, Ledger<DeadLetter> alerts)
