@@ -1,6 +1,7 @@
 namespace EventBus;
 
 /// <summary>The events that failed for good, for people: look, retry, discard. Resolve it from the container. Thread-safe.</summary>
+/// <remarks>Where a queue of a broker keeps them instead of a store, they can be counted, the first can be listed (the oldest first), and all can be retried; everything else throws <see cref="NotSupportedException"/>, which names the stores that can.</remarks>
 public interface IDeadLetters
 {
     /// <summary>Lists dead letters, the newest first.</summary>
