@@ -18,6 +18,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private readonly RabbitMqSupervisor supervisor;
     private readonly CancellationTokenSource stop = new();
     private volatile TaskCompletionSource<LiveConnection> current = NewCurrent();
+    private volatile LiveConnection? latest;
     private Task loop = Task.CompletedTask;
     private long epoch;
 
@@ -35,7 +36,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     public bool IsOpen => current.Task.IsCompletedSuccessfully;
 
     /// <summary>The broker takes nothing from this connection for now.</summary>
-    public bool IsBlocked => current.Task is { IsCompletedSuccessfully: true } open && open.Result.IsBlocked;
+    public bool IsBlocked => latest?.IsBlocked == true;
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
 
@@ -69,12 +70,13 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             RabbitMqReceiver.Discard(await live.CallAsync(connection.CreateChannelAsync(cancellationToken: CancellationToken.None)), options.CallTimeout, time);
             supervisor.Succeeded();
             log.Connected(name, live.Epoch);
+            latest = live;
             current.TrySetResult(live);
             throw await live.Ended.WaitAsync(stopped);
         }
         finally
         {
-            current = NewCurrent();
+            (current, latest) = (NewCurrent(), null);
             live.Abandon(new InvalidOperationException("The connection was closed by this side."));
             live.StopListening();
             await DiscardAsync(connection);
