@@ -114,13 +114,16 @@ internal static class RabbitMqWireFormat
                 Headers = user,
                 CorrelationId = attributes.GetValueOrDefault("correlationid") ?? properties.CorrelationId,
                 CausationId = attributes.GetValueOrDefault("causationid"),
-                TraceParent = attributes.GetValueOrDefault("traceparent"),
-                TraceState = attributes.GetValueOrDefault("tracestate"),
+                TraceParent = attributes.GetValueOrDefault("traceparent") ?? Plain("traceparent"),
+                TraceState = attributes.GetValueOrDefault("tracestate") ?? Plain("tracestate"),
                 Origin = attributes.GetValueOrDefault("source"),
                 ContentType = contentType,
                 Defect = defect,
             },
             body);
+
+        // The header of W3C Trace Context itself, as other programs write it, and the client too when somebody listens to its traces.
+        string? Plain(string name) => properties.Headers?.TryGetValue(name, out var value) == true ? Text(value) : null;
     }
 
     /// <summary>The same message with a defect that was found when it first came.</summary>
@@ -179,7 +182,7 @@ internal static class RabbitMqWireFormat
 
     /// <summary>What the broker and its client write beside the user's headers. Not all of <c>x-</c>: users have names like <c>x-request-id</c>.</summary>
     private static bool IsOfBroker(string name) =>
-        name is "x-delivery-count" or "x-acquired-count" or "x-death"
+        name is "x-delivery-count" or "x-acquired-count" or "x-death" or "traceparent" or "tracestate"
         || name.StartsWith(RabbitMqFailureFormat.Prefix, StringComparison.Ordinal)
         || name.StartsWith("x-first-death-", StringComparison.Ordinal) || name.StartsWith("x-last-death-", StringComparison.Ordinal) || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
 

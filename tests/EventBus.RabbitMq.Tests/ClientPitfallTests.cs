@@ -1,0 +1,170 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Time.Testing;
+using RabbitMQ.Client;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>What the client does that nobody expects, and what of it must not reach users.</summary>
+public sealed class ClientPitfallTests
+{
+    private static readonly Subscription Orders = new("orders", [EventPattern.Parse("order.#")]) { Concurrency = 200 };
+
+    private readonly string name = TestBroker.NewName();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>P6: a caller that gives up ends its own waiting and nothing else; every answer stays with its own event.</summary>
+    [Fact]
+    public async Task Publish_CallersGiveUpAtRandom_NoAnswerIsMistakenForAnother()
+    {
+        const int Count = 2_000;
+        var handled = new System.Collections.Concurrent.ConcurrentDictionary<int, bool>();
+        await using var app = await TestBus.StartAsync(name, null, bus => bus.Subscribe<TestHappened>("tests", (e, _, _) =>
+        {
+            handled[e.Number] = true;
+            return Task.CompletedTask;
+        }));
+        var random = new Random(11);
+        var sources = Enumerable.Range(0, Count).Select(_ => new CancellationTokenSource()).ToArray();
+        var publishing = Enumerable.Range(0, Count).Select(i => OutcomeAsync(i, sources[i].Token)).ToArray();
+        foreach (var source in sources.Where(_ => random.Next(3) == 0))
+        {
+            await source.CancelAsync();
+        }
+
+        var accepted = (await Task.WhenAll(publishing)).Index().Where(outcome => outcome.Item).Select(outcome => outcome.Index).ToList();
+        Assert.NotEmpty(accepted);
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while (!accepted.TrueForAll(handled.ContainsKey))
+        {
+            Assert.False(patience.IsCancellationRequested, $"{accepted.Count(i => !handled.ContainsKey(i))} accepted events were not handled.");
+            await Task.Yield();
+        }
+
+        async Task<bool> OutcomeAsync(int number, CancellationToken token)
+        {
+            try
+            {
+                await app.Bus.PublishAsync(new TestHappened(number), token);
+                return true;
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+        }
+    }
+
+    /// <summary>P8: the client writes into the headers that it is given.</summary>
+    [Fact]
+    public async Task Publish_OneEnvelopeFromManyTasks_LeavesItAsItWasAndTellsNothingOfTheClient()
+    {
+        await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
+        await using var receiver = await transport.SubscribeAsync(Orders, Cancel);
+        var headers = new Dictionary<string, string> { ["tenant"] = "a" };
+        var envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed", Time = DateTimeOffset.UnixEpoch, Headers = headers }, "{}"u8.ToArray());
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            var outcomes = new PublishOutcome[1];
+            await transport.PublishAsync(new[] { envelope }, outcomes, Cancel);
+            Assert.Equal(PublishStatus.Accepted, outcomes[0].Status);
+        }));
+
+        Assert.Equal(["tenant"], envelope.Headers.Keys);
+        for (var i = 0; i < 8; i++)
+        {
+            var delivery = await receiver.Deliveries.ReadAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel);
+            Assert.Equal(new Dictionary<string, string> { ["tenant"] = "a" }, delivery.Envelope.Headers);
+            await delivery.AckAsync();
+        }
+    }
+
+    /// <summary>C10: the client lends a body for the length of a call.</summary>
+    [Fact]
+    public async Task Body_HeldWhileOthersArrive_StaysWhatItWas()
+    {
+        const int Count = 200;
+        await using var transport = await TestBroker.StartTransportAsync(name, null, Orders);
+        await using var receiver = await transport.SubscribeAsync(Orders, Cancel);
+        var outcomes = new PublishOutcome[Count];
+        await transport.PublishAsync(Enumerable.Range(0, Count).Select(i => new Envelope(new EnvelopeAttributes { Id = $"{i}", Name = "order.placed", Time = DateTimeOffset.UnixEpoch }, BodyOf(i))).ToArray(), outcomes, Cancel);
+        var held = new List<Delivery>();
+        while (held.Count < Count)
+        {
+            held.Add(await receiver.Deliveries.ReadAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel));
+        }
+
+        Assert.All(held, delivery => Assert.Equal(BodyOf(int.Parse(delivery.Envelope.EventId)), delivery.Envelope.Body.ToArray()));
+    }
+
+    /// <summary>B5: the broker ends a consumer whose queue is deleted, and nothing else would ever tell.</summary>
+    [Fact]
+    public async Task Queue_DeletedWhileItIsConsumed_IsMadeAgain()
+    {
+        var handled = new Seen<int>();
+        await using var app = await TestBus.StartAsync(name, null, bus => bus.Subscribe<TestHappened>("tests", (e, _, _) =>
+        {
+            handled.Add(e.Number);
+            return Task.CompletedTask;
+        }).Event<TestHappened>().RequireSubscriber());
+        await using (var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel))
+        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
+        {
+            await channel.QueueDeleteAsync($"{name}.tests", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+        }
+
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+                break;
+            }
+            catch (PublishException) when (!patience.IsCancellationRequested)
+            {
+                // Nobody is bound until the queue is there again.
+            }
+        }
+
+        Assert.Equal(1, await handled.NextAsync("the event after the queue came back"));
+    }
+
+    /// <summary>B6: while a broker is away, one attempt at a time, and the waits grow to two seconds and no further.</summary>
+    [Fact]
+    public async Task Supervisor_WhatItKeepsFails_TriesAgainOneAtATimeAndNeverLaterThanTwoSeconds()
+    {
+        var time = new FakeTimeProvider();
+        var (delays, attempts, atOnce) = (new List<TimeSpan>(), 0, 0);
+        var told = new SemaphoreSlim(0);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var supervisor = new RabbitMqSupervisor(time, (delay, _) =>
+        {
+            delays.Add(delay);
+            told.Release();
+        });
+        var loop = supervisor.RunAsync(
+            async _ =>
+            {
+                Assert.Equal(1, Interlocked.Increment(ref atOnce));
+                attempts++;
+                await Task.Yield();
+                Interlocked.Decrement(ref atOnce);
+                throw new IOException("nobody there");
+            },
+            stop.Token);
+        for (var i = 1; i <= 20; i++)
+        {
+            Assert.True(await told.WaitAsync(TestBroker.Patience, Cancel));
+            Assert.Equal(i, attempts);
+            time.Advance(TimeSpan.FromSeconds(2));
+        }
+
+        await stop.CancelAsync();
+        await loop.WaitAsync(TestBroker.Patience, Cancel);
+        Assert.All(delays, delay => Assert.InRange(delay, TimeSpan.FromMilliseconds(25), TimeSpan.FromSeconds(2)));
+        Assert.All(delays.Skip(7), delay => Assert.InRange(delay, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2)));
+    }
+
+    private static byte[] BodyOf(int number) => System.Text.Encoding.UTF8.GetBytes($"{{\"number\":{number},\"text\":\"{new string((char)('a' + (number % 26)), number)}\"}}");
+}
