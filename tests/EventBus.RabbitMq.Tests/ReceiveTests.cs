@@ -41,6 +41,57 @@ public sealed class ReceiveTests
         Assert.Equal("one", third.Envelope.EventId);
     }
 
+    /// <summary>L2: publishers stop last. What a handler in flight publishes while the bus stops is sent before the bus has ended.</summary>
+    [Fact]
+    public async Task Stop_WhileAHandlerPublishes_SendsItsEventFirst()
+    {
+        var name = TestBroker.NewName();
+        var (begun, goOn) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        Task stopped;
+        await using (var app = await TestBus.StartAsync(name, null, bus => bus.Publishes<FollowUp>().Subscribe<TestHappened>("tests", async (e, context, token) =>
+        {
+            begun.TrySetResult();
+            await goOn.Task;
+            await context.PublishAsync(new FollowUp(e.Number), token);
+        }).Subscribe<FollowUp>("follow-ups", (_, _, _) => throw new InvalidOperationException("not here: the bus stops"))))
+        {
+            await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+            await begun.Task.WaitAsync(TestBroker.Patience, Cancel);
+            stopped = app.DisposeAsync().AsTask();
+
+            // The stop has begun when outsiders are refused.
+            using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+            while (await IsAcceptedAsync(app))
+            {
+                Assert.False(patience.IsCancellationRequested, "The bus did not begin to stop.");
+            }
+
+            goOn.SetResult();
+            await stopped.WaitAsync(TestBroker.Patience, Cancel);
+        }
+
+        var handled = new Seen<int>();
+        await using var next = await TestBus.StartAsync(name, null, bus => bus.Subscribe<FollowUp>("follow-ups", (e, _, _) =>
+        {
+            handled.Add(e.Number);
+            return Task.CompletedTask;
+        }));
+        Assert.Equal(1, await handled.NextAsync("the event that was published during the stop"));
+
+        static async Task<bool> IsAcceptedAsync(TestBus app)
+        {
+            try
+            {
+                await app.Bus.PublishAsync(new Unheard(), Cancel);
+                return true;
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException)
+            {
+                return false;
+            }
+        }
+    }
+
     [Fact]
     public async Task Delivery_SettledTwice_DoesNotCostTheChannel()
     {
@@ -221,3 +272,9 @@ public sealed class ReceiveTests
         }
     }
 }
+
+[EventName("test.followed")]
+internal sealed record FollowUp(int Number);
+
+[EventName("test.unheard")]
+internal sealed record Unheard;
