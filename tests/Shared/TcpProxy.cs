@@ -1,0 +1,198 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace EventBus;
+
+/// <summary>A wire that can be cut, choked and stretched: stands between a client and a server of this machine. Shared by the tests of every backend with a server.</summary>
+internal sealed partial class TcpProxy : IAsyncDisposable
+{
+    private readonly int server;
+    private readonly TcpListener listener = new(IPAddress.Loopback, 0);
+    private readonly ConcurrentDictionary<Wire, bool> wires = new();
+    private readonly Task accepting;
+    private TaskCompletionSource sent = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="server">The port of the server.</param>
+    public TcpProxy(int server)
+    {
+        this.server = server;
+        listener.Start();
+        Port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        accepting = AcceptAsync();
+    }
+
+    /// <summary>Where clients connect to.</summary>
+    public int Port { get; }
+
+    /// <summary>What happens to what clients say.</summary>
+    public TcpProxyDirection ToServer { get; } = new();
+
+    /// <summary>What happens to what the server says.</summary>
+    public TcpProxyDirection ToClient { get; } = new();
+
+    /// <summary>What the server answers is thrown away.</summary>
+    public bool Mute
+    {
+        get => ToClient.Mode == TcpProxyMode.Discard;
+        set => ToClient.Mode = value ? TcpProxyMode.Discard : TcpProxyMode.Pass;
+    }
+
+    /// <summary>New connections are closed at once.</summary>
+    public bool Refuse { get; set; }
+
+    /// <summary>Sets what happens in both directions.</summary>
+    public TcpProxyMode Mode
+    {
+        set => (ToServer.Mode, ToClient.Mode) = (value, value);
+    }
+
+    /// <summary>Completes when the next bytes have gone to the server.</summary>
+    public Task NextSend()
+    {
+        sent = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return sent.Task;
+    }
+
+    /// <summary>Resets every connection (RST).</summary>
+    public void Sever()
+    {
+        foreach (var wire in wires.Keys)
+        {
+            wire.Reset();
+        }
+    }
+
+    /// <summary>Ends every connection as if both sides had closed it (FIN).</summary>
+    public void Finish()
+    {
+        foreach (var wire in wires.Keys)
+        {
+            wire.Finish();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        listener.Stop();
+        Sever();
+        await accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        listener.Dispose();
+
+        // What was accepted meanwhile.
+        Sever();
+    }
+
+    private async Task AcceptAsync()
+    {
+        while (true)
+        {
+            var client = await listener.AcceptSocketAsync();
+            _ = ServeAsync(client);
+        }
+    }
+
+    private async Task ServeAsync(Socket client)
+    {
+        using var wire = new Wire(client);
+        wires[wire] = true;
+        try
+        {
+            if (Refuse)
+            {
+                wire.Reset();
+                return;
+            }
+
+            await wire.Server.ConnectAsync(IPAddress.Loopback, server);
+            var said = wire.PumpAsync(client, wire.Server, ToServer, () => sent.TrySetResult());
+            var answered = wire.PumpAsync(wire.Server, client, ToClient, () => { });
+            await await Task.WhenAny(said, answered);
+            await Task.WhenAll(said, answered);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // Cut, or the server is not there: the other direction ends too.
+            wire.Reset();
+        }
+        finally
+        {
+            wires.TryRemove(wire, out _);
+        }
+    }
+
+    /// <summary>One connection of a client, and the one to the server that belongs to it.</summary>
+    private sealed class Wire(Socket client) : IDisposable
+    {
+        private readonly CancellationTokenSource cut = new();
+
+        public Socket Server { get; } = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+
+        /// <summary>Carries what one side says, until it has said all.</summary>
+        public async Task PumpAsync(Socket from, Socket to, TcpProxyDirection direction, Action passed)
+        {
+            var (buffer, dark) = (new byte[16_384], false);
+            while (true)
+            {
+                await direction.MayReadAsync(cut.Token);
+                if (await from.ReceiveAsync(buffer, cut.Token) is var count && count == 0)
+                {
+                    to.Shutdown(SocketShutdown.Send);
+                    return;
+                }
+
+                // Asked again: the bytes may have come after the wire was choked.
+                await direction.MayReadAsync(cut.Token);
+                await direction.TravelAsync(cut.Token);
+
+                // What has lost bytes makes no sense to anybody any more: it stays dark until it is cut.
+                dark |= direction.Mode == TcpProxyMode.Discard;
+                if (dark)
+                {
+                    continue;
+                }
+
+                var admitted = direction.Admit(count, out var last);
+                await to.SendAsync(buffer.AsMemory(0, admitted), cut.Token);
+                passed();
+                if (last)
+                {
+                    Reset();
+                }
+            }
+        }
+
+        public void Finish() => Each(socket => socket.Shutdown(SocketShutdown.Send));
+
+        public void Reset()
+        {
+            Each(socket =>
+            {
+                socket.LingerState = new LingerOption(true, 0);
+                socket.Dispose();
+            });
+            cut.Cancel();
+        }
+
+        public void Dispose()
+        {
+            client.Dispose();
+            Server.Dispose();
+        }
+
+        private void Each(Action<Socket> action)
+        {
+            foreach (var socket in new[] { client, Server })
+            {
+                try
+                {
+                    action(socket);
+                }
+                catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+                {
+                    // Closed already, or not open yet.
+                }
+            }
+        }
+    }
+}

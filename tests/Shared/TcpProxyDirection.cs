@@ -1,0 +1,103 @@
+namespace EventBus;
+
+/// <summary>What a wire does with bytes.</summary>
+internal enum TcpProxyMode
+{
+    /// <summary>It carries them.</summary>
+    Pass,
+
+    /// <summary>It takes them, and they go nowhere: a black hole. A connection that lost bytes this way stays dark.</summary>
+    Discard,
+
+    /// <summary>It takes no more of them: a peer that has stopped reading, or a network that will come back. Nothing is lost.</summary>
+    Stall,
+}
+
+/// <summary>One direction of all connections of a proxy. Thread-safe.</summary>
+internal sealed class TcpProxyDirection
+{
+    private readonly Lock gate = new();
+    private TaskCompletionSource mayRead = NewOpen();
+    private TcpProxyMode mode;
+    private long? left;
+
+    /// <summary>Changes what happens to the bytes from now on.</summary>
+    public TcpProxyMode Mode
+    {
+        get
+        {
+            lock (gate)
+            {
+                return mode;
+            }
+        }
+
+        set
+        {
+            lock (gate)
+            {
+                mode = value;
+                if (value != TcpProxyMode.Stall)
+                {
+                    mayRead.TrySetResult();
+                }
+                else if (mayRead.Task.IsCompleted)
+                {
+                    mayRead = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                }
+            }
+        }
+    }
+
+    /// <summary>How much later everything arrives. None by default.</summary>
+    public TimeSpan Delay { get; set; }
+
+    /// <summary>Lets so many bytes more pass, and then resets the connection that they went through. Later ones are not touched.</summary>
+    public void CutAfter(long bytes)
+    {
+        lock (gate)
+        {
+            left = bytes;
+        }
+    }
+
+    /// <summary>Completes when bytes may be taken.</summary>
+    public Task MayReadAsync(CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return mayRead.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Completes when what has been taken has arrived.</summary>
+    public async Task TravelAsync(CancellationToken cancellationToken)
+    {
+        if (Delay > TimeSpan.Zero)
+        {
+            using var timer = new PeriodicTimer(Delay);
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>How many of these bytes still pass.</summary>
+    /// <param name="count">How many there are.</param>
+    /// <param name="last">Whether the connection ends with them.</param>
+    public int Admit(int count, out bool last)
+    {
+        lock (gate)
+        {
+            last = left <= count;
+            var admitted = last ? (int)left!.Value : count;
+            left = last ? null : left - count;
+            return admitted;
+        }
+    }
+
+    private static TaskCompletionSource NewOpen()
+    {
+        var open = new TaskCompletionSource();
+        open.SetResult();
+        return open;
+    }
+}
