@@ -13,6 +13,7 @@ internal static class Catalogue
         new DuplicatesProof(processes: 3),
         new OrderProof(sequenced: false),
         new OrderProof(sequenced: true),
+        new ConsumersKilledProof(),
         new CurvesProof(),
     ];
 

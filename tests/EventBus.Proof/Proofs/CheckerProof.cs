@@ -10,6 +10,7 @@ internal sealed class CheckerProof : Proof
     public override Task RunAsync(Stage stage, Findings findings)
     {
         Deliveries(findings);
+        Ledgers(findings);
         Poison(findings);
         Effects(findings);
         Order(findings);
@@ -25,6 +26,30 @@ internal sealed class CheckerProof : Proof
         Expect(findings, "an event that is lost", "lost: 1", found => DeliveryCheck.Run(found, outcomes, clean, new HashSet<long>()));
         Expect(findings, "an event that was refused, and came", "unexpected: 3", found => DeliveryCheck.Run(found, outcomes, With(clean, Kind.Start, 3, 1, 0), new HashSet<long> { 1 }));
         Expect(findings, "an event that nobody published", "unexpected: 9", found => DeliveryCheck.Run(found, outcomes, With(clean, Kind.Start, 9, 1, 0), new HashSet<long> { 1 }));
+    }
+
+    private static void Ledgers(Findings findings)
+    {
+        var clean = new Ledger
+        {
+            Outcomes = [Outcome.Accepted, Outcome.Accepted, Outcome.InDoubt, Outcome.InDoubt, Outcome.Failed],
+            Entries = History((Kind.Start, 0, 1, 0), (Kind.Start, 0, 1, 0), (Kind.Start, 1, 1, 0), (Kind.Start, 2, 1, 0)),
+            Effects = new Dictionary<long, int> { [0] = 1, [1] = 1, [2] = 1 },
+            Dead = new HashSet<long>(),
+            Stuck = [],
+            LongestCall = TimeSpan.FromSeconds(10.9),
+            Deadline = TimeSpan.FromSeconds(10),
+        };
+        Check("a ledger", null, clean);
+        Check("an accepted event without an effect", "lost: 1", clean with { Effects = new Dictionary<long, int> { [0] = 1, [2] = 1 } });
+        Check("an effect in two commits", "duplicate effects: 1", clean with { Effects = new Dictionary<long, int> { [0] = 1, [1] = 2 } });
+        Check("a refused event that took effect", "unexpected: 4", clean with { Effects = new Dictionary<long, int> { [0] = 1, [1] = 1, [4] = 1 } });
+        Check("a refused event that was started", "unexpected: 4", clean with { Entries = With([.. clean.Entries], Kind.Start, 4, 1, 0) });
+        Check("a dead letter that nothing explains", "dead letters: 1", clean with { Dead = new HashSet<long> { 1 } });
+        Check("something that is left", "stuck: a queue", clean with { Stuck = ["a queue"] });
+        Check("a call that outlives its deadline", "longest call: 11.10 s", clean with { LongestCall = TimeSpan.FromSeconds(11.1) });
+
+        void Check(string mistake, string? reported, Ledger ledger) => Expect(findings, mistake, reported, found => LedgerCheck.Run(found, ledger));
     }
 
     private static void Poison(Findings findings)

@@ -15,7 +15,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
 
     public override IReadOnlyList<string> Stores => sequenced ? ["sqlite", "redis"] : ["sqlite"];
 
-    public override bool NeedsRabbitMq => !sequenced;
+    public override IReadOnlyList<string> Transports => sequenced ? ["redis"] : ["rabbitmq"];
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
@@ -48,8 +48,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
             }
         }
 
-        await stage.Redis.StartAsync();
-        stage.Settings = stage.Settings with { RabbitMq = NeedsRabbitMq ? await stage.RabbitMq.StartAsync() : null };
+        await stage.StartBrokerAsync();
         await stage.StartVictimsAsync(1);
         await using var publisher = await Publishing.StartAsync(stage.Settings, Declare, keys * length);
         await using var probe = await StoreProbe.OpenAsync(stage.Settings);
@@ -81,7 +80,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
                 what,
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add((entry.A, entry.B)),
-                async () => publishing.IsCompleted && handled.Count >= count && (!sequenced || await stage.Redis.IsIdleAsync(Buses.StreamOf("step"), $"{stage.Settings.Service}.{Subscription}")));
+                async () => publishing.IsCompleted && handled.Count >= count && (!sequenced || await stage.Redis.IsIdleAsync("step", $"{stage.Settings.Service}.{Subscription}")));
             await publishing;
         }
     }

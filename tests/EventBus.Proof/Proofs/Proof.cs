@@ -9,8 +9,8 @@ internal abstract class Proof
     /// <summary>The stores that it is run with.</summary>
     public virtual IReadOnlyList<string> Stores => ["sqlite", "redis"];
 
-    /// <summary>Whether it runs on RabbitMQ.</summary>
-    public virtual bool NeedsRabbitMq => false;
+    /// <summary>The transports that it is run with.</summary>
+    public virtual IReadOnlyList<string> Transports => ["redis"];
 
     /// <summary>Whether it measures time, and so runs with nothing beside it.</summary>
     public virtual bool RunsAlone => false;

@@ -6,10 +6,25 @@ namespace EventBus.Proof;
 /// <summary>Ports of the loopback that nobody uses.</summary>
 internal static class FreePort
 {
+    // Below the range from which outgoing connections get theirs: while a killed server is away, its port must not be taken by whoever tries to reach it.
+    private const int First = 12_000;
+    private const int Last = 30_000;
+
     public static int Next()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = Random.Shared.Next(First, Last);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Taken.
+            }
+        }
     }
 }

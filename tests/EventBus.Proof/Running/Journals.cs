@@ -30,8 +30,23 @@ internal sealed class Journals(string folder)
         return Entries[before..];
     }
 
+    /// <summary>A process has ended: its journal is read once more, and not opened again.</summary>
+    public void Retire(int processId)
+    {
+        foreach (var source in sources.Values.Where(source => source.ProcessId == processId))
+        {
+            source.Ended = true;
+        }
+    }
+
     private void Read(string path, Source source)
     {
+        if (source.IsRead)
+        {
+            return;
+        }
+
+        source.IsRead = source.Ended;
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
         while (true)
         {
@@ -79,6 +94,10 @@ internal sealed class Journals(string folder)
         public int Process => process;
 
         public int ProcessId => processId;
+
+        public bool Ended { get; set; }
+
+        public bool IsRead { get; set; }
 
         public long Offset { get; set; }
     }

@@ -1,31 +1,36 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
 using StackExchange.Redis;
 
 namespace EventBus.Proof;
 
-/// <summary>A Redis of a proof's own, on a free port of the loopback, with an append-only file; it may be frozen.</summary>
-internal sealed class PrivateRedis(string folder) : IAsyncDisposable
+/// <summary>A Redis of a proof's own, with an append-only file.</summary>
+internal sealed class PrivateRedis(string folder) : PrivateBroker
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
 
-    private readonly int port = FreePort.Next();
     private Process? process;
     private ConnectionMultiplexer? admin;
 
-    public string Address => $"127.0.0.1:{port}";
+    public string Address => $"127.0.0.1:{Port}";
 
-    public int ProcessId => process!.Id;
+    /// <summary>Whether it answers only when the disk has what it answers for. By default the disk has it a second later.</summary>
+    public bool SyncsAlways { get; set; }
+
+    public override int ProcessId => process!.Id;
 
     public IDatabase Database => admin!.GetDatabase();
 
-    public async Task StartAsync()
+    public override async Task StartAsync()
     {
         Directory.CreateDirectory(folder);
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         process = new Process
         {
             StartInfo = new ProcessStartInfo("redis-server",
-                ["--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--save", "", "--daemonize", "no"])
+                ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", SyncsAlways ? "always" : "everysec", "--save", "", "--daemonize", "no"])
             {
                 RedirectStandardOutput = true,
             },
@@ -40,28 +45,49 @@ internal sealed class PrivateRedis(string folder) : IAsyncDisposable
         process.Start();
         process.BeginOutputReadLine();
         await ready.Task.WaitAsync(Patience);
-        admin = await ConnectionMultiplexer.ConnectAsync($"{Address},name=proof,abortConnect=false,syncTimeout=20000,asyncTimeout=20000");
+        admin ??= await ConnectionMultiplexer.ConnectAsync($"{Address},name=proof,abortConnect=false,allowAdmin=true,syncTimeout=20000,asyncTimeout=20000");
+    }
+
+    public override async Task KillAsync()
+    {
+        if (process is { } running)
+        {
+            process = null;
+            running.Kill();
+            await running.WaitForExitAsync().WaitAsync(Patience);
+            running.Dispose();
+        }
+    }
+
+    public override VictimSettings Direct(VictimSettings settings, int port) => settings with { Redis = $"127.0.0.1:{port}" };
+
+    public override async Task HandshakeAsync(int port, CancellationToken cancellationToken)
+    {
+        using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await socket.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
+        await socket.SendAsync("PING\r\n"u8.ToArray(), cancellationToken);
+        var answer = new byte[64];
+        var length = await socket.ReceiveAsync(answer, cancellationToken);
+        if (!answer.AsSpan(0, length).StartsWith("+PONG"u8))
+        {
+            throw new IOException($"Redis answered '{Encoding.ASCII.GetString(answer, 0, length)}'.");
+        }
     }
 
     /// <summary>Nothing is undelivered and nothing is unsettled in a stream's group.</summary>
-    public async Task<bool> IsIdleAsync(string stream, string group)
+    public override async Task<bool> IsIdleAsync(string word, string subscription)
     {
-        var found = (await Database.StreamGroupInfoAsync(stream)).FirstOrDefault(info => info.Name == group);
+        var found = (await Database.StreamGroupInfoAsync(Buses.StreamOf(word))).FirstOrDefault(info => info.Name == subscription);
         return found.Name is not null && found.PendingMessageCount == 0 && found.Lag == 0;
     }
 
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         if (admin is not null)
         {
             await admin.DisposeAsync();
         }
 
-        if (process is { } running)
-        {
-            running.Kill();
-            await running.WaitForExitAsync().WaitAsync(Patience);
-            running.Dispose();
-        }
+        await KillAsync();
     }
 }

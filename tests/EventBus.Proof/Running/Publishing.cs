@@ -25,9 +25,13 @@ internal sealed class Publishing : IAsyncDisposable
 {
     private const int Window = 512;
 
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(50);
+
     private readonly IHost host;
     private readonly IEventBus bus;
     private readonly long[] publishedAt;
+    private long longest;
+    private int settled;
 
     private Publishing(IHost host, int events)
     {
@@ -40,6 +44,12 @@ internal sealed class Publishing : IAsyncDisposable
 
     /// <summary>By number: when the first copy was sent, on the clock of the journals.</summary>
     public IReadOnlyList<long> PublishedAt => publishedAt;
+
+    /// <summary>How many calls have ended.</summary>
+    public int Settled => Volatile.Read(ref settled);
+
+    /// <summary>How long the longest call took.</summary>
+    public TimeSpan LongestCall => TimeSpan.FromTicks(Interlocked.Read(ref longest));
 
     /// <param name="settings">Where to.</param>
     /// <param name="declare">What is published.</param>
@@ -60,25 +70,26 @@ internal sealed class Publishing : IAsyncDisposable
 
     /// <summary>Publishes events in the order of the list, many at a time.</summary>
     /// <param name="events">The events, each with its number.</param>
-    public async Task PublishAsync<TEvent>(IEnumerable<(long Number, TEvent Event)> events)
+    /// <param name="atOnce">How many are on their way at once. Where some of them are refused, the publisher takes a breath before the next.</param>
+    public async Task PublishAsync<TEvent>(IEnumerable<(long Number, TEvent Event)> events, int atOnce = Window)
         where TEvent : notnull
     {
-        foreach (var window in events.Chunk(Window))
+        foreach (var window in events.Chunk(atOnce))
         {
-            await Task.WhenAll(window.Select(item => PublishAsync(item.Number, item.Event)));
+            var outcomes = await Task.WhenAll(window.Select(item => PublishAsync(item.Number, item.Event)));
+            if (outcomes.Contains(Outcome.Failed))
+            {
+                await Until.PassedAsync(Breath);
+            }
         }
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await host.StopAsync();
-        host.Dispose();
-    }
-
-    private async Task PublishAsync<TEvent>(long number, TEvent @event)
+    /// <summary>Publishes one event, and returns what the publisher was told.</summary>
+    public async Task<Outcome> PublishAsync<TEvent>(long number, TEvent @event)
         where TEvent : notnull
     {
         Outcome outcome;
+        var begun = Stopwatch.GetTimestamp();
         publishedAt[number] = publishedAt[number] == 0 ? Stopwatch.GetTimestamp() : publishedAt[number];
         try
         {
@@ -92,6 +103,8 @@ internal sealed class Publishing : IAsyncDisposable
 
         lock (publishedAt)
         {
+            longest = Math.Max(longest, Stopwatch.GetElapsedTime(begun).Ticks);
+            settled++;
             Outcomes[number] = (Outcomes[number], outcome) switch
             {
                 (Outcome.Accepted, _) or (_, Outcome.Accepted) => Outcome.Accepted,
@@ -99,5 +112,13 @@ internal sealed class Publishing : IAsyncDisposable
                 _ => outcome,
             };
         }
+
+        return outcome;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await host.StopAsync();
+        host.Dispose();
     }
 }

@@ -1,13 +1,14 @@
 namespace EventBus.Proof;
 
 /// <summary>What the command line asks for.</summary>
+/// <param name="Transport">The transport's name: redis or rabbitmq.</param>
 /// <param name="Store">The store's name: sqlite, redis or memory.</param>
 /// <param name="Quick">The short form.</param>
 /// <param name="Seed">Where all chance comes from.</param>
-internal sealed record RunSettings(string Store, bool Quick, int Seed)
+internal sealed record RunSettings(string Transport, string Store, bool Quick, int Seed)
 {
     /// <summary>How long one stage of a proof may take at most.</summary>
-    public TimeSpan Deadline => Quick ? TimeSpan.FromMinutes(6) : TimeSpan.FromMinutes(20);
+    public TimeSpan Deadline => Quick ? TimeSpan.FromMinutes(6) : TimeSpan.FromHours(3);
 
     /// <summary>One figure in the long form, another in the short one.</summary>
     public int Size(int full, int quick) => Quick ? quick : full;

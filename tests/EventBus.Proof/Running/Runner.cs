@@ -8,7 +8,7 @@ internal static class Runner
     // Most of a proof's time is waiting for leases to run out.
     private const int SideBySide = 5;
 
-    private const string Usage = "Usage: <proof>... | all [--store sqlite|redis|memory] [--quick] [--seed N] [--keep]";
+    private const string Usage = "Usage: <proof>... | all [--transport redis|rabbitmq] [--store sqlite|redis|memory] [--quick] [--seed N] [--keep]";
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -49,8 +49,8 @@ internal static class Runner
 
     private static async Task<Verdict> RunAsync(Proof proof, RunSettings settings, bool keep, List<string> output)
     {
-        output.Add($"== {proof.Name} ({settings.Store}), {(settings.Quick ? "quick" : "long")}, seed {settings.Seed}");
-        if (proof.NeedsRabbitMq && !PrivateRabbitMq.IsInstalled)
+        output.Add($"== {proof.Name} ({settings.Store} over {settings.Transport}), {(settings.Quick ? "quick" : "long")}, seed {settings.Seed}");
+        if (settings.Transport == "rabbitmq" && !PrivateRabbitMq.IsInstalled)
         {
             output.Add("  SKIP: it needs RabbitMQ, and rabbitmq-server is not installed.");
             return Verdict.Skipped;
@@ -71,7 +71,12 @@ internal static class Runner
         await stage.DisposeAsync();
         output.Add($"  {"faults",-34} {stage.Kills} kills, {stage.Suicides} suicides, {stage.Freezes} freezes, {stage.Stalls} stalls of the store{(stage.FailedStarts > 0 ? $", {stage.FailedStarts} processes that could not start in time" : "")}");
         output.AddRange(findings.Lines);
-        output.Add($"  {(findings.Passed ? "PASS" : "FAIL")} {proof.Name} ({settings.Store}) after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
+        output.Add($"  {(findings.Passed ? "PASS" : "FAIL")} {proof.Name} ({settings.Store} over {settings.Transport}) after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
+        if (!findings.Passed)
+        {
+            output.Add($"  To see it again: eng/check-proofs {proof.Name} --transport {settings.Transport} --store {settings.Store}{(settings.Quick ? " --quick" : "")} --seed {settings.Seed} --keep");
+        }
+
         if (findings.Passed && !keep)
         {
             Delete(stage.Folder);
@@ -86,7 +91,7 @@ internal static class Runner
 
     private static Asked? Parse(string[] args)
     {
-        var (names, store, quick, keep, seed) = (new List<string>(), (string?)null, false, false, 1);
+        var (names, transport, store, quick, keep, seed) = (new List<string>(), (string?)null, (string?)null, false, false, 1);
         for (var i = 0; i < args.Length; i++)
         {
             switch (args[i])
@@ -96,6 +101,9 @@ internal static class Runner
                     break;
                 case "--keep":
                     keep = true;
+                    break;
+                case "--transport" when i + 1 < args.Length:
+                    transport = args[++i];
                     break;
                 case "--store" when i + 1 < args.Length:
                     store = args[++i];
@@ -110,7 +118,12 @@ internal static class Runner
         }
 
         var proofs = Catalogue.All.Where(proof => names.Contains("all") || names.Contains(proof.Name)).ToList();
-        var runs = proofs.SelectMany(proof => proof.Stores.Where(name => store is null || name == store).Select(name => (proof, new RunSettings(name, quick, seed)))).ToList();
+        var runs = (
+            from proof in proofs
+            from over in proof.Transports
+            from kept in proof.Stores
+            where (transport is null || over == transport) && (store is null || kept == store)
+            select (proof, new RunSettings(over, kept, quick, seed))).ToList();
         return names.Count == 0 || names.Exists(name => name != "all" && !Catalogue.All.Any(proof => proof.Name == name)) || runs.Count == 0 ? null : new Asked(runs, quick, keep);
     }
 

@@ -44,12 +44,18 @@ internal sealed class Stage : IAsyncDisposable
 
     public PrivateRabbitMq RabbitMq { get; }
 
+    /// <summary>What the transport of this run talks to.</summary>
+    public PrivateBroker Broker => Run.Transport == "rabbitmq" ? RabbitMq : Redis;
+
     public Journals Journals { get; }
 
     public VictimSettings Settings { get; set; }
 
     /// <summary>SIGKILLs from outside.</summary>
     public int Kills { get; private set; }
+
+    /// <summary>SIGKILLs of the broker.</summary>
+    public int BrokerKills { get; private set; }
 
     /// <summary>Processes that killed themselves.</summary>
     public int Suicides { get; private set; }
@@ -63,6 +69,21 @@ internal sealed class Stage : IAsyncDisposable
 
     /// <summary>When processes died, on the clock of the journals.</summary>
     public List<long> Deaths { get; } = [];
+
+    /// <summary>Starts the broker. Processes that are started later use it.</summary>
+    public async Task StartBrokerAsync()
+    {
+        await Broker.StartAsync();
+        Settings = Broker.Direct(Settings, Broker.Port);
+    }
+
+    /// <summary>SIGKILL of the broker, and its start on what it had written.</summary>
+    public async Task KillBrokerAsync()
+    {
+        BrokerKills++;
+        await Broker.KillAsync();
+        await Broker.StartAsync();
+    }
 
     /// <summary>Starts processes and waits until each takes events.</summary>
     public async Task StartVictimsAsync(int count)
@@ -166,6 +187,7 @@ internal sealed class Stage : IAsyncDisposable
     private void Replace(int index)
     {
         Deaths.Add(Stopwatch.GetTimestamp());
+        Journals.Retire(victims[index].Id);
         victims[index].Dispose();
         victims[index] = VictimProcess.Start(Settings);
     }
@@ -203,8 +225,8 @@ internal sealed class Stage : IAsyncDisposable
 
     private async Task StallRedisAsync()
     {
-        Native.Freeze(Redis.ProcessId);
+        Redis.Freeze();
         await Until.PassedAsync(FaultTime);
-        Native.Thaw(Redis.ProcessId);
+        Redis.Thaw();
     }
 }

@@ -27,6 +27,9 @@ internal sealed record VictimSettings
 
     public required int Seed { get; init; }
 
+    /// <summary>The deadline of a publish.</summary>
+    public int PublishMilliseconds { get; init; } = 10_000;
+
     /// <summary>How many handlers run at once.</summary>
     public int Concurrency { get; init; } = 16;
 

@@ -39,6 +39,7 @@ internal static class Buses
         }
 
         bus.Configure(options => (options.ServiceName, options.Lease, options.AlertInterval, options.Concurrency) = (settings.Service, Lease(settings), AlertInterval, settings.Concurrency));
+        bus.Configure(options => options.PublishTimeout = TimeSpan.FromMilliseconds(settings.PublishMilliseconds));
 
         void Options(RedisOptions options) => (options.KeyPrefix, options.ClaimAfter) = (KeyPrefix, Lease(settings) / 2);
     }

@@ -1,0 +1,62 @@
+namespace EventBus.Proof;
+
+/// <summary>What was acknowledged to the publisher, against what took effect: nothing is lost, nothing takes effect twice, nothing waits for ever.</summary>
+internal static class LedgerCheck
+{
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
+    /// <param name="findings">Where the findings go.</param>
+    /// <param name="ledger">Both sides.</param>
+    public static void Run(Findings findings, Ledger ledger)
+    {
+        var outcomes = ledger.Outcomes;
+        var starts = new Dictionary<long, int>();
+        foreach (var entry in ledger.Entries.Where(entry => entry.Kind == Kind.Start))
+        {
+            starts[entry.A] = starts.GetValueOrDefault(entry.A) + 1;
+        }
+
+        var numbers = Enumerable.Range(0, outcomes.Length).Select(number => (long)number).ToList();
+        var unexpected = new SortedSet<long>(starts.Keys.Concat(ledger.Effects.Keys).Where(number => number < 0 || number >= outcomes.Length || outcomes[number] is Outcome.None or Outcome.Failed));
+        findings.Note("acked", Count(Outcome.Accepted));
+        findings.Note("refused", Count(Outcome.Failed));
+        findings.None("lost", numbers.Where(number => outcomes[number] == Outcome.Accepted && !ledger.Effects.ContainsKey(number) && !ledger.Dead.Contains(number)));
+        findings.Note("in doubt: recovered, not", $"{InDoubt(true):N0}, {InDoubt(false):N0}");
+        findings.None("unexpected", unexpected);
+        findings.Note("duplicate deliveries", starts.Values.Sum(count => count - 1));
+        findings.None("duplicate effects", ledger.Effects.Where(effect => effect.Value > 1).Select(effect => effect.Key));
+        findings.Note("order violations", "none possible: the subscription asks for no order");
+        findings.None("dead letters", ledger.Dead);
+        findings.None("stuck", ledger.Stuck);
+        findings.Demand(ledger.LongestCall <= ledger.Deadline + Grace, "longest call", $"{ledger.LongestCall.TotalSeconds:0.00} s, at most {(ledger.Deadline + Grace).TotalSeconds:0.00} s");
+
+        int Count(Outcome outcome) => outcomes.Count(each => each == outcome);
+
+        int InDoubt(bool recovered) => numbers.Count(number => outcomes[number] == Outcome.InDoubt && ledger.Effects.ContainsKey(number) == recovered);
+    }
+}
+
+/// <summary>Both sides of a run.</summary>
+internal sealed record Ledger
+{
+    /// <summary>By number: what the publisher was told.</summary>
+    public required Outcome[] Outcomes { get; init; }
+
+    /// <summary>What the handlers wrote down.</summary>
+    public required IReadOnlyList<Entry> Entries { get; init; }
+
+    /// <summary>How often each event took effect.</summary>
+    public required IReadOnlyDictionary<long, int> Effects { get; init; }
+
+    /// <summary>The events that ended as dead letters.</summary>
+    public required IReadOnlySet<long> Dead { get; init; }
+
+    /// <summary>Where something is left that should not be.</summary>
+    public required IReadOnlyList<string> Stuck { get; init; }
+
+    /// <summary>How long the longest publish took.</summary>
+    public required TimeSpan LongestCall { get; init; }
+
+    /// <summary>How long a publish may take.</summary>
+    public required TimeSpan Deadline { get; init; }
+}

@@ -1,0 +1,93 @@
+using System.Data.Common;
+
+namespace EventBus.Proof;
+
+[EventName("transfer.made")]
+internal sealed record Transfer(long Number);
+
+/// <summary>Events whose effect is a row in the commit that marks them as handled, and a ledger that compares both sides.</summary>
+internal abstract class LedgerProof : Proof
+{
+    private const string Subscription = "bookkeeper";
+
+    public override IReadOnlyList<string> Transports => ["redis", "rabbitmq"];
+
+    public override IReadOnlyList<string> Stores => ["sqlite"];
+
+    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) =>
+        bus.Subscribe(Subscription, s => s.Idempotent().On<Transfer>((transfer, context, _) =>
+        {
+            journal.Write(Kind.Start, transfer.Number, context.Attempt);
+            context.OnCommit((transaction, ct) => AddRowAsync(transaction, transfer.Number, ct));
+            journal.Write(Kind.End, transfer.Number, context.Attempt);
+            return Task.CompletedTask;
+        }));
+
+    /// <summary>Publishes and strikes, until every accepted event is handled and nothing is left over; then compares.</summary>
+    /// <param name="stage">The broker is started, and nothing else.</param>
+    /// <param name="findings">Where the findings go.</param>
+    /// <param name="plan">What happens meanwhile.</param>
+    protected static async Task RunAsync(Stage stage, Findings findings, LedgerPlan plan)
+    {
+        await stage.StartVictimsAsync(plan.Processes);
+        await Database.CreateEffectsAsync(stage.Settings.DatabaseConnection);
+        await using var publisher = await Publishing.StartAsync(stage.Settings, bus => bus.Publishes<Transfer>(), plan.Events);
+        await using var probe = await StoreProbe.OpenAsync(stage.Settings);
+        await plan.Before();
+        var publishing = publisher.PublishAsync(Enumerable.Range(0, plan.Events).Select(number => ((long)number, new Transfer(number))), plan.AtOnce);
+        var striking = plan.StrikeAsync(publisher);
+        var (handled, stuck) = (new HashSet<long>(), new List<string>());
+        try
+        {
+            await stage.RunAsync(
+                "Every accepted event handled, and nothing left over",
+                plan.Faults,
+                entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
+                async () => publishing.IsCompleted && striking.IsCompleted && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
+                    && await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}.{Subscription}"));
+            await Task.WhenAll(publishing, striking);
+            await stage.StopVictimsAsync();
+        }
+        catch (ProofException exception)
+        {
+            stuck.Add(exception.Message);
+        }
+
+        var dead = (await probe.DeadAsync()).Select(entry => Numbers.Of(entry.Id)).ToHashSet();
+        if (await probe.Failures.CountAsync(CancellationToken.None) - dead.Count is > 0 and var waiting)
+        {
+            stuck.Add($"{waiting:N0} in the failure store");
+        }
+
+        LedgerCheck.Run(findings, new Ledger
+        {
+            Outcomes = publisher.Outcomes,
+            Entries = stage.Journals.Entries,
+            Effects = await Database.EffectsAsync(stage.Settings.DatabaseConnection),
+            Dead = dead,
+            Stuck = stuck,
+            LongestCall = publisher.LongestCall,
+            Deadline = TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds),
+        });
+    }
+
+    private static async Task AddRowAsync(DbTransaction transaction, long number, CancellationToken cancellationToken)
+    {
+        await using var command = transaction.Connection!.CreateCommand();
+        command.Transaction = transaction;
+        command.CommandText = FormattableString.Invariant($"INSERT INTO effects (number, process) VALUES ({number}, {Environment.ProcessId})");
+        await command.ExecuteNonQueryAsync(cancellationToken);
+    }
+}
+
+/// <summary>What happens in a run of a <see cref="LedgerProof"/>.</summary>
+/// <param name="Events">How many events are published.</param>
+/// <param name="AtOnce">How many of them at once.</param>
+/// <param name="Processes">How many processes consume them.</param>
+/// <param name="Faults">What befalls these processes.</param>
+/// <param name="StrikeAsync">What befalls the broker while the publisher works.</param>
+internal sealed record LedgerPlan(int Events, int AtOnce, int Processes, Queue<Fault> Faults, Func<Publishing, Task> StrikeAsync)
+{
+    /// <summary>What is waited for when the processes are ready, before anything is published.</summary>
+    public Func<Task> Before { get; init; } = () => Task.CompletedTask;
+}
