@@ -14,6 +14,7 @@ internal static class Catalogue
         new OrderProof(sequenced: false),
         new OrderProof(sequenced: true),
         new ConsumersKilledProof(),
+        new BrokerKilledProof(),
         new CurvesProof(),
     ];
 
