@@ -15,6 +15,7 @@ internal static class Catalogue
         new OrderProof(sequenced: true),
         new ConsumersKilledProof(),
         new BrokerKilledProof(),
+        new MixedFaultsProof(),
         new CurvesProof(),
     ];
 

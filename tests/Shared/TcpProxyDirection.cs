@@ -52,8 +52,8 @@ internal sealed class TcpProxyDirection
     /// <summary>How much later everything arrives. None by default.</summary>
     public TimeSpan Delay { get; set; }
 
-    /// <summary>Lets so many bytes more pass, and then resets the connection that they went through. Later ones are not touched.</summary>
-    public void CutAfter(long bytes)
+    /// <summary>Lets so many bytes more pass, and then resets the connection that they went through. Later ones are not touched; null takes it back.</summary>
+    public void CutAfter(long? bytes)
     {
         lock (gate)
         {

@@ -11,6 +11,7 @@ internal sealed class CheckerProof : Proof
     {
         Deliveries(findings);
         Ledgers(findings);
+        Recoveries(findings);
         Poison(findings);
         Effects(findings);
         Order(findings);
@@ -50,6 +51,20 @@ internal sealed class CheckerProof : Proof
         Check("a call that outlives its deadline", "longest call: 11.10 s", clean with { LongestCall = TimeSpan.FromSeconds(11.1) });
 
         void Check(string mistake, string? reported, Ledger ledger) => Expect(findings, mistake, reported, found => LedgerCheck.Run(found, ledger));
+    }
+
+    private static void Recoveries(Findings findings)
+    {
+        var (soon, late) = (TimeSpan.FromSeconds(2.9), TimeSpan.FromSeconds(3.1));
+        FaultRound[] clean = [.. Enumerable.Repeat(new FaultRound("RST", soon), 199), new("FIN", late)];
+        Check("recoveries, one of two hundred late", null, clean);
+        Check("more than one in a hundred late", "recovery p99: 3.10 s", [.. clean, new("RST", late), new("RST", late)]);
+        Check("the only one late", "recovery p99: 3.10 s", clean[^1..]);
+        Check("a listener that hears nothing any more", "listeners silently dead: RST (no. 201)", [.. clean, new("RST", null)]);
+        Check("a call that outlives its deadline", "longest call: 3.10 s", clean, 3.1);
+
+        void Check(string mistake, string? reported, FaultRound[] rounds, double longest = 2.9) =>
+            Expect(findings, mistake, reported, found => RecoveryCheck.Run(found, rounds, TimeSpan.FromSeconds(longest), TimeSpan.FromSeconds(2)));
     }
 
     private static void Poison(Findings findings)

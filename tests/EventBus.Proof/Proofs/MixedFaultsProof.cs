@@ -1,0 +1,167 @@
+using System.Diagnostics;
+
+namespace EventBus.Proof;
+
+[EventName("signal.sent")]
+internal sealed record Signal(long Number);
+
+/// <summary>One fault after the other befalls the broker and the wire to it, while events are published: after each of them a fresh event gets through soon.</summary>
+internal sealed class MixedFaultsProof : Proof
+{
+    private const string Subscription = "listener";
+    private const string Word = "signal";
+    private const int MostSignals = 4_000_000;
+    private const int LongestHold = 3_000;
+
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Attempt = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(30);
+
+    public override string Name => "mixed-faults";
+
+    public override IReadOnlyList<string> Transports => ["redis", "rabbitmq"];
+
+    public override IReadOnlyList<string> Stores => ["memory"];
+
+    // Recovery is measured.
+    public override bool RunsAlone => true;
+
+    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) =>
+        bus.Subscribe(Subscription, s => s.On<Signal>((signal, context, _) =>
+        {
+            journal.Write(Kind.Start, signal.Number, context.Attempt);
+            journal.Write(Kind.End, signal.Number, context.Attempt);
+            return Task.CompletedTask;
+        }));
+
+    public override async Task RunAsync(Stage stage, Findings findings)
+    {
+        await stage.StartBrokerAsync();
+        await using var proxy = new TcpProxy(stage.Broker.Port);
+        stage.Settings = stage.Broker.Direct(stage.Settings, proxy.Port) with { PublishMilliseconds = 2_000, LeaseMilliseconds = 4_000 };
+        await stage.StartVictimsAsync(1);
+        await using var publisher = await Publishing.StartAsync(stage.Settings, bus => bus.Publishes<Signal>(), MostSignals);
+        var scene = new BrokerScene(stage, proxy, Word, $"{stage.Settings.Service}.{Subscription}");
+        var run = new Run(scene, new SignalSource(publisher));
+        var rounds = new List<FaultRound>();
+        try
+        {
+            foreach (var fault in BrokerFault.Plan(stage.Random, stage.Run.Transport, stage.Run.Size(500, 25)))
+            {
+                rounds.Add(new FaultRound(fault.Name, await run.RoundAsync(fault, TimeSpan.FromMilliseconds(stage.Random.Next(100, LongestHold)))));
+            }
+
+            await run.QuietAsync();
+            await stage.StopVictimsAsync();
+        }
+        catch (ProofException exception)
+        {
+            findings.Fail(exception.Message);
+        }
+
+        findings.Note("queue deleted, group destroyed", "only while nothing waits: what does is lost with them, by design");
+        DeliveryCheck.Run(findings, run.Outcomes(), stage.Journals.Entries, new HashSet<long>());
+        RecoveryCheck.Run(findings, rounds, publisher.LongestCall, TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds));
+    }
+
+    /// <summary>The state of a run: what was sent, and what was heard.</summary>
+    private sealed class Run(BrokerScene scene, SignalSource source)
+    {
+        private readonly Dictionary<long, long> heard = [];
+        private readonly HashSet<long> unwatched = [];
+        private int read;
+
+        /// <summary>What the publisher was told. What was sent into a broker without a queue is nobody's: accepted, and not to be expected.</summary>
+        public Outcome[] Outcomes() => [.. source.Outcomes.Select((outcome, number) => unwatched.Contains(number) ? Outcome.InDoubt : outcome)];
+
+        /// <summary>Strikes, and returns how long after the broker's first answer a fresh event was handled.</summary>
+        public async Task<TimeSpan?> RoundAsync(BrokerFault fault, TimeSpan hold)
+        {
+            if (fault.LosesWhatWaits)
+            {
+                await QuietAsync();
+            }
+            else
+            {
+                source.Resume();
+            }
+
+            await fault.StrikeAsync(scene, hold);
+            var answered = await AnsweredAsync();
+            var probes = new HashSet<long>();
+            var sending = new List<Task>();
+            var recovery = await RecoveryAsync(answered, () =>
+            {
+                sending.Add(source.SendAsync(out var number));
+                probes.Add(number);
+            }, probes);
+            await Task.WhenAll(sending);
+            if (fault.LosesWhatWaits)
+            {
+                unwatched.UnionWith(probes);
+            }
+
+            return recovery;
+        }
+
+        /// <summary>Stops the publisher, and waits until everything that was accepted is handled and nothing is left at the broker.</summary>
+        public async Task QuietAsync()
+        {
+            await source.PauseAsync();
+            await Until.TrueAsync("Every accepted event handled, and nothing left over", Patience, async () =>
+            {
+                Listen();
+                return source.Accepted().All(number => unwatched.Contains(number) || heard.ContainsKey(number)) && await scene.Broker.IsIdleAsync(scene.Word, scene.Subscription);
+            });
+        }
+
+        private async Task<long> AnsweredAsync()
+        {
+            await Until.TrueAsync("The broker's answer to a client of its own", Patience, async () =>
+            {
+                using var deadline = new CancellationTokenSource(Attempt);
+                try
+                {
+                    await scene.Broker.HandshakeAsync(scene.Proxy.Port, deadline.Token);
+                    return true;
+                }
+                catch (Exception exception) when (exception is not ProofException)
+                {
+                    return false;
+                }
+            });
+            return Stopwatch.GetTimestamp();
+        }
+
+        private async Task<TimeSpan?> RecoveryAsync(long answered, Action probe, HashSet<long> probes)
+        {
+            using var timer = new PeriodicTimer(ProbeInterval);
+            while (Stopwatch.GetElapsedTime(answered) < Silence)
+            {
+                probe();
+                await timer.WaitForNextTickAsync();
+                Listen();
+                if (probes.Where(heard.ContainsKey).Select(number => heard[number]).Order().FirstOrDefault() is > 0 and var at)
+                {
+                    return Stopwatch.GetElapsedTime(answered, at);
+                }
+            }
+
+            return null;
+        }
+
+        private void Listen()
+        {
+            scene.Stage.Journals.Poll();
+            var entries = scene.Stage.Journals.Entries;
+            for (; read < entries.Count; read++)
+            {
+                if (entries[read].Kind == Kind.End)
+                {
+                    heard.TryAdd(entries[read].A, entries[read].At);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+namespace EventBus.Proof;
+
+/// <summary>Something that befalls a broker, or the wire to it.</summary>
+/// <param name="Name">What it is called in the output.</param>
+/// <param name="StrikeAsync">Strikes, holds for the given time where that makes sense, and takes the cause away again.</param>
+internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task> StrikeAsync)
+{
+    private const string EnoughMemory = "0.4";
+    private const string NoMemory = "0.0001";
+
+    // A tag that no channel ever gave out. The broker closes whichever channel acknowledges it.
+    private const string CloseChannels = "[rabbit_channel:do(C, {'basic.ack', 999999999, false}) || C <- rabbit_channel:list()].";
+
+    private static readonly BrokerFault[] OfTheWire =
+    [
+        new("RST", (scene, _) => Do(scene.Proxy.Sever)),
+        new("FIN", (scene, _) => Do(scene.Proxy.Finish)),
+        new("black hole", async (scene, time) =>
+        {
+            scene.Proxy.Mode = TcpProxyMode.Discard;
+            await Until.PassedAsync(time);
+            scene.Proxy.Mode = TcpProxyMode.Pass;
+
+            // What a network forgot it resets when it is back.
+            scene.Proxy.Sever();
+        }),
+        new("stalled wire", async (scene, time) =>
+        {
+            scene.Proxy.Mode = TcpProxyMode.Stall;
+            await Until.PassedAsync(time);
+            scene.Proxy.Mode = TcpProxyMode.Pass;
+        }),
+        new("cut in a frame", async (scene, time) =>
+        {
+            scene.Proxy.ToServer.CutAfter(scene.Random.Next(1, 500));
+            scene.Proxy.ToClient.CutAfter(scene.Random.Next(1, 500));
+            await Until.PassedAsync(time);
+            scene.Proxy.ToServer.CutAfter(null);
+            scene.Proxy.ToClient.CutAfter(null);
+        }),
+        new("SIGSTOP", async (scene, time) =>
+        {
+            scene.Broker.Freeze();
+            await Until.PassedAsync(time);
+            scene.Broker.Thaw();
+        }),
+    ];
+
+    private static readonly BrokerFault[] OfRedis =
+    [
+        new("CLIENT KILL", (scene, _) => scene.Redis.Database.ExecuteAsync("CLIENT", "KILL", "TYPE", "normal")),
+        new("CLIENT PAUSE", async (scene, time) =>
+        {
+            await scene.Redis.Database.ExecuteAsync("CLIENT", "PAUSE", (long)time.TotalMilliseconds, "ALL");
+            await Until.PassedAsync(time);
+        }),
+        new("XGROUP DESTROY", async (scene, _) =>
+        {
+            // A group that is made again begins at the beginning: without this, all that was ever handled would come once more.
+            await scene.Redis.Database.StreamTrimAsync(Buses.StreamOf(scene.Word), 0);
+            await scene.Redis.Database.StreamDeleteConsumerGroupAsync(Buses.StreamOf(scene.Word), scene.Subscription);
+        }) { LosesWhatWaits = true },
+    ];
+
+    private static readonly BrokerFault[] OfRabbitMq =
+    [
+        new("channels closed", (scene, _) => scene.RabbitMq.ControlAsync("eval", CloseChannels)),
+        new("queue deleted", (scene, _) => scene.RabbitMq.DeleteQueueAsync(scene.Subscription)) { LosesWhatWaits = true },
+        new("memory alarm", async (scene, time) =>
+        {
+            await scene.RabbitMq.ControlAsync("set_vm_memory_high_watermark", NoMemory);
+            await Until.PassedAsync(time);
+            await scene.RabbitMq.ControlAsync("set_vm_memory_high_watermark", EnoughMemory);
+        }),
+    ];
+
+    /// <summary>It loses what waits in the queue, by design: it strikes only while nothing does.</summary>
+    public bool LosesWhatWaits { get; init; }
+
+    /// <summary>Plans faults of all kinds, each as often as the others, in an order that comes from the seed.</summary>
+    public static IReadOnlyList<BrokerFault> Plan(Random random, string transport, int count)
+    {
+        BrokerFault[] kinds = [.. OfTheWire, .. transport == "rabbitmq" ? OfRabbitMq : OfRedis];
+        BrokerFault[] plan = [.. Enumerable.Range(0, count).Select(i => kinds[i % kinds.Length])];
+        random.Shuffle(plan);
+        return plan;
+    }
+
+    private static Task Do(Action action)
+    {
+        action();
+        return Task.CompletedTask;
+    }
+}
+
+/// <summary>What faults get hold of.</summary>
+/// <param name="Stage">The broker.</param>
+/// <param name="Proxy">The wire to it.</param>
+/// <param name="Word">The first word of the events.</param>
+/// <param name="Subscription">The subscription, with the name of its application.</param>
+internal sealed record BrokerScene(Stage Stage, TcpProxy Proxy, string Word, string Subscription)
+{
+    public PrivateBroker Broker => Stage.Broker;
+
+    public PrivateRedis Redis => Stage.Redis;
+
+    public PrivateRabbitMq RabbitMq => Stage.RabbitMq;
+
+    public Random Random => Stage.Random;
+}

@@ -1,0 +1,71 @@
+namespace EventBus.Proof;
+
+/// <summary>Publishes all the time, a few hundred events a second, unless it is paused: so that every fault meets calls on their way.</summary>
+internal sealed class SignalSource(Publishing publisher)
+{
+    private const int MostAtOnce = 200;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
+
+    private volatile bool paused = true;
+    private Task running = Task.CompletedTask;
+    private int last = -1;
+
+    /// <summary>By number: what the publisher was told.</summary>
+    public IEnumerable<Outcome> Outcomes => publisher.Outcomes.Take(last + 1);
+
+    /// <summary>The numbers of what was accepted.</summary>
+    public IEnumerable<long> Accepted() => Outcomes.Index().Where(item => item.Item == Outcome.Accepted).Select(item => (long)item.Index);
+
+    public void Resume()
+    {
+        if (paused)
+        {
+            paused = false;
+            running = RunAsync();
+        }
+    }
+
+    /// <summary>Stops, and waits until every call has ended.</summary>
+    public async Task PauseAsync()
+    {
+        paused = true;
+        await running;
+    }
+
+    /// <summary>Sends one event.</summary>
+    /// <param name="number">Its number.</param>
+    public Task SendAsync(out long number)
+    {
+        number = Interlocked.Increment(ref last);
+        return publisher.PublishAsync(number, new Signal(number));
+    }
+
+    private async Task RunAsync()
+    {
+        using var places = new SemaphoreSlim(MostAtOnce);
+        using var timer = new PeriodicTimer(Interval);
+        var sending = new List<Task>();
+        while (!paused)
+        {
+            await timer.WaitForNextTickAsync(CancellationToken.None);
+            await places.WaitAsync(CancellationToken.None);
+            sending.RemoveAll(task => task.IsCompletedSuccessfully);
+            sending.Add(SendInPlaceAsync(places));
+        }
+
+        await Task.WhenAll(sending);
+    }
+
+    private async Task SendInPlaceAsync(SemaphoreSlim places)
+    {
+        try
+        {
+            await SendAsync(out _);
+        }
+        finally
+        {
+            places.Release();
+        }
+    }
+}
