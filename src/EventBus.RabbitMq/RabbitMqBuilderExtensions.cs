@@ -76,6 +76,7 @@ public static class RabbitMqBuilderExtensions
         ArgumentException.ThrowIfNullOrWhiteSpace(options.Exchange, $"{nameof(RabbitMqOptions)}.{nameof(options.Exchange)}");
         Check(options.MaxUnconfirmed, 1, 100_000, nameof(options.MaxUnconfirmed));
         Check(options.CallTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.CallTimeout));
+        Check(options.SilenceTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.SilenceTimeout));
         Check(options.Heartbeat, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5), nameof(options.Heartbeat));
         Check(options.RetrySteps.Count, 1, 16, $"{nameof(options.RetrySteps)}.Count");
         foreach (var step in options.RetrySteps)

@@ -9,6 +9,8 @@ namespace EventBus;
 internal sealed class RabbitMqLink : IAsyncDisposable
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
 
     private readonly string name;
     private readonly RabbitMqSource source;
@@ -67,12 +69,13 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         try
         {
             // A refusal of the virtual host comes when the client believes that it is in: a channel is the first proof that it is.
-            RabbitMqReceiver.Discard(await live.CallAsync(connection.CreateChannelAsync(cancellationToken: CancellationToken.None)), options.CallTimeout, time);
+            var probe = await live.CallAsync(connection.CreateChannelAsync(cancellationToken: CancellationToken.None));
             supervisor.Succeeded();
             log.Connected(name, live.Epoch);
             latest = live;
             current.TrySetResult(live);
-            throw await live.Ended.WaitAsync(stopped);
+            await ProbeAsync(live, probe, stopped);
+            throw await live.Ended;
         }
         finally
         {
@@ -80,6 +83,40 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             live.Abandon(new InvalidOperationException("The connection was closed by this side."));
             live.StopListening();
             await DiscardAsync(connection);
+        }
+    }
+
+    /// <summary>Asks for a sign of life until the connection has ended. A wire that swallows everything says nothing by itself, and heartbeats take long to notice.</summary>
+    private async Task ProbeAsync(LiveConnection live, IChannel probe, CancellationToken stopped)
+    {
+        while (await GoesOnAsync(ProbeInterval))
+        {
+            if (live.IsBlocked)
+            {
+                continue;
+            }
+
+            probe = probe.IsOpen ? probe : await live.CallAsync(live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None));
+            var answer = probe.BasicQosAsync(0, 1, global: false, CancellationToken.None);
+            await Task.WhenAny(answer, GoesOnAsync(options.SilenceTimeout));
+
+            // A process that stood still finds the answer and the end of its patience at once.
+            if (!answer.IsCompleted && await GoesOnAsync(LastChance) && !answer.IsCompleted && !live.IsBlocked)
+            {
+                live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {options.SilenceTimeout}."));
+            }
+
+            // Whether it failed is seen at the channel.
+            _ = EndAsync(answer);
+        }
+
+        static async Task EndAsync(Task asked) => await asked.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+
+        async Task<bool> GoesOnAsync(TimeSpan wait)
+        {
+            await ((Task)live.Ended).WaitAsync(wait, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            stopped.ThrowIfCancellationRequested();
+            return !live.Ended.IsCompleted;
         }
     }
 

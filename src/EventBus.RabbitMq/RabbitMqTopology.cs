@@ -75,13 +75,14 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
             yield return new RabbitMqThing(name.Queue, ExchangeType.Fanout);
 
             // At least once, which asks for refusing instead of dropping when the queue is full. Without a dead-letter routing key the message keeps its own: where it goes on to.
-            yield return Queue(name.Queue, quorum: true, new()
+            Dictionary<string, object?> arguments = new()
             {
                 ["x-message-ttl"] = (long)name.Step.TotalMilliseconds,
                 ["x-dead-letter-exchange"] = "",
                 ["x-dead-letter-strategy"] = "at-least-once",
                 ["x-overflow"] = "reject-publish",
-            }) with { Bindings = [(name.Queue, "")] };
+            };
+            yield return Queue(name.Queue, quorum: true, arguments) with { Bindings = [(name.Queue, "")] };
         }
     }
 

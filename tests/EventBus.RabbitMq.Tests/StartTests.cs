@@ -70,6 +70,43 @@ public sealed class StartTests
         Assert.Contains("nowhere", error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>P4: nothing tells that the other end is gone. The connection is replaced long before a heartbeat would be missed.</summary>
+    [Fact]
+    public async Task Wire_ThatSwallowsEverything_IsNoticedAndReplaced()
+    {
+        await using var wire = new TcpProxy();
+        var handled = new Seen<int>();
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), wire.Uri, bus =>
+            bus.Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(1)).Subscribe<TestHappened>("tests", (e, _, _) =>
+            {
+                handled.Add(e.Number);
+                return Task.CompletedTask;
+            }));
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+        Assert.Equal(1, await handled.NextAsync("the event before"));
+
+        // What is connected hears nothing any more; whoever connects anew is heard.
+        wire.Forget();
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(8), TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+                break;
+            }
+            catch (PublishException)
+            {
+                Assert.False(patience.IsCancellationRequested, "The connection was not replaced within 8 s.");
+            }
+        }
+
+        // The first may come once more: its acknowledgement may be among what was swallowed.
+        while (await handled.NextAsync("the event after") != 2)
+        {
+        }
+    }
+
     [Fact]
     public async Task Retire_QueueOfAGoneSubscription_RefusesWhileItIsUsedOrFullAndThenRemovesIt()
     {

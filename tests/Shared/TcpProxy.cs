@@ -72,6 +72,15 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Forgets every connection, as a network does whose translation table is full: what is said through them goes nowhere from now on, and nobody is told.</summary>
+    public void Forget()
+    {
+        foreach (var wire in wires.Keys)
+        {
+            wire.Forget();
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         listener.Stop();
@@ -125,6 +134,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     private sealed class Wire(Socket client) : IDisposable
     {
         private readonly CancellationTokenSource cut = new();
+        private volatile bool forgotten;
 
         public Socket Server { get; } = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
 
@@ -146,7 +156,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                 await direction.TravelAsync(cut.Token);
 
                 // What has lost bytes makes no sense to anybody any more: it stays dark until it is cut.
-                dark |= direction.Mode == TcpProxyMode.Discard;
+                dark |= forgotten || direction.Mode == TcpProxyMode.Discard;
                 if (dark)
                 {
                     continue;
@@ -161,6 +171,8 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                 }
             }
         }
+
+        public void Forget() => forgotten = true;
 
         public void Finish() => Each(socket => socket.Shutdown(SocketShutdown.Send));
 

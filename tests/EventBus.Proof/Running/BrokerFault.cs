@@ -11,18 +11,20 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
     // A tag that no channel ever gave out. The broker closes whichever channel acknowledges it.
     private const string CloseChannels = "[rabbit_channel:do(C, {'basic.ack', 999999999, false}) || C <- rabbit_channel:list()].";
 
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
+
     private static readonly BrokerFault[] OfTheWire =
     [
         new("RST", (scene, _) => Do(scene.Proxy.Sever)),
         new("FIN", (scene, _) => Do(scene.Proxy.Finish)),
         new("black hole", async (scene, time) =>
         {
+            // As long as the bus bears silence: what is counted is how long it takes to come back, and not how long to find out.
             scene.Proxy.Mode = TcpProxyMode.Discard;
-            await Until.PassedAsync(time);
-            scene.Proxy.Mode = TcpProxyMode.Pass;
+            await Until.PassedAsync(time < Silence ? Silence : time);
 
-            // What a network forgot it resets when it is back.
-            scene.Proxy.Sever();
+            // Who connects now gets through; the connections that have lost something stay dark, and nobody tells.
+            scene.Proxy.Mode = TcpProxyMode.Pass;
         }),
         new("stalled wire", async (scene, time) =>
         {
