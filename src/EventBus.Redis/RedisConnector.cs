@@ -10,10 +10,13 @@ namespace EventBus;
 internal sealed class RedisConnector(ConfigurationOptions configuration, string call, ILogger log)
 {
     /// <summary>How long a read waits at the server for something new.</summary>
-    public static readonly TimeSpan Block = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan Block = TimeSpan.FromSeconds(1);
 
     /// <summary>How long any answer may take, beyond the time for which it was asked to wait.</summary>
     public static readonly TimeSpan Answer = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a sign of life may take, beyond that.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
@@ -63,7 +66,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    public Task<ConnectionMultiplexer> OpenBlockingAsync() => OpenAsync(Block + Answer);
+    public Task<ConnectionMultiplexer> OpenBlockingAsync() => OpenAsync(Block + Answer, Block + Silence);
 
     private static async Task CloseAsync(Task<ConnectionMultiplexer> opening)
     {
@@ -73,7 +76,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
     private async Task<ConnectionMultiplexer> OpenCheckedAsync(bool failFast)
     {
-        var connection = await OpenAsync(Answer);
+        var connection = await OpenAsync(Answer, Silence);
         try
         {
             await CheckPersistenceAsync(connection);
@@ -120,8 +123,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan timeout)
+    private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan timeout, TimeSpan silence)
     {
+        var watchdog = new RedisWatchdog(silence);
         var own = configuration.Clone();
         own.AsyncTimeout = (int)timeout.TotalMilliseconds;
 
@@ -132,6 +136,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         own.AbortOnConnectFail = false;
         own.BacklogPolicy = BacklogPolicy.FailFast;
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
-        return await ConnectionMultiplexer.ConnectAsync(own);
+        own.BeforeSocketConnect += (_, _, socket) => watchdog.Add(socket);
+        var connection = await ConnectionMultiplexer.ConnectAsync(own);
+        _ = watchdog.RunAsync(connection);
+        return connection;
     }
 }
