@@ -13,17 +13,30 @@ internal sealed class HeldEntry(RedisReceiver owner, RedisKey stream, RedisValue
 
     public RedisValue Id => id;
 
+    /// <summary>Its place in the stream.</summary>
+    public RedisStreamId Position => RedisStreamId.Parse(id);
+
     public Envelope Envelope => envelope;
 
     public int EarlierDeliveries => earlierDeliveries;
 
+    /// <summary>False once it is certain that the bus did not see this delivery.</summary>
+    public bool MayHaveStarted { get; set; } = true;
+
+    /// <summary>How often it may have been started.</summary>
+    public long Deliveries => MayHaveStarted ? earlierDeliveries + 1 : earlierDeliveries;
+
     /// <summary>When this instance was last known to own it.</summary>
     public long RenewedAt { get; set; } = renewedAt;
+
+    /// <summary>The next delivery of what was released.</summary>
+    public HeldEntry Again() => new(owner, stream, id, envelope, earlierDeliveries + 1, RenewedAt);
 
     public Delivery ToDelivery() => new(envelope, this, earlierDeliveries: earlierDeliveries, lost: lost.Token);
 
     public ValueTask AckAsync(in Delivery delivery)
     {
+        owner.Settling();
         if (TrySettle())
         {
             owner.Acknowledge(this);

@@ -17,8 +17,17 @@ internal static partial class Log
     [LoggerMessage(203, LogLevel.Information, "The subscription {Subscription} reaches Redis again")]
     public static partial void BackInReach(this ILogger log, string subscription);
 
-    [LoggerMessage(204, LogLevel.Error, "The consumer group {Group} has vanished from Redis and is created again from the beginning of its streams: Redis has lost data, and events may be missing or repeated")]
-    public static partial void GroupVanished(this ILogger log, string group);
+    [LoggerMessage(204, LogLevel.Error, "The consumer group {Group} has vanished from the stream {Stream} and is created again at {Position}: somebody destroyed it, or Redis has lost data. Events may come twice")]
+    public static partial void GroupVanished(this ILogger log, string group, string stream, string position);
+
+    [LoggerMessage(211, LogLevel.Error, "Redis has lost events of the stream {Stream}: it was read up to {Seen}, and now ends at {End}. Look for a FLUSHALL, a deleted key, a restart without an append-only file")]
+    public static partial void DataLost(this ILogger log, string stream, string seen, string end);
+
+    [LoggerMessage(212, LogLevel.Information, "This instance hands out the events of the ordered group {Group} from now on, under the lease {Token}")]
+    public static partial void TookLease(this ILogger log, string group, string token);
+
+    [LoggerMessage(213, LogLevel.Warning, "The lease {Token} of the ordered group {Group} is lost to this instance: another has it, or it could not be renewed in time")]
+    public static partial void LeaseLost(this ILogger log, string group, string token);
 
     [LoggerMessage(205, LogLevel.Error, "{Count} entries of the stream {Stream} were deleted before the group {Group} had handled them")]
     public static partial void EntriesDeleted(this ILogger log, int count, string stream, string group);

@@ -9,7 +9,7 @@ namespace EventBus;
 public static class RedisBuilderExtensions
 {
     /// <summary>Carries events over Redis Streams (Redis 6.2 or newer): one stream for the first word of the event names, one consumer group for each subscription.</summary>
-    /// <remarks>The streams are not trimmed: they keep every event until somebody trims them with <c>XTRIM</c>. Instances side by side share a subscription without an order between them.</remarks>
+    /// <remarks>The streams are not trimmed: they keep every event until somebody trims them with <c>XTRIM</c>. Instances side by side share a subscription; of an ordered one a single instance is active, by a lease, and the others stand by.</remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="configuration">Where Redis is, as StackExchange.Redis writes it: <c>localhost:6379</c>. May hold a password, and is never logged.</param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>

@@ -43,26 +43,13 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         end
         """;
 
+    public IDatabase Database => database;
+
     public string Name => group;
 
-    public IReadOnlyList<RedisKey> Streams => streams;
+    public string Consumer => consumer;
 
-    /// <summary>Creates the group where it is missing, and the streams with it.</summary>
-    /// <param name="position">Where a new group begins.</param>
-    public async Task CreateAsync(RedisValue position)
-    {
-        foreach (var stream in streams)
-        {
-            try
-            {
-                await database.StreamCreateConsumerGroupAsync(stream, group, position, createStream: true);
-            }
-            catch (RedisServerException exception) when (exception.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
-            {
-                // It was there before: it keeps its place.
-            }
-        }
-    }
+    public IReadOnlyList<RedisKey> Streams => streams;
 
     /// <summary>Waits for new entries of any stream. The client has no blocking read, hence the bare command.</summary>
     public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry Entry)>> ReadNewAsync(IDatabase blocking, int count)
@@ -72,25 +59,31 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
             "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
             .. streams.Select(stream => (object)stream), .. streams.Select(_ => (object)">"),
         ];
-        var reply = await blocking.ExecuteAsync("XREADGROUP", arguments);
-        var found = new List<(RedisKey, StreamEntry)>();
-        if (reply.IsNull)
-        {
-            return found;
-        }
+        return ToEntries(await blocking.ExecuteAsync("XREADGROUP", arguments));
+    }
 
-        // RESP3 answers with a map, which arrives as key, value, key, value; RESP2 with pairs.
-        var flat = reply.Resp3Type == ResultType.Map;
-        for (var i = 0; i < reply.Length; i += flat ? 2 : 1)
+    /// <summary>Waits until one of the streams has an entry behind the one given for it. Moves nothing.</summary>
+    public static Task WaitForNewAsync(IDatabase blocking, IReadOnlyDictionary<RedisKey, RedisValue> after)
+    {
+        object[] arguments = ["COUNT", 1, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS", .. after.Keys.Select(stream => (object)stream), .. after.Values.Select(id => (object)id)];
+        return blocking.ExecuteAsync("XREAD", arguments);
+    }
+
+    /// <summary>The last entry that the group handed out; the beginning where there is no group.</summary>
+    public async Task<RedisValue> LastDeliveredAsync(RedisKey stream)
+    {
+        if (await database.KeyExistsAsync(stream))
         {
-            var (stream, entries) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
-            for (var j = 0; j < entries.Length; j++)
+            foreach (var each in await database.StreamGroupInfoAsync(stream))
             {
-                found.Add(((RedisKey)(byte[])stream!, ToEntry(entries[j])));
+                if (each.Name == group)
+                {
+                    return each.LastDeliveredId;
+                }
             }
         }
 
-        return found;
+        return Start;
     }
 
     /// <summary>Reads what is pending for this consumer, in the order of the stream.</summary>
@@ -121,7 +114,30 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>Removes this consumer from the group, unless something is still pending for it.</summary>
     public Task LeaveAsync() => Task.WhenAll(streams.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
 
-    private static StreamEntry ToEntry(RedisResult entry)
+    /// <summary>The answer of a read: entries by stream, or nothing.</summary>
+    public static IReadOnlyList<(RedisKey Stream, StreamEntry Entry)> ToEntries(RedisResult reply)
+    {
+        var found = new List<(RedisKey, StreamEntry)>();
+        if (reply.IsNull)
+        {
+            return found;
+        }
+
+        // RESP3 answers with a map, which arrives as key, value, key, value; RESP2 with pairs.
+        var flat = reply.Resp3Type == ResultType.Map;
+        for (var i = 0; i < reply.Length; i += flat ? 2 : 1)
+        {
+            var (stream, entries) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
+            for (var j = 0; j < entries.Length; j++)
+            {
+                found.Add(((RedisKey)(byte[])stream!, ToEntry(entries[j])));
+            }
+        }
+
+        return found;
+    }
+
+    public static StreamEntry ToEntry(RedisResult entry)
     {
         var fields = (RedisValue[])entry[1]!;
         var values = new NameValueEntry[fields.Length / 2];

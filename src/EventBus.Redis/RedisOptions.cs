@@ -7,7 +7,7 @@ public sealed class RedisOptions
     public string KeyPrefix { get; set; } = "eventbus";
 
     /// <summary>
-    /// After how long without a sign of life the unsettled events of an instance are handed to another. A living instance renews its own three times as often,
+    /// After how long without a sign of life the unsettled events of an instance, and its lease on an ordered subscription, go to another. A living instance renews its own three times as often,
     /// however long its handlers take. Default 60 s; 100 ms to 1 day.
     /// </summary>
     public TimeSpan ClaimAfter { get; set; } = TimeSpan.FromSeconds(60);

@@ -29,6 +29,8 @@ internal sealed class RedisRetirement(ConnectionMultiplexer connection, RedisTop
         {
             await database.StreamDeleteConsumerGroupAsync(stream, group);
         }
+
+        await database.KeyDeleteAsync([names.LeaseOf(group), names.FenceOf(group), names.PlacesOf(group)]);
     }
 
     private async Task<StreamGroupInfo?> StateOfAsync(RedisKey stream, string group)

@@ -20,6 +20,15 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
 
     public string GroupOf(string subscription) => $"{topology.ServiceName}.{subscription}";
 
+    // No first word of an event has a colon in it: none of these is ever a stream of events.
+    public RedisKey LeaseOf(string group) => $"{root}lease:{group}";
+
+    /// <summary>Where the last number of a lease is kept.</summary>
+    public RedisKey FenceOf(string group) => $"{root}fence:{group}";
+
+    /// <summary>Where it is written down how far a group is in each stream.</summary>
+    public RedisKey PlacesOf(string group) => $"{root}places:{group}";
+
     /// <summary>Matches the keys of all streams, known here or not.</summary>
     public string AnyStream => root + "*";
 

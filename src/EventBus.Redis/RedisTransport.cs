@@ -14,14 +14,16 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private RedisTopology? names;
     private bool failFast;
 
-    // Not ordered: several instances read one group side by side. Order needs a lease on the group, which this transport does not take yet.
     public override TransportFeatures Features { get; } = new()
     {
         System = "redis",
         Durable = true,
+        Ordered = true,
         Redelivers = true,
         SharesSubscriptions = true,
-        MaxBodyBytes = 512 * 1024 * 1024,
+
+        // Far below what Redis takes in one value (512 MB): a whole batch must pass within the time of one answer.
+        MaxBodyBytes = 16 * 1024 * 1024,
     };
 
     internal ConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
@@ -61,7 +63,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         {
             if (sending[i] is { } sent)
             {
-                outcomes.Span[i] = sent.IsCompletedSuccessfully ? PublishOutcome.Accepted : sent.Exception is { } error ? Judge(error.InnerException!) : unanswered;
+                var outcome = sent.IsCompletedSuccessfully ? Judge(await sent) : sent.Exception is { } error ? Judge(error.InnerException!) : unanswered;
+                outcomes.Span[i] = outcome;
             }
         }
     }
@@ -69,9 +72,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
         var group = new RedisGroup(Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
-        var live = await TryCreateAsync(group, cancellationToken);
+        var place = new RedisPlace(group, Names, log);
+        var live = await TryCreateAsync(place, cancellationToken);
         var blocking = await connector.OpenBlockingAsync().WaitAsync(cancellationToken);
-        var receiver = new RedisReceiver(subscription, group, blocking, Names, options.ClaimAfter, log);
+        var receiver = new RedisReceiver(new RedisMember(subscription, group, Names, options.ClaimAfter, log) { Blocking = blocking, Place = place });
         receiver.Start(live);
         return receiver;
     }
@@ -112,11 +116,11 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     /// <summary>Creates the group where it is missing. After a degraded start the receiver does so later.</summary>
     /// <returns>Whether it is there.</returns>
-    private async Task<bool> TryCreateAsync(RedisGroup group, CancellationToken cancellationToken)
+    private async Task<bool> TryCreateAsync(RedisPlace place, CancellationToken cancellationToken)
     {
         try
         {
-            await group.CreateAsync(RedisGroup.End).WaitAsync(RedisConnector.Answer, Names.Time, cancellationToken);
+            await place.CreateAsync(mending: false).WaitAsync(RedisConnector.Answer, Names.Time, cancellationToken);
             return true;
         }
         catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException)
@@ -162,6 +166,11 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
         return transaction?.ExecuteAsync() ?? sending[0] ?? Task.CompletedTask;
     }
+
+    /// <summary>Accepted is only what was answered with the id of an entry: anything else was the answer to another call, and says nothing.</summary>
+    internal static PublishOutcome Judge(RedisValue answer) => RedisStreamId.TryParse(answer, out _)
+        ? PublishOutcome.Accepted
+        : PublishOutcome.InDoubt(new EventBusException("Redis, or a proxy before it, answered the publish with something that is no id of a stream entry. Publish again under the same id."));
 
     /// <summary>Failed is only what certainly did not happen: Redis refused it, or it never left.</summary>
     private static PublishOutcome Judge(Exception exception) => exception switch

@@ -1,17 +1,17 @@
-using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Keeps what a receiver holds by renewing it, and takes over what dead or closed consumers left.</summary>
-internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subscription subscription, RedisTopology names, TimeSpan claimAfter, ILogger log)
+/// <summary>Keeps what a receiver holds by renewing it, takes over what dead or closed consumers left, and writes down how far the group is.</summary>
+internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, RedisMember member)
 {
     private const int Page = 100;
 
     private static readonly TimeSpan MaxClaimPeriod = TimeSpan.FromSeconds(2);
 
-    private readonly TimeSpan renewPeriod = claimAfter / 3;
+    private readonly RedisGroup group = member.Group;
+    private readonly RedisTopology names = member.Names;
+    private readonly TimeSpan renewPeriod = member.ClaimAfter / 3;
 
     public Task Claiming { get; private set; } = Task.CompletedTask;
 
@@ -19,7 +19,8 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subs
 
     public void Start(CancellationToken stopIntake, CancellationToken close)
     {
-        Claiming = RepeatAsync(ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
+        // In an ordered subscription whoever has the lease takes over everything.
+        Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync(ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
         Renewing = RepeatAsync(RenewAsync, renewPeriod, close);
     }
 
@@ -49,7 +50,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subs
             do
             {
                 // A share of its own beside what is read, so that a flood of new events cannot keep the abandoned ones waiting.
-                var room = Math.Min(Page, (3 * subscription.Concurrency) - receiver.Held.Count);
+                var room = Math.Min(Page, (3 * member.Subscription.Concurrency) - receiver.Held.Count);
                 if (room <= 0)
                 {
                     return;
@@ -63,10 +64,10 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subs
 
     private async Task<RedisValue> ClaimPageAsync(RedisKey stream, RedisValue cursor, int room)
     {
-        var claimed = await group.ClaimAsync(stream, claimAfter, cursor, room);
+        var claimed = await group.ClaimAsync(stream, member.ClaimAfter, cursor, room);
         if (claimed.DeletedIds.Length > 0)
         {
-            log.EntriesDeleted(claimed.DeletedIds.Length, stream!, group.Name);
+            member.Log.EntriesDeleted(claimed.DeletedIds.Length, stream!, group.Name);
         }
 
         StreamEntry[] taken = [.. claimed.ClaimedEntries.Where(entry => !entry.IsNull && !receiver.Held.Contains(stream, entry.Id))];
@@ -75,7 +76,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subs
             var pending = await group.PendingAsync(stream, taken[0].Id, taken[^1].Id, Page);
             var counts = pending.ToDictionary(each => each.MessageId, each => each.DeliveryCount);
             await receiver.TakeAsync(stream, taken.Select(entry => (entry, Math.Max(0, counts.GetValueOrDefault(entry.Id, 2) - 1))));
-            log.TookOver(group.Name, taken.Length, stream!);
+            member.Log.TookOver(group.Name, taken.Length, stream!);
         }
 
         return claimed.NextStartId;
@@ -95,9 +96,14 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subs
         }
         finally
         {
-            // What could not be renewed in time may have a new owner by now.
-            Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > claimAfter));
+            // What could not be renewed in time may have a new owner by now. In an ordered subscription the lease says so.
+            if (!member.Subscription.Ordered)
+            {
+                reading.Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > member.ClaimAfter));
+            }
         }
+
+        await member.Place.NoteAsync().WaitAsync(RedisConnector.Answer, names.Time, stop);
     }
 
     private async Task RenewPageAsync(RedisKey stream, HeldEntry[] page)
@@ -109,25 +115,6 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisGroup group, Subs
             entry.RenewedAt = now;
         }
 
-        Lose(page.Where(entry => gone.Contains(entry.Id)));
-    }
-
-    private void Lose(IEnumerable<HeldEntry> entries)
-    {
-        var unsettled = 0;
-        foreach (var entry in entries)
-        {
-            // One whose acknowledgement is on its way is gone because it is done.
-            if (entry.Lose())
-            {
-                unsettled++;
-                receiver.Held.Remove(entry);
-            }
-        }
-
-        if (unsettled > 0)
-        {
-            log.DeliveriesLost(unsettled, subscription.Name);
-        }
+        reading.Lose(page.Where(entry => gone.Contains(entry.Id)));
     }
 }

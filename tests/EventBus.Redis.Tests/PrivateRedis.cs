@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
@@ -47,6 +48,13 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
             running.Dispose();
             process = null;
         }
+    }
+
+    /// <summary>Makes it forget everything.</summary>
+    public async Task FlushAsync()
+    {
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true");
+        await admin.GetDatabase().ExecuteAsync("FLUSHALL");
     }
 
     public async ValueTask DisposeAsync()

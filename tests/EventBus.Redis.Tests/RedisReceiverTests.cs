@@ -167,6 +167,62 @@ public sealed class RedisReceiverTests
     }
 
     [Fact]
+    public async Task Receiver_GroupDestroyed_BeginsWhereItWasWrittenDown()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(claimAfter: TimeSpan.FromSeconds(1));
+        var receiver = await redis.SubscribeAsync(transport);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0), TestRedis.Parcel(1));
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+        var last = (await redis.Database.StreamInfoAsync(redis.ParcelStream)).LastGeneratedId;
+        await redis.PlaceAsync(place => place == last);
+
+        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
+
+        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Receiver_GroupDestroyedWhileNobodyIsThere_MissesNothing()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync();
+        var first = await redis.SubscribeAsync(transport);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
+        await (await TestRedis.NextAsync(first)).AckAsync();
+        await first.DisposeAsync();
+        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+
+        var second = await redis.SubscribeAsync(transport);
+
+        // Whether 0 comes again depends on when its place was written down.
+        var delivery = await TestRedis.NextAsync(second);
+        delivery = delivery.Envelope.EventId == "p-0" ? await TestRedis.NextAsync(second) : delivery;
+        Assert.Equal("p-1", delivery.Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Receiver_ServerFlushed_GoesOnAndSaysWhatWasLost()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        var transport = await redis.StartAsync(address: server.Address);
+        var receiver = await redis.SubscribeAsync(transport);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+
+        await server.FlushAsync();
+        await redis.Log.LineAsync("has lost events of the stream");
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+    }
+
+    [Fact]
     public async Task Receiver_WithABacklog_HoldsNoMoreThanAFewTimesItsConcurrency()
     {
         await using var redis = await TestRedis.OpenAsync();

@@ -74,6 +74,15 @@ public sealed class RedisTransportTests
         Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.InDoubt, outcome.Status));
     }
 
+    [Theory]
+    [InlineData("1790000000000-0", PublishStatus.Accepted)]
+    [InlineData("OK", PublishStatus.InDoubt)]
+    [InlineData("-1-0", PublishStatus.InDoubt)]
+    [InlineData("17", PublishStatus.InDoubt)]
+    [InlineData("1790000000000-", PublishStatus.InDoubt)]
+    [InlineData(null, PublishStatus.InDoubt)]
+    public void Publish_Answered_IsAcceptedOnlyWithTheIdOfAnEntry(string? answer, PublishStatus expected) => Assert.Equal(expected, RedisTransport.Judge((RedisValue)answer).Status);
+
     [Fact]
     public async Task Publish_RefusedByRedis_FailsTheWholeBatch()
     {

@@ -1,5 +1,4 @@
 using EventBus.Transports;
-using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -25,6 +24,9 @@ internal sealed class TestRedis : IAsyncDisposable
     /// <summary>A connection beside those under test.</summary>
     public ConnectionMultiplexer Admin { get; }
 
+    /// <summary>What the transports log.</summary>
+    public TestLog Log { get; } = new();
+
     public string Prefix { get; } = $"t{Guid.NewGuid():N}";
 
     public IDatabase Database => Admin.GetDatabase();
@@ -42,7 +44,7 @@ internal sealed class TestRedis : IAsyncDisposable
     public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null, bool failFast = false)
     {
         var options = new RedisOptions { KeyPrefix = Prefix, ClaimAfter = claimAfter ?? TimeSpan.FromSeconds(60) };
-        var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}"), "bus.UseRedis(...)", NullLogger.Instance), options, NullLogger.Instance);
+        var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}"), "bus.UseRedis(...)", Log), options, Log);
         made.Push(transport);
         using var limit = new CancellationTokenSource(Patience);
         await transport.StartAsync(new TransportTopology("app", subscriptions ?? [Parcels()], ["parcel.sent"], TimeProvider.System) { FailFast = failFast }, limit.Token);
@@ -83,6 +85,22 @@ internal sealed class TestRedis : IAsyncDisposable
 
     /// <summary>How many entries are delivered and not acknowledged.</summary>
     public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app.parcels")).PendingMessageCount;
+
+    /// <summary>Waits until it is written down how far the group is.</summary>
+    public async Task<string> PlaceAsync(Predicate<string> isIt)
+    {
+        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
+        while (true)
+        {
+            var place = (string?)await Database.HashGetAsync($"{{{Prefix}}}:places:app.parcels", "parcel");
+            if (place is not null && isIt(place))
+            {
+                return place;
+            }
+
+            Assert.False(limit.IsCancellationRequested, $"The place of the group is '{place}'.");
+        }
+    }
 
     /// <summary>Cuts the connections of the applications under test, at the server.</summary>
     public Task<int> KillConnectionsAsync() => KillConnectionsAsync(Admin, Prefix);

@@ -1,0 +1,20 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>One consumer of a subscription's group, and what its parts share.</summary>
+/// <param name="Subscription">The subscription.</param>
+/// <param name="Group">The commands.</param>
+/// <param name="Names">The names, and the clock.</param>
+/// <param name="ClaimAfter">After how long without a sign of life it counts as dead.</param>
+/// <param name="Log">Where to tell.</param>
+internal sealed record RedisMember(Subscription Subscription, RedisGroup Group, RedisTopology Names, TimeSpan ClaimAfter, ILogger Log)
+{
+    /// <summary>The connection that may wait at the server.</summary>
+    public required ConnectionMultiplexer Blocking { get; init; }
+
+    /// <summary>Where the group stands in its streams.</summary>
+    public required RedisPlace Place { get; init; }
+}

@@ -1,0 +1,92 @@
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>The loop that brings entries to a receiver, until its intake stops. Outages and vanished groups do not end it.</summary>
+internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
+{
+    protected RedisReceiver Receiver => receiver;
+
+    protected RedisMember Member => member;
+
+    /// <param name="live">The group is there. Otherwise it is created as soon as Redis answers, and begins at what comes then.</param>
+    /// <param name="stop">Ends the loop.</param>
+    public async Task RunAsync(bool live, CancellationToken stop)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        var failures = 0;
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                if (!live)
+                {
+                    await member.Place.CreateAsync(mending: false).WaitAsync(RedisConnector.Answer, member.Names.Time, stop);
+                    live = true;
+                }
+
+                if (failures > 0)
+                {
+                    await ResumeAsync(stop);
+                    member.Log.BackInReach(member.Subscription.Name);
+                    failures = 0;
+                }
+
+                await PassAsync(stop);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                if (failures++ == 0)
+                {
+                    member.Log.OutOfReach(member.Subscription.Name, exception);
+                }
+
+                await RecoverAsync(exception, failures, stop);
+            }
+        }
+    }
+
+    /// <summary>A delivery was released.</summary>
+    public abstract ValueTask ReleaseAsync(HeldEntry entry);
+
+    /// <summary>A delivery is about to be acknowledged.</summary>
+    public virtual void Settling()
+    {
+    }
+
+    /// <summary>Entries are another's, or gone.</summary>
+    public abstract void Lose(IEnumerable<HeldEntry> entries);
+
+    /// <summary>Goes on after a failure: a reply that was lost with its connection left entries pending that nobody here has seen.</summary>
+    protected abstract Task ResumeAsync(CancellationToken stop);
+
+    protected abstract Task PassAsync(CancellationToken stop);
+
+    /// <summary>The groups were made again: what was handed out is owned by nobody.</summary>
+    protected virtual void Mended()
+    {
+    }
+
+    private async Task RecoverAsync(Exception exception, int failures, CancellationToken stop)
+    {
+        try
+        {
+            if (exception is RedisServerException && exception.Message.Contains("NOGROUP", StringComparison.Ordinal))
+            {
+                await member.Place.CreateAsync(mending: true).WaitAsync(RedisConnector.Answer, member.Names.Time, stop);
+                Mended();
+                return;
+            }
+
+            await Task.Delay(RedisBackoff.After(failures), member.Names.Time, stop);
+        }
+        catch (Exception failure) when (failure is RedisException or TimeoutException or OperationCanceledException)
+        {
+            // The loop comes back to it, or ends.
+        }
+    }
+}

@@ -1,0 +1,51 @@
+namespace EventBus;
+
+/// <summary>Reads side by side with other instances: whatever the group hands out to this consumer.</summary>
+internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember member) : RedisReading(receiver, member)
+{
+    private const int OwnBatch = 256;
+
+    /// <summary>Delivers once more, here as long as the receiver takes in, otherwise anywhere.</summary>
+    public override async ValueTask ReleaseAsync(HeldEntry entry)
+    {
+        var next = entry.Again();
+        if (Receiver.Held.TryReplace(entry, next) && !Receiver.TryWrite(next))
+        {
+            next.MayHaveStarted = false;
+            await Receiver.GiveBackAsync([next]);
+        }
+    }
+
+    public override void Lose(IEnumerable<HeldEntry> entries) => Receiver.Lose(entries);
+
+    protected override async Task ResumeAsync(CancellationToken stop)
+    {
+        foreach (var stream in Member.Group.Streams)
+        {
+            var after = RedisGroup.Start;
+            while (await Member.Group.ReadOwnAsync(stream, after, OwnBatch).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop) is { Length: > 0 } page)
+            {
+                await Receiver.TakeAsync(stream, page.Where(entry => !entry.IsNull && !Receiver.Held.Contains(stream, entry.Id)).Select(entry => (entry, 0)))
+                    .WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+                after = page[^1].Id;
+            }
+        }
+    }
+
+    protected override async Task PassAsync(CancellationToken stop)
+    {
+        var removal = Receiver.Held.NextRemoval();
+        var room = (2 * Member.Subscription.Concurrency) - Receiver.Held.Count;
+        if (room <= 0)
+        {
+            await removal.WaitAsync(stop);
+            return;
+        }
+
+        var found = await Member.Group.ReadNewAsync(Member.Blocking.GetDatabase(), room).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop);
+        foreach (var stream in found.GroupBy(each => each.Stream))
+        {
+            await Receiver.TakeAsync(stream.Key, stream.Select(each => (each.Entry, 0))).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using EventBus.Transports;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>Processes that share an ordered subscription are killed and frozen: every key keeps its order, and none has two owners.</summary>
+public sealed class OrderCrashTests
+{
+    private const int Keys = 5;
+
+    private static CancellationToken TestToken => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Walkers_TheActiveOneKilledAgainAndAgain_KeepTheOrderOfEveryKey()
+    {
+        const int Kills = 3, Length = 120;
+        await using var redis = await TestRedis.OpenAsync();
+        var walkers = new List<Process> { Start(redis, "w0") };
+        try
+        {
+            await ReadyAsync(walkers[0]);
+            var publisher = await redis.StartAsync();
+            const int Share = Length / (Kills + 1);
+            for (var kill = 0; kill < Kills; kill++)
+            {
+                // The next one stands by only once this one is active, and has a backlog before it when it is killed.
+                await PublishAsync(publisher, kill * Share, 1);
+                await JournalAsync(redis, journal => journal.Exists(step => step.Walker == $"w{kill}"));
+                walkers.Add(Start(redis, $"w{kill + 1}"));
+                await ReadyAsync(walkers[^1]);
+                await PublishAsync(publisher, (kill * Share) + 1, Share - 1);
+                await SignalAsync(walkers[kill], "KILL");
+            }
+
+            await PublishAsync(publisher, Kills * Share, Share);
+            var steps = await JournalAsync(redis, journal => journal.DistinctBy(step => (step.Key, step.Number)).Count() == Keys * Length);
+            Assert.Equal(Kills + 1, steps.Select(step => step.Walker).Distinct().Count());
+            CheckOrder(steps);
+        }
+        finally
+        {
+            walkers.ForEach(End);
+        }
+    }
+
+    [Fact]
+    public async Task Walker_FrozenWhileItIsActive_LeavesItsKeysToTheOtherForGood()
+    {
+        const int Length = 300;
+        await using var redis = await TestRedis.OpenAsync();
+        Process[] walkers = [Start(redis, "frozen"), Start(redis, "heir")];
+        try
+        {
+            await ReadyAsync(walkers[0]);
+            await ReadyAsync(walkers[1]);
+            var publisher = await redis.StartAsync();
+            await PublishAsync(publisher, 0, Length / 2);
+            var active = (await JournalAsync(redis, journal => journal.Count > 20))[0].Walker;
+            var other = active == "heir" ? "frozen" : "heir";
+            var victim = walkers[active == "frozen" ? 0 : 1];
+
+            await SignalAsync(victim, "STOP");
+            await JournalAsync(redis, journal => journal.Exists(step => step.Walker == other));
+            await SignalAsync(victim, "CONT");
+            await PublishAsync(publisher, Length / 2, Length - (Length / 2));
+
+            var steps = await JournalAsync(redis, journal => journal.DistinctBy(step => (step.Key, step.Number)).Count() == Keys * Length);
+            CheckOrder(steps);
+
+            // What was in a handler when the process froze may end in it; nothing begins.
+            foreach (var key in steps.GroupBy(step => step.Key))
+            {
+                Assert.InRange(key.SkipWhile(step => step.Walker == active).Count(step => step.Walker == active), 0, 1);
+            }
+        }
+        finally
+        {
+            Array.ForEach(walkers, End);
+        }
+    }
+
+    /// <summary>Nothing is handled before what comes before it, and nobody goes back except to begin again after a takeover.</summary>
+    private static void CheckOrder(List<Step> steps)
+    {
+        foreach (var key in steps.GroupBy(step => step.Key))
+        {
+            Assert.Equal(Enumerable.Range(0, key.Max(step => step.Number) + 1), key.Select(step => step.Number).Distinct());
+            foreach (var walker in key.GroupBy(step => step.Walker))
+            {
+                var numbers = walker.Select(step => step.Number).ToArray();
+                Assert.Equal(numbers.Order().Distinct(), numbers);
+            }
+        }
+    }
+
+    private static async Task PublishAsync(Transport transport, int from, int count)
+    {
+        foreach (var batch in Enumerable.Range(from, count).SelectMany(number => Enumerable.Range(0, Keys).Select(key => StepOf(key, number))).Chunk(50))
+        {
+            await TestRedis.PublishAcceptedAsync(transport, batch);
+        }
+    }
+
+    private static Envelope StepOf(int key, int number) => new(
+        new EnvelopeAttributes { Id = $"{key}/{number}", Name = "parcel.stepped", Key = $"{key}" }, Encoding.UTF8.GetBytes($$"""{"Key":{{key}},"Number":{{number}}}"""));
+
+    /// <summary>Waits until the journal is as it should be.</summary>
+    private static async Task<List<Step>> JournalAsync(TestRedis redis, Predicate<List<Step>> isDone)
+    {
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        while (true)
+        {
+            var entries = await redis.Database.ListRangeAsync(Walker.JournalOf(redis.Prefix));
+            var steps = entries.Select(entry => ((string)entry!).Split('/')).Select(parts => new Step(parts[0], int.Parse(parts[1], CultureInfo.InvariantCulture), int.Parse(parts[2], CultureInfo.InvariantCulture))).ToList();
+            if (isDone(steps))
+            {
+                return steps;
+            }
+
+            Assert.False(limit.IsCancellationRequested, $"The journal did not become what it should be; it has {steps.Count} steps, the last {(steps.Count > 0 ? steps[^1] : null)}.");
+            await Task.Yield();
+        }
+    }
+
+    private static Process Start(TestRedis redis, string name) => Process.Start(new ProcessStartInfo("dotnet", [typeof(OrderCrashTests).Assembly.Location, "walker", redis.Prefix, name])
+    {
+        RedirectStandardInput = true,
+        RedirectStandardOutput = true,
+    })!;
+
+    private static async Task ReadyAsync(Process walker) => Assert.Equal("ready", await walker.StandardOutput.ReadLineAsync(TestToken).AsTask().WaitAsync(TestRedis.Patience, TestToken));
+
+    private static async Task SignalAsync(Process walker, string signal)
+    {
+        using var kill = Process.Start("kill", [$"-{signal}", $"{walker.Id}"]);
+        await kill.WaitForExitAsync(TestToken).WaitAsync(TestRedis.Patience, TestToken);
+        Assert.Equal(0, kill.ExitCode);
+    }
+
+    private static void End(Process walker)
+    {
+        walker.Kill();
+        walker.Dispose();
+    }
+
+    private sealed record Step(string Walker, int Key, int Number);
+}

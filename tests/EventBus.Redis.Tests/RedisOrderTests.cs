@@ -1,0 +1,185 @@
+using EventBus.Transports;
+
+namespace EventBus.Redis.Tests;
+
+public sealed class RedisOrderTests
+{
+    [Fact]
+    public async Task Deliveries_ReleasedInTheMiddle_BeginAgainInTheOrderOfTheLog()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(subscriptions: [Line()]);
+        var receiver = await redis.SubscribeAsync(transport, Line());
+        await PublishAsync(transport, 0, 20);
+        Delivery[] taken = [await TestRedis.NextAsync(receiver), await TestRedis.NextAsync(receiver), await TestRedis.NextAsync(receiver)];
+
+        await taken[0].AckAsync();
+        await taken[1].ReleaseAsync();
+        await taken[2].AckAsync();
+
+        Assert.True(taken[2].Lost.IsCancellationRequested);
+        Assert.Equal(Enumerable.Range(1, 19), await HandleAsync(receiver, 19));
+        await receiver.DisposeAsync();
+        Assert.Equal(0, await redis.PendingAsync());
+    }
+
+    [Fact]
+    public async Task SecondInstance_WhileTheFirstIsActive_StandsByAndFollowsAtOnceAfterACleanStop()
+    {
+        // Ten times as long as the test waits: only a release of the lease can be faster.
+        var claimAfter = TestRedis.Patience * 10;
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(claimAfter, subscriptions: [Line()]);
+        var first = await redis.SubscribeAsync(transport, Line());
+        await PublishAsync(transport, 0, 1);
+        Assert.Equal([0], await HandleAsync(first, 1));
+        var second = await redis.SubscribeAsync(await redis.StartAsync(claimAfter, subscriptions: [Line()]), Line());
+        await PublishAsync(transport, 1, 9);
+        Assert.Equal([1, 2], await HandleAsync(first, 2));
+        var unsettled = await TestRedis.NextAsync(first);
+        await first.StopIntakeAsync();
+        Assert.False(second.Deliveries.TryPeek(out _));
+        Assert.False(unsettled.Lost.IsCancellationRequested);
+
+        await unsettled.AckAsync();
+        await first.DisposeAsync();
+
+        Assert.Equal([4, 5, 6, 7, 8, 9], await HandleAsync(second, 6));
+    }
+
+    [Fact]
+    public async Task ActiveInstance_ThatRedisHearsNoMore_LetsGoBeforeTheNextBeginsAndItsAcknowledgementsDoNothing()
+    {
+        var claimAfter = TimeSpan.FromSeconds(1);
+        await using var redis = await TestRedis.OpenAsync();
+        await using var valve = new ReplyValve();
+        var active = await redis.SubscribeAsync(await redis.StartAsync(claimAfter, valve.Address, [Line()]), Line());
+        var publisher = await redis.StartAsync(claimAfter, subscriptions: [Line()]);
+        await PublishAsync(publisher, 0, 10);
+        Delivery[] taken = [await TestRedis.NextAsync(active), await TestRedis.NextAsync(active), await TestRedis.NextAsync(active)];
+        var heir = await redis.SubscribeAsync(publisher, Line());
+
+        valve.Refuse();
+        valve.Cut();
+        var first = await TestRedis.NextAsync(heir);
+
+        Assert.All(taken, delivery => Assert.True(delivery.Lost.IsCancellationRequested));
+        foreach (var delivery in taken)
+        {
+            await delivery.AckAsync();
+        }
+
+        Assert.Equal((0, 1), (NumberOf(first), first.EarlierDeliveries));
+        await first.AckAsync();
+        Assert.Equal(Enumerable.Range(1, 9), await HandleAsync(heir, 9));
+        Assert.False(active.Deliveries.TryPeek(out _));
+    }
+
+    [Fact]
+    public async Task ActiveInstance_WhoseConnectionIsCut_GoesOnInOrderAndKeepsWhatItHandedOut()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync(subscriptions: [Line()]), Line());
+        await PublishAsync(await redis.StartAsync(subscriptions: [Line()]), 0, 5);
+        var before = await TestRedis.NextAsync(receiver);
+
+        await redis.KillConnectionsAsync();
+        await PublishAsync(await redis.StartAsync(subscriptions: [Line()]), 5, 5);
+
+        Assert.Equal(Enumerable.Range(1, 9), await HandleAsync(receiver, 9));
+        Assert.False(before.Lost.IsCancellationRequested);
+        await before.AckAsync();
+        await receiver.DisposeAsync();
+        Assert.Equal(0, await redis.PendingAsync());
+    }
+
+    [Fact]
+    public async Task Epoch_AfterEntriesWereDeletedWhilePending_GoesOnWithoutThem()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(subscriptions: [Line()]);
+        var first = await redis.SubscribeAsync(transport, Line());
+        await PublishAsync(transport, 0, 5);
+        await TestRedis.NextAsync(first);
+        await redis.Database.StreamTrimAsync(redis.ParcelStream, 3);
+        await first.DisposeAsync();
+
+        var second = await redis.SubscribeAsync(transport, Line());
+
+        Assert.Equal([2, 3, 4], await HandleAsync(second, 3));
+        await second.DisposeAsync();
+        Assert.Equal(0, await redis.PendingAsync());
+    }
+
+    [Fact]
+    public async Task Epoch_WhoseGroupIsDestroyed_BeginsAgainBehindWhatWasAcknowledged()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(TimeSpan.FromSeconds(1), subscriptions: [Line()]);
+        var receiver = await redis.SubscribeAsync(transport, Line());
+        await PublishAsync(transport, 0, 6);
+        Assert.Equal([0, 1, 2], await HandleAsync(receiver, 3));
+        var inHandler = await TestRedis.NextAsync(receiver);
+        await redis.PlaceAsync(position => position.StartsWith('('));
+
+        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+        await PublishAsync(transport, 6, 2);
+        await LostAsync(inHandler);
+
+        var again = new List<int>();
+        while (again.Count == 0 || again[^1] < 7)
+        {
+            again.AddRange(await HandleAsync(receiver, 1));
+        }
+
+        Assert.InRange(again[0], 0, 3);
+        Assert.Equal(Enumerable.Range(again[0], 8 - again[0]), again);
+    }
+
+    [Fact]
+    public async Task Epoch_WhoseServerIsFlushed_GoesOnWithWhatComesAfterwards()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        var transport = await redis.StartAsync(TimeSpan.FromSeconds(1), server.Address, [Line()]);
+        var receiver = await redis.SubscribeAsync(transport, Line());
+        await PublishAsync(transport, 0, 3);
+        Assert.Equal([0, 1], await HandleAsync(receiver, 2));
+        var inHandler = await TestRedis.NextAsync(receiver);
+
+        await server.FlushAsync();
+        await PublishAsync(transport, 3, 3);
+        await LostAsync(inHandler);
+
+        Assert.Equal([3, 4, 5], await HandleAsync(receiver, 3));
+    }
+
+    private static Subscription Line(int concurrency = 16) => TestRedis.Parcels(concurrency) with { Ordered = true };
+
+    private static Task PublishAsync(Transport transport, int from, int count) =>
+        TestRedis.PublishAcceptedAsync(transport, [.. Enumerable.Range(from, count).Select(number => TestRedis.Parcel(number, $"key-{number % 3}"))]);
+
+    private static async Task LostAsync(Delivery delivery)
+    {
+        var lost = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = delivery.Lost.Register(lost.SetResult);
+        await lost.Task.WaitAsync(TestRedis.Patience);
+    }
+
+    private static int NumberOf(Delivery delivery) => int.Parse(delivery.Envelope.EventId.AsSpan(2));
+
+    /// <summary>Takes and acknowledges the next deliveries.</summary>
+    private static async Task<List<int>> HandleAsync(Receiver receiver, int count)
+    {
+        var numbers = new List<int>();
+        while (numbers.Count < count)
+        {
+            var delivery = await TestRedis.NextAsync(receiver, $"a delivery after {string.Join(", ", numbers)}");
+            numbers.Add(NumberOf(delivery));
+            await delivery.AckAsync();
+        }
+
+        return numbers;
+    }
+}

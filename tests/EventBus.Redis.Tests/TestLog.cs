@@ -1,0 +1,47 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>What the transports under test log.</summary>
+internal sealed class TestLog : ILogger
+{
+    private readonly Lock gate = new();
+    private readonly List<string> lines = [];
+    private TaskCompletionSource next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Waits for a line that contains a text.</summary>
+    public async Task<string> LineAsync(string text)
+    {
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        while (true)
+        {
+            Task added;
+            lock (gate)
+            {
+                if (lines.Find(line => line.Contains(text, StringComparison.Ordinal)) is { } found)
+                {
+                    return found;
+                }
+
+                added = next.Task;
+            }
+
+            await added.WaitAsync(limit.Token);
+        }
+    }
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        lock (gate)
+        {
+            lines.Add(formatter(state, exception));
+            next.SetResult();
+            next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        }
+    }
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+}

@@ -1,0 +1,37 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>An application with an ordered subscription that writes each step into a list in Redis, under its own name, until it is killed.</summary>
+internal static class Walker
+{
+    public static readonly TimeSpan ClaimAfter = TimeSpan.FromSeconds(1);
+
+    public static RedisKey JournalOf(string prefix) => $"journal-{prefix}";
+
+    public static async Task<int> RunAsync(string prefix, string name)
+    {
+        await using var journal = await ConnectionMultiplexer.ConnectAsync(TestRedis.Address);
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddEventBus(bus => bus
+            .UseRedis(TestRedis.Address, redis => (redis.KeyPrefix, redis.ClaimAfter) = (prefix, ClaimAfter))
+            .Configure(options => options.ServiceName = "walk")
+            .Subscribe("walker", s => s.Ordered().Concurrency(4).On<StepTaken>(async (step, _, ct) =>
+            {
+                await journal.GetDatabase().ListRightPushAsync(JournalOf(prefix), $"{name}/{step.Key}/{step.Number}");
+                await Task.Delay(TimeSpan.FromMilliseconds(2), ct);
+            })));
+        using var host = builder.Build();
+        await host.StartAsync();
+        Console.WriteLine("ready");
+
+        // The parent holds the other end: if it dies, so does this.
+        await Console.In.ReadToEndAsync();
+        return 1;
+    }
+}
+
+[EventName("parcel.stepped")]
+internal sealed record StepTaken(int Key, int Number);
