@@ -43,17 +43,24 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         end
         """;
 
+    // Replaced as a whole. What one of two callers at once adds may be missing, and is found again.
+    private volatile RedisKey[] known = streams;
+
     public IDatabase Database => database;
 
     public string Name => group;
 
     public string Consumer => consumer;
 
-    public IReadOnlyList<RedisKey> Streams => streams;
+    public IReadOnlyList<RedisKey> Streams => known;
+
+    /// <summary>Reads further streams from now on.</summary>
+    public void Add(IEnumerable<RedisKey> more) => known = [.. known, .. more.Except(known)];
 
     /// <summary>Waits for new entries of any stream. The client has no blocking read, hence the bare command.</summary>
     public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry Entry)>> ReadNewAsync(IDatabase blocking, int count)
     {
+        var streams = known;
         object[] arguments =
         [
             "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
@@ -112,7 +119,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         database.StreamPendingMessagesAsync(stream, group, count, consumer, from, to);
 
     /// <summary>Removes this consumer from the group, unless something is still pending for it.</summary>
-    public Task LeaveAsync() => Task.WhenAll(streams.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
+    public Task LeaveAsync() => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
 
     /// <summary>The answer of a read: entries by stream, or nothing.</summary>
     public static IReadOnlyList<(RedisKey Stream, StreamEntry Entry)> ToEntries(RedisResult reply)

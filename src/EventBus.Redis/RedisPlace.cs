@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>Where a subscription's group stands in its streams: written down beside them, so that a group that was destroyed is made again where it was. Thread-safe; every failure is thrown.</summary>
-internal sealed class RedisPlace(RedisGroup group, RedisTopology names, ILogger log)
+internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology names, ILogger log)
 {
     // Up to here everything is acknowledged: what comes before the oldest pending entry, or, when nothing is pending, up to the last that was read. An opening parenthesis means: before it.
     private const string NoteScript = """
@@ -23,24 +23,49 @@ internal sealed class RedisPlace(RedisGroup group, RedisTopology names, ILogger 
             if info['pending'] > 0 then
               place = '(' .. redis.call('XPENDING', KEYS[2], ARGV[1])[2]
             end
-            redis.call('HSET', KEYS[1], ARGV[2], place)
+            redis.call('HSET', KEYS[1], ARGV[1], place)
           end
         end
         return false
         """;
 
+    public static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<RedisKey, RedisStreamId> seen = new();
-    private readonly RedisKey key = names.PlacesOf(group.Name);
+    private readonly RedisDirectory directory = new(group.Database, names);
+
+    /// <summary>How long <see cref="CreateAsync(bool)"/> may take.</summary>
+    public TimeSpan Timeout => isOpen ? ScanTimeout : RedisConnector.Answer;
 
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
-    /// <param name="mending">It was there. Otherwise it begins, where nothing is known of it, at what comes from now on.</param>
+    /// <remarks>A new group begins at what comes from now on. One that reads every stream there is, and was there before, begins at the beginning of those that appeared meanwhile.</remarks>
+    /// <param name="mending">It was there in all its streams.</param>
     public async Task CreateAsync(bool mending)
     {
-        var known = (await group.Database.HashGetAllAsync(key)).ToDictionary(field => field.Name, field => field.Value);
+        var beginning = mending ? RedisGroup.Start : RedisGroup.End;
+        if (isOpen)
+        {
+            beginning = await group.Database.SetContainsAsync(names.OpenGroups, group.Name) ? RedisGroup.Start : beginning;
+            group.Add(await directory.KnownAsync());
+            group.Add(await directory.ScanAsync(CancellationToken.None));
+        }
+
         foreach (var stream in group.Streams)
         {
-            await CreateAsync(stream, known.GetValueOrDefault(names.WordOf(stream)), mending);
+            await CreateAsync(stream, mending, beginning);
         }
+
+        // Only now: whoever finds it there takes every stream without the group for a later one.
+        await (isOpen ? group.Database.SetAddAsync(names.OpenGroups, group.Name) : Task.CompletedTask);
+        await (group.Streams.Count > 0 ? directory.EnterAsync(group.Streams) : Task.CompletedTask);
+    }
+
+    /// <summary>Reads a stream that appeared later, from its beginning.</summary>
+    public async Task TakeInAsync(RedisKey stream)
+    {
+        await CreateAsync(stream, mending: false, RedisGroup.Start);
+        await directory.EnterAsync([stream]);
+        group.Add([stream]);
     }
 
     /// <summary>An entry was read.</summary>
@@ -66,13 +91,14 @@ internal sealed class RedisPlace(RedisGroup group, RedisTopology names, ILogger 
         return text.StartsWith('(') ? RedisStreamId.Parse(text[1..]).Before() : RedisStreamId.Parse(text);
     }
 
-    private async Task CreateAsync(RedisKey stream, RedisValue note, bool mending)
+    private async Task CreateAsync(RedisKey stream, bool mending, RedisValue beginning)
     {
+        var note = await group.Database.HashGetAsync(names.PlacesOf(stream), group.Name);
         var (place, wasThere) = (Read(note), mending || !note.IsNull);
         var end = wasThere ? await EndAsync(stream) : null;
         var last = seen.TryGetValue(stream, out var read) && read > place.GetValueOrDefault() ? read : place;
         var isBehind = last is { } reached && (end is null || end < reached);
-        var position = !wasThere ? RedisGroup.End : place is null || isBehind ? RedisGroup.Start : (RedisValue)place.Value.ToString();
+        var position = !wasThere ? beginning : place is null || isBehind ? RedisGroup.Start : (RedisValue)place.Value.ToString();
         try
         {
             await group.Database.StreamCreateConsumerGroupAsync(stream, group.Name, position, createStream: true);
@@ -97,7 +123,7 @@ internal sealed class RedisPlace(RedisGroup group, RedisTopology names, ILogger 
         await NoteAsync(stream);
     }
 
-    private Task NoteAsync(RedisKey stream) => group.Database.ScriptEvaluateAsync(NoteScript, [key, stream], [group.Name, names.WordOf(stream)]);
+    private Task NoteAsync(RedisKey stream) => group.Database.ScriptEvaluateAsync(NoteScript, [names.PlacesOf(stream), stream], [group.Name]);
 
     /// <summary>The last id that the stream ever had; null when there is no stream.</summary>
     private async Task<RedisStreamId?> EndAsync(RedisKey stream) =>

@@ -21,7 +21,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
             {
                 if (!live)
                 {
-                    await member.Place.CreateAsync(mending: false).WaitAsync(RedisConnector.Answer, member.Names.Time, stop);
+                    await member.Place.CreateAsync(mending: false).WaitAsync(member.Place.Timeout, member.Names.Time, stop);
                     live = true;
                 }
 
@@ -32,7 +32,8 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
                     failures = 0;
                 }
 
-                await PassAsync(stop);
+                // An application that knows no event waits for the first stream to appear.
+                await (member.Group.Streams.Count > 0 ? PassAsync(stop) : Task.Delay(RedisConnector.Block, member.Names.Time, stop));
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
@@ -77,7 +78,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
         {
             if (exception is RedisServerException && exception.Message.Contains("NOGROUP", StringComparison.Ordinal))
             {
-                await member.Place.CreateAsync(mending: true).WaitAsync(RedisConnector.Answer, member.Names.Time, stop);
+                await member.Place.CreateAsync(mending: true).WaitAsync(member.Place.Timeout, member.Names.Time, stop);
                 Mended();
                 return;
             }

@@ -28,6 +28,7 @@ internal sealed class RedisReceiver : Receiver
     private readonly Lock gate = new();
 
     private Task running = Task.CompletedTask;
+    private Task finding = Task.CompletedTask;
     private Task keeping = Task.CompletedTask;
     private Task settled = Task.CompletedTask;
     private Task? stopping;
@@ -53,6 +54,7 @@ internal sealed class RedisReceiver : Receiver
         running = reading.RunAsync(live, stopIntake.Token);
         keeping = reading is RedisOrderedReading ordered ? ordered.KeepLeaseAsync(close.Token) : Task.CompletedTask;
         settled = settling.RunAsync(close.Token);
+        finding = RedisTopology.IsOpen(member.Subscription) ? new RedisDiscovery(member).RunAsync(stopIntake.Token) : Task.CompletedTask;
         upkeep.Start(stopIntake.Token, close.Token);
     }
 
@@ -176,7 +178,7 @@ internal sealed class RedisReceiver : Receiver
         await stopIntake.CancelAsync();
         deliveries.Writer.TryComplete();
         var end = member.Blocking.CloseAsync(allowCommandsToComplete: false);
-        await Task.WhenAll(end, running, upkeep.Claiming).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(end, running, finding, upkeep.Claiming).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         // For the next owner it was not handed out.
         var buffered = Drain();

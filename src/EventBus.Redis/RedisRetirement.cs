@@ -12,17 +12,18 @@ internal sealed class RedisRetirement(ConnectionMultiplexer connection, RedisTop
     {
         var group = names.GroupOf(subscription);
         var streams = new List<RedisKey>();
-        foreach (var server in connection.GetServers().Where(server => server is { IsConnected: true, IsReplica: false }))
+        var all = await new RedisDirectory(database, names).ScanAsync(cancellationToken);
+        foreach (var key in all)
         {
-            await foreach (var key in server.KeysAsync(pattern: names.AnyStream).WithCancellation(cancellationToken))
+            if (await StateOfAsync(key, group) is { } state)
             {
-                if (await database.KeyTypeAsync(key) == RedisType.Stream && await StateOfAsync(key, group) is { } state)
-                {
-                    await CheckAsync(key, state, subscription, discardWaiting);
-                    streams.Add(key);
-                }
+                await CheckAsync(key, state, subscription, discardWaiting);
+                streams.Add(key);
             }
         }
+
+        // Before the groups go: a group in this set is made again where it is missing.
+        await database.SetRemoveAsync(names.OpenGroups, group);
 
         // Only when all of them may go.
         foreach (var stream in streams)
@@ -30,7 +31,8 @@ internal sealed class RedisRetirement(ConnectionMultiplexer connection, RedisTop
             await database.StreamDeleteConsumerGroupAsync(stream, group);
         }
 
-        await database.KeyDeleteAsync([names.LeaseOf(group), names.FenceOf(group), names.PlacesOf(group)]);
+        await Task.WhenAll(all.Select(stream => database.HashDeleteAsync(names.PlacesOf(stream), group)));
+        await database.KeyDeleteAsync([names.LeaseOf(group), names.FenceOf(group)]);
     }
 
     private async Task<StreamGroupInfo?> StateOfAsync(RedisKey stream, string group)

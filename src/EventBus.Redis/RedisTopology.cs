@@ -26,8 +26,17 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     /// <summary>Where the last number of a lease is kept.</summary>
     public RedisKey FenceOf(string group) => $"{root}fence:{group}";
 
-    /// <summary>Where it is written down how far a group is in each stream.</summary>
-    public RedisKey PlacesOf(string group) => $"{root}places:{group}";
+    /// <summary>Where it is written down how far each group is in a stream.</summary>
+    public RedisKey PlacesOf(RedisKey stream) => $"{root}places:{WordOf(stream)}";
+
+    /// <summary>Whoever has it trims a stream.</summary>
+    public RedisKey TrimmerOf(RedisKey stream) => $"{root}trimmer:{WordOf(stream)}";
+
+    /// <summary>The first words of all streams that an application has written or subscribed to. Other programs do not enter theirs.</summary>
+    public RedisKey KnownWords => root + "known:streams";
+
+    /// <summary>The groups of the subscriptions that read every stream there is.</summary>
+    public RedisKey OpenGroups => root + "open:groups";
 
     /// <summary>Matches the keys of all streams, known here or not.</summary>
     public string AnyStream => root + "*";
@@ -35,11 +44,19 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     /// <summary>A name that no other process and no other receiver ever had.</summary>
     public static string NewConsumer() => $"{Environment.MachineName}-{Environment.ProcessId}-{Guid.NewGuid():N}";
 
+    public RedisKey StreamOfWord(string word) => root + word;
+
+    /// <summary>Whether a key can be a stream of events.</summary>
+    public bool IsStream(RedisKey key) => EventPattern.TryParse(WordOf(key), out var word) && word.IsExact;
+
+    /// <summary>Whether a subscription reads streams that nobody knows yet: a pattern begins with a wildcard.</summary>
+    public static bool IsOpen(Subscription subscription) => subscription.Patterns.Any(pattern => IsWildcard(FirstWord(pattern.Text)));
+
     /// <summary>The stream's own part of its key: the first word of the events in it.</summary>
     public string WordOf(RedisKey stream) => ((string)stream!)[root.Length..];
 
-    /// <summary>The streams that a subscription reads.</summary>
-    /// <remarks>A pattern that begins with a wildcard reads every stream that this application knows by its declared events and its other patterns; streams that it does not know are not found.</remarks>
+    /// <summary>The streams that a subscription reads from the start.</summary>
+    /// <remarks>A pattern that begins with a wildcard reads every stream that this application knows by its declared events and its other patterns; <see cref="RedisDirectory"/> finds the others.</remarks>
     public RedisKey[] StreamsOf(Subscription subscription)
     {
         var words = subscription.Patterns.Select(pattern => FirstWord(pattern.Text));

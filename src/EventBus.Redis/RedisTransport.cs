@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -10,6 +11,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(900);
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(30);
 
+    private readonly ConcurrentDictionary<RedisKey, byte> written = new();
     private ConnectionMultiplexer? connection;
     private RedisTopology? names;
     private bool failFast;
@@ -72,7 +74,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
         var group = new RedisGroup(Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
-        var place = new RedisPlace(group, Names, log);
+        var place = new RedisPlace(group, RedisTopology.IsOpen(subscription), Names, log);
         var live = await TryCreateAsync(place, cancellationToken);
         var blocking = await connector.OpenBlockingAsync().WaitAsync(cancellationToken);
         var receiver = new RedisReceiver(new RedisMember(subscription, group, Names, options.ClaimAfter, log) { Blocking = blocking, Place = place });
@@ -120,7 +122,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         try
         {
-            await place.CreateAsync(mending: false).WaitAsync(RedisConnector.Answer, Names.Time, cancellationToken);
+            await place.CreateAsync(mending: false).WaitAsync(place.Timeout, Names.Time, cancellationToken);
             return true;
         }
         catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException)
@@ -161,7 +163,14 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
                 continue;
             }
 
-            sending[i] = target.StreamAddAsync(Names.StreamOf(envelope.EventName), fields);
+            var stream = Names.StreamOf(envelope.EventName);
+            if (written.TryAdd(stream, 0))
+            {
+                // Once, and without waiting: a subscription that missed it finds the stream among the keys.
+                _ = database.SetAddAsync(Names.KnownWords, Names.WordOf(stream), CommandFlags.FireAndForget);
+            }
+
+            sending[i] = target.StreamAddAsync(stream, fields);
         }
 
         return transaction?.ExecuteAsync() ?? sending[0] ?? Task.CompletedTask;

@@ -222,6 +222,45 @@ public sealed class RedisReceiverTests
         Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
     }
 
+    [Theory]
+    [InlineData("*.sent", false)]
+    [InlineData("#", true)]
+    public async Task Wildcard_StreamsThatAppearLater_AreReadFromTheirFirstEntry(string pattern, bool ordered)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var all = new Subscription("all", [EventPattern.Parse(pattern)]) { Ordered = ordered };
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync(subscriptions: [all]), all);
+        var publisher = await redis.StartAsync();
+
+        await TestRedis.PublishAcceptedAsync(publisher, Event("letter.sent"), Event("letter.sent"));
+        await redis.Database.StreamAddAsync($"{{{redis.Prefix}}}:card", [new("type", "card.sent"), new("data", "1")]);
+        var names = new List<string>();
+        while (names.Count < 3)
+        {
+            var delivery = await TestRedis.NextAsync(receiver);
+            names.Add(delivery.Envelope.EventName);
+            await delivery.AckAsync();
+        }
+
+        Assert.Equal(["card.sent", "letter.sent", "letter.sent"], names.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Wildcard_StreamThatAppearedWhileNobodyWasThere_IsReadFromItsFirstEntryAndAnOlderOneIsNot()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var all = new Subscription("all", [EventPattern.Parse("*.sent")]);
+        var transport = await redis.StartAsync(subscriptions: [all]);
+        await TestRedis.PublishAcceptedAsync(transport, Event("card.sent"));
+        await (await redis.SubscribeAsync(transport, all)).DisposeAsync();
+        await TestRedis.PublishAcceptedAsync(transport, Event("letter.sent"));
+
+        var again = await redis.SubscribeAsync(transport, all);
+
+        Assert.Equal("letter.sent", (await TestRedis.NextAsync(again)).Envelope.EventName);
+        Assert.Empty(await redis.Database.StreamPendingMessagesAsync($"{{{redis.Prefix}}}:card", "app.all", 10, default));
+    }
+
     [Fact]
     public async Task Receiver_WithABacklog_HoldsNoMoreThanAFewTimesItsConcurrency()
     {
@@ -288,4 +327,6 @@ public sealed class RedisReceiverTests
         await receiver.DisposeAsync();
         Assert.Equal(0, await redis.PendingAsync());
     }
+
+    private static Envelope Event(string name) => new(new EnvelopeAttributes { Id = Guid.NewGuid().ToString(), Name = name }, [(byte)'1']);
 }

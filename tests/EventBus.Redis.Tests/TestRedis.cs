@@ -92,7 +92,7 @@ internal sealed class TestRedis : IAsyncDisposable
         using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
         while (true)
         {
-            var place = (string?)await Database.HashGetAsync($"{{{Prefix}}}:places:app.parcels", "parcel");
+            var place = (string?)await Database.HashGetAsync($"{{{Prefix}}}:places:parcel", "app.parcels");
             if (place is not null && isIt(place))
             {
                 return place;
