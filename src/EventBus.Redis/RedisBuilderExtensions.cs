@@ -9,7 +9,7 @@ namespace EventBus;
 public static class RedisBuilderExtensions
 {
     /// <summary>Carries events over Redis Streams (Redis 6.2 or newer): one stream for the first word of the event names, one consumer group for each subscription.</summary>
-    /// <remarks>The streams are not trimmed: they keep every event until somebody trims them with <c>XTRIM</c>. Instances side by side share a subscription; of an ordered one a single instance is active, by a lease, and the others stand by.</remarks>
+    /// <remarks>A stream keeps every event until all of its groups have handled it, and is trimmed then (<see cref="RedisOptions.Trim"/>); a group that nobody uses any more makes the health check degraded. Instances side by side share a subscription; of an ordered one a single instance is active, by a lease, and the others stand by.</remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="configuration">Where Redis is, as StackExchange.Redis writes it: <c>localhost:6379</c>. May hold a password, and is never logged.</param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
@@ -59,6 +59,21 @@ public static class RedisBuilderExtensions
             throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.ClaimAfter)} is {options.ClaimAfter}; 100 ms to 1 day are allowed.");
         }
 
+        Range(options.TrimPeriod, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), nameof(options.TrimPeriod));
+        Range(options.IdleGroupAfter, TimeSpan.FromSeconds(1), TimeSpan.FromDays(365), nameof(options.IdleGroupAfter));
+        if (options.MaxLength < 1)
+        {
+            throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.MaxLength)} is {options.MaxLength}; at least 1 is allowed, or null for no limit.");
+        }
+
         return options;
+    }
+
+    private static void Range(TimeSpan value, TimeSpan least, TimeSpan most, string name)
+    {
+        if (value < least || value > most)
+        {
+            throw new ArgumentException($"{nameof(RedisOptions)}.{name} is {value}; {least} to {most} are allowed.");
+        }
     }
 }

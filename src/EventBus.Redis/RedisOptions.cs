@@ -11,4 +11,22 @@ public sealed class RedisOptions
     /// however long its handlers take. Default 60 s; 100 ms to 1 day.
     /// </summary>
     public TimeSpan ClaimAfter { get; set; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// Whether to cut off a stream what all of its consumer groups have handled, by one instance at a time. Whatever one group has not handled stays, however long that takes, and a stream without any group stays whole.
+    /// Switch it off where other programs read the streams without a consumer group. Default true.
+    /// </summary>
+    public bool Trim { get; set; } = true;
+
+    /// <summary>How often streams are trimmed and their groups looked at. Default 1 min; 100 ms to 1 day.</summary>
+    public TimeSpan TrimPeriod { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>After how long a consumer group that leaves events alone, while none of its consumers is there, makes the health check degraded: it holds up the trimming. Default 7 days; 1 s to 365 days.</summary>
+    public TimeSpan IdleGroupAfter { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>
+    /// How many entries a stream keeps at most, looked at every <see cref="TrimPeriod"/>. What is beyond is cut off even where a group has not handled it: that is logged as an error, and makes the health check degraded.
+    /// Default null: no limit, and nothing is lost.
+    /// </summary>
+    public long? MaxLength { get; set; }
 }

@@ -20,6 +20,9 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
 
     public string GroupOf(string subscription) => $"{topology.ServiceName}.{subscription}";
 
+    /// <summary>The subscription of a group, as it is called in its own application.</summary>
+    public string SubscriptionOf(string group) => group.StartsWith($"{topology.ServiceName}.", StringComparison.Ordinal) ? group[(topology.ServiceName.Length + 1)..] : group;
+
     // No first word of an event has a colon in it: none of these is ever a stream of events.
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";
 

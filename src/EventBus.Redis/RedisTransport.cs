@@ -9,10 +9,14 @@ namespace EventBus;
 internal sealed class RedisTransport(RedisConnector connector, RedisOptions options, ILogger log) : Transport
 {
     private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(900);
+    private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<RedisKey, byte> written = new();
     private ConnectionMultiplexer? connection;
+    private readonly CancellationTokenSource stop = new();
+    private RedisTrimmer? trimmer;
+    private Task trimming = Task.CompletedTask;
     private RedisTopology? names;
     private bool failFast;
 
@@ -36,6 +40,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         (names, failFast) = (new RedisTopology(options, topology), topology.FailFast);
         connection = await connector.ShareAsync(failFast, cancellationToken);
+        trimmer = new RedisTrimmer(connection.GetDatabase(), names, options, log);
+        trimming = trimmer.RunAsync(stop.Token);
     }
 
     public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
@@ -99,7 +105,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         try
         {
             await Connection.GetDatabase().PingAsync().WaitAsync(PingTimeout, Names.Time, cancellationToken);
-            return TransportHealth.Healthy;
+            return trimmer?.Complaint is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy;
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or InvalidOperationException)
         {
@@ -112,6 +118,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         if (connection is not null)
         {
             connection = null;
+            await stop.CancelAsync();
+            await trimming.WaitAsync(StopTimeout, Names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            stop.Dispose();
             await connector.ReleaseAsync();
         }
     }

@@ -41,9 +41,10 @@ internal sealed class TestRedis : IAsyncDisposable
         new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) }, [(byte)'1']);
 
     /// <summary>Starts one application's transport.</summary>
-    public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null, bool failFast = false)
+    public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null, bool failFast = false, Action<RedisOptions>? configure = null)
     {
         var options = new RedisOptions { KeyPrefix = Prefix, ClaimAfter = claimAfter ?? TimeSpan.FromSeconds(60) };
+        configure?.Invoke(options);
         var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}"), "bus.UseRedis(...)", Log), options, Log);
         made.Push(transport);
         using var limit = new CancellationTokenSource(Patience);

@@ -18,10 +18,15 @@ internal static class Walker
         builder.Services.AddEventBus(bus => bus
             .UseRedis(TestRedis.Address, redis => (redis.KeyPrefix, redis.ClaimAfter) = (prefix, ClaimAfter))
             .Configure(options => options.ServiceName = "walk")
-            .Subscribe("walker", s => s.Ordered().Concurrency(4).On<StepTaken>(async (step, _, ct) =>
+            .Subscribe("walker", s => s.Ordered().Concurrency(4).On<StepTaken>(async (step, _, _) =>
             {
                 await journal.GetDatabase().ListRightPushAsync(JournalOf(prefix), $"{name}/{step.Key}/{step.Number}");
-                await Task.Delay(TimeSpan.FromMilliseconds(2), ct);
+
+                // Some work, so that a backlog lasts.
+                for (var i = 0; i < 10; i++)
+                {
+                    await journal.GetDatabase().PingAsync();
+                }
             })));
         using var host = builder.Build();
         await host.StartAsync();

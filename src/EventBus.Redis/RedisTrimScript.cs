@@ -1,0 +1,108 @@
+namespace EventBus;
+
+/// <summary>One look at a stream and its groups, and what may be cut off it, in one step.</summary>
+internal static class RedisTrimScript
+{
+    // KEYS: the stream, the trimmer's lock, the places, the open groups. ARGV: the trimmer, the lock's time and the time after which a group counts as idle in ms, whether to trim, the maximum length (0: none).
+    // Returns the names of idle groups, pairs of groups and what they lost to the maximum length, and whether more is to be cut off.
+    public const string Text = """
+        local stream = KEYS[1]
+        if redis.call('EXISTS', stream) == 0 then
+          return {{}, {}, 0}
+        end
+
+        local function less(a, b)
+          local am, as = string.match(a, '(%d+)-(%d+)')
+          local bm, bs = string.match(b, '(%d+)-(%d+)')
+          if am == bm then
+            am, bm = as, bs
+          end
+          if #am ~= #bm then
+            return #am < #bm
+          end
+          return am < bm
+        end
+
+        local now = redis.call('TIME')
+        now = now[1] * 1000 + math.floor(now[2] / 1000)
+        local active = redis.call('GET', KEYS[2]) == ARGV[1] or redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+
+        -- Each group: the last entry that it handed out, the first that it has not handled, how long its consumers have been silent.
+        local groups, names = {}, {}
+        local function add(name, last, pending, silent)
+          local first = pending
+          if not first then
+            local next = redis.call('XRANGE', stream, '(' .. last, '+', 'COUNT', 1)
+            first = next[1] and next[1][1]
+          end
+          groups[#groups + 1] = {name = name, last = last, hold = pending or last, first = first, silent = silent}
+          names[name] = true
+        end
+
+        for _, each in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
+          local info = {}
+          for i = 1, #each, 2 do
+            info[each[i]] = each[i + 1]
+          end
+          local silent
+          for _, consumer in ipairs(redis.call('XINFO', 'CONSUMERS', stream, info['name'])) do
+            for i = 1, #consumer, 2 do
+              if consumer[i] == 'idle' and (not silent or consumer[i + 1] < silent) then
+                silent = consumer[i + 1]
+              end
+            end
+          end
+          local pending = info['pending'] > 0 and redis.call('XPENDING', stream, info['name'])[2]
+          add(info['name'], info['last-delivered-id'], pending, silent)
+        end
+
+        -- A group that was destroyed, and not retired, will come back to its place. One that reads every stream has its place at the beginning of this one.
+        local places = redis.call('HGETALL', KEYS[3])
+        for i = 1, #places, 2 do
+          if not names[places[i]] then
+            add(places[i], string.match(places[i + 1], '%d+%-%d+'), string.match(places[i + 1], '%((.*)'))
+          end
+        end
+        for _, name in ipairs(redis.call('SMEMBERS', KEYS[4])) do
+          if not names[name] then
+            add(name, '0-0')
+          end
+        end
+
+        local idle, lost, more, low = {}, {}, 0, nil
+        for _, group in ipairs(groups) do
+          if group.first and now - tonumber(string.match(group.first, '%d+')) > tonumber(ARGV[3]) and (not group.silent or group.silent > tonumber(ARGV[3])) then
+            idle[#idle + 1] = group.name
+          end
+          if not low or less(group.hold, low) then
+            low = group.hold
+          end
+        end
+
+        if active and ARGV[4] == '1' and low then
+          redis.call('XTRIM', stream, 'MINID', '~', low)
+        end
+
+        local excess = redis.call('XLEN', stream) - tonumber(ARGV[5])
+        if active and tonumber(ARGV[5]) > 0 and excess > 0 then
+          -- A few at a time: the entries pass through memory here.
+          local cut = math.min(excess, 100)
+          local entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', cut + 1)
+          for _, group in ipairs(groups) do
+            local count = 0
+            for i = 1, cut do
+              if less(group.last, entries[i][1]) then
+                count = count + 1
+              end
+            end
+            if count > 0 then
+              lost[#lost + 1] = group.name
+              lost[#lost + 1] = count
+            end
+          end
+          redis.call('XTRIM', stream, 'MINID', '=', entries[cut + 1][1])
+          more = excess > cut and 1 or 0
+        end
+        return {idle, lost, more}
+        """;
+}

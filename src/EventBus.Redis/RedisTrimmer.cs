@@ -1,0 +1,94 @@
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Cuts off the streams what every group has handled, and watches for groups that hold that up. One instance at a time trims a stream; each watches for itself.</summary>
+/// <remarks>
+/// A stream without any group keeps its entries, unless a maximum length is set: whoever subscribes from the beginning may still want them. A group that is idle, or was destroyed and not retired, still holds
+/// its entries: nothing is lost without being asked.
+/// </remarks>
+internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, RedisOptions options, ILogger log)
+{
+    // Bounds the time of one round; the next goes on.
+    private const int MaxCuts = 1_000;
+
+    private readonly string self = RedisTopology.NewConsumer();
+    private readonly RedisDirectory directory = new(database, names);
+    private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
+
+    /// <summary>What people should look at; null when there is nothing.</summary>
+    public string? Complaint => findings.Count == 0 ? null : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
+    {
+        { Lost: > 0 and var lost } => $"The maximum length of the stream '{each.Key.Stream}' cost the consumer group '{each.Key.Group}' {lost} events. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}.",
+        _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has left events alone for more than {options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: RetireSubscriptionAsync(\"{names.SubscriptionOf(each.Key.Group)}\").",
+    }));
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await PassAsync(stop);
+            }
+            catch (Exception exception) when (exception is RedisException or TimeoutException or OperationCanceledException or ObjectDisposedException)
+            {
+                // Health and the receivers speak of an outage; there is no hurry here.
+            }
+
+            await Task.Delay(options.TrimPeriod, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task PassAsync(CancellationToken stop)
+    {
+        var found = new Dictionary<(string Stream, string Group), Finding>();
+        foreach (var stream in await directory.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop))
+        {
+            for (var (cuts, more) = (0, true); more && cuts < MaxCuts; cuts++)
+            {
+                more = await TrimAsync(stream, found, stop);
+            }
+        }
+
+        foreach (var ((stream, group), finding) in found)
+        {
+            if (finding.Lost > 0)
+            {
+                log.LostToMaxLength(group, finding.Lost, stream);
+            }
+            else if (!findings.TryGetValue((stream, group), out var before) || before.Lost > 0)
+            {
+                log.GroupIdle(group, stream, options.IdleGroupAfter, names.SubscriptionOf(group));
+            }
+        }
+
+        findings = found;
+    }
+
+    /// <returns>Whether the stream is still too long.</returns>
+    private async Task<bool> TrimAsync(RedisKey stream, Dictionary<(string Stream, string Group), Finding> found, CancellationToken stop)
+    {
+        RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PlacesOf(stream), names.OpenGroups];
+        RedisValue[] values = [self, (long)options.TrimPeriod.TotalMilliseconds, (long)options.IdleGroupAfter.TotalMilliseconds, options.Trim ? 1 : 0, options.MaxLength ?? 0];
+        var answer = await database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values).WaitAsync(RedisConnector.Answer, names.Time, stop);
+        foreach (var group in (string[])answer[0]!)
+        {
+            found.TryAdd((stream!, group), new Finding(0));
+        }
+
+        var lost = (RedisValue[])answer[1]!;
+        for (var i = 0; i < lost.Length; i += 2)
+        {
+            var key = ((string)stream!, (string)lost[i]!);
+            found[key] = new Finding(found.GetValueOrDefault(key, new Finding(0)).Lost + (long)lost[i + 1]);
+        }
+
+        return (long)answer[2] == 1;
+    }
+
+    /// <param name="Lost">How many events were cut off before the group had read them; 0 for a group that is only idle.</param>
+    private sealed record Finding(long Lost);
+}

@@ -1,0 +1,177 @@
+using EventBus.Transports;
+
+namespace EventBus.Redis.Tests;
+
+public sealed class RedisTrimmerTests
+{
+    private const int Count = 1_000;
+
+    private static readonly Subscription Other = TestRedis.Parcels() with { Name = "others" };
+
+    private static CancellationToken TestToken => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Stream_OfTwoGroups_IsCutOffBehindTheSlowerOneAndNoFurther()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await StartAsync(redis);
+        var fast = await redis.SubscribeAsync(transport);
+        var slow = await redis.SubscribeAsync(transport, Other);
+        await PublishAsync(transport);
+        await HandleAsync(fast, 0, Count);
+
+        // Redis cuts off whole nodes of at most 100 entries.
+        await HandleAsync(slow, 0, Count / 2);
+        var length = await LengthAsync(redis, length => length <= (Count / 2) + 100 + (2 * Other.Concurrency));
+        Assert.InRange(length, Count / 2, Count);
+        await HandleAsync(slow, Count / 2, Count / 2);
+        await LengthAsync(redis, length => length <= 100);
+    }
+
+    [Theory]
+    [InlineData("switched off")]
+    [InlineData("group destroyed")]
+    [InlineData("no group")]
+    public async Task Stream_SwitchedOffOrWithoutAGroup_StaysWhole(string which)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await StartAsync(redis, options => options.Trim = which != "switched off");
+        var receiver = await redis.SubscribeAsync(transport);
+        await PublishAsync(transport);
+        if (which == "switched off")
+        {
+            await HandleAsync(receiver, 0, Count);
+        }
+        else
+        {
+            // Without a receiver that makes it again; unless it is retired its place at the beginning still counts.
+            await receiver.DisposeAsync();
+            await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+            await redis.Database.KeyDeleteAsync(which == "no group" ? $"{{{redis.Prefix}}}:places:parcel" : "nothing");
+        }
+
+        await RoundAsync(redis);
+        await RoundAsync(redis);
+
+        Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
+    }
+
+    [Fact]
+    public async Task Group_LeftAloneForLong_MakesHealthDegradedUntilItIsRetired()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await StartAsync(redis, options => (options.IdleGroupAfter, options.ClaimAfter) = (TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1)));
+        await (await redis.SubscribeAsync(transport)).DisposeAsync();
+        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestToken)).State);
+        await PublishAsync(transport);
+
+        Assert.Contains("RetireSubscriptionAsync(\"parcels\")", await redis.Log.LineAsync("has left events alone"), StringComparison.Ordinal);
+        var health = await HealthAsync(transport, TransportState.Degraded);
+        Assert.Contains("'app.parcels'", health.Description, StringComparison.Ordinal);
+        Assert.Contains("RetireSubscriptionAsync(\"parcels\")", health.Description, StringComparison.Ordinal);
+
+        await transport.RetireAsync("parcels", discardWaiting: true, TestToken);
+        await HealthAsync(transport, TransportState.Healthy);
+        Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
+    }
+
+    [Fact]
+    public async Task Stream_BeyondItsMaximumLength_IsCutOffAndTheLossIsSaid()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var publisher = await redis.StartAsync();
+        await (await redis.SubscribeAsync(publisher)).DisposeAsync();
+        await PublishAsync(publisher);
+
+        var trimming = await StartAsync(redis, options => options.MaxLength = 300);
+
+        Assert.Contains("lost 700 events", await redis.Log.LineAsync("RedisOptions.MaxLength"), StringComparison.Ordinal);
+        Assert.Equal(300, await LengthAsync(redis, length => length <= 300));
+        var receiver = await redis.SubscribeAsync(trimming);
+        await HandleAsync(receiver, 700, 300);
+    }
+
+    [Fact]
+    public async Task StreamThatAppeared_BeforeAWildcardHasFoundIt_IsNotCutOff()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var all = new Subscription("all", [EventPattern.Parse("*.sent")]);
+        var publisher = await redis.StartAsync(subscriptions: [all]);
+        await (await redis.SubscribeAsync(publisher, all)).DisposeAsync();
+        await redis.Database.KeyDeleteAsync([redis.ParcelStream, $"{{{redis.Prefix}}}:places:parcel"]);
+        var transport = await StartAsync(redis);
+        await PublishAsync(transport);
+        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app.parcels", "$");
+
+        await RoundAsync(redis);
+        await RoundAsync(redis);
+
+        Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
+    }
+
+    private static Task<RedisTransport> StartAsync(TestRedis redis, Action<RedisOptions>? configure = null) => redis.StartAsync(configure: options =>
+    {
+        options.TrimPeriod = TimeSpan.FromMilliseconds(100);
+        configure?.Invoke(options);
+    });
+
+    private static async Task PublishAsync(Transport transport)
+    {
+        foreach (var batch in Enumerable.Range(0, Count).Chunk(50))
+        {
+            await TestRedis.PublishAcceptedAsync(transport, [.. batch.Select(number => TestRedis.Parcel(number))]);
+        }
+    }
+
+    private static async Task HandleAsync(Receiver receiver, int from, int count)
+    {
+        for (var i = from; i < from + count; i++)
+        {
+            var delivery = await TestRedis.NextAsync(receiver);
+            Assert.Equal($"p-{i}", delivery.Envelope.EventId);
+            await delivery.AckAsync();
+        }
+    }
+
+    private static async Task<long> LengthAsync(TestRedis redis, Predicate<long> isIt)
+    {
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        while (true)
+        {
+            var length = await redis.Database.StreamLengthAsync(redis.ParcelStream);
+            if (isIt(length))
+            {
+                return length;
+            }
+
+            Assert.False(limit.IsCancellationRequested, $"The stream has {length} entries.");
+        }
+    }
+
+    private static async Task<TransportHealth> HealthAsync(Transport transport, TransportState state)
+    {
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        while (true)
+        {
+            var health = await transport.CheckHealthAsync(TestToken);
+            if (health.State == state)
+            {
+                return health;
+            }
+
+            Assert.False(limit.IsCancellationRequested, $"The health is {health}.");
+        }
+    }
+
+    /// <summary>Waits for a round of the trimmer that begins after the call: somebody takes the lock that this one takes away.</summary>
+    private static async Task RoundAsync(TestRedis redis)
+    {
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        var key = $"{{{redis.Prefix}}}:trimmer:parcel";
+        await redis.Database.KeyDeleteAsync(key);
+        while (!await redis.Database.KeyExistsAsync(key))
+        {
+            Assert.False(limit.IsCancellationRequested, "Nobody trims the stream.");
+        }
+    }
+}
