@@ -49,4 +49,19 @@ internal static partial class Log
 
     [LoggerMessage(215, LogLevel.Error, "The consumer group {Group} lost {Count} events of the stream {Stream} to its maximum length (RedisOptions.MaxLength)")]
     public static partial void LostToMaxLength(this ILogger log, string group, long count, string stream);
+
+    [LoggerMessage(230, LogLevel.Warning, "{Count} events of the subscription {Subscription} were dropped, because it holds as many unhandled ones as it may. Make its handlers faster, raise its concurrency, or use a backend that keeps events")]
+    public static partial void Dropped(this ILogger log, long count, string subscription);
+
+    [LoggerMessage(231, LogLevel.Warning, "The connection over which Redis sends events is lost ({Failure}): what is published until it is back never arrives here")]
+    public static partial void ListeningLost(this ILogger log, string failure);
+
+    [LoggerMessage(232, LogLevel.Warning, "Redis sends events again. What was published meanwhile is lost to this instance, and nothing says how much it was")]
+    public static partial void ListeningAgain(this ILogger log);
+
+    [LoggerMessage(233, LogLevel.Error, "{Count} events of the subscription {Subscription} were received and not handled when it closed, and are lost")]
+    public static partial void LostAtClose(this ILogger log, long count, string subscription);
+
+    [LoggerMessage(234, LogLevel.Warning, "{Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count as one. Said once; let the publisher send a CloudEvents envelope with an id")]
+    public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
 }

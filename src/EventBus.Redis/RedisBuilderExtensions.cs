@@ -41,19 +41,15 @@ public static class RedisBuilderExtensions
         return bus.UseStores(services => RedisStores.Create(Connector(configuration, "bus.StoreInRedis(...)", services), Options(configure), LogOf(services)));
     }
 
-    private static RedisConnector Connector(string configuration, string call, IServiceProvider services) => new(ConfigurationOptions.Parse(configuration), call, LogOf(services));
+    internal static RedisConnector Connector(string configuration, string call, IServiceProvider services) => new(ConfigurationOptions.Parse(configuration), call, LogOf(services));
 
-    private static ILogger LogOf(IServiceProvider services) => services.GetService<ILoggerFactory>()?.CreateLogger("EventBus.Redis") ?? NullLogger.Instance;
+    internal static ILogger LogOf(IServiceProvider services) => services.GetService<ILoggerFactory>()?.CreateLogger("EventBus.Redis") ?? NullLogger.Instance;
 
     private static RedisOptions Options(Action<RedisOptions>? configure)
     {
         var options = new RedisOptions();
         configure?.Invoke(options);
-        if (options.KeyPrefix is not { Length: > 0 and <= 100 } prefix || !prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or ':' or '.'))
-        {
-            throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.KeyPrefix)} is '{options.KeyPrefix}'; 1 to 100 letters, digits, hyphens, underscores, colons and dots are allowed.");
-        }
-
+        CheckPrefix(options.KeyPrefix, nameof(RedisOptions));
         if (options.ClaimAfter < TimeSpan.FromMilliseconds(100) || options.ClaimAfter > TimeSpan.FromDays(1))
         {
             throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.ClaimAfter)} is {options.ClaimAfter}; 100 ms to 1 day are allowed.");
@@ -74,6 +70,14 @@ public static class RedisBuilderExtensions
         if (value < least || value > most)
         {
             throw new ArgumentException($"{nameof(RedisOptions)}.{name} is {value}; {least} to {most} are allowed.");
+        }
+    }
+
+    internal static void CheckPrefix(string prefix, string options)
+    {
+        if (prefix is not { Length: > 0 and <= 100 } || !prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or ':' or '.'))
+        {
+            throw new ArgumentException($"{options}.{nameof(RedisOptions.KeyPrefix)} is '{prefix}'; 1 to 100 letters, digits, hyphens, underscores, colons and dots are allowed.");
         }
     }
 }

@@ -191,7 +191,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         : PublishOutcome.InDoubt(new EventBusException("Redis, or a proxy before it, answered the publish with something that is no id of a stream entry. Publish again under the same id."));
 
     /// <summary>Failed is only what certainly did not happen: Redis refused it, or it never left.</summary>
-    private static PublishOutcome Judge(Exception exception) => exception switch
+    internal static PublishOutcome Judge(Exception exception) => exception switch
     {
         RedisServerException => PublishOutcome.Failed(exception),
         RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => PublishOutcome.Failed(exception),

@@ -3,7 +3,9 @@ namespace EventBus.Conformance;
 /// <summary>Everything is bounded, and the bound reaches the publisher.</summary>
 internal static class PressureScenarios
 {
-    private static readonly Func<Backend, EventBus.Transports.TransportFeatures, string?> LimitedQueue = Rule.Can(backend => backend.CanLimitQueue, "The broker holds the queue; its limits are the broker's own.");
+    private static readonly Func<Backend, EventBus.Transports.TransportFeatures, string?> LimitedQueue = Rule.All(
+        Rule.Needs(features => features.Durable || features.Redelivers, "Publishers never wait: a full subscription drops events, and says so."),
+        Rule.Can(backend => backend.CanLimitQueue, "The broker holds the queue; its limits are the broker's own."));
 
     public static IEnumerable<Scenario> All { get; } =
     [

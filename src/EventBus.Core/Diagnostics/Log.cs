@@ -23,6 +23,15 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Warning, "Closing the backend failed or took too long")]
     public static partial void CloseFailed(this ILogger log, Exception exception);
 
+    [LoggerMessage(7, LogLevel.Information, "{System} hands events to whoever listens at that moment and keeps none: those that come while this instance is away or cannot keep up are lost. Retries and dead letters begin with an event that arrived")]
+    public static partial void Lossy(this ILogger log, string system);
+
+    [LoggerMessage(8, LogLevel.Warning, "{Subscription} is idempotent, and {System} loses events: it handles an event once, or never. Use a backend that keeps events (docs/guarantees.md) where each of them counts")]
+    public static partial void LossyIdempotent(this ILogger log, string subscription, string system);
+
+    [LoggerMessage(9, LogLevel.Warning, "{Subscription} has a guard, and {System} loses events: what the guard waits for may never arrive, and those behind it become dead letters when their time is up. Use a backend that keeps events (docs/guarantees.md)")]
+    public static partial void LossyGuarded(this ILogger log, string subscription, string system);
+
     [LoggerMessage(10, LogLevel.Warning, "Nobody subscribes to {EventName}: such events are accepted and go nowhere. Said once for each name; declare the type with RequireSubscriber() to make it an error")]
     public static partial void NobodySubscribes(this ILogger log, string eventName);
 

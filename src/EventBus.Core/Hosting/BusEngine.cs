@@ -10,6 +10,7 @@ internal sealed class BusEngine : IAsyncDisposable
     // After the handlers' tokens are cancelled: time to settle, and then for the backend to close.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
+    private readonly BusModel model;
     private readonly BusPlan plan;
     private readonly Transport transport;
     private readonly BusStores? stores;
@@ -35,7 +36,7 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public BusEngine(BusModel model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusRuntime owner)
     {
-        (this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (plan, transport, stores, diagnostics, owner);
+        (this.model, this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (model, plan, transport, stores, diagnostics, owner);
         var (time, log, options) = (owner.Time, owner.Log, plan.Options);
         names = [.. model.Subscriptions.Select(subscription => subscription.Name)];
         diagnostics.Describe(transport.Features.System);
@@ -173,6 +174,7 @@ internal sealed class BusEngine : IAsyncDisposable
         }
 
         owner.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);
+        LossyBackend.Warn(transport.Features, model, plan.Subscriptions, owner.Log);
     }
 
     /// <summary>Completes when nothing is in flight or due, or when the token is cancelled.</summary>

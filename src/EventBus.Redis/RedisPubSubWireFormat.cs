@@ -1,0 +1,190 @@
+using System.Buffers;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Unicode;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>An event as one message: CloudEvents 1.0 in structured mode, a JSON object of its attributes and <c>data</c>. Plain JSON without them is read too.</summary>
+internal static class RedisPubSubWireFormat
+{
+    /// <summary>How deep a body may be nested to travel as JSON; one that is deeper travels as bytes.</summary>
+    public const int MaxDepth = 1_000;
+
+    /// <summary>The extension that holds, as the text of a JSON object, the user's headers whose names are no names of CloudEvents.</summary>
+    public const string OddHeaders = "headers";
+
+    private const int MaxIdLength = 128;
+    private const int Frame = 512;
+
+    private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+
+    public static byte[] Write(Envelope envelope, string source)
+    {
+        var body = envelope.Body.Span;
+        var buffer = new ArrayBufferWriter<byte>(body.Length + Frame);
+        using var writer = new Utf8JsonWriter(buffer, Writing);
+        writer.WriteStartObject();
+        writer.WriteString("specversion", "1.0");
+        writer.WriteString("id", envelope.EventId);
+        writer.WriteString("type", envelope.EventName);
+        writer.WriteString("source", envelope.Origin ?? source);
+        writer.WriteString("time", envelope.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
+        writer.WriteString("datacontenttype", envelope.ContentType);
+        Add("partitionkey", envelope.Key);
+        Add("correlationid", envelope.CorrelationId == envelope.EventId ? null : envelope.CorrelationId);
+        Add("causationid", envelope.CausationId);
+        Add("traceparent", envelope.TraceParent);
+        Add("tracestate", envelope.TraceState);
+        if (envelope.EventVersion != 1)
+        {
+            writer.WriteNumber("eventversion", envelope.EventVersion);
+        }
+
+        WriteHeaders(writer, envelope.Headers);
+        if (IsJson(envelope.ContentType) && IsValidJson(body))
+        {
+            writer.WritePropertyName("data");
+            writer.WriteRawValue(body, skipInputValidation: true);
+        }
+        else
+        {
+            writer.WriteBase64String("data_base64", body);
+        }
+
+        writer.WriteEndObject();
+        writer.Flush();
+        return buffer.WrittenSpan.ToArray();
+
+        void Add(string name, string? value)
+        {
+            if (value is not null)
+            {
+                writer.WriteString(name, value);
+            }
+        }
+    }
+
+    /// <summary>Reads whatever arrived; never throws. An object with a <c>specversion</c> is an envelope, all else is a body.</summary>
+    /// <param name="eventName">The event's name as the channel has it.</param>
+    /// <param name="message">The message; owned by the envelope from now on.</param>
+    /// <param name="idWasMade">The publisher gave no id.</param>
+    public static Envelope Read(string eventName, byte[] message, out bool idWasMade)
+    {
+        var read = RedisPubSubMessage.TryRead(message);
+        var defect = read?.Defect;
+        var type = read?.Take("type") ?? eventName;
+        if (!EventPattern.TryParse(type, out var name) || !name.IsExact)
+        {
+            (type, defect) = (eventName, defect ?? "The attribute 'type' is no event name.");
+        }
+
+        var time = DateTimeOffset.UnixEpoch;
+        if (read?.Take("time") is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+        {
+            (time, defect) = (DateTimeOffset.UnixEpoch, defect ?? "The attribute 'time' is no time.");
+        }
+
+        var version = 1;
+        if (read?.Take("eventversion") is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
+        {
+            (version, defect) = (1, defect ?? "The attribute 'eventversion' is no number above zero.");
+        }
+
+        var id = read?.Take("id");
+        idWasMade = id is not { Length: > 0 };
+        return new Envelope(
+            new EnvelopeAttributes
+            {
+                Id = id switch { { Length: > 0 and <= MaxIdLength } => id, { Length: > 0 } => Hash(Encoding.UTF8.GetBytes(id), ""), _ => Hash(message, eventName) },
+                Name = type,
+                Version = version,
+                Time = time,
+                Key = read?.Take("partitionkey") ?? read?.Take("subject"),
+                CorrelationId = read?.Take("correlationid"),
+                CausationId = read?.Take("causationid"),
+                TraceParent = read?.Take("traceparent"),
+                TraceState = read?.Take("tracestate"),
+                Origin = read?.Take("source"),
+                ContentType = read?.Take("datacontenttype") ?? "application/json",
+                Headers = read?.TakeRest(),
+                Defect = defect,
+            },
+            read?.Data ?? message);
+    }
+
+    public static bool IsJson(string contentType)
+    {
+        var parameters = contentType.IndexOf(';', StringComparison.Ordinal);
+        var type = contentType.AsSpan(0, parameters < 0 ? contentType.Length : parameters).Trim();
+        return type.Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
+    }
+
+    /// <summary>Extensions of CloudEvents have names of small letters and digits; headers of other names travel together in one.</summary>
+    private static void WriteHeaders(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> headers)
+    {
+        Dictionary<string, string>? odd = null;
+        foreach (var (name, value) in headers)
+        {
+            if (name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c)) && !IsAttribute(name))
+            {
+                writer.WriteString(name, value);
+            }
+            else
+            {
+                (odd ??= new(StringComparer.Ordinal)).Add(name, value);
+            }
+        }
+
+        if (odd is not null)
+        {
+            var buffer = new ArrayBufferWriter<byte>(Frame);
+            using var inner = new Utf8JsonWriter(buffer, Writing);
+            inner.WriteStartObject();
+            foreach (var (name, value) in odd)
+            {
+                inner.WriteString(name, value);
+            }
+
+            inner.WriteEndObject();
+            inner.Flush();
+            writer.WriteString(OddHeaders, buffer.WrittenSpan);
+        }
+    }
+
+    /// <summary>It means something itself, so that no header travels under it.</summary>
+    private static bool IsAttribute(string name) => name is
+        "specversion" or "id" or "type" or "source" or "time" or "datacontenttype" or "dataschema" or "subject" or "data" or OddHeaders
+        or "eventversion" or "partitionkey" or "correlationid" or "causationid" or "traceparent" or "tracestate";
+
+    private static bool IsValidJson(ReadOnlySpan<byte> body)
+    {
+        try
+        {
+            var reader = new Utf8JsonReader(body, new JsonReaderOptions { MaxDepth = MaxDepth });
+            while (reader.Read())
+            {
+            }
+
+            // The reader leaves the inside of texts alone.
+            return body.Length > 0 && Utf8.IsValid(body);
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+
+    private static string Hash(byte[] content, string name)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes(name));
+        hash.AppendData([0]);
+        hash.AppendData(content);
+        return $"sha256-{Convert.ToHexStringLower(hash.GetHashAndReset())}";
+    }
+}

@@ -1,0 +1,57 @@
+using EventBus.Conformance;
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>Redis Pub/Sub under proof, with the stores that come with it.</summary>
+public sealed class RedisPubSubBackend : Backend, IAsyncLifetime
+{
+    private const string ClientName = "conformance";
+
+    private readonly PrivateRedis server = new();
+
+    public override string Name => "Redis Pub/Sub";
+
+    public override bool CanPublishForeign => true;
+
+    public override bool CanSeverConnections => true;
+
+    public override bool CanRestartBroker => true;
+
+    public async ValueTask InitializeAsync() => await server.StartAsync();
+
+    public async ValueTask DisposeAsync() => await server.DisposeAsync();
+
+    public override Transport CreateTransport(TransportSetup setup)
+    {
+        var log = setup.Services.GetRequiredService<ILoggerFactory>().CreateLogger("EventBus.Redis");
+        var connector = new RedisConnector(ConfigurationOptions.Parse($"{server.Address},name={ClientName}"), "bus.UseRedisPubSub(...)", log);
+        return new RedisPubSubTransport(connector, new RedisPubSubOptions { KeyPrefix = setup.Isolation }, log);
+    }
+
+    public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInRedis($"{server.Address},name={ClientName}", redis => redis.KeyPrefix = isolation);
+
+    public override async Task PublishForeignAsync(string isolation, string eventName, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        await using var admin = await ConnectAsync(cancellationToken);
+        await admin.GetDatabase().PublishAsync(RedisChannel.Literal($"{isolation}:{eventName}"), body).WaitAsync(cancellationToken);
+    }
+
+    public override async Task SeverConnectionsAsync(CancellationToken cancellationToken)
+    {
+        await using var admin = await ConnectAsync(cancellationToken);
+        await TestRedis.KillConnectionsAsync(admin, ClientName).WaitAsync(cancellationToken);
+    }
+
+    public override async Task RestartBrokerAsync(CancellationToken cancellationToken)
+    {
+        await server.KillAsync();
+        await server.StartAsync();
+    }
+
+    private async Task<ConnectionMultiplexer> ConnectAsync(CancellationToken cancellationToken) =>
+        await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true").WaitAsync(cancellationToken);
+}

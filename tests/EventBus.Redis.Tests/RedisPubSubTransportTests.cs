@@ -1,0 +1,254 @@
+using System.Text;
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+public sealed class RedisPubSubTransportTests
+{
+    [Fact]
+    public async Task Publish_WithAndWithoutSubscribers_IsAcceptedAndReachesEveryInstance()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var first = await TestPubSub.StartAsync(redis);
+        await using var second = await TestPubSub.StartAsync(redis);
+        await TestRedis.PublishAcceptedAsync(first.Transport, TestRedis.Parcel(1));
+        var receivers = new[] { await first.SubscribeAsync("parcel.sent"), await second.SubscribeAsync("parcel.sent") };
+
+        await TestRedis.PublishAcceptedAsync(first.Transport, TestRedis.Parcel(2), TestRedis.Parcel(3));
+
+        foreach (var receiver in receivers)
+        {
+            Assert.Equal(["p-2", "p-3"], [(await TestRedis.NextAsync(receiver)).Envelope.EventId, (await TestRedis.NextAsync(receiver)).Envelope.EventId]);
+        }
+
+        Assert.Empty(first.Warnings);
+    }
+
+    [Fact]
+    public async Task Publish_WithoutAReply_IsInDoubtAtTheDeadline()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var valve = new ReplyValve();
+        await using var app = await TestPubSub.StartAsync(redis, valve.Address);
+        valve.Close();
+
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        var outcomes = new PublishOutcome[2];
+        await app.Transport.PublishAsync(new[] { TestRedis.Parcel(1), TestRedis.Parcel(2) }, outcomes, deadline.Token).AsTask().WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
+
+        Assert.All(outcomes, outcome => Assert.Equal((PublishStatus.InDoubt, true), (outcome.Status, outcome.Error is not null)));
+    }
+
+    [Fact]
+    public async Task Publish_WithoutAConnection_FailsAndIsUnhealthy()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var valve = new ReplyValve();
+        await using var app = await TestPubSub.StartAsync(redis, valve.Address);
+        valve.Refuse();
+        await redis.KillConnectionsAsync();
+
+        // The client may not have noticed yet: then the first is in doubt, and a later one is not.
+        var outcomes = new PublishOutcome[1];
+        for (var i = 0; i < 20 && outcomes[0].Status == PublishStatus.InDoubt; i++)
+        {
+            outcomes = await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(1));
+        }
+
+        Assert.Equal(PublishStatus.Failed, outcomes[0].Status);
+        Assert.Equal(TransportState.Unhealthy, (await app.HealthAsync()).State);
+    }
+
+    [Fact]
+    public async Task Connection_Cut_ListensAgainAndSaysWhatIsLost()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var app = await TestPubSub.StartAsync(redis);
+        var receiver = await app.SubscribeAsync("parcel.*");
+        Assert.NotEqual(0, await redis.KillConnectionsAsync());
+
+        await app.PublishUntilDeliveredAsync(receiver);
+
+        using var limit = new CancellationTokenSource(TestRedis.Patience);
+        while ((await app.HealthAsync()).State != TransportState.Healthy)
+        {
+            Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although its connection is back.");
+        }
+
+        Assert.Contains(app.Warnings, text => text.Contains("is lost (", StringComparison.Ordinal));
+        Assert.Contains(app.Warnings, text => text.Contains("is lost to this instance", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Buffer_Full_DropsCountsAndIsDegraded()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var app = await TestPubSub.StartAsync(redis, options: new RedisPubSubOptions { BufferCount = 3 });
+        var receiver = await app.SubscribeAsync("parcel.sent");
+        await TestRedis.PublishAcceptedAsync(app.Transport, [.. Enumerable.Range(1, 10).Select(number => TestRedis.Parcel(number))]);
+
+        var held = new List<Delivery> { await TestRedis.NextAsync(receiver), await TestRedis.NextAsync(receiver), await TestRedis.NextAsync(receiver) };
+        await receiver.StopIntakeAsync();
+        Assert.False(await receiver.Deliveries.WaitToReadAsync(TestContext.Current.CancellationToken));
+        Assert.Equal(["p-1", "p-2", "p-3"], held.Select(delivery => delivery.Envelope.EventId));
+        Assert.Equal(TransportState.Degraded, (await app.HealthAsync()).State);
+        Assert.Equal(7, app.Warnings.Sum(text => int.Parse(text[..text.IndexOf(' ', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture)));
+
+        // Taken is still held: only what is settled is not lost with the receiver.
+        await held[0].AckAsync();
+        await held[0].AckAsync();
+        await held[1].ReleaseAsync();
+        await receiver.DisposeAsync();
+        Assert.Contains(app.Warnings, text => text.StartsWith("2 events of the subscription parcels were received and not handled", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Buffer_SettledInTime_TakesMore()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var app = await TestPubSub.StartAsync(redis, options: new RedisPubSubOptions { BufferCount = 1 });
+        var receiver = await app.SubscribeAsync("parcel.sent");
+        for (var number = 0; number < 5; number++)
+        {
+            await TestRedis.PublishAcceptedAsync(app.Transport, TestRedis.Parcel(number));
+            var delivery = await TestRedis.NextAsync(receiver);
+            Assert.Equal($"p-{number}", delivery.Envelope.EventId);
+            await delivery.AckAsync();
+        }
+
+        Assert.Equal(TransportState.Healthy, (await app.HealthAsync()).State);
+    }
+
+    [Fact]
+    public async Task Release_WhileTakingIn_ComesAgain()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var app = await TestPubSub.StartAsync(redis);
+        var receiver = await app.SubscribeAsync("parcel.sent");
+        await TestRedis.PublishAcceptedAsync(app.Transport, TestRedis.Parcel(1));
+        var first = await TestRedis.NextAsync(receiver);
+        await first.ReleaseAsync();
+
+        var again = await TestRedis.NextAsync(receiver);
+
+        Assert.Equal(("p-1", 0, 1), (again.Envelope.EventId, first.EarlierDeliveries, again.EarlierDeliveries));
+    }
+
+    [Fact]
+    public async Task Patterns_Overlapping_DeliverOnceAndOnlyWhatMatches()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var app = await TestPubSub.StartAsync(redis);
+        var receiver = await app.SubscribeAsync("parcel.#", "*.sent", "parcel.sent");
+
+        // Globs of these patterns match all of them; another application's prefix may even begin with ours.
+        foreach (var channel in new[] { "parcel-box.lost", "x:parcel.sent", "parcel.Sent", "parcel.", "parcel.sent", "parcel.a.b", "letter.sent", "parcel" })
+        {
+            await redis.Database.PublishAsync(RedisChannel.Literal($"{redis.Prefix}:{channel}"), "{}");
+        }
+
+        var names = new List<string>();
+        while (names.Count < 4)
+        {
+            names.Add((await TestRedis.NextAsync(receiver)).Envelope.EventName);
+        }
+
+        await receiver.StopIntakeAsync();
+        Assert.False(receiver.Deliveries.TryRead(out _));
+        Assert.Equal(["letter.sent", "parcel", "parcel.a.b", "parcel.sent"], names.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task Foreign_PlainJsonWithoutId_GetsOneFromItsContentAndSaysSoOnce()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var app = await TestPubSub.StartAsync(redis);
+        var receiver = await app.SubscribeAsync("parcel.sent");
+        foreach (var body in new[] { """{"number":1}""", """{"number":1}""", """{"number":2}""" })
+        {
+            await redis.Database.PublishAsync(RedisChannel.Literal($"{redis.Prefix}:parcel.sent"), body);
+        }
+
+        var ids = new List<string>();
+        while (ids.Count < 3)
+        {
+            var envelope = (await TestRedis.NextAsync(receiver)).Envelope;
+            Assert.Equal("""{"number":""", Encoding.UTF8.GetString(envelope.Body.Span)[..10]);
+            ids.Add(envelope.EventId);
+        }
+
+        Assert.Equal((true, false), (ids[0] == ids[1], ids[0] == ids[2]));
+        Assert.Single(app.Warnings);
+    }
+
+    [Fact]
+    public async Task StopIntake_AfterPublishing_HandsOutAllThatWasAcceptedAndRefusesMore()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var app = await TestPubSub.StartAsync(redis);
+        var receiver = await app.SubscribeAsync("parcel.sent");
+        await TestRedis.PublishAcceptedAsync(app.Transport, [.. Enumerable.Range(0, 500).Select(number => TestRedis.Parcel(number))]);
+
+        await receiver.StopIntakeAsync();
+
+        Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(500)))[0].Status);
+        var taken = 0;
+        while (receiver.Deliveries.TryRead(out var delivery))
+        {
+            Assert.Equal($"p-{taken++}", delivery.Envelope.EventId);
+        }
+
+        Assert.Equal(500, taken);
+    }
+
+    [Fact]
+    public async Task Start_WithoutAServer_IsDegradedAndListensOnceItIsThere()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var late = new PrivateRedis();
+        await using var app = await TestPubSub.StartAsync(redis, $"{late.Address},connectTimeout=500");
+        var receiver = await app.SubscribeAsync("parcel.*");
+        Assert.Equal(TransportState.Unhealthy, (await app.HealthAsync()).State);
+        Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(1)))[0].Status);
+
+        await late.StartAsync();
+
+        await app.PublishUntilDeliveredAsync(receiver);
+    }
+
+    [Fact]
+    public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestPubSub.StartAsync(redis, "127.0.0.1:1,connectTimeout=500", failFast: true));
+
+        Assert.Contains("UseRedisPubSub", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Subscribe_ChannelsNotGranted_FailsAndSaysWhatToGrant()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var strict = new PrivateRedis("--user", "default", "on", "nopass", "~*", "+@all", "resetchannels", "&other:*");
+        await strict.StartAsync();
+        await using var app = await TestPubSub.StartAsync(redis, strict.Address);
+
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => app.SubscribeAsync("parcel.sent"));
+
+        Assert.Contains($"&{redis.Prefix}:*", exception.Message, StringComparison.Ordinal);
+        Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(1)))[0].Status);
+    }
+
+    [Fact]
+    public async Task Dispose_WhileRedisIsSilent_EndsSoon()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var valve = new ReplyValve();
+        var app = await TestPubSub.StartAsync(redis, valve.Address);
+        await app.SubscribeAsync("parcel.sent");
+        valve.Close();
+
+        await app.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+    }
+}

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>One application on Redis Pub/Sub, and what it logged.</summary>
+internal sealed class TestPubSub : IAsyncDisposable, ILogger
+{
+    private readonly Stack<IAsyncDisposable> made = new();
+    private readonly ConcurrentQueue<string> logged = new();
+
+    private TestPubSub(RedisPubSubOptions options, string address, string name)
+    {
+        Transport = new RedisPubSubTransport(new RedisConnector(ConfigurationOptions.Parse($"{address},name={name}"), "bus.UseRedisPubSub(...)", this), options, this);
+        made.Push(Transport);
+    }
+
+    public RedisPubSubTransport Transport { get; }
+
+    /// <summary>What was logged above information.</summary>
+    public IReadOnlyCollection<string> Warnings => logged;
+
+    public static async Task<TestPubSub> StartAsync(TestRedis redis, string? address = null, RedisPubSubOptions? options = null, bool failFast = false)
+    {
+        options ??= new RedisPubSubOptions();
+        options.KeyPrefix = redis.Prefix;
+        var app = new TestPubSub(options, address ?? TestRedis.Address, redis.Prefix);
+        using var limit = new CancellationTokenSource(TestRedis.Patience);
+        await app.Transport.StartAsync(new TransportTopology("app", [TestRedis.Parcels()], ["parcel.sent"], TimeProvider.System) { FailFast = failFast }, limit.Token);
+        return app;
+    }
+
+    public async Task<Receiver> SubscribeAsync(params string[] patterns)
+    {
+        using var limit = new CancellationTokenSource(TestRedis.Patience);
+        var receiver = await Transport.SubscribeAsync(new Subscription("parcels", [.. patterns.Select(EventPattern.Parse)]), limit.Token);
+        made.Push(receiver);
+        return receiver;
+    }
+
+    public async Task<TransportHealth> HealthAsync() => await Transport.CheckHealthAsync(TestContext.Current.CancellationToken);
+
+    /// <summary>Publishes again and again until something arrives: for when nothing says that the subscription is back.</summary>
+    public async Task<Delivery> PublishUntilDeliveredAsync(Receiver receiver)
+    {
+        using var limit = new CancellationTokenSource(TestRedis.Patience);
+        for (var number = 100; ; number++)
+        {
+            await TestRedis.PublishAsync(Transport, TestRedis.Parcel(number));
+            using var moment = CancellationTokenSource.CreateLinkedTokenSource(limit.Token);
+            moment.CancelAfter(TimeSpan.FromMilliseconds(50));
+            try
+            {
+                return await receiver.Deliveries.ReadAsync(moment.Token);
+            }
+            catch (OperationCanceledException) when (!limit.IsCancellationRequested)
+            {
+            }
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        while (made.TryPop(out var next))
+        {
+            await next.DisposeAsync().AsTask().WaitAsync(TestRedis.Patience);
+        }
+    }
+
+    IDisposable? ILogger.BeginScope<TState>(TState state) => null;
+
+    bool ILogger.IsEnabled(LogLevel logLevel) => true;
+
+    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (logLevel > LogLevel.Information)
+        {
+            logged.Enqueue(formatter(state, exception));
+        }
+    }
+}
