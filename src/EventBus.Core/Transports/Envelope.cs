@@ -55,9 +55,6 @@ public sealed class Envelope : EventContext
     /// <summary>The W3C <c>tracestate</c>; null for none.</summary>
     public string? TraceState => extras?.TraceState;
 
-    /// <summary>Where an event from a wire comes from: the CloudEvents <c>source</c>. Null for an event of this application, or when the publisher did not say.</summary>
-    public string? Origin => extras?.Origin;
-
     /// <summary>The media type of the body.</summary>
     public string ContentType => extras?.ContentType ?? JsonContentType;
 
