@@ -24,32 +24,6 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     private Task signal = Task.CompletedTask;
     private bool stopped;
 
-    /// <summary>Renews the lease, and ends the epoch before another instance can begin one.</summary>
-    public async Task KeepLeaseAsync(CancellationToken close)
-    {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var tick = Member.ClaimAfter / 12;
-        var renewIn = TimeSpan.Zero;
-        while (!close.IsCancellationRequested)
-        {
-            var before = Member.Names.Time.GetTimestamp();
-            if (lease.Token is { } token)
-            {
-                if (lease.Remaining is var remaining && remaining <= TimeSpan.Zero)
-                {
-                    LoseLease(token);
-                }
-                else if (renewIn <= TimeSpan.Zero)
-                {
-                    renewIn = await RenewAsync(token, remaining, close) ? Member.ClaimAfter / 3 : TimeSpan.Zero;
-                }
-            }
-
-            await Task.Delay(tick, Member.Names.Time, close).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            renewIn -= Member.Names.Time.GetElapsedTime(before);
-        }
-    }
-
     /// <summary>The epoch begins again at what was released. Once the intake has stopped only the later events of its key are lost with it: the others may still end well.</summary>
     public override ValueTask ReleaseAsync(HeldEntry entry)
     {
@@ -266,24 +240,8 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
         return true;
     }
 
-    private async Task<bool> RenewAsync(string token, TimeSpan remaining, CancellationToken close)
-    {
-        try
-        {
-            if (!await lease.RenewAsync().WaitAsync(remaining < RedisConnector.Answer ? remaining : RedisConnector.Answer, Member.Names.Time, close))
-            {
-                LoseLease(token);
-            }
-
-            return true;
-        }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or OperationCanceledException)
-        {
-            return false;
-        }
-    }
-
-    private void LoseLease(string token)
+    /// <summary>The lease is another's, or may be by now.</summary>
+    public void LoseLease(string token)
     {
         lock (gate)
         {

@@ -52,7 +52,7 @@ internal sealed class RedisReceiver : Receiver
     public void Start(bool live)
     {
         running = reading.RunAsync(live, stopIntake.Token);
-        keeping = reading is RedisOrderedReading ordered ? ordered.KeepLeaseAsync(close.Token) : Task.CompletedTask;
+        keeping = lease is not null && reading is RedisOrderedReading ordered ? new RedisLeaseKeeper(ordered, lease, member).RunAsync(close.Token) : Task.CompletedTask;
         settled = settling.RunAsync(close.Token);
         finding = RedisTopology.IsOpen(member.Subscription) ? new RedisDiscovery(member).RunAsync(stopIntake.Token) : Task.CompletedTask;
         upkeep.Start(stopIntake.Token, close.Token);
