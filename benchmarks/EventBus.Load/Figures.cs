@@ -2,18 +2,19 @@ using System.Diagnostics;
 
 namespace EventBus.Load;
 
-/// <summary>One run: how long it took, and what it allocated.</summary>
-internal readonly record struct Sample(double EventsPerSecond, double BytesPerEvent)
+/// <summary>One run: how long it took, and what it cost this process.</summary>
+internal readonly record struct Sample(double EventsPerSecond, double BytesPerEvent, double CpuMicrosecondsPerEvent)
 {
     public static async Task<Sample> OfAsync(int events, Func<Task> run)
     {
         GC.Collect();
         GC.WaitForPendingFinalizers();
         var allocated = GC.GetTotalAllocatedBytes(precise: true);
+        var busy = Environment.CpuUsage.TotalTime;
         var startedAt = Stopwatch.GetTimestamp();
         await run();
         var elapsed = Stopwatch.GetElapsedTime(startedAt);
-        return new Sample(events / elapsed.TotalSeconds, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)events);
+        return new Sample(events / elapsed.TotalSeconds, (GC.GetTotalAllocatedBytes(precise: true) - allocated) / (double)events, (Environment.CpuUsage.TotalTime - busy).TotalMicroseconds / events);
     }
 }
 

@@ -1,0 +1,27 @@
+using System.Globalization;
+using System.Text.Json;
+
+namespace EventBus.Load;
+
+/// <summary>What a raw client puts beside the body and reads from it: the same CloudEvents attributes as the bus.</summary>
+internal readonly record struct RawEvent(string Id, string Type, string Source, DateTimeOffset Time)
+{
+    public const string Name = "order.placed";
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { MaxDepth = 32, AllowDuplicateProperties = false };
+
+    public string TimeText => Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
+
+    /// <summary>The attributes of an event that is published now.</summary>
+    public static RawEvent Now()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        return new RawEvent(Guid.CreateVersion7(now).ToString("D"), Name, "load", now);
+    }
+
+    public static byte[] Write(OrderPlaced @event) => JsonSerializer.SerializeToUtf8Bytes(@event, Json);
+
+    public static OrderPlaced Read(ReadOnlySpan<byte> body) => JsonSerializer.Deserialize<OrderPlaced>(body, Json)!;
+
+    public static DateTimeOffset ReadTime(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+}

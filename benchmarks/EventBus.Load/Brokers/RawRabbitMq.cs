@@ -1,0 +1,168 @@
+using System.Text;
+using RabbitMQ.Client;
+
+namespace EventBus.Load;
+
+/// <summary>RabbitMQ.Client used as well as it can be: persistent, mandatory, confirms pipelined and tracked here, each delivery handled on the client's loop and acknowledged by itself.</summary>
+internal sealed class RawRabbitMq : Contender
+{
+    public const int Window = 1_000;
+    public const ushort Prefetch = 256;
+
+    private const string Prefix = "cloudEvents_";
+    private const string Exchange = "raw";
+
+    private readonly IConnection publishing;
+    private readonly IConnection consuming;
+    private readonly IChannel channel;
+    private readonly SemaphoreSlim room = new(Window);
+    private readonly Lock gate = new();
+
+    // The place of a tag; more than may be outstanding.
+    private readonly Unconfirmed?[] unconfirmed = new Unconfirmed?[1_024];
+    private ulong last;
+    private ulong oldest = 1;
+
+    private RawRabbitMq(IConnection publishing, IConnection consuming, IChannel channel)
+    {
+        (this.publishing, this.consuming, this.channel) = (publishing, consuming, channel);
+        channel.BasicAcksAsync += (_, ack) => Confirm(ack.DeliveryTag, ack.Multiple);
+    }
+
+    public static async Task<Contender> StartAsync(string address)
+    {
+        var factory = new ConnectionFactory { Uri = new Uri(address), AutomaticRecoveryEnabled = false };
+        var (publishing, consuming) = (await factory.CreateConnectionAsync(), await factory.CreateConnectionAsync());
+        var contender = new RawRabbitMq(publishing, consuming, await publishing.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false)));
+        var receiving = await consuming.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
+        await receiving.ExchangeDeclareAsync(Exchange, ExchangeType.Topic, durable: true);
+        var queue = await receiving.QueueDeclareAsync("load.raw", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
+        await receiving.QueueBindAsync(queue.QueueName, Exchange, RawEvent.Name);
+        await receiving.BasicQosAsync(0, Prefetch, global: false);
+        await receiving.BasicConsumeAsync(queue.QueueName, autoAck: false, new Consumer(receiving, contender));
+        return contender;
+    }
+
+    public override async Task PublishAsync(OrderPlaced @event)
+    {
+        var confirm = new Unconfirmed(1);
+        await SendAsync(@event, confirm);
+        await confirm.Done;
+    }
+
+    public override async Task PublishManyAsync(IReadOnlyList<OrderPlaced> events)
+    {
+        var confirms = new Unconfirmed(events.Count);
+        foreach (var @event in events)
+        {
+            await SendAsync(@event, confirms);
+        }
+
+        await confirms.Done;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await publishing.DisposeAsync();
+        await consuming.DisposeAsync();
+        room.Dispose();
+    }
+
+    private async ValueTask SendAsync(OrderPlaced @event, Unconfirmed confirm)
+    {
+        var attributes = RawEvent.Now();
+        var properties = new BasicProperties
+        {
+            Headers = new Dictionary<string, object?>
+            {
+                [Prefix + "specversion"] = "1.0",
+                [Prefix + "id"] = attributes.Id,
+                [Prefix + "type"] = attributes.Type,
+                [Prefix + "source"] = attributes.Source,
+                [Prefix + "time"] = attributes.TimeText,
+            },
+            Persistent = true,
+            MessageId = attributes.Id,
+            ContentType = "application/json",
+            Timestamp = new AmqpTimestamp(attributes.Time.ToUnixTimeSeconds()),
+        };
+        var body = RawEvent.Write(@event);
+        await room.WaitAsync();
+        ValueTask writing;
+        lock (gate)
+        {
+            // Calls are written in the order in which they are begun: so the tags agree with the broker's.
+            unconfirmed[++last % (ulong)unconfirmed.Length] = confirm;
+            writing = channel.BasicPublishAsync(Exchange, RawEvent.Name, mandatory: true, properties, body);
+        }
+
+        await writing;
+    }
+
+    private Task Confirm(ulong tag, bool multiple)
+    {
+        var confirmed = 0;
+        lock (gate)
+        {
+            for (var next = multiple ? oldest : tag; next <= tag; next++)
+            {
+                ref var place = ref unconfirmed[next % (ulong)unconfirmed.Length];
+                if (place is { } waiting)
+                {
+                    place = null;
+                    confirmed++;
+                    waiting.Confirm();
+                }
+            }
+
+            while (oldest <= last && unconfirmed[oldest % (ulong)unconfirmed.Length] is null)
+            {
+                oldest++;
+            }
+        }
+
+        room.Release(confirmed);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Publishes that wait together.</summary>
+    private sealed class Unconfirmed(int count)
+    {
+        private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private int remaining = count;
+
+        public Task Done => done.Task;
+
+        public void Confirm()
+        {
+            if (--remaining == 0)
+            {
+                done.SetResult();
+            }
+        }
+    }
+
+    private sealed class Consumer(IChannel channel, RawRabbitMq owner) : AsyncDefaultBasicConsumer(channel)
+    {
+        public override async Task HandleBasicDeliverAsync(
+            string consumerTag, ulong deliveryTag, bool redelivered, string exchange, string routingKey, IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken = default)
+        {
+            var copy = body.ToArray();
+            var attributes = Read(properties);
+            if (RawEvent.Read(copy) is not null && attributes.Type == RawEvent.Name)
+            {
+                owner.Arrived();
+            }
+
+            await Channel.BasicAckAsync(deliveryTag, multiple: false, CancellationToken.None);
+        }
+
+        private static RawEvent Read(IReadOnlyBasicProperties properties)
+        {
+            var headers = properties.Headers!;
+            return new RawEvent(Text("id"), Text("type"), Text("source"), RawEvent.ReadTime(Text("time")));
+
+            string Text(string name) => Encoding.UTF8.GetString((byte[])headers[Prefix + name]!);
+        }
+    }
+}

@@ -1,0 +1,124 @@
+using StackExchange.Redis;
+
+namespace EventBus.Load;
+
+/// <summary>StackExchange.Redis used as well as it can be: pipelined XADD, a blocking XREADGROUP on a connection of its own, one XACK for what a read brought.</summary>
+internal sealed class RawRedis : Contender
+{
+    public const int Count = 256;
+
+    private const string Stream = "raw:order";
+    private const string Group = "load.raw";
+    private const int Window = 1_000;
+    private const long BlockMilliseconds = 2_000;
+
+    private readonly ConnectionMultiplexer connection;
+    private readonly ConnectionMultiplexer blocking;
+    private Task reading = Task.CompletedTask;
+    private volatile bool stopped;
+
+    private RawRedis(ConnectionMultiplexer connection, ConnectionMultiplexer blocking) => (this.connection, this.blocking) = (connection, blocking);
+
+    public static async Task<Contender> StartAsync(string address)
+    {
+        var contender = new RawRedis(await ConnectionMultiplexer.ConnectAsync(address), await ConnectionMultiplexer.ConnectAsync(address));
+        await contender.connection.GetDatabase().StreamCreateConsumerGroupAsync(Stream, Group, "$", createStream: true);
+        contender.reading = Task.Run(contender.ReadAsync);
+        return contender;
+    }
+
+    public override Task PublishAsync(OrderPlaced @event) => connection.GetDatabase().StreamAddAsync(Stream, Write(@event));
+
+    public override async Task PublishManyAsync(IReadOnlyList<OrderPlaced> events)
+    {
+        var database = connection.GetDatabase();
+        var sent = new Queue<Task>(Window);
+        foreach (var @event in events)
+        {
+            if (sent.Count == Window)
+            {
+                await sent.Dequeue();
+            }
+
+            sent.Enqueue(database.StreamAddAsync(Stream, Write(@event)));
+        }
+
+        await Task.WhenAll(sent);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        stopped = true;
+        await reading;
+        await connection.DisposeAsync();
+        await blocking.DisposeAsync();
+    }
+
+    private static NameValueEntry[] Write(OrderPlaced @event)
+    {
+        var attributes = RawEvent.Now();
+        return
+        [
+            new("specversion", "1.0"),
+            new("id", attributes.Id),
+            new("type", attributes.Type),
+            new("source", attributes.Source),
+            new("time", attributes.TimeText),
+            new("datacontenttype", "application/json"),
+            new("eventversion", 1),
+            new("correlationid", attributes.Id),
+            new("data", RawEvent.Write(@event)),
+        ];
+    }
+
+    private async Task ReadAsync()
+    {
+        var (database, source) = (connection.GetDatabase(), blocking.GetDatabase());
+        var acknowledging = Task.CompletedTask;
+        while (!stopped)
+        {
+            // RESP3: the streams are a map of the key and its entries, each of an id and its fields.
+            var reply = await source.ExecuteAsync("XREADGROUP", "GROUP", Group, "reader", "COUNT", Count, "BLOCK", BlockMilliseconds, "STREAMS", Stream, ">");
+            if (reply.IsNull)
+            {
+                continue;
+            }
+
+            var entries = reply[1];
+            var ids = new RedisValue[entries.Length];
+            for (var i = 0; i < entries.Length; i++)
+            {
+                ids[i] = (RedisValue)entries[i][0];
+                Handle((RedisValue[])entries[i][1]!);
+            }
+
+            await acknowledging;
+            acknowledging = database.StreamAcknowledgeAsync(Stream, Group, ids);
+        }
+
+        await acknowledging;
+    }
+
+    private void Handle(RedisValue[] fields)
+    {
+        var (id, type, source, time, data) = (default(string), default(string), default(string), default(string), default(byte[]));
+        for (var i = 0; i < fields.Length; i += 2)
+        {
+            switch ((string)fields[i]!)
+            {
+                case "id": id = fields[i + 1]; break;
+                case "type": type = fields[i + 1]; break;
+                case "source": source = fields[i + 1]; break;
+                case "time": time = fields[i + 1]; break;
+                case "data": data = fields[i + 1]; break;
+                default: break;
+            }
+        }
+
+        var attributes = new RawEvent(id!, type!, source!, RawEvent.ReadTime(time!));
+        if (RawEvent.Read(data) is not null && attributes.Type == RawEvent.Name)
+        {
+            Arrived();
+        }
+    }
+}
