@@ -126,28 +126,32 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
         return Task.CompletedTask;
     }
 
-    private async ValueTask SettleAsync(long token, bool ack)
+    private ValueTask SettleAsync(long token, bool ack)
     {
         lock (gate)
         {
             // An unknown delivery tag would cost the channel, and through a fault of the client the whole connection.
             if (!unsettled.Remove(token))
             {
-                return;
+                return ValueTask.CompletedTask;
             }
         }
 
-        await CallAsync(async () =>
+        ValueTask writing;
+        try
         {
-            if (ack)
-            {
-                await Channel.BasicAckAsync((ulong)token, multiple: false, CancellationToken.None);
-            }
-            else
-            {
-                await Channel.BasicNackAsync((ulong)token, multiple: false, requeue: true, CancellationToken.None);
-            }
-        });
+            writing = ack
+                ? Channel.BasicAckAsync((ulong)token, multiple: false, CancellationToken.None)
+                : Channel.BasicNackAsync((ulong)token, multiple: false, requeue: true, CancellationToken.None);
+        }
+        catch (Exception exception)
+        {
+            End(exception);
+            return ValueTask.CompletedTask;
+        }
+
+        // Mostly written at once, and then there is nothing to put a deadline to.
+        return writing.IsCompletedSuccessfully ? ValueTask.CompletedTask : new ValueTask(CallAsync(writing.AsTask));
     }
 
     private async Task CallAsync(Func<Task> call)

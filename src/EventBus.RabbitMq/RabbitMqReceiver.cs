@@ -9,6 +9,9 @@ namespace EventBus;
 /// <summary>The live end of one subscription: a consumer on a channel that is replaced whenever it is lost.</summary>
 internal sealed class RabbitMqReceiver : Receiver
 {
+    // A quorum queue hands out the next event only when a majority has written an acknowledgement: with one for each handler they would mostly wait for it.
+    private const int FetchedPerHandler = 4;
+
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private readonly Subscription subscription;
@@ -49,7 +52,7 @@ internal sealed class RabbitMqReceiver : Receiver
     /// <summary>Completes when the first attempt to open has failed.</summary>
     public Task Failed => Task.WhenAny(link.Failed, supervisor.Failed);
 
-    private ushort Prefetch => (ushort)Math.Clamp(subscription.Concurrency, 1, ushort.MaxValue);
+    private ushort Prefetch => (ushort)Math.Clamp(FetchedPerHandler * subscription.Concurrency, 1, ushort.MaxValue);
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
 
