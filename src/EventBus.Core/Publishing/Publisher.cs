@@ -7,7 +7,7 @@ namespace EventBus;
 /// <summary>Makes envelopes of events and sees them to the transport. Thread-safe.</summary>
 internal sealed class Publisher
 {
-    private const int BatchSize = 256;
+    private const int BatchSize = 512;
 
     private readonly Transport transport;
     private readonly DelayStore? delays;
