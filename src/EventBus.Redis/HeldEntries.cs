@@ -8,8 +8,8 @@ internal sealed class HeldEntries
     private readonly Lock gate = new();
     private readonly Dictionary<(RedisKey Stream, RedisValue Id), HeldEntry> entries = [];
 
-    // One waiter at most: the loop that reads.
-    private TaskCompletionSource changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    // One waiter at most: the loop that reads. Null while nobody asked.
+    private TaskCompletionSource? changed;
 
     public int Count
     {
@@ -27,7 +27,7 @@ internal sealed class HeldEntries
     {
         lock (gate)
         {
-            return changed.Task;
+            return (changed ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
         }
     }
 
@@ -64,7 +64,7 @@ internal sealed class HeldEntries
 
     public void Remove(HeldEntry entry)
     {
-        TaskCompletionSource waiting;
+        TaskCompletionSource? waiting;
         lock (gate)
         {
             if (entries.TryGetValue((entry.Stream, entry.Id), out var current) && current == entry)
@@ -72,11 +72,10 @@ internal sealed class HeldEntries
                 entries.Remove((entry.Stream, entry.Id));
             }
 
-            waiting = changed;
-            changed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            (waiting, changed) = (changed, null);
         }
 
-        waiting.SetResult();
+        waiting?.SetResult();
     }
 
     public HeldEntry[] ToArray()

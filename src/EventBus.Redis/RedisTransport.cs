@@ -53,7 +53,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
 
         var sending = new Task<RedisValue>?[batch.Length];
-        var unanswered = PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
+        PublishOutcome? unanswered = null;
         try
         {
             await Send(batch.Span, sending, outcomes.Span).WaitAsync(deadline);
@@ -71,7 +71,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         {
             if (sending[i] is { } sent)
             {
-                var outcome = sent.IsCompletedSuccessfully ? Judge(await sent) : sent.Exception is { } error ? Judge(error.InnerException!) : unanswered;
+                var outcome = sent.IsCompletedSuccessfully ? Judge(await sent)
+                    : sent.Exception is { } error ? Judge(error.InnerException!)
+                    : unanswered ?? PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
                 outcomes.Span[i] = outcome;
             }
         }

@@ -7,39 +7,38 @@ namespace EventBus;
 /// <summary>An event as the fields of a stream entry: CloudEvents attributes by their own names, user headers behind a prefix, the body as <c>data</c>.</summary>
 internal static class RedisWireFormat
 {
-    private const string HeaderPrefix = "header:";
+    public const string HeaderPrefix = "header:";
     private const int MaxIdLength = 128;
 
     public static NameValueEntry[] Write(Envelope envelope, string source)
     {
-        var fields = new List<NameValueEntry>(12)
-        {
-            new("specversion", "1.0"),
-            new("id", envelope.EventId),
-            new("type", envelope.EventName),
-            new("source", envelope.Origin ?? source),
-            new("time", envelope.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture)),
-            new("datacontenttype", envelope.ContentType),
-            new("eventversion", envelope.EventVersion),
-            new("correlationid", envelope.CorrelationId),
-        };
+        var fields = new NameValueEntry[9 + Given(envelope.Key) + Given(envelope.CausationId) + Given(envelope.TraceParent) + Given(envelope.TraceState) + envelope.Headers.Count];
+        fields[0] = new("specversion", "1.0");
+        fields[1] = new("id", envelope.EventId);
+        fields[2] = new("type", envelope.EventName);
+        fields[3] = new("source", envelope.Origin ?? source);
+        fields[4] = new("time", envelope.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
+        fields[5] = new("datacontenttype", envelope.ContentType);
+        fields[6] = new("eventversion", envelope.EventVersion);
+        fields[7] = new("correlationid", envelope.CorrelationId);
+        var next = 8;
         Add("partitionkey", envelope.Key);
         Add("causationid", envelope.CausationId);
         Add("traceparent", envelope.TraceParent);
         Add("tracestate", envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
         {
-            Add(HeaderPrefix + name, value);
+            fields[next++] = new(HeaderPrefix + name, value);
         }
 
-        fields.Add(new("data", envelope.Body));
-        return [.. fields];
+        fields[next] = new("data", envelope.Body);
+        return fields;
 
         void Add(string name, string? value)
         {
             if (value is not null)
             {
-                fields.Add(new(name, value));
+                fields[next++] = new(name, value);
             }
         }
     }
@@ -49,49 +48,34 @@ internal static class RedisWireFormat
     /// <param name="entry">The entry.</param>
     public static Envelope Read(string word, in StreamEntry entry)
     {
-        var fields = new Dictionary<string, RedisValue>(entry.Values.Length, StringComparer.Ordinal);
-        Dictionary<string, string>? headers = null;
-        foreach (var (name, value) in entry.Values.Select(field => ((string)field.Name!, field.Value)))
-        {
-            if (name.StartsWith(HeaderPrefix, StringComparison.Ordinal))
-            {
-                (headers ??= new(StringComparer.Ordinal))[name[HeaderPrefix.Length..]] = (string)value!;
-            }
-            else
-            {
-                fields[name] = value;
-            }
-        }
-
+        var fields = EntryFields.Of(entry);
         string? defect = null;
         var time = DateTimeOffset.UnixEpoch;
         var version = 1;
-        var type = Text("type");
+        var type = fields.Type;
         if (type is null || !IsEventName(type))
         {
             defect = type is null ? "The entry has no field 'type'." : "The field 'type' is no event name.";
             type = Nameless(word);
         }
 
-        if (Text("time") is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+        if (fields.Time is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
         {
             defect ??= "The field 'time' is no time.";
         }
 
-        if (Text("eventversion") is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
+        if (fields.Version is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
         {
             (defect, version) = (defect ?? "The field 'eventversion' is no positive number.", 1);
         }
 
-        // Unique for as long as the stream lives, and the same for every subscription and every delivery.
-        var ownId = $"{word}/{entry.Id}";
-        var id = Text("id") ?? ownId;
+        var id = fields.Id ?? OwnId(word, entry.Id);
         if (id.Length is 0 or > MaxIdLength)
         {
-            (defect, id) = (defect ?? $"The field 'id' has {id.Length} characters; 1 to {MaxIdLength} are allowed.", ownId);
+            (defect, id) = (defect ?? $"The field 'id' has {id.Length} characters; 1 to {MaxIdLength} are allowed.", OwnId(word, entry.Id));
         }
 
-        if (!fields.TryGetValue("data", out var data))
+        if (fields.Data is null)
         {
             defect ??= "The entry has no field 'data'.";
         }
@@ -102,24 +86,27 @@ internal static class RedisWireFormat
                 Id = id,
                 Name = type,
                 Version = version,
-                Key = Text("partitionkey") ?? Text("subject"),
+                Key = fields.Key ?? fields.Subject,
                 Time = time,
-                Headers = headers,
-                CorrelationId = Text("correlationid"),
-                CausationId = Text("causationid"),
-                TraceParent = Text("traceparent"),
-                TraceState = Text("tracestate"),
-                Origin = Text("source"),
-                ContentType = Text("datacontenttype") ?? "application/json",
+                Headers = fields.Headers,
+                CorrelationId = fields.CorrelationId,
+                CausationId = fields.CausationId,
+                TraceParent = fields.TraceParent,
+                TraceState = fields.TraceState,
+                Origin = fields.Source,
+                ContentType = fields.ContentType ?? "application/json",
                 Defect = defect,
             },
-            (byte[]?)data ?? []);
-
-        string? Text(string name) => fields.TryGetValue(name, out var value) ? (string?)value : null;
+            fields.Data ?? []);
     }
 
     /// <summary>The name given to entries of a stream that name no event: they concern every subscription that reads the stream.</summary>
     public static string Nameless(string word) => $"{word}.unreadable";
+
+    /// <summary>Unique for as long as the stream lives, and the same for every subscription and every delivery.</summary>
+    private static string OwnId(string word, RedisValue entry) => $"{word}/{entry}";
+
+    private static int Given(string? value) => value is null ? 0 : 1;
 
     private static bool IsEventName(string text)
     {
