@@ -12,6 +12,12 @@ namespace EventBus;
 /// <param name="Log">Where to tell.</param>
 internal sealed record RedisMember(Subscription Subscription, RedisGroup Group, RedisTopology Names, TimeSpan ClaimAfter, ILogger Log)
 {
+    // So many that fast handlers need not wait until their acknowledgements have reached Redis.
+    private const int HeldPerHandler = 4;
+
+    /// <summary>How many entries are read and not yet acknowledged at most.</summary>
+    public int Capacity => HeldPerHandler * Subscription.Concurrency;
+
     /// <summary>The connection that may wait at the server.</summary>
     public required ConnectionMultiplexer Blocking { get; init; }
 

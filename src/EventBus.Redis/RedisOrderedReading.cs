@@ -212,7 +212,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
         while (true)
         {
             var removal = Receiver.Held.NextRemoval();
-            if ((2 * Member.Subscription.Concurrency) - Receiver.Held.Count is > 0 and var room)
+            if (Member.Capacity - Receiver.Held.Count is > 0 and var room)
             {
                 return room;
             }

@@ -35,7 +35,7 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
     protected override async Task PassAsync(CancellationToken stop)
     {
         var removal = Receiver.Held.NextRemoval();
-        var room = (2 * Member.Subscription.Concurrency) - Receiver.Held.Count;
+        var room = Member.Capacity - Receiver.Held.Count;
         if (room <= 0)
         {
             await removal.WaitAsync(stop);
