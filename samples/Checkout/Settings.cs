@@ -7,11 +7,12 @@ public sealed record Settings
 {
     private const string Usage = """
 
-        Usage: Checkout [--serve] [--transport memory|redis|rabbitmq] [--store memory|sqlite|redis]
+        Usage: Checkout [--serve] [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
                         [--redis host:port] [--rabbitmq amqp://...] [--urls http://host:port]
 
           --serve      keep serving until Ctrl-C, instead of telling the story and ending
-          --transport  what carries the events; memory by default
+          --transport  what carries the events; memory by default. Redis Pub/Sub keeps none of them: what is
+                       published while nobody listens is gone, and no order is kept
           --store      where the bus keeps what failed, what waits and what was handled; by default memory, with
                        Redis as the transport redis, with RabbitMQ sqlite. The file is checkout.db in the working
                        folder with --serve
@@ -20,7 +21,7 @@ public sealed record Settings
           --urls       where the shop listens with --serve; a free port by default
         """;
 
-    private static readonly string[] Transports = ["memory", "redis", "rabbitmq"];
+    private static readonly string[] Transports = ["memory", "redis", "redis-pubsub", "rabbitmq"];
     private static readonly string[] Stores = ["memory", "sqlite", "redis"];
 
     private readonly string? store;
