@@ -35,8 +35,9 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
                 // An application that knows no event waits for the first stream to appear.
                 await (member.Group.Streams.Count > 0 ? PassAsync(stop) : Task.Delay(RedisConnector.Block, member.Names.Time, stop));
             }
-            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            catch (Exception) when (stop.IsCancellationRequested)
             {
+                // Whatever it is: the connection was closed under it by this side.
                 return;
             }
             catch (Exception exception)

@@ -224,7 +224,7 @@ internal sealed class RedisReceiver : Receiver
         }
 
         await close.CancelAsync();
-        await Task.WhenAll(settled, keeping, upkeep.Renewing).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(settled, keeping, upkeep.Renewing, upkeep.Noting).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await member.Blocking.DisposeAsync();
         stopIntake.Dispose();
         close.Dispose();

@@ -17,11 +17,16 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
 
     public Task Renewing { get; private set; } = Task.CompletedTask;
 
+    public Task Noting { get; private set; } = Task.CompletedTask;
+
     public void Start(CancellationToken stopIntake, CancellationToken close)
     {
         // In an ordered subscription whoever has the lease takes over everything.
         Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync(ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
         Renewing = RepeatAsync(RenewAsync, renewPeriod, close);
+
+        // Apart from the renewals, which must not wait for it.
+        Noting = RepeatAsync(stop => member.Place.NoteAsync().WaitAsync(RedisConnector.Answer, names.Time, stop), renewPeriod, close);
     }
 
     private async Task RepeatAsync(Func<CancellationToken, Task> pass, TimeSpan period, CancellationToken stop)
@@ -102,8 +107,6 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
                 reading.Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > member.ClaimAfter));
             }
         }
-
-        await member.Place.NoteAsync().WaitAsync(RedisConnector.Answer, names.Time, stop);
     }
 
     private async Task RenewPageAsync(RedisKey stream, HeldEntry[] page)

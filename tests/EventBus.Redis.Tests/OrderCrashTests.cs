@@ -89,8 +89,9 @@ public sealed class OrderCrashTests
             Assert.Equal(Enumerable.Range(0, key.Max(step => step.Number) + 1), key.Select(step => step.Number).Distinct());
             foreach (var walker in key.GroupBy(step => step.Walker))
             {
+                // On to the next number, or back to begin an epoch again: nothing is ever skipped.
                 var numbers = walker.Select(step => step.Number).ToArray();
-                Assert.Equal(numbers.Order().Distinct(), numbers);
+                Assert.All(numbers.Zip(numbers.Skip(1)), pair => Assert.InRange(pair.Second, 0, pair.First + 1));
             }
         }
     }

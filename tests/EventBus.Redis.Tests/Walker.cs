@@ -7,7 +7,8 @@ namespace EventBus.Redis.Tests;
 /// <summary>An application with an ordered subscription that writes each step into a list in Redis, under its own name, until it is killed.</summary>
 internal static class Walker
 {
-    public static readonly TimeSpan ClaimAfter = TimeSpan.FromSeconds(1);
+    // Long enough that a machine under load does not take it from a living process.
+    private static readonly TimeSpan ClaimAfter = TimeSpan.FromSeconds(3);
 
     public static RedisKey JournalOf(string prefix) => $"journal-{prefix}";
 
