@@ -46,28 +46,32 @@ internal ref struct EntryFields
 
     private void Set(string name, RedisValue value)
     {
-        switch (name)
+        if (name == "data")
         {
-            case "id": Id = value; break;
-            case "type": Type = value; break;
-            case "source": Source = value; break;
-            case "time": Time = value; break;
-            case "datacontenttype": ContentType = value; break;
-            case "eventversion": Version = value; break;
-            case "correlationid": CorrelationId = value; break;
-            case "causationid": CausationId = value; break;
-            case "partitionkey": Key = value; break;
-            case "subject": Subject = value; break;
-            case "traceparent": TraceParent = value; break;
-            case "tracestate": TraceState = value; break;
-            case "data": Data = value; break;
-            default:
-                if (name.StartsWith(RedisWireFormat.HeaderPrefix, StringComparison.Ordinal))
-                {
-                    (Headers ??= new(StringComparer.Ordinal))[name[RedisWireFormat.HeaderPrefix.Length..]] = (string)value!;
-                }
-
-                break;
+            Data = value;
+        }
+        else if (name.StartsWith(RedisWireFormat.HeaderPrefix, StringComparison.Ordinal))
+        {
+            (Headers ??= new(StringComparer.Ordinal))[name[RedisWireFormat.HeaderPrefix.Length..]] = (string)value!;
+        }
+        else
+        {
+            _ = name switch
+            {
+                "id" => Id = value,
+                "type" => Type = value,
+                "source" => Source = value,
+                "time" => Time = value,
+                "datacontenttype" => ContentType = value,
+                "eventversion" => Version = value,
+                "correlationid" => CorrelationId = value,
+                "causationid" => CausationId = value,
+                "partitionkey" => Key = value,
+                "subject" => Subject = value,
+                "traceparent" => TraceParent = value,
+                "tracestate" => TraceState = value,
+                _ => null,
+            };
         }
     }
 }

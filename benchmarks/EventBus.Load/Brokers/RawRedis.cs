@@ -106,12 +106,23 @@ internal sealed class RawRedis : Contender
         {
             switch ((string)fields[i]!)
             {
-                case "id": id = fields[i + 1]; break;
-                case "type": type = fields[i + 1]; break;
-                case "source": source = fields[i + 1]; break;
-                case "time": time = fields[i + 1]; break;
-                case "data": data = fields[i + 1]; break;
-                default: break;
+                case "id":
+                    id = fields[i + 1];
+                    break;
+                case "type":
+                    type = fields[i + 1];
+                    break;
+                case "source":
+                    source = fields[i + 1];
+                    break;
+                case "time":
+                    time = fields[i + 1];
+                    break;
+                case "data":
+                    data = fields[i + 1];
+                    break;
+                default:
+                    break;
             }
         }
 
