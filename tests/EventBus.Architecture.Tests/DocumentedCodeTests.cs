@@ -2,10 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>Code in the documentation is code that compiles: a block names its file, or a region of it, in the comment before.</summary>
+/// <summary>Code in the documentation is code that compiles, or that a check runs: a block names its file, or a region of it, in the comment before.</summary>
 public sealed class DocumentedCodeTests
 {
-    private static readonly Regex Marked = new(@"^<!-- code: (?<path>[^#\s]+)(#(?<region>\S+))? -->\s*\n```csharp\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline);
+    private static readonly Regex Marked = new(@"^<!-- code: (?<path>[^#\s]+)(#(?<region>\S+))? -->\s*\n```(csharp|javascript)\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline);
     private static readonly Regex Marker = new(@"^<!-- code:", RegexOptions.Multiline);
 
     private static IEnumerable<string> Documents => Repository.Files("docs", ".md").Prepend("README.md");
@@ -24,10 +24,10 @@ public sealed class DocumentedCodeTests
             "These blocks are not the code that compiles. Copy the file, or the lines between '#region name' and '#endregion', into the block:");
 
     [Fact]
-    public void Code_WithAMarker_IsABlockOfCSharp() =>
+    public void Code_WithAMarker_IsABlockOfCode() =>
         Rule.NoOffenders(
             Documents.Where(path => Marker.Count(Text(path)) != Marked.Count(Text(path))),
-            "A comment '<!-- code: path -->' or '<!-- code: path#region -->' stands on its own line, and ```csharp begins on the next. Mend it in:");
+            "A comment '<!-- code: path -->' or '<!-- code: path#region -->' stands on its own line, and ```csharp or ```javascript begins on the next. Mend it in:");
 
     [Fact]
     public void Readme_OnceItSaysSomething_ShowsCodeThatCompiles() =>
@@ -45,7 +45,7 @@ public sealed class DocumentedCodeTests
             return text.TrimEnd();
         }
 
-        var lines = text.Split('\n').SkipWhile(line => line.Trim() != $"#region {region}").Skip(1).TakeWhile(line => line.Trim() != "#endregion").ToArray();
+        var lines = text.Split('\n').SkipWhile(line => Directive(line) != $"#region {region}").Skip(1).TakeWhile(line => Directive(line) != "#endregion").ToArray();
         if (lines.Length == 0)
         {
             return null;
@@ -54,6 +54,9 @@ public sealed class DocumentedCodeTests
         var indent = lines.Where(line => line.Length > 0).Min(line => line.Length - line.TrimStart().Length);
         return string.Join('\n', lines.Select(line => line.Length == 0 ? line : line[indent..])).Trim('\n');
     }
+
+    /// <summary>In a language that has none of these it is a comment.</summary>
+    private static string Directive(string line) => line.Trim() is var text && text.StartsWith("//#", StringComparison.Ordinal) ? text[2..] : text;
 
     private static string FirstDifference(string expected, string actual) =>
         expected.Split('\n').Zip(actual.Split('\n').Append("(the end)")).Where(pair => pair.First != pair.Second).Select(pair => $"'{pair.Second}' instead of '{pair.First}'").FirstOrDefault()
