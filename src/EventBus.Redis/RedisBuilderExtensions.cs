@@ -15,18 +15,28 @@ public static class RedisBuilderExtensions
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedis(this EventBusBuilder bus, string configuration, Action<RedisOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
-        RedisConnector? connector = null;
-        return bus
-            .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), Options(configure), LogOf(services)))
-            .UseDefaultStores(services => RedisStores.Create(Shared(services), Options(configure), LogOf(services)));
-
-        // One connection for both, whichever is made first.
-        RedisConnector Shared(IServiceProvider services) => connector ??= Connector(configuration, "bus.UseRedis(...)", services);
+        return Use(bus, configuration, configure);
     }
 
-    /// <summary>Keeps retries, dead letters, delayed events and what idempotent subscriptions have handled in Redis (6.2 or newer), beside a backend that is no store. Comes with <see cref="UseRedis"/>.</summary>
+    /// <summary>Carries events over Redis Streams with the <see cref="IConnectionMultiplexer"/> that the application registers, and the default settings. See the overload with settings.</summary>
+    /// <param name="bus">The bus.</param>
+    public static EventBusBuilder UseRedis(this EventBusBuilder bus) => Use(bus, null, null);
+
+    /// <summary>Carries events over Redis Streams with the <see cref="IConnectionMultiplexer"/> that the application registers. It is shared and never closed; only reading, which blocks, takes connections of its own.</summary>
+    /// <remarks>
+    /// Those are made of its configuration as text (<see cref="IConnectionMultiplexer.Configuration"/>): user, password and TLS are kept; certificates, callbacks and tokens that were given to it as code are not, and Redis refusing them is an error at the start.
+    /// What the application chose for its connection holds: time-outs, what is queued while it is away, and how soon it notices a wire that swallows everything; the bus cannot replace one that hangs. For the rest see the overload with a connection string.
+    /// </remarks>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">Changes the settings.</param>
+    public static EventBusBuilder UseRedis(this EventBusBuilder bus, Action<RedisOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return Use(bus, null, configure);
+    }
+
+    /// <summary>Keeps retries, dead letters, delayed events and what idempotent subscriptions have handled in Redis (6.2 or newer), beside a backend that is no store. Comes with <c>bus.UseRedis(...)</c>.</summary>
     /// <remarks>
     /// The instances of an application share them: their keys begin with <c>{prefix:service}</c>. Redis keeps what it accepted over a restart only with an append-only file (<c>appendonly yes</c>),
     /// and must not evict keys (<c>maxmemory-policy noeviction</c>, its default). What a handler does elsewhere is no part of the commit that marks its event handled.
@@ -36,12 +46,40 @@ public static class RedisBuilderExtensions
     /// <param name="configure">Changes the settings; null for the defaults. <see cref="RedisOptions.ClaimAfter"/> is of no use here.</param>
     public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, string configuration, Action<RedisOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
-        return bus.UseStores(services => RedisStores.Create(Connector(configuration, "bus.StoreInRedis(...)", services), Options(configure), LogOf(services)));
+        return Store(bus, configuration, configure);
     }
 
-    internal static RedisConnector Connector(string configuration, string call, IServiceProvider services) => new(ConfigurationOptions.Parse(configuration), call, LogOf(services));
+    /// <summary>Keeps in Redis what stores keep, with the <see cref="IConnectionMultiplexer"/> that the application registers, and the default settings. It is shared and never closed.</summary>
+    /// <param name="bus">The bus.</param>
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus) => Store(bus, null, null);
+
+    /// <summary>Keeps in Redis what stores keep, with the <see cref="IConnectionMultiplexer"/> that the application registers. It is shared and never closed. For the rest see the overload with a connection string.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">Changes the settings.</param>
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, Action<RedisOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return Store(bus, null, configure);
+    }
+
+    private static EventBusBuilder Use(EventBusBuilder bus, string? configuration, Action<RedisOptions>? configure)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        RedisConnector? connector = null;
+        return bus
+            .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), Options(configure), LogOf(services)))
+            .UseDefaultStores(services => RedisStores.Create(Shared(services), Options(configure), LogOf(services)));
+
+        // One connection for both, whichever is made first.
+        RedisConnector Shared(IServiceProvider services) => connector ??= RedisSource.Locate(configuration, "bus.UseRedis", services);
+    }
+
+    private static EventBusBuilder Store(EventBusBuilder bus, string? configuration, Action<RedisOptions>? configure)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return bus.UseStores(services => RedisStores.Create(RedisSource.Locate(configuration, "bus.StoreInRedis", services), Options(configure), LogOf(services)));
+    }
 
     internal static ILogger LogOf(IServiceProvider services) => services.GetService<ILoggerFactory>()?.CreateLogger("EventBus.Redis") ?? NullLogger.Instance;
 

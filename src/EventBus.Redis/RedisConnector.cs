@@ -21,16 +21,19 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
-    private Task<ConnectionMultiplexer>? shared;
+    private Task<IConnectionMultiplexer>? shared;
     private int users;
+
+    /// <summary>The application's connection, which is shared instead of one of our own, and never closed; null for none. Receivers get connections of their own all the same.</summary>
+    public IConnectionMultiplexer? Lent { get; init; }
 
     /// <summary>Gives the connection that the transport and the stores share. Each call that succeeds asks for one <see cref="ReleaseAsync"/>.</summary>
     /// <param name="failFast">That Redis does not answer is an error. Otherwise the connection is given all the same, and goes on trying.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <exception cref="EventBusException">Redis does not answer, or refuses.</exception>
-    public async Task<ConnectionMultiplexer> ShareAsync(bool failFast, CancellationToken cancellationToken)
+    public async Task<IConnectionMultiplexer> ShareAsync(bool failFast, CancellationToken cancellationToken)
     {
-        Task<ConnectionMultiplexer> opening;
+        Task<IConnectionMultiplexer> opening;
         lock (gate)
         {
             users++;
@@ -51,7 +54,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <summary>Closes the shared connection after its last user. Never throws.</summary>
     public async Task ReleaseAsync()
     {
-        Task<ConnectionMultiplexer>? last = null;
+        Task<IConnectionMultiplexer>? last = null;
         lock (gate)
         {
             if (--users == 0)
@@ -60,23 +63,44 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             }
         }
 
-        if (last is not null)
+        if (last is not null && Lent is null)
         {
             await CloseAsync(last).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
-    public Task<ConnectionMultiplexer> OpenBlockingAsync() => OpenAsync(Block + Answer, Block + Silence);
+    /// <exception cref="EventBusException">Redis refuses a connection like the application's.</exception>
+    public async Task<ConnectionMultiplexer> OpenBlockingAsync()
+    {
+        var connection = await OpenAsync(Block + Answer, Block + Silence);
+        try
+        {
+            if (Lent is not null)
+            {
+                await connection.GetDatabase().PingAsync().WaitAsync(Answer, TimeProvider.System);
+            }
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            if (IsRefusal(exception))
+            {
+                await connection.DisposeAsync();
+                throw new EventBusException($"Redis refuses the connections that {call} needs beside the registered IConnectionMultiplexer: {exception.Message} They are made of its configuration as text, which lacks what was given to it as code. Give a connection string.", exception);
+            }
+        }
 
-    private static async Task CloseAsync(Task<ConnectionMultiplexer> opening)
+        return connection;
+    }
+
+    private static async Task CloseAsync(Task<IConnectionMultiplexer> opening)
     {
         var connection = await opening;
         await connection.CloseAsync(allowCommandsToComplete: false);
     }
 
-    private async Task<ConnectionMultiplexer> OpenCheckedAsync(bool failFast)
+    private async Task<IConnectionMultiplexer> OpenCheckedAsync(bool failFast)
     {
-        var connection = await OpenAsync(Answer, Silence);
+        var connection = Lent ?? await OpenAsync(Answer, Silence);
         try
         {
             await CheckPersistenceAsync(connection);
@@ -90,7 +114,11 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            await connection.DisposeAsync();
+            if (Lent is null)
+            {
+                await connection.DisposeAsync();
+            }
+
             throw IsRefusal(exception)
                 ? new EventBusException($"Redis refuses what was given to {call}: {exception.Message} Correct the user, the password and the rights.", exception)
                 : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.", exception);
@@ -102,7 +130,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         exception is RedisServerException or RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
         || (exception is not null && IsRefusal(exception.InnerException));
 
-    private async Task TryCheckPersistenceAsync(ConnectionMultiplexer connection)
+    private async Task TryCheckPersistenceAsync(IConnectionMultiplexer connection)
     {
         try
         {
@@ -114,8 +142,17 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    private async Task CheckPersistenceAsync(ConnectionMultiplexer connection)
+    private async Task CheckPersistenceAsync(IConnectionMultiplexer connection)
     {
+        if (Lent == connection)
+        {
+            // The application's may not have been made for admin commands.
+            await connection.GetDatabase().PingAsync().WaitAsync(Answer, TimeProvider.System);
+            await using var own = await OpenAsync(Answer, Silence);
+            await TryCheckPersistenceAsync(own);
+            return;
+        }
+
         var persistence = (string?)await connection.GetDatabase().ExecuteAsync("INFO", "persistence").WaitAsync(Answer, TimeProvider.System);
         if (persistence?.Contains("aof_enabled:0", StringComparison.Ordinal) == true)
         {

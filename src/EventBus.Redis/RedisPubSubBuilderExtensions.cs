@@ -1,3 +1,5 @@
+using StackExchange.Redis;
+
 namespace EventBus;
 
 /// <summary>Chooses the Redis Pub/Sub backend.</summary>
@@ -15,15 +17,34 @@ public static class RedisPubSubBuilderExtensions
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, string configuration, Action<RedisPubSubOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
+        return Use(bus, configuration, configure);
+    }
+
+    /// <summary>Carries events over Redis Pub/Sub with the <see cref="IConnectionMultiplexer"/> that the application registers, and the default settings. See the overload with settings.</summary>
+    /// <param name="bus">The bus.</param>
+    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus) => Use(bus, null, null);
+
+    /// <summary>Carries events over Redis Pub/Sub with the <see cref="IConnectionMultiplexer"/> that the application registers. It is shared and never closed. What is lost and what is kept is said at the overload with a connection string.</summary>
+    /// <remarks>What the application chose for its connection holds: time-outs, what is queued while it is away, and how soon it notices a wire that swallows everything.</remarks>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">Changes the settings.</param>
+    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, Action<RedisPubSubOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return Use(bus, null, configure);
+    }
+
+    private static EventBusBuilder Use(EventBusBuilder bus, string? configuration, Action<RedisPubSubOptions>? configure)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
         RedisConnector? connector = null;
         return bus
             .UseTransport("UseRedisPubSub(...)", services => new RedisPubSubTransport(Shared(services), Options(configure), RedisBuilderExtensions.LogOf(services)))
             .UseDefaultStores(services => RedisStores.Create(Shared(services), new RedisOptions { KeyPrefix = Options(configure).KeyPrefix }, RedisBuilderExtensions.LogOf(services)));
 
         // One connection for both, whichever is made first.
-        RedisConnector Shared(IServiceProvider services) => connector ??= RedisBuilderExtensions.Connector(configuration, "bus.UseRedisPubSub(...)", services);
+        RedisConnector Shared(IServiceProvider services) => connector ??= RedisSource.Locate(configuration, "bus.UseRedisPubSub", services);
     }
 
     private static RedisPubSubOptions Options(Action<RedisPubSubOptions>? configure)

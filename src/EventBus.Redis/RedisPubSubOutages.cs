@@ -6,11 +6,11 @@ namespace EventBus;
 /// <summary>Tells of every time in which nothing was received: those events are gone, and nobody else will say so.</summary>
 internal sealed class RedisPubSubOutages : IDisposable
 {
-    private readonly ConnectionMultiplexer connection;
+    private readonly IConnectionMultiplexer connection;
     private readonly ILogger log;
     private int isOut;
 
-    public RedisPubSubOutages(ConnectionMultiplexer connection, ILogger log)
+    public RedisPubSubOutages(IConnectionMultiplexer connection, ILogger log)
     {
         (this.connection, this.log, isOut) = (connection, log, connection.IsConnected ? 0 : 1);
         connection.ConnectionFailed += OnFailed;

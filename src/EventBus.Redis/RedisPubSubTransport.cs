@@ -12,7 +12,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     private readonly Lock gate = new();
     private readonly RedisPubSubPublishes publishes = new();
     private volatile RedisPubSubReceiver[] receivers = [];
-    private ConnectionMultiplexer? connection;
+    private IConnectionMultiplexer? connection;
     private RedisPubSubOutages? outages;
     private RedisPubSubTopology? names;
     private bool failFast;
@@ -26,7 +26,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         MaxBodyBytes = 16 * 1024 * 1024,
     };
 
-    internal ConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
+    internal IConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
 
     private RedisPubSubTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
 

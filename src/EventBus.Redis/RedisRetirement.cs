@@ -3,7 +3,7 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>Removes the consumer groups of a subscription that is no longer used. Its streams are not known any more: all of them are looked through.</summary>
-internal sealed class RedisRetirement(ConnectionMultiplexer connection, RedisTopology names, TimeSpan claimAfter)
+internal sealed class RedisRetirement(IConnectionMultiplexer connection, RedisTopology names, TimeSpan claimAfter)
 {
     private readonly IDatabase database = connection.GetDatabase();
 

@@ -13,7 +13,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<RedisKey, byte> written = new();
-    private ConnectionMultiplexer? connection;
+    private IConnectionMultiplexer? connection;
     private readonly CancellationTokenSource stop = new();
     private RedisTrimmer? trimmer;
     private Task trimming = Task.CompletedTask;
@@ -32,7 +32,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         MaxBodyBytes = 16 * 1024 * 1024,
     };
 
-    internal ConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
+    internal IConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
 
     private RedisTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
 

@@ -7,7 +7,7 @@ namespace EventBus;
 /// <remarks>All keys begin with the hash tag <c>{prefix:service}</c>: in a cluster they share a slot, so that one script may touch any of them.</remarks>
 internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions options)
 {
-    private ConnectionMultiplexer? connection;
+    private IConnectionMultiplexer? connection;
     private string? root;
 
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)

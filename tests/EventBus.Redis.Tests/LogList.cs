@@ -1,0 +1,25 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>Remembers the texts that were logged, with their exceptions.</summary>
+internal sealed class LogList : ILoggerProvider, ILogger
+{
+    private readonly ConcurrentQueue<string> texts = new();
+
+    public IReadOnlyCollection<string> Texts => texts;
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => texts.Enqueue($"{formatter(state, exception)} {exception}");
+
+    public void Dispose()
+    {
+    }
+}
