@@ -104,7 +104,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             // While something runs that may end the process, nothing else is taken: its death is not to count against others.
             for (var i = 0; i < max && Interlocked.Read(ref suspect) == 0; i++)
             {
-                if (await retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken) is not { } pulled)
+                if (await LookAgainAsync(retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken)) is not { } pulled)
                 {
                     break;
                 }
@@ -130,7 +130,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         await PrepareAsync(cancellationToken);
         var found = new List<FailedEvent>();
         await using var looking = new RabbitMqPuller(connector);
-        while (found.Count < filter.Take && await looking.GetAsync(Names.DeadLetterQueue, cancellationToken) is { } pulled)
+        while (found.Count < filter.Take && await LookAgainAsync(looking.GetAsync(Names.DeadLetterQueue, cancellationToken)) is { } pulled)
         {
             found.Add(RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Dead));
         }
@@ -145,7 +145,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     {
         await PrepareAsync(cancellationToken);
         await using var taking = new RabbitMqPuller(connector);
-        var (all, revived) = (await taking.CountAsync(Names.DeadLetterQueue, cancellationToken), 0);
+        var (all, revived) = (await LookAgainAsync(taking.CountAsync(Names.DeadLetterQueue, cancellationToken)), 0);
         for (var i = 0L; i < all && await taking.GetAsync(Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
         {
             var entry = RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Waiting);
@@ -165,7 +165,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
         await PrepareAsync(cancellationToken);
-        return new DueBatch<PendingAlert>(await alerts.TakeAsync(Names, max, cancellationToken), null);
+        return new DueBatch<PendingAlert>(await LookAgainAsync(alerts.TakeAsync(Names, max, cancellationToken)), null);
     }
 
     public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) => alerts.SettleAsync(sent);
@@ -302,10 +302,24 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
     }
 
+    /// <summary>A queue that is gone ends the channel. It is made again before the next call.</summary>
+    private async Task<T> LookAgainAsync<T>(Task<T> call)
+    {
+        try
+        {
+            return await call;
+        }
+        catch (OperationInterruptedException)
+        {
+            prepared = false;
+            throw;
+        }
+    }
+
     private async Task<long> CountQueueAsync(string queue, CancellationToken cancellationToken)
     {
         await using var looking = new RabbitMqPuller(connector);
-        return await looking.CountAsync(queue, cancellationToken);
+        return await LookAgainAsync(looking.CountAsync(queue, cancellationToken));
     }
 
     private async Task PrepareAsync(CancellationToken cancellationToken)

@@ -105,6 +105,48 @@ public sealed class FailureQueueTests
     }
 
     [Fact]
+    public async Task Queues_DeletedMeanwhile_AreMadeAgainAndRetriesGoOn()
+    {
+        await using var app = await StartAsync((_, context) =>
+        {
+            started.Add(context.Attempt);
+            return context.Attempt == 1 ? throw new InvalidOperationException("once") : Task.CompletedTask;
+        });
+        await using (var connection = await ConnectAsync())
+        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
+        {
+            await channel.QueueDeleteAsync($"{name}.tests.retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+            await channel.QueueDeleteAsync($"{name}.dead-letters", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+
+            // Nobody publishes to it, so that only the look for what is due can find it gone.
+            using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+            while (!await ExistsAsync(connection, $"{name}.tests.retries"))
+            {
+                Assert.False(patience.IsCancellationRequested, "The retry queue was not made again.");
+            }
+        }
+
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+        Assert.Equal(1, await started.NextAsync("the first start"));
+        Assert.Equal(2, await started.NextAsync("the retry"));
+        Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
+
+        static async Task<bool> ExistsAsync(IConnection connection, string queue)
+        {
+            await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+            try
+            {
+                await channel.QueueDeclarePassiveAsync(queue, Cancel);
+                return true;
+            }
+            catch (RabbitMQ.Client.Exceptions.OperationInterruptedException)
+            {
+                return false;
+            }
+        }
+    }
+
+    [Fact]
     public async Task Message_ThatCannotBeRead_IsADeadLetterAtOnceWithItsBytes()
     {
         await using var app = await StartAsync((_, _) => Task.CompletedTask);
