@@ -87,6 +87,9 @@ public enum DeadLetterReason
 
     /// <summary>An event with the same id but other content was handled before: its publisher gives one id to different events.</summary>
     IdReused,
+
+    /// <summary>No event: a saga that cannot go on without people. Only alerts have it; the subscription is the saga's name, the event id its id (<see cref="ISagas"/>).</summary>
+    SagaNeedsAttention,
 }
 
 /// <summary>Which dead letters are meant.</summary>

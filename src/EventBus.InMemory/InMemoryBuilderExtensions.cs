@@ -14,7 +14,7 @@ public static class InMemoryBuilderExtensions
         return bus.UseTransport("UseInMemory()", _ => new InMemoryTransport(Options(configure))).UseDefaultStores(_ => Stores(Options(configure)));
     }
 
-    /// <summary>Keeps retries, dead letters, delayed events and what was handled in this process, beside a backend that is no store. They are lost when the process ends.</summary>
+    /// <summary>Keeps retries, dead letters, delayed events, what was handled and sagas in this process, beside a backend that is no store. They are lost when the process ends.</summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)
@@ -30,6 +30,7 @@ public static class InMemoryBuilderExtensions
         Failures = new InMemoryFailureStore(options.StoreCapacity),
         Delays = new InMemoryDelayStore(options.StoreCapacity),
         Processed = new InMemoryProcessedEventStore(options.StoreCapacity),
+        Sagas = new InMemorySagaStore(options.StoreCapacity),
     };
 
     private static InMemoryOptions Options(Action<InMemoryOptions>? configure)

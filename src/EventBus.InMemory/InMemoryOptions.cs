@@ -12,7 +12,7 @@ public sealed class InMemoryOptions
     /// <summary>What a publisher that is no handler does when a subscription is full. Default: it waits, at most as long as the publish time-out.</summary>
     public WhenFull WhenFull { get; set; } = WhenFull.Wait;
 
-    /// <summary>How many failed and waiting events, delayed events, handled events of idempotent subscriptions, and keys of order guards the in-memory stores keep, each. When one is full, events that need it stay unacknowledged, and delayed publishes fail. Default 100,000; 1 to 10,000,000.</summary>
+    /// <summary>How many failed and waiting events, delayed events, handled events of idempotent subscriptions, keys of order guards, and sagas the in-memory stores keep, each. When one is full, events that need it stay unacknowledged, delayed publishes fail, and no saga is started. Default 100,000; 1 to 10,000,000.</summary>
     public int StoreCapacity { get; set; } = 100_000;
 }
 

@@ -21,6 +21,9 @@ internal sealed class BusDiagnostics : IDisposable
     private readonly Counter<long> unrouted;
     private readonly Counter<long> retries;
     private readonly Counter<long> deadLetters;
+    private readonly Counter<long> sagasEnded;
+    private readonly Histogram<double> sagaStates;
+    private readonly Counter<long> sagaReplies;
     private string system = "";
 
     public BusDiagnostics(IMeterFactory? meters, TimeProvider time)
@@ -35,6 +38,9 @@ internal sealed class BusDiagnostics : IDisposable
         unrouted = meter.CreateCounter<long>("eventbus.unrouted", "{message}", "Events that nobody subscribes to.");
         retries = meter.CreateCounter<long>("eventbus.retries", "{message}", "Failed starts that will be repeated.");
         deadLetters = meter.CreateCounter<long>("eventbus.dead_letters", "{message}", "Events that failed for good.");
+        sagasEnded = meter.CreateCounter<long>("eventbus.sagas.ended", "{saga}", "Sagas that ended, or that need people.");
+        sagaStates = meter.CreateHistogram<double>("eventbus.saga.state.duration", "s", "How long a saga had the status that it left.");
+        sagaReplies = meter.CreateCounter<long>("eventbus.saga.replies", "{message}", "Events that came as replies to sagas: used, or ignored because no saga waits for them (any more).");
     }
 
     /// <summary>Somebody wants to know about publishing.</summary>
@@ -112,6 +118,45 @@ internal sealed class BusDiagnostics : IDisposable
         tags.Add("eventbus.reason", reason.ToString());
         deadLetters.Add(1, tags);
     }
+
+    /// <summary>The root of a saga's tree.</summary>
+    public Activity? StartSaga(string saga, string sagaId)
+    {
+        var activity = source.StartActivity($"saga {saga}");
+        activity?.SetTag("eventbus.saga", saga).SetTag("eventbus.saga.id", sagaId);
+        return activity;
+    }
+
+    /// <summary>A run of a step: a child of the saga's root, on whichever instance it runs.</summary>
+    public Activity? StartSagaStep(string saga, SagaCall call, string? traceParent)
+    {
+        _ = ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent);
+        var direction = call.Direction.ToString().ToLowerInvariant();
+        var activity = source.StartActivity($"saga {saga} {call.Step} {direction}", ActivityKind.Internal, parent);
+        activity?.SetTag("eventbus.saga", saga).SetTag("eventbus.saga.id", call.SagaId).SetTag("eventbus.saga.step", call.Step).SetTag("eventbus.saga.direction", direction).SetTag("eventbus.attempt", call.Attempt);
+        return activity;
+    }
+
+    public static void SagaStepEnded(Activity? activity, Exception? error)
+    {
+        if (error is not null)
+        {
+            activity?.SetStatus(ActivityStatusCode.Error, error.Message).SetTag("error.type", error.GetType().FullName);
+        }
+    }
+
+    /// <summary>A saga has left a status.</summary>
+    public void SagaTurned(string saga, SagaStatus left, SagaStatus entered, TimeSpan stayed)
+    {
+        sagaStates.Record(Math.Max(stayed.TotalSeconds, 0), new TagList { { "eventbus.saga", saga }, { "eventbus.saga.status", left.ToString() } });
+        if (entered is not (SagaStatus.Running or SagaStatus.Compensating))
+        {
+            sagasEnded.Add(1, new TagList { { "eventbus.saga", saga }, { "eventbus.saga.status", entered.ToString() } });
+        }
+    }
+
+    /// <summary>A reply came.</summary>
+    public void SagaReplied(string saga, string outcome) => sagaReplies.Add(1, new TagList { { "eventbus.saga", saga }, { "eventbus.outcome", outcome } });
 
     public void Dispose()
     {

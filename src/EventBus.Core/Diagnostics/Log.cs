@@ -97,4 +97,49 @@ internal static partial class Log
 
     [LoggerMessage(33, LogLevel.Critical, "The loop {Loop} ended by an error that it should have dealt with")]
     public static partial void LoopDied(this ILogger log, string loop, Exception exception);
+
+    [LoggerMessage(40, LogLevel.Warning, "The saga {Saga} {SagaId} failed at {Step} ({Direction}), start {Attempt}; the next start is due at {DueAt:O}")]
+    public static partial void SagaWillRetry(this ILogger log, string saga, string sagaId, string step, string direction, int attempt, DateTimeOffset dueAt, Exception exception);
+
+    [LoggerMessage(41, LogLevel.Warning, "The saga {Saga} {SagaId} failed for good at {Step} after {Attempts} starts, and undoes what was done")]
+    public static partial void SagaCompensates(this ILogger log, string saga, string sagaId, string step, int attempts, Exception? exception);
+
+    [LoggerMessage(42, LogLevel.Critical, "The saga {Saga} {SagaId} needs attention at {Step}: {Error}. Retry, skip or finish it (ISagas)")]
+    public static partial void SagaNeedsAttention(this ILogger log, string saga, string sagaId, string? step, string? error, Exception? exception);
+
+    [LoggerMessage(43, LogLevel.Debug, "The saga {Saga} {SagaId} ended: {Status}")]
+    public static partial void SagaEnded(this ILogger log, string saga, string sagaId, SagaStatus status);
+
+    [LoggerMessage(44, LogLevel.Information, "The reply {EventName} {EventId} for the saga {Saga} {SagaId} is ignored: the saga does not wait for it (any more)")]
+    public static partial void SagaReplyIgnored(this ILogger log, string eventName, string eventId, string saga, string sagaId);
+
+    [LoggerMessage(45, LogLevel.Warning, "The saga {Saga} {SagaId} was taken over by another instance, because its lease was not renewed in time")]
+    public static partial void SagaLost(this ILogger log, string saga, string sagaId);
+
+    [LoggerMessage(46, LogLevel.Error, "The store did not take a write of the saga {Saga} {SagaId} (attempt {Attempt}); the saga stands still, and the write is repeated after {Backoff}")]
+    public static partial void SagaStoreDown(this ILogger log, string saga, string sagaId, int attempt, TimeSpan backoff, Exception exception);
+
+    [LoggerMessage(47, LogLevel.Warning, "The saga {Saga} left the step {Step} of {SagaId} behind, which did not end after its token was cancelled; it may still be running")]
+    public static partial void SagaStepLeftBehind(this ILogger log, string saga, string sagaId, string step);
+
+    [LoggerMessage(48, LogLevel.Warning, "The saga {Saga} {SagaId} is left to a newer version of the application: its state has version {StateVersion}, and this one knows {KnownVersion}")]
+    public static partial void SagaIsNewer(this ILogger log, string saga, string sagaId, int stateVersion, int knownVersion);
+
+    [LoggerMessage(49, LogLevel.Warning, "The events of the saga {Saga} {SagaId} could not be sent; the saga stands still, and they are sent again at {DueAt:O}")]
+    public static partial void SagaEventsWait(this ILogger log, string saga, string sagaId, DateTimeOffset dueAt, Exception exception);
+
+    [LoggerMessage(50, LogLevel.Information, "The saga {Saga} {SagaId} is retried")]
+    public static partial void SagaRetried(this ILogger log, string saga, string sagaId);
+
+    [LoggerMessage(51, LogLevel.Information, "The saga {Saga} {SagaId} goes on without {Step}: {Reason}")]
+    public static partial void SagaSkipped(this ILogger log, string saga, string sagaId, string? step, string reason);
+
+    [LoggerMessage(52, LogLevel.Information, "The saga {Saga} {SagaId} is finished by people: {Reason}")]
+    public static partial void SagaFinished(this ILogger log, string saga, string sagaId, string reason);
+
+    [LoggerMessage(53, LogLevel.Warning, "The clock jumped by {Jump}; sagas that wait for replies are given {Grace} more")]
+    public static partial void ClockJumped(this ILogger log, TimeSpan jump, TimeSpan grace);
+
+    [LoggerMessage(54, LogLevel.Warning, "{Count} sagas had not ended when the bus stopped, and are lost with the stores {Store}")]
+    public static partial void SagasLostAtStop(this ILogger log, long count, string store);
 }

@@ -4,7 +4,7 @@ namespace EventBus;
 
 /// <summary>Tells one alert of the dead letters, at its own pace: one that hangs or fails holds up no other. Thread-safe.</summary>
 /// <remarks>The first dead letter of a subscription and event name is told of at once; those that follow within the interval together, when it is over.</remarks>
-internal sealed class AlertLane(IDeadLetterAlert sink, FailureStore store, AlertSettings settings, RunEnvironment environment)
+internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, AlertSettings settings, RunEnvironment environment)
 {
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
@@ -122,7 +122,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, FailureStore store, Alert
             {
                 using var timeout = new CancellationTokenSource(SendTimeout, time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
-                var alert = new DeadLetterAlert(DeadLetters.Show(first), [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)]) { ServiceName = settings.ServiceName };
+                var alert = new DeadLetterAlert(first, [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)]) { ServiceName = settings.ServiceName };
                 await sink.AlertAsync(alert, either.Token).WaitAsync(either.Token);
             }
 
@@ -135,14 +135,14 @@ internal sealed class AlertLane(IDeadLetterAlert sink, FailureStore store, Alert
         }
     }
 
-    /// <summary>The first that is still dead. What people have dealt with by now needs no alert, and what has died again since has one of its own.</summary>
-    private async Task<FailedEvent?> FindFirstAsync(List<PendingAlert> pending, CancellationToken stop)
+    /// <summary>The first that people still need to be told of.</summary>
+    private async Task<DeadLetter?> FindFirstAsync(List<PendingAlert> pending, CancellationToken stop)
     {
         foreach (var alert in pending)
         {
-            if (await store.FindDeadAsync(alert.Id, stop) is { } entry && entry.Number == alert.Number)
+            if (await source.FindAsync(alert, stop) is { } letter)
             {
-                return entry;
+                return letter;
             }
         }
 

@@ -11,7 +11,7 @@ internal sealed class AlertLoop
     // Beyond it the rest stays in the store until there is room.
     private const int MaxHeld = 100_000;
 
-    private readonly FailureStore store;
+    private readonly AlertSource source;
     private readonly TimeProvider time;
     private readonly TimeSpan lease;
     private readonly List<AlertLane> lanes;
@@ -27,13 +27,13 @@ internal sealed class AlertLoop
     private long looked;
     private int beingReported;
 
-    public AlertLoop(FailureStore store, IReadOnlyList<IDeadLetterAlert> alerts, AlertSettings settings, RunEnvironment environment)
+    public AlertLoop(AlertSource source, IReadOnlyList<IDeadLetterAlert> alerts, AlertSettings settings, RunEnvironment environment)
     {
-        this.store = store;
+        this.source = source;
         time = environment.Time;
         lease = settings.Interval + TimeSpan.FromMinutes(1);
-        lanes = [.. alerts.Select(alert => new AlertLane(alert, store, settings, environment) { Told = Told })];
-        taking = new DueLoop("alerts", TakeAsync, store.PollInterval, time, environment.Log);
+        lanes = [.. alerts.Select(alert => new AlertLane(alert, source, settings, environment) { Told = Told })];
+        taking = new DueLoop("alerts", TakeAsync, source.PollInterval, time, environment.Log);
         sending = [.. lanes.Select(lane => new DueLoop("alerts", stop => SendAsync(lane, stop), Timeout.InfiniteTimeSpan, time, environment.Log))];
     }
 
@@ -99,7 +99,7 @@ internal sealed class AlertLoop
         DateTimeOffset? next = null;
         while (HasRoom())
         {
-            var claimed = await store.ClaimAlertsAsync(time.GetUtcNow(), lease, ClaimSize, stop);
+            var claimed = await source.ClaimAsync(time.GetUtcNow(), lease, ClaimSize, stop);
             foreach (var alert in claimed.Entries.Where(Hold))
             {
                 lanes.ForEach(lane => lane.Add(alert));
@@ -141,7 +141,7 @@ internal sealed class AlertLoop
                 return;
             }
 
-            await store.AlertedAsync(sent, stop);
+            await source.ToldAsync(sent, stop);
             lock (gate)
             {
                 told.RemoveRange(0, sent.Length);

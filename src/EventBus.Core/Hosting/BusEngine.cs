@@ -29,6 +29,7 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly DueWork due;
     private readonly DueLoop? retries;
     private readonly DueLoop? delays;
+    private readonly SagaEngine? sagas;
     private readonly Sweeper sweeper;
     private readonly IdleSignal idle;
     private readonly AsyncLocal<bool> inHandler = new();
@@ -46,12 +47,14 @@ internal sealed class BusEngine : IAsyncDisposable
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
         Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log) { StoresWrite = stores is { Durable: true } });
         var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
+        IDeadLetterAlert[] sinks = [.. model.Alerts.Select(create => create(services))];
+        var alertSettings = new AlertSettings(options.AlertInterval, plan.ServiceName);
         due = new DueWork(workers, runner, time, idle, log);
         if (stores?.Failures is { } failures)
         {
             claims = failures.PollInterval == Timeout.InfiniteTimeSpan ? null : new ClaimKeeper(failures, options.Lease, time, log);
             var keeper = claims ?? new ClaimKeeper(failures, options.Lease, time, log);
-            alerts = new AlertLoop(failures, [.. model.Alerts.Select(create => create(services))], new AlertSettings(options.AlertInterval, plan.ServiceName), processing) { Settled = idle.Set };
+            alerts = new AlertLoop(new DeadLetterAlerts(failures), sinks, alertSettings, processing) { Settled = idle.Set };
             retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, time, log);
             recorder = new FailureRecorder(failures, alerts, options.MaxParkedPerKey, processing) { Recorded = retries.Wake };
         }
@@ -60,6 +63,28 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             delays = new DueLoop("delayed events", stop => due.PublishDelayedAsync(delayed, Publisher, options.PublishTimeout, stop), delayed.PollInterval, time, log);
             Publisher.Delayed = delays.Wake;
+        }
+
+        if (plan.Sagas.Count > 0)
+        {
+            sagas = new SagaEngine(
+                stores!.Sagas!,
+                [.. plan.Sagas.Select(sketch => SagaCatalog.Complete(sketch, options, plan.Events, plan.Json, entropy))],
+                options,
+                new SagaEnvironment
+                {
+                    Publisher = Publisher,
+                    Events = plan.Events,
+                    Scopes = services.GetRequiredService<IServiceScopeFactory>(),
+                    InHandler = inHandler,
+                    Runner = runner,
+                    Entropy = entropy,
+                    Alerts = sinks,
+                    AlertSettings = alertSettings,
+                    Settled = idle.Set,
+                },
+                processing);
+            SagaDesk = new SagaDesk(sagas, new EventIds(entropy), options.PublishTimeout, abort.Token);
         }
 
         sweeper = new Sweeper(stores, options.DeadLetterRetention, time, log);
@@ -107,6 +132,9 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public FailureStore? Failures => stores?.Failures;
 
+    /// <summary>Where sagas are started; null without any.</summary>
+    public SagaDesk? SagaDesk { get; }
+
     /// <summary>Entries of the failure store are claimed and not settled.</summary>
     public bool HasRetriesInHand => !due.IsIdle;
 
@@ -115,7 +143,7 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>Whether the caller runs inside a handler of this bus.</summary>
     public bool IsInHandler => inHandler.Value;
 
-    public bool StoreIsDown => recorder?.StoreIsDown == true;
+    public bool StoreIsDown => recorder?.StoreIsDown == true || sagas?.StoreIsDown == true;
 
     /// <summary>The subscriptions that take no events although the bus runs; none, unless a transport breaks its contract.</summary>
     public IEnumerable<string> DeafSubscriptions => workers.Values.Where(worker => worker.HasEnded).Select(worker => worker.Name);
@@ -160,6 +188,20 @@ internal sealed class BusEngine : IAsyncDisposable
             }
 
             StartLoop("retries", _ => retries.RunAsync(stopRetries.Token));
+        }
+
+        if (sagas is not null)
+        {
+            foreach (var (name, run) in sagas.Loops)
+            {
+                StartLoop(name, run);
+            }
+
+            StartLoop("sagas", _ => sagas.RunAsync(stopRetries.Token));
+        }
+
+        if (workers.Count > 0 || sagas is not null)
+        {
             StartLoop("sweeper", sweeper.RunAsync);
         }
 
@@ -201,7 +243,7 @@ internal sealed class BusEngine : IAsyncDisposable
         // What is claimed counts as started: from here on nothing is, that might find no slot any more.
         await CancelAsync(stopRetries);
         var intake = Task.WhenAll(workers.Values.Select(worker => worker.StopIntakeAsync().AsTask()));
-        var drained = Task.WhenAll(workers.Values.Select(worker => worker.DrainAsync()));
+        var drained = Task.WhenAll(workers.Values.Select(worker => worker.DrainAsync()).Append(sagas?.DrainAsync() ?? Task.CompletedTask));
         await Task.WhenAll(intake, drained).WaitAsync(either.Token).ConfigureAwait(WithoutThrowing);
         if (!drained.IsCompleted)
         {
@@ -219,10 +261,11 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>Alerts that wait for the end of an interval would be forgotten with a store that forgets.</summary>
     private async Task TellTheRestAsync(CancellationToken hostGivesUp)
     {
-        if (alerts is not null && stores is { Durable: false })
+        if (stores is { Durable: false })
         {
-            alerts.Hurry();
-            await WithinCloseTimeoutAsync(() => alerts.IsIdle, hostGivesUp);
+            alerts?.Hurry();
+            sagas?.Alerts?.Hurry();
+            await WithinCloseTimeoutAsync(() => alerts?.IsIdle != false && sagas?.Alerts?.IsIdle != false, hostGivesUp);
         }
     }
 
@@ -289,6 +332,11 @@ internal sealed class BusEngine : IAsyncDisposable
             {
                 owner.Log.StoreLostAtStop(failed, delayed, stores.Name);
             }
+
+            if (sagas is not null && await sagas.CountAliveAsync() is > 0 and var alive)
+            {
+                owner.Log.SagasLostAtStop(alive, stores.Name);
+            }
         }
     }
 
@@ -305,7 +353,7 @@ internal sealed class BusEngine : IAsyncDisposable
     private async Task<bool> IsIdleAsync()
     {
         var before = transport.Work;
-        if (before.Accepted != before.Settled || alerts?.IsIdle == false)
+        if (before.Accepted != before.Settled || alerts?.IsIdle == false || sagas?.IsIdle == false)
         {
             return false;
         }
@@ -313,8 +361,9 @@ internal sealed class BusEngine : IAsyncDisposable
         var now = owner.Time.GetUtcNow();
         var due = (stores?.Failures is { } failures ? await failures.CountDueAsync(now, CancellationToken.None) : 0)
             + (stores?.Delays is { } kept ? await kept.CountDueAsync(now, CancellationToken.None) : 0);
+        due += sagas is not null && await sagas.IsAnyDueAsync() ? 1 : 0;
 
         // Equal again: nothing came from a store into the transport while the stores were counted.
-        return due == 0 && alerts?.IsIdle != false && transport.Work == before;
+        return due == 0 && alerts?.IsIdle != false && sagas?.IsIdle != false && transport.Work == before;
     }
 }

@@ -28,6 +28,8 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
 
     public DeadLetters DeadLetters { get; }
 
+    public SagaClient Sagas { get; } = new();
+
     public TimeProvider Time { get; }
 
     public ILogger Log { get; }
@@ -54,6 +56,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
             catch
             {
                 Client.Close("The event bus could not be started.");
+                Sagas.Close();
                 await engine.DisposeAsync();
                 throw;
             }
@@ -79,6 +82,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
                 Client.CloseToOutsiders();
                 await engine.DrainAsync(cancellationToken);
                 Client.Close("The event bus has stopped, so nothing can be published any more. Publish before the host has stopped.");
+                Sagas.Close();
                 await engine.DisposeAsync();
                 Engine = null;
                 Log.Stopped();
@@ -108,6 +112,11 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         {
             DeadLetters.Open(failures, engine.Wake, Log);
         }
+
+        if (engine.SagaDesk is { } desk)
+        {
+            Sagas.Open(desk);
+        }
     }
 
     private BusEngine Build()
@@ -117,7 +126,8 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         var transport = model.Transports.Count == 1 ? TryMake(model.Transports[0].Create, problems) : null;
         var stores = (model.Stores ?? model.DefaultStores) is { } create ? TryMake(create, problems) : null;
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
-        var plan = BusPlan.Make(model, options, applicationName, transport?.Features, stores, problems.Distinct(StringComparer.Ordinal));
+        var sagas = SagaCatalog.Sketch(model, services, saga => new SagaReplyInvoker(saga.Name, Sagas), problems);
+        var plan = BusPlan.Make(model, sagas, options, applicationName, transport?.Features, stores, problems.Distinct(StringComparer.Ordinal));
         return new BusEngine(model, plan, transport!, stores, services, new BusDiagnostics(services.GetService<IMeterFactory>(), Time), this);
     }
 

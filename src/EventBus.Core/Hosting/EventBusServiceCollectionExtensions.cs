@@ -9,7 +9,7 @@ namespace EventBus;
 public static class EventBusServiceCollectionExtensions
 {
     /// <summary>Adds the default bus, or more to it: repeated calls add up, so that modules register their own handlers.</summary>
-    /// <remarks>Resolve <see cref="IEventBus"/> and <see cref="IDeadLetters"/>. The bus starts and stops with the host; its health check is named <c>eventbus</c>.</remarks>
+    /// <remarks>Resolve <see cref="IEventBus"/>, <see cref="IDeadLetters"/> and <see cref="ISagas"/>. The bus starts and stops with the host; its health check is named <c>eventbus</c>.</remarks>
     /// <param name="services">The application's services.</param>
     /// <param name="configure">Registers a backend, handlers and settings.</param>
     public static IServiceCollection AddEventBus(this IServiceCollection services, Action<EventBusBuilder> configure)
@@ -59,11 +59,13 @@ public static class EventBusServiceCollectionExtensions
         {
             services.TryAddSingleton<IEventBus>(provider => Runtime(provider).Client);
             services.TryAddSingleton<IDeadLetters>(provider => Runtime(provider).DeadLetters);
+            services.TryAddSingleton<ISagas>(provider => Runtime(provider).Sagas);
         }
         else
         {
             services.TryAddKeyedSingleton<IEventBus>(model.Key, (provider, _) => Runtime(provider).Client);
             services.TryAddKeyedSingleton<IDeadLetters>(model.Key, (provider, _) => Runtime(provider).DeadLetters);
+            services.TryAddKeyedSingleton<ISagas>(model.Key, (provider, _) => Runtime(provider).Sagas);
         }
 
         BusRuntime Runtime(IServiceProvider provider) => provider.GetRequiredKeyedService<BusRuntime>(runtimeKey);

@@ -48,6 +48,10 @@ internal sealed class Sweeper(BusStores? stores, TimeSpan? deadLetterRetention, 
             while (expired >= Batch);
         }
 
+        while (stores?.Sagas is { } sagas && await sagas.SweepAsync(now, Batch, stop) >= Batch)
+        {
+        }
+
         while (stores?.Processed is { } processed && await processed.SweepAsync(now, Batch, stop) >= Batch)
         {
         }

@@ -99,7 +99,21 @@ internal sealed class Publisher
 
     /// <summary>Makes the envelope of an event that a handler publishes through its context.</summary>
     public Envelope CreateFollowUp(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
-        Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(parent, EventIds.Derive(parent.Id, subscription, ordinal)));
+        Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(parent.Id, subscription, ordinal), parent.CorrelationId, parent.Id));
+
+    /// <summary>Makes the envelope of an event that a saga publishes.</summary>
+    /// <param name="event">The event.</param>
+    /// <param name="options">What differs from the defaults; null for none.</param>
+    /// <param name="sagaId">The saga's id: the correlation id, and the key where there is no other.</param>
+    /// <param name="origin">What of the saga publishes it.</param>
+    /// <param name="ordinal">Its number there.</param>
+    public Envelope CreateForSaga(object @event, PublishOptions? options, string sagaId, string origin, int ordinal) =>
+        options is { CorrelationId: not null }
+            ? throw new PublishException("What a saga publishes has the saga's id as correlation id, so that replies find it. Leave PublishOptions.CorrelationId out.", PublishFailure.Rejected, null)
+            : Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(sagaId, origin, ordinal), sagaId, null, sagaId));
+
+    /// <summary>Whether anybody may listen to a type of event, as far as this process knows.</summary>
+    public bool MayBeHeard<TEvent>() => transport.MayHaveSubscribers(events.For(typeof(TEvent)).Name);
 
     /// <summary>Sends what a handler published through its context, now that it has succeeded.</summary>
     public async Task SendFollowUpsAsync(IReadOnlyList<Envelope> outbox)
@@ -127,23 +141,23 @@ internal sealed class Publisher
     private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Inherited inherited)
     {
         guard.Check(options);
-        var key = options?.Key ?? descriptor.KeyOf?.Invoke(@event);
+        var key = options?.Key ?? descriptor.KeyOf?.Invoke(@event) ?? inherited.Key;
         guard.CheckKey(key);
-        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } || inherited.Parent is not null
+        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } || inherited.IsAny
             ? new EnvelopeExtras
             {
                 Id = options?.EventId,
-                CorrelationId = options?.CorrelationId ?? inherited.Parent?.CorrelationId,
-                CausationId = inherited.Parent?.Id,
+                CorrelationId = options?.CorrelationId ?? inherited.CorrelationId,
+                CausationId = inherited.CausationId,
                 NotBefore = options?.NotBefore,
             }
             : null;
-        var envelope = new Envelope(descriptor, @event, inherited.Parent is null ? environment.Ids.Next(now) : inherited.Id, now, extras)
+        var envelope = new Envelope(descriptor, @event, inherited.IsAny ? inherited.Id : environment.Ids.Next(now), now, extras)
         {
             KeyText = key,
             UserHeaders = options?.Headers is { Count: > 0 } headers ? new Dictionary<string, string>(headers, StringComparer.Ordinal) : null,
             TraceParent = BusDiagnostics.CurrentTraceParent(),
-            FromHandler = inherited.Parent is not null || environment.InHandler.Value,
+            FromHandler = inherited.IsAny || environment.InHandler.Value,
         };
         guard.CheckSize(envelope, descriptor, environment.StoresWrite && extras is not null);
         return envelope;
@@ -324,10 +338,12 @@ internal sealed class Publisher
         return null;
     }
 
-    /// <summary>What a follow-up event takes from the event being handled.</summary>
-    private readonly record struct Inherited(Envelope? Parent, Guid Id)
+    /// <summary>What an event takes from the event being handled, or from the saga that publishes it.</summary>
+    private readonly record struct Inherited(Guid Id, string CorrelationId, string? CausationId, string? Key = null)
     {
         public static Inherited None => default;
+
+        public bool IsAny => CorrelationId is not null;
     }
 
     private sealed class SendSlot

@@ -22,6 +22,8 @@ internal sealed class BusModel(IServiceCollection services, string? key)
 
     public List<UpcastModel> Upcasts { get; } = [];
 
+    public List<SagaModel> Sagas { get; } = [];
+
     public List<JsonSerializerContext> JsonContexts { get; } = [];
 
     public List<(string Call, Func<IServiceProvider, Transport> Create)> Transports { get; } = [];

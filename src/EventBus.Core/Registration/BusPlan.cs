@@ -4,11 +4,11 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>A registration that was checked: everything that a bus needs to be built.</summary>
-internal sealed record BusPlan(EventBusOptions Options, string ServiceName, EventRegistry Events, IReadOnlyList<SubscriptionPlan> Subscriptions)
+internal sealed record BusPlan(EventBusOptions Options, string ServiceName, EventJson Json, EventRegistry Events, IReadOnlyList<SubscriptionPlan> Subscriptions, IReadOnlyList<SagaSketch> Sagas)
 {
     /// <summary>Checks a registration against the features of its backend and stores. All mistakes are reported together.</summary>
     /// <exception cref="EventBusConfigurationException">There is at least one.</exception>
-    public static BusPlan Make(BusModel model, EventBusOptions options, string? applicationName, TransportFeatures? features, BusStores? stores, IEnumerable<string> found)
+    public static BusPlan Make(BusModel model, IReadOnlyList<SagaSketch> sagas, EventBusOptions options, string? applicationName, TransportFeatures? features, BusStores? stores, IEnumerable<string> found)
     {
         var problems = new List<string>(found);
         CheckTransports(model, problems);
@@ -18,6 +18,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         var json = new EventJson(model.JsonContexts, Math.Clamp(options.MaxDepth, 1, 1_000));
         var events = DescribeEvents(model, json, features, stores, problems);
         CheckUpcasts(model, events, problems);
+        SagaCatalog.CheckNeeds(model, json, stores, problems);
         var subscriptions = PlanSubscriptions(model, options, events, problems);
         CheckFeatures(features, events.Values, options.Consume ? subscriptions : [], problems);
         if (options.Consume)
@@ -36,7 +37,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
 
         return problems.Count > 0
             ? throw new EventBusConfigurationException(problems)
-            : new BusPlan(options, serviceName, new EventRegistry([.. events.Values], model.Upcasts, json), options.Consume ? subscriptions : []);
+            : new BusPlan(options, serviceName, json, new EventRegistry([.. events.Values], model.Upcasts, json), options.Consume ? subscriptions : [], sagas);
     }
 
     private static void CheckFeatures(TransportFeatures? features, IEnumerable<EventDescriptor> events, IEnumerable<SubscriptionPlan> subscriptions, List<string> problems)

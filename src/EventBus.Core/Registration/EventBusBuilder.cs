@@ -95,6 +95,19 @@ public sealed class EventBusBuilder
     public EventTypeBuilder<TEvent> Event<TEvent>()
         where TEvent : notnull => new(model.Event(typeof(TEvent)));
 
+    /// <summary>Registers a saga. It is registered as scoped, unless the application registered it already, and started through <see cref="ISagas"/>. Needs a store that keeps sagas.</summary>
+    /// <param name="name">The saga's name, stable: one lower-case word, at most 100 characters. Default the type's name in kebab case: <c>BookTrip</c> is <c>book-trip</c>.</param>
+    /// <typeparam name="TSaga">The saga.</typeparam>
+    /// <typeparam name="TState">Its state.</typeparam>
+    public EventBusBuilder AddSaga<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TSaga, TState>(string? name = null)
+        where TSaga : Saga<TState>
+        where TState : notnull
+    {
+        Services.TryAddScoped<TSaga>();
+        model.Sagas.Add(new SagaModel<TSaga, TState>(name ?? EventName.Kebab(typeof(TSaga))));
+        return Publishes<SagaStepCompleted>().Publishes<SagaCompleted>().Publishes<SagaFailed>();
+    }
+
     /// <summary>Carries an old version of an event forward, so that handlers of the new one receive it.</summary>
     /// <param name="upcast">Makes the new event of the old one. It is called from many threads at once.</param>
     /// <typeparam name="TOld">The old version. Same event name, lower version.</typeparam>

@@ -18,6 +18,9 @@ internal static class OptionsCheck
         Range(options.DeadLetterRetention ?? TimeSpan.FromDays(1), TimeSpan.FromMinutes(1), TimeSpan.FromDays(3_653), $"{nameof(EventBusOptions)}.{nameof(options.DeadLetterRetention)}", problems);
         Range(options.Retry.MaxDelay, TimeSpan.Zero, TimeSpan.FromDays(7), $"{nameof(EventBusOptions)}.Retry.{nameof(RetryOptions.MaxDelay)}", problems);
         Range(options.Retry.Jitter, 0, 1, $"{nameof(EventBusOptions)}.Retry.{nameof(RetryOptions.Jitter)}", problems);
+        Range(options.Sagas.Concurrency, 1, 10_000, $"{nameof(EventBusOptions)}.Sagas.{nameof(SagaOptions.Concurrency)}", problems);
+        Range(options.Sagas.StepTimeout, Shortest, TimeSpan.FromDays(1), $"{nameof(EventBusOptions)}.Sagas.{nameof(SagaOptions.StepTimeout)}", problems);
+        Range(options.Sagas.Retention, TimeSpan.FromMinutes(1), TimeSpan.FromDays(3_653), $"{nameof(EventBusOptions)}.Sagas.{nameof(SagaOptions.Retention)}", problems);
         Check(Merge(options, new SubscriptionModel("")), nameof(EventBusOptions), problems);
     }
 
@@ -36,6 +39,16 @@ internal static class OptionsCheck
             {
                 Range(delay, TimeSpan.Zero, TimeSpan.FromDays(7), $"A retry delay of {owner}", problems);
             }
+        }
+    }
+
+    public static void Check(SagaRetry? retry, string owner, List<string> problems)
+    {
+        Range(retry?.Count ?? 0, 0, 100, $"The count of the {owner}", problems);
+        Range(retry?.FirstDelay ?? TimeSpan.Zero, TimeSpan.Zero, TimeSpan.FromDays(1), $"The first delay of the {owner}", problems);
+        foreach (var delay in retry?.Delays ?? [])
+        {
+            Range(delay, TimeSpan.Zero, TimeSpan.FromDays(7), $"A delay of the {owner}", problems);
         }
     }
 
@@ -69,7 +82,7 @@ internal static class OptionsCheck
 
     private static int? CountOf(SubscriptionOptions? options) => options?.RetryDelays?.Count ?? options?.RetryCount;
 
-    private static void Range<T>(T value, T min, T max, string name, List<string> problems)
+    public static void Range<T>(T value, T min, T max, string name, List<string> problems)
         where T : IComparable<T>
     {
         // Negated, so that "not a number" is out of range too.

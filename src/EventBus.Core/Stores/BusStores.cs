@@ -18,6 +18,9 @@ public sealed class BusStores
     /// <summary>Which events were handled by idempotent subscriptions.</summary>
     public ProcessedEventStore? Processed { get; init; }
 
+    /// <summary>Sagas.</summary>
+    public SagaStore? Sagas { get; init; }
+
     /// <summary>Connects, and creates or checks what is missing; called once, before anything else. It throws <see cref="EventBusException"/> saying what to do when that is impossible. Default nothing.</summary>
     public Func<StoreSetup, CancellationToken, ValueTask> OpenAsync { get; init; } = static (_, _) => ValueTask.CompletedTask;
 

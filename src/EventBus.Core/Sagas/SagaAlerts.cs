@@ -1,0 +1,64 @@
+using System.Collections.ObjectModel;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The alerts of sagas that need people. They look like those of dead letters, so that people have one way of being told.</summary>
+internal sealed class SagaAlerts(SagaStore store, SagaKeeper keeper) : AlertSource
+{
+    private const string EventName = "saga.needs-attention";
+
+    public override TimeSpan PollInterval => store.PollInterval;
+
+    public override async ValueTask<DueBatch<PendingAlert>> ClaimAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        var due = await store.ListAlertsAsync(now, max, cancellationToken);
+        var claimed = new List<PendingAlert>();
+        foreach (var entry in due.Entries)
+        {
+            if (await store.SaveAsync(entry with { AlertAt = now + lease }, cancellationToken))
+            {
+                claimed.Add(new PendingAlert(entry.Id, entry.Claim, entry.Saga, EventName));
+            }
+        }
+
+        return new DueBatch<PendingAlert>(claimed, due.Entries.Count == max ? now : due.NextDue);
+    }
+
+    public override async ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
+    {
+        foreach (var alert in sent)
+        {
+            await keeper.ChangeAsync(alert.Id, entry => IsMeant(entry, alert) && entry.AlertAt is not null ? entry with { AlertAt = null } : null, cancellationToken);
+        }
+    }
+
+    public override async ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync(alert.Id, cancellationToken) is not { } entry || !IsMeant(entry, alert))
+        {
+            return null;
+        }
+
+        var info = SagaView.Show(entry);
+        return new DeadLetter
+        {
+            Id = entry.Id,
+            Subscription = entry.Saga,
+            EventId = entry.Id,
+            EventName = EventName,
+            Key = entry.Id,
+            Headers = ReadOnlyDictionary<string, string>.Empty,
+            Reason = DeadLetterReason.SagaNeedsAttention,
+            Error = info.Error,
+            Starts = info.Steps.LastOrDefault(step => step.Failures + step.Interruptions > 0) is { } step ? step.Failures + step.Interruptions : 0,
+            FirstFailedAt = entry.ChangedAt,
+            LastFailedAt = entry.ChangedAt,
+            Number = entry.Number,
+            Body = ReadOnlyMemory<byte>.Empty,
+        };
+    }
+
+    /// <summary>One that people have retried since has another claim, and an alert of its own if it needs them again.</summary>
+    private static bool IsMeant(SagaEntry entry, PendingAlert alert) => entry.Status == SagaStatus.NeedsAttention && entry.Claim == alert.Number;
+}

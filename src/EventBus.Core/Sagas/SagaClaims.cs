@@ -1,0 +1,69 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Takes sagas that are due, so that one instance at a time works on each.</summary>
+internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock clock, AlertLoop? alerts, RunEnvironment environment)
+{
+    // What a newer version of the application is given to take what this one cannot.
+    private static readonly TimeSpan LeftToOthers = TimeSpan.FromSeconds(30);
+
+    private readonly TimeProvider time = environment.Time;
+
+    /// <summary>Looks at the clock, once for each round.</summary>
+    public void Look() => clock.Look();
+
+    /// <summary>Claims a due saga, and says in the same write that its step may have begun. Null when it is not to be worked on now, or somebody else was quicker.</summary>
+    public async Task<SagaHold?> ClaimAsync(SagaEngine.Driven saga, SagaEntry entry, CancellationToken stop)
+    {
+        var definition = saga.Definition;
+        var defect = entry.Defect;
+        if (defect is not null || SagaProgress.Read(entry.Content, out defect) is not { } progress)
+        {
+            await HaltUnreadableAsync(entry, defect!, stop);
+            return null;
+        }
+
+        var now = time.GetUtcNow();
+        if (progress.StateVersion > definition.StateVersion)
+        {
+            environment.Log.SagaIsNewer(definition.Name, entry.Id, progress.StateVersion, definition.StateVersion);
+            await store.SaveAsync(entry with { DueAt = now + LeftToOthers }, stop);
+            return null;
+        }
+
+        if (progress.Active() is { } active)
+        {
+            var waits = active.Status == SagaStepStatus.Waiting && progress.ReplyFor(definition.Find(active.Name)?.ReplyName) is null;
+            if (waits && active.WaitsUntil <= now && clock.NotBefore(active.WaitsSince ?? now) is { } later)
+            {
+                await store.SaveAsync(entry with { DueAt = later }, stop);
+                return null;
+            }
+
+            active.Interruptions += active.Begun && !waits ? 1 : 0;
+            active.Begun = !waits;
+        }
+
+        progress.Held = true;
+        var until = keeper.LeaseFrom(now);
+        var claimed = entry with { Claim = entry.Claim + 1, DueAt = until, ChangedAt = now, Content = progress.Write() };
+        return await store.SaveAsync(claimed, stop) ? new SagaHold(keeper, definition, claimed with { Version = claimed.Version + 1 }, progress, until) : null;
+    }
+
+    /// <summary>What cannot be read is left as it is, and people are told.</summary>
+    private async Task HaltUnreadableAsync(SagaEntry entry, string defect, CancellationToken stop)
+    {
+        environment.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);
+        alerts?.Expect();
+        try
+        {
+            var now = time.GetUtcNow();
+            await store.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, Claim = entry.Claim + 1, DueAt = null, AlertAt = alerts is null ? null : now, ChangedAt = now }, stop);
+        }
+        finally
+        {
+            alerts?.Reported();
+        }
+    }
+}

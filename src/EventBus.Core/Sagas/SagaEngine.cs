@@ -1,0 +1,189 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>Runs the sagas of a bus: takes those that are due, as many at once as there is room for, and lets each go on until it ends or waits. Thread-safe.</summary>
+internal sealed class SagaEngine
+{
+    private const int ClaimSize = 64;
+
+    private readonly SagaStore store;
+    private readonly SagaOptions options;
+    private readonly RunEnvironment environment;
+    private readonly TimeProvider time;
+    private readonly BackgroundRunner runner;
+    private readonly SagaKeeper keeper;
+    private readonly SagaDriving driving;
+    private readonly SagaClaims claims;
+    private readonly DueLoop loop;
+    private readonly FrozenDictionary<string, Driven> sagas;
+    private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
+    private readonly Action settled;
+    private readonly bool consumes;
+
+    public SagaEngine(SagaStore store, IReadOnlyList<SagaDefinition> definitions, EventBusOptions bus, SagaEnvironment parts, RunEnvironment environment)
+    {
+        (this.store, this.environment, options, consumes, settled, runner) = (store, environment, bus.Sagas, bus.Consume, parts.Settled, parts.Runner);
+        time = environment.Time;
+        keeper = new SagaKeeper(store, bus.Lease, environment);
+        Alerts = parts.Alerts.Count == 0 ? null : new AlertLoop(new SagaAlerts(store, keeper), parts.Alerts, parts.AlertSettings, environment) { Settled = parts.Settled };
+        loop = new DueLoop("sagas", StartDueAsync, store.PollInterval, time, environment.Log);
+        driving = new SagaDriving(keeper, parts.Publisher, Alerts, environment) { Wake = loop.Wake, Ended = Waiters.Signal };
+        claims = new SagaClaims(store, keeper, new SagaClock(time, parts.Entropy, environment.Log), Alerts, environment);
+        Replies = new SagaReplies(store, keeper, parts.Events, loop.Wake, environment);
+        sagas = definitions.ToFrozenDictionary(definition => definition.Name, definition =>
+        {
+            var announcer = new SagaAnnouncer(definition.Name, parts.Publisher, options.PublishEvents);
+            var moves = new SagaMoves(definition, announcer, options.Retention);
+            return new Driven(definition, moves, new SagaDriver(definition, moves, new SagaRunner(definition, parts.Scopes, parts.InHandler, environment), announcer, driving));
+        });
+    }
+
+    public SagaStore Store => store;
+
+    public SagaKeeper Keeper => keeper;
+
+    public SagaReplies Replies { get; }
+
+    public SagaWaiters Waiters { get; } = new();
+
+    /// <summary>Tells people of sagas that need them; null where nobody wants to be told.</summary>
+    public AlertLoop? Alerts { get; }
+
+    public TimeSpan PollInterval => store.PollInterval;
+
+    /// <summary>How long a saga that has ended is kept.</summary>
+    public TimeSpan Retention => options.Retention;
+
+    public TimeProvider Time => time;
+
+    public RunEnvironment Environment => environment;
+
+    public bool StoreIsDown => keeper.StoreIsDown;
+
+    /// <summary>No saga is in hand.</summary>
+    public bool IsIdle => running.IsEmpty && Alerts?.IsIdle != false;
+
+    /// <summary>The loops, to be run side by side as long as the bus runs.</summary>
+    public IEnumerable<(string Name, Func<CancellationToken, Task> Run)> Loops => (Alerts?.Loops ?? []).Select(run => ("saga alerts", run)).Append(("saga leases", keeper.RunAsync));
+
+    public void Wake() => loop.Wake();
+
+    public Driven? Find(string name) => sagas.GetValueOrDefault(name);
+
+    public Driven? Find(Type stateType) => sagas.Values.FirstOrDefault(saga => saga.Definition.Model.StateType == stateType);
+
+    /// <summary>Takes what is due, until the token is cancelled.</summary>
+    public Task RunAsync(CancellationToken stop) => consumes ? loop.RunAsync(stop) : Task.CompletedTask;
+
+    /// <summary>Whether sagas are due now, whoever has them.</summary>
+    public async Task<bool> IsAnyDueAsync() => consumes && (await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), 1, CancellationToken.None)).Entries.Count > 0;
+
+    /// <summary>How many sagas have not ended.</summary>
+    public async Task<long> CountAliveAsync()
+    {
+        var alive = 0L;
+        foreach (var status in Enum.GetValues<SagaStatus>().Where(status => !SagaMoves.IsEnd(status)))
+        {
+            alive += await store.CountAsync(new SagaFilter { Status = status }, CancellationToken.None);
+        }
+
+        return alive;
+    }
+
+    /// <summary>Makes room for a saga that is being started, so that it may go on here at once; false where there is none.</summary>
+    public bool TryReserve(string id) => consumes && !driving.IsStopping && running.Count < options.Concurrency && running.TryAdd(id, Task.CompletedTask);
+
+    /// <summary>It was not started after all.</summary>
+    public void Unreserve(string id)
+    {
+        running.TryRemove(id, out _);
+        settled();
+    }
+
+    /// <summary>Goes on with a saga that this instance has just claimed.</summary>
+    public void Drive(Driven saga, SagaHold hold)
+    {
+        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        running[hold.Id] = begun.Task;
+        keeper.Hold(hold);
+        runner.Observe(runner.Start($"saga {hold.Id}", async () =>
+        {
+            try
+            {
+                await saga.Driver.DriveAsync(hold);
+            }
+            finally
+            {
+                hold.Dispose();
+                running.TryRemove(hold.Id, out _);
+                begun.SetResult();
+                loop.Wake();
+                settled();
+            }
+        }));
+    }
+
+    /// <summary>Lets every saga end the step that it is at, and go no further.</summary>
+    public Task DrainAsync()
+    {
+        driving.IsStopping = true;
+        return Task.WhenAll(running.Values);
+    }
+
+    private async Task<DateTimeOffset?> StartDueAsync(CancellationToken stop)
+    {
+        claims.Look();
+        var room = Math.Min(options.Concurrency - running.Count, ClaimSize);
+        if (room <= 0)
+        {
+            // Whichever ends first wakes the loop.
+            return null;
+        }
+
+        // Those in hand are due only when their lease ends, which a frozen process may see before its renewal.
+        var due = await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), room + running.Count, stop);
+        var taking = due.Entries.Where(entry => !running.ContainsKey(entry.Id)).Take(room).ToList();
+        await Task.WhenAll(taking.Select(entry => TakeAsync(entry, stop)));
+        settled();
+        return taking.Count == room ? time.GetUtcNow() : due.NextDue;
+    }
+
+    private async Task TakeAsync(SagaEntry entry, CancellationToken stop)
+    {
+        var saga = sagas[entry.Saga];
+        if (await claims.ClaimAsync(saga, entry, stop) is { } hold)
+        {
+            Drive(saga, hold);
+        }
+    }
+
+    /// <summary>A saga with what takes it from step to step.</summary>
+    public sealed record Driven(SagaDefinition Definition, SagaMoves Moves, SagaDriver Driver);
+}
+
+/// <summary>The parts of a bus that its sagas use.</summary>
+internal sealed record SagaEnvironment
+{
+    public required Publisher Publisher { get; init; }
+
+    public required EventRegistry Events { get; init; }
+
+    public required IServiceScopeFactory Scopes { get; init; }
+
+    public required AsyncLocal<bool> InHandler { get; init; }
+
+    public required BackgroundRunner Runner { get; init; }
+
+    public required Entropy Entropy { get; init; }
+
+    public required IReadOnlyList<IDeadLetterAlert> Alerts { get; init; }
+
+    public required AlertSettings AlertSettings { get; init; }
+
+    /// <summary>Called when something may have become idle.</summary>
+    public required Action Settled { get; init; }
+}

@@ -1,0 +1,190 @@
+using System.Collections.Concurrent;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Keeps what is known of sagas: every change is a compare-and-swap, and replies that came meanwhile are taken in. Renews the leases of those that this instance works on. Thread-safe.</summary>
+internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment environment)
+{
+    private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+
+    private readonly ConcurrentDictionary<string, SagaHold> held = new(StringComparer.Ordinal);
+    private readonly TimeProvider time = environment.Time;
+    private int heldWrites;
+
+    /// <summary>At least one write is held, because the store does not take it.</summary>
+    public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
+
+    public DateTimeOffset LeaseFrom(DateTimeOffset now) => now + lease;
+
+    /// <summary>Keeps the lease until the saga is let go.</summary>
+    public void Hold(SagaHold hold) => held[hold.Id] = hold;
+
+    public void LetGo(SagaHold hold) => held.TryRemove(new KeyValuePair<string, SagaHold>(hold.Id, hold));
+
+    /// <summary>Changes a held saga and saves it, however long the store is down.</summary>
+    /// <param name="hold">The saga.</param>
+    /// <param name="change">Changes the progress. Called once.</param>
+    /// <param name="where">Says where the entry stands then; called again when replies have come meanwhile.</param>
+    /// <exception cref="SagaLostException">Another instance has it now: nothing was changed.</exception>
+    /// <exception cref="OperationCanceledException">The bus stops before the store took it.</exception>
+    public async Task SaveAsync(SagaHold hold, Action<SagaProgress> change, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+    {
+        await hold.Gate.WaitAsync(environment.Abort);
+        try
+        {
+            change(hold.Progress);
+            if (hold.IsDispatched)
+            {
+                (hold.Progress.Outbox, hold.IsDispatched) = ([], false);
+            }
+
+            await SaveGatedAsync(hold, where);
+        }
+        finally
+        {
+            hold.Gate.Release();
+        }
+    }
+
+    /// <summary>Changes a saga that nobody need hold, as often as somebody else was quicker.</summary>
+    /// <param name="id">The saga's id.</param>
+    /// <param name="change">Makes the new entry of the latest; null to leave it alone.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The entry as it is kept now; null when there is none, or it was left alone.</returns>
+    public async ValueTask<SagaEntry?> ChangeAsync(string id, Func<SagaEntry, SagaEntry?> change, CancellationToken cancellationToken)
+    {
+        while (await store.FindAsync(id, cancellationToken) is { } entry)
+        {
+            if (change(entry) is not { } changed)
+            {
+                return null;
+            }
+
+            if (await store.SaveAsync(changed, cancellationToken))
+            {
+                return changed with { Version = changed.Version + 1 };
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Renews the leases of what is held, every third of their length.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (true)
+        {
+            await Task.Delay(lease / 3, time, stop);
+            await Task.WhenAll(held.Values.Select(RenewAsync));
+        }
+    }
+
+    private async Task RenewAsync(SagaHold hold)
+    {
+        var now = time.GetUtcNow();
+        if (hold.LeaseEnd - now > lease / 2 || hold.Lost.IsCancellationRequested)
+        {
+            return;
+        }
+
+        await hold.Gate.WaitAsync(environment.Abort);
+        try
+        {
+            // It may have been saved in between, which renews it too, or let go.
+            if (hold.Progress.Held && hold.LeaseEnd <= now + (lease / 2))
+            {
+                await SaveOnceAsync(hold, static (_, entry, until) => entry with { DueAt = until });
+            }
+        }
+        catch (SagaLostException)
+        {
+            environment.Log.SagaLost(hold.Definition.Name, hold.Id);
+        }
+        catch (Exception exception)
+        {
+            environment.Log.LoopFailed("saga leases", exception);
+            if (hold.LeaseEnd <= time.GetUtcNow())
+            {
+                hold.Lose();
+            }
+        }
+        finally
+        {
+            hold.Gate.Release();
+        }
+    }
+
+    private async Task SaveGatedAsync(SagaHold hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+    {
+        var backoff = FirstBackoff;
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                await SaveOnceAsync(hold, where);
+                break;
+            }
+            catch (Exception exception) when (exception is not SagaLostException && !environment.Abort.IsCancellationRequested)
+            {
+                environment.Log.SagaStoreDown(hold.Definition.Name, hold.Id, attempt, backoff, exception);
+            }
+
+            Interlocked.Increment(ref heldWrites);
+            try
+            {
+                await Task.Delay(backoff, time, environment.Abort);
+            }
+            finally
+            {
+                Interlocked.Decrement(ref heldWrites);
+            }
+
+            backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+        }
+    }
+
+    private async Task SaveOnceAsync(SagaHold hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
+    {
+        while (true)
+        {
+            var now = time.GetUtcNow();
+            var until = now + lease;
+            var entry = where(hold.Progress, hold.Entry, until) with { ChangedAt = now, Content = hold.Progress.Write() };
+            if (await store.SaveAsync(entry, environment.Abort))
+            {
+                Saved(hold, entry, until);
+                return;
+            }
+
+            var current = await store.FindAsync(hold.Id, environment.Abort);
+            if (current is null || current.Claim != hold.Entry.Claim)
+            {
+                hold.Lose();
+                throw new SagaLostException();
+            }
+
+            if (current.Version == entry.Version + 1 && current.Content.Span.SequenceEqual(entry.Content.Span))
+            {
+                // It was saved, and the answer was lost.
+                Saved(hold, entry, until);
+                return;
+            }
+
+            TakeIn(hold, current);
+        }
+    }
+
+    private static void Saved(SagaHold hold, SagaEntry entry, DateTimeOffset until) => (hold.Entry, hold.LeaseEnd) = (entry with { Version = entry.Version + 1 }, until);
+
+    /// <summary>Whoever does not hold a saga may add replies to it, and nothing else.</summary>
+    private static void TakeIn(SagaHold hold, SagaEntry current)
+    {
+        hold.Entry = hold.Entry with { Version = current.Version };
+        if (SagaProgress.Read(current.Content, out _) is { } seen)
+        {
+            hold.Progress.Inbox.AddRange(seen.Inbox.Where(reply => !hold.Progress.Knows(reply.EventId)).ToList());
+        }
+    }
+}

@@ -1,0 +1,139 @@
+using System.Text.Json;
+
+namespace EventBus;
+
+/// <summary>How far a saga is, and its state: what a store keeps as the content of its entry. Changed by whoever holds the saga.</summary>
+internal sealed class SagaProgress
+{
+    public const int MaxHistory = 100;
+    public const int MaxInbox = 100;
+
+    /// <summary>The version in which <see cref="State"/> is written.</summary>
+    public int StateVersion { get; set; }
+
+    public JsonElement State { get; set; }
+
+    /// <summary>An instance works on it: the entry is due when its lease ends.</summary>
+    public bool Held { get; set; }
+
+    /// <summary>The steps that were begun, in the order in which they were begun.</summary>
+    public List<SagaStepProgress> Steps { get; set; } = [];
+
+    /// <summary>Where it goes on when people have dealt with it; meaningful while it needs attention.</summary>
+    public SagaStatus Resume { get; set; }
+
+    /// <summary>Since when it has its status.</summary>
+    public DateTimeOffset StatusSince { get; set; }
+
+    public string? FailedStep { get; set; }
+
+    /// <summary>The error that it failed of, in one line.</summary>
+    public string? Error { get; set; }
+
+    /// <summary>The type of that error.</summary>
+    public string? ErrorType { get; set; }
+
+    /// <summary>Replies that were not used yet.</summary>
+    public List<SagaReply> Inbox { get; set; } = [];
+
+    /// <summary>The ids of the replies that were used, the latest last.</summary>
+    public List<string> UsedReplies { get; set; } = [];
+
+    /// <summary>Events that belong to what was done, and may not have been sent yet.</summary>
+    public List<SagaKeptEvent> Outbox { get; set; } = [];
+
+    /// <summary>It needs attention because what is in the outbox cannot be sent.</summary>
+    public bool EventsRefused { get; set; }
+
+    /// <summary>The trace that it belongs to.</summary>
+    public string? TraceParent { get; set; }
+
+    public List<SagaHistoryEntry> History { get; set; } = [];
+
+    /// <summary>The step that is being executed, waited for or undone; null between two of them.</summary>
+    public SagaStepProgress? Active() => Steps.Find(step => step.Status is SagaStepStatus.Executing or SagaStepStatus.Waiting or SagaStepStatus.Compensating);
+
+    /// <summary>The reply that a step waits for, if it has come.</summary>
+    public SagaReply? ReplyFor(string? eventName) => eventName is null ? null : Inbox.Find(reply => reply.EventName == eventName);
+
+    /// <summary>A reply came before.</summary>
+    public bool Knows(string eventId) => Inbox.Exists(reply => reply.EventId == eventId) || UsedReplies.Contains(eventId);
+
+    /// <summary>A reply was used.</summary>
+    public void Use(SagaReply reply)
+    {
+        Inbox.Remove(reply);
+        UsedReplies.Add(reply.EventId);
+        if (UsedReplies.Count > MaxInbox)
+        {
+            UsedReplies.RemoveAt(0);
+        }
+    }
+
+    /// <summary>The steps that were undone, in the order in which they were.</summary>
+    public IReadOnlyList<string> Undone() => [.. Enumerable.Reverse(Steps).Where(step => step.Status == SagaStepStatus.Compensated).Select(step => step.Name)];
+
+    public void Note(DateTimeOffset at, string? step, string text)
+    {
+        History.Add(new SagaHistoryEntry(at, step, text));
+        if (History.Count > MaxHistory)
+        {
+            History.RemoveRange(0, History.Count - MaxHistory);
+        }
+    }
+
+    public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, SagaJson.Default.SagaProgress);
+
+    /// <summary>Reads the content of an entry; null, and why, when it cannot be read.</summary>
+    public static SagaProgress? Read(ReadOnlyMemory<byte> content, out string? defect)
+    {
+        try
+        {
+            defect = null;
+            return JsonSerializer.Deserialize(content.Span, SagaJson.Default.SagaProgress) ?? throw new JsonException("It is null.");
+        }
+        catch (JsonException exception)
+        {
+            defect = $"What is stored of it cannot be read: {exception.Message}";
+            return null;
+        }
+    }
+}
+
+/// <summary>How far one step is.</summary>
+internal sealed class SagaStepProgress
+{
+    public required string Name { get; set; }
+
+    public required SagaStepStatus Status { get; set; }
+
+    /// <summary>A run of it was about to begin, and its end is not known.</summary>
+    public bool Begun { get; set; }
+
+    /// <summary>Runs that failed, of what it is doing now.</summary>
+    public int Failures { get; set; }
+
+    /// <summary>Runs that ended with their process.</summary>
+    public int Interruptions { get; set; }
+
+    public string? Error { get; set; }
+
+    /// <summary>Since when it waits for its reply.</summary>
+    public DateTimeOffset? WaitsSince { get; set; }
+
+    /// <summary>Until when.</summary>
+    public DateTimeOffset? WaitsUntil { get; set; }
+}
+
+/// <summary>A reply that came for a saga.</summary>
+/// <param name="EventName">The event's name.</param>
+/// <param name="EventId">The event's id.</param>
+/// <param name="Body">The event as JSON, carried forward to the version that the application knows.</param>
+internal sealed record SagaReply(string EventName, string EventId, JsonElement Body);
+
+/// <summary>An event that is kept until it is certain that it was sent.</summary>
+/// <param name="Attributes">Its attributes, as stores write them.</param>
+/// <param name="Body">Its body.</param>
+/// <param name="Id">Its id.</param>
+/// <param name="Name">Its name.</param>
+internal sealed record SagaKeptEvent(string Id, string Name, byte[] Attributes, byte[] Body);

@@ -1,0 +1,91 @@
+using System.Text.Json;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Takes events that answer sagas, and puts each into the inbox of the saga that waits for it.</summary>
+internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegistry events, Action wake, RunEnvironment environment)
+{
+    private const int MaxFound = 100;
+
+    /// <summary>By what a reply finds a saga that waits for the key of an event.</summary>
+    public static string WaitKeyOf(string saga, string eventName, string key) => $"{saga}~{eventName}~{key}";
+
+    /// <summary>Takes a reply in, for every saga that it is for.</summary>
+    public async Task ReceiveAsync(SagaDefinition definition, EventContext context, CancellationToken cancellationToken)
+    {
+        var found = new HashSet<string>(StringComparer.Ordinal) { context.CorrelationId };
+        if (context.Key is { } key)
+        {
+            found.UnionWith(await store.FindWaitingAsync(WaitKeyOf(definition.Name, context.EventName, key), MaxFound, cancellationToken));
+            found.Add(key);
+        }
+
+        var body = JsonSerializer.SerializeToElement(context.Event!, events.For(context.Event!.GetType()).Json!);
+        var reply = new SagaReply(events.For(context.Event.GetType()).Name, context.EventId, body);
+        var known = false;
+        foreach (var id in found)
+        {
+            known |= await TakeInAsync(definition, id, context.Key, reply, cancellationToken);
+        }
+
+        if (!known)
+        {
+            environment.Diagnostics.SagaReplied(definition.Name, "unknown");
+        }
+    }
+
+    /// <returns>Whether there is such a saga.</returns>
+    private async Task<bool> TakeInAsync(SagaDefinition definition, string id, string? key, SagaReply reply, CancellationToken cancellationToken)
+    {
+        var (exists, waits) = (false, false);
+        await keeper.ChangeAsync(
+            id,
+            entry =>
+            {
+                (exists, waits) = (entry.Saga == definition.Name, false);
+                if (!exists || SagaProgress.Read(entry.Content, out _) is not { } progress || !WaitsFor(definition, entry, progress, key, reply.EventName))
+                {
+                    return null;
+                }
+
+                waits = true;
+                if (progress.Knows(reply.EventId) || progress.Inbox.Count >= SagaProgress.MaxInbox)
+                {
+                    return null;
+                }
+
+                var now = environment.Time.GetUtcNow();
+                progress.Inbox.Add(reply);
+
+                // Whoever holds it looks into the inbox before it lets go.
+                return entry with { ChangedAt = now, DueAt = progress.Held ? entry.DueAt : now, Content = progress.Write() };
+            },
+            cancellationToken);
+        if (waits)
+        {
+            environment.Diagnostics.SagaReplied(definition.Name, "used");
+            wake();
+        }
+        else if (exists)
+        {
+            environment.Diagnostics.SagaReplied(definition.Name, "late");
+            environment.Log.SagaReplyIgnored(reply.EventName, reply.EventId, definition.Name, id);
+        }
+
+        return exists;
+    }
+
+    /// <summary>The step that it is at waits for such an event, or will as soon as its run has ended.</summary>
+    private static bool WaitsFor(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? key, string eventName) =>
+        entry.Status == SagaStatus.Running && progress.Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active && definition.Find(active.Name)?.ReplyName == eventName
+
+        // One that waits for a key of its own is not answered through its id by chance.
+        && (entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key)));
+}
+
+/// <summary>Hands replies to the sagas of a name, from the subscription that was made for them.</summary>
+internal sealed class SagaReplyInvoker(string saga, SagaClient sagas) : EventInvoker
+{
+    public override Task InvokeAsync(object @event, EventContext context, CancellationToken cancellationToken) => sagas.ReceiveAsync(saga, context, cancellationToken);
+}

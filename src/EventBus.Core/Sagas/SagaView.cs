@@ -1,0 +1,57 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>What people and callers see of a stored saga.</summary>
+internal static class SagaView
+{
+    /// <summary>Shows a saga. Never throws: one that cannot be read says so.</summary>
+    public static SagaInfo Show(SagaEntry entry)
+    {
+        var defect = entry.Defect;
+        var progress = defect is null ? SagaProgress.Read(entry.Content, out defect) : null;
+        return new SagaInfo
+        {
+            Id = entry.Id,
+            Saga = entry.Saga,
+            Status = entry.Status,
+            FailedStep = progress?.FailedStep ?? (entry.Status == SagaStatus.NeedsAttention ? progress?.Active()?.Name : null),
+            Error = defect ?? progress?.Error ?? progress?.Active()?.Error,
+            StartedAt = entry.StartedAt,
+            ChangedAt = entry.ChangedAt,
+            DueAt = entry.DueAt,
+            Number = entry.Number,
+            Steps = progress?.Steps.ConvertAll(step => new SagaStepInfo(step.Name, step.Status, step.Failures, step.Interruptions, step.Error)) ?? [],
+            History = progress?.History ?? [],
+            State = progress is { State.ValueKind: not JsonValueKind.Undefined } ? Encoding.UTF8.GetBytes(progress.State.GetRawText()) : ReadOnlyMemory<byte>.Empty,
+        };
+    }
+
+    /// <summary>Whether nothing happens any more without people.</summary>
+    public static bool IsAtRest(SagaEntry entry) => entry.Status == SagaStatus.NeedsAttention || SagaMoves.IsEnd(entry.Status);
+
+    /// <summary>The result of a saga that is at rest.</summary>
+    public static SagaResult<TState> Result<TState>(SagaEntry entry, JsonTypeInfo json)
+        where TState : notnull
+    {
+        var progress = SagaProgress.Read(entry.Content, out var defect);
+        var info = Show(entry);
+        if (progress is null || entry.Defect is not null)
+        {
+            throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} needs attention. {entry.Defect ?? defect}");
+        }
+
+        return new SagaResult<TState>
+        {
+            Id = entry.Id,
+            Status = entry.Status,
+            State = (TState?)progress.State.Deserialize(json) ?? throw new EventBusException($"The state of the saga '{entry.Saga}' {entry.Id} is null."),
+            FailedStep = info.FailedStep,
+            Error = info.Error,
+            Compensated = progress.Undone(),
+        };
+    }
+}
