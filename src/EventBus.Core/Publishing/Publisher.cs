@@ -159,7 +159,9 @@ internal sealed class Publisher
             TraceParent = BusDiagnostics.CurrentTraceParent(),
             FromHandler = inherited.IsAny || environment.InHandler.Value,
         };
-        guard.CheckSize(envelope, descriptor, environment.StoresWrite && extras is not null);
+        
+        // What a saga publishes is kept as bytes, on every store.
+        guard.CheckSize(envelope, descriptor, (environment.StoresWrite && extras is not null) || inherited.Key is not null);
         return envelope;
     }
 

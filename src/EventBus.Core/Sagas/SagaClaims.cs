@@ -14,13 +14,13 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
     public void Look() => clock.Look();
 
     /// <summary>Claims a due saga, and says in the same write that its step may have begun. Null when it is not to be worked on now, or somebody else was quicker.</summary>
-    public async Task<SagaHold?> ClaimAsync(SagaEngine.Driven saga, SagaEntry entry, CancellationToken stop)
+    public async Task<SagaHold?> ClaimAsync(SagaEngine.Driven saga, SagaEntry entry)
     {
         var definition = saga.Definition;
         var defect = entry.Defect;
         if (defect is not null || SagaProgress.Read(entry.Content, out defect) is not { } progress)
         {
-            await HaltUnreadableAsync(entry, defect!, stop);
+            await HaltUnreadableAsync(entry, defect!);
             return null;
         }
 
@@ -28,7 +28,7 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
         if (progress.StateVersion > definition.StateVersion)
         {
             environment.Log.SagaIsNewer(definition.Name, entry.Id, progress.StateVersion, definition.StateVersion);
-            await store.SaveAsync(entry with { DueAt = now + LeftToOthers }, stop);
+            await store.SaveAsync(entry with { DueAt = now + LeftToOthers }, environment.Abort);
             return null;
         }
 
@@ -37,7 +37,7 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
             var waits = active.Status == SagaStepStatus.Waiting && progress.ReplyFor(definition.Find(active.Name)?.ReplyName) is null;
             if (waits && active.WaitsUntil <= now && clock.NotBefore(active.WaitsSince ?? now) is { } later)
             {
-                await store.SaveAsync(entry with { DueAt = later }, stop);
+                await store.SaveAsync(entry with { DueAt = later }, environment.Abort);
                 return null;
             }
 
@@ -48,18 +48,18 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
         progress.Held = true;
         var until = keeper.LeaseFrom(now);
         var claimed = entry with { Claim = entry.Claim + 1, DueAt = until, ChangedAt = now, Content = progress.Write() };
-        return await store.SaveAsync(claimed, stop) ? new SagaHold(keeper, definition, claimed with { Version = claimed.Version + 1 }, progress, until) : null;
+        return await store.SaveAsync(claimed, environment.Abort) ? new SagaHold(keeper, definition, claimed with { Version = claimed.Version + 1 }, progress, until) : null;
     }
 
     /// <summary>What cannot be read is left as it is, and people are told.</summary>
-    private async Task HaltUnreadableAsync(SagaEntry entry, string defect, CancellationToken stop)
+    private async Task HaltUnreadableAsync(SagaEntry entry, string defect)
     {
         environment.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);
         alerts?.Expect();
         try
         {
             var now = time.GetUtcNow();
-            await store.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, Claim = entry.Claim + 1, DueAt = null, AlertAt = alerts is null ? null : now, ChangedAt = now }, stop);
+            await store.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, Claim = entry.Claim + 1, DueAt = null, AlertAt = alerts is null ? null : now, ChangedAt = now }, environment.Abort);
         }
         finally
         {

@@ -79,7 +79,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
 
             if (SagaView.IsAtRest(entry))
             {
-                return SagaView.Result<TState>(entry, saga.Definition.Json);
+                return SagaView.Result<TState>(entry, saga.Runner.Read);
             }
 
             await WaitForNewsAsync(id, waiter.Ended, cancellationToken);
@@ -123,7 +123,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
     public async Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var changed = await ChangeAsync(id, (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at), entry => entry with { Status = SagaStatus.Finished, KeepUntil = now + engine.Retention }, cancellationToken);
+        var changed = await ChangeAsync(id, (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at), entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + engine.Retention }, cancellationToken);
         if (changed is not null)
         {
             environment.Log.SagaFinished(changed.Saga, id, reason);
@@ -133,7 +133,17 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
         return changed is not null;
     }
 
-    private static JsonElement Write<TState>(TState state, SagaEngine.Driven saga) => JsonSerializer.SerializeToElement(state, saga.Definition.Json);
+    private static JsonElement Write<TState>(TState state, SagaEngine.Driven saga)
+    {
+        try
+        {
+            return saga.Runner.Checked(JsonSerializer.SerializeToElement(state, saga.Definition.Json));
+        }
+        catch (Exception exception)
+        {
+            throw new ArgumentException($"The saga '{saga.Definition.Name}' cannot begin with this state: {exception.Message}", nameof(state), exception);
+        }
+    }
 
     private SagaEngine.Driven SagaOf<TState>() =>
         engine.Find(typeof(TState)) ?? throw new ArgumentException($"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EventBus.Stores;
 
 namespace EventBus;
@@ -44,7 +45,11 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         var progress = hold.Progress;
         if (SagaMoves.IsEnd(hold.Entry.Status))
         {
-            await LeaveAsync(hold, _ => { }, _ => null);
+            if (progress.Held)
+            {
+                await LeaveAsync(hold, _ => { }, _ => null);
+            }
+
             driving.Ended(hold.Id);
             return false;
         }
@@ -108,7 +113,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         SagaCall? call = null;
         call = new SagaCall(hold.Id, step.Name, direction, active.Failures + active.Interruptions + 1, hold.Entry.Claim)
         {
-            Reply = reply is null ? default : System.Text.Encoding.UTF8.GetBytes(reply.Body.GetRawText()),
+            Reply = reply is null ? default : JsonMarshal.GetRawUtf8Value(reply.Body).ToArray(),
             Create = (@event, options, ordinal) => announcer.Create(@event, options, call!, ordinal),
         };
         var outcome = await runner.RunAsync(step, call, state, hold.Progress.TraceParent, hold.Lost);
@@ -127,11 +132,6 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         await SaveTurnAsync(hold, (progress, entry, now) =>
         {
             (progress.State, progress.StateVersion) = (outcome.State, definition.StateVersion);
-            if (hold.IsDispatched)
-            {
-                (progress.Outbox, hold.IsDispatched) = ([], false);
-            }
-
             progress.Outbox.AddRange(outbox);
             if (direction == SagaDirection.Compensate)
             {
@@ -194,7 +194,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
 
         if (direction == SagaDirection.Compensate)
         {
-            await HaltAsync(hold, OneLine(error), error, Blame);
+            await HaltAsync(hold, $"The compensation of '{step.Name}' failed: {OneLine(error)}", error, Blame);
             return false;
         }
 
@@ -226,8 +226,8 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
             await SaveTurnAsync(hold, (progress, entry, now) =>
             {
                 blame?.Invoke(progress, now);
-                (progress.Held, progress.Error) = (false, why);
-                return moves.Halt(progress, entry.Status, progress.Active()?.Name, $"needs attention: {why}", now);
+                progress.Error = why;
+                return moves.Halt(progress, why, now);
             });
         }
         finally
@@ -306,10 +306,14 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         var status = before;
         await keeper.SaveAsync(
             hold,
-            progress => status = turn(progress, hold.Entry, now),
+            progress =>
+            {
+                status = turn(progress, hold.Entry, now);
+                progress.Held = status != SagaStatus.NeedsAttention && !(SagaMoves.IsEnd(status) && progress.Outbox.Count == 0);
+            },
             (progress, entry, until) => moves.With(entry, status, now) with
             {
-                DueAt = status == SagaStatus.NeedsAttention ? null : until,
+                DueAt = progress.Held ? until : null,
                 AlertAt = status == SagaStatus.NeedsAttention && driving.Alerts is { IsWanted: true } ? now : null,
                 WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? entry.WaitKey : null,
             });

@@ -20,7 +20,7 @@ internal sealed class SagaEngine
     private readonly SagaClaims claims;
     private readonly DueLoop loop;
     private readonly FrozenDictionary<string, Driven> sagas;
-    private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> running = new(StringComparer.Ordinal);
     private readonly Action settled;
     private readonly bool consumes;
 
@@ -38,7 +38,8 @@ internal sealed class SagaEngine
         {
             var announcer = new SagaAnnouncer(definition.Name, parts.Publisher, options.PublishEvents);
             var moves = new SagaMoves(definition, announcer, options.Retention);
-            return new Driven(definition, moves, new SagaDriver(definition, moves, new SagaRunner(definition, parts.Scopes, parts.InHandler, environment), announcer, driving));
+            var running = new SagaRunner(definition, bus.MaxBodyBytes, parts.Scopes, parts.InHandler, environment);
+            return new Driven(definition, moves, running, new SagaDriver(definition, moves, running, announcer, driving));
         });
     }
 
@@ -95,20 +96,22 @@ internal sealed class SagaEngine
     }
 
     /// <summary>Makes room for a saga that is being started, so that it may go on here at once; false where there is none.</summary>
-    public bool TryReserve(string id) => consumes && !driving.IsStopping && running.Count < options.Concurrency && running.TryAdd(id, Task.CompletedTask);
+    public bool TryReserve(string id) => consumes && !driving.IsStopping && running.Count < options.Concurrency && Reserve(id);
 
     /// <summary>It was not started after all.</summary>
     public void Unreserve(string id)
     {
-        running.TryRemove(id, out _);
+        if (running.TryRemove(id, out var reserved))
+        {
+            reserved.SetResult();
+        }
+
         settled();
     }
 
-    /// <summary>Goes on with a saga that this instance has just claimed.</summary>
+    /// <summary>Goes on with a saga that this instance has made room for, and claimed.</summary>
     public void Drive(Driven saga, SagaHold hold)
     {
-        var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        running[hold.Id] = begun.Task;
         keeper.Hold(hold);
         runner.Observe(runner.Start($"saga {hold.Id}", async () =>
         {
@@ -119,19 +122,20 @@ internal sealed class SagaEngine
             finally
             {
                 hold.Dispose();
-                running.TryRemove(hold.Id, out _);
-                begun.SetResult();
+                Unreserve(hold.Id);
                 loop.Wake();
-                settled();
             }
         }));
     }
 
     /// <summary>Lets every saga end the step that it is at, and go no further.</summary>
-    public Task DrainAsync()
+    public async Task DrainAsync()
     {
         driving.IsStopping = true;
-        return Task.WhenAll(running.Values);
+        while (!running.IsEmpty)
+        {
+            await Task.WhenAll(running.Values.Select(ended => ended.Task));
+        }
     }
 
     private async Task<DateTimeOffset?> StartDueAsync(CancellationToken stop)
@@ -146,23 +150,38 @@ internal sealed class SagaEngine
 
         // Those in hand are due only when their lease ends, which a frozen process may see before its renewal.
         var due = await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), room + running.Count, stop);
-        var taking = due.Entries.Where(entry => !running.ContainsKey(entry.Id)).Take(room).ToList();
-        await Task.WhenAll(taking.Select(entry => TakeAsync(entry, stop)));
+        var taking = due.Entries.Where(entry => Reserve(entry.Id)).Take(room).ToList();
+        await Task.WhenAll(taking.Select(TakeAsync));
         settled();
         return taking.Count == room ? time.GetUtcNow() : due.NextDue;
     }
 
-    private async Task TakeAsync(SagaEntry entry, CancellationToken stop)
+    private async Task TakeAsync(SagaEntry entry)
     {
-        var saga = sagas[entry.Saga];
-        if (await claims.ClaimAsync(saga, entry, stop) is { } hold)
+        var (saga, taken) = (sagas[entry.Saga], false);
+        try
         {
-            Drive(saga, hold);
+            if (await claims.ClaimAsync(saga, entry) is { } hold)
+            {
+                taken = true;
+                Drive(saga, hold);
+            }
+        }
+        finally
+        {
+            if (!taken)
+            {
+                // It was put off, or somebody else was quicker: when to come again has changed.
+                Unreserve(entry.Id);
+                loop.Wake();
+            }
         }
     }
 
+    private bool Reserve(string id) => running.TryAdd(id, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+
     /// <summary>A saga with what takes it from step to step.</summary>
-    public sealed record Driven(SagaDefinition Definition, SagaMoves Moves, SagaDriver Driver);
+    public sealed record Driven(SagaDefinition Definition, SagaMoves Moves, SagaRunner Runner, SagaDriver Driver);
 }
 
 /// <summary>The parts of a bus that its sagas use.</summary>

@@ -34,12 +34,12 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
         await hold.Gate.WaitAsync(environment.Abort);
         try
         {
-            change(hold.Progress);
             if (hold.IsDispatched)
             {
                 (hold.Progress.Outbox, hold.IsDispatched) = ([], false);
             }
 
+            change(hold.Progress);
             await SaveGatedAsync(hold, where);
         }
         finally
@@ -100,7 +100,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
         }
         catch (SagaLostException)
         {
-            environment.Log.SagaLost(hold.Definition.Name, hold.Id);
+            // Whoever works on it finds out by its token.
         }
         catch (Exception exception)
         {

@@ -27,6 +27,9 @@ internal abstract class SagaModel(string name, Type sagaType, Type stateType)
     /// <returns>The state as the step left it.</returns>
     public abstract Task<JsonElement> InvokeAsync(IServiceProvider scope, SagaCall call, StoredState state, JsonTypeInfo json, JsonTypeInfo? reply, CancellationToken token);
 
+    /// <summary>Makes the state of what is stored.</summary>
+    public abstract object Read(IServiceProvider scope, StoredState state, JsonTypeInfo json);
+
     /// <summary>Asks a step by which key its reply is recognised, before it runs; null for the saga's id.</summary>
     public abstract string? WaitKey(IServiceProvider scope, string step, StoredState state, JsonTypeInfo json);
 }
@@ -62,6 +65,8 @@ internal sealed class SagaModel<[DynamicallyAccessedMembers(DynamicallyAccessedM
         call.End();
         return JsonSerializer.SerializeToElement(context.State ?? throw new InvalidOperationException($"The step '{call.Step}' set the state to null."), json);
     }
+
+    public override object Read(IServiceProvider scope, StoredState state, JsonTypeInfo json) => Read(scope.GetRequiredService<TSaga>(), state, json);
 
     public override string? WaitKey(IServiceProvider scope, string step, StoredState state, JsonTypeInfo json)
     {

@@ -51,10 +51,9 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
     }
 
     /// <summary>It cannot go on without people.</summary>
-    public SagaStatus Halt(SagaProgress progress, SagaStatus resume, string? step, string text, DateTimeOffset now)
+    public SagaStatus Halt(SagaProgress progress, string why, DateTimeOffset now)
     {
-        progress.Resume = resume;
-        progress.Note(now, step, text);
+        progress.Note(now, progress.Active()?.Name, $"needs attention: {why}");
         return Turn(progress, SagaStatus.NeedsAttention, now);
     }
 
@@ -68,13 +67,13 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
             (step.Failures, step.Interruptions, step.Begun) = (0, 0, false);
         }
 
-        return Turn(progress, progress.Resume, now);
+        return Turn(progress, Resumed(progress), now);
     }
 
     /// <summary>People want it to go on without the step that it could not execute or undo.</summary>
     public SagaStatus Skip(SagaProgress progress, SagaEntry entry, string reason, DateTimeOffset now)
     {
-        var resume = Turn(progress, progress.Resume, now);
+        var resume = Turn(progress, Resumed(progress), now);
         if (progress.EventsRefused)
         {
             // Not the step is what it could not do.
@@ -109,6 +108,10 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
 
     /// <summary>Nothing happens any more after it.</summary>
     public static bool IsEnd(SagaStatus status) => status is SagaStatus.Completed or SagaStatus.Compensated or SagaStatus.Finished;
+
+    /// <summary>What it was doing before it needed attention: once a step has failed, there is no way but back.</summary>
+    private static SagaStatus Resumed(SagaProgress progress) =>
+        progress.Steps.Exists(step => step.Status is SagaStepStatus.Rejected or SagaStepStatus.InDoubt or SagaStepStatus.Compensating or SagaStepStatus.Compensated) ? SagaStatus.Compensating : SagaStatus.Running;
 
     private static void Start(SagaProgress progress, SagaStep step) =>
         progress.Steps.Add(new SagaStepProgress { Name = step.Name, Status = SagaStepStatus.Executing, Begun = true });

@@ -6,7 +6,7 @@ namespace EventBus;
 internal sealed class SagaProgress
 {
     public const int MaxHistory = 100;
-    public const int MaxInbox = 100;
+    public const int MaxInbox = 16;
 
     /// <summary>The version in which <see cref="State"/> is written.</summary>
     public int StateVersion { get; set; }
@@ -18,9 +18,6 @@ internal sealed class SagaProgress
 
     /// <summary>The steps that were begun, in the order in which they were begun.</summary>
     public List<SagaStepProgress> Steps { get; set; } = [];
-
-    /// <summary>Where it goes on when people have dealt with it; meaningful while it needs attention.</summary>
-    public SagaStatus Resume { get; set; }
 
     /// <summary>Since when it has its status.</summary>
     public DateTimeOffset StatusSince { get; set; }
@@ -64,7 +61,7 @@ internal sealed class SagaProgress
     {
         Inbox.Remove(reply);
         UsedReplies.Add(reply.EventId);
-        if (UsedReplies.Count > MaxInbox)
+        if (UsedReplies.Count > MaxHistory)
         {
             UsedReplies.RemoveAt(0);
         }
@@ -105,7 +102,7 @@ internal sealed class SagaStepProgress
 {
     public required string Name { get; set; }
 
-    public required SagaStepStatus Status { get; set; }
+    public SagaStepStatus Status { get; set; }
 
     /// <summary>A run of it was about to begin, and its end is not known.</summary>
     public bool Begun { get; set; }

@@ -1,10 +1,11 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
 /// <summary>Runs a step of a saga in a scope of its own, within its time, and says how it ended.</summary>
-internal sealed class SagaRunner(SagaDefinition definition, IServiceScopeFactory scopes, AsyncLocal<bool> inHandler, RunEnvironment environment)
+internal sealed class SagaRunner(SagaDefinition definition, int maxStateBytes, IServiceScopeFactory scopes, AsyncLocal<bool> inHandler, RunEnvironment environment)
 {
     // What a step that ignores its cancelled token is given to end before it is left behind.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
@@ -26,6 +27,21 @@ internal sealed class SagaRunner(SagaDefinition definition, IServiceScopeFactory
         return outcome;
     }
 
+    /// <summary>Makes the state of what is stored.</summary>
+    public object Read(StoredState state)
+    {
+        using var scope = scopes.CreateScope();
+        return definition.Model.Read(scope.ServiceProvider, state, definition.Json);
+    }
+
+    /// <summary>Refuses a state that is too large to be written with every step.</summary>
+    public JsonElement Checked(JsonElement state)
+    {
+        var size = JsonMarshal.GetRawUtf8Value(state).Length;
+        return size <= maxStateBytes ? state : throw new InvalidOperationException(
+            $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed. Keep ids in it, not whole objects; or raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
+    }
+
     /// <summary>Asks a step by which key its reply is recognised.</summary>
     public string? WaitKey(SagaStep step, StoredState state)
     {
@@ -38,7 +54,7 @@ internal sealed class SagaRunner(SagaDefinition definition, IServiceScopeFactory
         // What it publishes through the bus counts as published by a handler: it is let through while the bus stops.
         inHandler.Value = true;
         await using var scope = scopes.CreateAsyncScope();
-        return await definition.Model.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token);
+        return Checked(await definition.Model.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
     }
 
     private async Task<SagaOutcome> OutcomeAsync(SagaStep step, SagaCall call, Task<JsonElement> running, CancellationToken timeout, CancellationToken lost, CancellationToken either)

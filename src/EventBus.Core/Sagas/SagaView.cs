@@ -1,6 +1,5 @@
-using System.Text;
+using System.Runtime.InteropServices;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using EventBus.Stores;
 
 namespace EventBus;
@@ -26,7 +25,7 @@ internal static class SagaView
             Number = entry.Number,
             Steps = progress?.Steps.ConvertAll(step => new SagaStepInfo(step.Name, step.Status, step.Failures, step.Interruptions, step.Error)) ?? [],
             History = progress?.History ?? [],
-            State = progress is { State.ValueKind: not JsonValueKind.Undefined } ? Encoding.UTF8.GetBytes(progress.State.GetRawText()) : ReadOnlyMemory<byte>.Empty,
+            State = progress is { State.ValueKind: not JsonValueKind.Undefined } ? JsonMarshal.GetRawUtf8Value(progress.State).ToArray() : ReadOnlyMemory<byte>.Empty,
         };
     }
 
@@ -34,7 +33,9 @@ internal static class SagaView
     public static bool IsAtRest(SagaEntry entry) => entry.Status == SagaStatus.NeedsAttention || SagaMoves.IsEnd(entry.Status);
 
     /// <summary>The result of a saga that is at rest.</summary>
-    public static SagaResult<TState> Result<TState>(SagaEntry entry, JsonTypeInfo json)
+    /// <param name="entry">The saga.</param>
+    /// <param name="read">Makes the state of what is stored.</param>
+    public static SagaResult<TState> Result<TState>(SagaEntry entry, Func<StoredState, object> read)
         where TState : notnull
     {
         var progress = SagaProgress.Read(entry.Content, out var defect);
@@ -48,7 +49,7 @@ internal static class SagaView
         {
             Id = entry.Id,
             Status = entry.Status,
-            State = (TState?)progress.State.Deserialize(json) ?? throw new EventBusException($"The state of the saga '{entry.Saga}' {entry.Id} is null."),
+            State = (TState)read(new StoredState(progress.StateVersion, progress.State)),
             FailedStep = info.FailedStep,
             Error = info.Error,
             Compensated = progress.Undone(),

@@ -1,0 +1,105 @@
+using EventBus.Stores;
+
+namespace EventBus.Sagas;
+
+/// <summary>The store as an instance sees it that dies at one of its writes: from then on nothing of it reaches the store any more.</summary>
+internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : SagaStore
+{
+    private readonly TaskCompletionSource over = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int writes;
+    private volatile bool isDead;
+    private volatile TaskCompletionSource? paused;
+
+    public bool IsDead => isDead;
+
+    /// <summary>How many of the next writes fail.</summary>
+    public int Failures { get; set; }
+
+    public override TimeSpan PollInterval => TimeSpan.FromSeconds(1);
+
+    /// <summary>Completes when it has died, or seen a saga to the end.</summary>
+    public Task Over => over.Task;
+
+    public void Die()
+    {
+        isDead = true;
+        over.TrySetResult();
+    }
+
+    /// <summary>Holds up every call until the returned action is called.</summary>
+    public Action Pause()
+    {
+        var pause = paused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        return () =>
+        {
+            paused = null;
+            pause.SetResult();
+        };
+    }
+
+    public override ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken) => WriteAsync(entry, inner.CreateAsync, cancellationToken);
+
+    public override ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken) => WriteAsync(entry, inner.SaveAsync, cancellationToken);
+
+    public override async ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken)
+    {
+        await LiveAsync(cancellationToken);
+        return await inner.FindAsync(id, cancellationToken);
+    }
+
+    public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    {
+        await LiveAsync(cancellationToken);
+        return await inner.ListDueAsync(sagas, now, max, cancellationToken);
+    }
+
+    public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.ListAlertsAsync(now, max, cancellationToken);
+
+    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) => inner.FindWaitingAsync(waitKey, max, cancellationToken);
+
+    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.ListAsync(filter, cancellationToken);
+
+    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.CountAsync(filter, cancellationToken);
+
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+
+    private async ValueTask<bool> WriteAsync(SagaEntry entry, Func<SagaEntry, CancellationToken, ValueTask<bool>> write, CancellationToken cancellationToken)
+    {
+        await LiveAsync(cancellationToken);
+        if (Failures > 0)
+        {
+            Failures--;
+            throw new IOException("the store does not answer");
+        }
+
+        var isDeadly = Interlocked.Increment(ref writes) == deadly;
+        if (isDeadly && !after)
+        {
+            Die();
+            await LiveAsync(cancellationToken);
+        }
+
+        var done = await write(entry, cancellationToken);
+        if (isDeadly)
+        {
+            Die();
+            await LiveAsync(cancellationToken);
+        }
+
+        if (done && SagaMoves.IsEnd(entry.Status) && entry.DueAt is null)
+        {
+            over.TrySetResult();
+        }
+
+        return done;
+    }
+
+    private async Task LiveAsync(CancellationToken cancellationToken)
+    {
+        await (paused?.Task ?? Task.CompletedTask);
+        if (isDead)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, cancellationToken);
+        }
+    }
+}

@@ -1,0 +1,298 @@
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus.Sagas;
+
+/// <summary>An instance ends at every write that there is, and another one goes on. The services do nothing twice under one idempotency key.</summary>
+public sealed class SagaCrashTests
+{
+    private readonly FakeTimeProvider time = new();
+    private readonly InMemorySagaStore store = new(1_000);
+    private readonly Script script = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Crash_AtEveryWriteOfAGoodSaga_EndsCompletedWithEveryEffectOnce(bool afterTheWrite)
+    {
+        var writes = 0;
+        for (var deadly = 1; await CrashAsync(deadly, afterTheWrite) is var (result, died); deadly++)
+        {
+            Assert.Equal(SagaStatus.Completed, result.Status);
+            Assert.Equal(["+flight", "+hotel", "+payment"], script.Effects.Skip(writes * 3));
+            writes++;
+            if (!died)
+            {
+                break;
+            }
+        }
+
+        // The start, and the end of each of three steps.
+        Assert.Equal(5, writes);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Crash_AtEveryWriteOfASagaThatFails_EndsCompensatedInStrictReverse(bool afterTheWrite)
+    {
+        script.Fail("+payment");
+        var died = true;
+        for (var deadly = 1; died; deadly++)
+        {
+            var before = script.Effects.Count;
+            (var result, died) = await CrashAsync(deadly, afterTheWrite);
+
+            Assert.Equal(SagaStatus.Compensated, result.Status);
+            Assert.Equal(["payment", "hotel", "flight"], result.Compensated);
+            Assert.Equal(["+flight", "+hotel", "+payment", "-payment", "-hotel", "-flight"], script.Effects.Skip(before));
+        }
+    }
+
+    [Fact]
+    public async Task Crash_InAStep_RunsItAgainUnderTheSameKeyWithAHigherFence()
+    {
+        var inStep = new TaskCompletionSource();
+        var fences = new List<long>();
+        script.Doing = async (run, context, _) =>
+        {
+            fences.Add(context.FencingNumber);
+            if (run == "+hotel" && inStep.TrySetResult())
+            {
+                await Task.Delay(Timeout.InfiniteTimeSpan, CancellationToken.None);
+            }
+        };
+        var frozen = new MortalStore(store, int.MaxValue, after: false);
+        await using var first = await Node.StartAsync(frozen, script, time);
+        await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
+        await inStep.Task.WaitAsync(RunningBus.Patience, Token);
+        frozen.Die();
+        await using var second = await Node.StartAsync(store, script, time);
+        var result = await second.WaitAsync("trip-1");
+
+        Assert.Equal(SagaStatus.Completed, result.Status);
+        Assert.Equal(["+flight", "+hotel", "+hotel", "+payment"], script.Calls);
+        Assert.Equal(["+flight", "+hotel", "+payment"], script.Effects);
+        Assert.True(fences[2] > fences[1]);
+        Assert.Equal(1, (await second.Sagas.FindAsync("trip-1", Token))!.Steps[1].Interruptions);
+    }
+
+    [Fact]
+    public async Task Step_ThatEndsItsProcessEveryTime_IsGivenUpAndUndone()
+    {
+        // Ten deaths are bad luck; after that it is the step.
+        const int Deaths = 11;
+        MortalStore? alive = null;
+        script.Doing = (run, _, _) =>
+        {
+            if (run == "+flight" && script.Calls.Count <= Deaths)
+            {
+                alive!.Die();
+                return Task.Delay(Timeout.InfiniteTimeSpan, CancellationToken.None);
+            }
+
+            return Task.CompletedTask;
+        };
+        var nodes = new List<Node>();
+        for (var i = 0; i <= Deaths; i++)
+        {
+            alive = new MortalStore(store, int.MaxValue, after: false);
+            nodes.Add(await Node.StartAsync(alive, script, time));
+            await (i == 0 ? nodes[0].Sagas.StartAsync(new Trip("ada"), "trip-1", Token) : Task.CompletedTask);
+            if (i < Deaths)
+            {
+                await nodes[i].PassUntilAsync(alive.Over);
+            }
+        }
+
+        var result = await nodes[^1].WaitAsync("trip-1");
+        Assert.Equal((SagaStatus.Compensated, "flight"), (result.Status, result.FailedStep));
+        Assert.Contains("process ended 11 times", result.Error, StringComparison.Ordinal);
+        Assert.Equal(Deaths, script.Calls.Count(call => call == "+flight"));
+        foreach (var node in nodes)
+        {
+            await node.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Owner_FrozenBeyondItsLease_ChangesNothingWhenItWakesUp()
+    {
+        var (asleep, wake) = (new TaskCompletionSource(), new TaskCompletionSource());
+        script.Doing = async (run, _, _) =>
+        {
+            if (run == "+hotel" && asleep.TrySetResult())
+            {
+                await wake.Task;
+            }
+        };
+        var paused = new MortalStore(store, int.MaxValue, after: false);
+        await using var first = await Node.StartAsync(paused, script, time);
+        await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
+        await asleep.Task.WaitAsync(RunningBus.Patience, Token);
+        var release = paused.Pause();
+        await using var second = await Node.StartAsync(store, script, time);
+        await second.WaitAsync("trip-1");
+        var ended = (await store.FindAsync("trip-1", Token))!;
+
+        wake.SetResult();
+        release();
+        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+        while (!first.Log.At(Microsoft.Extensions.Logging.LogLevel.Warning).Any(text => text.Contains("taken over", StringComparison.Ordinal)))
+        {
+            Assert.False(patience.IsCancellationRequested, "It did not notice.");
+            await Task.Yield();
+        }
+
+        Assert.Equal(ended, await store.FindAsync("trip-1", Token));
+        Assert.Equal(["+flight", "+hotel", "+hotel", "+payment"], script.Calls);
+    }
+
+    [Fact]
+    public async Task Stop_BetweenTwoSteps_LeavesTheRestToOthersAtOnceAndUncounted()
+    {
+        var (inStep, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        script.Doing = async (run, _, _) =>
+        {
+            if (run == "+flight" && inStep.TrySetResult())
+            {
+                await go.Task;
+            }
+        };
+        var first = await Node.StartAsync(store, script, time);
+        await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
+        await inStep.Task.WaitAsync(RunningBus.Patience, Token);
+        var stopping = first.StopAsync();
+        go.SetResult();
+        await stopping;
+        await using var second = await Node.StartAsync(store, script, time);
+        var result = await second.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token);
+
+        Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
+        Assert.All((await second.Sagas.FindAsync("trip-1", Token))!.Steps, step => Assert.Equal(0, step.Interruptions));
+        Assert.True(result.IsCompleted);
+        await first.DisposeAsync();
+    }
+
+    [Fact]
+    public async Task Store_ThatDoesNotAnswer_HoldsTheSagaAndIsAskedAgain()
+    {
+        var down = new MortalStore(store, int.MaxValue, after: false);
+        script.Doing = (run, _, _) =>
+        {
+            down.Failures = run == "+hotel" ? 3 : 0;
+            return Task.CompletedTask;
+        };
+        await using var node = await Node.StartAsync(down, script, null);
+
+        var result = await node.Sagas.RunAsync(new Trip("ada"), "trip-1", Token).WaitAsync(RunningBus.Patience, Token);
+
+        Assert.True(result.IsCompleted);
+        Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
+        Assert.Equal(3, node.Log.At(Microsoft.Extensions.Logging.LogLevel.Error).Count());
+    }
+
+    [Fact]
+    public async Task Writes_OfEightWritersAtOnce_LoseNothing()
+    {
+        var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None));
+        await store.CreateAsync(new SagaEntry { Id = "s", Saga = "x", Status = SagaStatus.Running, StartedAt = default, ChangedAt = default, Content = new byte[1] }, Token);
+
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(
+            async () =>
+            {
+                for (var i = 0; i < 500; i++)
+                {
+                    await keeper.ChangeAsync("s", entry => entry with { Claim = entry.Claim + 1 }, Token);
+                }
+            },
+            Token)));
+
+        var entry = (await store.FindAsync("s", Token))!;
+        Assert.Equal((4_000, 4_001), (entry.Claim, entry.Version));
+    }
+
+    /// <summary>Runs a saga on an instance that dies at a write, and then on another.</summary>
+    private async Task<(SagaResult<Trip> Result, bool Died)> CrashAsync(int deadly, bool after)
+    {
+        var mortal = new MortalStore(store, deadly, after);
+        var id = $"trip-{deadly}";
+        await using var first = await Node.StartAsync(mortal, script, time);
+        var starting = first.Sagas.StartAsync(new Trip("ada"), id, Token);
+        await mortal.Over.WaitAsync(RunningBus.Patience, Token);
+        await using var second = await Node.StartAsync(store, script, time);
+        if (await store.FindAsync(id, Token) is null)
+        {
+            // It died before it was kept: whoever wanted it asks again.
+            await second.Sagas.StartAsync(new Trip("ada"), id, Token);
+        }
+
+        return (await second.WaitAsync(id), mortal.IsDead);
+    }
+
+    /// <summary>An instance of the application.</summary>
+    private sealed class Node(IHost host, FakeTimeProvider? time, LogMemory log) : IAsyncDisposable
+    {
+        private static readonly TimeSpan Step = TimeSpan.FromSeconds(5);
+
+        public ISagas Sagas => host.Services.GetRequiredService<ISagas>();
+
+        public LogMemory Log => log;
+
+        public static async Task<Node> StartAsync(SagaStore store, Script script, FakeTimeProvider? time)
+        {
+            var log = new LogMemory();
+            var host = RunningBus.Build(
+                bus => bus.UseInMemory().UseStores(_ => new BusStores { Name = "shared", Sagas = store }).AddSaga<BookTrip, Trip>(),
+                time,
+                services =>
+                {
+                    services.AddScoped(_ => new BookTrip(script));
+                    services.AddSingleton<Microsoft.Extensions.Logging.ILoggerProvider>(log);
+                });
+            await host.StartAsync(Token);
+            return new Node(host, time, log);
+        }
+
+        /// <summary>Lets time pass, whenever there is nothing to do, until it has happened.</summary>
+        public async Task PassUntilAsync(Task happened)
+        {
+            using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+            while (!happened.IsCompleted)
+            {
+                Assert.False(patience.IsCancellationRequested, "It did not happen.");
+                await Task.WhenAny(happened, host.Services.GetRequiredService<IEventBus>().WhenIdleAsync(RunningBus.Patience, Token));
+                time!.Advance(Step);
+            }
+        }
+
+        /// <summary>Lets time pass until the saga has ended.</summary>
+        public async Task<SagaResult<Trip>> WaitAsync(string id)
+        {
+            var waiting = Sagas.WaitAsync<Trip>(id, Token);
+            await PassUntilAsync(waiting);
+            return await waiting;
+        }
+
+        public Task StopAsync() => host.StopAsync(Token);
+
+        public async ValueTask DisposeAsync()
+        {
+            // A dead one never ends its step: the stop waits for it as long as it waits for anybody.
+            var stopping = host.StopAsync(new CancellationToken(canceled: true));
+            while (!stopping.IsCompleted)
+            {
+                time?.Advance(Step);
+                await Task.Yield();
+            }
+
+            await stopping;
+            host.Dispose();
+            log.Dispose();
+        }
+    }
+}
