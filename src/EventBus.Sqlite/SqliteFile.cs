@@ -16,21 +16,21 @@ internal sealed class SqliteFile
         {
             connection = new SqliteConnectionStringBuilder(connectionString);
         }
-        catch (ArgumentException exception)
+        catch (ArgumentException)
         {
-            // The cause would show the connection string, which may hold a password.
-            throw new ArgumentException($"The connection string given to StoreInSqlite(...) is not one of SQLite: {exception.Message} Write 'Data Source=' and a file.", nameof(connectionString));
+            // What was thrown names the word that it did not understand, which may be a part of the password.
+            throw new ArgumentException("The connection string given to StoreInSqlite(...) is not one of SQLite. Write 'Data Source=' and a file, and quotes around a value that holds a semicolon.", nameof(connectionString));
         }
 
         busyTimeout = options.BusyTimeout;
-        Path = connection.DataSource;
         Check();
+        Path = connection.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? connection.DataSource.Split('?')[0] : connection.DataSource;
         connection.Pooling = false;
         // The client tries again by itself for at least this long after SQLite has waited for the time that is set below.
         connection.DefaultTimeout = 1;
     }
 
-    /// <summary>The file as the application named it.</summary>
+    /// <summary>The file as the application named it; of a URI without its parameters, one of which may be a key.</summary>
     public string Path { get; }
 
     /// <summary>Opens the file for writing, and creates it where it is missing.</summary>
@@ -66,7 +66,7 @@ internal sealed class SqliteFile
 
     private void Check()
     {
-        if (Path.Length == 0 || Path == ":memory:" || connection.Mode == SqliteOpenMode.Memory || Path.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
+        if (connection.DataSource is "" or ":memory:" || connection.Mode == SqliteOpenMode.Memory || connection.DataSource.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
         {
             throw new ArgumentException("The connection string given to StoreInSqlite(...) names no file, so that nothing would be kept. Write 'Data Source=' and a file, or use bus.StoreInMemory().");
         }

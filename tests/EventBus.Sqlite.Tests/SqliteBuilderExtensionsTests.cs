@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
@@ -14,11 +15,25 @@ public sealed class SqliteBuilderExtensionsTests
     [InlineData("Data Source=x;Mode=ReadOnly", "ReadOnly")]
     [InlineData("Data Source=x;Cache=Shared", "Shared")]
     [InlineData("Host=x;Password=secret", "Data Source=")]
+    [InlineData("Data Source=x;Password=first;secret=1", "quotes")]
     public void Connection_ThatKeepsNothing_IsRefused(string connectionString, string remedy)
     {
         var exception = Assert.Throws<ArgumentException>(() => Add(connectionString));
 
         Assert.Contains(remedy, exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Data Source={0}/bus.db;Password=secret", "You specified a password")]
+    [InlineData("Data Source={0}/nowhere/bus.db;Password=secret", "bus.db")]
+    [InlineData("Data Source=file:{0}/nowhere/bus.db?key=secret", "nowhere/bus.db' cannot be opened")]
+    public async Task Open_ThatFails_TellsNoPassword(string connectionString, string text)
+    {
+        using var folder = new TestFolder();
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestStores.OpenAsync(string.Format(CultureInfo.InvariantCulture, connectionString, folder.Path)));
+
+        Assert.Contains(text, exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", exception.ToString(), StringComparison.Ordinal);
     }
 
