@@ -5,7 +5,9 @@
 export PATH="$PATH:/usr/sbin:/sbin"
 run_id="eventbus-${work##*.}"
 rabbitmq_home=/usr/lib/rabbitmq/bin
+# Both servers ask for a password that holds this. The tests look for it wherever none belongs.
 export EVENTBUS_TEST_CANARY="canary-${work##*.}"
+redis_password="$EVENTBUS_TEST_CANARY/=@" # and what is special in a configuration string or a URL
 
 install_servers() {
   local missing=()
@@ -33,15 +35,16 @@ start_redis() {
   redis_port=$port
   mkdir -p "$work/redis"
   start_server redis-server --port "$redis_port" --bind 127.0.0.1 --dir "$work/redis" --appendonly yes --save "" --daemonize no \
-    --logfile "$work/redis/log"
+    --requirepass "$redis_password" --logfile "$work/redis/log"
   redis=$started
-  export EVENTBUS_TEST_REDIS="127.0.0.1:$redis_port"
+  export EVENTBUS_TEST_REDIS="127.0.0.1:$redis_port,password=$redis_password"
+  redis_url="redis://:$EVENTBUS_TEST_CANARY%2F%3D%40@127.0.0.1:$redis_port"
 }
 
 await_redis() {
   local i
   for ((i = 0; i < 300; i++)); do
-    [[ $(redis-cli -h 127.0.0.1 -p "$redis_port" ping 2>/dev/null) == PONG ]] && return 0
+    [[ $(REDISCLI_AUTH=$redis_password redis-cli -h 127.0.0.1 -p "$redis_port" ping 2>/dev/null) == PONG ]] && return 0
     kill -0 "$redis" 2>/dev/null || break
     sleep 0.1
   done
@@ -56,7 +59,7 @@ rabbitmq_settings() {
   free_port; epmd_port=$port
   mkdir -p "$work/rabbitmq"
   : >"$work/rabbitmq/env.conf"
-  # A password that the tests look for wherever none belongs. It holds what a connection string must escape.
+  # With what a connection string must escape.
   printf 'default_user = bus\ndefault_pass = %s/@\n' "$EVENTBUS_TEST_CANARY" >"$work/rabbitmq/rabbitmq.conf"
   printf '[].\n' >"$work/rabbitmq/enabled_plugins"
   rabbitmq_environment=(

@@ -1,6 +1,8 @@
+using EventBus.Conformance;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.RabbitMq.Tests;
 
@@ -43,7 +45,7 @@ public sealed class StartTests
     public async Task Start_BrokerOutOfReachAndFailFast_Throws()
     {
         await using var wire = new TcpProxy { Refuse = true };
-        await using var transport = new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(wire.Uri.AbsoluteUri, new RabbitMqOptions { CallTimeout = TimeSpan.FromMilliseconds(200) }, null));
+        await using var transport = new RabbitMqTransport(RabbitMqBuilderExtensions.Connect(wire.Uri.AbsoluteUri, new RabbitMqOptions { CallTimeout = TimeSpan.FromMilliseconds(200) }, new LoggerFactory([Canary.Log])));
         var error = await Assert.ThrowsAsync<EventBusException>(() =>
             transport.StartAsync(new TransportTopology("app", [], [], TimeProvider.System) { FailFast = true }, Cancel).AsTask());
 
@@ -58,6 +60,28 @@ public sealed class StartTests
 
         Assert.Contains("the user, the password", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("kX9-canary", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Password_WhateverKnowsItIsShown_IsNot()
+    {
+        await using var wire = new TcpProxy();
+        var source = RabbitMqSource.Of(wire.Uri.AbsoluteUri, new RabbitMqOptions());
+        await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri);
+        var healthy = await transport.CheckHealthAsync(Cancel);
+        wire.Refuse = true;
+        wire.Sever();
+        TransportHealth broken;
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while ((broken = await transport.CheckHealthAsync(Cancel)).State == TransportState.Healthy)
+        {
+            Assert.False(patience.IsCancellationRequested, "The transport stayed healthy although its broker was gone.");
+            await Task.Yield();
+        }
+
+        object[] shown = [healthy, broken, transport, transport.Features, source, source.Place, new RabbitMqOptions()];
+
+        Assert.All(shown, each => Assert.DoesNotContain(Canary.Password, each.ToString(), StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
+using EventBus.Conformance;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
@@ -15,7 +16,7 @@ internal static class TestBroker
     public static string NewName() => $"t{Guid.NewGuid():N}"[..16];
 
     public static Transport CreateTransport(string exchange, Uri? uri = null) =>
-        new RabbitMqTransport(RabbitMqBuilderExtensions.Connect((uri ?? Uri).AbsoluteUri, new RabbitMqOptions { Exchange = exchange }, NullLoggerFactory.Instance));
+        new RabbitMqTransport(RabbitMqBuilderExtensions.Connect((uri ?? Uri).AbsoluteUri, new RabbitMqOptions { Exchange = exchange }, new LoggerFactory([Canary.Log])));
 
     public static async Task<Transport> StartTransportAsync(string name, Uri? uri, params Subscription[] subscriptions)
     {

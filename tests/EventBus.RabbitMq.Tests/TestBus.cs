@@ -1,6 +1,8 @@
 using System.Threading.Channels;
+using EventBus.Conformance;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.RabbitMq.Tests;
 
@@ -29,6 +31,7 @@ internal sealed class TestBus : IAsyncDisposable
     public static async Task<TestBus> StartAsync(string name, Action<EventBusBuilder> configure)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(Canary.Log);
         builder.Services.AddHealthChecks();
         builder.Services.AddEventBus(bus =>
         {

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EventBus.Conformance;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
@@ -17,7 +18,11 @@ internal sealed class LogList : ILoggerProvider, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => texts.Enqueue($"{formatter(state, exception)} {exception}");
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        Canary.Log.Log(logLevel, eventId, state, exception, formatter);
+        texts.Enqueue($"{formatter(state, exception)} {exception}");
+    }
 
     public void Dispose()
     {

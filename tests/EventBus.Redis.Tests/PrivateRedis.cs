@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using EventBus.Conformance;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -8,11 +9,16 @@ namespace EventBus.Redis.Tests;
 /// <summary>A Redis that a test may kill: on a free port of the loopback, in a folder of its own, writing through to its append-only file.</summary>
 internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
 {
+    /// <summary>What it asks for: the canary, and what is special in a configuration string.</summary>
+    public static readonly string Password = $"{Canary.Password}/=@";
+
     private readonly string folder = Directory.CreateTempSubdirectory("eventbus-redis-").FullName;
     private readonly int port = FreePort();
     private Process? process;
 
-    public string Address => $"127.0.0.1:{port}";
+    public string EndPoint => $"127.0.0.1:{port}";
+
+    public string Address => $"{EndPoint},password={Password}";
 
     /// <summary>Starts it; completes once it accepts connections.</summary>
     public async Task StartAsync()
@@ -21,7 +27,7 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
         process = new Process
         {
             StartInfo = new ProcessStartInfo("redis-server",
-                ["--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no", .. settings])
+                ["--port", $"{port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", "always", "--save", "", "--daemonize", "no", "--requirepass", Password, .. settings])
             {
                 RedirectStandardOutput = true,
             },

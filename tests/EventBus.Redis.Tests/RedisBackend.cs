@@ -21,6 +21,8 @@ public sealed class RedisBackend : Backend, IAsyncLifetime
 
     public override bool CanRestartBroker => true;
 
+    public override IReadOnlyList<string> Secrets => [Canary.Password];
+
     public async ValueTask InitializeAsync() => await server.StartAsync();
 
     public async ValueTask DisposeAsync() => await server.DisposeAsync();

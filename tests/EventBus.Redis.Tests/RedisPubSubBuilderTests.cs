@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using EventBus.Conformance;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
@@ -98,6 +100,7 @@ public sealed class RedisPubSubBuilderTests
     private static IHost Build(Action<EventBusBuilder> configure)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(Canary.Log);
         builder.Services.AddEventBus(bus => configure(bus.Configure(options => options.ServiceName = "app")));
         return builder.Build();
     }

@@ -221,7 +221,7 @@ public sealed class RedisPubSubTransportTests
     public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
     {
         await using var redis = await TestRedis.OpenAsync();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestPubSub.StartAsync(redis, "127.0.0.1:1,connectTimeout=500", failFast: true));
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestPubSub.StartAsync(redis, $"{TestRedis.Through(1)},connectTimeout=500", failFast: true));
 
         Assert.Contains("UseRedisPubSub", exception.Message, StringComparison.Ordinal);
     }
@@ -230,7 +230,7 @@ public sealed class RedisPubSubTransportTests
     public async Task Subscribe_ChannelsNotGranted_FailsAndSaysWhatToGrant()
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var strict = new PrivateRedis("--user", "default", "on", "nopass", "~*", "+@all", "resetchannels", "&other:*");
+        await using var strict = new PrivateRedis("--user", "default", "on", $">{PrivateRedis.Password}", "~*", "+@all", "resetchannels", "&other:*");
         await strict.StartAsync();
         await using var app = await TestPubSub.StartAsync(redis, strict.Address);
 

@@ -1,6 +1,5 @@
 using EventBus.Conformance;
 using EventBus.Stores;
-using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -22,8 +21,8 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
 
     public override BusStores CreateStores(string isolation)
     {
-        var connector = new RedisConnector(ConfigurationOptions.Parse(server.Address), "bus.StoreInRedis(...)", NullLogger.Instance);
-        return RedisStores.Create(connector, new RedisOptions { KeyPrefix = isolation }, NullLogger.Instance);
+        var connector = new RedisConnector(ConfigurationOptions.Parse(server.Address), "bus.StoreInRedis(...)", Canary.Log);
+        return RedisStores.Create(connector, new RedisOptions { KeyPrefix = isolation }, Canary.Log);
     }
 
     public override async Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken)

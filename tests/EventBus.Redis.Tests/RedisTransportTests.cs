@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using EventBus.Conformance;
 using EventBus.Transports;
 using StackExchange.Redis;
 
@@ -105,7 +106,7 @@ public sealed class RedisTransportTests
     public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
     {
         await using var redis = await TestRedis.OpenAsync();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: "127.0.0.1:1,connectTimeout=500", failFast: true));
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{TestRedis.Through(1)},connectTimeout=500", failFast: true));
 
         Assert.Contains("UseRedis", exception.Message, StringComparison.Ordinal);
     }
@@ -141,12 +142,42 @@ public sealed class RedisTransportTests
     public async Task Start_WrongPassword_FailsAlsoWhereADegradedStartIsAllowed()
     {
         await using var redis = await TestRedis.OpenAsync();
-        await using var locked = new PrivateRedis("--requirepass", "right");
+        await using var locked = new PrivateRedis();
         await locked.StartAsync();
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{locked.Address},connectTimeout=500,password=kX9-canary"));
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{locked.EndPoint},connectTimeout=500,password=kX9-canary"));
 
         Assert.Contains("refuses", exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("kX9-canary", exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Start_ServerThatRepeatsWhatItDoesNotKnow_TellsNoPassword()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var strange = new PrivateRedis("--rename-command", "AUTH", "");
+        await strange.StartAsync();
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{strange.Address},connectTimeout=500"));
+
+        Assert.Contains("refuses", exception.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(Canary.Password, exception.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Password_WhateverKnowsItIsShown_IsNot()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        var transport = await redis.StartAsync(address: server.Address);
+        var connector = new RedisConnector(ConfigurationOptions.Parse(server.Address), "bus.UseRedis(...)", Canary.Log);
+        var healthy = await transport.CheckHealthAsync(TestContext.Current.CancellationToken);
+        await server.KillAsync();
+        var broken = await transport.CheckHealthAsync(TestContext.Current.CancellationToken);
+
+        object[] shown = [healthy, broken, transport, transport.Features, connector, RedisStores.Create(connector, new RedisOptions(), Canary.Log), new RedisOptions(), new RedisPubSubOptions()];
+
+        Assert.Equal((TransportState.Healthy, TransportState.Unhealthy), (healthy.State, broken.State));
+        Assert.All(shown, each => Assert.DoesNotContain(Canary.Password, each.ToString(), StringComparison.Ordinal));
     }
 
     [Fact]

@@ -18,7 +18,7 @@ internal sealed class ReplyValve : IAsyncDisposable
     public ReplyValve()
     {
         listener.Start();
-        Address = $"127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
+        Address = TestRedis.Through(((IPEndPoint)listener.LocalEndpoint).Port);
         Keep(AcceptAsync());
     }
 
@@ -98,7 +98,7 @@ internal sealed class ReplyValve : IAsyncDisposable
         using (var server = new TcpClient())
         using (var end = CancellationTokenSource.CreateLinkedTokenSource(stop.Token, cut.Token))
         {
-            var parts = TestRedis.Address.Split(':');
+            var parts = TestRedis.EndPoint.Split(':');
             try
             {
                 await server.ConnectAsync(parts[0], int.Parse(parts[1]), stop.Token);

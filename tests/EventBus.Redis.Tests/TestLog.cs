@@ -1,3 +1,4 @@
+using EventBus.Conformance;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
@@ -32,6 +33,7 @@ internal sealed class TestLog : ILogger
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
+        Canary.Log.Log(logLevel, eventId, state, exception, formatter);
         lock (gate)
         {
             lines.Add(formatter(state, exception));

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using EventBus.Conformance;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -75,6 +76,7 @@ internal sealed class TestPubSub : IAsyncDisposable, ILogger
 
     void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
+        Canary.Log.Log(logLevel, eventId, state, exception, formatter);
         if (logLevel > LogLevel.Information)
         {
             logged.Enqueue(formatter(state, exception));

@@ -19,7 +19,10 @@ internal sealed class TestRedis : IAsyncDisposable
 
     public static string Address => Environment.GetEnvironmentVariable("EVENTBUS_TEST_REDIS") is { Length: > 0 } address
         ? address
-        : throw new InvalidOperationException("EVENTBUS_TEST_REDIS does not say where Redis is. Run ./test, which starts one, or set it to host:port.");
+        : throw new InvalidOperationException("EVENTBUS_TEST_REDIS does not say where Redis is. Run ./test, which starts one, or set it to host:port or host:port,password=...");
+
+    /// <summary>The address without the password.</summary>
+    public static string EndPoint => Address.Split(',')[0];
 
     /// <summary>A connection beside those under test.</summary>
     public ConnectionMultiplexer Admin { get; }
@@ -32,6 +35,9 @@ internal sealed class TestRedis : IAsyncDisposable
     public IDatabase Database => Admin.GetDatabase();
 
     public RedisKey ParcelStream => $"{{{Prefix}}}:parcel";
+
+    /// <summary>Where to connect to reach it through a proxy.</summary>
+    public static string Through(int port) => $"127.0.0.1:{port}{Address[EndPoint.Length..]}";
 
     public static async Task<TestRedis> OpenAsync() => new(await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true"));
 

@@ -1,5 +1,7 @@
+using EventBus.Conformance;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
@@ -12,6 +14,7 @@ internal static class Victim
     public static IHost Build(string prefix, Func<ParcelSent, EventContext, CancellationToken, Task> handler)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(Canary.Log);
         builder.Services.AddEventBus(bus => bus
             .UseRedis(TestRedis.Address, redis => (redis.KeyPrefix, redis.ClaimAfter) = (prefix, TimeSpan.FromSeconds(1)))
             .Configure(options => options.ServiceName = Service)

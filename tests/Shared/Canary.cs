@@ -6,10 +6,10 @@ using System.Runtime.ExceptionServices;
 
 namespace EventBus.Conformance;
 
-/// <summary>The password of the test servers: it is known, so that one can look whether it sings. Listens to every exception that is thrown and every trace that is made while the tests of a program run.</summary>
+/// <summary>The password of the test servers: it is known, so that one can look whether it sings. Listens to every exception that is thrown, every trace that is made and what goes into <see cref="Log"/> while the tests of a program run.</summary>
 public sealed class Canary : IDisposable
 {
-    private readonly ConcurrentQueue<string> found = new();
+    private static readonly ConcurrentQueue<string> Found = new();
     private readonly ActivityListener traces;
 
     public Canary()
@@ -22,18 +22,34 @@ public sealed class Canary : IDisposable
     /// <summary>The password; one that nobody has where the servers have none.</summary>
     public static string Password { get; } = Environment.GetEnvironmentVariable("EVENTBUS_TEST_CANARY") is { Length: > 0 } given ? given : "no-canary-was-given";
 
+    /// <summary>Where everything logs that a test gives no log of its own; a log of a test's own passes on here what it gets.</summary>
+    public static CanaryLog Log { get; } = new();
+
     public void Dispose()
     {
         AppDomain.CurrentDomain.FirstChanceException -= Check;
         traces.Dispose();
-        Assert.True(found.IsEmpty, $"A password was in {found.Count} exceptions or traces, the first: {(found.TryPeek(out var first) ? first : "")}");
+        Assert.True(Found.IsEmpty, $"A password was in {Found.Count} exceptions, traces or logs, the first: {(Found.TryPeek(out var first) ? first : "")}");
     }
 
-    private void Check(object? sender, FirstChanceExceptionEventArgs thrown)
+    /// <summary>Notes a text with the password in it. What was found fails the run at its end.</summary>
+    public static void Check(string what, string text)
+    {
+        if (text.Contains(Password, StringComparison.Ordinal))
+        {
+            Found.Enqueue($"{what}: {text.Replace(Password, "(the password)", StringComparison.Ordinal)}");
+        }
+    }
+
+    private static void Check(object? sender, FirstChanceExceptionEventArgs thrown)
     {
         try
         {
-            Check($"{thrown.Exception.GetType()}", thrown.Exception.Message);
+            // The inner ones too: not all of them were thrown.
+            for (var exception = thrown.Exception; exception is not null; exception = exception.InnerException)
+            {
+                Check($"{exception.GetType()}", $"{exception.Message} {string.Join(' ', exception.Data.Values.Cast<object>())}");
+            }
         }
         catch (Exception)
         {
@@ -41,13 +57,5 @@ public sealed class Canary : IDisposable
         }
     }
 
-    private void Check(Activity trace) => Check($"the trace {trace.DisplayName}", $"{trace.StatusDescription} {string.Join(' ', trace.TagObjects.Select(tag => tag.Value))}");
-
-    private void Check(string what, string text)
-    {
-        if (text.Contains(Password, StringComparison.Ordinal))
-        {
-            found.Enqueue($"{what}: {text.Replace(Password, "(the password)", StringComparison.Ordinal)}");
-        }
-    }
+    private static void Check(Activity trace) => Check($"the trace {trace.DisplayName}", $"{trace.StatusDescription} {string.Join(' ', trace.TagObjects.Select(tag => tag.Value))} {string.Join(' ', trace.Events.SelectMany(each => each.Tags).Select(tag => tag.Value))}");
 }

@@ -40,7 +40,7 @@ public sealed class RedisStoreFaultTests
     [Fact]
     public async Task Open_WithoutAServer_FailsAndSaysWhatToDo()
     {
-        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestStores.OpenAsync("none", "127.0.0.1:1,connectTimeout=500"));
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => TestStores.OpenAsync("none", $"{TestRedis.Through(1)},connectTimeout=500"));
 
         Assert.Contains("bus.StoreInRedis", exception.Message, StringComparison.Ordinal);
     }

@@ -1,6 +1,7 @@
+using EventBus.Conformance;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -42,7 +43,7 @@ public sealed class RedisStoresTests
     public async Task Connection_Shared_ClosesWithItsLastUser()
     {
         await using var redis = await TestRedis.OpenAsync();
-        var connector = new RedisConnector(ConfigurationOptions.Parse(TestRedis.Address), "bus.UseRedis(...)", NullLogger.Instance);
+        var connector = new RedisConnector(ConfigurationOptions.Parse(TestRedis.Address), "bus.UseRedis(...)", Canary.Log);
 
         var first = await connector.ShareAsync(failFast: true, Token);
         var second = await connector.ShareAsync(failFast: true, Token);
@@ -60,6 +61,7 @@ public sealed class RedisStoresTests
     private static IHost Build(string prefix, Func<ParcelSent, EventContext, CancellationToken, Task> handler, TaskCompletionSource<DeadLetter>? failed = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(Canary.Log);
         builder.Services.AddSingleton(new Listener(failed));
         builder.Services.AddEventBus(bus =>
         {

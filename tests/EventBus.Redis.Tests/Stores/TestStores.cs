@@ -1,6 +1,6 @@
+using EventBus.Conformance;
 using EventBus.Stores;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -29,8 +29,8 @@ internal sealed class TestStores : IAsyncDisposable
 
     public static async Task<TestStores> OpenAsync(string prefix, string? address = null)
     {
-        var connector = new RedisConnector(ConfigurationOptions.Parse($"{address ?? TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", NullLogger.Instance);
-        var stores = RedisStores.Create(connector, new RedisOptions { KeyPrefix = prefix }, NullLogger.Instance);
+        var connector = new RedisConnector(ConfigurationOptions.Parse($"{address ?? TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log);
+        var stores = RedisStores.Create(connector, new RedisOptions { KeyPrefix = prefix }, Canary.Log);
         await stores.OpenAsync(new StoreSetup(Service, TimeProvider.System) { FailFast = true }, Token);
         return new TestStores(stores);
     }
