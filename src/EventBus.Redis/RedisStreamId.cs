@@ -13,9 +13,10 @@ internal readonly record struct RedisStreamId(ulong Milliseconds, ulong Number) 
     public static bool TryParse(RedisValue value, out RedisStreamId id)
     {
         id = default;
-        if ((string?)value is not { } text || text.IndexOf('-', StringComparison.Ordinal) is not (> 0 and var dash)
-            || !ulong.TryParse(text.AsSpan(0, dash), NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
-            || !ulong.TryParse(text.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        var text = ((ReadOnlyMemory<byte>)value).Span;
+        if (text.IndexOf((byte)'-') is not (> 0 and var dash)
+            || !ulong.TryParse(text[..dash], NumberStyles.None, CultureInfo.InvariantCulture, out var milliseconds)
+            || !ulong.TryParse(text[(dash + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
         {
             return false;
         }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -18,6 +19,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private RedisTrimmer? trimmer;
     private Task trimming = Task.CompletedTask;
     private RedisTopology? names;
+    private RedisSending? sending;
     private bool failFast;
 
     public override TransportFeatures Features { get; } = new()
@@ -34,49 +36,28 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     internal IConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
 
+    private RedisSending Sending => sending ?? throw new InvalidOperationException("The transport was not started.");
+
     private RedisTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
     {
         (names, failFast) = (new RedisTopology(options, topology), topology.FailFast);
         connection = await connector.ShareAsync(failFast, cancellationToken);
+        sending = new RedisSending(connection.GetDatabase());
         trimmer = new RedisTrimmer(connection.GetDatabase(), names, options, log);
         trimming = trimmer.RunAsync(stop.Token);
     }
 
-    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         if (deadline.IsCancellationRequested)
         {
             outcomes.Span.Fill(PublishOutcome.Failed(new TimeoutException("The time was up before the event was sent.")));
-            return;
+            return ValueTask.CompletedTask;
         }
 
-        var sending = new Task<RedisValue>?[batch.Length];
-        PublishOutcome? unanswered = null;
-        try
-        {
-            await Send(batch.Span, sending, outcomes.Span).WaitAsync(deadline);
-        }
-        catch (Exception exception) when (exception is not OperationCanceledException || !deadline.IsCancellationRequested)
-        {
-            unanswered = Judge(exception);
-        }
-        catch (OperationCanceledException)
-        {
-            // What has an answer by now keeps it.
-        }
-
-        for (var i = 0; i < sending.Length; i++)
-        {
-            if (sending[i] is { } sent)
-            {
-                var outcome = sent.IsCompletedSuccessfully ? Judge(await sent)
-                    : sent.Exception is { } error ? Judge(error.InnerException!)
-                    : unanswered ?? PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
-                outcomes.Span[i] = outcome;
-            }
-        }
+        return batch.Length == 1 ? PublishOneAsync(batch.Span[0], outcomes, deadline) : PublishTogetherAsync(batch, outcomes, deadline);
     }
 
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
@@ -142,49 +123,88 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
     }
 
-    /// <summary>Sends a batch. Several events go as one transaction: all or none, so that none passes an earlier one of its key that was refused.</summary>
-    private Task Send(ReadOnlySpan<Envelope> batch, Span<Task<RedisValue>?> sending, Span<PublishOutcome> outcomes)
+    // The state of a publish in flight is used again.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    private async ValueTask PublishOneAsync(Envelope envelope, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
-        var database = Connection.GetDatabase();
-        var transaction = batch.Length > 1 ? database.CreateTransaction() : null;
-        IDatabaseAsync target = transaction ?? (IDatabaseAsync)database;
+        if (TryWrite(envelope, out var fields) is { } problem)
+        {
+            outcomes.Span[0] = PublishOutcome.Failed(problem);
+            return;
+        }
+
+        var (write, position) = Sending.Add(StreamOf(envelope), fields, deadline);
+        await write.Ended;
+        var outcome = await write.OutcomeAsync(position);
+        outcomes.Span[0] = outcome;
+    }
+
+    /// <summary>Sends a list as one transaction: all or none, so that none passes an earlier one of its key that was refused.</summary>
+    private async ValueTask PublishTogetherAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        var entries = new List<(RedisKey, NameValueEntry[])>(batch.Length);
+        var indexes = new List<int>(batch.Length);
         HashSet<string>? heldBack = null;
         for (var i = 0; i < batch.Length; i++)
         {
-            var envelope = batch[i];
+            var envelope = batch.Span[i];
             if (envelope.Key is { } key && heldBack?.Contains(key) == true)
             {
-                outcomes[i] = PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."));
-                continue;
+                outcomes.Span[i] = PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."));
             }
-
-            NameValueEntry[] fields;
-            try
+            else if (TryWrite(envelope, out var fields) is { } problem)
             {
-                fields = RedisWireFormat.Write(envelope, Names.Source);
-            }
-            catch (EventBusException exception)
-            {
-                outcomes[i] = PublishOutcome.Failed(exception);
+                outcomes.Span[i] = PublishOutcome.Failed(problem);
                 if (envelope.Key is { } failedKey)
                 {
                     (heldBack ??= new(StringComparer.Ordinal)).Add(failedKey);
                 }
-
-                continue;
             }
-
-            var stream = Names.StreamOf(envelope.EventName);
-            if (written.TryAdd(stream, 0))
+            else
             {
-                // Once, and without waiting: a subscription that missed it finds the stream among the keys.
-                _ = database.SetAddAsync(Names.KnownWords, Names.WordOf(stream), CommandFlags.FireAndForget);
+                entries.Add((StreamOf(envelope), fields));
+                indexes.Add(i);
             }
-
-            sending[i] = target.StreamAddAsync(stream, fields);
         }
 
-        return transaction?.ExecuteAsync() ?? sending[0] ?? Task.CompletedTask;
+        if (entries.Count > 0)
+        {
+            var write = new RedisWrite(entries, together: true, deadline);
+            Sending.Add(write);
+            await write.Ended;
+            for (var position = 0; position < indexes.Count; position++)
+            {
+                var outcome = await write.OutcomeAsync(position);
+                outcomes.Span[indexes[position]] = outcome;
+            }
+        }
+    }
+
+    /// <returns>Why the event cannot be written; null when it can.</returns>
+    private EventBusException? TryWrite(Envelope envelope, out NameValueEntry[] fields)
+    {
+        try
+        {
+            fields = RedisWireFormat.Write(envelope, Names.Source);
+            return null;
+        }
+        catch (EventBusException exception)
+        {
+            fields = [];
+            return exception;
+        }
+    }
+
+    private RedisKey StreamOf(Envelope envelope)
+    {
+        var stream = Names.StreamOf(envelope.EventName);
+        if (written.TryAdd(stream, 0))
+        {
+            // Once, and without waiting: a subscription that missed it finds the stream among the keys.
+            _ = Connection.GetDatabase().SetAddAsync(Names.KnownWords, Names.WordOf(stream), CommandFlags.FireAndForget);
+        }
+
+        return stream;
     }
 
     /// <summary>Accepted is only what was answered with the id of an entry: anything else was the answer to another call, and says nothing.</summary>

@@ -198,7 +198,7 @@ internal sealed class Publisher
         try
         {
             // The caller's token ends the waiting and nothing else: the transport keeps the slot.
-            await sending.AsTask().WaitAsync(cancellationToken);
+            await (cancellationToken.CanBeCanceled ? new ValueTask(sending.AsTask().WaitAsync(cancellationToken)) : sending);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {

@@ -1,0 +1,129 @@
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Entries that go to Redis in one write and share a deadline. Filled and sent by <see cref="RedisSending"/>.</summary>
+internal sealed class RedisWrite
+{
+    private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<(RedisKey Stream, NameValueEntry[] Fields)> entries;
+    private readonly CancellationTokenRegistration limit;
+    private Task<RedisValue>?[]? answers;
+    private Exception? error;
+
+    // Whoever is first: it is sent, or its time is up and it never will be.
+    private int begun;
+
+    /// <param name="entries">What it begins with. Owned by the write from now on.</param>
+    /// <param name="together">All or none of the entries, as a transaction. Otherwise each has a fate of its own.</param>
+    /// <param name="deadline">Ends the waiting for its turn and for the answers.</param>
+    public RedisWrite(List<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool together, CancellationToken deadline)
+    {
+        (this.entries, Together, Deadline) = (entries, together, deadline);
+        limit = deadline.UnsafeRegister(static state => ((RedisWrite)state!).TimeIsUp(), this);
+    }
+
+    public bool Together { get; }
+
+    public CancellationToken Deadline { get; }
+
+    public int Count => entries.Count;
+
+    /// <summary>Completes when every entry has its answer, or time is up. Never fails.</summary>
+    public Task Ended => ended.Task;
+
+    /// <returns>The position of the entry.</returns>
+    public int Add(RedisKey stream, NameValueEntry[] fields)
+    {
+        entries.Add((stream, fields));
+        return entries.Count - 1;
+    }
+
+    /// <summary>Hands the entries to the client, unless time was up before. Does not throw.</summary>
+    public void Send(IDatabase database)
+    {
+        if (Interlocked.Exchange(ref begun, 1) == 0)
+        {
+            Volatile.Write(ref answers, new Task<RedisValue>?[entries.Count]);
+            _ = SendAsync(database);
+        }
+    }
+
+    /// <summary>What became of an entry. Ask when the write has ended.</summary>
+    public async ValueTask<PublishOutcome> OutcomeAsync(int position)
+    {
+        if (Volatile.Read(ref answers) is not { } all)
+        {
+            return PublishOutcome.Failed(new TimeoutException("The time was up before the event was sent."));
+        }
+
+        var answer = Volatile.Read(ref all[position]);
+        return answer is { IsCompletedSuccessfully: true } ? RedisTransport.Judge(await answer)
+            : (answer?.Exception?.InnerException ?? error) is { } problem ? RedisTransport.Judge(problem)
+            : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
+    }
+
+    private async Task SendAsync(IDatabase database)
+    {
+        try
+        {
+            await HandOver(database);
+        }
+        catch (Exception exception)
+        {
+            // What has no answer of its own has this one.
+            error = exception;
+        }
+
+        limit.Unregister();
+        ended.TrySetResult();
+    }
+
+    /// <returns>Completes when the answers are there.</returns>
+    private Task HandOver(IDatabase database)
+    {
+        if (Count == 1)
+        {
+            return Ask(database, 0);
+        }
+
+        var transaction = Together ? database.CreateTransaction() : null;
+        var batch = transaction ?? database.CreateBatch();
+        for (var i = 0; i < Count; i++)
+        {
+            Ask(batch, i);
+        }
+
+        if (transaction is not null)
+        {
+            return transaction.ExecuteAsync();
+        }
+
+        batch.Execute();
+        return AllAnsweredAsync();
+    }
+
+    private Task Ask(IDatabaseAsync target, int position)
+    {
+        var (stream, fields) = entries[position];
+        var answer = target.StreamAddAsync(stream, fields);
+        Volatile.Write(ref answers![position], answer);
+        return answer;
+    }
+
+    /// <summary>Redis answers in order: whoever waits for the last one first hardly ever waits again.</summary>
+    private async Task AllAnsweredAsync()
+    {
+        for (var i = Count - 1; i >= 0; i--)
+        {
+            await ((Task)answers![i]!).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private void TimeIsUp()
+    {
+        Interlocked.Exchange(ref begun, 1);
+        ended.TrySetResult();
+    }
+}
