@@ -1,3 +1,4 @@
+using System.Text;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -38,40 +39,78 @@ internal ref struct EntryFields
         var fields = default(EntryFields);
         foreach (var field in entry.Values)
         {
-            fields.Set((string)field.Name!, field.Value);
+            fields.Set(((ReadOnlyMemory<byte>)field.Name).Span, field.Value);
         }
 
         return fields;
     }
 
-    private void Set(string name, RedisValue value)
+    // By the bytes: no text is made of a name.
+    private void Set(ReadOnlySpan<byte> name, RedisValue value)
     {
-        if (name == "data")
+        if (name.SequenceEqual("data"u8))
         {
             Data = value;
         }
-        else if (name.StartsWith(RedisWireFormat.HeaderPrefix, StringComparison.Ordinal))
+        else if (name.SequenceEqual("id"u8))
         {
-            (Headers ??= new(StringComparer.Ordinal))[name[RedisWireFormat.HeaderPrefix.Length..]] = (string)value!;
+            Id = value;
+        }
+        else if (name.SequenceEqual("type"u8))
+        {
+            Type = value;
+        }
+        else if (name.SequenceEqual("time"u8))
+        {
+            Time = value;
+        }
+        else if (name.SequenceEqual("source"u8))
+        {
+            Source = value;
+        }
+        else if (name.SequenceEqual("eventversion"u8))
+        {
+            Version = value;
+        }
+        else if (name.SequenceEqual("datacontenttype"u8))
+        {
+            ContentType = value;
+        }
+        else if (name.SequenceEqual("correlationid"u8))
+        {
+            CorrelationId = value;
+        }
+        else if (name.StartsWith(RedisWireFormat.HeaderPrefixBytes))
+        {
+            (Headers ??= new(StringComparer.Ordinal))[Encoding.UTF8.GetString(name[RedisWireFormat.HeaderPrefixBytes.Length..])] = (string)value!;
         }
         else
         {
-            _ = name switch
-            {
-                "id" => Id = value,
-                "type" => Type = value,
-                "source" => Source = value,
-                "time" => Time = value,
-                "datacontenttype" => ContentType = value,
-                "eventversion" => Version = value,
-                "correlationid" => CorrelationId = value,
-                "causationid" => CausationId = value,
-                "partitionkey" => Key = value,
-                "subject" => Subject = value,
-                "traceparent" => TraceParent = value,
-                "tracestate" => TraceState = value,
-                _ => null,
-            };
+            SetRare(name, value);
+        }
+    }
+
+    private void SetRare(ReadOnlySpan<byte> name, RedisValue value)
+    {
+        if (name.SequenceEqual("partitionkey"u8))
+        {
+            Key = value;
+        }
+        else if (name.SequenceEqual("subject"u8))
+        {
+            Subject = value;
+        }
+        else if (name.SequenceEqual("causationid"u8))
+        {
+            CausationId = value;
+        }
+        else if (name.SequenceEqual("traceparent"u8))
+        {
+            TraceParent = value;
+        }
+        else if (name.SequenceEqual("tracestate"u8))
+        {
+            TraceState = value;
         }
     }
 }

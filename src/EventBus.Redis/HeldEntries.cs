@@ -6,7 +6,7 @@ namespace EventBus;
 internal sealed class HeldEntries
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<(RedisKey Stream, RedisValue Id), HeldEntry> entries = [];
+    private readonly Dictionary<Place, HeldEntry> entries = [];
 
     // One waiter at most: the loop that reads. Null while nobody asked.
     private TaskCompletionSource? changed;
@@ -35,7 +35,7 @@ internal sealed class HeldEntries
     {
         lock (gate)
         {
-            return entries.ContainsKey((stream, id));
+            return entries.ContainsKey(new(stream, RedisStreamId.Parse(id)));
         }
     }
 
@@ -43,7 +43,7 @@ internal sealed class HeldEntries
     {
         lock (gate)
         {
-            return entries.TryAdd((entry.Stream, entry.Id), entry);
+            return entries.TryAdd(PlaceOf(entry), entry);
         }
     }
 
@@ -52,24 +52,27 @@ internal sealed class HeldEntries
     {
         lock (gate)
         {
-            if (!entries.TryGetValue((before.Stream, before.Id), out var current) || current != before)
+            if (!entries.TryGetValue(PlaceOf(before), out var current) || current != before)
             {
                 return false;
             }
 
-            entries[(before.Stream, before.Id)] = next;
+            entries[PlaceOf(before)] = next;
             return true;
         }
     }
 
-    public void Remove(HeldEntry entry)
+    public void Remove(params ReadOnlySpan<HeldEntry> gone)
     {
         TaskCompletionSource? waiting;
         lock (gate)
         {
-            if (entries.TryGetValue((entry.Stream, entry.Id), out var current) && current == entry)
+            foreach (var entry in gone)
             {
-                entries.Remove((entry.Stream, entry.Id));
+                if (entries.TryGetValue(PlaceOf(entry), out var current) && current == entry)
+                {
+                    entries.Remove(PlaceOf(entry));
+                }
             }
 
             (waiting, changed) = (changed, null);
@@ -84,5 +87,13 @@ internal sealed class HeldEntries
         {
             return [.. entries.Values];
         }
+    }
+
+    private static Place PlaceOf(HeldEntry entry) => new(entry.Stream, entry.Position);
+
+    private readonly record struct Place(RedisKey Stream, RedisStreamId Id)
+    {
+        // Two streams seldom have the same id.
+        public override int GetHashCode() => Id.GetHashCode();
     }
 }

@@ -14,7 +14,7 @@ internal sealed class HeldEntry(RedisReceiver owner, RedisKey stream, RedisValue
     public RedisValue Id => id;
 
     /// <summary>Its place in the stream.</summary>
-    public RedisStreamId Position => RedisStreamId.Parse(id);
+    public RedisStreamId Position { get; } = RedisStreamId.Parse(id);
 
     public Envelope Envelope => envelope;
 

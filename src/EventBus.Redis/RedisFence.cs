@@ -79,7 +79,7 @@ internal sealed class RedisFence(IDatabase database, RedisKey lease, string grou
     /// <param name="token">Shows that the lease is ours.</param>
     /// <param name="streams">The streams.</param>
     /// <param name="count">How many of each stream.</param>
-    public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry Entry)>> ReadNewAsync(string token, IReadOnlyList<RedisKey> streams, int count) =>
+    public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry[] Entries)>> ReadNewAsync(string token, IReadOnlyList<RedisKey> streams, int count) =>
         RedisGroup.ToEntries(await database.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
 }
 

@@ -58,7 +58,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public void Add(IEnumerable<RedisKey> more) => known = [.. known, .. more.Except(known)];
 
     /// <summary>Waits for new entries of any stream. The client has no blocking read, hence the bare command.</summary>
-    public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry Entry)>> ReadNewAsync(IDatabase blocking, int count)
+    public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry[] Entries)>> ReadNewAsync(IDatabase blocking, int count)
     {
         var streams = known;
         object[] arguments =
@@ -122,23 +122,26 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public Task LeaveAsync() => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
 
     /// <summary>The answer of a read: entries by stream, or nothing.</summary>
-    public static IReadOnlyList<(RedisKey Stream, StreamEntry Entry)> ToEntries(RedisResult reply)
+    public static IReadOnlyList<(RedisKey Stream, StreamEntry[] Entries)> ToEntries(RedisResult reply)
     {
-        var found = new List<(RedisKey, StreamEntry)>();
         if (reply.IsNull)
         {
-            return found;
+            return [];
         }
 
         // RESP3 answers with a map, which arrives as key, value, key, value; RESP2 with pairs.
         var flat = reply.Resp3Type == ResultType.Map;
+        var found = new List<(RedisKey, StreamEntry[])>();
         for (var i = 0; i < reply.Length; i += flat ? 2 : 1)
         {
-            var (stream, entries) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
+            var (stream, read) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
+            var entries = new StreamEntry[read.Length];
             for (var j = 0; j < entries.Length; j++)
             {
-                found.Add(((RedisKey)(byte[])stream!, ToEntry(entries[j])));
+                entries[j] = ToEntry(read[j]);
             }
+
+            found.Add(((RedisKey)(byte[])stream!, entries));
         }
 
         return found;

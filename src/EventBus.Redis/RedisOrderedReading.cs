@@ -189,14 +189,14 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
         var (room, over) = (await RoomAsync(stop), ended.Task);
         var streams = Member.Group.Streams;
         var found = await fence.ReadNewAsync(token, streams, Math.Max(1, room / streams.Count)).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
-        foreach (var stream in found.GroupBy(each => each.Stream))
+        foreach (var (stream, entries) in found)
         {
-            if (!await HandOutAsync(token, stream.Key, [.. stream.Select(each => (each.Entry, 0))], stop))
+            if (!await HandOutAsync(token, stream, [.. entries.Select(entry => (entry, 0))], stop))
             {
                 return;
             }
 
-            positions[stream.Key] = stream.Last().Entry.Id;
+            positions[stream] = entries[^1].Id;
         }
 
         if (found.Count == 0)

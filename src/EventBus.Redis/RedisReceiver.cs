@@ -87,9 +87,10 @@ internal sealed class RedisReceiver : Receiver
     {
         var others = new List<RedisValue>();
         var word = member.Names.WordOf(stream);
+        var last = RedisValue.Null;
         foreach (var (entry, earlier) in entries)
         {
-            member.Place.Seen(stream, entry.Id);
+            last = entry.Id;
             var envelope = RedisWireFormat.Read(word, entry);
             if (!member.Subscription.Matches(envelope.EventName) && envelope.EventName != RedisWireFormat.Nameless(word))
             {
@@ -105,6 +106,8 @@ internal sealed class RedisReceiver : Receiver
             }
         }
 
+        // They come in the order of the stream.
+        member.Place.Seen(stream, last);
         return [.. others];
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using StackExchange.Redis;
 
@@ -30,11 +31,8 @@ internal sealed class RedisSettling(RedisReceiver receiver, RedisMember member)
             {
                 await Task.WhenAll(batch.GroupBy(entry => entry.Stream).Select(stream => member.Group.AckAsync(stream.Key, [.. stream.Select(entry => entry.Id)])))
                     .WaitAsync(RedisConnector.Answer, member.Names.Time, close);
-                foreach (var entry in batch)
-                {
-                    receiver.Held.Remove(entry);
-                    entry.Dispose();
-                }
+                receiver.Held.Remove(CollectionsMarshal.AsSpan(batch));
+                batch.ForEach(entry => entry.Dispose());
 
                 failures = 0;
                 batch.Clear();

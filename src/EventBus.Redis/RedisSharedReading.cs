@@ -43,9 +43,9 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
         }
 
         var found = await Member.Group.ReadNewAsync(Member.Blocking.GetDatabase(), room).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop);
-        foreach (var stream in found.GroupBy(each => each.Stream))
+        foreach (var (stream, entries) in found)
         {
-            await Receiver.TakeAsync(stream.Key, stream.Select(each => (each.Entry, 0))).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+            await Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0))).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
         }
     }
 }

@@ -10,6 +10,8 @@ internal static class RedisWireFormat
     public const string HeaderPrefix = "header:";
     private const int MaxIdLength = 128;
 
+    public static ReadOnlySpan<byte> HeaderPrefixBytes => "header:"u8;
+
     public static NameValueEntry[] Write(Envelope envelope, string source)
     {
         var fields = new NameValueEntry[9 + Given(envelope.Key) + Given(envelope.CausationId) + Given(envelope.TraceParent) + Given(envelope.TraceState) + envelope.Headers.Count];
@@ -108,15 +110,6 @@ internal static class RedisWireFormat
 
     private static int Given(string? value) => value is null ? 0 : 1;
 
-    private static bool IsEventName(string text)
-    {
-        try
-        {
-            return text.Contains('.', StringComparison.Ordinal) && EventPattern.Parse(text).IsExact;
-        }
-        catch (FormatException)
-        {
-            return false;
-        }
-    }
+    private static bool IsEventName(string text) =>
+        text.Contains('.', StringComparison.Ordinal) && EventPattern.TryParse(text, out var name) && name.IsExact;
 }

@@ -18,7 +18,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
 
     /// <summary>Reads the event, asks its guards and handles it.</summary>
     /// <returns>Why it was not handled, null if it was or need not be; and its number, if a guard counts.</returns>
-    public async Task<(Failure? Failure, long? Position)> RunAsync(EventContext context, Envelope envelope, CancellationToken token)
+    public async ValueTask<(Failure? Failure, long? Position)> RunAsync(EventContext context, Envelope envelope, CancellationToken token)
     {
         long? position = null;
         try

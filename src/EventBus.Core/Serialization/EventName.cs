@@ -27,7 +27,7 @@ internal static class EventName
     }
 
     /// <summary>Whether a text is one word: letters and digits in lower case, hyphens inside.</summary>
-    public static bool IsWord(string word)
+    public static bool IsWord(ReadOnlySpan<char> word)
     {
         if (word.Length == 0 || word[0] == '-' || word[^1] == '-')
         {

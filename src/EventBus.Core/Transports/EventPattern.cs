@@ -13,8 +13,10 @@ public sealed record EventPattern
     private EventPattern(string text)
     {
         Text = text;
-        words = text.Split('.');
         IsExact = !text.AsSpan().ContainsAny('*', '#');
+
+        // An exact one is compared as a whole.
+        words = IsExact ? [] : text.Split('.');
     }
 
     /// <summary>The pattern as it was written.</summary>
@@ -65,8 +67,9 @@ public sealed record EventPattern
             return $"The pattern '{text}' has {text.Length} characters; 1 to {MaxLength} are allowed. {Grammar}";
         }
 
-        foreach (var word in text.Split('.'))
+        foreach (var range in text.AsSpan().Split('.'))
         {
+            var word = text.AsSpan(range);
             if (word is not ("*" or "#") && !EventName.IsWord(word))
             {
                 return $"The pattern '{text}' is invalid at '{word}'. {Grammar}";
