@@ -13,7 +13,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(30);
 
-    private readonly ConcurrentDictionary<RedisKey, byte> written = new();
+    // As many as the application has event names.
+    private readonly ConcurrentDictionary<string, RedisKey> streams = new(StringComparer.Ordinal);
     private IConnectionMultiplexer? connection;
     private readonly CancellationTokenSource stop = new();
     private RedisTrimmer? trimmer;
@@ -197,9 +198,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     private RedisKey StreamOf(Envelope envelope)
     {
-        var stream = Names.StreamOf(envelope.EventName);
-        if (written.TryAdd(stream, 0))
+        if (!streams.TryGetValue(envelope.EventName, out var stream))
         {
+            streams[envelope.EventName] = stream = Names.StreamOf(envelope.EventName);
+
             // Once, and without waiting: a subscription that missed it finds the stream among the keys.
             _ = Connection.GetDatabase().SetAddAsync(Names.KnownWords, Names.WordOf(stream), CommandFlags.FireAndForget);
         }

@@ -81,6 +81,62 @@ public sealed class RedisTransportTests
         Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.InDoubt, outcome.Status));
     }
 
+    [Fact]
+    public async Task Publish_TimeIsUpBeforeItsTurn_FailsAndIsNeverSent()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var valve = new ReplyValve();
+        var transport = await redis.StartAsync(address: valve.Address);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
+        valve.Close();
+
+        // Many more than go out before the first answer: the last of them waits for its turn.
+        using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        var outcomes = new PublishOutcome[18];
+        await Task.WhenAll(outcomes.Select((_, i) => transport.PublishAsync(new[] { TestRedis.Parcel(i + 1) }, outcomes.AsMemory(i, 1), deadline.Token).AsTask()));
+
+        var sent = outcomes.TakeWhile(outcome => outcome.Status == PublishStatus.InDoubt).Count();
+        Assert.InRange(sent, 8, outcomes.Length - 1);
+        Assert.All(outcomes[sent..], outcome => Assert.Equal(PublishStatus.Failed, outcome.Status));
+
+        valve.Open();
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(99));
+        string[] expected = [.. Enumerable.Range(0, sent + 1).Select(number => $"p-{number}"), "p-99"];
+        Assert.Equal(expected, await redis.ParcelIdsAsync());
+    }
+
+    [Fact]
+    public async Task Publish_ManyAtOnceWithListsBetween_KeepsTheOrderOfTheCalls()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync();
+        var publishing = new List<Task>();
+        for (var number = 0; number < 1_000; number += number % 97 == 0 ? 3 : 1)
+        {
+            publishing.Add(number % 97 == 0
+                ? TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(number), TestRedis.Parcel(number + 1), TestRedis.Parcel(number + 2))
+                : TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(number)));
+        }
+
+        await Task.WhenAll(publishing);
+
+        Assert.Equal(Enumerable.Range(0, publishing.Count + 22).Select(number => $"p-{number}"), await redis.ParcelIdsAsync());
+    }
+
+    [Fact]
+    public async Task Publish_OneOfManyIsRefusedByRedis_TheOthersAreAccepted()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync();
+        await redis.Database.StringSetAsync($"{{{redis.Prefix}}}:letter", "no stream");
+        Envelope[] events = [.. Enumerable.Range(0, 200).Select(number => number % 2 == 0 ? TestRedis.Parcel(number) : TestRedis.Event(number, "letter.sent"))];
+
+        var outcomes = await Task.WhenAll(events.Select(each => TestRedis.PublishAsync(transport, each)));
+
+        Assert.All(outcomes, (outcome, i) => Assert.Equal(i % 2 == 0 ? PublishStatus.Accepted : PublishStatus.Failed, outcome[0].Status));
+        Assert.Equal(100, await redis.Database.StreamLengthAsync(redis.ParcelStream));
+    }
+
     [Theory]
     [InlineData("1790000000000-0", PublishStatus.Accepted)]
     [InlineData("OK", PublishStatus.InDoubt)]

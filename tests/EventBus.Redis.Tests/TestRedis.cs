@@ -43,8 +43,10 @@ internal sealed class TestRedis : IAsyncDisposable
 
     public static Subscription Parcels(int concurrency = 16) => new("parcels", [EventPattern.Parse("parcel.#")]) { Concurrency = concurrency };
 
-    public static Envelope Parcel(int number, string? key = null) =>
-        new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) }, [(byte)'1']);
+    public static Envelope Parcel(int number, string? key = null) => Event(number, "parcel.sent", key);
+
+    public static Envelope Event(int number, string name, string? key = null) =>
+        new(new EnvelopeAttributes { Id = $"p-{number}", Name = name, Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) }, [(byte)'1']);
 
     /// <summary>Starts one application's transport.</summary>
     public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null, bool failFast = false, Action<RedisOptions>? configure = null)
@@ -92,6 +94,9 @@ internal sealed class TestRedis : IAsyncDisposable
 
     /// <summary>How many entries are delivered and not acknowledged.</summary>
     public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app.parcels")).PendingMessageCount;
+
+    /// <summary>The ids of the events in the stream, in its order.</summary>
+    public async Task<string[]> ParcelIdsAsync() => [.. (await Database.StreamRangeAsync(ParcelStream)).Select(entry => (string)entry["id"]!)];
 
     /// <summary>Waits until it is written down how far the group is.</summary>
     public async Task<string> PlaceAsync(Predicate<string> isIt)
