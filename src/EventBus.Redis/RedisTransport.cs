@@ -219,6 +219,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         RedisServerException => PublishOutcome.Failed(exception),
         RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => PublishOutcome.Failed(exception),
+
+        // What the client says of a whole batch for which it had no connection.
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection, CommandStatus: CommandStatus.Unknown } => PublishOutcome.Failed(exception),
         _ => PublishOutcome.InDoubt(exception),
     };
 }

@@ -65,6 +65,23 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
+    public async Task Publish_GatheredWithoutAConnection_FailsAtOnce()
+    {
+        var configuration = ConfigurationOptions.Parse("127.0.0.1:1,connectTimeout=500,abortConnect=false");
+        configuration.BacklogPolicy = BacklogPolicy.FailFast;
+        await using var nowhere = await ConnectionMultiplexer.ConnectAsync(configuration);
+        using var deadline = new CancellationTokenSource(TestRedis.Patience);
+        var write = new RedisWrite([("stream", [new("id", "1")]), ("stream", [new("id", "2")])], together: false, deadline.Token);
+
+        write.Send(nowhere.GetDatabase());
+        await write.Ended.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
+
+        Assert.Equal(PublishStatus.Failed, (await write.OutcomeAsync(0)).Status);
+        Assert.Equal(PublishStatus.Failed, (await write.OutcomeAsync(1)).Status);
+        Assert.False(deadline.IsCancellationRequested);
+    }
+
+    [Fact]
     public async Task Publish_WithoutAReply_IsInDoubtAtTheDeadline()
     {
         await using var redis = await TestRedis.OpenAsync();
