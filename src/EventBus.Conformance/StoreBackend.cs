@@ -15,7 +15,7 @@ public abstract class StoreBackend
     /// <param name="isolation">Unique for each run of a scenario: 1 to 20 lower-case letters and digits. Use it as key prefix, file name or the like.</param>
     public abstract BusStores CreateStores(string isolation);
 
-    /// <summary>Whether <see cref="CorruptAsync"/> works. Default false.</summary>
+    /// <summary>Whether <see cref="CorruptAsync"/> and <see cref="CorruptSagaAsync"/> work, as far as there are such stores. Default false.</summary>
     public virtual bool CanCorrupt => false;
 
     /// <summary>Whether <see cref="BreakAsync"/> and <see cref="MendAsync"/> work. Default false.</summary>
@@ -26,6 +26,12 @@ public abstract class StoreBackend
     /// <param name="id">The id of the entry (<see cref="FailedEvent.Id"/>).</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public virtual Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    /// <summary>Writes garbage over what is stored of a saga beside its content, as a broken disk or another program would. Its id and version stay, and it is due, listed and found as before.</summary>
+    /// <param name="isolation">The run's isolation.</param>
+    /// <param name="id">The saga's id.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public virtual Task CorruptSagaAsync(string isolation, string id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     /// <summary>Makes every write fail: stops the server, or locks the file. Completes once it is so.</summary>
     /// <param name="isolation">The run's isolation.</param>

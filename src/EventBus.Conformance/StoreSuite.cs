@@ -20,6 +20,8 @@ public static class StoreSuite
         .. GuardScenarios.All,
         .. ProcessedScenarios.All,
         .. DelayScenarios.All,
+        .. SagaScenarios.All,
+        .. SagaListScenarios.All,
         .. StoreLifetimeScenarios.All,
     ];
 

@@ -71,6 +71,18 @@ internal static class Sample
         Deadline = run.In(3600),
     };
 
+    public static SagaEntry Saga(this StoreRun run, string id, double? due = null, string saga = "trip", SagaStatus status = SagaStatus.Running) => new()
+    {
+        Id = id,
+        Saga = saga,
+        Status = status,
+        Claim = 1,
+        DueAt = due is { } seconds ? run.In(seconds) : null,
+        StartedAt = run.Now,
+        ChangedAt = run.Now,
+        Content = Encoding.UTF8.GetBytes($"\"{id}\""),
+    };
+
     /// <summary>All that an event is, as text.</summary>
     public static string Describe(Envelope e) => string.Join(
         " | ",
@@ -88,6 +100,14 @@ internal static class Sample
             e.Subscription, $"{e.Status}", e.LineKey ?? "no line", e.OrderKey ?? "no order", $"position {e.Position}", $"starts {e.Starts}", $"replays {e.Replays}", Time(e.DueAt), Time(e.Deadline), Time(e.FirstFailedAt),
             Time(e.LastFailedAt), $"{e.Reason}", e.Error ?? "no error", e.ErrorDetails ?? "no details", string.Join(", ", e.History.Select(start => $"{start.Start} {Time(start.At)} {start.Error}")), $"alert {e.NeedsAlert}",
             Describe(e.Envelope),
+        ]);
+
+    /// <summary>All that the bus says of a saga, as text; not what the store adds.</summary>
+    public static string Describe(SagaEntry? e) => e is null ? "nothing" : string.Join(
+        " | ",
+        [
+            e.Id, e.Saga, $"{e.Status}", $"claim {e.Claim}", $"due {Time(e.DueAt)}", $"alert {Time(e.AlertAt)}", e.WaitKey is { } key ? $"waits for '{key}'" : "waits for nothing", Time(e.StartedAt), Time(e.ChangedAt),
+            $"kept until {Time(e.KeepUntil)}", e.Defect ?? "no defect", $"{e.Content.Length} bytes", Convert.ToHexString(SHA256.HashData(e.Content.Span)),
         ]);
 
     private static string Time(DateTimeOffset? time) => time?.UtcDateTime.ToString("O", CultureInfo.InvariantCulture) ?? "never";

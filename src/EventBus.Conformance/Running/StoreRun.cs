@@ -27,6 +27,8 @@ internal sealed class StoreRun : IAsyncDisposable
 
     public ProcessedEventStore Processed => Stores.Processed!;
 
+    public SagaStore Sagas => Stores.Sagas!;
+
     public static async Task<StoreRun> CreateAsync(StoreBackend backend)
     {
         var run = new StoreRun(backend, ScenarioRun.NewIsolation());

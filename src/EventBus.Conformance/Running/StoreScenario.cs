@@ -23,6 +23,8 @@ internal static class StoreRule
 
     public static Func<StoreBackend, BusStores, string?> Processed { get; } = (_, stores) => stores.Processed is null ? "The package does not know what was handled." : null;
 
+    public static Func<StoreBackend, BusStores, string?> Sagas { get; } = (_, stores) => stores.Sagas is null ? "The package keeps no sagas." : null;
+
     public static Func<StoreBackend, BusStores, string?> Transactions { get; } =
         (_, stores) => stores.Processed is { SupportsTransactions: false } ? "The store offers handlers no transaction." : null;
 

@@ -19,6 +19,7 @@ internal static class StoreLifetimeScenarios
             RuledOut = StoreRule.All(StoreRule.Processed, StoreRule.Durable),
         },
         new("delays-outlive", "Delayed events survive the end of every instance, so that a deployment loses no reminder.", DelaysOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Delays, StoreRule.Durable) },
+        new("sagas-outlive", "Sagas, what is due of them, their keys, counts and alerts survive the end of every instance, so that a crash leaves no work half done.", SagasOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Sagas, StoreRule.Durable) },
         new("opened-at-once", "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.", OpenedAtOnceAsync) { RuledOut = StoreRule.Durable },
         new("applications-apart", "Applications of different names that share a store never see one another's entries, so that one server serves several.", ApartAsync) { RuledOut = StoreRule.Durable },
         new("store-down", "While the stores are down every write ends with an error in time, and afterwards all goes on with what was kept, so that an outage costs time and no event.", DownAsync, exclusive: true)
@@ -87,6 +88,28 @@ internal static class StoreLifetimeScenarios
         Expect.Sequence(["1"], (await run.Delays.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.EventId), "what is due after the lease of the first");
     }
 
+    private static async Task SagasOutliveAsync(StoreRun run)
+    {
+        await run.Sagas.CreateAsync(run.Saga("1", 30), default);
+        await run.Sagas.CreateAsync(run.Saga("2") with { WaitKey = "k" }, default);
+        await run.Sagas.CreateAsync(run.Saga("3"), default);
+        var third = await run.Sagas.FindAsync("3", default);
+        await run.Sagas.SaveAsync(third! with { Status = SagaStatus.NeedsAttention, AlertAt = run.In(10) }, default);
+
+        await run.ReopenAsync();
+
+        var due = await run.Sagas.ListDueAsync(["trip"], run.In(30), 10, default);
+        Expect.Sequence(["1"], due.Entries.Select(entry => entry.Id), "what is due");
+        Expect.Equal(Sample.Describe(run.Saga("1", 30)), Sample.Describe(due.Entries[0]), "the saga that is due");
+        Expect.Sequence(["2"], await run.Sagas.FindWaitingAsync("k", 10, default), "what waits for the key");
+        Expect.Sequence(["3"], (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries.Select(entry => entry.Id), "what needs an alert");
+        Expect.Equal((2, 1), (await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, default), await run.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, default)), "how many run, and need attention");
+        Expect.That(!await run.Sagas.SaveAsync(third!, default), "a version from before the last save is refused");
+        Expect.That(!await run.Sagas.CreateAsync(run.Saga("1"), default), "an id that is kept is refused");
+        Expect.That(await run.Sagas.CreateAsync(run.Saga("4"), default), "a new saga is kept");
+        Expect.Sequence(["4", "3", "2", "1"], (await run.Sagas.ListAsync(new SagaFilter(), default)).Select(entry => entry.Id), "the sagas, the latest first");
+    }
+
     private static async Task OpenedAtOnceAsync(StoreRun run)
     {
         // The first instance of the run is open, so that this is a place of its own.
@@ -139,11 +162,27 @@ internal static class StoreLifetimeScenarios
             await run.Delays.AddAsync(Sample.Event("1"), run.Now, default);
             Expect.Equal(0, (await other.Delays!.ClaimDueAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of delayed events that another application claims");
         }
+
+        if (run.Stores.Sagas is not null)
+        {
+            var saga = run.Saga("1", 0) with { AlertAt = run.Now, WaitKey = "k", KeepUntil = run.Now };
+            await run.Sagas.CreateAsync(saga, default);
+            var kept = await run.Sagas.FindAsync("1", default);
+            Expect.Equal(null, await other.Sagas!.FindAsync("1", default), "the saga that another application finds");
+            Expect.That(!await other.Sagas.SaveAsync(kept!, default), "another application cannot save a saga");
+            Expect.Equal(0, (await other.Sagas.ListDueAsync(["trip"], run.Now, 10, default)).Entries.Count, "the number of due sagas that another application lists");
+            Expect.Equal(0, (await other.Sagas.ListAlertsAsync(run.Now, 10, default)).Entries.Count, "the number of alerts that another application lists");
+            Expect.Equal(0, (await other.Sagas.FindWaitingAsync("k", 10, default)).Count, "the number of waiting sagas that another application finds");
+            Expect.Equal((0, 0), ((await other.Sagas.ListAsync(new SagaFilter(), default)).Count, await other.Sagas.CountAsync(new SagaFilter(), default)), "the number of sagas that another application lists, and counts");
+            Expect.Equal(0, await other.Sagas.SweepAsync(run.In(999), 10, default), "the number of sagas that another application sweeps");
+            Expect.That(await other.Sagas.CreateAsync(saga, default), "another application keeps a saga with the same id for itself");
+        }
     }
 
     private static async Task DownAsync(StoreRun run)
     {
         var processed = new ProcessedClaim();
+        SagaEntry? saga = null;
         if (run.Stores.Failures is not null)
         {
             await run.RecordAsync(run.Waiting("1"), run.Dead("2"));
@@ -154,12 +193,19 @@ internal static class StoreLifetimeScenarios
             processed = await run.Processed.ClaimAsync(Held, 0, run.Now, StoreRun.Lease, default);
         }
 
+        if (run.Stores.Sagas is not null)
+        {
+            await run.Sagas.CreateAsync(run.Saga("1"), default);
+            saga = await run.Sagas.FindAsync("1", default) is { } kept ? kept with { Claim = 7 } : null;
+        }
+
         await run.Backend.BreakAsync(run.Isolation, default);
         try
         {
             await ExpectErrorAsync(run.Stores.Failures, store => store.RecordAsync(run.Dead("3"), default).AsTask());
             await ExpectErrorAsync(run.Stores.Processed, store => store.CompleteAsync(Held, processed.Fence, new Completion([], [], run.In(3_600)), default).AsTask());
             await ExpectErrorAsync(run.Stores.Delays, store => store.AddAsync(Sample.Event("1"), run.Now, default).AsTask());
+            await ExpectErrorAsync(run.Stores.Sagas, store => store.SaveAsync(saga!, default).AsTask());
         }
         finally
         {
@@ -185,6 +231,13 @@ internal static class StoreLifetimeScenarios
         {
             await AgainAsync(() => run.Delays.AddAsync(Sample.Event("1"), run.Now, default).AsTask());
             Expect.Equal(1, await run.Delays.CountAsync(default), "the number of delayed events");
+        }
+
+        if (run.Stores.Sagas is not null)
+        {
+            await AgainAsync(() => run.Sagas.SaveAsync(saga!, default).AsTask());
+            var now = await run.Sagas.FindAsync("1", default);
+            Expect.Equal((2, 7), (now?.Version, now?.Claim), "version and claim of a saga that was saved");
         }
     }
 

@@ -42,6 +42,6 @@ public sealed record SagaEntry
     /// <summary>Its state and its progress, as JSON (UTF-8). The store keeps the bytes as they are.</summary>
     public required ReadOnlyMemory<byte> Content { get; init; }
 
-    /// <summary>What is wrong with an entry that could not be read from the store; null when all is well. Never written.</summary>
+    /// <summary>What is wrong with an entry that could not be read from the store; null when all is well. Such an entry has no content. Saving it writes the rest, and leaves the content that is stored as it is.</summary>
     public string? Defect { get; init; }
 }
