@@ -9,7 +9,7 @@ namespace EventBus;
 public static class SqliteBuilderExtensions
 {
     /// <summary>
-    /// Keeps retries, dead letters, delayed events and handled events in one SQLite file, which is created where it is missing. Every write is on the disk when it returns. Several processes
+    /// Keeps retries, dead letters, delayed events, handled events and sagas in one SQLite file, which is created where it is missing. Every write is on the disk when it returns. Several processes
     /// of one machine may share the file; a network file system is not supported.
     /// </summary>
     /// <param name="bus">The bus.</param>
@@ -36,6 +36,7 @@ public static class SqliteBuilderExtensions
             Failures = new SqlFailureStore(database),
             Delays = new SqlDelayStore(database),
             Processed = new SqlProcessedEventStore(database),
+            Sagas = new SqlSagaStore(database),
             OpenAsync = database.OpenAsync,
             CloseAsync = database.CloseAsync,
         };

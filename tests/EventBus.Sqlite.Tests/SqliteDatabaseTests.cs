@@ -46,6 +46,35 @@ public sealed class SqliteDatabaseTests : IDisposable
     }
 
     [Fact]
+    public async Task File_OfTheFirstVersion_GetsWhatWasAddedSinceAndKeepsTheRest()
+    {
+        await using (var stores = await OpenAsync(File))
+        {
+            await stores.Failures.RecordAsync(Dead("dead"), Token);
+            await stores.Sagas.CreateAsync(Saga("new"), Token);
+        }
+
+        // As that version has left it.
+        using (var connection = Connect(File))
+        {
+            await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name = 'saga'; UPDATE eventbus_meta SET value = 1 WHERE name = 'schema'");
+        }
+
+        var upgraded = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
+        Assert.Equal("dead", Assert.Single(await upgraded[0].Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
+        Assert.True(await upgraded[1].Sagas.CreateAsync(Saga("1"), Token));
+        Assert.Equal("1", Assert.Single((await upgraded[2].Sagas.ListDueAsync(["trip"], Now, 10, Token)).Entries).Id);
+        Assert.Equal(1, await upgraded[0].Sagas.CountAsync(new SagaFilter(), Token));
+        foreach (var stores in upgraded)
+        {
+            await stores.DisposeAsync();
+        }
+
+        using var after = Connect(File);
+        Assert.Equal(2, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
+    }
+
+    [Fact]
     public async Task Instances_SideBySide_ShareTheWorkAndNothingTwice()
     {
         const int Count = 200;

@@ -33,6 +33,15 @@ public sealed class SqliteStoreBackend : StoreBackend, IDisposable
         Assert.Equal(1, await command.ExecuteNonQueryAsync(cancellationToken));
     }
 
+    public override async Task CorruptSagaAsync(string isolation, string id, CancellationToken cancellationToken)
+    {
+        await using var connection = TestStores.Connect(FileOf(isolation));
+        await using var command = connection.CreateCommand();
+        command.CommandText = "UPDATE eventbus_sagas SET changed_at = -1 WHERE id = @id";
+        command.Parameters.AddWithValue("@id", id);
+        Assert.Equal(1, await command.ExecuteNonQueryAsync(cancellationToken));
+    }
+
     /// <summary>Holds the only lock for writing, as a program beside it would that does not let go.</summary>
     public override async Task BreakAsync(string isolation, CancellationToken cancellationToken)
     {

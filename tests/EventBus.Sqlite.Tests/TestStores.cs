@@ -22,6 +22,8 @@ internal sealed class TestStores : IAsyncDisposable
 
     public ProcessedEventStore Processed => stores.Processed!;
 
+    public SagaStore Sagas => stores.Sagas!;
+
     public static async Task<TestStores> OpenAsync(string file, string service = "shop", TimeProvider? time = null, Action<SqliteStoreOptions>? configure = null)
     {
         var options = new SqliteStoreOptions { BusyTimeout = TimeSpan.FromSeconds(1) };
@@ -71,6 +73,18 @@ internal sealed class TestStores : IAsyncDisposable
     public static FailedEvent Dead(string id, string? line = null) => Failed(id, line: line) with { Status = FailedEventStatus.Dead, NeedsAlert = true };
 
     public static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Starts = 0 };
+
+    public static SagaEntry Saga(string id, string saga = "trip") => new()
+    {
+        Id = id,
+        Saga = saga,
+        Status = SagaStatus.Running,
+        Claim = 1,
+        DueAt = Now,
+        StartedAt = Now,
+        ChangedAt = Now,
+        Content = "{}"u8.ToArray(),
+    };
 
     public static Envelope Event(string id, int size = 20) => new(new EnvelopeAttributes { Id = id, Name = "order.placed", Time = Now }, new byte[size]);
 

@@ -3,36 +3,68 @@ namespace EventBus;
 /// <summary>The tables of the stores. Everything that waits, is listed or is swept is found by an index, and counts are kept, so that nothing slows down as the tables grow.</summary>
 internal sealed class SqlSchema(SqlDialect dialect, string prefix)
 {
-    private const long Version = 1;
+    private const long Version = 2;
 
-    /// <summary>Counters that only rise: of dead letters, of claims of failed events, and of claims of handled events.</summary>
-    public const string DeadNumber = "dead", ClaimNumber = "claim", FenceNumber = "fence";
+    /// <summary>Counters that only rise: of dead letters, of claims of failed events, of claims of handled events, and of sagas.</summary>
+    public const string DeadNumber = "dead", ClaimNumber = "claim", FenceNumber = "fence", SagaNumber = "saga";
 
     /// <summary>Creates or checks the tables, in the step's transaction; returns the application's number.</summary>
     public async ValueTask<long> OpenAsync(SqlSession session, string service)
     {
         await session.RunAsync($"CREATE TABLE IF NOT EXISTS {prefix}meta (name {dialect.Text} NOT NULL PRIMARY KEY, value {dialect.Number} NOT NULL) {dialect.Table}");
-        var version = await session.Prepare($"SELECT value FROM {prefix}meta WHERE name = 'schema'").NumberAsync();
+        var version = await session.Prepare($"SELECT value FROM {prefix}meta WHERE name = 'schema'").NumberAsync() ?? 0;
         if (version > Version)
         {
             throw new EventBusException(
                 $"The tables '{prefix}...' were made by a newer version of the library (schema {version}; this one knows {Version}). Update this application, or set SqliteStoreOptions.TablePrefix to keep tables of its own.");
         }
 
-        if (version is null)
+        // What an older version has made stays as it is.
+        foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : []])
         {
-            foreach (var statement in Tables().Concat(Indexes()).Concat(Counts()))
-            {
-                await session.RunAsync(statement);
-            }
-
-            await session.RunAsync($"INSERT INTO {prefix}meta (name, value) VALUES ('schema', {Version}), ('{DeadNumber}', 0), ('{ClaimNumber}', 0), ('{FenceNumber}', 0)");
+            await session.RunAsync(statement);
         }
 
         // A database that this process may only read is found out now, and not with the first failure.
         await session.RunAsync($"UPDATE {prefix}meta SET value = {Version} WHERE name = 'schema'");
         return session.App = await session.Prepare($"SELECT id FROM {prefix}apps WHERE name = @name").Set("@name", service).NumberAsync()
             ?? (await session.Prepare($"INSERT INTO {prefix}apps (name) VALUES (@name) RETURNING id").Set("@name", service).NumberAsync())!.Value;
+    }
+
+    /// <summary>What version 1 began with.</summary>
+    private IEnumerable<string> First() =>
+        [.. Tables(), .. Indexes(), .. Counts(), $"INSERT INTO {prefix}meta (name, value) VALUES ('schema', 1), ('{DeadNumber}', 0), ('{ClaimNumber}', 0), ('{FenceNumber}', 0)"];
+
+    /// <summary>What version 2 added.</summary>
+    private IEnumerable<string> Sagas()
+    {
+        var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
+        yield return $"""
+            CREATE TABLE {prefix}sagas (
+                number {number} NOT NULL PRIMARY KEY, app {number} NOT NULL, id {text} NOT NULL, saga {text} NOT NULL, status {number} NOT NULL CHECK (status BETWEEN 0 AND 5),
+                version {number} NOT NULL, claim {number} NOT NULL, due_at {number}, alert_at {number}, wait_key {text},
+                started_at {number} NOT NULL, changed_at {number} NOT NULL, keep_until {number}, content {bytes} NOT NULL, UNIQUE (app, id)) {dialect.Table}
+            """;
+        yield return $"CREATE TABLE {prefix}saga_counts (app {number} NOT NULL, saga {text} NOT NULL, status {number} NOT NULL, n {number} NOT NULL, PRIMARY KEY (app, saga, status)) {dialect.TableByKey}";
+
+        // What is due, of whom people must be told, who waits for a reply, and who is to be forgotten.
+        yield return Index("sagas", "due", "app, saga, due_at, number", "due_at IS NOT NULL");
+        yield return Index("sagas", "alert", "app, alert_at, number", "alert_at IS NOT NULL");
+        yield return Index("sagas", "waiting", "app, wait_key, number", "wait_key IS NOT NULL");
+        yield return Index("sagas", "age", "app, keep_until", "keep_until IS NOT NULL");
+
+        // Listing, with each filter in the order of the numbers.
+        yield return Index("sagas", "all", "app, number");
+        yield return Index("sagas", "saga", "app, saga, number");
+        yield return Index("sagas", "status", "app, status, number");
+        yield return Index("sagas", "saga_status", "app, saga, status, number");
+
+        foreach (var statement in dialect.Count($"{prefix}sagas", $"{prefix}saga_counts", "app", "saga", "status"))
+        {
+            yield return statement;
+        }
+
+        yield return $"INSERT INTO {prefix}meta (name, value) VALUES ('{SagaNumber}', 0)";
     }
 
     private IEnumerable<string> Tables()

@@ -1,0 +1,148 @@
+using System.Data.Common;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Sagas in a database.</summary>
+internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
+{
+    private const string Columns = "id, saga, status, version, number, claim, due_at, alert_at, wait_key, started_at, changed_at, keep_until";
+    private const int SweepBatch = 200;
+
+    private readonly SqlCounters counters = new(database.Prefix);
+    private readonly string table = $"{database.Prefix}sagas";
+    private readonly string find = $"SELECT {Columns}, content FROM {database.Prefix}sagas WHERE app = @app AND id = @id";
+    private readonly string taken = $"SELECT 1 FROM {database.Prefix}sagas WHERE app = @app AND id = @id";
+
+    private readonly string create =
+        $"""
+        INSERT INTO {database.Prefix}sagas (app, {Columns}, content)
+        VALUES (@app, @id, @saga, @status, 1, @number, @claim, @due, @alert, @wait, @started, @changed, @keep, @content)
+        """;
+
+    // What could not be read is not written either: its content stays.
+    private readonly string save =
+        $"""
+        UPDATE {database.Prefix}sagas SET
+            status = @status, version = version + 1, claim = @claim, due_at = @due, alert_at = @alert, wait_key = @wait, changed_at = @changed, keep_until = @keep, content = coalesce(@content, content)
+        WHERE app = @app AND id = @id AND version = @version
+        """;
+
+    private readonly string waiting = $"SELECT id FROM {database.Prefix}sagas WHERE app = @app AND wait_key = @wait ORDER BY number LIMIT @max";
+
+    private readonly string sweep =
+        $"DELETE FROM {database.Prefix}sagas WHERE number IN (SELECT number FROM {database.Prefix}sagas WHERE app = @app AND keep_until <= @now ORDER BY keep_until LIMIT @max)";
+
+    public override ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
+    {
+        var content = entry.Content.ToArray();
+        return database.WriteAsync(async session =>
+        {
+            if (await session.Prepare(taken).Set("@id", entry.Id).NumberAsync() is not null)
+            {
+                return false;
+            }
+
+            var number = await counters.NextAsync(session, SqlSchema.SagaNumber);
+            await Write(session, create, entry, content).Set("@saga", entry.Saga).Set("@number", number).Set("@started", entry.StartedAt).ExecuteAsync();
+            return true;
+        }, cancellationToken);
+    }
+
+    public override ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => session.Prepare(find).Set("@id", id).FirstAsync<SagaEntry?>(Read), cancellationToken);
+
+    public override async ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken)
+    {
+        var content = entry.Defect is null ? entry.Content.ToArray() : null;
+        return await database.WriteAsync(session => Write(session, save, entry, content).Set("@version", entry.Version).ExecuteAsync(), cancellationToken) > 0;
+    }
+
+    public override ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    {
+        var names = sagas.Distinct(StringComparer.Ordinal).ToList();
+        if (names.Count == 0)
+        {
+            return ValueTask.FromResult(new DueBatch<SagaEntry>([], null));
+        }
+
+        // The first of each name come by the index, and of those the first of all.
+        var firsts = names.Select((_, i) => $"SELECT * FROM (SELECT number, due_at FROM {table} WHERE app = @app AND saga = @saga{i} AND due_at IS NOT NULL ORDER BY due_at, number LIMIT @max) AS s{i}");
+        var which = $"number IN (SELECT number FROM (SELECT * FROM ({string.Join(" UNION ALL ", firsts)}) AS firsts ORDER BY due_at, number LIMIT @max) AS first)";
+        return BatchAsync(First("due_at", which), statement => names.Index().Aggregate(statement, (set, name) => set.Set($"@saga{name.Index}", name.Item)), entry => entry.DueAt, now, max, cancellationToken);
+    }
+
+    public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        BatchAsync(First("alert_at", "app = @app AND alert_at IS NOT NULL"), static statement => statement, entry => entry.AlertAt, now, max, cancellationToken);
+
+    public override async ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) =>
+        await database.ReadAsync(session => session.Prepare(waiting).Set("@wait", waitKey).Set("@max", max).ListAsync(static reader => new SqlRow(reader).Text()), cancellationToken);
+
+    public override async ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken)
+    {
+        var before = filter.Before is null ? "" : " AND number < @before";
+        return await database.ReadAsync(
+            session => Filtered(session, $"SELECT {Columns}, content FROM {table} WHERE app = @app{Where(filter)}{before} ORDER BY number DESC LIMIT @take", filter)
+                .Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(Read),
+            cancellationToken);
+    }
+
+    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        database.ReadAsync(async session => await Filtered(session, $"SELECT sum(n) FROM {database.Prefix}saga_counts WHERE app = @app{Where(filter)}", filter).NumberAsync() ?? 0, cancellationToken);
+
+    public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
+    {
+        // In small steps, so that whatever else is to be written never waits long.
+        for (var swept = 0; ;)
+        {
+            var size = Math.Min(max - swept, SweepBatch);
+            var removed = size > 0 ? await database.WriteAsync(session => session.Prepare(sweep).Set("@now", now).Set("@max", size).ExecuteAsync(), cancellationToken) : 0;
+            swept += removed;
+            if (removed < SweepBatch)
+            {
+                return swept;
+            }
+        }
+    }
+
+    // The one that comes next is read without its content.
+    private string First(string time, string which) => $"SELECT {Columns}, CASE WHEN {time} <= @now THEN content END FROM {table} WHERE {which} ORDER BY {time}, number LIMIT @max";
+
+    private async ValueTask<DueBatch<SagaEntry>> BatchAsync(string sql, Func<SqlStatement, SqlStatement> set, Func<SagaEntry, DateTimeOffset?> time, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    {
+        // One more than asked for, to know when to come again.
+        var first = await database.ReadAsync(session => set(session.Prepare(sql)).Set("@now", now).Set("@max", max + 1L).ListAsync(Read), cancellationToken);
+        var ready = first.Take(max).TakeWhile(entry => time(entry) <= now).ToList();
+        return new DueBatch<SagaEntry>(ready, first.Count > ready.Count ? time(first[ready.Count]) : null);
+    }
+
+    private static SqlStatement Write(SqlSession session, string sql, SagaEntry entry, byte[]? content) => session.Prepare(sql)
+        .Set("@id", entry.Id).Set("@status", (long)entry.Status).Set("@claim", entry.Claim).Set("@due", entry.DueAt).Set("@alert", entry.AlertAt).Set("@wait", entry.WaitKey)
+        .Set("@changed", entry.ChangedAt).Set("@keep", entry.KeepUntil).Set("@content", content);
+
+    private static SqlStatement Filtered(SqlSession session, string sql, SagaFilter filter) => session.Prepare(sql).Set("@saga", filter.Saga).Set("@status", (long?)filter.Status);
+
+    private static string Where(SagaFilter filter) => (filter.Saga is null ? "" : " AND saga = @saga") + (filter.Status is null ? "" : " AND status = @status");
+
+    private static SagaEntry Read(DbDataReader reader)
+    {
+        var row = new SqlRow(reader);
+        var entry = new SagaEntry
+        {
+            Id = row.Text(),
+            Saga = row.Text(),
+            Status = row.Choice(SagaStatus.NeedsAttention),
+            Version = row.Number(),
+            Number = row.Number(),
+            Claim = row.Number(),
+            DueAt = row.TimeOrNull(),
+            AlertAt = row.TimeOrNull(),
+            WaitKey = row.TextOrNull(),
+            StartedAt = row.Time(),
+            ChangedAt = row.Time(),
+            KeepUntil = row.TimeOrNull(),
+            Content = row.Bytes(),
+        };
+        return row.Defect is { } defect ? entry with { Content = ReadOnlyMemory<byte>.Empty, Defect = defect } : entry;
+    }
+}
