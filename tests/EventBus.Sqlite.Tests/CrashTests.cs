@@ -100,6 +100,8 @@ public sealed class CrashTests : IDisposable
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_contents"));
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_processed"), await stores.Processed.CountAsync(Token));
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_delays"), await stores.Delays.CountAsync(Token));
+        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_sagas WHERE status = 0"), await stores.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, Token));
+        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_sagas"), await stores.Sagas.CountAsync(new SagaFilter(), Token));
 
         // Each done key has both of its effects, and no other has one.
         Assert.Equal(2 * await RunAsync(connection, "SELECT count(*) FROM eventbus_processed WHERE done = 1"), await RunAsync(connection, "SELECT count(*) FROM effects"));
@@ -111,6 +113,7 @@ public sealed class CrashTests : IDisposable
             ("parked ", "SELECT count(*) FROM eventbus_failures WHERE event_id = 'behind-{0}'"),
             ("completed ", "SELECT count(*) FROM eventbus_processed WHERE event_key = '{0}' AND done = 1"),
             ("delayed ", "SELECT count(*) FROM eventbus_delays WHERE event_id = '{0}'"),
+            ("saved ", "SELECT count(*) FROM eventbus_sagas WHERE id = '{0}' AND version = 2 AND status = 3"),
         })
         {
             var ids = accepted.Where(line => line.StartsWith(what, StringComparison.Ordinal)).Select(line => line[what.Length..]).ToList();

@@ -15,7 +15,7 @@ internal static class Victim
         return 0;
     }
 
-    // Each round is a whole life: a failure is recorded and claimed, a key is claimed and completed with an effect, an event is delayed. Only what was accepted is said.
+    // Each round is a whole life: a failure is recorded and claimed, a key is claimed and completed with an effect, an event is delayed, a saga is started and ends. Only what was accepted is said.
     private static async Task WriteAsync(TestStores stores, int first, int writer)
     {
         for (var round = first; ; round++)
@@ -33,6 +33,9 @@ internal static class Victim
             Console.WriteLine($"completed {id}");
             await stores.Delays.AddAsync(TestStores.Event(id), TestStores.Now, token);
             Console.WriteLine($"delayed {id}");
+            await stores.Sagas.CreateAsync(TestStores.Saga(id), token);
+            await stores.Sagas.SaveAsync(TestStores.Saga(id) with { Version = 1, Status = SagaStatus.Completed, DueAt = null, KeepUntil = TestStores.Now }, token);
+            Console.WriteLine($"saved {id}");
         }
     }
 }

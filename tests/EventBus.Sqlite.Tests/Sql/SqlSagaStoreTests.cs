@@ -42,10 +42,10 @@ public sealed class SqlSagaStoreTests : IDisposable
         Assert.InRange(plans.Count, 20, 30);
         foreach (var (sql, plan) in plans)
         {
-            Assert.False(plan.Any(line => line.Contains("SCAN", StringComparison.Ordinal) && !line.Contains("SCAN (subquery", StringComparison.Ordinal) && !line.Contains("SCAN first", StringComparison.Ordinal) && !line.Contains("SCAN s0", StringComparison.Ordinal) && !line.Contains("SCAN s1", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
+            Assert.False(plan.Any(line => line.Contains("SCAN eventbus", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
 
             // Only the few that are due first of each name are put in order.
-            Assert.False(!sql.Contains("UNION", StringComparison.Ordinal) && plan.Any(line => line.Contains("TEMP B-TREE", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
+            Assert.True(sql.Contains("UNION ALL", StringComparison.Ordinal) || !plan.Any(line => line.Contains("TEMP B-TREE", StringComparison.Ordinal)), $"{sql}\n{string.Join('\n', plan)}");
         }
     }
 
