@@ -36,7 +36,7 @@ public static class RedisBuilderExtensions
         return Use(bus, null, configure);
     }
 
-    /// <summary>Keeps retries, dead letters, delayed events and what idempotent subscriptions have handled in Redis (6.2 or newer), beside a backend that is no store. Comes with <c>bus.UseRedis(...)</c>.</summary>
+    /// <summary>Keeps retries, dead letters, delayed events, sagas and what idempotent subscriptions have handled in Redis (6.2 or newer), beside a backend that is no store. Comes with <c>bus.UseRedis(...)</c>.</summary>
     /// <remarks>
     /// The instances of an application share them: their keys begin with <c>{prefix:service}</c>. Redis keeps what it accepted over a restart only with an append-only file (<c>appendonly yes</c>),
     /// and must not evict keys (<c>maxmemory-policy noeviction</c>, its default). What a handler does elsewhere is no part of the commit that marks its event handled.

@@ -33,6 +33,14 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
         Assert.False(isNew);
     }
 
+    public override async Task CorruptSagaAsync(string isolation, string id, CancellationToken cancellationToken)
+    {
+        await using var connection = await ConnectionMultiplexer.ConnectAsync(server.Address).WaitAsync(cancellationToken);
+        RedisKey sagas = $"{{{isolation}:{StoreSuite.ServiceName}}}:sagas";
+        var isNew = await connection.GetDatabase().HashSetAsync(sagas, id, new byte[] { (byte)'{', 0xff, 0 }).WaitAsync(cancellationToken);
+        Assert.False(isNew);
+    }
+
     /// <summary>Kills the server. It keeps what it has accepted.</summary>
     public override Task BreakAsync(string isolation, CancellationToken cancellationToken) => server.KillAsync();
 

@@ -18,6 +18,7 @@ internal static class RedisStores
             Failures = failures,
             Delays = new RedisDelayStore(link, log),
             Processed = new RedisProcessedEventStore(link),
+            Sagas = new RedisSagaStore(link),
             OpenAsync = link.OpenAsync,
             CloseAsync = async () =>
             {

@@ -132,6 +132,8 @@ public sealed class RedisStoreFaultTests
         var claim = await stores.Processed.ClaimAsync(new ProcessedKey("mail", "p-7"), 0, TestStores.Now, TestStores.Lease, Token);
         await stores.Processed.CompleteAsync(new ProcessedKey("mail", "p-7"), claim.Fence, new Completion([TestStores.Event("out")], [], TestStores.Now), Token);
 
+        await stores.Sagas.CreateAsync(TestStores.Saga("{p}-8", "{s}"), Token);
+
         var keys = await admin.GetServers()[0].KeysAsync().Select(key => (string)key!).ToListAsync(Token);
         var slots = await Task.WhenAll(keys.Select(async key => (int)await admin.GetServers()[0].ExecuteAsync("CLUSTER", "KEYSLOT", key)));
 

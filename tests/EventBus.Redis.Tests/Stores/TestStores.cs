@@ -25,6 +25,8 @@ internal sealed class TestStores : IAsyncDisposable
 
     public ProcessedEventStore Processed => stores.Processed!;
 
+    public SagaStore Sagas => stores.Sagas!;
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public static async Task<TestStores> OpenAsync(string prefix, string? address = null)
@@ -68,6 +70,19 @@ internal sealed class TestStores : IAsyncDisposable
 
     public static FailedEvent Dead(string id, string? line = null, string subscription = "mail") =>
         Waiting(id, line, subscription) with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure, NeedsAlert = true };
+
+    public static SagaEntry Saga(string id, string saga = "trip") => new()
+    {
+        Id = id,
+        Saga = saga,
+        Status = SagaStatus.Running,
+        Claim = 1,
+        DueAt = Now,
+        WaitKey = "k",
+        StartedAt = Now.AddTicks(-3),
+        ChangedAt = Now.AddTicks(-2),
+        Content = "{}"u8.ToArray(),
+    };
 
     public ValueTask<bool> RecordAsync(FailedEvent entry) => Failures.RecordAsync(entry, Token);
 

@@ -1,0 +1,139 @@
+namespace EventBus;
+
+/// <summary>The steps of the store of sagas.</summary>
+/// <remarks>
+/// Three hashes by the saga's id: what it is (<see cref="RedisSagaFormat"/>), its content, and its place: <c>version number start name marks</c>. Each mark is where the saga is found, and is followed by its number and id in one
+/// sorted set, which is ordered by text alone. So all that is due of a name, waits for a key or has a status is a range of it, and times lose nothing to a score. A member whose mark is not in the place of its saga is left over
+/// from what was spoilt by hand; whoever comes across it drops it.
+/// </remarks>
+internal static class RedisSagaScripts
+{
+    /// <summary>Keeps a new saga. ARGV: as for a save, whose version is of no use here. 1 when it did.</summary>
+    public const string Create = All + Writing + """
+        if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) > 0 then return 0 end
+        write('1', new_number(), ARGV[3], ARGV[4], '')
+        return 1
+        """;
+
+    /// <summary>Replaces a saga. ARGV: id, version, start, name, row, 1 if the content is to be replaced, content, and the marks, in which the name is an at sign. 1 when it did.</summary>
+    public const string Save = All + Writing + """
+        if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) == 0 then return 0 end
+        local version, number, start, name, marks = place_of(ARGV[1])
+        if (version or '0') ~= ARGV[2] then return 0 end
+        write(string.format('%.0f', (version or 0) + 1), number or new_number(), start or ARGV[3], name or ARGV[4], marks or '')
+        return 1
+        """;
+
+    /// <summary>Reads one saga. ARGV: id. As for a list, but nothing when there is none.</summary>
+    public const string Find = All + """
+        local row, place = redis.call('HGET', rows, ARGV[1]), redis.call('HGET', places, ARGV[1])
+        return (row or place) and { ARGV[1], place, row, redis.call('HGET', contents, ARGV[1]), '' }
+        """;
+
+    /// <summary>Reads a page, the highest number first. ARGV: mark, the number below which it begins or nothing, how many. For each: id, place, row, content, mark.</summary>
+    public const string List = All + Reading + """
+        local mark, found = ARGV[1], nil
+        repeat
+          found = {}
+          for _, member in ipairs(redis.call('ZRANGE', index, '(' .. mark .. (ARGV[2] == '' and ':' or ARGV[2]), '[' .. mark, 'BYLEX', 'REV', 'LIMIT', 0, ARGV[3])) do
+            found[#found + 1] = { mark, string.sub(member, #mark + 1) }
+          end
+        until read(found)
+        return found
+        """;
+
+    /// <summary>Reads what is due, the first first. ARGV: now, how many, and what the marks begin with. The next time or nothing, then as for a list.</summary>
+    public const string ListDue = All + Reading + """
+        local now, max, due, next = ARGV[1], tonumber(ARGV[2]), nil, nil
+        repeat
+          due, next = {}, false
+          for i = 3, #ARGV do
+            local kind = ARGV[i]
+            for _, member in ipairs(redis.call('ZRANGE', index, '[' .. kind, '(' .. kind .. now .. ':', 'BYLEX', 'LIMIT', 0, max + 1)) do
+              due[#due + 1] = { string.sub(member, 1, #kind + TIME), string.sub(member, #kind + TIME + 1), string.sub(member, #kind + 1, #kind + TIME + NUMBER) }
+            end
+            local later = redis.call('ZRANGE', index, '(' .. kind .. now .. ':', '(' .. kind .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
+            later = later and string.sub(later, #kind + 1, #kind + TIME - 1)
+            if later and (not next or later < next) then next = later end
+          end
+          table.sort(due, function(one, other) return one[3] < other[3] end)
+          if due[max + 1] then next = string.sub(due[max + 1][3], 1, TIME - 1) end
+          while #due > max do table.remove(due) end
+        until read(due)
+        table.insert(due, 1, next)
+        return due
+        """;
+
+    /// <summary>Removes what was to be kept until now. ARGV: now, how many. How many it looked at, and how many it removed.</summary>
+    public const string Sweep = All + """
+        local old, removed = redis.call('ZRANGE', index, '[keep/', '(keep/' .. ARGV[1] .. ':', 'BYLEX', 'LIMIT', 0, ARGV[2]), 0
+        for _, member in ipairs(old) do
+          local mark, tail, number, id = string.match(member, '^(keep/%d+/)((%d+)/(.*))$')
+          redis.call('ZREM', index, member)
+          local _, own, _, _, marks = place_of(id)
+          if own == number and has(marks, mark) then
+            for each in string.gmatch(marks, '%S+') do redis.call('ZREM', index, each .. tail) end
+            for _, hash in ipairs({ rows, contents, places }) do redis.call('HDEL', hash, id) end
+            removed = removed + 1
+          end
+        end
+        return { #old, removed }
+        """;
+
+    private const string All = """
+        local rows, contents, places, index, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+
+        -- A time and a number, each with the slash that follows it.
+        local TIME, NUMBER = 20, 17
+
+        -- Nothing for a place that is missing or cannot be read.
+        local function place_of(id)
+          return string.match(redis.call('HGET', places, id) or '', '^(%d+) (%d+) (%d+) (%S*) (.+)$')
+        end
+
+        local function has(marks, mark) return string.find(' ' .. marks .. ' ', ' ' .. mark .. ' ', 1, true) end
+
+        """;
+
+    private const string Writing = RedisFailureLua.Counter + """
+        local function new_number() return string.format('%016.0f', next_of('saga')) end
+
+        local function write(version, number, start, name, before)
+          local id, marks = ARGV[1], {}
+          for i = 8, #ARGV do marks[#marks + 1] = string.gsub(ARGV[i], '@', function() return name end) end
+          local after = table.concat(marks, ' ')
+
+          -- When Redis is full it refuses the first write, or none.
+          redis.call('HSET', rows, id, ARGV[5])
+          redis.call('HSET', places, id, table.concat({ version, number, start, name, after }, ' '))
+          if ARGV[6] == '1' then redis.call('HSET', contents, id, ARGV[7]) end
+          for mark in string.gmatch(before, '%S+') do
+            if not has(after, mark) then redis.call('ZREM', index, mark .. number .. '/' .. id) end
+          end
+          for mark in string.gmatch(after, '%S+') do
+            if not has(before, mark) then redis.call('ZADD', index, 0, mark .. number .. '/' .. id) end
+          end
+        end
+
+        """;
+
+    private const string Reading = """
+        -- Makes rows of members, each a mark and a number with an id. False when some were left over: they are dropped, and others may come in their stead.
+        local function read(members)
+          local whole = true
+          for i, member in ipairs(members) do
+            local mark, number, id = member[1], string.match(member[2], '^(%d+)/(.*)$')
+            local _, own, _, _, marks = place_of(id)
+            local row = redis.call('HGET', rows, id)
+            if own and not (own == number and has(marks, mark)) or not own and not row then
+              redis.call('ZREM', index, mark .. member[2])
+              whole = false
+            else
+              members[i] = { id, redis.call('HGET', places, id), row, redis.call('HGET', contents, id), mark }
+            end
+          end
+          return whole
+        end
+
+        """;
+}
