@@ -28,7 +28,7 @@ public abstract class SagaStore
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken);
 
-    /// <summary>Lists sagas whose <see cref="SagaEntry.DueAt"/> has come, the longest due first. Nothing is changed: whoever wants one saves it with a later time.</summary>
+    /// <summary>Lists sagas whose <see cref="SagaEntry.DueAt"/> has come, the longest due first, and of those that are due at the same time the first started. Nothing is changed: whoever wants one saves it with a later time.</summary>
     /// <param name="sagas">The names of the sagas that the caller can run. What is due for others is left alone, and does not count for the next time.</param>
     /// <param name="now">The time.</param>
     /// <param name="max">How many at most.</param>
