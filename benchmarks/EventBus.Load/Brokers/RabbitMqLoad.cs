@@ -19,7 +19,7 @@ internal static class RabbitMqLoad
         using var folder = new ScratchFolder();
         await using var server = new PrivateRabbitMq(Path.Combine(folder.Path, "rabbitmq"));
         await server.StartAsync();
-        var address = $"amqp://guest:guest@127.0.0.1:{server.Port}";
+        var address = server.Address;
         Console.WriteLine($"RabbitMQ, a server of this program's own: quorum queues, persistent and mandatory; raw client: {RawRabbitMq.Window:N0} unconfirmed at most, prefetch {RawRabbitMq.Prefetch}; bus: {BusContender.Concurrency} handlers at once, else its defaults");
         var held = true;
         await using (var bus = await BusContender.StartAsync(UseBroker))

@@ -2,9 +2,9 @@ using System.Collections.Concurrent;
 using EventBus.Conformance;
 using Microsoft.Extensions.Logging;
 
-namespace EventBus.Redis.Tests;
+namespace EventBus;
 
-/// <summary>Remembers the texts that were logged, with their exceptions.</summary>
+/// <summary>Remembers the texts that were logged, with their exceptions. Shared by the tests of several backends.</summary>
 internal sealed class LogList : ILoggerProvider, ILogger
 {
     private readonly ConcurrentQueue<string> texts = new();

@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace EventBus.Proof;
+namespace EventBus;
 
-/// <summary>Ports of the loopback that nobody uses.</summary>
+/// <summary>Ports of the loopback that nobody uses. Shared by whatever starts servers of its own.</summary>
 internal static class FreePort
 {
     // Below the range from which outgoing connections get theirs: while a killed server is away, its port must not be taken by whoever tries to reach it.

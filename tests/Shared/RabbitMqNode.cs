@@ -1,0 +1,183 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Sockets;
+
+namespace EventBus;
+
+/// <summary>A RabbitMQ of a program's own, which may be killed, started again and told what to do. Everything by which two nodes on one machine could meet is its own: name, ports, name service, cookie, files.</summary>
+internal sealed class RabbitMqNode : IAsyncDisposable
+{
+    private const string Programs = "/usr/lib/rabbitmq/bin";
+    private const string Started = "completed with";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
+
+    private readonly string folder;
+    private readonly string password;
+    private readonly int names = FreePort.Next();
+    private readonly Dictionary<string, string> environment;
+    private readonly List<Process> processes = [];
+
+    /// <param name="folder">Where its files are; the name of the folder above is the node's.</param>
+    /// <param name="port">Where clients connect to.</param>
+    /// <param name="password">That of its user <c>bus</c>.</param>
+    public RabbitMqNode(string folder, int port, string password)
+    {
+        (this.folder, Port, this.password) = (folder, port, password);
+        environment = new()
+        {
+            ["HOME"] = folder,
+            ["ERL_EPMD_PORT"] = $"{names}",
+            ["ERL_EPMD_ADDRESS"] = "127.0.0.1",
+            ["RABBITMQ_NODENAME"] = $"{Path.GetFileName(Path.GetDirectoryName(folder))}@localhost",
+            ["RABBITMQ_NODE_IP_ADDRESS"] = "127.0.0.1",
+            ["RABBITMQ_NODE_PORT"] = $"{port}",
+            ["RABBITMQ_DIST_PORT"] = $"{FreePort.Next()}",
+            ["RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS"] = "-kernel inet_dist_use_interface {127,0,0,1}",
+            ["RABBITMQ_CONF_ENV_FILE"] = InFolder("env.conf"),
+            ["RABBITMQ_CONFIG_FILE"] = InFolder("rabbitmq"),
+            ["RABBITMQ_ENABLED_PLUGINS_FILE"] = InFolder("enabled_plugins"),
+            ["RABBITMQ_MNESIA_BASE"] = InFolder("data"),
+            ["RABBITMQ_LOG_BASE"] = InFolder("log"),
+            ["RABBITMQ_PID_FILE"] = InFolder("pid"),
+        };
+    }
+
+    /// <summary>Whether it is installed on this machine.</summary>
+    public static bool IsInstalled => File.Exists(Path.Combine(Programs, "rabbitmq-server"));
+
+    public int Port { get; }
+
+    public int ProcessId => int.Parse(File.ReadAllText(InFolder("pid")), CultureInfo.InvariantCulture);
+
+    /// <summary>How to reach it, at its own port or through a proxy.</summary>
+    public Uri AddressAt(int port) => new($"amqp://bus:{Uri.EscapeDataString(password)}@127.0.0.1:{port}");
+
+    /// <summary>Starts it, also again, and returns when it takes connections.</summary>
+    public async Task StartAsync()
+    {
+        if (processes.Count == 0)
+        {
+            Directory.CreateDirectory(folder);
+            await File.WriteAllTextAsync(InFolder("env.conf"), "");
+            await File.WriteAllTextAsync(InFolder("rabbitmq.conf"), $"default_user = bus\ndefault_pass = {password}\n");
+            await File.WriteAllTextAsync(InFolder("enabled_plugins"), "[].\n");
+
+            // Started here, the name service ends with the program instead of staying behind.
+            Start("epmd", _ => { });
+            await UntilTheNamesAreServedAsync();
+        }
+
+        var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Start(Path.Combine(Programs, "rabbitmq-server"), line =>
+        {
+            if (line.Contains(Started, StringComparison.Ordinal))
+            {
+                ready.TrySetResult();
+            }
+        });
+        try
+        {
+            await ready.Task.WaitAsync(Patience);
+        }
+        catch (TimeoutException)
+        {
+            throw new TimeoutException($"RabbitMQ did not start within {Patience.TotalSeconds:0} s.");
+        }
+    }
+
+    /// <summary>SIGKILL.</summary>
+    public async Task KillAsync()
+    {
+        using (var server = Process.GetProcessById(ProcessId))
+        {
+            server.Kill();
+        }
+
+        await processes[^1].WaitForExitAsync().WaitAsync(Patience);
+    }
+
+    /// <summary>Stops it as an operator does.</summary>
+    public async Task StopAsync()
+    {
+        // .NET has no word for SIGTERM.
+        using (var stop = Process.Start("kill", ["-TERM", $"{ProcessId}"]))
+        {
+            await stop.WaitForExitAsync().WaitAsync(Patience);
+        }
+
+        await processes[^1].WaitForExitAsync().WaitAsync(Patience);
+    }
+
+    /// <summary>Runs <c>rabbitmqctl</c> and returns what it printed.</summary>
+    public async Task<string> ControlAsync(params string[] arguments)
+    {
+        using var process = new Process { StartInfo = Prepare(Path.Combine(Programs, "rabbitmqctl"), ["-n", environment["RABBITMQ_NODENAME"], .. arguments]) };
+        process.Start();
+        var (said, complained) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync().WaitAsync(Patience);
+        return process.ExitCode == 0 ? await said : throw new InvalidOperationException($"rabbitmqctl {arguments[0]} failed: {await said}{await complained}");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in Enumerable.Reverse(processes))
+        {
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync().WaitAsync(Patience);
+            process.Dispose();
+        }
+    }
+
+    private async Task UntilTheNamesAreServedAsync()
+    {
+        var begun = Stopwatch.GetTimestamp();
+        using var timer = new PeriodicTimer(Step);
+        while (!IsListening(names))
+        {
+            if (Stopwatch.GetElapsedTime(begun) > Patience)
+            {
+                throw new TimeoutException($"RabbitMQ's name service did not start within {Patience.TotalSeconds:0} s.");
+            }
+
+            await timer.WaitForNextTickAsync();
+        }
+    }
+
+    private static bool IsListening(int port)
+    {
+        try
+        {
+            using var client = new TcpClient("127.0.0.1", port);
+            return true;
+        }
+        catch (SocketException)
+        {
+            return false;
+        }
+    }
+
+    private string InFolder(string name) => Path.Combine(folder, name);
+
+    private ProcessStartInfo Prepare(string program, IEnumerable<string> arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return start;
+    }
+
+    private void Start(string program, Action<string> said)
+    {
+        var process = new Process { StartInfo = Prepare(program, []) };
+        process.OutputDataReceived += (_, line) => said(line.Data ?? "");
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        processes.Add(process);
+    }
+}
