@@ -1,3 +1,4 @@
+using System.Net.Security;
 using RabbitMQ.Client;
 
 namespace EventBus;
@@ -5,10 +6,12 @@ namespace EventBus;
 /// <summary>Where connections come from: a connection string, or what the application registered. Names the broker without any secret.</summary>
 internal sealed class RabbitMqSource
 {
-    private readonly IConnectionFactory? factory;
     private readonly IConnection? lent;
 
-    private RabbitMqSource(string place, IConnectionFactory? factory, IConnection? lent) => (Place, this.factory, this.lent) = (place, factory, lent);
+    private RabbitMqSource(string place, IConnectionFactory? factory, IConnection? lent) => (Place, Factory, this.lent) = (place, factory, lent);
+
+    /// <summary>What makes connections; null where the application lends one.</summary>
+    public IConnectionFactory? Factory { get; }
 
     /// <summary>The broker, for people: host and port.</summary>
     public string Place { get; }
@@ -20,25 +23,28 @@ internal sealed class RabbitMqSource
     /// <exception cref="ArgumentException">It is no AMQP URI. The text is not repeated in the message: it may hold a password.</exception>
     public static RabbitMqSource Of(string connectionString, RabbitMqOptions options)
     {
-        if (!Uri.TryCreate(connectionString, UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps"))
+        if (!Uri.TryCreate(connectionString, UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps") || !IsUnambiguous(uri))
         {
-            throw new ArgumentException("The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an @ in the password.", nameof(connectionString));
+            throw NotAnAddress();
         }
 
-        var factory = new ConnectionFactory
+        ConnectionFactory factory;
+        try
         {
-            Uri = uri,
-            AutomaticRecoveryEnabled = false,
-            TopologyRecoveryEnabled = false,
-            RequestedHeartbeat = options.Heartbeat,
-            RequestedConnectionTimeout = options.CallTimeout,
-            HandshakeContinuationTimeout = options.CallTimeout,
-            ContinuationTimeout = options.CallTimeout,
+            factory = Create(uri, options);
+        }
+        catch (Exception)
+        {
+            // Its words repeat parts of the text.
+            throw NotAnAddress();
+        }
 
-            // The broker's own maximum: with less, one large message would end every connection that it is delivered to, for ever.
-            MaxInboundMessageBodySize = 134_217_728,
-        };
+        // Of an amqps:// address the client accepts any valid certificate, whatever host it was made for: whoever is on the way could read everything.
+        factory.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
         return new RabbitMqSource($"{factory.HostName}:{factory.Endpoint.Port}", factory, null);
+
+        static ArgumentException NotAnAddress() => new(
+            "The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an @, %2F for a / and %3A for a : in the password or the virtual host.", nameof(connectionString));
     }
 
     /// <summary>The application's factory: credentials, TLS and time-outs are the application's, the connections are this library's own.</summary>
@@ -49,8 +55,27 @@ internal sealed class RabbitMqSource
     public static RabbitMqSource Of(IConnection connection) => new($"{connection.Endpoint.HostName}:{connection.Endpoint.Port}", null, connection);
 
     /// <summary>Gives a live connection.</summary>
+    /// <param name="name">What operators see it called.</param>
     public Task<IConnection> OpenAsync(string name) =>
-        lent is null ? factory!.CreateConnectionAsync($"eventbus {name}", CancellationToken.None)
+        lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
         : lent.IsOpen ? Task.FromResult(lent)
         : Task.FromException<IConnection>(new InvalidOperationException("The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
+
+    /// <summary>False for a password that was not escaped: a part of it would be taken for the host, the port or the path, and be named in errors.</summary>
+    private static bool IsUnambiguous(Uri uri) =>
+        uri.UserInfo.Count(c => c == ':') <= 1 && uri.AbsolutePath.Count(c => c == '/') <= 1 && !$"{uri.PathAndQuery}{uri.Fragment}".Contains('@', StringComparison.Ordinal);
+
+    private static ConnectionFactory Create(Uri uri, RabbitMqOptions options) => new()
+    {
+        Uri = uri,
+        AutomaticRecoveryEnabled = false,
+        TopologyRecoveryEnabled = false,
+        RequestedHeartbeat = options.Heartbeat,
+        RequestedConnectionTimeout = options.CallTimeout,
+        HandshakeContinuationTimeout = options.CallTimeout,
+        ContinuationTimeout = options.CallTimeout,
+
+        // The broker's own maximum: with less, one large message would end every connection that it is delivered to, for ever.
+        MaxInboundMessageBodySize = 134_217_728,
+    };
 }
