@@ -14,11 +14,19 @@ internal static class RabbitMqWireFormat
     private const string OldPrefix = "cloudEvents:";
     private const int MaxId = 128;
 
+    // What the protocol calls a short string, and the message id is one.
+    private const int MaxShortBytes = 255;
+
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     /// <summary>Why RabbitMQ cannot carry an event as it is; null when it can.</summary>
     public static string? Problem(Envelope envelope)
     {
+        if (!IsShort(envelope.EventId))
+        {
+            return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.EventId)} bytes as UTF-8; RabbitMQ carries at most {MaxShortBytes}. Use a shorter one, or fewer characters beyond ASCII.";
+        }
+
         foreach (var name in envelope.Headers.Keys)
         {
             if (IsAttribute(name) || IsOfBroker(name) || name is "CC" or "BCC")
@@ -106,7 +114,7 @@ internal static class RabbitMqWireFormat
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id switch { { Length: > 0 and <= MaxId } => id, { Length: > 0 } => Hash(Encoding.UTF8.GetBytes(id), ""), _ => Hash(body, routingKey) },
+                Id = id switch { { Length: > 0 and <= MaxId } when IsShort(id) => id, { Length: > 0 } => Hash(Encoding.UTF8.GetBytes(id), ""), _ => Hash(body, routingKey) },
                 Name = attributes.GetValueOrDefault("type") is { Length: > 0 } type ? type : routingKey,
                 Version = version,
                 Key = attributes.GetValueOrDefault("partitionkey"),
@@ -178,7 +186,10 @@ internal static class RabbitMqWireFormat
         return (attributes, user, defect);
     }
 
-    private static bool IsAttribute(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
+    // Three bytes are the most that one UTF-16 unit becomes.
+    private static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
+
+    public static bool IsAttribute(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
 
     /// <summary>What the broker and its client write beside the user's headers. Not all of <c>x-</c>: users have names like <c>x-request-id</c>.</summary>
     private static bool IsOfBroker(string name) =>

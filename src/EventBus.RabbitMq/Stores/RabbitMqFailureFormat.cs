@@ -10,6 +10,14 @@ internal static class RabbitMqFailureFormat
 {
     public const string Prefix = "eventbus-";
 
+    private const string ErrorDetails = "error-details";
+
+    // All headers travel in one frame, of 128 KB by default. What is too much would cost the connection, and come again, for ever.
+    private const int MaxHeaderBytes = 100_000;
+
+    // A short string's length, a type, and a long string's length.
+    private const int BytesBesideAHeader = 6;
+
     /// <summary>Of what the broker itself put aside, nobody wrote an event's name that can be relied on.</summary>
     private const string Nameless = "event.unreadable";
 
@@ -30,8 +38,13 @@ internal static class RabbitMqFailureFormat
         Add("number", entry.Number == 0 ? null : entry.Number.ToString(CultureInfo.InvariantCulture));
         Add("suspect", entry.WasInterrupted ? "true" : null);
         Add("error", entry.Error);
-        Add("error-details", entry.ErrorDetails);
+        Add(ErrorDetails, entry.ErrorDetails);
         Add("defect", entry.Envelope.Defect);
+        if (LeaveOut(headers) is { } note)
+        {
+            headers[Prefix + "error"] = $"{entry.Error} {note}".TrimStart();
+        }
+
         return properties;
 
         void Add(string name, string? value)
@@ -67,7 +80,7 @@ internal static class RabbitMqFailureFormat
             LastFailedAt = Time("last-failed"),
             Reason = Enum.TryParse<DeadLetterReason>(Text("reason"), out var reason) && Enum.IsDefined(reason) ? reason : DeadLetterReason.HandlerFailed,
             Error = Text("error") ?? (Text("subscription") is null ? "RabbitMQ itself put it here: its queue has a limit or a policy that dropped it." : null),
-            ErrorDetails = Text("error-details"),
+            ErrorDetails = Text(ErrorDetails),
             Number = Number("number"),
             WasInterrupted = Text("suspect") is not null,
         };
@@ -86,6 +99,29 @@ internal static class RabbitMqFailureFormat
 
         DateTimeOffset Time(string name) => DateTimeOffset.TryParse(Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : default;
     }
+
+    /// <summary>Removes headers until the rest fits: another program's own, the largest first, and only then attributes. An event of this library's has at most 16,384 characters of them.</summary>
+    private static string? LeaveOut(IDictionary<string, object?> headers)
+    {
+        var excess = headers.Sum(SizeOf) - MaxHeaderBytes;
+        if (excess <= 0)
+        {
+            return null;
+        }
+
+        var (bytes, leftOut) = (0, new List<KeyValuePair<string, object?>>());
+        var dispensable = headers.Where(header => header.Key == Prefix + ErrorDetails || !header.Key.StartsWith(Prefix, StringComparison.Ordinal));
+        foreach (var header in dispensable.OrderBy(header => RabbitMqWireFormat.IsAttribute(header.Key)).ThenByDescending(SizeOf).TakeWhile(_ => bytes < excess))
+        {
+            headers.Remove(header.Key);
+            bytes += SizeOf(header);
+            leftOut.Add(header);
+        }
+
+        return $"(The event came with more headers than RabbitMQ carries beside what failed: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(SizeOf).Key}'.)";
+    }
+
+    private static int SizeOf(KeyValuePair<string, object?> header) => Encoding.UTF8.GetByteCount(header.Key) + BytesBesideAHeader + (header.Value is string text ? Encoding.UTF8.GetByteCount(text) : sizeof(long));
 
     private static string Text(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);
 
