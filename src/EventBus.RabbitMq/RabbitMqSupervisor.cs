@@ -6,9 +6,12 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
     private const int FirstDelay = 50;
     private const int MaxDelay = 2_000;
 
+    private static readonly TimeSpan Stable = TimeSpan.FromSeconds(3);
+
     private readonly Random random = new();
     private readonly TaskCompletionSource failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int failures;
+    private long? livesSince;
 
     /// <summary>The last error; null while all is well.</summary>
     public Exception? LastError { get; private set; }
@@ -16,8 +19,8 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
     /// <summary>Completes with the first error, which is in <see cref="LastError"/> then.</summary>
     public Task Failed => failed.Task;
 
-    /// <summary>It lives: the next delay is a short one.</summary>
-    public void Succeeded() => (failures, LastError) = (0, null);
+    /// <summary>It lives. Once it has done so for a few seconds, the next delay is a short one: what dies right after each opening is not tried ever so often.</summary>
+    public void Succeeded() => (livesSince, LastError) = (time.GetTimestamp(), null);
 
     /// <param name="live">Throws when what it keeps alive has ended.</param>
     /// <param name="stop">Ends the loop.</param>
@@ -31,7 +34,8 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
             }
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
-                LastError = exception;
+                failures = livesSince is { } since && time.GetElapsedTime(since) >= Stable ? 0 : failures;
+                (livesSince, LastError) = (null, exception);
                 failed.TrySetResult();
                 var longest = Math.Min(MaxDelay, FirstDelay << Math.Min(failures++, 6));
                 var delay = TimeSpan.FromMilliseconds((longest / 2) + random.Next((longest / 2) + 1));
