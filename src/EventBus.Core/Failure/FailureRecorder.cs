@@ -120,9 +120,9 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
     public Task CompleteAsync(FailedEvent entry, HandlerSlots slots) => PersistAsync(cancel => store.CompleteAsync(entry, cancel), slots);
 
     /// <summary>A claimed entry was not started after all, because its subscription was paused meanwhile: it is due again, and the start is not counted.</summary>
-    /// <remarks>One that was interrupted before is left to its lease instead: it stays known as such, and its claim counted no start.</remarks>
+    /// <remarks>One that was interrupted before stays known as such, and its claim counted no start: most stores leave it to its lease.</remarks>
     public Task PutBackAsync(FailedEvent entry, HandlerSlots slots) =>
-        entry.WasInterrupted ? Task.CompletedTask : PersistAsync(async cancel => await store.RecordAsync(NotStarted(entry), cancel), slots);
+        PersistAsync(async cancel => await (entry.WasInterrupted ? store.PutBackAsync(entry, cancel) : RecordedAsync(NotStarted(entry), cancel)), slots);
 
     /// <summary>Like <see cref="PutBackAsync"/>, for a bus that stops: tried once and for a moment. If that fails, the entry waits for the end of its lease. Never throws.</summary>
     public async Task GiveBackAsync(FailedEvent entry)
@@ -309,6 +309,8 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
 
         return outcome;
     }
+
+    private async ValueTask RecordedAsync(FailedEvent entry, CancellationToken cancellationToken) => await store.RecordAsync(entry, cancellationToken);
 
     private FailedEvent NotStarted(FailedEvent entry) => entry with { Status = FailedEventStatus.Waiting, Starts = entry.Starts - 1, DueAt = environment.Time.GetUtcNow() };
 

@@ -73,6 +73,11 @@ public abstract class FailureStore
     /// <returns>False when the claim was lost.</returns>
     public abstract ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken);
 
+    /// <summary>Gives back a claimed entry that was interrupted and that nobody began: its claim counted no start. Default: nothing, it is due again when its lease ends.</summary>
+    /// <param name="entry">The claimed entry.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public virtual ValueTask PutBackAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
     /// <summary>Prolongs claims.</summary>
     /// <param name="claimed">Claimed entries.</param>
     /// <param name="until">When the lease ends now.</param>

@@ -38,6 +38,8 @@ internal sealed class SwiftAlerts(FailureStore inner) : FailureStore
 
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.BeginAsync(entry, cancellationToken);
 
+    public override ValueTask PutBackAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.PutBackAsync(entry, cancellationToken);
+
     public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken) => inner.RenewAsync(claimed, until, cancellationToken);
 
     public override ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.CompleteAsync(entry, cancellationToken);
