@@ -18,6 +18,7 @@ internal sealed class ConfirmedChannel : IDisposable
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ulong last;
     private ulong oldest = 1;
+    private long settledAt;
 
     public ConfirmedChannel(IChannel channel, LiveConnection live, int maxUnconfirmed, TimeProvider time)
     {
@@ -41,6 +42,9 @@ internal sealed class ConfirmedChannel : IDisposable
 
     public void Leave() => window.Release();
 
+    /// <summary>Completes when the broker takes events: at once, unless it is short of memory or disk.</summary>
+    public Task Unblocked => live.Unblocked;
+
     /// <summary>Writes one event. What becomes of it is told to its batch later.</summary>
     public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology)
     {
@@ -50,19 +54,27 @@ internal sealed class ConfirmedChannel : IDisposable
             pending.Add(++last, new Pending(batch, index, envelope.EventId, time.GetTimestamp()));
         }
 
-        var writing = channel.BasicPublishAsync(topology.Exchange, envelope.EventName, mandatory: true, properties, envelope.Body, CancellationToken.None);
-        if (!writing.IsCompletedSuccessfully)
+        try
         {
-            await live.CallAsync(writing.AsTask());
+            var writing = channel.BasicPublishAsync(topology.Exchange, envelope.EventName, mandatory: true, properties, envelope.Body, CancellationToken.None);
+            if (!writing.IsCompletedSuccessfully)
+            {
+                await live.WriteAsync(writing.AsTask());
+            }
+        }
+        catch (Exception exception) when (exception is ArgumentException or WireFormattingException && channel.IsOpen)
+        {
+            // Nothing was written, and the broker counts what it gets: the next event has this one's number.
+            Reject(exception);
         }
     }
 
-    /// <summary>How long the oldest unconfirmed event has been waiting.</summary>
-    public TimeSpan LongestWait()
+    /// <summary>How long events have been waiting without a confirm of any of them.</summary>
+    public TimeSpan Silence()
     {
         lock (gate)
         {
-            return pending.TryGetValue(oldest, out var first) ? time.GetElapsedTime(first.SentAt) : TimeSpan.Zero;
+            return pending.TryGetValue(oldest, out var first) ? time.GetElapsedTime(Math.Max(first.SentAt, settledAt)) : TimeSpan.Zero;
         }
     }
 
@@ -84,15 +96,30 @@ internal sealed class ConfirmedChannel : IDisposable
 
     public void Dispose() => window.Dispose();
 
-    private Task Settle(ulong tag, bool multiple, bool accepted)
+    private void Reject(Exception cause)
     {
         lock (gate)
         {
+            if (pending.Remove(last, out var publish))
+            {
+                last--;
+                publish.Batch.Conclude(publish.Index, PublishOutcome.Rejected(new InvalidOperationException($"The event cannot be written as an AMQP message: {cause.Message}", cause)));
+                window.Release();
+            }
+        }
+    }
+
+    private Task Settle(ulong tag, bool multiple, bool accepted)
+    {
+        live.Hear();
+        lock (gate)
+        {
+            settledAt = time.GetTimestamp();
             for (var next = multiple ? oldest : tag; next <= tag; next++)
             {
                 if (pending.Remove(next, out var publish))
                 {
-                    publish.Batch.Conclude(publish.Index, !accepted ? PublishOutcome.Failed(new InvalidOperationException("RabbitMQ refused the event (nack): a queue is full, or could not store it."))
+                    publish.Batch.Conclude(publish.Index, !accepted ? PublishOutcome.InDoubt(new InvalidOperationException("RabbitMQ refused the event (nack): at least one queue is full, or could not store it. Others may have it."))
                         : publish.Returned ? PublishOutcome.Unrouted
                         : PublishOutcome.Accepted);
                     window.Release();
@@ -111,6 +138,7 @@ internal sealed class ConfirmedChannel : IDisposable
     /// <summary>A returned event is confirmed right after. The broker names it by its properties alone; of two with one id, the older came first.</summary>
     private Task MarkReturned(object sender, BasicReturnEventArgs returned)
     {
+        live.Hear();
         lock (gate)
         {
             for (var tag = oldest; tag <= last; tag++)

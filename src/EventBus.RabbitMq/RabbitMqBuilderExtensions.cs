@@ -50,23 +50,18 @@ public static class RabbitMqBuilderExtensions
     private static EventBusBuilder Use(EventBusBuilder bus, Action<RabbitMqOptions>? configure, Func<RabbitMqOptions, IServiceProvider, RabbitMqSource> locate)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        RabbitMqConnector? connector = null;
-        return bus
-            .UseTransport("UseRabbitMq(...)", services => new RabbitMqTransport(Shared(services)))
-            .UseDefaultStores(services => RabbitMqStores.Create(Shared(services)));
 
-        // One for both, whichever is made first.
-        RabbitMqConnector Shared(IServiceProvider services)
+        // One for both, in each container that is built; other buses have their own.
+        var key = new object();
+        bus.Services.AddKeyedSingleton(key, (services, _) =>
         {
-            if (connector is null)
-            {
-                var options = new RabbitMqOptions();
-                configure?.Invoke(options);
-                connector = new RabbitMqConnector(locate(Check(options), services), options, LogOf(services.GetService<ILoggerFactory>()));
-            }
-
-            return connector;
-        }
+            var options = new RabbitMqOptions();
+            configure?.Invoke(options);
+            return new RabbitMqConnector(locate(Check(options), services), options, LogOf(services.GetService<ILoggerFactory>()));
+        });
+        return bus
+            .UseTransport("UseRabbitMq(...)", services => new RabbitMqTransport(services.GetRequiredKeyedService<RabbitMqConnector>(key)))
+            .UseDefaultStores(services => RabbitMqStores.Create(services.GetRequiredKeyedService<RabbitMqConnector>(key)));
     }
 
     private static ILogger LogOf(ILoggerFactory? logs) => logs?.CreateLogger("EventBus.RabbitMq") ?? NullLogger.Instance;

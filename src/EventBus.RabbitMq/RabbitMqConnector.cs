@@ -9,6 +9,7 @@ internal sealed class RabbitMqConnector(RabbitMqSource source, RabbitMqOptions o
     private RabbitMqLink? publishing;
     private RabbitMqLink? consuming;
     private TimeProvider? time;
+    private string service = "";
     private int users;
 
     public RabbitMqOptions Options => options;
@@ -23,12 +24,12 @@ internal sealed class RabbitMqConnector(RabbitMqSource source, RabbitMqOptions o
     public RabbitMqLink Consuming => Started("consuming", ref consuming);
 
     /// <summary>Allows the connections, each of which opens when it is first asked for. Each call asks for one <see cref="ReleaseAsync"/>.</summary>
-    public void Share(TimeProvider clock)
+    public void Share(string serviceName, TimeProvider clock)
     {
         lock (gate)
         {
             users++;
-            time = clock;
+            (service, time) = (serviceName, clock);
         }
     }
 
@@ -56,7 +57,7 @@ internal sealed class RabbitMqConnector(RabbitMqSource source, RabbitMqOptions o
         {
             if (link is null)
             {
-                link = new RabbitMqLink(name, source, options, users > 0 ? time! : throw new InvalidOperationException("The transport was not started."), log);
+                link = new RabbitMqLink(service, name, source, options, users > 0 ? time! : throw new InvalidOperationException("The transport was not started."), log);
                 link.Start();
             }
 

@@ -79,6 +79,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
     public override async Task HandleBasicDeliverAsync(
         string consumerTag, ulong deliveryTag, bool redelivered, string exchange, string routingKey, IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken = default)
     {
+        live.Hear();
         try
         {
             // Copied: the client lends the body for the length of this call.

@@ -1,7 +1,5 @@
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
-using RabbitMQ.Client.Events;
-using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -12,6 +10,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
 
+    private readonly string service;
     private readonly string name;
     private readonly RabbitMqSource source;
     private readonly RabbitMqOptions options;
@@ -24,9 +23,9 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private Task loop = Task.CompletedTask;
     private long epoch;
 
-    public RabbitMqLink(string name, RabbitMqSource source, RabbitMqOptions options, TimeProvider time, ILogger log)
+    public RabbitMqLink(string service, string name, RabbitMqSource source, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
-        (this.name, this.source, this.options, this.time, this.log) = (name, source, options, time, log);
+        (this.service, this.name, this.source, this.options, this.time, this.log) = (service, name, source, options, time, log);
         supervisor = new RabbitMqSupervisor(time, (delay, error) => log.Disconnected(name, delay, RabbitMqRefusal.CauseOf(error)!));
     }
 
@@ -53,7 +52,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
     private async Task KeepAsync(CancellationToken stopped)
     {
-        var opening = source.OpenAsync(name);
+        var opening = source.OpenAsync($"eventbus {service} {name}");
         IConnection connection;
         try
         {
@@ -89,19 +88,42 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     /// <summary>Asks for a sign of life until the connection has ended. A wire that swallows everything says nothing by itself, and heartbeats take long to notice.</summary>
     private async Task ProbeAsync(LiveConnection live, IChannel probe, CancellationToken stopped)
     {
-        while (await GoesOnAsync(ProbeInterval))
+        try
         {
-            if (live.IsBlocked)
+            while (await GoesOnAsync(ProbeInterval))
             {
-                continue;
-            }
+                if (live.IsBlocked)
+                {
+                    continue;
+                }
 
-            probe = probe.IsOpen ? probe : await live.CallAsync(live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None));
-            var answer = probe.BasicQosAsync(0, 1, global: false, CancellationToken.None);
-            await Task.WhenAny(answer, GoesOnAsync(options.SilenceTimeout));
+                if (!probe.IsOpen)
+                {
+                    _ = probe.DiscardAsync();
+                    probe = await live.CallAsync(live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None));
+                }
+
+                await ListenAsync(probe.BasicQosAsync(0, 1, global: false, CancellationToken.None));
+            }
+        }
+        finally
+        {
+            _ = probe.DiscardAsync();
+        }
+
+        // On a slow wire the answer waits behind events; whatever else is heard meanwhile shows as well that the broker is there.
+        async Task ListenAsync(Task answer)
+        {
+            long heard;
+            do
+            {
+                heard = live.Heard;
+                await Task.WhenAny(answer, GoesOnAsync(options.SilenceTimeout));
+            }
+            while (!answer.IsCompleted && !live.Ended.IsCompleted && heard != live.Heard);
 
             // A process that stood still finds the answer and the end of its patience at once.
-            if (!answer.IsCompleted && await GoesOnAsync(LastChance) && !answer.IsCompleted && !live.IsBlocked)
+            if (!answer.IsCompleted && await GoesOnAsync(LastChance) && !answer.IsCompleted && heard == live.Heard && !live.IsBlocked)
             {
                 live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {options.SilenceTimeout}."));
             }
@@ -153,101 +175,4 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     }
 
     private static TaskCompletionSource<LiveConnection> NewCurrent() => new(TaskCreationOptions.RunContinuationsAsynchronously);
-}
-
-/// <summary>A connection while it lives, and the deadline for every call on it.</summary>
-internal sealed class LiveConnection
-{
-    private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TimeSpan timeout;
-    private readonly TimeProvider time;
-
-    public LiveConnection(IConnection client, long epoch, TimeSpan timeout, TimeProvider time)
-    {
-        (Client, Epoch, this.timeout, this.time) = (client, epoch, timeout, time);
-        client.ConnectionShutdownAsync += OnShutdownAsync;
-        client.ConnectionBlockedAsync += OnBlockedAsync;
-        client.ConnectionUnblockedAsync += OnUnblockedAsync;
-        if (!client.IsOpen)
-        {
-            Abandon(new InvalidOperationException("The connection was closed while it was being opened."));
-        }
-    }
-
-    /// <summary>Called with the broker's reason when it takes nothing more from this connection.</summary>
-    public required Action<string> Blocked { get; init; }
-
-    /// <summary>The broker takes nothing from this connection for now.</summary>
-    public bool IsBlocked { get; private set; }
-
-    public IConnection Client { get; }
-
-    public long Epoch { get; }
-
-    /// <summary>Completes with the cause when the connection is lost or given up. Never throws.</summary>
-    public Task<Exception> Ended => ended.Task;
-
-    /// <summary>Gives the connection up; the link makes another.</summary>
-    public void Abandon(Exception cause) => ended.TrySetResult(cause);
-
-    public async Task<T> CallAsync<T>(Task<T> call)
-    {
-        await CallAsync((Task)call);
-        return await call;
-    }
-
-    /// <summary>Waits for a call to the broker, within the deadline. A connection that does not answer is given up.</summary>
-    public async Task CallAsync(Task call)
-    {
-        try
-        {
-            var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
-            if (first != call)
-            {
-                var cause = await ended.Task;
-                throw new InvalidOperationException($"The connection was lost: {RabbitMqRefusal.CauseOf(cause)}", cause);
-            }
-
-            await call;
-        }
-        catch (TimeoutException exception)
-        {
-            Abandon(exception);
-            throw;
-        }
-    }
-
-    /// <summary>Leaves a connection of the application's as it was. Never throws.</summary>
-    public void StopListening()
-    {
-        try
-        {
-            Client.ConnectionShutdownAsync -= OnShutdownAsync;
-            Client.ConnectionBlockedAsync -= OnBlockedAsync;
-            Client.ConnectionUnblockedAsync -= OnUnblockedAsync;
-        }
-        catch (ObjectDisposedException)
-        {
-            // Its listeners are gone with it.
-        }
-    }
-
-    private Task OnShutdownAsync(object sender, ShutdownEventArgs reason)
-    {
-        Abandon(reason.Exception ?? new OperationInterruptedException(reason));
-        return Task.CompletedTask;
-    }
-
-    private Task OnBlockedAsync(object sender, ConnectionBlockedEventArgs blocked)
-    {
-        IsBlocked = true;
-        Blocked(blocked.Reason);
-        return Task.CompletedTask;
-    }
-
-    private Task OnUnblockedAsync(object sender, AsyncEventArgs unblocked)
-    {
-        IsBlocked = false;
-        return Task.CompletedTask;
-    }
 }

@@ -23,6 +23,18 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         }
     }
 
+    /// <summary>The same, each on a channel of its own, and leaving what the broker refuses to whoever needs it.</summary>
+    public async Task RestoreAsync(LiveConnection live, IEnumerable<RabbitMqThing> things)
+    {
+        if (options.Provision == RabbitMqProvision.Create)
+        {
+            foreach (var thing in Distinct(things))
+            {
+                await TryAsync(live, thing.DeclareAsync);
+            }
+        }
+    }
+
     /// <summary>Creates or checks, as the options say.</summary>
     /// <exception cref="EventBusException">Something is missing, or has other arguments, or is refused: all of it in one message.</exception>
     public async Task PrepareAsync(LiveConnection live, IEnumerable<RabbitMqThing> things)
@@ -33,7 +45,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         }
 
         var problems = new List<string>();
-        foreach (var thing in things.DistinctBy(thing => (thing.Name, thing.ExchangeType)))
+        foreach (var thing in Distinct(things))
         {
             if (await ProblemAsync(live, thing) is { } problem)
             {
@@ -46,6 +58,9 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
             throw new EventBusException($"RabbitMQ does not have what the bus needs:{string.Concat(problems.Select(problem => $"{Environment.NewLine}* {problem}"))}");
         }
     }
+
+    // Subscriptions share some. Two that differ do not have one name: the topology sees to that.
+    private static IEnumerable<RabbitMqThing> Distinct(IEnumerable<RabbitMqThing> things) => things.DistinctBy(thing => (thing.Name, thing.ExchangeType));
 
     /// <summary>Each try is on a channel of its own, because a refusal ends it.</summary>
     private async Task<string?> ProblemAsync(LiveConnection live, RabbitMqThing thing)
@@ -71,10 +86,13 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
 
     private static async Task<ShutdownEventArgs?> TryAsync(LiveConnection live, Func<IChannel, Task> action)
     {
-        await using var channel = await live.CallAsync(live.Client.CreateChannelAsync());
         try
         {
-            await live.CallAsync(action(channel));
+            await live.OnChannelAsync(async channel =>
+            {
+                await action(channel);
+                return true;
+            });
             return null;
         }
         catch (OperationInterruptedException exception) when (exception.ShutdownReason is { } reason)

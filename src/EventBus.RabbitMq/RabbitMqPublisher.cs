@@ -35,6 +35,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         supervisor = new RabbitMqSupervisor(time, (delay, error) => log.ChannelLost("the publisher", delay, error.Message));
     }
 
+    /// <summary>What the events of this application go to. It is there before they are sent, so that none is taken for one that nobody wants.</summary>
+    public required IReadOnlyCollection<RabbitMqThing> Targets { get; init; }
+
     public bool IsOpen => current is not null;
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
@@ -78,7 +81,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             Leave();
         }
 
-        if (deadline.IsCancellationRequested && !link.IsBlocked && current?.LongestWait() >= options.CallTimeout)
+        if (deadline.IsCancellationRequested && !link.IsBlocked && current?.Silence() >= options.CallTimeout)
         {
             connection?.Abandon(new TimeoutException($"RabbitMQ confirmed nothing for {options.CallTimeout}."));
         }
@@ -117,7 +120,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         var writing = Task.CompletedTask;
         try
         {
-            await new RabbitMqProvisioner(options).RestoreAsync(live, channel, [topology.EventExchange]);
+            var provisioner = new RabbitMqProvisioner(options);
+            await provisioner.RestoreAsync(live, channel, [topology.EventExchange]);
+            await provisioner.RestoreAsync(live, Targets);
             supervisor.Succeeded();
             current = confirmed;
             opened.TrySetResult();
@@ -136,7 +141,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             await end.CancelAsync();
             await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             confirmed.Abandon(cause);
-            RabbitMqReceiver.Discard(channel, options.CallTimeout, time);
+            _ = channel.DiscardAsync();
         }
 
         throw cause;
@@ -165,6 +170,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             while (next < head.Count)
             {
                 await channel.EnterAsync(end);
+
+                // Whatever is written to a broker that takes nothing is in doubt later; what was not written has failed for sure.
+                await channel.Unblocked.WaitAsync(end);
                 var index = next++;
                 if (head.Take(index) is { } envelope)
                 {

@@ -86,10 +86,6 @@ internal sealed class RabbitMqReceiver : Receiver
         await loop.WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
-    /// <summary>Disposes a channel without waiting: some ways of closing one never end.</summary>
-    internal static void Discard(IChannel channel, TimeSpan timeout, TimeProvider time) =>
-        _ = channel.DisposeAsync().AsTask().WaitAsync(timeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-
     private async Task KeepAsync(CancellationToken stopped)
     {
         var live = await link.ConnectionAsync(stopped);
@@ -127,8 +123,7 @@ internal sealed class RabbitMqReceiver : Receiver
             consumer.End(new InvalidOperationException("The channel was closed by this side."));
 
             // Closed before the next one opens, where the broker answers: an ordered queue has one active consumer.
-            await channel.CloseAsync(CancellationToken.None).WaitAsync(CloseTimeout, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            Discard(channel, options.CallTimeout, time);
+            await channel.DiscardAsync().WaitAsync(CloseTimeout, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }
 

@@ -7,10 +7,11 @@ namespace EventBus;
 /// <summary>The names and the shape of what this backend needs on the broker.</summary>
 internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions options)
 {
-    // Out of reach on purpose: the broker also counts what was merely prefetched, so its count is no count of starts. RabbitMQ 4 would drop after 20 by default.
+    // Out of reach on purpose, for every quorum queue: the broker also counts what was merely prefetched or looked at, so its count is no count of starts. RabbitMQ 4 would drop after 20 by default.
     private const int DeliveryLimit = 1_000_000;
 
     private const ushort NotFound = 404;
+    private const string Retries = "retries";
 
     public string Exchange => options.Exchange;
 
@@ -22,13 +23,31 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// <summary>What people are to be told of, where no store keeps failures.</summary>
     public string AlertQueue => $"{serviceName}.alerts";
 
+    /// <summary>Refuses subscriptions whose queues would be queues of the bus's own.</summary>
+    /// <exception cref="EventBusException">One or more; all are named.</exception>
+    public void CheckNames(IEnumerable<string> subscriptions)
+    {
+        var taken = subscriptions.Select(name => (Name: name, Queue: QueueOf(name))).Where(subscription => IsOwn(subscription.Queue)).ToList();
+        if (taken.Count > 0)
+        {
+            throw new EventBusException(
+                $"On RabbitMQ a subscription has a queue of its name, and these names are those of queues of the bus's own:{string.Concat(taken.Select(subscription => $"{Environment.NewLine}* '{subscription.Name}' ('{subscription.Queue}')"))}"
+                + $"{Environment.NewLine}Choose other names: not 'alerts', 'dead-letters', 'wait-...' or '....{Retries}'.");
+        }
+    }
+
     public string QueueOf(string subscription) => $"{serviceName}.{subscription}";
 
     /// <summary>What is to be started again, where no store keeps failures.</summary>
-    public string RetryQueueOf(string subscription) => $"{serviceName}.{subscription}.retries";
+    public string RetryQueueOf(string subscription) => $"{serviceName}.{subscription}.{Retries}";
 
     /// <summary>The queue, and the exchange before it, in which events wait for a step's length. Their routing key is the queue that they go on to.</summary>
-    public string WaitQueueOf(TimeSpan step) => $"{serviceName}.wait-{step.TotalMilliseconds:0}ms";
+    public string WaitQueueOf(TimeSpan step) => $"{WaitPrefix}{step.TotalMilliseconds:0}ms";
+
+    private string WaitPrefix => $"{serviceName}.wait-";
+
+    private bool IsOwn(string queue) =>
+        queue == DeadLetterQueue || queue == AlertQueue || queue.StartsWith(WaitPrefix, StringComparison.Ordinal) || queue.EndsWith($".{Retries}", StringComparison.Ordinal);
 
     /// <summary>What a subscription needs.</summary>
     public IEnumerable<RabbitMqThing> ThingsOf(Subscription subscription)
@@ -41,11 +60,6 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
             ["x-dead-letter-exchange"] = "",
             ["x-dead-letter-routing-key"] = DeadLetterQueue,
         };
-        if (isQuorum)
-        {
-            arguments["x-delivery-limit"] = DeliveryLimit;
-        }
-
         if (subscription.Ordered)
         {
             arguments["x-single-active-consumer"] = true;
@@ -64,7 +78,6 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         {
             yield return Queue(RetryQueueOf(subscription), quorum: true, new()
             {
-                ["x-delivery-limit"] = DeliveryLimit,
                 ["x-dead-letter-exchange"] = "",
                 ["x-dead-letter-routing-key"] = DeadLetterQueue,
             });
@@ -102,19 +115,17 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         foreach (var queue in queues)
         {
             // Deleting what is not there is no error. The flags "if unused" and "if empty" of the protocol are not made for quorum queues.
-            await using var channel = await live.CallAsync(live.Client.CreateChannelAsync());
-            await live.CallAsync(channel.QueueDeleteAsync(queue, ifUnused: false, ifEmpty: false));
+            await live.OnChannelAsync(channel => channel.QueueDeleteAsync(queue, ifUnused: false, ifEmpty: false));
         }
     }
 
     private static async Task CheckUnusedAsync(LiveConnection live, string subscription, string queue, bool discardWaiting)
     {
         // On a channel of its own, because a refusal closes it.
-        await using var channel = await live.CallAsync(live.Client.CreateChannelAsync());
         QueueDeclareOk state;
         try
         {
-            state = await live.CallAsync(channel.QueueDeclarePassiveAsync(queue));
+            state = await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
         }
         catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
         {
@@ -135,6 +146,11 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     private static RabbitMqThing Queue(string name, bool quorum, Dictionary<string, object?>? arguments = null)
     {
         Dictionary<string, object?> all = new() { ["x-queue-type"] = quorum ? "quorum" : "classic" };
+        if (quorum)
+        {
+            all["x-delivery-limit"] = DeliveryLimit;
+        }
+
         foreach (var (key, value) in arguments ?? [])
         {
             all.Add(key, value);

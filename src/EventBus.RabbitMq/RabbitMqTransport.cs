@@ -33,14 +33,16 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         (time, failFast) = (topology.TimeProvider, topology.FailFast);
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
-        connector.Share(time);
+        this.topology.CheckNames(topology.Subscriptions.Select(subscription => subscription.Name));
+        connector.Share(topology.ServiceName, time);
         shared = true;
-        publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log);
+        RabbitMqThing[] things = [.. topology.Subscriptions.SelectMany(this.topology.ThingsOf)];
+        publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log) { Targets = things };
         publisher.Start();
         await ReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
         if (publisher.IsOpen)
         {
-            await PrepareAsync(topology.Subscriptions.SelectMany(this.topology.ThingsOf), cancellationToken);
+            await PrepareAsync(things, cancellationToken);
         }
     }
 
@@ -82,7 +84,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         return ValueTask.FromResult(
-            publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place} cannot be published to: {publisher?.LastError?.Message ?? "connecting"}")
+            publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqRefusal.CauseOf(publisher?.LastError) ?? "connecting"}")
             : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt.")
             : connector.Publishing.IsBlocked ? new TransportHealth(TransportState.Degraded, "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
             : TransportHealth.Healthy);

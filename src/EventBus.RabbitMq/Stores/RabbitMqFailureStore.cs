@@ -12,6 +12,7 @@ namespace EventBus;
 internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : FailureStore, IAsyncDisposable
 {
     private readonly RabbitMqPuller retries = new(connector);
+    private readonly RabbitMqPuller looks = new(connector);
     private readonly RabbitMqSender sender = new(connector);
     private readonly RabbitMqAlertQueue alerts = new(connector);
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
@@ -30,14 +31,21 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     public async ValueTask OpenAsync(StoreSetup opened, CancellationToken cancellationToken)
     {
         (setup, names) = (opened, new RabbitMqTopology(opened.ServiceName, connector.Options));
-        connector.Share(opened.Time);
+        connector.Share(opened.ServiceName, opened.Time);
         try
         {
+            var connecting = connector.Publishing.ConnectionAsync(cancellationToken);
+            if (!opened.FailFast && await Task.WhenAny(connecting, connector.Publishing.Failed) != connecting)
+            {
+                // Refused at once: the transport, which opens next, tells of it. What is missing is created before the first use.
+                return;
+            }
+
             await PrepareAsync(cancellationToken);
         }
         catch (Exception exception) when (!opened.FailFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
-            // The transport, which opens next, tells of it. What is missing is created before the first use.
+            // Lost meanwhile: as above.
         }
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
@@ -51,6 +59,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         {
             names = null;
             await retries.DisposeAsync();
+            await looks.DisposeAsync();
             await alerts.DisposeAsync();
             await sender.DisposeAsync();
             await connector.ReleaseAsync();
@@ -101,8 +110,10 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         var found = new List<FailedEvent>();
         foreach (var subscription in subscriptions)
         {
+            var waiting = await CountRetriesAsync(subscription, cancellationToken);
+
             // While something runs that may end the process, nothing else is taken: its death is not to count against others.
-            for (var i = 0; i < max && Interlocked.Read(ref suspect) == 0; i++)
+            for (var i = 0; i < Math.Min(max, waiting) && Interlocked.Read(ref suspect) == 0; i++)
             {
                 if (await LookAgainAsync(retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken)) is not { } pulled)
                 {
@@ -117,6 +128,16 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     }
 
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.FromResult(Held(entry) is not null);
+
+    /// <summary>Back into its queue as it was. Taken by hand instead of being refused, which the broker would count as one more delivery, and so as a start.</summary>
+    public override async ValueTask PutBackAsync(FailedEvent entry, CancellationToken cancellationToken)
+    {
+        if (Held(entry) is { } held)
+        {
+            await SendAsync("", Names.RetryQueueOf(entry.Subscription), entry, cancellationToken);
+            await SettleAsync(entry.Claim, held);
+        }
+    }
 
     public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<string>>([.. claimed.Where(entry => Held(entry) is null).Select(entry => entry.Id)]);
@@ -299,6 +320,20 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             // Refused or returned: a queue may have been deleted. The next call looks.
             prepared = false;
             throw;
+        }
+    }
+
+    /// <summary>How many retries wait. Asked on another channel than that of the claims: a queue that is gone ends the channel, and with it all that was taken through it.</summary>
+    private async Task<long> CountRetriesAsync(string subscription, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await looks.CountAsync(Names.RetryQueueOf(subscription), cancellationToken);
+        }
+        catch (OperationInterruptedException)
+        {
+            prepared = false;
+            return 0;
         }
     }
 

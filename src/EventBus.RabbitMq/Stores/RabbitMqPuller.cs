@@ -6,6 +6,8 @@ namespace EventBus;
 /// <remarks>No consumer: nothing is prefetched, so that the broker's count of deliveries is a count of starts.</remarks>
 internal sealed class RabbitMqPuller(RabbitMqConnector connector) : IAsyncDisposable
 {
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
     private readonly SemaphoreSlim opening = new(1);
     private PullChannel? current;
 
@@ -30,8 +32,7 @@ internal sealed class RabbitMqPuller(RabbitMqConnector connector) : IAsyncDispos
         if (current is { } channel)
         {
             current = null;
-            await channel.Client.CloseAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(1), TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            RabbitMqReceiver.Discard(channel.Client, connector.Options.CallTimeout, TimeProvider.System);
+            await channel.Client.DiscardAsync().WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -48,7 +49,7 @@ internal sealed class RabbitMqPuller(RabbitMqConnector connector) : IAsyncDispos
             if (current is { } ended)
             {
                 current = null;
-                RabbitMqReceiver.Discard(ended.Client, connector.Options.CallTimeout, TimeProvider.System);
+                _ = ended.Client.DiscardAsync();
             }
 
             var live = await connector.Consuming.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);

@@ -67,6 +67,6 @@ internal sealed class RabbitMqSender(RabbitMqConnector connector) : IAsyncDispos
     private void Forget(PullChannel channel)
     {
         Interlocked.CompareExchange(ref current, null, channel);
-        RabbitMqReceiver.Discard(channel.Client, connector.Options.CallTimeout, TimeProvider.System);
+        _ = channel.Client.DiscardAsync();
     }
 }

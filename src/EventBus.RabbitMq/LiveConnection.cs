@@ -1,0 +1,152 @@
+using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>A connection while it lives, and the deadline for every call on it.</summary>
+internal sealed class LiveConnection
+{
+    private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TimeSpan timeout;
+    private readonly TimeProvider time;
+    private volatile TaskCompletionSource? blocked;
+    private long heard;
+
+    public LiveConnection(IConnection client, long epoch, TimeSpan timeout, TimeProvider time)
+    {
+        (Client, Epoch, this.timeout, this.time) = (client, epoch, timeout, time);
+        client.ConnectionShutdownAsync += OnShutdownAsync;
+        client.ConnectionBlockedAsync += OnBlockedAsync;
+        client.ConnectionUnblockedAsync += OnUnblockedAsync;
+        if (!client.IsOpen)
+        {
+            Abandon(new InvalidOperationException("The connection was closed while it was being opened."));
+        }
+    }
+
+    /// <summary>Called with the broker's reason when it takes nothing more from this connection.</summary>
+    public required Action<string> Blocked { get; init; }
+
+    /// <summary>The broker takes nothing from this connection for now.</summary>
+    public bool IsBlocked => blocked is not null;
+
+    /// <summary>Completes when the broker takes something again; at once when it does.</summary>
+    public Task Unblocked => blocked?.Task ?? Task.CompletedTask;
+
+    /// <summary>Changes whenever the broker shows that it is there.</summary>
+    public long Heard => Volatile.Read(ref heard);
+
+    public IConnection Client { get; }
+
+    public long Epoch { get; }
+
+    /// <summary>Completes with the cause when the connection is lost or given up. Never throws.</summary>
+    public Task<Exception> Ended => ended.Task;
+
+    /// <summary>Gives the connection up; the link makes another.</summary>
+    public void Abandon(Exception cause) => ended.TrySetResult(cause);
+
+    /// <summary>The broker has said something, or has taken what had to wait. Only that it changes counts: two at once may count as one.</summary>
+    public void Hear() => Volatile.Write(ref heard, heard + 1);
+
+    /// <summary>Does one thing on a channel of its own, for what may cost the channel.</summary>
+    public async Task<T> OnChannelAsync<T>(Func<IChannel, Task<T>> action)
+    {
+        var channel = await CallAsync(Client.CreateChannelAsync(cancellationToken: CancellationToken.None));
+        try
+        {
+            return await CallAsync(action(channel));
+        }
+        finally
+        {
+            _ = channel.DiscardAsync();
+        }
+    }
+
+    /// <summary>Waits until an event is written. While the broker takes nothing, because it is short of memory, that may take as long as it likes.</summary>
+    public async Task WriteAsync(Task writing)
+    {
+        while (true)
+        {
+            await Task.WhenAny(Unblocked, ended.Task);
+            try
+            {
+                await CallAsync(writing);
+                Hear();
+                return;
+            }
+            catch (TimeoutException) when (!ended.Task.IsCompleted)
+            {
+                // Blocked meanwhile.
+            }
+        }
+    }
+
+    public async Task<T> CallAsync<T>(Task<T> call)
+    {
+        await CallAsync((Task)call);
+        return await call;
+    }
+
+    /// <summary>Waits for a call to the broker, within the deadline. A connection that does not answer is given up, unless the broker has said that it takes nothing for now.</summary>
+    public async Task CallAsync(Task call)
+    {
+        try
+        {
+            var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
+            if (first != call)
+            {
+                var cause = await ended.Task;
+                throw new InvalidOperationException($"The connection was lost: {RabbitMqRefusal.CauseOf(cause)}", cause);
+            }
+
+            await call;
+        }
+        catch (TimeoutException exception)
+        {
+            if (!IsBlocked)
+            {
+                Abandon(exception);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Leaves a connection of the application's as it was. Never throws.</summary>
+    public void StopListening()
+    {
+        try
+        {
+            Client.ConnectionShutdownAsync -= OnShutdownAsync;
+            Client.ConnectionBlockedAsync -= OnBlockedAsync;
+            Client.ConnectionUnblockedAsync -= OnUnblockedAsync;
+        }
+        catch (ObjectDisposedException)
+        {
+            // Its listeners are gone with it.
+        }
+    }
+
+    private Task OnShutdownAsync(object sender, ShutdownEventArgs reason)
+    {
+        Abandon(reason.Exception ?? new OperationInterruptedException(reason));
+        return Task.CompletedTask;
+    }
+
+    private Task OnBlockedAsync(object sender, ConnectionBlockedEventArgs told)
+    {
+        blocked ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        Blocked(told.Reason);
+        return Task.CompletedTask;
+    }
+
+    private Task OnUnblockedAsync(object sender, AsyncEventArgs unblocked)
+    {
+        var waiting = blocked;
+        blocked = null;
+        waiting?.TrySetResult();
+        return Task.CompletedTask;
+    }
+}
