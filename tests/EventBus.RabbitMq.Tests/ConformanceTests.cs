@@ -2,8 +2,10 @@ using EventBus.Conformance;
 
 namespace EventBus.RabbitMq.Tests;
 
+[Collection(typeof(PrivateBrokerCollection))]
 public sealed class QuorumConformanceTests(QuorumBackend backend) : ConformanceTests(backend), IClassFixture<QuorumBackend>;
 
+[Collection(typeof(PrivateBrokerCollection))]
 public sealed class ClassicConformanceTests(ClassicBackend backend) : ConformanceTests(backend), IClassFixture<ClassicBackend>;
 
 public abstract class ConformanceTests(RabbitMqBackend backend)

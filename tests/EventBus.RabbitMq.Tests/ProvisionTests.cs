@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
 
@@ -59,6 +61,39 @@ public sealed class ProvisionTests
 
         var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Validate, RabbitMqQueueType.Classic, "mail"));
         Assert.Contains("received 'classic' but current is 'quorum'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Create_SubscriptionsNamedLikeQueuesOfTheBus_AreRefusedTogetherWithTheReason()
+    {
+        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Create, RabbitMqQueueType.Quorum, "alerts", "dead-letters", "mail.retries", "wait-5000ms", "mail"));
+
+        Assert.All(["alerts", "dead-letters", "mail.retries", "wait-5000ms"], subscription => Assert.Contains($"'{subscription}' ('{name}.{subscription}')", error.Message, StringComparison.Ordinal));
+        Assert.DoesNotContain("'mail' (", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Choose other names", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What is published right after a reconnect is not taken for something that nobody wants, only because the subscription's own channel is not open yet.</summary>
+    [Fact]
+    public async Task Reconnect_QueueDeletedMeanwhile_IsThereBeforeAnythingIsPublished()
+    {
+        await using var wire = new TcpProxy();
+        var orders = new Subscription("orders", [EventPattern.Parse("order.placed")]);
+        await using var transport = await TestBroker.StartTransportAsync(name, wire.Uri, orders);
+        wire.Refuse = true;
+        wire.Sever();
+        await using (var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel))
+        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
+        {
+            await channel.QueueDeleteAsync($"{name}.orders", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+        }
+
+        var outcomes = new PublishOutcome[1];
+        var publishing = transport.PublishAsync(new[] { new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray()) }, outcomes, Cancel);
+        wire.Refuse = false;
+        await publishing.AsTask().WaitAsync(TestBroker.Patience, Cancel);
+
+        Assert.Equal(PublishStatus.Accepted, outcomes[0].Status);
     }
 
     [Fact]
@@ -127,11 +162,24 @@ public sealed class ProvisionTests
     public void ConnectionString_AsHostingToolsWriteIt_IsUnderstoodAndNotRepeated(string text, string place) =>
         Assert.Equal(place, RabbitMqSource.Of(text, new RabbitMqOptions()).Place);
 
-    [Fact]
-    public void ConnectionString_OfAnotherKind_IsRefusedWithoutRepeatingIt()
+    [Theory]
+    [InlineData("broker;password=kX9-canary")]
+    [InlineData("amqp://user:12/kX9-canary@host:5672/shop")]
+    [InlineData("amqp://user:12/kX9-canary@host")]
+    [InlineData("amqp://user:12#kX9-canary@host")]
+    [InlineData("amqp://user:12?kX9-canary@host")]
+    [InlineData("amqp://user:kX9-canary:12@host")]
+    [InlineData("amqp://user:secret@host/kX9-canary/north")]
+    public void ConnectionString_NotUnderstood_IsRefusedWithoutRepeatingIt(string text)
     {
-        var error = Assert.Throws<ArgumentException>(() => RabbitMqSource.Of("broker;password=kX9-canary", new RabbitMqOptions()));
+        var thrown = new List<string>();
+        EventHandler<FirstChanceExceptionEventArgs> listen = (_, first) => thrown.Add(first.Exception.Message);
+        AppDomain.CurrentDomain.FirstChanceException += listen;
+        var error = Assert.Throws<ArgumentException>(() => RabbitMqSource.Of(text, new RabbitMqOptions()));
+        AppDomain.CurrentDomain.FirstChanceException -= listen;
+
         Assert.DoesNotContain("kX9", error.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain(thrown.ToArray(), message => message.Contains("kX9", StringComparison.Ordinal));
         Assert.Contains("amqp://user:password@host:5672/virtual-host", error.Message, StringComparison.Ordinal);
     }
 

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
@@ -98,6 +99,49 @@ public sealed class PublishTests
         await transport.PublishAsync(new[] { Event("order.placed", "1", "a", "CC"), Event("order.placed", "2", "a"), Event("order.placed", "3", "b") }, outcomes, Cancel);
 
         Assert.Equal([PublishStatus.Rejected, PublishStatus.Failed, PublishStatus.Unrouted], outcomes.Select(outcome => outcome.Status));
+    }
+
+    /// <summary>Both are bound, and one is full: whoever says that it reached nobody makes people publish it twice.</summary>
+    [Fact]
+    public async Task Publish_OneOfTwoQueuesRefuses_IsInDoubt()
+    {
+        var name = TestBroker.NewName();
+        var orders = new Subscription("orders", [EventPattern.Parse("order.placed")]);
+        await using var transport = await TestBroker.StartTransportAsync(name, null, orders);
+        await using var receiver = await transport.SubscribeAsync(orders, Cancel);
+        await using (var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel))
+        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
+        {
+            var full = new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" };
+            await channel.QueueDeclareAsync($"{name}.full", durable: true, exclusive: false, autoDelete: false, full, cancellationToken: Cancel);
+            await channel.QueueBindAsync($"{name}.full", name, "order.placed", cancellationToken: Cancel);
+        }
+
+        var outcomes = new PublishOutcome[1];
+        await transport.PublishAsync(new[] { Event("order.placed", "1") }, outcomes, Cancel);
+
+        Assert.Equal(PublishStatus.InDoubt, outcomes[0].Status);
+        Assert.Equal("1", (await receiver.Deliveries.ReadAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel)).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Publish_WhatAmqpCannotCarry_IsRejectedAndDisturbsNoOther()
+    {
+        await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), null);
+        Envelope[] batch =
+        [
+            Event("order.placed", "1"),
+            Event("order.placed", new string('漢', 128)),
+            Event("order.placed", "2"),
+            new(new EnvelopeAttributes { Id = "type", Name = "order.placed", ContentType = $"application/json; note={new string('漢', 128)}" }, "{}"u8.ToArray()),
+            Event("order.placed", "3"),
+        ];
+        var outcomes = new PublishOutcome[batch.Length];
+
+        await transport.PublishAsync(batch, outcomes, Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel);
+
+        Assert.Equal([PublishStatus.Unrouted, PublishStatus.Rejected, PublishStatus.Unrouted, PublishStatus.Rejected, PublishStatus.Unrouted], outcomes.Select(outcome => outcome.Status));
+        Assert.Contains("384 bytes", outcomes[1].Error!.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,7 @@
 using System.Text;
 using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
@@ -247,7 +249,7 @@ public sealed class ReceiveTests
         await using var app = await TestBus.StartAsync(name, null, bus =>
         {
             bus.Subscribe<TestHappened>("orders", (_, _, _) => Task.CompletedTask).AlertWith<Alert>();
-            Microsoft.Extensions.DependencyInjection.ServiceCollectionServiceExtensions.AddSingleton(bus.Services, alerts);
+            bus.Services.AddSingleton(alerts);
         });
 
         await TestBroker.PublishForeignAsync(name, "test.happened", bytes, new BasicProperties { MessageId = "bad", Headers = time is null ? null : new Dictionary<string, object?> { ["cloudEvents_time"] = time } });
@@ -255,6 +257,47 @@ public sealed class ReceiveTests
         var letter = await alerts.NextAsync("people are alerted to the unreadable message");
         Assert.Equal(("bad", DeadLetterReason.Unreadable), (letter.EventId, letter.Reason));
         Assert.Equal(bytes, letter.Body.ToArray());
+    }
+
+    /// <summary>Everything that shows that the broker lives counts, and not only its answer to a question that waits behind large events.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Wire_ThatIsSlow_KeepsItsConnection(bool toServer)
+    {
+        const int Count = 40;
+        var (name, log, handled) = (TestBroker.NewName(), new LogList(), new Seen<int>());
+        await using (await StartAsync(TestBroker.Uri, receives: true))
+        {
+        }
+
+        await using var wire = new TcpProxy();
+
+        // Of each 16 KB: 2 MB a second. 8 MB take four times as long as silence is borne.
+        (toServer ? wire.ToServer : wire.ToClient).Delay = TimeSpan.FromMilliseconds(8);
+        await using var publisher = await StartAsync(toServer ? wire.Uri : TestBroker.Uri, receives: false);
+        await publisher.Bus.PublishManyAsync([.. Enumerable.Range(0, Count).Select(_ => new Big(new string('x', 200_000)))], new PublishOptions { Timeout = TimeSpan.FromMinutes(1) }, Cancel);
+        await using var receiver = await StartAsync(toServer ? TestBroker.Uri : wire.Uri, receives: true);
+        for (var i = 0; i < Count; i++)
+        {
+            Assert.Equal(1, await handled.NextAsync($"event {i}"));
+        }
+
+        Assert.DoesNotContain(log.Texts, text => text.Contains("no sign of life", StringComparison.Ordinal));
+
+        Task<TestBus> StartAsync(Uri uri, bool receives) => TestBus.StartAsync(name, bus =>
+        {
+            bus.Services.AddLogging(logging => logging.AddProvider(log));
+            bus.UseRabbitMq(uri.AbsoluteUri, options => (options.Exchange, options.SilenceTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory().Publishes<Big>();
+            if (receives)
+            {
+                bus.Subscribe<Big>("tests", (_, context, _) =>
+                {
+                    handled.Add(context.Attempt);
+                    return Task.CompletedTask;
+                });
+            }
+        });
     }
 
     private static async Task<Delivery> NextAsync(Receiver receiver)

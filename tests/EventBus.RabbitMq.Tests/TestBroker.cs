@@ -26,9 +26,9 @@ internal static class TestBroker
     }
 
     /// <summary>Publishes as a program in another language would.</summary>
-    public static async Task PublishForeignAsync(string exchange, string routingKey, ReadOnlyMemory<byte> body, BasicProperties? properties = null)
+    public static async Task PublishForeignAsync(string exchange, string routingKey, ReadOnlyMemory<byte> body, BasicProperties? properties = null, Uri? uri = null)
     {
-        await using var connection = await new ConnectionFactory { Uri = Uri }.CreateConnectionAsync();
+        await using var connection = await new ConnectionFactory { Uri = uri ?? Uri }.CreateConnectionAsync();
         await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true));
         await channel.ExchangeDeclareAsync(exchange, "topic", durable: true);
         await channel.BasicPublishAsync(exchange, routingKey, mandatory: true, properties ?? new BasicProperties(), body);

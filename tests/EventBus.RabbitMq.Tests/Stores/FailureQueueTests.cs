@@ -1,4 +1,6 @@
 using System.Text;
+using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
 
@@ -157,6 +159,64 @@ public sealed class FailureQueueTests
         Assert.Equal(("{ not json", 0), (Encoding.UTF8.GetString(dead.Body.Span), dead.Starts));
     }
 
+    /// <summary>What the protocol cannot carry a second time would come again for ever, and stop everything behind it.</summary>
+    [Theory]
+    [InlineData("cloudEvents_id", 128, '漢')]
+    [InlineData("note", 130_000, 'x')]
+    [InlineData("cloudEvents_type", 130_000, 'x')]
+    public async Task Message_ThatCannotBeCarriedASecondTime_IsADeadLetterAndHoldsUpNobody(string header, int length, char letter)
+    {
+        await using var app = await StartAsync((e, _) =>
+        {
+            started.Add(e.Number);
+            return Task.CompletedTask;
+        });
+        await TestBroker.PublishForeignAsync(name, "test.happened", "{ not json"u8.ToArray(), new BasicProperties { Headers = new Dictionary<string, object?> { [header] = new string(letter, length), ["tenant"] = "a" } });
+        await app.Bus.PublishAsync(new TestHappened(5), Cancel);
+
+        Assert.Equal(5, await started.NextAsync("the good event"));
+        Assert.Equal(1, (await alerted.NextAsync("the alert")).Count);
+        var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
+        Assert.Equal("{ not json", Encoding.UTF8.GetString(dead.Body.Span));
+        Assert.Equal("tests", dead.Subscription);
+        if (length > 1_000)
+        {
+            Assert.Contains(" were left out", dead.Error, StringComparison.Ordinal);
+            Assert.Contains($"the largest is '{header}'", dead.Error, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public async Task Claim_RetryQueueOfAnotherIsGone_HoldsWhatWasClaimed()
+    {
+        await using var stores = await OpenStoresAsync("one", "two");
+        Assert.True(await stores.Failures.RecordAsync(Failed("one", "first"), Cancel));
+        await using (var connection = await ConnectAsync())
+        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
+        {
+            await channel.QueueDeleteAsync($"{name}.two.retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+        }
+
+        var claimed = await ClaimAsync(stores, "one", "two");
+
+        Assert.Equal("first", Assert.Single(claimed.Entries).Envelope.EventId);
+        Assert.Empty(await stores.Failures.RenewAsync([.. claimed.Entries], default, Cancel));
+    }
+
+    /// <summary>A subscription was paused meanwhile. Nobody else could take the entry, and while one may end the process nothing else is taken.</summary>
+    [Fact]
+    public async Task Claim_OfAnInterruptedEntryThatIsPutBack_IsClaimedAgainWithTheSameStarts()
+    {
+        await using var stores = await OpenStoresAsync("one");
+        await stores.Failures.TryTakeSuspectAsync(Failed("one", "first"), Cancel);
+        for (var i = 0; i < 3; i++)
+        {
+            var claimed = Assert.Single((await ClaimAsync(stores, "one")).Entries);
+            Assert.Equal(("first", 1, true), (claimed.Envelope.EventId, claimed.Starts, claimed.WasInterrupted));
+            await stores.Failures.PutBackAsync(claimed, Cancel);
+        }
+    }
+
     /// <summary>Whoever held it is gone, the broker hands it out again, and nobody knows whether it was started: it runs alone, and counted as started once.</summary>
     [Fact]
     public async Task Delivery_HandedOutBefore_ComesBackThroughTheRetryQueueCounted()
@@ -221,6 +281,24 @@ public sealed class FailureQueueTests
     public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
         Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqFailureStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().RetrySteps));
 
+    private static FailedEvent Failed(string subscription, string id) => new()
+    {
+        Subscription = subscription,
+        Envelope = new Envelope(new EnvelopeAttributes { Id = id, Name = "test.happened" }, "{}"u8.ToArray()),
+        Status = FailedEventStatus.Waiting,
+        Starts = 1,
+    };
+
+    private static ValueTask<DueBatch<FailedEvent>> ClaimAsync(OpenStores stores, params string[] subscriptions) =>
+        stores.Failures.ClaimDueAsync(subscriptions, TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(30), 10, Cancel);
+
+    private async Task<OpenStores> OpenStoresAsync(params string[] subscriptions)
+    {
+        var stores = RabbitMqStores.Create(RabbitMqBuilderExtensions.Connect(TestBroker.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = name }, null));
+        await stores.OpenAsync(new StoreSetup(name, TimeProvider.System) { Subscriptions = subscriptions }, Cancel);
+        return new OpenStores(stores);
+    }
+
     private static async Task<IConnection> ConnectAsync() => await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
 
     private static async Task TakeAndGoAsync(string queue)
@@ -261,6 +339,13 @@ public sealed class FailureQueueTests
     });
 
     private EventBusBuilder Rabbit(EventBusBuilder bus) => bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100), TimeSpan.FromSeconds(5)]));
+
+    private sealed class OpenStores(BusStores stores) : IAsyncDisposable
+    {
+        public FailureStore Failures => stores.Failures!;
+
+        public ValueTask DisposeAsync() => stores.CloseAsync();
+    }
 
     private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterAlert
     {

@@ -1,0 +1,152 @@
+using System.Globalization;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>What only the broker's own tools can do or see.</summary>
+[Collection(typeof(PrivateBrokerCollection))]
+public sealed class OperatorTests(PrivateBroker broker) : IDisposable
+{
+    private readonly string name = TestBroker.NewName();
+    private readonly Seen<int> handled = new();
+    private readonly LogList log = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>RabbitMQ 4 drops from a quorum queue without a limit of its own what was handed out 20 times, and looking at a queue hands out.</summary>
+    [Fact]
+    public async Task Queues_OfEveryKind_HaveADeliveryLimitOutOfReach()
+    {
+        await using var app = await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromSeconds(5)])));
+
+        var queues = (await broker.Node.ControlAsync("--silent", "list_queues", "name", "arguments")).Split('\n').Where(line => line.StartsWith(name, StringComparison.Ordinal)).ToList();
+
+        Assert.Equal(["alerts", "dead-letters", "tests", "tests.retries", "wait-5000ms"], queues.Select(line => line.Split('\t')[0][(name.Length + 1)..]).Order());
+        Assert.All(queues, line => Assert.Contains("{\"x-delivery-limit\",1000000}", line, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Publish_BrokerIsShortOfMemory_FailsForSureAndGoesOnWithTheSameConnection()
+    {
+        await using var app = await StartAsync(bus => bus
+            .UseRabbitMq(broker.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory()
+            .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(3)));
+        var health = app.Services.GetRequiredService<HealthCheckService>();
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+        await broker.Node.ControlAsync("set_vm_memory_high_watermark", "0.00001");
+        try
+        {
+            // What was on its way when the broker stopped reading hangs for longer than a call may take.
+            var first = await PublishAsync(60);
+            Assert.DoesNotContain(null, first);
+            Assert.Equal(HealthStatus.Degraded, (await health.CheckHealthAsync(Cancel)).Status);
+            Assert.All(await PublishAsync(20), failure => Assert.Equal(PublishFailure.Failed, failure));
+        }
+        finally
+        {
+            await broker.Node.ControlAsync("set_vm_memory_high_watermark", "0.4");
+        }
+
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while ((await PublishAsync(1))[0] is not null)
+        {
+            Assert.False(patience.IsCancellationRequested, "The bus did not go on when the broker did.");
+        }
+
+        Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
+
+        async Task<PublishFailure?[]> PublishAsync(int count) => await Task.WhenAll(Enumerable.Range(0, count).Select(async _ =>
+        {
+            try
+            {
+                await app.Bus.PublishAsync(new Big(new string('x', 200_000)), Cancel);
+                return null;
+            }
+            catch (PublishException exception)
+            {
+                return (PublishFailure?)exception.Failure;
+            }
+        }));
+    }
+
+    [Fact]
+    public async Task SharedConnection_LostAndGivenBack_HasNoMoreChannelsThanBefore()
+    {
+        await using var wire = new TcpProxy(broker.Node.Port);
+        var factory = new ConnectionFactory { Uri = broker.Node.AddressAt(wire.Port), ClientProvidedName = name, NetworkRecoveryInterval = TimeSpan.FromMilliseconds(500) };
+        await using var connection = await factory.CreateConnectionAsync(Cancel);
+        await using (var app = await StartAsync(bus =>
+        {
+            bus.Services.AddSingleton(connection);
+            bus.UseRabbitMq(options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100)]));
+        }))
+        {
+            await HandleAsync(app, 0);
+            var before = await ChannelsAsync();
+            for (var cut = 1; cut <= 3; cut++)
+            {
+                var recovered = new TaskCompletionSource();
+                connection.RecoverySucceededAsync += (_, _) =>
+                {
+                    recovered.TrySetResult();
+                    return Task.CompletedTask;
+                };
+                wire.Sever();
+                await recovered.Task.WaitAsync(TestBroker.Patience, Cancel);
+                await HandleAsync(app, cut);
+            }
+
+            await UntilAsync(before, "after the cuts");
+        }
+
+        await UntilAsync(0, "after the bus has stopped");
+
+        async Task HandleAsync(TestBus app, int number)
+        {
+            await app.Bus.PublishAsync(new TestHappened(number), Cancel);
+            while (await handled.NextAsync($"the event after cut {number}") != number)
+            {
+                // Of an earlier one, again.
+            }
+        }
+
+        async Task UntilAsync(int channels, string when)
+        {
+            using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+            for (var found = int.MaxValue; found > channels; found = await ChannelsAsync())
+            {
+                Assert.False(patience.IsCancellationRequested, $"The shared connection has {found} channels {when}; at most {channels} are expected.");
+            }
+        }
+    }
+
+    public void Dispose() => log.Dispose();
+
+    private async Task<int> ChannelsAsync()
+    {
+        var connections = (await broker.Node.ControlAsync("--silent", "list_connections", "channels", "client_properties")).Split('\n').Where(line => line.Contains(name, StringComparison.Ordinal));
+        return connections.Sum(line => int.Parse(line.Split('\t')[0], CultureInfo.InvariantCulture));
+    }
+
+    private Task<TestBus> StartAsync(Action<EventBusBuilder> configure) => TestBus.StartAsync(name, bus =>
+    {
+        bus.Services.AddLogging(logging => logging.AddProvider(log));
+        configure(bus);
+        bus.Publishes<Big>().Subscribe<TestHappened>("tests", (e, context, _) =>
+        {
+            if (context.Attempt == 1)
+            {
+                throw new InvalidOperationException("Once, so that the retries have work too.");
+            }
+
+            handled.Add(e.Number);
+            return Task.CompletedTask;
+        });
+    });
+}
+
+[EventName("big.happened")]
+internal sealed record Big(string Text);
