@@ -5,9 +5,11 @@ namespace EventBus.Proof;
 [EventName("transfer.made")]
 internal sealed record Transfer(long Number);
 
-/// <summary>Events whose effect is a row in the commit that marks them as handled, and a ledger that compares both sides.</summary>
+/// <summary>Events whose effect is a row in the commit that marks them as handled, and a ledger that compares both sides. Where the broker keeps failures nothing is marked, and copies are only counted.</summary>
 internal abstract class LedgerProof : Proof
 {
+    protected const string Native = "native";
+
     private const string Subscription = "bookkeeper";
 
     public override IReadOnlyList<string> Transports => ["redis", "rabbitmq"];
@@ -15,10 +17,14 @@ internal abstract class LedgerProof : Proof
     public override IReadOnlyList<string> Stores => ["sqlite"];
 
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) =>
-        bus.Subscribe(Subscription, s => s.Idempotent().On<Transfer>((transfer, context, _) =>
+        bus.Subscribe(Subscription, s => (settings.Store == Native ? s : s.Idempotent()).On<Transfer>((transfer, context, _) =>
         {
             journal.Write(Kind.Start, transfer.Number, context.Attempt);
-            context.OnCommit((transaction, ct) => AddRowAsync(transaction, transfer.Number, ct));
+            if (settings.Store != Native)
+            {
+                context.OnCommit((transaction, ct) => AddRowAsync(transaction, transfer.Number, ct));
+            }
+
             journal.Write(Kind.End, transfer.Number, context.Attempt);
             return Task.CompletedTask;
         }));
@@ -29,10 +35,15 @@ internal abstract class LedgerProof : Proof
     /// <param name="plan">What happens meanwhile.</param>
     protected static async Task RunAsync(Stage stage, Findings findings, LedgerPlan plan)
     {
+        var native = stage.Run.Store == Native;
         await stage.StartVictimsAsync(plan.Processes);
-        await Database.CreateEffectsAsync(stage.Settings.DatabaseConnection);
+        if (!native)
+        {
+            await Database.CreateEffectsAsync(stage.Settings.DatabaseConnection);
+        }
+
         await using var publisher = await Publishing.StartAsync(stage.Settings, bus => bus.Publishes<Transfer>(), plan.Events);
-        await using var probe = await StoreProbe.OpenAsync(stage.Settings);
+        await using var probe = await StoreProbe.OpenAsync(stage.Settings, Subscription);
         await plan.Before();
         var publishing = publisher.PublishAsync(Enumerable.Range(0, plan.Events).Select(number => ((long)number, new Transfer(number))), plan.AtOnce);
         var striking = plan.StrikeAsync(publisher);
@@ -44,7 +55,8 @@ internal abstract class LedgerProof : Proof
                 plan.Faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
                 async () => publishing.IsCompleted && striking.IsCompleted && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
-                    && await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}.{Subscription}"));
+                    && await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}.{Subscription}")
+                    && (!native || await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}.{Subscription}.retries")));
             await Task.WhenAll(publishing, striking);
             await stage.StopVictimsAsync();
         }
@@ -63,7 +75,8 @@ internal abstract class LedgerProof : Proof
         {
             Outcomes = publisher.Outcomes,
             Entries = stage.Journals.Entries,
-            Effects = await Database.EffectsAsync(stage.Settings.DatabaseConnection),
+            Effects = native ? stage.Journals.Entries.Where(entry => entry.Kind == Kind.End).CountBy(entry => entry.A).ToDictionary() : await Database.EffectsAsync(stage.Settings.DatabaseConnection),
+            OnceEach = !native,
             Dead = dead,
             Stuck = stuck,
             LongestCall = publisher.LongestCall,

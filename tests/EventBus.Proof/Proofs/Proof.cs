@@ -12,6 +12,9 @@ internal abstract class Proof
     /// <summary>The transports that it is run with.</summary>
     public virtual IReadOnlyList<string> Transports => ["redis"];
 
+    /// <summary>Whether a transport and a store of these go together. Default yes.</summary>
+    public virtual bool Joins(string transport, string store) => true;
+
     /// <summary>Whether it measures time, and so runs with nothing beside it.</summary>
     public virtual bool RunsAlone => false;
 

@@ -1,12 +1,14 @@
 namespace EventBus.Proof;
 
 /// <summary>What the command line asks for.</summary>
-/// <param name="Transport">The transport's name: redis or rabbitmq.</param>
-/// <param name="Store">The store's name: sqlite, redis or memory.</param>
+/// <param name="Transport">The transport's name: redis, rabbitmq or rabbitmq-classic.</param>
+/// <param name="Store">The store's name: sqlite, redis or memory; or native, where the broker itself keeps failures.</param>
 /// <param name="Quick">The short form.</param>
 /// <param name="Seed">Where all chance comes from.</param>
 internal sealed record RunSettings(string Transport, string Store, bool Quick, int Seed)
 {
+    public bool OverRabbitMq => Transport.StartsWith("rabbitmq", StringComparison.Ordinal);
+
     /// <summary>How long one stage of a proof may take at most.</summary>
     public TimeSpan Deadline => Quick ? TimeSpan.FromMinutes(6) : TimeSpan.FromHours(3);
 

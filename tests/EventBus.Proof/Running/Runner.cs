@@ -8,7 +8,7 @@ internal static class Runner
     // Most of a proof's time is waiting for leases to run out.
     private const int SideBySide = 5;
 
-    private const string Usage = "Usage: <proof>... | all [--transport redis|rabbitmq] [--store sqlite|redis|memory] [--quick] [--seed N] [--keep]";
+    private const string Usage = "Usage: <proof>... | all [--transport redis|rabbitmq|rabbitmq-classic] [--store sqlite|redis|memory|native] [--quick] [--seed N] [--keep]";
 
     public static async Task<int> RunAsync(string[] args)
     {
@@ -50,7 +50,7 @@ internal static class Runner
     private static async Task<Verdict> RunAsync(Proof proof, RunSettings settings, bool keep, List<string> output)
     {
         output.Add($"== {proof.Name} ({settings.Store} over {settings.Transport}), {(settings.Quick ? "quick" : "long")}, seed {settings.Seed}");
-        if (settings.Transport == "rabbitmq" && !PrivateRabbitMq.IsInstalled)
+        if (settings.OverRabbitMq && !PrivateRabbitMq.IsInstalled)
         {
             output.Add("  SKIP: it needs RabbitMQ, and rabbitmq-server is not installed.");
             return Verdict.Skipped;
@@ -122,6 +122,7 @@ internal static class Runner
             from proof in proofs
             from over in proof.Transports
             from kept in proof.Stores
+            where proof.Joins(over, kept)
             where (transport is null || over == transport) && (store is null || kept == store)
             select (proof, new RunSettings(over, kept, quick, seed))).ToList();
         return names.Count == 0 || names.Exists(name => name != "all" && !Catalogue.All.Any(proof => proof.Name == name)) || runs.Count == 0 ? null : new Asked(runs, quick, keep);

@@ -26,6 +26,7 @@ internal sealed class Stage : IAsyncDisposable
         {
             Proof = proof,
             Store = run.Store,
+            ClassicQueues = run.Transport == "rabbitmq-classic",
             Service = $"proof-{Path.GetFileName(Folder)[^6..].ToLowerInvariant()}",
             Folder = Folder,
             Redis = Redis.Address,
@@ -45,7 +46,7 @@ internal sealed class Stage : IAsyncDisposable
     public PrivateRabbitMq RabbitMq { get; }
 
     /// <summary>What the transport of this run talks to.</summary>
-    public PrivateBroker Broker => Run.Transport == "rabbitmq" ? RabbitMq : Redis;
+    public PrivateBroker Broker => Run.OverRabbitMq ? RabbitMq : Redis;
 
     public Journals Journals { get; }
 

@@ -15,13 +15,13 @@ internal sealed class StoreProbe : IAsyncDisposable
 
     public ProcessedEventStore Processed => stores.Processed!;
 
-    public static async Task<StoreProbe> OpenAsync(VictimSettings settings)
+    public static async Task<StoreProbe> OpenAsync(VictimSettings settings, params string[] subscriptions)
     {
         var services = new ServiceCollection();
         services.AddEventBus(bus => Buses.AddBackend(bus, settings));
         var provider = services.BuildServiceProvider();
         var stores = Buses.StoresOf(services)(provider);
-        await stores.OpenAsync(new StoreSetup(settings.Service, TimeProvider.System), CancellationToken.None);
+        await stores.OpenAsync(new StoreSetup(settings.Service, TimeProvider.System) { Subscriptions = subscriptions }, CancellationToken.None);
         return new StoreProbe(stores, provider);
     }
 

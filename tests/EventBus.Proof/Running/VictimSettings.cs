@@ -10,8 +10,11 @@ internal sealed record VictimSettings
     /// <summary>The proof whose subscriptions it takes.</summary>
     public required string Proof { get; init; }
 
-    /// <summary>The store's name: sqlite, redis or memory.</summary>
+    /// <summary>The store's name: sqlite, redis or memory; or native, where the broker itself keeps failures.</summary>
     public required string Store { get; init; }
+
+    /// <summary>On RabbitMQ: classic queues instead of quorum queues.</summary>
+    public bool ClassicQueues { get; init; }
 
     /// <summary>The application's name, shared by all processes of a proof.</summary>
     public required string Service { get; init; }

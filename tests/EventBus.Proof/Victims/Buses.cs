@@ -18,7 +18,7 @@ internal static class Buses
     {
         if (settings.RabbitMq is { } address)
         {
-            bus.UseRabbitMq(address, options => options.Exchange = settings.Service);
+            bus.UseRabbitMq(address, options => (options.Exchange, options.QueueType) = (settings.Service, settings.ClassicQueues ? RabbitMqQueueType.Classic : RabbitMqQueueType.Quorum));
         }
         else
         {
@@ -32,6 +32,8 @@ internal static class Buses
                 break;
             case "redis":
                 bus.StoreInRedis(settings.Redis, Options);
+                break;
+            case "native":
                 break;
             default:
                 bus.StoreInMemory(options => options.StoreCapacity = 2_000_000);
