@@ -69,7 +69,11 @@ internal sealed class LiveConnection
     {
         while (true)
         {
-            await Task.WhenAny(Unblocked, ended.Task);
+            if (IsBlocked)
+            {
+                await Task.WhenAny(Unblocked, ended.Task);
+            }
+
             try
             {
                 await CallAsync(writing);
