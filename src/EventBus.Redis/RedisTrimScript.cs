@@ -79,8 +79,9 @@ internal static class RedisTrimScript
           end
         end
 
-        if active and ARGV[4] == '1' and low then
-          redis.call('XTRIM', stream, 'MINID', '~', low)
+        -- Redis cuts off a limited number at a time; when there was something, there may be more.
+        if active and ARGV[4] == '1' and low and redis.call('XTRIM', stream, 'MINID', '~', low) > 0 then
+          more = 1
         end
 
         local excess = redis.call('XLEN', stream) - tonumber(ARGV[5])
@@ -101,7 +102,7 @@ internal static class RedisTrimScript
             end
           end
           redis.call('XTRIM', stream, 'MINID', '=', entries[cut + 1][1])
-          more = excess > cut and 1 or 0
+          more = excess > cut and 1 or more
         end
         return {idle, lost, more}
         """;

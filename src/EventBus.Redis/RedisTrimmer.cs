@@ -10,9 +10,6 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, RedisOptions options, ILogger log)
 {
-    // Bounds the time of one round; the next goes on.
-    private const int MaxCuts = 1_000;
-
     private readonly string self = RedisTopology.NewConsumer();
     private readonly RedisDirectory directory = new(database, names);
     private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
@@ -47,9 +44,10 @@ internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, Redi
         var found = new Dictionary<(string Stream, string Group), Finding>();
         foreach (var stream in await directory.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop))
         {
-            for (var (cuts, more) = (0, true); more && cuts < MaxCuts; cuts++)
+            // A stream that is long or still grows gets no more than the time of a round; the next goes on.
+            var begunAt = names.Time.GetTimestamp();
+            while (await TrimAsync(stream, found, stop) && names.Time.GetElapsedTime(begunAt) < options.TrimPeriod)
             {
-                more = await TrimAsync(stream, found, stop);
             }
         }
 
@@ -68,7 +66,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, Redi
         findings = found;
     }
 
-    /// <returns>Whether the stream is still too long.</returns>
+    /// <returns>Whether there may be more to cut off.</returns>
     private async Task<bool> TrimAsync(RedisKey stream, Dictionary<(string Stream, string Group), Finding> found, CancellationToken stop)
     {
         RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PlacesOf(stream), names.OpenGroups];

@@ -28,6 +28,24 @@ public sealed class RedisTrimmerTests
         await LengthAsync(redis, length => length <= 100);
     }
 
+    [Fact]
+    public async Task Stream_FarLongerThanRedisCutsAtOnce_IsCutOffInOneRound()
+    {
+        const int Many = 30_000;
+        await using var redis = await TestRedis.OpenAsync();
+        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app.parcels", "$");
+        await redis.Database.ScriptEvaluateAsync(
+            "for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], i .. '-0', 'type', 'parcel.sent', 'data', '1') end redis.call('XGROUP', 'SETID', KEYS[1], 'app.parcels', '$')",
+            [redis.ParcelStream],
+            [Many]);
+        await redis.Database.SetAddAsync($"{{{redis.Prefix}}}:known:streams", "parcel");
+
+        // The next round is farther away than the test waits.
+        await redis.StartAsync(configure: options => options.TrimPeriod = TestRedis.Patience * 10);
+
+        await LengthAsync(redis, length => length <= 100);
+    }
+
     [Theory]
     [InlineData("switched off")]
     [InlineData("group destroyed")]
