@@ -76,8 +76,8 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return blocking.ExecuteAsync("XREAD", arguments);
     }
 
-    /// <summary>The last entry that the group handed out; the beginning where there is no group.</summary>
-    public async Task<RedisValue> LastDeliveredAsync(RedisKey stream)
+    /// <summary>The last entry that the group handed out; null where there is no group.</summary>
+    public async Task<RedisValue?> LastDeliveredAsync(RedisKey stream)
     {
         if (await database.KeyExistsAsync(stream))
         {
@@ -90,7 +90,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
             }
         }
 
-        return Start;
+        return null;
     }
 
     /// <summary>Reads what is pending for this consumer, in the order of the stream.</summary>

@@ -158,7 +158,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     private async Task<bool> TakeOverAsync(string token, RedisKey stream, CancellationToken stop)
     {
         // Before the first page: what is newer than this is read, and not pending.
-        var position = await Member.Group.LastDeliveredAsync(stream).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+        var position = await Member.Group.LastDeliveredAsync(stream).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop) ?? RedisGroup.Start;
         var after = RedisGroup.Start;
         while (true)
         {

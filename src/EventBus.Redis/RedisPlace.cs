@@ -23,6 +23,8 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
             if info['pending'] > 0 then
               place = '(' .. redis.call('XPENDING', KEYS[2], ARGV[1])[2]
             end
+            -- Redis at its memory limit lets a script go on writing that has written before.
+            redis.call('HDEL', KEYS[1], ARGV[1])
             redis.call('HSET', KEYS[1], ARGV[1], place)
           end
         end
@@ -43,9 +45,10 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     public async Task CreateAsync(bool mending)
     {
         var beginning = mending ? RedisGroup.Start : RedisGroup.End;
+        var isEntered = !isOpen || await group.Database.SetContainsAsync(names.OpenGroups, group.Name);
         if (isOpen)
         {
-            beginning = await group.Database.SetContainsAsync(names.OpenGroups, group.Name) ? RedisGroup.Start : beginning;
+            beginning = isEntered ? RedisGroup.Start : beginning;
             group.Add(await directory.KnownAsync());
             group.Add(await directory.ScanAsync(CancellationToken.None));
         }
@@ -56,8 +59,8 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
         }
 
         // Only now: whoever finds it there takes every stream without the group for a later one.
-        await (isOpen ? group.Database.SetAddAsync(names.OpenGroups, group.Name) : Task.CompletedTask);
-        await (group.Streams.Count > 0 ? directory.EnterAsync(group.Streams) : Task.CompletedTask);
+        await (isEntered ? Task.CompletedTask : group.Database.SetAddAsync(names.OpenGroups, group.Name));
+        await directory.EnterAsync(group.Streams);
     }
 
     /// <summary>Reads a stream that appeared later, from its beginning.</summary>
@@ -93,6 +96,12 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
 
     private async Task CreateAsync(RedisKey stream, bool mending, RedisValue beginning)
     {
+        if (await group.LastDeliveredAsync(stream) is not null)
+        {
+            // It was there before: it keeps its place. Creating is not even tried, which Redis at its memory limit refuses.
+            return;
+        }
+
         var note = await group.Database.HashGetAsync(names.PlacesOf(stream), group.Name);
         var (place, wasThere) = (Read(note), mending || !note.IsNull);
         var end = wasThere ? await EndAsync(stream) : null;
@@ -105,7 +114,7 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
         }
         catch (RedisServerException exception) when (exception.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
         {
-            // It was there before: it keeps its place.
+            // Another instance was faster.
             return;
         }
 

@@ -25,7 +25,13 @@ internal static class RedisTrimScript
 
         local now = redis.call('TIME')
         now = now[1] * 1000 + math.floor(now[2] / 1000)
-        local active = redis.call('GET', KEYS[2]) == ARGV[1] or redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+        local holder = redis.call('GET', KEYS[2])
+        if not holder then
+          -- Redis at its memory limit lets a script go on writing that has written before. This one makes memory free.
+          redis.call('DEL', KEYS[2])
+          redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+        end
+        local active = not holder or holder == ARGV[1]
 
         -- Each group: the last entry that it handed out, the first that it has not handled, how long its consumers have been silent.
         local groups, names = {}, {}

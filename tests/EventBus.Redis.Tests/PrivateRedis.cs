@@ -20,8 +20,8 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
 
     public string Address => $"{EndPoint},password={Password}";
 
-    /// <summary>Starts it; completes once it accepts connections.</summary>
-    public async Task StartAsync()
+    /// <summary>Starts it; completes once it says something: by default, that it is ready.</summary>
+    public async Task StartAsync(string says = "Ready to accept connections")
     {
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         process = new Process
@@ -34,7 +34,7 @@ internal sealed class PrivateRedis(params string[] settings) : IAsyncDisposable
         };
         process.OutputDataReceived += (_, line) =>
         {
-            if (line.Data?.Contains("Ready to accept connections", StringComparison.Ordinal) == true)
+            if (line.Data?.Contains(says, StringComparison.Ordinal) == true)
             {
                 ready.TrySetResult();
             }

@@ -209,6 +209,36 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
+    public async Task Start_WhileTheServerLoads_IsDegradedAndLivesOnceItHasLoaded()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis("--appendonly", "no", "--key-load-delay", "10000", "--loading-process-events-interval-bytes", "1024");
+        await server.StartAsync();
+        await using (var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true"))
+        {
+            await admin.GetDatabase().StringSetAsync([.. Enumerable.Range(0, 5_000).Select(i => KeyValuePair.Create((RedisKey)$"k{i}", (RedisValue)"value"))]);
+            await admin.GetDatabase().ExecuteAsync("SAVE");
+        }
+
+        await server.KillAsync();
+        await server.StartAsync("Loading RDB");
+        var transport = await redis.StartAsync(address: server.Address);
+        var receiver = await redis.SubscribeAsync(transport);
+
+        await using var late = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true,abortConnect=false");
+        Assert.Contains("loading:1", (string?)await late.GetDatabase().ExecuteAsync("INFO", "persistence"), StringComparison.Ordinal);
+        await late.GetDatabase().ExecuteAsync("CONFIG", "SET", "key-load-delay", "0");
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        while ((await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State != TransportState.Healthy)
+        {
+            Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although Redis has loaded.");
+        }
+
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
+        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+    }
+
+    [Fact]
     public async Task Start_WrongPassword_FailsAlsoWhereADegradedStartIsAllowed()
     {
         await using var redis = await TestRedis.OpenAsync();
