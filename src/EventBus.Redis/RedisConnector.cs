@@ -20,6 +20,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
+    private static readonly string[] Refusals = ["NOAUTH", "WRONGPASS", "NOPERM"];
+
     private readonly Lock gate = new();
     private Task<IConnectionMultiplexer>? shared;
     private int users;
@@ -92,6 +94,15 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         return connection;
     }
 
+    /// <summary>Redis answers, and does not let this user in: trying again cannot help. Whatever else it answers may pass: that it is loading, busy, a replica, or short of memory.</summary>
+    public static bool IsRefusal(Exception? exception) => exception switch
+    {
+        null => false,
+        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => true,
+        RedisServerException when Refusals.Any(refusal => exception.Message.StartsWith(refusal, StringComparison.Ordinal)) => true,
+        _ => IsRefusal(exception.InnerException),
+    };
+
     private static async Task CloseAsync(Task<IConnectionMultiplexer> opening)
     {
         var connection = await opening;
@@ -106,7 +117,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             await CheckPersistenceAsync(connection);
             return connection;
         }
-        catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException && !IsRefusal(exception))
+        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !IsRefusal(exception))
         {
             log.StartedDegraded();
             connection.ConnectionRestored += (_, _) => _ = TryCheckPersistenceAsync(connection);
@@ -124,11 +135,6 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
                 : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.", exception);
         }
     }
-
-    /// <summary>Redis answers, and does not let this user in: trying again cannot help.</summary>
-    private static bool IsRefusal(Exception? exception) =>
-        exception is RedisServerException or RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure }
-        || (exception is not null && IsRefusal(exception.InnerException));
 
     private async Task TryCheckPersistenceAsync(IConnectionMultiplexer connection)
     {

@@ -118,7 +118,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             await place.CreateAsync(mending: false).WaitAsync(place.Timeout, Names.Time, cancellationToken);
             return true;
         }
-        catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException)
+        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !RedisConnector.IsRefusal(exception))
         {
             return false;
         }
