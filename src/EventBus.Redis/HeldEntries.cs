@@ -31,11 +31,12 @@ internal sealed class HeldEntries
         }
     }
 
-    public bool Contains(RedisKey stream, RedisValue id)
+    /// <summary>What is owned of a stream. Taken before a question is sent, it says which entries of the answer are no news: one of them may be acknowledged while the answer is on its way.</summary>
+    public HashSet<RedisValue> IdsOf(RedisKey stream)
     {
         lock (gate)
         {
-            return entries.ContainsKey(new(stream, RedisStreamId.Parse(id)));
+            return [.. entries.Values.Where(entry => entry.Stream == stream).Select(entry => entry.Id)];
         }
     }
 

@@ -163,6 +163,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
         while (true)
         {
             var room = await RoomAsync(stop);
+            var held = Receiver.Held.IdsOf(stream);
             var page = await fence.TakeOverAsync(token, stream, after, Math.Min(Page, room)).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
             if (page.Deleted > 0)
             {
@@ -175,7 +176,8 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
                 return true;
             }
 
-            if (!await HandOutAsync(token, stream, page.Entries, stop))
+            // What is held was handed out before the connection failed, or its acknowledgement is on its way.
+            if (!await HandOutAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), stop))
             {
                 return false;
             }
@@ -191,7 +193,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
         var found = await fence.ReadNewAsync(token, streams, Math.Max(1, room / streams.Count)).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
         foreach (var (stream, entries) in found)
         {
-            if (!await HandOutAsync(token, stream, [.. entries.Select(entry => (entry, 0))], stop))
+            if (!await HandOutAsync(token, stream, entries.Select(entry => (entry, 0)), stop))
             {
                 return;
             }
@@ -222,7 +224,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     }
 
     /// <returns>Whether the epoch goes on.</returns>
-    private async Task<bool> HandOutAsync(string token, RedisKey stream, IReadOnlyList<(StreamEntry Entry, int EarlierDeliveries)> entries, CancellationToken stop)
+    private async Task<bool> HandOutAsync(string token, RedisKey stream, IEnumerable<(StreamEntry Entry, int EarlierDeliveries)> entries, CancellationToken stop)
     {
         RedisValue[] others;
         lock (gate)
@@ -232,8 +234,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
                 return false;
             }
 
-            // What is held already was handed out before the connection failed, or its acknowledgement is on its way.
-            others = Receiver.HandOut(stream, entries.Where(each => !Receiver.Held.Contains(stream, each.Entry.Id)));
+            others = Receiver.HandOut(stream, entries);
         }
 
         await Member.Group.AckAsync(stream, others).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
@@ -243,6 +244,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     /// <summary>The lease is another's, or may be by now.</summary>
     public void LoseLease(string token)
     {
+        Member.Log.LeaseLost(Member.Group.Name, token);
         lock (gate)
         {
             lease.Drop(token);
@@ -251,8 +253,6 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
                 EndEpoch();
             }
         }
-
-        Member.Log.LeaseLost(Member.Group.Name, token);
     }
 
     /// <summary>Everything unsettled is lost here, and comes again in the order of the streams.</summary>

@@ -236,8 +236,9 @@ internal sealed class RedisReceiver : Receiver
     /// <summary>Gives back what Redis handed out to a read whose answer nobody took.</summary>
     private async Task GiveBackUnseenAsync(RedisKey stream)
     {
+        var held = Held.IdsOf(stream);
         var pending = await group.PendingAsync(stream, null, null, MaxUnseen);
-        var unseen = pending.Where(each => !Held.Contains(stream, each.MessageId)).Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1))).ToArray();
+        var unseen = pending.Where(each => !held.Contains(each.MessageId)).Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1))).ToArray();
         if (unseen.Length > 0)
         {
             await group.GiveBackAsync(stream, unseen);

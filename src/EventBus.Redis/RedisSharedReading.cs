@@ -22,12 +22,12 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
     {
         foreach (var stream in Member.Group.Streams)
         {
-            var after = RedisGroup.Start;
+            var (after, held) = (RedisGroup.Start, Receiver.Held.IdsOf(stream));
             while (await Member.Group.ReadOwnAsync(stream, after, OwnBatch).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop) is { Length: > 0 } page)
             {
-                await Receiver.TakeAsync(stream, page.Where(entry => !entry.IsNull && !Receiver.Held.Contains(stream, entry.Id)).Select(entry => (entry, 0)))
+                await Receiver.TakeAsync(stream, page.Where(entry => !entry.IsNull && !held.Contains(entry.Id)).Select(entry => (entry, 0)))
                     .WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
-                after = page[^1].Id;
+                (after, held) = (page[^1].Id, Receiver.Held.IdsOf(stream));
             }
         }
     }

@@ -69,13 +69,14 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
 
     private async Task<RedisValue> ClaimPageAsync(RedisKey stream, RedisValue cursor, int room)
     {
+        var held = receiver.Held.IdsOf(stream);
         var claimed = await group.ClaimAsync(stream, member.ClaimAfter, cursor, room);
         if (claimed.DeletedIds.Length > 0)
         {
             member.Log.EntriesDeleted(claimed.DeletedIds.Length, stream!, group.Name);
         }
 
-        StreamEntry[] taken = [.. claimed.ClaimedEntries.Where(entry => !entry.IsNull && !receiver.Held.Contains(stream, entry.Id))];
+        StreamEntry[] taken = [.. claimed.ClaimedEntries.Where(entry => !entry.IsNull && !held.Contains(entry.Id))];
         if (taken.Length > 0)
         {
             var pending = await group.PendingAsync(stream, taken[0].Id, taken[^1].Id, Page);

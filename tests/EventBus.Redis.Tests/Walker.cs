@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -16,6 +17,7 @@ internal static class Walker
     {
         await using var journal = await ConnectionMultiplexer.ConnectAsync(TestRedis.Address);
         var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(new LossJournal(lost => journal.GetDatabase().ListRightPush(JournalOf(prefix), $"{name}/{lost}", flags: CommandFlags.FireAndForget)));
         builder.Services.AddEventBus(bus => bus
             .UseRedis(TestRedis.Address, redis => (redis.KeyPrefix, redis.ClaimAfter) = (prefix, ClaimAfter))
             .Configure(options => options.ServiceName = "walk")
@@ -36,6 +38,29 @@ internal static class Walker
         // The parent holds the other end: if it dies, so does this.
         await Console.In.ReadToEndAsync();
         return 1;
+    }
+
+    /// <summary>Writes down that the lease, or deliveries, were lost: from there on events may come again.</summary>
+    private sealed class LossJournal(Action<string> write) : ILoggerProvider, ILogger
+    {
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (eventId.Id is 207 or 213)
+            {
+                write("lost");
+            }
+        }
+
+        public void Dispose()
+        {
+        }
     }
 }
 
