@@ -11,10 +11,10 @@ internal static partial class Log
     [LoggerMessage(210, LogLevel.Warning, "Redis is out of reach. The bus starts without it and keeps trying; until then nothing is received or kept, and publishing fails")]
     public static partial void StartedDegraded(this ILogger log);
 
-    [LoggerMessage(202, LogLevel.Warning, "The subscription {Subscription} cannot reach Redis; it keeps trying")]
-    public static partial void OutOfReach(this ILogger log, string subscription, Exception exception);
+    [LoggerMessage(202, LogLevel.Warning, "The subscription {Subscription} cannot read from Redis; it keeps trying")]
+    public static partial void CannotRead(this ILogger log, string subscription, Exception exception);
 
-    [LoggerMessage(203, LogLevel.Information, "The subscription {Subscription} reaches Redis again")]
+    [LoggerMessage(203, LogLevel.Information, "The subscription {Subscription} reads from Redis again")]
     public static partial void BackInReach(this ILogger log, string subscription);
 
     [LoggerMessage(204, LogLevel.Error, "The consumer group {Group} has vanished from the stream {Stream} and is created again at {Position}: somebody destroyed it, or Redis has lost data. Events may come twice")]

@@ -83,15 +83,25 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     /// <summary>Writes down where the group stands.</summary>
     public Task NoteAsync() => Task.WhenAll(group.Streams.Select(NoteAsync));
 
+    /// <summary>Looks whether Redis went back behind what was read here: it was started again from an older copy. Its groups went back with it.</summary>
+    public async Task CheckAsync()
+    {
+        foreach (var stream in group.Streams)
+        {
+            if (await EndAsync(stream) is { } end && seen.TryGetValue(stream, out var read) && end < read)
+            {
+                log.DataLost(stream!, $"{read}", $"{end}");
+                seen.TryRemove(new(stream, read));
+            }
+        }
+    }
+
+    /// <returns>The last entry that was handled for certain; null where there is no note, or nonsense.</returns>
     private static RedisStreamId? Read(RedisValue note)
     {
-        if (note.IsNull)
-        {
-            return null;
-        }
-
-        var text = (string)note!;
-        return text.StartsWith('(') ? RedisStreamId.Parse(text[1..]).Before() : RedisStreamId.Parse(text);
+        var isBefore = note.StartsWith("(");
+        var text = isBefore ? (RedisValue)((string)note!)[1..] : note;
+        return !RedisStreamId.TryParse(text, out var id) ? null : isBefore ? id.Before() : id;
     }
 
     private async Task CreateAsync(RedisKey stream, bool mending, RedisValue beginning)

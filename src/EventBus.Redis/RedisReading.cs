@@ -5,6 +5,11 @@ namespace EventBus;
 /// <summary>The loop that brings entries to a receiver, until its intake stops. Outages and vanished groups do not end it.</summary>
 internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
 {
+    private volatile string? complaint = "It has not begun yet.";
+
+    /// <summary>Why nothing comes at present; null when all is well.</summary>
+    public string? Complaint => complaint;
+
     protected RedisReceiver Receiver => receiver;
 
     protected RedisMember Member => member;
@@ -27,10 +32,13 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
 
                 if (failures > 0)
                 {
+                    await member.Place.CheckAsync().WaitAsync(RedisConnector.Answer, member.Names.Time, stop);
                     await ResumeAsync(stop);
                     member.Log.BackInReach(member.Subscription.Name);
                     failures = 0;
                 }
+
+                complaint = null;
 
                 // An application that knows no event waits for the first stream to appear.
                 await (member.Group.Streams.Count > 0 ? PassAsync(stop) : Task.Delay(RedisConnector.Block, member.Names.Time, stop));
@@ -42,9 +50,10 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
             }
             catch (Exception exception)
             {
+                complaint = exception.Message;
                 if (failures++ == 0)
                 {
-                    member.Log.OutOfReach(member.Subscription.Name, exception);
+                    member.Log.CannotRead(member.Subscription.Name, exception);
                 }
 
                 await RecoverAsync(exception, failures, stop);
@@ -86,9 +95,9 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
 
             await Task.Delay(RedisBackoff.After(failures), member.Names.Time, stop);
         }
-        catch (Exception failure) when (failure is RedisException or TimeoutException or OperationCanceledException)
+        catch (Exception)
         {
-            // The loop comes back to it, or ends.
+            // Whatever it is: the loop comes back to it, or ends.
         }
     }
 }

@@ -45,6 +45,13 @@ internal sealed class RedisReceiver : Receiver
 
     public override ChannelReader<Delivery> Deliveries => deliveries.Reader;
 
+    public string Subscription => member.Subscription.Name;
+
+    public bool IsStopping => stopIntake.IsCancellationRequested;
+
+    /// <summary>Why nothing is received; null when all is well.</summary>
+    public string? Complaint => running.IsCompleted ? "Reading has ended; start the application again." : reading.Complaint;
+
     /// <summary>What is read and not yet acknowledged. Its size is the bound of all channels.</summary>
     public HeldEntries Held { get; } = new();
 

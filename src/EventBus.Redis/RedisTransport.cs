@@ -15,6 +15,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     // As many as the application has event names.
     private readonly ConcurrentDictionary<string, RedisKey> streams = new(StringComparer.Ordinal);
+    private readonly Lock gate = new();
+    private volatile RedisReceiver[] receivers = [];
     private IConnectionMultiplexer? connection;
     private readonly CancellationTokenSource stop = new();
     private RedisTrimmer? trimmer;
@@ -69,6 +71,11 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         var blocking = await connector.OpenBlockingAsync().WaitAsync(cancellationToken);
         var receiver = new RedisReceiver(new RedisMember(subscription, group, Names, options.ClaimAfter, log) { Blocking = blocking, Place = place });
         receiver.Start(live);
+        lock (gate)
+        {
+            receivers = [.. receivers.Where(each => !each.IsStopping), receiver];
+        }
+
         return receiver;
     }
 
@@ -89,12 +96,18 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         try
         {
             await Connection.GetDatabase().PingAsync().WaitAsync(PingTimeout, Names.Time, cancellationToken);
-            return trimmer?.Complaint is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy;
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or InvalidOperationException)
         {
             return new TransportHealth(TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
         }
+
+        if (Array.Find(receivers, each => !each.IsStopping && each.Complaint is not null) is { } deaf)
+        {
+            return new TransportHealth(TransportState.Unhealthy, $"The subscription '{deaf.Subscription}' receives nothing: {deaf.Complaint}");
+        }
+
+        return trimmer?.Complaint is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy;
     }
 
     public override async ValueTask DisposeAsync()

@@ -66,7 +66,7 @@ internal static class RedisTrimScript
         local places = redis.call('HGETALL', KEYS[3])
         for i = 1, #places, 2 do
           if not names[places[i]] then
-            add(places[i], string.match(places[i + 1], '%d+%-%d+'), string.match(places[i + 1], '%((.*)'))
+            add(places[i], string.match(places[i + 1], '%d+%-%d+') or '0-0', string.match(places[i + 1], '%((.*)'))
           end
         end
         for _, name in ipairs(redis.call('SMEMBERS', KEYS[4])) do
