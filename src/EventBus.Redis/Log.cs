@@ -44,8 +44,14 @@ internal static partial class Log
     [LoggerMessage(209, LogLevel.Error, "The delayed event {EventId} cannot be read in Redis and is put aside: it stays in the hashes delayed:event and delayed:body, and is never published. Repair it and publish it again, or delete it there")]
     public static partial void DelayedUnreadable(this ILogger log, string eventId);
 
-    [LoggerMessage(214, LogLevel.Warning, "The consumer group {Group} of the stream {Stream} has left events alone for more than {IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: RetireSubscriptionAsync(\"{Subscription}\")")]
-    public static partial void GroupIdle(this ILogger log, string group, string stream, TimeSpan idleGroupAfter, string subscription);
+    [LoggerMessage(216, LogLevel.Error, "The key {Stream} has the name of a stream of events and holds something else: the group {Group} leaves it out until that is mended. Rename the key, or delete it")]
+    public static partial void NotAStream(this ILogger log, string stream, string group);
+
+    [LoggerMessage(217, LogLevel.Error, "The stream {Stream} cannot be trimmed, nor its groups watched; that is tried again every {Period}")]
+    public static partial void CannotTrim(this ILogger log, string stream, TimeSpan period, Exception exception);
+
+    [LoggerMessage(214, LogLevel.Warning, "The consumer group {Group} of the stream {Stream} has left events alone for more than {IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: {Removal}")]
+    public static partial void GroupIdle(this ILogger log, string group, string stream, TimeSpan idleGroupAfter, string removal);
 
     [LoggerMessage(215, LogLevel.Error, "The consumer group {Group} lost {Count} events of the stream {Stream} to its maximum length (RedisOptions.MaxLength)")]
     public static partial void LostToMaxLength(this ILogger log, string group, long count, string stream);

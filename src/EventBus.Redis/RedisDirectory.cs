@@ -16,7 +16,7 @@ internal sealed class RedisDirectory(IDatabase database, RedisTopology names)
     }
 
     /// <summary>The streams that applications have entered: one quick question.</summary>
-    public async Task<RedisKey[]> KnownAsync() => [.. (await database.SetMembersAsync(names.KnownWords)).Select(word => names.StreamOfWord((string)word!))];
+    public async Task<RedisKey[]> KnownAsync() => [.. (await database.SetMembersAsync(names.KnownWords)).Select(word => names.StreamOfWord((string)word!)).Where(names.IsStream)];
 
     /// <summary>All streams, found by going through all keys of the server.</summary>
     public async Task<RedisKey[]> ScanAsync(CancellationToken cancellationToken)

@@ -57,6 +57,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>Reads further streams from now on.</summary>
     public void Add(IEnumerable<RedisKey> more) => known = [.. known, .. more.Except(known)];
 
+    /// <summary>Reads a stream no more.</summary>
+    public void Remove(RedisKey stream) => known = [.. known.Where(each => each != stream)];
+
     /// <summary>Waits for new entries of any stream. The client has no blocking read, hence the bare command.</summary>
     public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry[] Entries)>> ReadNewAsync(IDatabase blocking, int count)
     {

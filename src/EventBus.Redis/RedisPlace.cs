@@ -34,10 +34,17 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     public static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<RedisKey, RedisStreamId> seen = new();
+    private readonly ConcurrentDictionary<RedisKey, bool> leftOut = new();
     private readonly RedisDirectory directory = new(group.Database, names);
 
     /// <summary>How long <see cref="CreateAsync(bool)"/> may take.</summary>
     public TimeSpan Timeout => isOpen ? ScanTimeout : RedisConnector.Answer;
+
+    /// <summary>What people should look at; null when there is nothing.</summary>
+    public string? Complaint => leftOut.Keys.Select(stream => $"The key '{stream}' has the name of a stream of events and holds something else. Rename it, or delete it.").FirstOrDefault();
+
+    /// <summary>Redis says that a key holds something else than a stream.</summary>
+    public static bool IsWrongType(Exception exception) => exception is RedisServerException && exception.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
 
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
     /// <remarks>A new group begins at what comes from now on. One that reads every stream there is, and was there before, begins at the beginning of those that appeared meanwhile.</remarks>
@@ -55,7 +62,7 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
 
         foreach (var stream in group.Streams)
         {
-            await CreateAsync(stream, mending, beginning);
+            await TryCreateAsync(stream, mending, beginning);
         }
 
         // Only now: whoever finds it there takes every stream without the group for a later one.
@@ -66,9 +73,27 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     /// <summary>Reads a stream that appeared later, from its beginning.</summary>
     public async Task TakeInAsync(RedisKey stream)
     {
-        await CreateAsync(stream, mending: false, RedisGroup.Start);
-        await directory.EnterAsync([stream]);
-        group.Add([stream]);
+        if (await TryCreateAsync(stream, mending: false, RedisGroup.Start))
+        {
+            await directory.EnterAsync([stream]);
+            group.Add([stream]);
+        }
+    }
+
+    /// <summary>Reads on without the keys that hold something else than a stream, where every stream there is is read. They come back when they are found again as streams.</summary>
+    /// <returns>Whether there are any.</returns>
+    public async Task<bool> LeaveOutStrayKeysAsync()
+    {
+        var before = leftOut.Count;
+        foreach (var stream in isOpen ? group.Streams : [])
+        {
+            if (await group.Database.KeyTypeAsync(stream) is not (RedisType.Stream or RedisType.None))
+            {
+                LeaveOut(stream);
+            }
+        }
+
+        return leftOut.Count > before;
     }
 
     /// <summary>An entry was read.</summary>
@@ -102,6 +127,31 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
         var isBefore = note.StartsWith("(");
         var text = isBefore ? (RedisValue)((string)note!)[1..] : note;
         return !RedisStreamId.TryParse(text, out var id) ? null : isBefore ? id.Before() : id;
+    }
+
+    /// <returns>Whether the stream is read.</returns>
+    private async Task<bool> TryCreateAsync(RedisKey stream, bool mending, RedisValue beginning)
+    {
+        try
+        {
+            await CreateAsync(stream, mending, beginning);
+            leftOut.TryRemove(stream, out _);
+            return true;
+        }
+        catch (RedisServerException exception) when (isOpen && IsWrongType(exception))
+        {
+            LeaveOut(stream);
+            return false;
+        }
+    }
+
+    private void LeaveOut(RedisKey stream)
+    {
+        group.Remove(stream);
+        if (leftOut.TryAdd(stream, true))
+        {
+            log.NotAStream(stream!, group.Name);
+        }
     }
 
     private async Task CreateAsync(RedisKey stream, bool mending, RedisValue beginning)

@@ -5,7 +5,7 @@ namespace EventBus;
 /// <summary>The loop that brings entries to a receiver, until its intake stops. Outages and vanished groups do not end it.</summary>
 internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
 {
-    private volatile string? complaint = "It has not begun yet.";
+    private volatile string? complaint;
 
     /// <summary>Why nothing comes at present; null when all is well.</summary>
     public string? Complaint => complaint;
@@ -18,6 +18,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
     /// <param name="stop">Ends the loop.</param>
     public async Task RunAsync(bool live, CancellationToken stop)
     {
+        complaint = live ? null : "Its consumer group is not there yet.";
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         var failures = 0;
         while (!stop.IsCancellationRequested)
@@ -90,6 +91,11 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
             {
                 await member.Place.CreateAsync(mending: true).WaitAsync(member.Place.Timeout, member.Names.Time, stop);
                 Mended();
+                return;
+            }
+
+            if (RedisPlace.IsWrongType(exception) && await member.Place.LeaveOutStrayKeysAsync().WaitAsync(RedisConnector.Answer, member.Names.Time, stop))
+            {
                 return;
             }
 

@@ -20,8 +20,10 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
 
     public string GroupOf(string subscription) => $"{topology.ServiceName}.{subscription}";
 
-    /// <summary>The subscription of a group, as it is called in its own application.</summary>
-    public string SubscriptionOf(string group) => group.StartsWith($"{topology.ServiceName}.", StringComparison.Ordinal) ? group[(topology.ServiceName.Length + 1)..] : group;
+    /// <summary>How a group that nobody uses is removed: by the application whose name it begins with, or by hand, together with the note of its place.</summary>
+    public string RemovalOf(string group, string stream) => group.StartsWith($"{topology.ServiceName}.", StringComparison.Ordinal)
+        ? $"RetireSubscriptionAsync(\"{group[(topology.ServiceName.Length + 1)..]}\")"
+        : $"RetireSubscriptionAsync in the application that it belongs to; if that is gone, XGROUP DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group}";
 
     // No first word of an event has a colon in it: none of these is ever a stream of events.
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";

@@ -107,7 +107,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             return new TransportHealth(TransportState.Unhealthy, $"The subscription '{deaf.Subscription}' receives nothing: {deaf.Complaint}");
         }
 
-        return trimmer?.Complaint is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy;
+        var remark = receivers.Where(each => !each.IsStopping).Select(each => each.Remark).FirstOrDefault(each => each is not null);
+        return (remark ?? trimmer?.Complaint) is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy;
     }
 
     public override async ValueTask DisposeAsync()

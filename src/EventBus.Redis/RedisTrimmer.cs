@@ -14,11 +14,14 @@ internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, Redi
     private readonly RedisDirectory directory = new(database, names);
     private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
 
+    // Kept by the one loop, and read by others.
+    private volatile IReadOnlyDictionary<string, string> failures = new Dictionary<string, string>();
+
     /// <summary>What people should look at; null when there is nothing.</summary>
-    public string? Complaint => findings.Count == 0 ? null : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
+    public string? Complaint => failures.Count > 0 ? string.Join(" ", failures.Take(3).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}")) : findings.Count == 0 ? null : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
     {
         { Lost: > 0 and var lost } => $"The maximum length of the stream '{each.Key.Stream}' cost the consumer group '{each.Key.Group}' {lost} events. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}.",
-        _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has left events alone for more than {options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: RetireSubscriptionAsync(\"{names.SubscriptionOf(each.Key.Group)}\").",
+        _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has left events alone for more than {options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: {names.RemovalOf(each.Key.Group, each.Key.Stream)}.",
     }));
 
     public async Task RunAsync(CancellationToken stop)
@@ -30,7 +33,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, Redi
             {
                 await PassAsync(stop);
             }
-            catch (Exception exception) when (exception is RedisException or TimeoutException or OperationCanceledException or ObjectDisposedException)
+            catch (Exception)
             {
                 // Health and the receivers speak of an outage; there is no hurry here.
             }
@@ -42,14 +45,29 @@ internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, Redi
     private async Task PassAsync(CancellationToken stop)
     {
         var found = new Dictionary<(string Stream, string Group), Finding>();
+        var failed = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (var stream in await directory.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop))
         {
-            // A stream that is long or still grows gets no more than the time of a round; the next goes on.
-            var begunAt = names.Time.GetTimestamp();
-            while (await TrimAsync(stream, found, stop) && names.Time.GetElapsedTime(begunAt) < options.TrimPeriod)
+            try
             {
+                // A stream that is long or still grows gets no more than the time of a round; the next goes on.
+                var begunAt = names.Time.GetTimestamp();
+                while (await TrimAsync(stream, found, stop) && names.Time.GetElapsedTime(begunAt) < options.TrimPeriod)
+                {
+                }
+            }
+            catch (RedisServerException exception)
+            {
+                // The others are trimmed all the same.
+                failed[stream!] = exception.Message;
+                if (!failures.ContainsKey(stream!))
+                {
+                    log.CannotTrim(stream!, options.TrimPeriod, exception);
+                }
             }
         }
+
+        failures = failed;
 
         foreach (var ((stream, group), finding) in found)
         {
@@ -59,7 +77,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, Redi
             }
             else if (!findings.TryGetValue((stream, group), out var before) || before.Lost > 0)
             {
-                log.GroupIdle(group, stream, options.IdleGroupAfter, names.SubscriptionOf(group));
+                log.GroupIdle(group, stream, options.IdleGroupAfter, names.RemovalOf(group, stream));
             }
         }
 
