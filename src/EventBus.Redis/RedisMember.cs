@@ -15,8 +15,11 @@ internal sealed record RedisMember(Subscription Subscription, RedisGroup Group, 
     // So many that fast handlers need not wait until their acknowledgements have reached Redis.
     private const int HeldPerHandler = 4;
 
-    /// <summary>How many entries are read and not yet acknowledged at most.</summary>
+    /// <summary>How many entries are read and not yet acknowledged at most. With more streams than that, one of each.</summary>
     public int Capacity => HeldPerHandler * Subscription.Concurrency;
+
+    /// <summary>How many entries of each stream fit in.</summary>
+    public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
 
     /// <summary>The connection that may wait at the server.</summary>
     public required ConnectionMultiplexer Blocking { get; init; }

@@ -190,7 +190,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     {
         var (room, over) = (await RoomAsync(stop), ended.Task);
         var streams = Member.Group.Streams;
-        var found = await fence.ReadNewAsync(token, streams, Math.Max(1, room / streams.Count)).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+        var found = await fence.ReadNewAsync(token, streams, Member.ShareOf(room)).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
         foreach (var (stream, entries) in found)
         {
             if (!await HandOutAsync(token, stream, entries.Select(entry => (entry, 0)), stop))

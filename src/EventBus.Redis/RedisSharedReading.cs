@@ -42,7 +42,7 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
             return;
         }
 
-        var found = await Member.Group.ReadNewAsync(Member.Blocking.GetDatabase(), room).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop);
+        var found = await Member.Group.ReadNewAsync(Member.Blocking.GetDatabase(), Member.ShareOf(room)).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop);
         foreach (var (stream, entries) in found)
         {
             await Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0))).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);

@@ -55,7 +55,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
             do
             {
                 // A share of its own beside what is read, so that a flood of new events cannot keep the abandoned ones waiting.
-                var room = Math.Min(Page, member.Capacity + member.Subscription.Concurrency - receiver.Held.Count);
+                var room = Math.Min(Page, member.Capacity + group.Streams.Count + member.Subscription.Concurrency - receiver.Held.Count);
                 if (room <= 0)
                 {
                     return;
