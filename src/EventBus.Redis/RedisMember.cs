@@ -18,6 +18,9 @@ internal sealed record RedisMember(Subscription Subscription, RedisGroup Group, 
     /// <summary>How many entries are read and not yet acknowledged at most. With more streams than that, one of each.</summary>
     public int Capacity => HeldPerHandler * Subscription.Concurrency;
 
+    /// <summary>How long after a sign of life this instance may act on what it owns. Shorter than <see cref="ClaimAfter"/>, so that it lets go before another begins.</summary>
+    public TimeSpan KeepFor => ClaimAfter * 5 / 6;
+
     /// <summary>How many entries of each stream fit in.</summary>
     public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
 

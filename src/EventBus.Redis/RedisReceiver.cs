@@ -222,25 +222,25 @@ internal sealed class RedisReceiver : Receiver
             await StopIntakeAsync();
             settling.Complete();
             await settled.WaitAsync(CloseTimeout, time);
-            if (lease is not null)
-            {
-                await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync)).WaitAsync(CloseTimeout, time);
-            }
 
+            // In a shared subscription once more: a read that was on its way may have been answered after the intake stopped.
+            await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync)).WaitAsync(CloseTimeout, time);
             await GiveBackAsync([.. Held.ToArray().Where(entry => entry.Lose())]);
             await (lease?.ReleaseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, time);
             await group.LeaveAsync().WaitAsync(CloseTimeout, time);
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        catch (Exception exception)
         {
             member.Log.NotGivenBack(member.Subscription.Name, member.ClaimAfter, exception);
         }
-
-        await close.CancelAsync();
-        await Task.WhenAll(settled, keeping, upkeep.Renewing, upkeep.Noting).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await member.Blocking.DisposeAsync();
-        stopIntake.Dispose();
-        close.Dispose();
+        finally
+        {
+            await close.CancelAsync();
+            await Task.WhenAll(settled, keeping, upkeep.Renewing, upkeep.Watching, upkeep.Noting).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await member.Blocking.DisposeAsync();
+            stopIntake.Dispose();
+            close.Dispose();
+        }
     }
 
     /// <summary>Gives back what Redis handed out to a read whose answer nobody took.</summary>

@@ -17,6 +17,8 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
 
     public Task Renewing { get; private set; } = Task.CompletedTask;
 
+    public Task Watching { get; private set; } = Task.CompletedTask;
+
     public Task Noting { get; private set; } = Task.CompletedTask;
 
     public void Start(CancellationToken stopIntake, CancellationToken close)
@@ -24,6 +26,9 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         // In an ordered subscription whoever has the lease takes over everything.
         Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync(ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
         Renewing = RepeatAsync(RenewAsync, renewPeriod, close);
+
+        // In an ordered subscription the lease says what is lost.
+        Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync(LetGoAsync, member.ClaimAfter / 12, close);
 
         // Apart from the renewals, which must not wait for it.
         Noting = RepeatAsync(stop => member.Place.NoteAsync().WaitAsync(RedisConnector.Answer, names.Time, stop), renewPeriod, close);
@@ -90,24 +95,20 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
 
     private async Task RenewAsync(CancellationToken stop)
     {
-        try
+        foreach (var stream in receiver.Held.ToArray().GroupBy(entry => entry.Stream))
         {
-            foreach (var stream in receiver.Held.ToArray().GroupBy(entry => entry.Stream))
+            foreach (var page in stream.Chunk(Page))
             {
-                foreach (var page in stream.Chunk(Page))
-                {
-                    await RenewPageAsync(stream.Key, page).WaitAsync(RedisConnector.Answer, names.Time, stop);
-                }
+                await RenewPageAsync(stream.Key, page).WaitAsync(RedisConnector.Answer, names.Time, stop);
             }
         }
-        finally
-        {
-            // What could not be renewed in time may have a new owner by now. In an ordered subscription the lease says so.
-            if (!member.Subscription.Ordered)
-            {
-                reading.Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > member.ClaimAfter));
-            }
-        }
+    }
+
+    /// <summary>What could not be renewed is lost here before another instance can take it over.</summary>
+    private Task LetGoAsync(CancellationToken stop)
+    {
+        reading.Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > member.KeepFor));
+        return Task.CompletedTask;
     }
 
     private async Task RenewPageAsync(RedisKey stream, HeldEntry[] page)
