@@ -113,6 +113,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         [stream],
         [group, consumer, (long)GivenBack.TotalMilliseconds, .. entries.SelectMany(entry => new[] { entry.Id, entry.Deliveries })]);
 
+    /// <summary>Whether an entry was left to whichever consumer claims next.</summary>
+    public static bool IsGivenBack(StreamPendingMessageInfo pending) => pending.IdleTimeInMilliseconds >= GivenBack.TotalMilliseconds;
+
     /// <summary>Takes over what its consumer has left alone for long enough.</summary>
     public Task<StreamAutoClaimResult> ClaimAsync(RedisKey stream, TimeSpan idle, RedisValue cursor, int count) =>
         database.StreamAutoClaimAsync(stream, group, consumer, (long)idle.TotalMilliseconds, cursor, count);

@@ -1,6 +1,5 @@
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
-using StackExchange.Redis;
 
 namespace EventBus;
 
@@ -25,7 +24,7 @@ internal sealed record RedisMember(Subscription Subscription, RedisGroup Group, 
     public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
 
     /// <summary>The connection that may wait at the server.</summary>
-    public required ConnectionMultiplexer Blocking { get; init; }
+    public required RedisBlockingConnection Blocking { get; init; }
 
     /// <summary>Where the group stands in its streams.</summary>
     public required RedisPlace Place { get; init; }

@@ -203,8 +203,10 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
 
         if (found.Count == 0)
         {
+            var blocking = await Member.Blocking.OpenAsync().WaitAsync(stop);
+
             // One that is still waiting serves as well: whatever comes ends it.
-            signal = signal.IsCompletedSuccessfully || signal.IsFaulted ? RedisGroup.WaitForNewAsync(Member.Blocking.GetDatabase(), positions) : signal;
+            signal = signal.IsCompletedSuccessfully || signal.IsFaulted ? RedisGroup.WaitForNewAsync(blocking, positions) : signal;
             await (await Task.WhenAny(signal, over).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop));
         }
     }

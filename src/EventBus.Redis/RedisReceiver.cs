@@ -190,7 +190,7 @@ internal sealed class RedisReceiver : Receiver
         (reading as RedisOrderedReading)?.Stop();
         await stopIntake.CancelAsync();
         deliveries.Writer.TryComplete();
-        var end = member.Blocking.CloseAsync(allowCommandsToComplete: false);
+        var end = member.Blocking.CloseAsync();
         await Task.WhenAll(end, running, finding, upkeep.Claiming).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         // For the next owner it was not handed out.
@@ -237,7 +237,6 @@ internal sealed class RedisReceiver : Receiver
         {
             await close.CancelAsync();
             await Task.WhenAll(settled, keeping, upkeep.Renewing, upkeep.Watching, upkeep.Noting).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            await member.Blocking.DisposeAsync();
             stopIntake.Dispose();
             close.Dispose();
         }
@@ -248,7 +247,7 @@ internal sealed class RedisReceiver : Receiver
     {
         var held = Held.IdsOf(stream);
         var pending = await group.PendingAsync(stream, null, null, MaxUnseen);
-        var unseen = pending.Where(each => !held.Contains(each.MessageId)).Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1))).ToArray();
+        var unseen = pending.Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsGivenBack(each)).Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1))).ToArray();
         if (unseen.Length > 0)
         {
             await group.GiveBackAsync(stream, unseen);

@@ -42,7 +42,8 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
             return;
         }
 
-        var found = await Member.Group.ReadNewAsync(Member.Blocking.GetDatabase(), Member.ShareOf(room)).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop);
+        var blocking = await Member.Blocking.OpenAsync().WaitAsync(stop);
+        var found = await Member.Group.ReadNewAsync(blocking, Member.ShareOf(room)).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop);
         foreach (var (stream, entries) in found)
         {
             await Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0))).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);

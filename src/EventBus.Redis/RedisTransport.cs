@@ -68,7 +68,18 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         var group = new RedisGroup(Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
         var place = new RedisPlace(group, RedisTopology.IsOpen(subscription), Names, log);
         var live = await TryCreateAsync(place, cancellationToken);
-        var blocking = await connector.OpenBlockingAsync().WaitAsync(cancellationToken);
+        var blocking = new RedisBlockingConnection(connector);
+        try
+        {
+            // Otherwise the receiver opens it once Redis is there.
+            await (live ? blocking.OpenAsync() : Task.CompletedTask).WaitAsync(cancellationToken);
+        }
+        catch
+        {
+            _ = blocking.CloseAsync();
+            throw;
+        }
+
         var receiver = new RedisReceiver(new RedisMember(subscription, group, Names, options.ClaimAfter, log) { Blocking = blocking, Place = place });
         receiver.Start(live);
         lock (gate)
@@ -127,6 +138,12 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     /// <returns>Whether it is there.</returns>
     private async Task<bool> TryCreateAsync(RedisPlace place, CancellationToken cancellationToken)
     {
+        if (!failFast && !Connection.IsConnected)
+        {
+            // A connection of the application's may queue what it cannot send.
+            return false;
+        }
+
         try
         {
             await place.CreateAsync(mending: false).WaitAsync(place.Timeout, Names.Time, cancellationToken);
