@@ -50,6 +50,12 @@ internal static partial class Log
     [LoggerMessage(217, LogLevel.Error, "The stream {Stream} cannot be trimmed, nor its groups watched; that is tried again every {Period}")]
     public static partial void CannotTrim(this ILogger log, string stream, TimeSpan period, Exception exception);
 
+    [LoggerMessage(218, LogLevel.Error, "The subscription {Subscription} cannot {What}; it keeps trying. Said once, until it can")]
+    public static partial void UpkeepFails(this ILogger log, string subscription, string what, Exception exception);
+
+    [LoggerMessage(219, LogLevel.Error, "{Reason}")]
+    public static partial void TooOld(this ILogger log, string reason);
+
     [LoggerMessage(214, LogLevel.Warning, "The consumer group {Group} of the stream {Stream} has left events alone for more than {IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: {Removal}")]
     public static partial void GroupIdle(this ILogger log, string group, string stream, TimeSpan idleGroupAfter, string removal);
 

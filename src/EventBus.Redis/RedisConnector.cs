@@ -20,6 +20,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
+    // XAUTOCLAIM and the trimming by id.
+    private static readonly Version Oldest = new(6, 2);
+
     private static readonly string[] Refusals = ["NOAUTH", "WRONGPASS", "NOPERM"];
 
     private readonly Lock gate = new();
@@ -115,33 +118,37 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         var connection = Lent ?? await OpenAsync(Answer, Silence);
         try
         {
-            await CheckPersistenceAsync(connection);
+            await CheckServerAsync(connection);
             return connection;
         }
         catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !IsRefusal(exception))
         {
             log.StartedDegraded();
-            connection.ConnectionRestored += (_, _) => _ = TryCheckPersistenceAsync(connection);
+            connection.ConnectionRestored += (_, _) => _ = TryCheckServerAsync(connection);
             return connection;
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        catch (Exception exception) when (exception is RedisException or TimeoutException or EventBusException)
         {
             if (Lent is null)
             {
                 await connection.DisposeAsync();
             }
 
-            throw IsRefusal(exception)
+            throw exception is EventBusException ? exception : IsRefusal(exception)
                 ? new EventBusException($"Redis refuses what was given to {call}: {exception.Message} Correct the user, the password and the rights.", exception)
                 : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.", exception);
         }
     }
 
-    private async Task TryCheckPersistenceAsync(IConnectionMultiplexer connection)
+    private async Task TryCheckServerAsync(IConnectionMultiplexer connection)
     {
         try
         {
-            await CheckPersistenceAsync(connection);
+            await CheckServerAsync(connection);
+        }
+        catch (EventBusException exception)
+        {
+            log.TooOld(exception.Message);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
         {
@@ -149,21 +156,34 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    private async Task CheckPersistenceAsync(IConnectionMultiplexer connection)
+    /// <exception cref="EventBusException">It is too old.</exception>
+    private async Task CheckServerAsync(IConnectionMultiplexer connection)
     {
         if (Lent == connection)
         {
             // The application's may not have been made for admin commands.
             await connection.GetDatabase().PingAsync().WaitAsync(Answer, TimeProvider.System);
             await using var own = await OpenAsync(Answer, Silence);
-            await TryCheckPersistenceAsync(own);
+            await TryCheckServerAsync(own);
             return;
         }
 
-        var persistence = (string?)await connection.GetDatabase().ExecuteAsync("INFO", "persistence").WaitAsync(Answer, TimeProvider.System);
-        if (persistence?.Contains("aof_enabled:0", StringComparison.Ordinal) == true)
+        var server = await InfoAsync("server");
+        if (Version.TryParse(server.GetValueOrDefault("redis_version"), out var version) && version < Oldest)
+        {
+            throw new EventBusException($"The Redis at the address given to {call} is of version {version}; at least {Oldest} is needed.");
+        }
+
+        var persistence = await InfoAsync("persistence");
+        if (persistence.GetValueOrDefault("aof_enabled") == "0")
         {
             log.NoAppendOnlyFile();
+        }
+
+        async Task<Dictionary<string, string>> InfoAsync(string section)
+        {
+            var text = (string?)await connection.GetDatabase().ExecuteAsync("INFO", section).WaitAsync(Answer, TimeProvider.System);
+            return (text ?? "").Split('\n').Select(line => line.Trim().Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
         }
     }
 

@@ -28,7 +28,7 @@ internal sealed class RedisDiscovery(RedisMember member)
                     scannedAt = member.Names.Time.GetTimestamp();
                 }
             }
-            catch (Exception exception) when (exception is RedisException or TimeoutException or OperationCanceledException)
+            catch (Exception)
             {
                 // The reading loop reports an outage; the next round asks again.
             }

@@ -1,5 +1,3 @@
-using StackExchange.Redis;
-
 namespace EventBus;
 
 /// <summary>The loop that keeps a lease while the reading has it, and lets go in time when it cannot.</summary>
@@ -42,7 +40,7 @@ internal sealed class RedisLeaseKeeper(RedisOrderedReading reading, RedisLease l
 
             return true;
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or OperationCanceledException)
+        catch (Exception)
         {
             return false;
         }

@@ -46,6 +46,9 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     /// <summary>Redis says that a key holds something else than a stream.</summary>
     public static bool IsWrongType(Exception exception) => exception is RedisServerException && exception.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
 
+    /// <summary>Redis says that a group or its stream is not there: the reading makes it again.</summary>
+    public static bool IsGone(Exception exception) => exception is RedisServerException && (exception.Message.Contains("NOGROUP", StringComparison.Ordinal) || exception.Message.Contains("no such key", StringComparison.Ordinal));
+
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
     /// <remarks>A new group begins at what comes from now on. One that reads every stream there is, and was there before, begins at the beginning of those that appeared meanwhile.</remarks>
     /// <param name="mending">It was there in all its streams.</param>

@@ -1,5 +1,3 @@
-using StackExchange.Redis;
-
 namespace EventBus;
 
 /// <summary>The loop that brings entries to a receiver, until its intake stops. Outages and vanished groups do not end it.</summary>
@@ -87,7 +85,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
     {
         try
         {
-            if (exception is RedisServerException && exception.Message.Contains("NOGROUP", StringComparison.Ordinal))
+            if (RedisPlace.IsGone(exception))
             {
                 await member.Place.CreateAsync(mending: true).WaitAsync(member.Place.Timeout, member.Names.Time, stop);
                 Mended();

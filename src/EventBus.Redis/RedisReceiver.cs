@@ -53,7 +53,7 @@ internal sealed class RedisReceiver : Receiver
     public string? Complaint => running.IsCompleted ? "Reading has ended; start the application again." : reading.Complaint;
 
     /// <summary>What people should look at although events are received; null when there is nothing.</summary>
-    public string? Remark => member.Place.Complaint;
+    public string? Remark => member.Place.Complaint ?? upkeep.Complaint;
 
     /// <summary>What is read and not yet acknowledged. Its size is the bound of all channels.</summary>
     public HeldEntries Held { get; } = new();

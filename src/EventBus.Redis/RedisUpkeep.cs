@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -12,6 +13,10 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
     private readonly RedisGroup group = member.Group;
     private readonly RedisTopology names = member.Names;
     private readonly TimeSpan renewPeriod = member.ClaimAfter / 3;
+    private readonly ConcurrentDictionary<string, string> failures = new();
+
+    /// <summary>What people should look at; null when there is nothing.</summary>
+    public string? Complaint => failures.Select(each => $"The subscription '{member.Subscription.Name}' cannot {each.Key}: {each.Value}").FirstOrDefault();
 
     public Task Claiming { get; private set; } = Task.CompletedTask;
 
@@ -24,17 +29,21 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
     public void Start(CancellationToken stopIntake, CancellationToken close)
     {
         // In an ordered subscription whoever has the lease takes over everything.
-        Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync(ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
-        Renewing = RepeatAsync(RenewAsync, renewPeriod, close);
+        Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("take over what dead instances left", ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
+        Renewing = RepeatAsync("renew what it holds", RenewAsync, renewPeriod, close);
 
         // In an ordered subscription the lease says what is lost.
-        Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync(LetGoAsync, member.ClaimAfter / 12, close);
+        Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("let go of what it cannot renew", LetGoAsync, member.ClaimAfter / 12, close);
 
         // Apart from the renewals, which must not wait for it.
-        Noting = RepeatAsync(stop => member.Place.NoteAsync().WaitAsync(RedisConnector.Answer, names.Time, stop), renewPeriod, close);
+        Noting = RepeatAsync("write down how far it is", stop => member.Place.NoteAsync().WaitAsync(RedisConnector.Answer, names.Time, stop), renewPeriod, close);
     }
 
-    private async Task RepeatAsync(Func<CancellationToken, Task> pass, TimeSpan period, CancellationToken stop)
+    /// <param name="what">What cannot be done when it fails.</param>
+    /// <param name="pass">What is done.</param>
+    /// <param name="period">How long to wait before it is done again.</param>
+    /// <param name="stop">Ends it.</param>
+    private async Task RepeatAsync(string what, Func<CancellationToken, Task> pass, TimeSpan period, CancellationToken stop)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         while (!stop.IsCancellationRequested)
@@ -42,13 +51,23 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
             try
             {
                 await pass(stop);
+                failures.TryRemove(what, out _);
             }
-            catch (Exception exception) when (exception is RedisException or TimeoutException)
+            catch (Exception) when (stop.IsCancellationRequested)
             {
-                // The reading loop reports an outage; the next pass tries again.
+                return;
+            }
+            catch (Exception exception)
+            {
+                // What is wrong with Redis as a whole, the reading reports.
+                if (exception is not (RedisConnectionException or TimeoutException) && !RedisPlace.IsGone(exception) && reading.Complaint is null && failures.TryAdd(what, exception.Message))
+                {
+                    member.Log.UpkeepFails(member.Subscription.Name, what, exception);
+                }
             }
 
-            await Task.Delay(period, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // What fails is tried again soon.
+            await Task.Delay(failures.ContainsKey(what) && period > MaxClaimPeriod ? MaxClaimPeriod : period, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
