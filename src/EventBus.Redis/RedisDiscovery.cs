@@ -24,7 +24,9 @@ internal sealed class RedisDiscovery(RedisMember member)
                 await TakeInAsync(await directory.KnownAsync().WaitAsync(RedisConnector.Answer, member.Names.Time, stop), stop);
                 if (member.Names.Time.GetElapsedTime(scannedAt) >= ScanPeriod)
                 {
-                    await TakeInAsync(await directory.ScanAsync(stop).WaitAsync(RedisPlace.ScanTimeout, member.Names.Time, stop), stop);
+                    using var timeout = new CancellationTokenSource(RedisPlace.ScanTimeout, member.Names.Time);
+                    using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
+                    await TakeInAsync(await directory.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
                     scannedAt = member.Names.Time.GetTimestamp();
                 }
             }

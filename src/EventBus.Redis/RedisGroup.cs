@@ -43,6 +43,19 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         end
         """;
 
+    // What looks dead is checked where it is removed: XGROUP DELCONSUMER drops what is pending.
+    private const string SweepScript = """
+        for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+          local info = {}
+          for i = 1, #each, 2 do
+            info[each[i]] = each[i + 1]
+          end
+          if info['pending'] == 0 and info['idle'] > tonumber(ARGV[3]) and info['name'] ~= ARGV[2] then
+            redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], info['name'])
+          end
+        end
+        """;
+
     // Replaced as a whole. What one of two callers at once adds may be missing, and is found again.
     private volatile RedisKey[] known = streams;
 
@@ -126,6 +139,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
 
     /// <summary>Removes this consumer from the group, unless something is still pending for it.</summary>
     public Task LeaveAsync() => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
+
+    /// <summary>Removes the consumers that left without a farewell, and for whom nothing is pending any more.</summary>
+    public Task SweepAsync(TimeSpan idle) => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(SweepScript, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
 
     /// <summary>The answer of a read: entries by stream, or nothing.</summary>
     public static IReadOnlyList<(RedisKey Stream, StreamEntry[] Entries)> ToEntries(RedisResult reply)

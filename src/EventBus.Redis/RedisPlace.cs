@@ -37,9 +37,6 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     private readonly ConcurrentDictionary<RedisKey, bool> leftOut = new();
     private readonly RedisDirectory directory = new(group.Database, names);
 
-    /// <summary>How long <see cref="CreateAsync(bool)"/> may take.</summary>
-    public TimeSpan Timeout => isOpen ? ScanTimeout : RedisConnector.Answer;
-
     /// <summary>What people should look at; null when there is nothing.</summary>
     public string? Complaint => leftOut.Keys.Select(stream => $"The key '{stream}' has the name of a stream of events and holds something else. Rename it, or delete it.").FirstOrDefault();
 
@@ -52,25 +49,20 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
     /// <remarks>A new group begins at what comes from now on. One that reads every stream there is, and was there before, begins at the beginning of those that appeared meanwhile.</remarks>
     /// <param name="mending">It was there in all its streams.</param>
-    public async Task CreateAsync(bool mending)
+    /// <param name="cancellationToken">Ends it, as does its time.</param>
+    public async Task CreateAsync(bool mending, CancellationToken cancellationToken)
     {
-        var beginning = mending ? RedisGroup.Start : RedisGroup.End;
-        var isEntered = !isOpen || await group.Database.SetContainsAsync(names.OpenGroups, group.Name);
-        if (isOpen)
+        // The keys are gone through no longer than somebody waits for it.
+        using var timeout = new CancellationTokenSource(isOpen ? ScanTimeout : RedisConnector.Answer, names.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
         {
-            beginning = isEntered ? RedisGroup.Start : beginning;
-            group.Add(await directory.KnownAsync());
-            group.Add(await directory.ScanAsync(CancellationToken.None));
+            await CreateAllAsync(mending, limit.Token).WaitAsync(limit.Token);
         }
-
-        foreach (var stream in group.Streams)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            await TryCreateAsync(stream, mending, beginning);
+            throw new TimeoutException("Redis did not answer in time.");
         }
-
-        // Only now: whoever finds it there takes every stream without the group for a later one.
-        await (isEntered ? Task.CompletedTask : group.Database.SetAddAsync(names.OpenGroups, group.Name));
-        await directory.EnterAsync(group.Streams);
     }
 
     /// <summary>Reads a stream that appeared later, from its beginning.</summary>
@@ -130,6 +122,27 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
         var isBefore = note.StartsWith("(");
         var text = isBefore ? (RedisValue)((string)note!)[1..] : note;
         return !RedisStreamId.TryParse(text, out var id) ? null : isBefore ? id.Before() : id;
+    }
+
+    private async Task CreateAllAsync(bool mending, CancellationToken limit)
+    {
+        var beginning = mending ? RedisGroup.Start : RedisGroup.End;
+        var isEntered = !isOpen || await group.Database.SetContainsAsync(names.OpenGroups, group.Name);
+        if (isOpen)
+        {
+            beginning = isEntered ? RedisGroup.Start : beginning;
+            group.Add(await directory.KnownAsync());
+            group.Add(await directory.ScanAsync(limit));
+        }
+
+        foreach (var stream in group.Streams)
+        {
+            await TryCreateAsync(stream, mending, beginning);
+        }
+
+        // Only now: whoever finds it there takes every stream without the group for a later one.
+        await (isEntered ? Task.CompletedTask : group.Database.SetAddAsync(names.OpenGroups, group.Name));
+        await directory.EnterAsync(group.Streams);
     }
 
     /// <returns>Whether the stream is read.</returns>

@@ -25,7 +25,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
             {
                 if (!live)
                 {
-                    await member.Place.CreateAsync(mending: false).WaitAsync(member.Place.Timeout, member.Names.Time, stop);
+                    await member.Place.CreateAsync(mending: false, stop);
                     live = true;
                 }
 
@@ -87,7 +87,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
         {
             if (RedisPlace.IsGone(exception))
             {
-                await member.Place.CreateAsync(mending: true).WaitAsync(member.Place.Timeout, member.Names.Time, stop);
+                await member.Place.CreateAsync(mending: true, stop);
                 Mended();
                 return;
             }

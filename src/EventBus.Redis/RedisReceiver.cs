@@ -191,7 +191,7 @@ internal sealed class RedisReceiver : Receiver
         await stopIntake.CancelAsync();
         deliveries.Writer.TryComplete();
         var end = member.Blocking.CloseAsync();
-        await Task.WhenAll(end, running, finding, upkeep.Claiming).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(end, running, finding, upkeep.Claiming, upkeep.Sweeping).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         // For the next owner it was not handed out.
         var buffered = Drain();

@@ -67,7 +67,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         var group = new RedisGroup(Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
         var place = new RedisPlace(group, RedisTopology.IsOpen(subscription), Names, log);
-        var live = await TryCreateAsync(place, cancellationToken);
+        var live = await TryCreateAsync(group, place, cancellationToken);
         var blocking = new RedisBlockingConnection(connector);
         try
         {
@@ -136,7 +136,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     /// <summary>Creates the group where it is missing. After a degraded start the receiver does so later.</summary>
     /// <returns>Whether it is there.</returns>
-    private async Task<bool> TryCreateAsync(RedisPlace place, CancellationToken cancellationToken)
+    private async Task<bool> TryCreateAsync(RedisGroup group, RedisPlace place, CancellationToken cancellationToken)
     {
         if (!failFast && !Connection.IsConnected)
         {
@@ -146,12 +146,19 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
         try
         {
-            await place.CreateAsync(mending: false).WaitAsync(place.Timeout, Names.Time, cancellationToken);
+            await place.CreateAsync(mending: false, cancellationToken);
             return true;
         }
-        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !RedisConnector.IsRefusal(exception))
+        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !RedisConnector.IsRefusal(exception) && !RedisPlace.IsWrongType(exception))
         {
             return false;
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            var mend = RedisPlace.IsWrongType(exception) ? " One of these keys holds something else than a stream: rename it, or delete it."
+                : RedisConnector.IsRefusal(exception) ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, sets, hashes, keys and scripts: ACL SETUSER ... ~{Names.AnyStream} +@stream +@set +@hash +@string +@keyspace +@scripting +@transaction +@connection +info."
+                : "";
+            throw new EventBusException($"Redis did not create the consumer group '{group.Name}' of {string.Join(", ", group.Streams.Select(stream => $"'{stream}'"))}: {exception.Message}{mend}", exception);
         }
     }
 

@@ -7,6 +7,7 @@ namespace EventBus;
 internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, RedisMember member)
 {
     private const int Page = 100;
+    private const int SweepAfter = 10;
 
     private static readonly TimeSpan MaxClaimPeriod = TimeSpan.FromSeconds(2);
 
@@ -17,6 +18,8 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
 
     /// <summary>What people should look at; null when there is nothing.</summary>
     public string? Complaint => failures.Select(each => $"The subscription '{member.Subscription.Name}' cannot {each.Key}: {each.Value}").FirstOrDefault();
+
+    public Task Sweeping { get; private set; } = Task.CompletedTask;
 
     public Task Claiming { get; private set; } = Task.CompletedTask;
 
@@ -35,9 +38,14 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         // In an ordered subscription the lease says what is lost.
         Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("let go of what it cannot renew", LetGoAsync, member.ClaimAfter / 12, close);
 
+        Sweeping = RepeatAsync("remove the consumers of dead instances", SweepAsync, member.ClaimAfter, stopIntake);
+
         // Apart from the renewals, which must not wait for it.
         Noting = RepeatAsync("write down how far it is", stop => member.Place.NoteAsync().WaitAsync(RedisConnector.Answer, names.Time, stop), renewPeriod, close);
     }
+
+    /// <summary>A living consumer asks for more every second, or holds something.</summary>
+    private Task SweepAsync(CancellationToken stop) => group.SweepAsync((member.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)).WaitAsync(RedisConnector.Answer, names.Time, stop);
 
     /// <param name="what">What cannot be done when it fails.</param>
     /// <param name="pass">What is done.</param>
