@@ -56,12 +56,13 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
             await scene.Redis.Database.ExecuteAsync("CLIENT", "PAUSE", (long)time.TotalMilliseconds, "ALL");
             await Until.PassedAsync(time);
         }),
-        new("XGROUP DESTROY", async (scene, _) =>
+        new("XGROUP DESTROY", (scene, _) => scene.Redis.Database.StreamDeleteConsumerGroupAsync(Buses.StreamOf(scene.Word), scene.Subscription)),
+        new("memory limit", async (scene, time) =>
         {
-            // A group that is made again begins at the beginning: without this, all that was ever handled would come once more.
-            await scene.Redis.Database.StreamTrimAsync(Buses.StreamOf(scene.Word), 0);
-            await scene.Redis.Database.StreamDeleteConsumerGroupAsync(Buses.StreamOf(scene.Word), scene.Subscription);
-        }) { LosesWhatWaits = true },
+            await scene.Redis.Database.ExecuteAsync("CONFIG", "SET", "maxmemory", "1mb");
+            await Until.PassedAsync(time);
+            await scene.Redis.Database.ExecuteAsync("CONFIG", "SET", "maxmemory", "0");
+        }),
     ];
 
     private static readonly BrokerFault[] OfRabbitMq =
