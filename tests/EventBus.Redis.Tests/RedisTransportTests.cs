@@ -228,12 +228,7 @@ public sealed class RedisTransportTests
         await using var late = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true,abortConnect=false");
         Assert.Contains("loading:1", (string?)await late.GetDatabase().ExecuteAsync("INFO", "persistence"), StringComparison.Ordinal);
         await late.GetDatabase().ExecuteAsync("CONFIG", "SET", "key-load-delay", "0");
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while ((await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State != TransportState.Healthy)
-        {
-            Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although Redis has loaded.");
-        }
-
+        await TestRedis.HealthAsync(transport, TransportState.Healthy);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
         Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
     }

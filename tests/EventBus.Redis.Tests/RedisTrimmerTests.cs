@@ -84,13 +84,42 @@ public sealed class RedisTrimmerTests
         await PublishAsync(transport);
 
         Assert.Contains("RetireSubscriptionAsync(\"parcels\")", await redis.Log.LineAsync("has left events alone"), StringComparison.Ordinal);
-        var health = await HealthAsync(transport, TransportState.Degraded);
+        var health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
         Assert.Contains("'app.parcels'", health.Description, StringComparison.Ordinal);
         Assert.Contains("RetireSubscriptionAsync(\"parcels\")", health.Description, StringComparison.Ordinal);
 
         await transport.RetireAsync("parcels", discardWaiting: true, TestToken);
-        await HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.HealthAsync(transport, TransportState.Healthy);
         Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
+    }
+
+    [Fact]
+    public async Task Group_OfAnotherApplicationLeftAlone_NamesAMendThatIsPossible()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await StartAsync(redis, options => options.IdleGroupAfter = TimeSpan.FromSeconds(1));
+        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "billing.invoices", "$");
+        await PublishAsync(transport);
+
+        var health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
+        Assert.Contains($"XGROUP DESTROY {redis.ParcelStream} billing.invoices", health.Description, StringComparison.Ordinal);
+        Assert.Contains("in the application that it belongs to", await redis.Log.LineAsync("has left events alone"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Stream_BehindAKeyThatIsNone_IsTrimmedAndTheKeyIsNamed()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await redis.Database.StringSetAsync($"{{{redis.Prefix}}}:aaa", "no stream");
+        await redis.Database.SetAddAsync($"{{{redis.Prefix}}}:known:streams", "aaa");
+        var transport = await StartAsync(redis);
+        var receiver = await redis.SubscribeAsync(transport);
+        await PublishAsync(transport);
+        await HandleAsync(receiver, 0, Count);
+
+        await LengthAsync(redis, length => length <= 100);
+        Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+        Assert.Contains(":aaa", await redis.Log.LineAsync("cannot be trimmed"), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -163,21 +192,6 @@ public sealed class RedisTrimmerTests
             }
 
             Assert.False(limit.IsCancellationRequested, $"The stream has {length} entries.");
-        }
-    }
-
-    private static async Task<TransportHealth> HealthAsync(Transport transport, TransportState state)
-    {
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while (true)
-        {
-            var health = await transport.CheckHealthAsync(TestToken);
-            if (health.State == state)
-            {
-                return health;
-            }
-
-            Assert.False(limit.IsCancellationRequested, $"The health is {health}.");
         }
     }
 

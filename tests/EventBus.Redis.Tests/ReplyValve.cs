@@ -24,6 +24,9 @@ internal sealed class ReplyValve : IAsyncDisposable
 
     public string Address { get; }
 
+    /// <summary>What replies hold instead of what, of the same length.</summary>
+    public (byte[] From, byte[] To)? Rewrite { get; set; }
+
     /// <summary>Completes when a reply is being held back.</summary>
     public Task ReplyHeld => held.Task.WaitAsync(TestRedis.Patience);
 
@@ -129,6 +132,11 @@ internal sealed class ReplyValve : IAsyncDisposable
                 {
                     held.TrySetResult();
                     await open.Task.WaitAsync(end);
+                }
+
+                if (replies && Rewrite is { } rewrite && buffer.AsSpan(0, count).IndexOf(rewrite.From) is >= 0 and var at)
+                {
+                    rewrite.To.CopyTo(buffer, at);
                 }
 
                 await to.WriteAsync(buffer.AsMemory(0, count), end);

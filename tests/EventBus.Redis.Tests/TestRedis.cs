@@ -114,6 +114,35 @@ internal sealed class TestRedis : IAsyncDisposable
         }
     }
 
+    /// <summary>Waits until the health is as it should be.</summary>
+    public static async Task<TransportHealth> HealthAsync(Transport transport, TransportState state)
+    {
+        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
+        while (true)
+        {
+            var health = await transport.CheckHealthAsync(CancellationToken.None);
+            if (health.State == state)
+            {
+                return health;
+            }
+
+            Assert.False(limit.IsCancellationRequested, $"The health is {health}.");
+        }
+    }
+
+    /// <summary>Waits until the applications under test have as many connections as they should.</summary>
+    public async Task ConnectedAsync(Predicate<int> isIt)
+    {
+        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
+        int count;
+        do
+        {
+            count = (await Admin.GetServers()[0].ClientListAsync()).Count(client => client.Name == Prefix);
+            Assert.False(limit.IsCancellationRequested, $"{count} connections are open.");
+        }
+        while (!isIt(count));
+    }
+
     /// <summary>Cuts the connections of the applications under test, at the server.</summary>
     public Task<int> KillConnectionsAsync() => KillConnectionsAsync(Admin, Prefix);
 

@@ -1,0 +1,108 @@
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>What keeps a subscription from receiving is said, and mends itself when its cause is gone.</summary>
+public sealed class RedisHealthTests
+{
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Stream_WhoseKeyIsOverwritten_MakesHealthUnhealthyUntilItIsGone(bool ordered)
+    {
+        var subscription = TestRedis.Parcels() with { Ordered = ordered };
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(subscriptions: [subscription]);
+        var receiver = await redis.SubscribeAsync(transport, subscription);
+        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State);
+
+        await redis.Database.StringSetAsync(redis.ParcelStream, "no stream");
+        Assert.Contains("'parcels'", (await TestRedis.HealthAsync(transport, TransportState.Unhealthy)).Description, StringComparison.Ordinal);
+        await redis.Database.KeyDeleteAsync(redis.ParcelStream);
+        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Place_ThatIsNonsense_IsNoneAndTheReadingGoesOn()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
+        var receiver = await redis.SubscribeAsync(transport);
+        await redis.PlaceAsync(_ => true);
+        await redis.Database.HashSetAsync($"{{{redis.Prefix}}}:places:parcel", [new("app.parcels", "nonsense"), new("app.others", "nonsense")]);
+
+        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+        await redis.Log.LineAsync("has vanished");
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Wildcard_OverAKeyThatIsNoStream_ReadsTheOthersAndNamesTheKey(bool later)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var all = new Subscription("all", [EventPattern.Parse("#")]);
+        RedisKey stray = $"{{{redis.Prefix}}}:aaa";
+        await (later ? redis.Database.StreamAddAsync(stray, "type", "aaa.sent") : (Task)redis.Database.StringSetAsync(stray, "no stream"));
+        await redis.Database.SetAddAsync($"{{{redis.Prefix}}}:known:streams", "aaa");
+        var transport = await redis.StartAsync(subscriptions: [all]);
+        var receiver = await redis.SubscribeAsync(transport, all);
+        if (later)
+        {
+            await redis.Database.StringSetAsync(stray, "no stream");
+        }
+
+        Assert.Contains(":aaa", await redis.Log.LineAsync("holds something else"), StringComparison.Ordinal);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+
+        await redis.Database.KeyDeleteAsync(stray);
+        await redis.Database.StreamAddAsync(stray, [new("type", "aaa.sent"), new("id", "again"), new("data", "1")]);
+        Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Server_BackFromAnOlderCopy_IsSaid()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis("--appendonly", "no");
+        await server.StartAsync();
+        var transport = await redis.StartAsync(address: server.Address);
+        var receiver = await redis.SubscribeAsync(transport);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+        await using (var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true"))
+        {
+            await admin.GetDatabase().ExecuteAsync("SAVE");
+        }
+
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+        await server.KillAsync();
+        await server.StartAsync();
+
+        Assert.Contains(redis.ParcelStream!, await redis.Log.LineAsync("has lost events of the stream"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task User_WithoutTheRightToTakeOver_MakesHealthDegraded()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis("--user", "default", "on", "nopass", "~*", "&*", "+@all", "-xautoclaim");
+        await server.StartAsync();
+        var transport = await redis.StartAsync(address: server.Address);
+        await redis.SubscribeAsync(transport);
+
+        Assert.Contains("xautoclaim", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.OrdinalIgnoreCase);
+        await redis.Log.LineAsync("cannot take over");
+    }
+}

@@ -1,0 +1,84 @@
+using EventBus.Transports;
+
+namespace EventBus.Redis.Tests;
+
+public sealed class RedisUpkeepTests
+{
+    [Fact]
+    public async Task Receiver_OfManyStreams_SharesItsCapacityAmongThem()
+    {
+        const int Streams = 20, Each = 30;
+        await using var redis = await TestRedis.OpenAsync();
+        var all = new Subscription("all", [.. Enumerable.Range(0, Streams).Select(i => EventPattern.Parse($"s{i}.#"))]) { Concurrency = 2 };
+        var transport = await redis.StartAsync(subscriptions: [all]);
+        await (await redis.SubscribeAsync(transport, all)).DisposeAsync();
+        foreach (var stream in Enumerable.Range(0, Streams))
+        {
+            await TestRedis.PublishAcceptedAsync(transport, [.. Enumerable.Range(0, Each).Select(i => new Envelope(new EnvelopeAttributes { Id = $"{stream}/{i}", Name = $"s{stream}.sent" }, [(byte)'1']))]);
+        }
+
+        var receiver = await redis.SubscribeAsync(transport, all);
+        for (var i = 0; i < Streams * Each; i++)
+        {
+            var delivery = await TestRedis.NextAsync(receiver);
+
+            // What fits in, and one of each.
+            Assert.InRange(receiver.Deliveries.Count, 0, 8 + Streams);
+            await delivery.AckAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Delivery_OfAnOwnerThatCannotRenew_IsLostBeforeAnotherHasIt()
+    {
+        var claimAfter = TimeSpan.FromSeconds(3);
+        await using var redis = await TestRedis.OpenAsync();
+        await using var valve = new ReplyValve();
+        var owner = await redis.SubscribeAsync(await redis.StartAsync(claimAfter, valve.Address));
+        var others = await redis.StartAsync(claimAfter);
+        await TestRedis.PublishAcceptedAsync(others, TestRedis.Parcel(1));
+        var delivery = await TestRedis.NextAsync(owner);
+        var rival = await redis.SubscribeAsync(others);
+
+        valve.Close();
+        await redis.KillConnectionsAsync();
+        valve.Refuse();
+        await TestRedis.NextAsync(rival);
+
+        Assert.True(delivery.Lost.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task Consumer_OfADeadInstance_IsRemovedWhenNothingIsPendingForIt()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync(TimeSpan.FromMilliseconds(300));
+        var receiver = await redis.SubscribeAsync(transport);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+        await redis.Database.ExecuteAsync("XGROUP", "CREATECONSUMER", redis.ParcelStream, "app.parcels", "dead");
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        string[] names;
+        do
+        {
+            Assert.False(limit.IsCancellationRequested, "Nobody removes the dead consumer.");
+            names = [.. (await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app.parcels")).Select(consumer => consumer.Name)];
+        }
+        while (names.Contains("dead"));
+        Assert.Single(names);
+    }
+
+    [Fact]
+    public async Task Receiver_DisposedAfterItsTransport_LeavesNoConnection()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync();
+        var receiver = await redis.SubscribeAsync(transport);
+
+        await transport.DisposeAsync();
+        await receiver.DisposeAsync();
+
+        await redis.ConnectedAsync(count => count == 0);
+    }
+}
