@@ -53,6 +53,9 @@ internal static partial class Log
     [LoggerMessage(218, LogLevel.Error, "The subscription {Subscription} cannot {What}; it keeps trying. Said once, until it can")]
     public static partial void UpkeepFails(this ILogger log, string subscription, string what, Exception exception);
 
+    [LoggerMessage(220, LogLevel.Warning, "The stream {Stream} holds an event {EventName}, which belongs into {Home}: the subscription {Subscription} passes it over, and whoever wants it does not look here. Said once for a stream; let the publisher add it to {Home}")]
+    public static partial void Misplaced(this ILogger log, string stream, string eventName, string home, string subscription);
+
     [LoggerMessage(219, LogLevel.Error, "{Reason}")]
     public static partial void TooOld(this ILogger log, string reason);
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using EventBus.Transports;
 using StackExchange.Redis;
@@ -25,6 +26,7 @@ internal sealed class RedisReceiver : Receiver
     private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
     private readonly CancellationTokenSource stopIntake = new();
     private readonly CancellationTokenSource close = new();
+    private readonly ConcurrentDictionary<RedisKey, bool> misplaced = new();
     private readonly Lock gate = new();
 
     private Task running = Task.CompletedTask;
@@ -105,6 +107,11 @@ internal sealed class RedisReceiver : Receiver
             if (!member.Subscription.Matches(envelope.EventName) && envelope.EventName != RedisWireFormat.Nameless(word))
             {
                 others.Add(entry.Id);
+                if (member.Names.StreamOf(envelope.EventName) is var home && home != stream && misplaced.TryAdd(stream, true))
+                {
+                    member.Log.Misplaced(stream!, envelope.EventName, home!, member.Subscription.Name);
+                }
+
                 continue;
             }
 

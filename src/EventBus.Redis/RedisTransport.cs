@@ -178,7 +178,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         outcomes.Span[0] = outcome;
     }
 
-    /// <summary>Sends a list as one transaction: all or none, so that none passes an earlier one of its key that was refused.</summary>
+    /// <summary>Sends a list as one transaction, in which nothing comes between. What Redis refuses as a whole (memory, rights) is refused for all; a stream that is none is refused alone, with all events of its keys.</summary>
     private async ValueTask PublishTogetherAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         var entries = new List<(RedisKey, NameValueEntry[])>(batch.Length);

@@ -49,6 +49,39 @@ public sealed class RedisUpkeepTests
     }
 
     [Fact]
+    public async Task Entry_BehindManyThatOthersHold_IsTakenOver()
+    {
+        const int Held = 200;
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync();
+        await (await redis.SubscribeAsync(transport)).DisposeAsync();
+        for (var i = 0; i <= Held; i++)
+        {
+            await redis.Database.StreamAddAsync(redis.ParcelStream, [new("type", "parcel.sent"), new("id", $"p-{i}"), new("data", "1")]);
+        }
+
+        await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app.parcels", "busy", ">", Held);
+        var abandoned = Assert.Single(await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app.parcels", "dead", ">", 1));
+        await redis.Database.ExecuteAsync("XCLAIM", redis.ParcelStream, "app.parcels", "dead", 0, abandoned.Id, "IDLE", 600_000, "JUSTID");
+
+        var receiver = await redis.SubscribeAsync(transport, TestRedis.Parcels(concurrency: 1));
+
+        Assert.Equal($"p-{Held}", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Entry_InTheStreamOfOtherEvents_IsPassedOverAndSaid()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync());
+
+        await redis.Database.StreamAddAsync(redis.ParcelStream, [new("type", "letter.sent"), new("data", "1")]);
+
+        Assert.Contains("letter.sent", await redis.Log.LineAsync("belongs into"), StringComparison.Ordinal);
+        Assert.False(receiver.Deliveries.TryPeek(out _));
+    }
+
+    [Fact]
     public async Task Consumer_OfADeadInstance_IsRemovedWhenNothingIsPendingForIt()
     {
         await using var redis = await TestRedis.OpenAsync();
