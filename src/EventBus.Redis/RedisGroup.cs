@@ -95,7 +95,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>The last entry that the group handed out; null where there is no group.</summary>
     public async Task<RedisValue?> LastDeliveredAsync(RedisKey stream)
     {
-        if (await database.KeyExistsAsync(stream))
+        try
         {
             foreach (var each in await database.StreamGroupInfoAsync(stream))
             {
@@ -104,6 +104,10 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
                     return each.LastDeliveredId;
                 }
             }
+        }
+        catch (RedisServerException exception) when (exception.Message.Contains("no such key", StringComparison.Ordinal))
+        {
+            // Nor is there a stream.
         }
 
         return null;

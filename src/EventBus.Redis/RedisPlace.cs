@@ -135,10 +135,7 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
             group.Add(await directory.ScanAsync(limit));
         }
 
-        foreach (var stream in group.Streams)
-        {
-            await TryCreateAsync(stream, mending, beginning);
-        }
+        await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, mending, beginning)));
 
         // Only now: whoever finds it there takes every stream without the group for a later one.
         await (isEntered ? Task.CompletedTask : group.Database.SetAddAsync(names.OpenGroups, group.Name));
