@@ -67,12 +67,14 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         var group = new RedisGroup(Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
         var place = new RedisPlace(group, RedisTopology.IsOpen(subscription), Names, log);
-        var live = await TryCreateAsync(group, place, cancellationToken);
         var blocking = new RedisBlockingConnection(connector);
+        bool live;
         try
         {
-            // Otherwise the receiver opens it once Redis is there.
-            await (live ? blocking.OpenAsync() : Task.CompletedTask).WaitAsync(cancellationToken);
+            // Side by side. Where Redis is away the receiver opens it once it is there.
+            var opening = Connection.IsConnected ? blocking.OpenAsync() : Task.CompletedTask;
+            live = await TryCreateAsync(group, place, cancellationToken);
+            await (live ? opening : Task.CompletedTask).WaitAsync(cancellationToken);
         }
         catch
         {
