@@ -7,6 +7,7 @@ internal static class Catalogue
     [
         new CheckerProof(),
         new GhostsProof(),
+        new SagasProof(),
         new PoisonProof(),
         new NeighboursProof(),
         new DuplicatesProof(processes: 1),

@@ -16,6 +16,7 @@ internal sealed class CheckerProof : Proof
         Effects(findings);
         Order(findings);
         Ghosts(findings);
+        SagaMistakes.Run(findings);
         return Task.CompletedTask;
     }
 
@@ -135,7 +136,7 @@ internal sealed class CheckerProof : Proof
             Expect(findings, mistake, reported, found => GhostCheck.Run(found, published, new HashSet<long> { 9 }, new HashSet<long> { 1 }, new HashSet<long> { 1 }, each: 2));
     }
 
-    private static void Expect(Findings findings, string mistake, string? reported, Action<Findings> check)
+    internal static void Expect(Findings findings, string mistake, string? reported, Action<Findings> check)
     {
         var found = new Findings();
         check(found);

@@ -15,6 +15,8 @@ internal sealed class StoreProbe : IAsyncDisposable
 
     public ProcessedEventStore Processed => stores.Processed!;
 
+    public SagaStore Sagas => stores.Sagas!;
+
     public static async Task<StoreProbe> OpenAsync(VictimSettings settings, params string[] subscriptions)
     {
         var services = new ServiceCollection();

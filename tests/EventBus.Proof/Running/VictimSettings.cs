@@ -39,6 +39,9 @@ internal sealed record VictimSettings
     /// <summary>After how many milliseconds without a sign of life another process goes on with what this one holds.</summary>
     public int LeaseMilliseconds { get; init; } = 2_000;
 
+    /// <summary>How many processes die at each point in the lives of sagas.</summary>
+    public int SagaKills { get; init; }
+
     public string Database => Path.Combine(Folder, "store.db");
 
     public string DatabaseConnection => $"Data Source={Database}";

@@ -34,23 +34,34 @@ internal sealed class Executioner(string folder, Journal journal)
 
     public void At(Failpoint point, Failpoint planned, long number)
     {
-        if (point != planned)
+        if (point == planned)
         {
-            return;
+            Kill($"{number}{Extension}", number, (long)point);
         }
+    }
 
+    /// <summary>Kills the process, unless one was killed under this name before.</summary>
+    public void Kill(string name, long number, long point)
+    {
+        if (Mark(name))
+        {
+            journal.Write(Kind.Suicide, number, point, Environment.ProcessId);
+            Native.KillSelf();
+        }
+    }
+
+    /// <summary>Makes a mark: true for one process only, and false for all that follow.</summary>
+    public bool Mark(string name)
+    {
         try
         {
-            // Made by one process only, and there for all that follow.
-            using var mark = new FileStream(Path.Combine(folder, $"{number}{Extension}"), FileMode.CreateNew);
+            using var mark = new FileStream(Path.Combine(folder, name), FileMode.CreateNew);
+            return true;
         }
         catch (IOException)
         {
-            return;
+            return false;
         }
-
-        journal.Write(Kind.Suicide, number, (long)point, Environment.ProcessId);
-        Native.KillSelf();
     }
 }
 

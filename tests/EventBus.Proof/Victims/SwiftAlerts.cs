@@ -11,13 +11,14 @@ internal sealed class SwiftAlerts(FailureStore inner) : FailureStore
 
     public static BusStores Wrap(BusStores stores) => With(stores, new SwiftAlerts(stores.Failures!), stores.Processed);
 
-    public static BusStores With(BusStores stores, FailureStore? failures, ProcessedEventStore? processed) => new()
+    public static BusStores With(BusStores stores, FailureStore? failures, ProcessedEventStore? processed, SagaStore? sagas = null) => new()
     {
         Name = stores.Name,
         Durable = stores.Durable,
         Failures = failures,
         Delays = stores.Delays,
         Processed = processed,
+        Sagas = sagas ?? stores.Sagas,
         OpenAsync = stores.OpenAsync,
         CloseAsync = stores.CloseAsync,
     };

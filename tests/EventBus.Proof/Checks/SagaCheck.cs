@@ -1,0 +1,97 @@
+namespace EventBus.Proof;
+
+/// <summary>What was found on the wire of a saga.</summary>
+/// <param name="Id">The event's id.</param>
+/// <param name="Name">The event's name.</param>
+/// <param name="Saga">The saga's number.</param>
+/// <param name="Steps">The steps that it names.</param>
+internal sealed record SagaNews(string Id, string Name, long Saga, IReadOnlyList<string> Steps);
+
+/// <summary>All that is known of the sagas of a run.</summary>
+internal sealed record SagaRecord
+{
+    /// <summary>Where each saga that was started is to come to rest.</summary>
+    public required IReadOnlyDictionary<long, SagaStatus> Planned { get; init; }
+
+    /// <summary>Where the sagas in the store came to rest by themselves.</summary>
+    public required IReadOnlyDictionary<long, SagaStatus> Rested { get; init; }
+
+    /// <summary>Where they stand now that people have dealt with those that needed them.</summary>
+    public required IReadOnlyDictionary<long, SagaStatus> Ended { get; init; }
+
+    /// <summary>What the services wrote down.</summary>
+    public required IReadOnlyList<ServiceCall> Calls { get; init; }
+
+    /// <summary>Whom people were told of, each time.</summary>
+    public required IReadOnlyList<long> Alerts { get; init; }
+
+    public required IReadOnlyList<SagaNews> News { get; init; }
+
+    /// <summary>Ended sagas that a late reply has changed.</summary>
+    public required IReadOnlyList<long> ChangedLate { get; init; }
+}
+
+/// <summary>Every saga is done whole or undone in exact reverse order, or people are told; by one process at a time.</summary>
+internal static class SagaCheck
+{
+    private static readonly SagaStatus[] AtRest = [SagaStatus.Completed, SagaStatus.Compensated, SagaStatus.NeedsAttention];
+
+    public static void Run(Findings findings, SagaRecord record)
+    {
+        var tales = record.Calls.ToLookup(call => call.Saga).ToDictionary(calls => calls.Key, calls => new SagaTale([.. calls]));
+        findings.Note("sagas", record.Planned.Count);
+        findings.Note("at rest by themselves", Ends(record.Rested));
+        findings.Note("in the end", Ends(record.Ended));
+        findings.None("lost", record.Planned.Keys.Where(saga => !record.Ended.ContainsKey(saga)));
+        findings.None("started by nobody", record.Ended.Keys.Where(saga => !record.Planned.ContainsKey(saga)));
+        findings.None("stuck", record.Rested.Where(saga => !AtRest.Contains(saga.Value)).Concat(record.Ended.Where(saga => !AtRest[..2].Contains(saga.Value))).Select(saga => $"{saga.Key} {saga.Value}"));
+        findings.None("at rest in another way than planned", record.Planned.Where(plan => record.Rested.TryGetValue(plan.Key, out var rested) && rested != plan.Value).Select(plan => $"{plan.Key} {record.Rested[plan.Key]}"));
+        findings.Note("runs of steps", record.Calls.Count(call => call.Mark == ServiceMark.Begun));
+        findings.Note("effects repeated, and ignored", record.Calls.Count(call => call.Mark == ServiceMark.Repeated));
+        findings.None("executed in another order", Of(tale => tale.IsExecutedInOrder));
+        findings.None("compensated in another order", record.Ended.Where(end => !TaleOf(end.Key).IsUndoneAs(end.Value)).Select(end => $"{end.Key} {TaleOf(end.Key)}"));
+        findings.None("leaked effects", record.Ended.Where(end => end.Value == SagaStatus.Compensated).SelectMany(end => TaleOf(end.Key).Leaks.Select(step => $"{end.Key} {step}")));
+        findings.None("missing effects", record.Ended.Where(end => end.Value == SagaStatus.Completed && TaleOf(end.Key).Acted != Parcel.Steps.Count).Select(end => end.Key));
+        findings.None("effects twice", Of(tale => tale.ActsOnce));
+        findings.None("keys of another form", record.Calls.Where(call => call.Mark == ServiceMark.Begun && call.Key != $"{Numbers.ToId(call.Saga)}/{call.Step}/{(call.IsUndo ? "compensate" : "execute")}").Select(call => call.Key).Distinct());
+        findings.None("two orchestrators at once", tales.SelectMany(tale => tale.Value.Overlaps.Select(overlap => $"{tale.Key} {overlap}")));
+        findings.None("run after the end", Of(tale => tale.EndsForGood));
+        findings.None("changed by a late reply", record.ChangedLate);
+        Alerts(findings, record);
+        News(findings, record, TaleOf);
+
+        SagaTale TaleOf(long saga) => tales.GetValueOrDefault(saga) ?? new SagaTale([]);
+
+        IEnumerable<string> Of(Func<SagaTale, bool> holds) => tales.Where(tale => !holds(tale.Value)).Select(tale => $"{tale.Key} {tale.Value}");
+    }
+
+    private static void Alerts(Findings findings, SagaRecord record)
+    {
+        var told = record.Alerts.ToHashSet();
+        var needing = record.Rested.Where(saga => saga.Value == SagaStatus.NeedsAttention).Select(saga => saga.Key).ToHashSet();
+        findings.Note("alerts (distinct, repeated)", $"{told.Count:N0}, {record.Alerts.Count - told.Count:N0}");
+        findings.None("need people, and nobody was told", needing.Where(saga => !told.Contains(saga)));
+        findings.None("alerts of nothing", told.Where(saga => !needing.Contains(saga)));
+    }
+
+    private static void News(Findings findings, SagaRecord record, Func<long, SagaTale> taleOf)
+    {
+        var ids = record.News.GroupBy(news => news.Id).ToList();
+        var bySaga = ids.Select(copies => copies.First()).ToLookup(news => news.Saga);
+        findings.Note("events of sagas (ids, repeated)", $"{ids.Count:N0}, {record.News.Count - ids.Count:N0}");
+        findings.None("ends not told, or not once", record.Ended.Where(end =>
+        {
+            var (completed, failed) = (bySaga[end.Key].Count(news => news.Name == "saga.completed"), bySaga[end.Key].Count(news => news.Name == "saga.failed"));
+            return (completed, failed) != (end.Value == SagaStatus.Completed ? (1, 0) : (0, 1));
+        }).Select(end => end.Key));
+        findings.None("ends told otherwise", bySaga.SelectMany(own => own).Where(news => news.Name == "saga.failed" && !news.Steps.SequenceEqual(taleOf(news.Saga).Undone)).Select(news => news.Saga));
+        findings.None("executed steps not told, or not once", record.Ended.Where(end =>
+        {
+            var executed = taleOf(end.Key).Executed;
+            var told = bySaga[end.Key].Where(news => news.Name == "saga.step.completed").SelectMany(news => news.Steps).Order();
+            return !told.SequenceEqual((end.Value == SagaStatus.Completed ? executed : executed.SkipLast(1)).Order());
+        }).Select(end => end.Key));
+    }
+
+    private static string Ends(IReadOnlyDictionary<long, SagaStatus> sagas) => string.Join("  ", sagas.Values.GroupBy(status => status).OrderBy(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}"));
+}

@@ -1,0 +1,71 @@
+namespace EventBus.Proof;
+
+/// <summary>What the services know of one saga, in the order in which it happened.</summary>
+internal sealed class SagaTale(IReadOnlyList<ServiceCall> calls)
+{
+    /// <summary>The steps as they were executed; a step that was started again at once counts once.</summary>
+    public IReadOnlyList<string> Executed => Runs(isUndo: false);
+
+    /// <summary>The steps as they were undone.</summary>
+    public IReadOnlyList<string> Undone => Runs(isUndo: true);
+
+    /// <summary>How many effects there were.</summary>
+    public int Acted => calls.Count(call => call is { Mark: ServiceMark.Acted, IsUndo: false });
+
+    public bool IsExecutedInOrder => Executed.SequenceEqual(Parcel.Steps.Take(Executed.Count))
+        && !calls.SkipWhile(call => call is not { Mark: ServiceMark.Begun, IsUndo: true }).Any(call => call is { Mark: ServiceMark.Begun, IsUndo: false });
+
+    /// <summary>No service did the same twice, under whatever keys.</summary>
+    public bool ActsOnce => calls.Where(call => call.Mark == ServiceMark.Acted).GroupBy(call => (call.Step, call.IsUndo)).All(acts => acts.Count() == 1);
+
+    /// <summary>Nothing runs after the store took the end.</summary>
+    public bool EndsForGood => !calls.SkipWhile(call => call.Mark != ServiceMark.AtEnd).Any(call => call.Mark == ServiceMark.Begun);
+
+    /// <summary>Steps that took effect and were not undone after it.</summary>
+    public IEnumerable<string> Leaks => calls.Index().Where(item => item.Item is { Mark: ServiceMark.Acted, IsUndo: false } act
+        && !calls.Skip(item.Index).Any(call => call is { Mark: ServiceMark.Acted, IsUndo: true } && call.Step == act.Step)).Select(item => item.Item.Step);
+
+    /// <summary>Where a run goes on or begins although another holds the saga, or is still at it.</summary>
+    public IEnumerable<string> Overlaps
+    {
+        get
+        {
+            var (highest, process, open) = (0L, 0, false);
+            foreach (var call in calls.Where(call => call.Mark != ServiceMark.AtEnd))
+            {
+                if (call.Fence < highest)
+                {
+                    yield return $"{call.Step} {call.Mark} under {call.Fence} after {highest}";
+                    continue;
+                }
+
+                // Whoever held it under a lower number is dead, whether its last run has ended or not.
+                (open, process) = call.Fence > highest ? (false, call.Process) : (open, process);
+                if (call.Process != process || (open && call.Mark == ServiceMark.Begun))
+                {
+                    yield return $"{call.Step} {call.Mark} twice under {call.Fence}";
+                }
+
+                (highest, open) = (call.Fence, call.Mark is ServiceMark.Begun or ServiceMark.Acted or ServiceMark.Repeated);
+            }
+        }
+    }
+
+    /// <summary>Everything that was or may have been done is undone in exact reverse, if that is how it ended, and nothing otherwise.</summary>
+    public bool IsUndoneAs(SagaStatus end) => end == SagaStatus.Compensated
+        ? Undone.SequenceEqual(Executed.Where(step => !calls.Any(call => call.Mark == ServiceMark.Rejected && call.Step == step)).Reverse())
+        : Undone.Count == 0;
+
+    public override string ToString() => $"({string.Join(" ", Executed.Select(step => $"+{step}").Concat(Undone.Select(step => $"-{step}")))})";
+
+    private List<string> Runs(bool isUndo)
+    {
+        var runs = new List<string>();
+        foreach (var call in calls.Where(call => call.Mark == ServiceMark.Begun && call.IsUndo == isUndo && (runs.Count == 0 || runs[^1] != call.Step)))
+        {
+            runs.Add(call.Step);
+        }
+
+        return runs;
+    }
+}

@@ -1,0 +1,108 @@
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+
+namespace EventBus.Proof;
+
+/// <summary>What is written down of a run of a step. The numbers are kept in the ledger.</summary>
+internal enum ServiceMark
+{
+    /// <summary>A run has begun.</summary>
+    Begun = 0,
+
+    /// <summary>The service did what was asked for.</summary>
+    Acted = 1,
+
+    /// <summary>It had done that before, under this key, and did nothing.</summary>
+    Repeated = 2,
+
+    /// <summary>It refused somebody who was overtaken, as the fencing number says.</summary>
+    Refused = 3,
+
+    /// <summary>The run has ended well.</summary>
+    Ended = 4,
+
+    /// <summary>The run has failed.</summary>
+    Failed = 5,
+
+    /// <summary>The run has failed because the service said no.</summary>
+    Rejected = 6,
+
+    /// <summary>No run: the store of sagas took the end of the saga.</summary>
+    AtEnd = 7,
+}
+
+/// <summary>One line of the ledger; the lines have one order, whichever process wrote them.</summary>
+internal sealed record ServiceCall(ServiceMark Mark, long Saga, string Step, bool IsUndo, string Key, long Fence)
+{
+    public int Process { get; init; } = Environment.ProcessId;
+}
+
+/// <summary>The services that sagas call, all behind one SQLite file of their own: they do nothing twice for one key, refuse who was overtaken, and remember everything. Thread-safe.</summary>
+internal sealed class ServiceLedger : IDisposable
+{
+    private readonly SqliteConnection connection;
+    private readonly Lock gate = new();
+
+    public ServiceLedger(string folder)
+    {
+        connection = new SqliteConnection($"Data Source={Path.Combine(folder, "services.db")};Pooling=False");
+        connection.Open();
+
+        // What a process that is killed has written survives without the disk's help.
+        Execute("PRAGMA busy_timeout = 20000; PRAGMA journal_mode = WAL; PRAGMA synchronous = OFF");
+        Execute("""
+            CREATE TABLE IF NOT EXISTS calls (place INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, process INTEGER NOT NULL, mark INTEGER NOT NULL,
+                saga INTEGER NOT NULL, step TEXT NOT NULL, undo INTEGER NOT NULL, key TEXT NOT NULL, fence INTEGER NOT NULL);
+            CREATE INDEX IF NOT EXISTS by_saga ON calls (saga, fence);
+            CREATE INDEX IF NOT EXISTS by_key ON calls (key) WHERE mark = 1
+            """);
+    }
+
+    /// <summary>Does what a call asks for, or finds that it was done, or that the caller was overtaken.</summary>
+    public ServiceMark Act(ServiceCall call) => Write(call, """
+        CASE WHEN $fence < (SELECT MAX(fence) FROM calls WHERE saga = $saga) THEN 3
+             WHEN EXISTS (SELECT 1 FROM calls WHERE key = $key AND mark = 1) THEN 2
+             ELSE 1 END
+        """);
+
+    public void Write(ServiceCall call) => Write(call, "$mark");
+
+    /// <summary>Everything, in its order.</summary>
+    public List<ServiceCall> ReadAll()
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "SELECT mark, saga, step, undo, key, fence, process FROM calls ORDER BY place";
+        using var reader = command.ExecuteReader();
+        var calls = new List<ServiceCall>();
+        while (reader.Read())
+        {
+            calls.Add(new ServiceCall((ServiceMark)reader.GetInt32(0), reader.GetInt64(1), reader.GetString(2), reader.GetBoolean(3), reader.GetString(4), reader.GetInt64(5)) { Process = reader.GetInt32(6) });
+        }
+
+        return calls;
+    }
+
+    public void Dispose() => connection.Dispose();
+
+    private ServiceMark Write(ServiceCall call, string mark)
+    {
+        lock (gate)
+        {
+            using var command = connection.CreateCommand();
+            command.CommandText = $"INSERT INTO calls (at, process, mark, saga, step, undo, key, fence) SELECT $at, $process, {mark}, $saga, $step, $undo, $key, $fence RETURNING mark";
+            command.Parameters.AddRange(
+            [
+                new("$at", Stopwatch.GetTimestamp()), new("$process", call.Process), new("$mark", (int)call.Mark), new("$saga", call.Saga),
+                new("$step", call.Step), new("$undo", call.IsUndo), new("$key", call.Key), new SqliteParameter("$fence", call.Fence),
+            ]);
+            return (ServiceMark)Convert.ToInt32(command.ExecuteScalar());
+        }
+    }
+
+    private void Execute(string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+}

@@ -1,0 +1,132 @@
+using System.Text.Json;
+
+namespace EventBus.Proof;
+
+/// <summary>What befalls one step of a saga, whenever it is executed.</summary>
+internal enum Trouble
+{
+    None,
+
+    /// <summary>The service says no.</summary>
+    Rejected,
+
+    /// <summary>It fails, and the service did nothing.</summary>
+    Fails,
+
+    /// <summary>It fails, and the service did what was asked for.</summary>
+    FailsLate,
+
+    /// <summary>The service did what was asked for and never answers.</summary>
+    Hangs,
+}
+
+/// <summary>What is planned for one saga. All processes read it from a file.</summary>
+internal sealed record SagaPlan(long Number)
+{
+    private const double Failing = 0.10;
+    private const double Flaky = 0.05;
+    private const double FailingUndo = 0.05;
+
+    // The points in the life of a saga that needs people need some of those.
+    private const int LeastForPeople = 14;
+
+    // A second one, in case that the death of a neighbour takes the first past its point.
+    private const int Candidates = 2;
+
+    private static readonly Trouble[] Troubles = [Trouble.Rejected, Trouble.Fails, Trouble.FailsLate, Trouble.Hangs];
+
+    /// <summary>The step that fails for good.</summary>
+    public string? FailsAt { get; init; }
+
+    public Trouble Trouble { get; init; }
+
+    /// <summary>The step whose first start fails.</summary>
+    public string? FlakyAt { get; init; }
+
+    /// <summary>The step whose compensation fails.</summary>
+    public string? UndoFailsAt { get; init; }
+
+    /// <summary>It fails until somebody mends it, and not only once.</summary>
+    public bool NeedsPeople { get; init; }
+
+    /// <summary>Nobody answers it in time.</summary>
+    public bool IsExpress { get; init; }
+
+    /// <summary>Where its process is killed.</summary>
+    public SagaPoint? Point { get; init; }
+
+    /// <summary>It is started by a handler of an event, and not by the harness.</summary>
+    public bool IsOrdered => !IsExpress && Number % 2 == 0;
+
+    /// <summary>It is started twice.</summary>
+    public bool IsTwice => Number % 10 is 3 or 4;
+
+    public SagaStatus Rest => NeedsPeople ? SagaStatus.NeedsAttention : FailsAt is null ? SagaStatus.Completed : SagaStatus.Compensated;
+
+    private int FailsIndex => FailsAt is null ? Parcel.Steps.Count : Parcel.Steps.IndexOf(FailsAt);
+
+    /// <summary>The steps that must be undone.</summary>
+    private IReadOnlyList<string> ToUndo => FailsAt is null ? [] : [.. Parcel.Steps.Take(FailsIndex + (Trouble == Trouble.Rejected ? 0 : 1))];
+
+    /// <summary>Plans sagas, and spreads the points over them.</summary>
+    /// <param name="random">Seeded.</param>
+    /// <param name="count">How many sagas; their numbers begin at 0.</param>
+    /// <param name="express">How many more that nobody answers in time.</param>
+    /// <param name="kills">How many kills at each point.</param>
+    public static List<SagaPlan> Make(Random random, int count, int express, int kills)
+    {
+        var plans = Enumerable.Range(0, count).Select(number => MakeOne(random, number)).ToList();
+        var undoing = plans.Where(plan => plan.ToUndo.Count > 0).Select(plan => (int)plan.Number).ToArray();
+        random.Shuffle(undoing);
+        var (undone, forPeople) = (plans.Sum(plan => plan.ToUndo.Count), 0);
+        foreach (var number in undoing.Take(Math.Max(LeastForPeople, (int)(undone * FailingUndo)) * 2))
+        {
+            var steps = plans[number].ToUndo;
+            plans[number] = plans[number] with { UndoFailsAt = steps[random.Next(steps.Count)], NeedsPeople = forPeople++ % 2 == 0 };
+        }
+
+        foreach (var point in SagaPoint.All.SelectMany(point => Enumerable.Repeat(point, Candidates * kills)))
+        {
+            var free = plans.FindAll(plan => plan.Point is null && plan.Reaches(point.Moment));
+            if (free.Count > 0)
+            {
+                var chosen = free[random.Next(free.Count)];
+                plans[(int)chosen.Number] = chosen with { Point = point };
+            }
+        }
+
+        plans.AddRange(Enumerable.Range(count, express).Select(number => new SagaPlan(number) { IsExpress = true, FailsAt = Parcel.Ask }));
+        return plans;
+    }
+
+    public static void Write(string folder, IReadOnlyList<SagaPlan> plans) => File.WriteAllText(PathIn(folder), JsonSerializer.Serialize(plans));
+
+    public static IReadOnlyList<SagaPlan> Read(string folder) => JsonSerializer.Deserialize<List<SagaPlan>>(File.ReadAllText(PathIn(folder)))!;
+
+    /// <summary>What befalls a start of a step.</summary>
+    public Trouble At(string step, int attempt) => IsExpress ? Trouble.None : step == FailsAt ? Trouble : step == FlakyAt && attempt == 1 ? Trouble.Fails : Trouble.None;
+
+    private static SagaPlan MakeOne(Random random, int number)
+    {
+        var fails = Parcel.Steps.FirstOrDefault(_ => random.NextDouble() < Failing);
+        var flaky = Parcel.Steps.FirstOrDefault(step => step != fails && random.NextDouble() < Flaky);
+        return new SagaPlan(number) { FailsAt = fails, Trouble = fails is null ? Trouble.None : Troubles[random.Next(Troubles.Length)], FlakyAt = flaky };
+    }
+
+    private static string PathIn(string folder) => Path.Combine(folder, "plans.json");
+
+    /// <summary>Whether it comes through such a moment.</summary>
+    private bool Reaches(SagaMoment moment) => moment is SagaMoment.NeedsPeople or SagaMoment.AlertClaimed or SagaMoment.AlertTold ? NeedsPeople : !NeedsPeople && moment switch
+    {
+        SagaMoment.Created => IsOrdered,
+        SagaMoment.Claimed => !IsOrdered,
+        SagaMoment.Executed => FailsIndex > 0,
+        SagaMoment.Waiting or SagaMoment.LeftWaiting or SagaMoment.Replied or SagaMoment.Reply => FailsIndex > Parcel.Steps.IndexOf(Parcel.Ask),
+        SagaMoment.RetryPlanned => FlakyAt is not null && FailsIndex > Parcel.Steps.IndexOf(FlakyAt),
+        SagaMoment.Turned or SagaMoment.Compensate => ToUndo.Count > 0,
+        SagaMoment.Compensated => ToUndo.Count > 1,
+        SagaMoment.Completed => Rest == SagaStatus.Completed,
+        SagaMoment.Undone => Rest == SagaStatus.Compensated,
+        _ => true,
+    };
+}

@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using EventBus.Stores;
+
+namespace EventBus.Proof;
+
+/// <summary>A store of sagas that tells its writes apart, has something called before and after each, and writes down the ends. It shortens the lease of alerts as <see cref="SwiftAlerts"/> does.</summary>
+internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, SagaReaper reaper) : SagaStore
+{
+    private static readonly TimeSpan LongestAlertLease = TimeSpan.FromSeconds(2);
+
+    private readonly ConcurrentDictionary<string, SagaEntry> seen = new(StringComparer.Ordinal);
+
+    public override TimeSpan PollInterval => inner.PollInterval;
+
+    public override async ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
+    {
+        reaper.At(SagaMoment.Created, false, Numbers.Of(entry.Id));
+        var created = await inner.CreateAsync(entry, cancellationToken);
+        if (created)
+        {
+            seen[entry.Id] = entry with { Version = 1 };
+            reaper.At(SagaMoment.Created, true, Numbers.Of(entry.Id));
+        }
+
+        return created;
+    }
+
+    public override async ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken)
+    {
+        if (entry.Status == SagaStatus.NeedsAttention && entry.AlertAt > TimeProvider.System.GetUtcNow() + LongestAlertLease)
+        {
+            entry = entry with { AlertAt = TimeProvider.System.GetUtcNow() + LongestAlertLease };
+        }
+
+        var number = Numbers.Of(entry.Id);
+        var moment = seen.TryGetValue(entry.Id, out var before) && before.Version == entry.Version ? MomentOf(before, entry) : SagaMoment.None;
+        reaper.At(moment, false, number);
+        var saved = await inner.SaveAsync(entry, cancellationToken);
+        if (saved)
+        {
+            seen[entry.Id] = entry with { Version = entry.Version + 1 };
+            if (moment is SagaMoment.Completed or SagaMoment.Undone)
+            {
+                ledger.Write(new ServiceCall(ServiceMark.AtEnd, number, "", moment == SagaMoment.Undone, entry.Id, entry.Claim));
+            }
+
+            reaper.At(moment, true, number);
+        }
+
+        return saved;
+    }
+
+    public override async ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) => See(await inner.FindAsync(id, cancellationToken));
+
+    public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        See(await inner.ListDueAsync(sagas, now, max, cancellationToken));
+
+    public override async ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => See(await inner.ListAlertsAsync(now, max, cancellationToken));
+
+    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) => inner.FindWaitingAsync(waitKey, max, cancellationToken);
+
+    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.ListAsync(filter, cancellationToken);
+
+    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.CountAsync(filter, cancellationToken);
+
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+
+    private static SagaMoment MomentOf(SagaEntry before, SagaEntry after)
+    {
+        if (after.Claim > before.Claim)
+        {
+            return SagaMoment.Claimed;
+        }
+
+        if (after.Status != before.Status)
+        {
+            return after.Status switch
+            {
+                SagaStatus.Compensating => SagaMoment.Turned,
+                SagaStatus.NeedsAttention => SagaMoment.NeedsPeople,
+                SagaStatus.Completed => SagaMoment.Completed,
+                SagaStatus.Compensated => SagaMoment.Undone,
+                _ => SagaMoment.None,
+            };
+        }
+
+        return after.Status switch
+        {
+            SagaStatus.NeedsAttention when before.AlertAt is null => SagaMoment.None,
+            SagaStatus.NeedsAttention => after.AlertAt is null ? SagaMoment.AlertTold : SagaMoment.AlertClaimed,
+            SagaStatus.Completed or SagaStatus.Compensated => SagaMoment.EventsCleared,
+            _ => MomentOf(SagaProgress.Read(before.Content, out _)!, SagaProgress.Read(after.Content, out _)!),
+        };
+    }
+
+    private static SagaMoment MomentOf(SagaProgress before, SagaProgress after)
+    {
+        var (step, earlier) = (after.Active()!, before.Active()!);
+        return after.Inbox.Count > before.Inbox.Count ? SagaMoment.Replied
+            : step.Name != earlier.Name ? step.Status == SagaStepStatus.Compensating ? SagaMoment.Compensated : SagaMoment.Executed
+            : step.Failures > earlier.Failures ? SagaMoment.RetryPlanned
+            : step.Status != SagaStepStatus.Waiting ? SagaMoment.None
+            : earlier.Status != SagaStepStatus.Waiting ? SagaMoment.Waiting
+            : before.Held && !after.Held ? SagaMoment.LeftWaiting
+            : SagaMoment.None;
+    }
+
+    private SagaEntry? See(SagaEntry? entry)
+    {
+        if (entry is not null)
+        {
+            seen[entry.Id] = entry;
+        }
+
+        return entry;
+    }
+
+    private DueBatch<SagaEntry> See(DueBatch<SagaEntry> batch)
+    {
+        foreach (var entry in batch.Entries)
+        {
+            See(entry);
+        }
+
+        return batch;
+    }
+}
