@@ -1,10 +1,10 @@
 using System.Globalization;
 using EventBus.Load;
 
-// Usage: dotnet run -c Release --project benchmarks/EventBus.Load -- [throughput] [latency] [order] [rabbitmq] [redis] [all] [--short]
+// Usage: dotnet run -c Release --project benchmarks/EventBus.Load -- [throughput] [latency] [order] [sagas] [rabbitmq] [redis] [all] [--short]
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 var isShort = args.Contains("--short");
-string[] known = ["throughput", "latency", "order", "rabbitmq", "redis"];
+string[] known = ["throughput", "latency", "order", "sagas", "rabbitmq", "redis"];
 var asked = args.Where(arg => arg != "--short").ToList();
 if (asked.Find(arg => arg != "all" && !known.Contains(arg)) is { } unknown)
 {
@@ -29,6 +29,11 @@ if (run.Contains("latency"))
 if (run.Contains("order"))
 {
     held &= await OrderedLanes.RunAsync(isShort);
+}
+
+if (run.Contains("sagas"))
+{
+    await SagaLoad.RunAsync(isShort);
 }
 
 if (run.Contains("rabbitmq"))
