@@ -1,0 +1,26 @@
+using EventBus;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace TripBooking.Demo;
+
+/// <summary>What the two processes of the crash do: the first begins a booking and is killed, the second waits for its end.</summary>
+internal static class CrashedPart
+{
+    public const string TripId = "trip-5";
+
+    public static async Task<bool> RunAsync(IServiceProvider services, string part, CancellationToken cancellationToken)
+    {
+        var sagas = services.GetRequiredService<ISagas>();
+        if (part == "first")
+        {
+            services.GetRequiredService<HotelService>().LosesAnswers = true;
+            await sagas.RunAsync(new Trip("ada", 480m), TripId, cancellationToken);
+            return false;
+        }
+
+        // Nothing is said here of where to go on: the store knows.
+        var result = await sagas.WaitAsync<Trip>(TripId, cancellationToken);
+        await services.GetRequiredService<Timeline>().UntilAsync("saga.completed", cancellationToken);
+        return result.IsCompleted;
+    }
+}

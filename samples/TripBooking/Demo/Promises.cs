@@ -1,0 +1,26 @@
+namespace TripBooking.Demo;
+
+/// <summary>What the demo promises, beside what was measured.</summary>
+internal sealed class Promises
+{
+    private readonly List<(string Promise, string Measured, bool Kept)> lines = [];
+
+    public void Add<T>(string promise, T measured, T expected) => lines.Add((promise, $"{measured}", EqualityComparer<T>.Default.Equals(measured, expected)));
+
+    public void Add(string promise, bool kept) => lines.Add((promise, kept ? "yes" : "no", kept));
+
+    /// <summary>Prints all of them.</summary>
+    /// <returns>Whether every one was kept.</returns>
+    public bool Print()
+    {
+        foreach (var (promise, measured, kept) in lines)
+        {
+            Screen.Text($"{(kept ? "ok" : "NOT KEPT"),-10}{promise,-70}{measured}");
+        }
+
+        var broken = lines.Count(line => !line.Kept);
+        Screen.Line();
+        Screen.Text(broken == 0 ? "Everything is as promised." : $"{broken} of {lines.Count} promises not kept.");
+        return broken == 0;
+    }
+}

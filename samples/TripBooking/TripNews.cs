@@ -1,0 +1,19 @@
+using EventBus;
+
+namespace TripBooking;
+
+/// <summary>Hears how trips end. Every saga publishes that by itself.</summary>
+public sealed class TripNews(Timeline timeline) : IEventHandler<SagaCompleted>, IEventHandler<SagaFailed>
+{
+    public Task HandleAsync(SagaCompleted trip, EventContext context, CancellationToken cancellationToken)
+    {
+        timeline.Add(context.EventName, $"{trip.SagaId} is booked");
+        return Task.CompletedTask;
+    }
+
+    public Task HandleAsync(SagaFailed trip, EventContext context, CancellationToken cancellationToken)
+    {
+        timeline.Add(context.EventName, $"{trip.SagaId} failed at {trip.FailedStep}, undone: {string.Join(", ", trip.Compensated)}");
+        return Task.CompletedTask;
+    }
+}
