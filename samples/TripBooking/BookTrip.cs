@@ -11,8 +11,8 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
         // First what can be taken back for nothing. The scarcest comes first of all: without a seat nobody needs a room.
         saga.Step("flight", BookFlightAsync, CancelFlightAsync);
 
-        // No answer within a second: there may be a room or not. It is asked once more, under the same key, and then undone.
-        saga.Step("hotel", BookRoomAsync, CancelRoomAsync).Timeout(TimeSpan.FromSeconds(1)).Retry(1, TimeSpan.FromMilliseconds(200));
+        // No answer within two seconds: there may be a room or not. It is asked once more, under the same key, and then undone.
+        saga.Step("hotel", BookRoomAsync, CancelRoomAsync).Timeout(TimeSpan.FromSeconds(2)).Retry(1, TimeSpan.FromMilliseconds(200));
 
         // Then what costs fees and trust to take back. A declined card has had no effect: nothing to retry, nothing to refund.
         // Could it not be refunded, it would be the pivot.
