@@ -8,7 +8,7 @@ public sealed record Settings
     private const string Usage = """
 
         Usage: TripBooking [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
-                           [--redis host:port] [--rabbitmq amqp://...]
+                           [--redis host:port[,password=...]] [--rabbitmq amqp://...]
 
           --transport  what carries the events; memory by default. Redis Pub/Sub keeps none of them
           --store      where the bus keeps its sagas; by default memory, with Redis as the transport redis, with
@@ -62,7 +62,7 @@ public sealed record Settings
             string Value() => ++i < args.Length ? args[i] : "";
 
             string Checked(string value, Func<string, bool> isRight, string expected) =>
-                isRight(value) ? value : throw new ArgumentException($"{args[Math.Min(i, args.Length) - 1]} takes {expected}, not '{value}'.\n{Usage}");
+                isRight(value) ? value : throw new ArgumentException($"{args[Math.Min(i, args.Length) - 1]} takes {expected}, not '{EndPoint(value)}'.\n{Usage}");
         }
 
         return settings;
@@ -74,10 +74,13 @@ public sealed record Settings
 
     /// <summary>Why the bus did not start, and what the command line has to do with it.</summary>
     public string Explain(EventBusException exception) =>
-        exception.Message.StartsWith("Redis", StringComparison.Ordinal) ? $"{exception.Message} The sample looks for Redis at {Redis}; --redis host:port says where else."
+        exception.Message.StartsWith("Redis", StringComparison.Ordinal) ? $"{exception.Message} The sample looks for Redis at {EndPoint(Redis)}; --redis host:port says where else."
         : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal) ? $"{exception.Message} --rabbitmq amqp://user:password@host:port says where it is."
         : exception.Message;
 
     private static bool IsAddress(string value) =>
-        value.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(value.AsSpan(colon + 1), out var port) && port > 0 && !value.AsSpan(0, colon).ContainsAny(", =@");
+        EndPoint(value) is var place && place.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(place.AsSpan(colon + 1), out var port) && port > 0 && !place.AsSpan(0, colon).ContainsAny(" =@");
+
+    // What comes after a comma may be a password, and is not shown.
+    private static string EndPoint(string address) => address.Split(',')[0];
 }

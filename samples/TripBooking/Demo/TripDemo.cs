@@ -93,8 +93,11 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
         return sagas.RunAsync(new Trip("ada", price), id, cancellationToken);
     }
 
-    private void Conclude(SagaResult<Trip> result, string? comment = null) =>
-        Screen.Text("", $"{result.Id} is {result.Status}. Outside there is: {world.HeldFor(result.Id)}.", comment ?? "");
+    private void Conclude(SagaResult<Trip> result, params ReadOnlySpan<string> comment)
+    {
+        Screen.Text("", $"{result.Id} is {result.Status}. Outside there is: {world.HeldFor(result.Id)}.");
+        Screen.Text(comment);
+    }
 
     private async Task ShowHistoryAsync(string id, CancellationToken cancellationToken)
     {
