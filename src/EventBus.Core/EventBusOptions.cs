@@ -54,7 +54,7 @@ public sealed class EventBusOptions
     /// <summary>The time in which <see cref="PauseCount"/> starts must fail to pause a subscription. The first probe follows after as long, at most 30 s. Default 1 min; 1 s to 1 day.</summary>
     public TimeSpan PauseTime { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>What holds for all sagas.</summary>
+    /// <summary>What holds for all sagas. Default as <see cref="SagaOptions"/> says.</summary>
     public SagaOptions Sagas { get; set; } = new();
 
     /// <summary>Settings of single subscriptions, by name. They win over what the code says. Default none.</summary>

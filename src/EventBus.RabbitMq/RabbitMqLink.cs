@@ -23,9 +23,13 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private Task loop = Task.CompletedTask;
     private long epoch;
 
+    // A wire that swallows everything swallows the opening too: it is given up as soon as an open connection would be. Each further one is given twice as long, so that a broker that is only slow is reached in the end.
+    private TimeSpan patience;
+
     public RabbitMqLink(string service, string name, RabbitMqSource source, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
         (this.service, this.name, this.source, this.options, this.time, this.log) = (service, name, source, options, time, log);
+        patience = FirstPatience;
         supervisor = new RabbitMqSupervisor(time, (delay, error) => log.Disconnected(name, delay, RabbitMqRefusal.CauseOf(error)!));
     }
 
@@ -38,6 +42,8 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
     /// <summary>The broker takes nothing from this connection for now.</summary>
     public bool IsBlocked => latest?.IsBlocked == true;
+
+    private TimeSpan FirstPatience => options.SilenceTimeout < options.CallTimeout ? options.SilenceTimeout : options.CallTimeout;
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
 
@@ -56,11 +62,12 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         IConnection connection;
         try
         {
-            connection = await opening.WaitAsync(options.CallTimeout, time, stopped);
+            connection = await opening.WaitAsync(patience, time, stopped);
         }
-        catch
+        catch (Exception exception)
         {
             _ = DiscardWhenOpenAsync(opening);
+            WaitLongerAfter(exception);
             throw;
         }
 
@@ -68,7 +75,8 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         try
         {
             // A refusal of the virtual host comes when the client believes that it is in: a channel is the first proof that it is.
-            var probe = await live.CallAsync(connection.CreateChannelAsync(cancellationToken: CancellationToken.None));
+            var probe = await FirstChannelAsync(live, stopped);
+            patience = FirstPatience;
             supervisor.Succeeded();
             log.Connected(name, live.Epoch);
             latest = live;
@@ -82,6 +90,27 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             live.Abandon(new InvalidOperationException("The connection was closed by this side."));
             live.StopListening();
             await DiscardAsync(connection);
+        }
+    }
+
+    private async Task<IChannel> FirstChannelAsync(LiveConnection live, CancellationToken stopped)
+    {
+        try
+        {
+            return await live.CallAsync(live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None)).WaitAsync(patience, time, stopped);
+        }
+        catch (Exception exception)
+        {
+            WaitLongerAfter(exception);
+            throw;
+        }
+    }
+
+    private void WaitLongerAfter(Exception exception)
+    {
+        if (exception is TimeoutException)
+        {
+            patience = patience * 2 < options.CallTimeout ? patience * 2 : options.CallTimeout;
         }
     }
 

@@ -94,6 +94,46 @@ public sealed class StartTests
         Assert.Contains("nowhere", error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>P4: an opening that meets a wire which swallows everything is given up as soon as an open connection would be, and not only when a call has taken its longest.</summary>
+    [Fact]
+    public async Task Opening_IntoAWireThatSwallowsEverything_IsGivenUpSoon()
+    {
+        await using var wire = new TcpProxy();
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), bus => bus
+            .UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout, options.SilenceTimeout) = ("wire", TimeSpan.FromMinutes(1), TimeSpan.FromMilliseconds(500)))
+            .StoreInMemory()
+            .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(1)));
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+
+        // Every opening goes into the hole: of the two connections, some are tried again.
+        wire.Mute = true;
+        for (var opening = 1; opening <= 4; opening++)
+        {
+            var next = wire.NextSend();
+            if (opening == 1)
+            {
+                wire.Sever();
+            }
+
+            await next.WaitAsync(TestBroker.Patience, Cancel);
+        }
+
+        wire.Mute = false;
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+                break;
+            }
+            catch (PublishException)
+            {
+                Assert.False(patience.IsCancellationRequested, "The opening was not given up.");
+            }
+        }
+    }
+
     /// <summary>P4: nothing tells that the other end is gone. The connection is replaced long before a heartbeat would be missed.</summary>
     [Fact]
     public async Task Wire_ThatSwallowsEverything_IsNoticedAndReplaced()

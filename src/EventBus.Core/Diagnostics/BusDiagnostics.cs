@@ -128,12 +128,11 @@ internal sealed class BusDiagnostics : IDisposable
     }
 
     /// <summary>A run of a step: a child of the saga's root, on whichever instance it runs.</summary>
-    public Activity? StartSagaStep(string saga, SagaCall call, string? traceParent)
+    public Activity? StartSagaStep(string saga, string sagaId, string step, string direction, int attempt, string? traceParent)
     {
         _ = ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent);
-        var direction = call.Direction.ToString().ToLowerInvariant();
-        var activity = source.StartActivity($"saga {saga} {call.Step} {direction}", ActivityKind.Internal, parent);
-        activity?.SetTag("eventbus.saga", saga).SetTag("eventbus.saga.id", call.SagaId).SetTag("eventbus.saga.step", call.Step).SetTag("eventbus.saga.direction", direction).SetTag("eventbus.attempt", call.Attempt);
+        var activity = source.StartActivity($"saga {saga} {step} {direction}", ActivityKind.Internal, parent);
+        activity?.SetTag("eventbus.saga", saga).SetTag("eventbus.saga.id", sagaId).SetTag("eventbus.saga.step", step).SetTag("eventbus.saga.direction", direction).SetTag("eventbus.attempt", attempt);
         return activity;
     }
 

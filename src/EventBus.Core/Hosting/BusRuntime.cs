@@ -126,7 +126,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         var transport = model.Transports.Count == 1 ? TryMake(model.Transports[0].Create, problems) : null;
         var stores = (model.Stores ?? model.DefaultStores) is { } create ? TryMake(create, problems) : null;
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
-        var sagas = SagaCatalog.Sketch(model, services, saga => new SagaReplyInvoker(saga.Name, Sagas), problems);
+        var sagas = SagaCatalog.Sketch(model, services, Sagas.ReceiveAsync, problems);
         var plan = BusPlan.Make(model, sagas, options, applicationName, transport?.Features, stores, problems.Distinct(StringComparer.Ordinal));
         return new BusEngine(model, plan, transport!, stores, services, new BusDiagnostics(services.GetService<IMeterFactory>(), Time), this);
     }

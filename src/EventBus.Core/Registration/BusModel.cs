@@ -48,7 +48,7 @@ internal sealed class BusModel(IServiceCollection services, string? key)
     {
         if (!byType.TryGetValue(type, out var model))
         {
-            byType.Add(type, model = new EventModel(type));
+            byType.Add(type, model = new EventModel(type) { Json = SagaJson.Of(type) });
             Events.Add(model);
         }
 

@@ -17,3 +17,9 @@ internal sealed class DelegateHandler<TEvent>(Func<TEvent, EventContext, Cancell
 {
     public override Task InvokeAsync(object @event, EventContext context, CancellationToken cancellationToken) => handler((TEvent)@event, context, cancellationToken);
 }
+
+/// <summary>Hands the replies that come through a saga's own subscription to that saga.</summary>
+internal sealed class SagaReplyInvoker(string saga, Func<string, EventContext, CancellationToken, Task> receive) : EventInvoker
+{
+    public override Task InvokeAsync(object @event, EventContext context, CancellationToken cancellationToken) => receive(saga, context, cancellationToken);
+}

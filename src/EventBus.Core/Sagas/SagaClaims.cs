@@ -3,12 +3,13 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Takes sagas that are due, so that one instance at a time works on each.</summary>
-internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock clock, AlertLoop? alerts, RunEnvironment environment)
+internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock clock, SagaDriving driving)
 {
     // What a newer version of the application is given to take what this one cannot.
     private static readonly TimeSpan LeftToOthers = TimeSpan.FromSeconds(30);
 
-    private readonly TimeProvider time = environment.Time;
+    private readonly RunEnvironment environment = driving.Environment;
+    private readonly TimeProvider time = driving.Environment.Time;
 
     /// <summary>Looks at the clock, once for each round.</summary>
     public void Look() => clock.Look();
@@ -55,15 +56,18 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
     private async Task HaltUnreadableAsync(SagaEntry entry, string defect)
     {
         environment.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);
-        alerts?.Expect();
+        driving.Alerts?.Expect();
         try
         {
             var now = time.GetUtcNow();
-            await store.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, Claim = entry.Claim + 1, DueAt = null, AlertAt = alerts is null ? null : now, ChangedAt = now }, environment.Abort);
+            if (await store.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, Claim = entry.Claim + 1, DueAt = null, AlertAt = driving.Alerts is null ? null : now, ChangedAt = now }, environment.Abort))
+            {
+                driving.Ended(entry.Id);
+            }
         }
         finally
         {
-            alerts?.Reported();
+            driving.Alerts?.Reported();
         }
     }
 }

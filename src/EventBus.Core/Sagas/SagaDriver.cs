@@ -188,8 +188,11 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         void Blame(SagaProgress progress, DateTimeOffset now)
         {
             (active.Failures, active.Begun, active.Error) = (active.Failures + 1, false, OneLine(error));
-            (progress.Error, progress.ErrorType) = (OneLine(error), error.GetType().FullName);
             progress.Note(now, step.Name, $"failed for good: {OneLine(error)}");
+            if (direction == SagaDirection.Execute)
+            {
+                (progress.Error, progress.ErrorType) = (OneLine(error), error.GetType().FullName);
+            }
         }
 
         if (direction == SagaDirection.Compensate)
@@ -226,7 +229,6 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
             await SaveTurnAsync(hold, (progress, entry, now) =>
             {
                 blame?.Invoke(progress, now);
-                progress.Error = why;
                 return moves.Halt(progress, why, now);
             });
         }

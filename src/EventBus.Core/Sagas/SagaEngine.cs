@@ -32,7 +32,7 @@ internal sealed class SagaEngine
         Alerts = parts.Alerts.Count == 0 ? null : new AlertLoop(new SagaAlerts(store, keeper), parts.Alerts, parts.AlertSettings, environment) { Settled = parts.Settled };
         loop = new DueLoop("sagas", StartDueAsync, store.PollInterval, time, environment.Log);
         driving = new SagaDriving(keeper, parts.Publisher, Alerts, environment) { Wake = loop.Wake, Ended = Waiters.Signal };
-        claims = new SagaClaims(store, keeper, new SagaClock(time, parts.Entropy, environment.Log), Alerts, environment);
+        claims = new SagaClaims(store, keeper, new SagaClock(time, parts.Entropy, environment.Log), driving);
         Replies = new SagaReplies(store, keeper, parts.Events, loop.Wake, environment);
         sagas = definitions.ToFrozenDictionary(definition => definition.Name, definition =>
         {

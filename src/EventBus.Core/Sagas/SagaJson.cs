@@ -13,8 +13,8 @@ internal sealed partial class SagaJson : JsonSerializerContext
 {
     /// <summary>The type information of the library's own events; null for all others.</summary>
     public static JsonTypeInfo? Of(Type type) =>
-        type == typeof(SagaStepCompleted) ? Default.SagaStepCompleted
-        : type == typeof(SagaCompleted) ? Default.SagaCompleted
-        : type == typeof(SagaFailed) ? Default.SagaFailed
+        type == typeof(SagaStepCompleted) ? SagaJson.Default.SagaStepCompleted
+        : type == typeof(SagaCompleted) ? SagaJson.Default.SagaCompleted
+        : type == typeof(SagaFailed) ? SagaJson.Default.SagaFailed
         : null;
 }

@@ -53,6 +53,7 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
     /// <summary>It cannot go on without people.</summary>
     public SagaStatus Halt(SagaProgress progress, string why, DateTimeOffset now)
     {
+        progress.Attention = why;
         progress.Note(now, progress.Active()?.Name, $"needs attention: {why}");
         return Turn(progress, SagaStatus.NeedsAttention, now);
     }
@@ -156,6 +157,7 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
 
     private static SagaStatus Turn(SagaProgress progress, SagaStatus status, DateTimeOffset now)
     {
+        progress.Attention = status == SagaStatus.NeedsAttention ? progress.Attention : null;
         progress.StatusSince = now;
         return status;
     }

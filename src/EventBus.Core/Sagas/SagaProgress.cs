@@ -27,6 +27,9 @@ internal sealed class SagaProgress
     /// <summary>The error that it failed of, in one line.</summary>
     public string? Error { get; set; }
 
+    /// <summary>Why it needs attention; null while it does not.</summary>
+    public string? Attention { get; set; }
+
     /// <summary>The type of that error.</summary>
     public string? ErrorType { get; set; }
 

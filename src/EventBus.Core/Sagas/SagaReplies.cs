@@ -83,9 +83,3 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
         // One that waits for a key of its own is not answered through its id by chance.
         && (entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key)));
 }
-
-/// <summary>Hands replies to the sagas of a name, from the subscription that was made for them.</summary>
-internal sealed class SagaReplyInvoker(string saga, SagaClient sagas) : EventInvoker
-{
-    public override Task InvokeAsync(object @event, EventContext context, CancellationToken cancellationToken) => sagas.ReceiveAsync(saga, context, cancellationToken);
-}

@@ -18,7 +18,7 @@ internal sealed class SagaRunner(SagaDefinition definition, int maxStateBytes, I
     /// <param name="lost">Cancelled when another instance may have taken over.</param>
     public async Task<SagaOutcome> RunAsync(SagaStep step, SagaCall call, StoredState state, string? traceParent, CancellationToken lost)
     {
-        using var activity = environment.Diagnostics.StartSagaStep(definition.Name, call, traceParent);
+        using var activity = environment.Diagnostics.StartSagaStep(definition.Name, call.SagaId, call.Step, call.Direction.ToString().ToLowerInvariant(), call.Attempt, traceParent);
         using var timeout = new CancellationTokenSource(step.Timeout, environment.Time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, lost, environment.Abort);
         var running = InvokeAsync(step, call, state, either.Token);

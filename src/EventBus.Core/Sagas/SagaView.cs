@@ -18,7 +18,7 @@ internal static class SagaView
             Saga = entry.Saga,
             Status = entry.Status,
             FailedStep = progress?.FailedStep ?? (entry.Status == SagaStatus.NeedsAttention ? progress?.Active()?.Name : null),
-            Error = defect ?? progress?.Error ?? progress?.Active()?.Error,
+            Error = defect ?? progress?.Attention ?? progress?.Error ?? progress?.Active()?.Error,
             StartedAt = entry.StartedAt,
             ChangedAt = entry.ChangedAt,
             DueAt = entry.DueAt,

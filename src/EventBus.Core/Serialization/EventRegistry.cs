@@ -57,7 +57,7 @@ internal sealed class EventRegistry
             return null;
         }
 
-        var info = SagaJson.Of(model.Type) ?? json.Find(model.Type);
+        var info = model.Json ?? json.Find(model.Type);
         return new EventDescriptor(model.Type, name!, attribute?.Version ?? 1)
         {
             Json = info,

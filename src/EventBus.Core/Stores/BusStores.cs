@@ -18,7 +18,7 @@ public sealed class BusStores
     /// <summary>Which events were handled by idempotent subscriptions.</summary>
     public ProcessedEventStore? Processed { get; init; }
 
-    /// <summary>Sagas.</summary>
+    /// <summary>How far every saga is, and its state.</summary>
     public SagaStore? Sagas { get; init; }
 
     /// <summary>Connects, and creates or checks what is missing; called once, before anything else. It throws <see cref="EventBusException"/> saying what to do when that is impossible. Default nothing.</summary>

@@ -46,6 +46,7 @@ public sealed class SagaAttentionTests
 
         Assert.Equal(SagaStatus.Compensated, result.Status);
         Assert.Equal(["payment", "hotel", "flight"], result.Compensated);
+        Assert.Equal(("payment", "InvalidOperationException: planned"), (result.FailedStep, result.Error));
         Assert.Single(script.Keys.Where(key => key.EndsWith("hotel/compensate", StringComparison.Ordinal)).Distinct());
         Assert.Single(pager.Alerts);
         Assert.False(await bus.Sagas().RetryAsync("trip-1", Token));

@@ -67,6 +67,19 @@ public sealed class SagaStateTests
     }
 
     [Fact]
+    public async Task Content_SpoiltWhileSomebodyWaits_EndsTheWait()
+    {
+        await StoreAsync(2, """{"name":"ada","stops":1}""", dueIn: TimeSpan.FromMinutes(1));
+        await using var bus = await StartAsync(new Journey { Ready = true });
+        var waiting = bus.Sagas().WaitAsync<Route>("old", Token);
+        var entry = (await store.FindAsync("old", Token))!;
+        await store.SaveAsync(entry with { Content = "{"u8.ToArray() }, Token);
+        await bus.PassAsync(time, TimeSpan.FromMinutes(1));
+
+        Assert.Contains("cannot be read", (await Assert.ThrowsAsync<EventBusException>(() => waiting.WaitAsync(RunningBus.Patience, Token))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Step_ThatTheApplicationDoesNotKnowAnyMore_NeedsAttention()
     {
         await StoreAsync(2, """{"name":"ada","stops":1}""", step: "removed");
@@ -138,11 +151,11 @@ public sealed class SagaStateTests
         Assert.Equal(SagaStatus.Compensated, (await bus.Sagas().FindAsync("trip-1", Token))!.Status);
     }
 
-    private async Task StoreAsync(int version, string state, string step = "walk")
+    private async Task StoreAsync(int version, string state, string step = "walk", TimeSpan dueIn = default)
     {
         var progress = new SagaProgress { StateVersion = version, State = JsonSerializer.Deserialize<JsonElement>(state) };
         progress.Steps.Add(new SagaStepProgress { Name = step, Status = SagaStepStatus.Executing });
-        await store.CreateAsync(Entry("old", progress.Write()), Token);
+        await store.CreateAsync(Entry("old", progress.Write()) with { DueAt = time.GetUtcNow() + dueIn }, Token);
     }
 
     private SagaEntry Entry(string id, byte[] content, string saga = "journey") =>

@@ -12,7 +12,7 @@ internal static class SagaCatalog
 
     /// <summary>Asks every saga for its steps, and subscribes to the replies that they wait for.</summary>
     /// <returns>What the sagas said, to be completed with <see cref="Complete"/> once the event types were checked.</returns>
-    public static IReadOnlyList<SagaSketch> Sketch(BusModel model, IServiceProvider services, Func<SagaModel, EventInvoker> receive, List<string> problems)
+    public static IReadOnlyList<SagaSketch> Sketch(BusModel model, IServiceProvider services, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
     {
         var sketches = new List<SagaSketch>();
         foreach (var saga in model.Sagas)
@@ -148,7 +148,7 @@ internal static class SagaCatalog
     }
 
     /// <summary>Once for each saga, also when a start is tried again.</summary>
-    private static void Subscribe(BusModel model, SagaModel saga, IReadOnlyList<SagaStepModel> steps, Func<SagaModel, EventInvoker> receive)
+    private static void Subscribe(BusModel model, SagaModel saga, IReadOnlyList<SagaStepModel> steps, Func<string, EventContext, CancellationToken, Task> receive)
     {
         var name = SagaDefinition.SubscriptionOf(saga.Name);
         var replies = steps.Select(step => step.ReplyType).OfType<Type>().Distinct().ToList();
@@ -161,7 +161,7 @@ internal static class SagaCatalog
         foreach (var reply in replies)
         {
             model.Event(reply);
-            subscription.Handlers.Add(new HandlerModel(reply, null, _ => receive(saga)));
+            subscription.Handlers.Add(new HandlerModel(reply, null, _ => new SagaReplyInvoker(saga.Name, receive)));
         }
 
         model.Subscriptions.Add(subscription);
