@@ -23,8 +23,6 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     // XAUTOCLAIM and the trimming by id.
     private static readonly Version Oldest = new(6, 2);
 
-    private static readonly string[] Refusals = ["NOAUTH", "WRONGPASS", "NOPERM"];
-
     private readonly Lock gate = new();
     private Task<IConnectionMultiplexer>? shared;
     private int users;
@@ -103,7 +101,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     {
         null => false,
         RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => true,
-        RedisServerException when Refusals.Any(refusal => exception.Message.StartsWith(refusal, StringComparison.Ordinal)) => true,
+        RedisServerException when exception.Message.Split(' ')[0] is "NOAUTH" or "WRONGPASS" or "NOPERM" => true,
         _ => IsRefusal(exception.InnerException),
     };
 

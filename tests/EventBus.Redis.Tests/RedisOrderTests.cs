@@ -96,20 +96,21 @@ public sealed class RedisOrderTests
     [Fact]
     public async Task ActiveInstance_WhoseConnectionIsCutAgainAndAgain_NeverGoesBack()
     {
-        const int Cuts = 25;
+        const int Cuts = 60, Apart = 200;
         await using var redis = await TestRedis.OpenAsync();
         var receiver = await redis.SubscribeAsync(await redis.StartAsync(subscriptions: [Line()]), Line());
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        stop.CancelAfter(TestRedis.Patience * 3);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TestRedis.Patience * 3);
         using var quiet = new CancellationTokenSource();
         var end = int.MaxValue;
         var publishing = PublishAllAlongAsync();
-        var cutting = CutAsync();
 
+        // It is cut while it hands out and acknowledges.
         var (number, last) = (-1, default(Delivery));
+        var (cuts, cutting) = (0, Task.CompletedTask);
         while (number < Volatile.Read(ref end))
         {
-            var delivery = await receiver.Deliveries.ReadAsync(stop.Token);
+            var delivery = await receiver.Deliveries.ReadAsync(limit.Token);
             if (!delivery.Lost.IsCancellationRequested)
             {
                 Assert.True(NumberOf(delivery) == number + 1 || last.Lost.IsCancellationRequested, $"{NumberOf(delivery)} came after {number}, which is not lost.");
@@ -117,6 +118,11 @@ public sealed class RedisOrderTests
             }
 
             await delivery.AckAsync();
+            if (cuts < Cuts && cutting.IsCompleted && number >= (cuts + 1) * Apart)
+            {
+                (cuts, cutting) = (cuts + 1, redis.KillConnectionsAsync());
+                await (cuts == Cuts ? quiet.CancelAsync() : Task.CompletedTask);
+            }
         }
 
         await Task.WhenAll(cutting, publishing);
@@ -135,22 +141,6 @@ public sealed class RedisOrderTests
         }
 
         Task AddAsync(int i) => redis.Database.StreamAddAsync(redis.ParcelStream, [new("type", "parcel.sent"), new("id", $"p-{i}"), new("partitionkey", "key"), new("data", "1")]);
-
-        async Task CutAsync()
-        {
-            try
-            {
-                for (var cut = 0; cut < Cuts; cut++)
-                {
-                    await Task.Delay(Random.Shared.Next(100, 400), stop.Token);
-                    await redis.KillConnectionsAsync();
-                }
-            }
-            finally
-            {
-                await quiet.CancelAsync();
-            }
-        }
     }
 
     [Fact]
