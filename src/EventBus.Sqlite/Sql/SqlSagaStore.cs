@@ -76,10 +76,13 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
             return ValueTask.FromResult(new DueBatch<SagaEntry>([], null));
         }
 
-        // The first of each name come by the index, and of those the first of all.
-        var firsts = names.Select((_, i) => $"SELECT * FROM (SELECT number, due_at FROM {table} WHERE app = @app AND saga = @saga{i} AND due_at IS NOT NULL ORDER BY due_at, number LIMIT @max) AS s{i}");
+        // By the index come those of each name that are due and the one that is next, and of all of them the first: an instance looks often, and most of what it sees then is its own.
+        var firsts = names.SelectMany((_, i) => (string[])[FirstOf(i, "<= @now", "@max"), FirstOf(i, "> @now", "1")]);
         var which = $"number IN (SELECT number FROM ({string.Join(" UNION ALL ", firsts)}) AS firsts ORDER BY due_at, number LIMIT @max)";
         return BatchAsync(First("due_at", which), statement => names.Index().Aggregate(statement, (set, name) => set.Set($"@saga{name.Index}", name.Item)), entry => entry.DueAt, now, max, cancellationToken);
+
+        string FirstOf(int name, string time, string count) =>
+            $"SELECT * FROM (SELECT number, due_at FROM {table} WHERE app = @app AND saga = @saga{name} AND due_at {time} ORDER BY due_at, number LIMIT {count}) AS s";
     }
 
     public override ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
