@@ -39,8 +39,11 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
                 failed.TrySetResult();
                 var longest = Math.Min(MaxDelay, FirstDelay << Math.Min(failures++, 6));
                 var delay = TimeSpan.FromMilliseconds((longest / 2) + random.Next((longest / 2) + 1));
+
+                // Begun before it is told of, so that who is told may move the clock.
+                var waiting = Task.Delay(delay, time, stop);
                 ended(delay, exception);
-                await Task.Delay(delay, time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                await waiting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }
             catch (Exception)
             {
