@@ -33,7 +33,7 @@ public sealed class FailureTableTests
     [Fact]
     public void Table_OfFailures_LeavesOutNoRow() =>
         Rule.NoOffenders(
-            new[] { ("N", 6), ("D", 9), ("I", 8), ("O", 6), ("Z", 5), ("P", 10), ("B", 9), ("C", 7), ("L", 4), ("V", 1) }.SelectMany(group => Enumerable.Range(1, group.Item2).Select(number => $"{group.Item1}{number}")).Append("C10").Except(Rows.Select(row => row.Row)),
+            new[] { ("N", 6), ("D", 9), ("I", 8), ("O", 6), ("S", 8), ("Z", 5), ("P", 10), ("B", 9), ("C", 7), ("L", 4), ("V", 1) }.SelectMany(group => Enumerable.Range(1, group.Item2).Select(number => $"{group.Item1}{number}")).Append("C10").Except(Rows.Select(row => row.Row)),
             $"{Document} has no row for these, or the row does not end in ' |'. Each names what shows it, or says why it does not apply:");
 
     private static bool HasTest(string type, string method) =>
