@@ -8,6 +8,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
 {
     private const int MaxInterruptions = 10;
     private const int MaxErrorLength = 1_024;
+    private const int MaxKey = 256;
 
     // The events of a saga are tried again on their own account; their publish had its whole time-out already.
     private static readonly TimeSpan SendBackoff = TimeSpan.FromSeconds(5);
@@ -101,8 +102,18 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         };
         if (direction == SagaDirection.Execute && step.HasWaitKey && hold.Entry.WaitKey is null)
         {
+            string? key;
+            try
+            {
+                key = WaitKeyOf(step, state);
+            }
+            catch (Exception exception)
+            {
+                return await FailAsync(hold, step, active, exception, active.Failures + 1, final: false);
+            }
+
             // Before it runs, so that a reply finds the saga however early it comes.
-            await keeper.SaveAsync(hold, _ => { }, (_, entry, until) => entry with { DueAt = until, WaitKey = WaitKeyOf(step, state) });
+            await keeper.SaveAsync(hold, _ => { }, (_, entry, until) => entry with { DueAt = until, WaitKey = key });
         }
         else if (hold.LeaseEnd <= time.GetUtcNow())
         {
@@ -156,7 +167,12 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         return true;
     }
 
-    private string? WaitKeyOf(SagaStep step, StoredState state) => runner.WaitKey(step, state) is { } key ? SagaReplies.WaitKeyOf(definition.Name, step.ReplyName!, key) : null;
+    private string? WaitKeyOf(SagaStep step, StoredState state) => runner.WaitKey(step, state) switch
+    {
+        null => null,
+        { Length: 0 or > MaxKey } key => throw new InvalidOperationException($"The key of the reply has {key.Length} characters; 1 to {MaxKey} are allowed, as for the key of an event."),
+        var key => SagaReplies.WaitKeyOf(definition.Name, step.ReplyName!, key),
+    };
 
     /// <summary>A run failed, or will not be made: start it again later, or end it.</summary>
     private async Task<bool> FailAsync(SagaHold hold, SagaStep step, SagaStepProgress active, Exception error, int attempts, bool final)

@@ -158,24 +158,27 @@ internal sealed class SagaEngine
 
     private async Task TakeAsync(SagaEntry entry)
     {
-        var (saga, taken) = (sagas[entry.Saga], false);
+        var saga = sagas[entry.Saga];
+        SagaHold? hold;
         try
         {
-            if (await claims.ClaimAsync(saga, entry) is { } hold)
-            {
-                taken = true;
-                Drive(saga, hold);
-            }
+            hold = await claims.ClaimAsync(saga, entry);
         }
-        finally
+        catch
         {
-            if (!taken)
-            {
-                // It was put off, or somebody else was quicker: when to come again has changed.
-                Unreserve(entry.Id);
-                loop.Wake();
-            }
+            Unreserve(entry.Id);
+            throw;
         }
+
+        if (hold is not null)
+        {
+            Drive(saga, hold);
+            return;
+        }
+
+        // It was put off, or somebody else was quicker: when to come again has changed.
+        Unreserve(entry.Id);
+        loop.Wake();
     }
 
     private bool Reserve(string id) => running.TryAdd(id, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));

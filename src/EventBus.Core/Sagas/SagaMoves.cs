@@ -66,6 +66,11 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
         if (progress.Active() is { } step)
         {
             (step.Failures, step.Interruptions, step.Begun) = (0, 0, false);
+            if (step.Status == SagaStepStatus.Waiting && progress.ReplyFor(definition.Find(step.Name)?.ReplyName) is null)
+            {
+                // It has waited long enough: it asks again.
+                (step.Status, step.WaitsSince, step.WaitsUntil) = (SagaStepStatus.Executing, null, null);
+            }
         }
 
         return Turn(progress, Resumed(progress), now);

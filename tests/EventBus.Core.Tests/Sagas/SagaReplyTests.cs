@@ -179,6 +179,34 @@ public sealed class SagaReplyTests
         Assert.Equal((1, 1), (asked, script.Calls.Count));
     }
 
+    [Fact]
+    public async Task Key_ThatCannotBeMade_FailsTheStepLikeAnyError()
+    {
+        await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s).Retry(0).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive, trip => trip.Traveller == "ada" ? throw new InvalidOperationException("no key") : ""));
+
+        Assert.Equal("InvalidOperationException: no key", (await bus.RunTripAsync()).Error);
+        Assert.Contains("1 to 256 are allowed", (await bus.Sagas().RunAsync(new Trip("bob"), "b", Token)).Error, StringComparison.Ordinal);
+        Assert.Empty(script.Calls);
+    }
+
+    [Fact]
+    public async Task Pivot_WhoseReplyDoesNotCome_NeedsAttentionAndAsksAgainWhenRetried()
+    {
+        var time = new FakeTimeProvider();
+        await using var bus = await script.StartTripsAsync((saga, s) => saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct)).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive), time: time);
+        await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
+        await bus.WhenIdleAsync();
+        await bus.PassAsync(time, TimeSpan.FromMinutes(10));
+        Assert.Equal(SagaStatus.NeedsAttention, (await bus.Sagas().FindAsync("trip-1", Token))!.Status);
+
+        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        await bus.WhenIdleAsync();
+        Assert.Equal((SagaStatus.Running, 2), ((await bus.Sagas().FindAsync("trip-1", Token))!.Status, script.Calls.Count));
+        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "r"), new PublishOptions { CorrelationId = "trip-1" }, Token);
+        await bus.WhenIdleAsync();
+        Assert.Equal(SagaStatus.Completed, (await bus.Sagas().FindAsync("trip-1", Token))!.Status);
+    }
+
     private static void AskAndWait(SagaBuilder<Trip> saga, Script script)
     {
         saga.Step("flight", script, undo: true);
