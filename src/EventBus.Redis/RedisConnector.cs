@@ -194,9 +194,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         // INFO counts as an admin command to the client; it says whether Redis keeps what it accepts.
         own.AllowAdmin = true;
 
-        // The client keeps trying by itself, and a start does not wait for more than the first time; and what cannot be sent now fails now, instead of being sent late and out of order.
+        // The client keeps trying by itself; and what cannot be sent now fails now, instead of being sent late and out of order.
         own.AbortOnConnectFail = false;
-        own.ConnectRetry = 1;
         own.BacklogPolicy = BacklogPolicy.FailFast;
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
         own.BeforeSocketConnect += (_, _, socket) => watchdog.Add(socket);
