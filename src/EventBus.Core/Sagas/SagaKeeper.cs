@@ -11,6 +11,9 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
 
     private readonly ConcurrentDictionary<string, SagaHold> held = new(StringComparer.Ordinal);
     private readonly TimeProvider time = environment.Time;
+
+    // At the next look a third would be left still: a busy machine does not lose what it holds.
+    private readonly TimeSpan renewFrom = lease * 2 / 3;
     private int heldWrites;
 
     /// <summary>At least one write is held, because the store does not take it.</summary>
@@ -84,7 +87,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
     private async Task RenewAsync(SagaHold hold)
     {
         var now = time.GetUtcNow();
-        if (hold.LeaseEnd - now > lease / 2 || hold.Lost.IsCancellationRequested)
+        if (hold.LeaseEnd > now + renewFrom || hold.Lost.IsCancellationRequested)
         {
             return;
         }
@@ -93,7 +96,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
         try
         {
             // It may have been saved in between, which renews it too, or let go.
-            if (hold.Progress.Held && hold.LeaseEnd <= now + (lease / 2))
+            if (hold.Progress.Held && hold.LeaseEnd <= now + renewFrom)
             {
                 await SaveOnceAsync(hold, static (_, entry, until) => entry with { DueAt = until });
             }

@@ -197,6 +197,27 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
+    public async Task Lease_WithLessThanTwoThirdsLeft_IsRenewed()
+    {
+        var now = time.GetUtcNow();
+        var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None));
+        var progress = new SagaProgress { Held = true };
+        var entry = new SagaEntry { Id = "trip-1", Saga = "book-trip", Status = SagaStatus.Running, StartedAt = now, ChangedAt = now, Content = progress.Write() };
+        Assert.True(await store.CreateAsync(entry, Token));
+
+        // At the look after ten seconds it has 16 left; at the one after that only 6 would be.
+        using var hold = new SagaHold(keeper, null!, entry with { Version = 1 }, progress, now.AddSeconds(26));
+        keeper.Hold(hold);
+        using var stop = new CancellationTokenSource();
+        var renewing = keeper.RunAsync(stop.Token);
+        time.Advance(TimeSpan.FromSeconds(10));
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => renewing.WaitAsync(RunningBus.Patience, Token));
+
+        Assert.Equal(now.AddSeconds(40), (await store.FindAsync("trip-1", Token))!.DueAt);
+    }
+
+    [Fact]
     public async Task Writes_OfEightWritersAtOnce_LoseNothing()
     {
         var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None));
