@@ -55,6 +55,7 @@ internal static class SagaCheck
         findings.None("effects twice", Of(tale => tale.ActsOnce));
         findings.None("keys of another form", record.Calls.Where(call => call.Mark == ServiceMark.Begun && call.Key != $"{Numbers.ToId(call.Saga)}/{call.Step}/{(call.IsUndo ? "compensate" : "execute")}").Select(call => call.Key).Distinct());
         findings.None("two orchestrators at once", tales.SelectMany(tale => tale.Value.Overlaps.Select(overlap => $"{tale.Key} {overlap}")));
+        findings.Note("overtaken after their leases", tales.Values.Sum(tale => tale.Overtaken));
         findings.None("run after the end", Of(tale => tale.EndsForGood));
         findings.None("changed by a late reply", record.ChangedLate);
         Alerts(findings, record);

@@ -25,17 +25,30 @@ internal sealed class SagaTale(IReadOnlyList<ServiceCall> calls)
     public IEnumerable<string> Leaks => calls.Index().Where(item => item.Item is { Mark: ServiceMark.Acted, IsUndo: false } act
         && !calls.Skip(item.Index).Any(call => call is { Mark: ServiceMark.Acted, IsUndo: true } && call.Step == act.Step)).Select(item => item.Item.Step);
 
-    /// <summary>Where a run goes on or begins although another holds the saga, or is still at it.</summary>
+    /// <summary>Who was still at it when another had the saga: it stood still for longer than its lease. Nothing can keep it from ending, or beginning, the one run that it was at; the service refuses it.</summary>
+    public int Overtaken => calls.Where((call, i) => calls.Take(i).Any(earlier => earlier.Fence > call.Fence)).Select(call => call.Fence).Distinct().Count();
+
+    /// <summary>Where somebody goes on although another holds the saga, or is still at it.</summary>
     public IEnumerable<string> Overlaps
     {
         get
         {
-            var (highest, process, open) = (0L, 0, false);
+            var (highest, process, open, late) = (0L, 0, false, new HashSet<long>());
             foreach (var call in calls.Where(call => call.Mark != ServiceMark.AtEnd))
             {
+                if (call.Mark == ServiceMark.TakenEarly)
+                {
+                    yield return $"taken under {call.Fence} before the lease had ended";
+                    continue;
+                }
+
                 if (call.Fence < highest)
                 {
-                    yield return $"{call.Step} {call.Mark} under {call.Fence} after {highest}";
+                    if (call.Mark is ServiceMark.Acted or ServiceMark.Repeated || (call.Mark == ServiceMark.Begun && !late.Add(call.Fence)))
+                    {
+                        yield return $"{call.Step} {call.Mark} under {call.Fence} after {highest}";
+                    }
+
                     continue;
                 }
 

@@ -48,6 +48,9 @@ internal static class SagaMistakes
         Check("an effect under two keys", "effects twice: 1", Clean with { Calls = [.. Clean.Calls, new(ServiceMark.Acted, Good, "pay", false, "another", 1)] });
         Check("a key that changes", "keys of another form: another", Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "another", 1), new(ServiceMark.Failed, Good, "pick", false, "another", 1), .. Clean.Calls] });
         Check("a run under an old number", "two orchestrators at once: 1", Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 2), .. Clean.Calls] });
+        Check("a run that stood still, and fails", null, Clean with { Calls = [Clean.Calls[0], new(ServiceMark.Failed, Good, "pick", false, "e-1/pick/execute", 0), .. Clean.Calls.Skip(1)] });
+        Check("a second run under an old number", "two orchestrators at once: 1 pick Begun", Clean with { Calls = [Clean.Calls[0], new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 0), new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 0), .. Clean.Calls.Skip(1)] });
+        Check("a saga that is taken too early", "two orchestrators at once: 1 taken", Clean with { Calls = [new(ServiceMark.TakenEarly, Good, "", false, "e-1", 1), .. Clean.Calls] });
         Check("two runs under one number", "two orchestrators at once: 1", Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 1), .. Clean.Calls] });
         Check("two processes under one number", "two orchestrators at once: 1", Clean with { Calls = [new(ServiceMark.Failed, Good, "pick", false, "e-1/pick/execute", 1) { Process = -1 }, .. Clean.Calls] });
         Check("a saga changed by a late reply", "changed by a late reply: 1", Clean with { ChangedLate = [Good] });

@@ -29,6 +29,9 @@ internal enum ServiceMark
 
     /// <summary>No run: the store of sagas took the end of the saga.</summary>
     AtEnd = 7,
+
+    /// <summary>No run: somebody took the saga, although the lease of another had not ended.</summary>
+    TakenEarly = 8,
 }
 
 /// <summary>One line of the ledger; the lines have one order, whichever process wrote them.</summary>

@@ -28,10 +28,10 @@ internal sealed record SagaPlan(long Number)
     private const double FailingUndo = 0.05;
 
     // The points in the life of a saga that needs people need some of those.
-    private const int LeastForPeople = 14;
+    private const int LeastForPeople = 18;
 
-    // A second one, in case that the death of a neighbour takes the first past its point.
-    private const int Candidates = 2;
+    // Several, in case that the death of a neighbour takes one past its point.
+    private const int Candidates = 3;
 
     private static readonly Trouble[] Troubles = [Trouble.Rejected, Trouble.Fails, Trouble.FailsLate, Trouble.Hangs];
 

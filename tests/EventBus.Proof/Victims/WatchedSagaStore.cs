@@ -27,13 +27,13 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
 
     public override async ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
-        if (entry.Status == SagaStatus.NeedsAttention && entry.AlertAt > TimeProvider.System.GetUtcNow() + LongestAlertLease)
+        var (number, now) = (Numbers.Of(entry.Id), TimeProvider.System.GetUtcNow());
+        var moment = seen.TryGetValue(entry.Id, out var before) && before.Version == entry.Version ? MomentOf(before, entry) : SagaMoment.None;
+        if (entry.Status == SagaStatus.NeedsAttention && entry.AlertAt > now + LongestAlertLease)
         {
-            entry = entry with { AlertAt = TimeProvider.System.GetUtcNow() + LongestAlertLease };
+            entry = entry with { AlertAt = now + LongestAlertLease };
         }
 
-        var number = Numbers.Of(entry.Id);
-        var moment = seen.TryGetValue(entry.Id, out var before) && before.Version == entry.Version ? MomentOf(before, entry) : SagaMoment.None;
         reaper.At(moment, false, number);
         var saved = await inner.SaveAsync(entry, cancellationToken);
         if (saved)
@@ -42,6 +42,11 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
             if (moment is SagaMoment.Completed or SagaMoment.Undone)
             {
                 ledger.Write(new ServiceCall(ServiceMark.AtEnd, number, "", moment == SagaMoment.Undone, entry.Id, entry.Claim));
+            }
+
+            if (moment == SagaMoment.Claimed && before!.DueAt > now)
+            {
+                ledger.Write(new ServiceCall(ServiceMark.TakenEarly, number, "", false, entry.Id, entry.Claim));
             }
 
             reaper.At(moment, true, number);
