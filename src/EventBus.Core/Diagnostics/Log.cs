@@ -140,6 +140,12 @@ internal static partial class Log
     [LoggerMessage(53, LogLevel.Warning, "The clock jumped by {Jump}; sagas that wait for replies are given {Grace} more")]
     public static partial void ClockJumped(this ILogger log, TimeSpan jump, TimeSpan grace);
 
+    [LoggerMessage(55, LogLevel.Error, "The saga {Saga} {SagaId} has ended, and its event {EventName} {EventId} is dropped: it can never be sent as it is")]
+    public static partial void SagaEventDropped(this ILogger log, string saga, string sagaId, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(56, LogLevel.Warning, "{Count} sagas of the store have not ended and are of names that this application does not register, so that nobody goes on with them. Register them under the names that they had: bus.AddSaga<TSaga, TState>(\"...\")")]
+    public static partial void SagasUnknown(this ILogger log, long count);
+
     [LoggerMessage(54, LogLevel.Warning, "{Count} sagas had not ended when the bus stopped, and are lost with the stores {Store}")]
     public static partial void SagasLostAtStop(this ILogger log, long count, string store);
 }

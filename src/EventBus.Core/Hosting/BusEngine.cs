@@ -81,6 +81,7 @@ internal sealed class BusEngine : IAsyncDisposable
                     Entropy = entropy,
                     Alerts = sinks,
                     AlertSettings = alertSettings,
+                    Closing = stopLoops.Token,
                     Settled = idle.Set,
                 },
                 processing);

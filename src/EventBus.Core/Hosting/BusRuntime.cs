@@ -48,7 +48,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
                 return;
             }
 
-            var engine = Build();
+            var engine = await BuildAsync();
             try
             {
                 await engine.StartAsync(() => Open(engine), cancellationToken);
@@ -119,14 +119,14 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         }
     }
 
-    private BusEngine Build()
+    private async Task<BusEngine> BuildAsync()
     {
         var problems = new List<string>();
         var options = TryMake(_ => services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName), problems) ?? new EventBusOptions();
         var transport = model.Transports.Count == 1 ? TryMake(model.Transports[0].Create, problems) : null;
         var stores = (model.Stores ?? model.DefaultStores) is { } create ? TryMake(create, problems) : null;
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
-        var sagas = SagaCatalog.Sketch(model, services, Sagas.ReceiveAsync, problems);
+        var sagas = await SagaCatalog.SketchAsync(model, services, Sagas.ReceiveAsync, problems);
         var plan = BusPlan.Make(model, sagas, options, applicationName, transport?.Features, stores, problems.Distinct(StringComparer.Ordinal));
         return new BusEngine(model, plan, transport!, stores, services, new BusDiagnostics(services.GetService<IMeterFactory>(), Time), this);
     }

@@ -118,15 +118,18 @@ internal sealed class Publisher
     /// <summary>Sends what a handler published through its context, now that it has succeeded.</summary>
     public async Task SendFollowUpsAsync(IReadOnlyList<Envelope> outbox)
     {
+        if ((await TrySendAsync(outbox)).FirstOrDefault(problem => problem is not null) is { } first)
+        {
+            throw first;
+        }
+    }
+
+    /// <summary>Sends events that were kept, and says of each what was wrong; null for what was accepted.</summary>
+    public async Task<PublishException?[]> TrySendAsync(IReadOnlyList<Envelope> outbox)
+    {
         var outcomes = new PublishOutcome[outbox.Count];
         await batches.SendAsync(outbox.ToArray(), outcomes, null, CancellationToken.None);
-        for (var i = 0; i < outcomes.Length; i++)
-        {
-            if (Conclude(outcomes[i], outbox[i], DescriptorOf(outbox[i])) is { } problem)
-            {
-                throw problem;
-            }
-        }
+        return [.. outcomes.Select((outcome, i) => Conclude(outcome, outbox[i], DescriptorOf(outbox[i])))];
     }
 
     /// <summary>Publishes an event whose time has come.</summary>

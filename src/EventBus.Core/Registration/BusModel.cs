@@ -62,6 +62,9 @@ internal sealed class SubscriptionModel(string name)
 
     public List<HandlerModel> Handlers { get; } = [];
 
+    /// <summary>It takes the replies to a saga.</summary>
+    public bool IsForSaga { get; init; }
+
     public string? AnyPattern { get; set; }
 
     public Func<EventContext, CancellationToken, Task>? AnyHandler { get; set; }

@@ -12,7 +12,7 @@ internal static class SagaCatalog
 
     /// <summary>Asks every saga for its steps, and subscribes to the replies that they wait for.</summary>
     /// <returns>What the sagas said, to be completed with <see cref="Complete"/> once the event types were checked.</returns>
-    public static IReadOnlyList<SagaSketch> Sketch(BusModel model, IServiceProvider services, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
+    public static async Task<IReadOnlyList<SagaSketch>> SketchAsync(BusModel model, IServiceProvider services, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
     {
         var sketches = new List<SagaSketch>();
         foreach (var saga in model.Sagas)
@@ -22,7 +22,7 @@ internal static class SagaCatalog
                 problems.Add($"The saga name '{saga.Name}' is invalid: one lower-case word of letters, digits and hyphens inside, at most {MaxName} characters, for instance book-trip.");
             }
 
-            if (TryDescribe(saga, services, problems) is not { } described)
+            if (await TryDescribeAsync(saga, services, problems) is not { } described)
             {
                 continue;
             }
@@ -32,7 +32,7 @@ internal static class SagaCatalog
             if (problems.Count == before)
             {
                 sketches.Add(new SagaSketch(saga, described.StateVersion, described.Steps));
-                Subscribe(model, saga, described.Steps, receive);
+                Subscribe(model, saga, described.Steps, receive, problems);
             }
         }
 
@@ -44,7 +44,7 @@ internal static class SagaCatalog
     public static SagaDefinition Complete(SagaSketch sketch, EventBusOptions options, EventRegistry events, EventJson json, Entropy entropy) => new(
         sketch.Model,
         sketch.StateVersion,
-        [.. sketch.Steps.Select(step => new SagaStep(step, Policy(step.Execution, step, options, entropy), Policy(step.Compensation, step, options, entropy), step.Timeout ?? options.Sagas.StepTimeout)
+        [.. sketch.Steps.Select(step => new SagaStep(step, Policy(step.Execution, step.IsPermanent, options, entropy), Policy(step.Compensation, [], options, entropy), step.Timeout ?? options.Sagas.StepTimeout)
         {
             ReplyName = step.ReplyType is { } reply ? events.For(reply).Name : null,
             ReplyJson = step.ReplyType is { } type ? events.For(type).Json : null,
@@ -65,11 +65,11 @@ internal static class SagaCatalog
         }
     }
 
-    private static (int StateVersion, IReadOnlyList<SagaStepModel> Steps)? TryDescribe(SagaModel saga, IServiceProvider services, List<string> problems)
+    private static async Task<(int StateVersion, IReadOnlyList<SagaStepModel> Steps)?> TryDescribeAsync(SagaModel saga, IServiceProvider services, List<string> problems)
     {
         try
         {
-            using var scope = services.CreateScope();
+            await using var scope = services.CreateAsyncScope();
             return saga.Describe(scope.ServiceProvider);
         }
         catch (Exception exception)
@@ -148,16 +148,26 @@ internal static class SagaCatalog
     }
 
     /// <summary>Once for each saga, also when a start is tried again.</summary>
-    private static void Subscribe(BusModel model, SagaModel saga, IReadOnlyList<SagaStepModel> steps, Func<string, EventContext, CancellationToken, Task> receive)
+    private static void Subscribe(BusModel model, SagaModel saga, IReadOnlyList<SagaStepModel> steps, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
     {
         var name = SagaDefinition.SubscriptionOf(saga.Name);
         var replies = steps.Select(step => step.ReplyType).OfType<Type>().Distinct().ToList();
-        if (replies.Count == 0 || model.Subscriptions.Exists(subscription => subscription.Name == name))
+        if (replies.Count == 0)
         {
             return;
         }
 
-        var subscription = new SubscriptionModel(name);
+        if (model.Subscriptions.Find(known => known.Name == name) is { } taken)
+        {
+            if (!taken.IsForSaga)
+            {
+                problems.Add($"The subscription name '{name}' is that of the replies to the saga '{saga.Name}'. Give your subscription another name.");
+            }
+
+            return;
+        }
+
+        var subscription = new SubscriptionModel(name) { IsForSaga = true };
         foreach (var reply in replies)
         {
             model.Event(reply);
@@ -167,7 +177,7 @@ internal static class SagaCatalog
         model.Subscriptions.Add(subscription);
     }
 
-    private static RetryPolicy Policy(SagaRetry? own, SagaStepModel step, EventBusOptions options, Entropy entropy) => new(
+    private static RetryPolicy Policy(SagaRetry? own, IReadOnlyList<Func<Exception, bool>> isPermanent, EventBusOptions options, Entropy entropy) => new(
         new RetryOptions
         {
             Count = own?.Count ?? options.Retry.Delays?.Count ?? options.Retry.Count,
@@ -176,7 +186,7 @@ internal static class SagaCatalog
             MaxDelay = options.Retry.MaxDelay,
             Jitter = options.Retry.Jitter,
         },
-        step.IsPermanent,
+        isPermanent,
         entropy);
 }
 

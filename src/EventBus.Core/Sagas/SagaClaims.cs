@@ -29,7 +29,7 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
         if (progress.StateVersion > definition.StateVersion)
         {
             environment.Log.SagaIsNewer(definition.Name, entry.Id, progress.StateVersion, definition.StateVersion);
-            await store.SaveAsync(entry with { DueAt = now + LeftToOthers }, environment.Abort);
+            await store.SaveAsync(entry with { DueAt = now + LeftToOthers }, keeper.Closing);
             return null;
         }
 
@@ -38,7 +38,7 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
             var waits = active.Status == SagaStepStatus.Waiting && progress.ReplyFor(definition.Find(active.Name)?.ReplyName) is null;
             if (waits && active.WaitsUntil <= now && clock.NotBefore(active.WaitsSince ?? now) is { } later)
             {
-                await store.SaveAsync(entry with { DueAt = later }, environment.Abort);
+                await store.SaveAsync(entry with { DueAt = later }, keeper.Closing);
                 return null;
             }
 
@@ -49,7 +49,7 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
         progress.Held = true;
         var until = keeper.LeaseFrom(now);
         var claimed = entry with { Claim = entry.Claim + 1, DueAt = until, ChangedAt = now, Content = progress.Write() };
-        return await store.SaveAsync(claimed, environment.Abort) ? new SagaHold(keeper, definition, claimed with { Version = claimed.Version + 1 }, progress, until) : null;
+        return await store.SaveAsync(claimed, keeper.Closing) ? new SagaHold(keeper, definition, claimed with { Version = claimed.Version + 1 }, progress, until) : null;
     }
 
     /// <summary>What cannot be read is left as it is, and people are told.</summary>
@@ -60,7 +60,7 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
         try
         {
             var now = time.GetUtcNow();
-            if (await store.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, Claim = entry.Claim + 1, DueAt = null, AlertAt = driving.Alerts is null ? null : now, ChangedAt = now }, environment.Abort))
+            if (await store.SaveAsync(entry with { Status = SagaStatus.NeedsAttention, Claim = entry.Claim + 1, DueAt = null, KeepUntil = null, AlertAt = driving.Alerts is null ? null : now, ChangedAt = now }, keeper.Closing))
             {
                 driving.Ended(entry.Id);
             }

@@ -34,6 +34,9 @@ public sealed class SagaContext<TState>
     /// <summary>A key for effects outside: <c>saga id/step/execute</c> or <c>saga id/step/compensate</c>, the same however often the step runs, and for no other. A service that takes one does nothing twice.</summary>
     public string IdempotencyKey => $"{call.SagaId}/{call.Step}/{(IsCompensation ? "compensate" : "execute")}";
 
+    /// <summary>The key under which the step is executed, also while it is being undone: what a compensation tells the service not to accept any more, in case a request is still on its way.</summary>
+    public string ExecutionKey => $"{call.SagaId}/{call.Step}/execute";
+
     /// <summary>Higher for each later run of the same saga by another instance: a resource that remembers the highest can refuse one that was overtaken.</summary>
     public long FencingNumber => call.Fence;
 

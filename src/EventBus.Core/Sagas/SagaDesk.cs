@@ -23,6 +23,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
         var id = given ?? ids.Next(now.UtcTicks).ToString("D");
         using var activity = environment.Diagnostics.StartSaga(saga.Definition.Name, id);
         var progress = saga.Moves.Begin(new StoredState(saga.Definition.StateVersion, Write(state, saga)), now);
+        progress.Start = ids.Next(now.UtcTicks).ToString("N");
         progress.TraceParent = activity?.Id ?? BusDiagnostics.CurrentTraceParent();
         var reserved = engine.TryReserve(id);
         try
@@ -79,7 +80,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
 
             if (SagaView.IsAtRest(entry))
             {
-                return SagaView.Result<TState>(entry, saga.Runner.Read);
+                return await SagaView.ResultAsync<TState>(entry, saga.Runner.ReadAsync);
             }
 
             await WaitForNewsAsync(id, waiter.Ended, cancellationToken);
@@ -208,7 +209,8 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
                 }
 
                 var now = time.GetUtcNow();
-                var due = entry with { AlertAt = null, ChangedAt = now, DueAt = now };
+                // Another claim, so that whoever held it before learns of it.
+                var due = entry with { AlertAt = null, Claim = entry.Claim + 1, ChangedAt = now, DueAt = now };
                 if (SagaProgress.Read(entry.Content, out _) is not { } progress || engine.Find(entry.Saga) is not { } saga)
                 {
                     return unreadable(due);
@@ -217,7 +219,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
                 var since = progress.StatusSince;
                 var status = turn(saga, entry, progress, now);
                 turned = (status, now - since);
-                return saga.Moves.With(due, status, now) with { Content = progress.Write() };
+                return saga.Moves.With(due, status, progress, now) with { WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null, Content = progress.Write() };
             },
             cancellationToken);
         if (changed is not null)

@@ -34,16 +34,62 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         {
             // Another instance goes on when the lease has ended.
         }
+        catch (Exception exception)
+        {
+            await HaltAfterAsync(hold, exception);
+        }
     }
+
+    /// <summary>Something went wrong between two steps, which no step can be blamed for: it is not begun again and again.</summary>
+    private async Task HaltAfterAsync(SagaHold hold, Exception exception)
+    {
+        var why = $"It could not go on: {OneLine(exception)}";
+        environment.Log.SagaNeedsAttention(definition.Name, hold.Id, null, why, exception);
+        driving.Alerts?.Expect();
+        try
+        {
+            await keeper.ChangeAsync(
+                hold.Id,
+                entry =>
+                {
+                    // What the broken change left behind is not what is stored.
+                    if (entry.Claim != hold.Entry.Claim || SagaMoves.IsEnd(entry.Status) || SagaProgress.Read(entry.Content, out _) is not { } progress)
+                    {
+                        return null;
+                    }
+
+                    var now = time.GetUtcNow();
+                    NotBegun(progress);
+                    progress.Held = false;
+                    var status = moves.Halt(progress, why, now);
+                    return moves.With(entry, status, progress, now) with { DueAt = null, AlertAt = AlertAt(now), ChangedAt = now, Content = progress.Write() };
+                },
+                keeper.Closing);
+        }
+        finally
+        {
+            driving.Alerts?.Reported();
+        }
+
+        driving.Ended(hold.Id);
+    }
+
+    private DateTimeOffset? AlertAt(DateTimeOffset now) => driving.Alerts is { IsWanted: true } ? now : null;
 
     private async Task<bool> GoOnAsync(SagaHold hold)
     {
+        var progress = hold.Progress;
+        if (SagaMoves.IsEnd(hold.Entry.Status))
+        {
+            // It has ended, whatever becomes of its events.
+            driving.Ended(hold.Id);
+        }
+
         if (!await SendAsync(hold))
         {
             return false;
         }
 
-        var progress = hold.Progress;
         if (SagaMoves.IsEnd(hold.Entry.Status))
         {
             if (progress.Held)
@@ -51,7 +97,6 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
                 await LeaveAsync(hold, _ => { }, _ => null);
             }
 
-            driving.Ended(hold.Id);
             return false;
         }
 
@@ -105,7 +150,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
             string? key;
             try
             {
-                key = WaitKeyOf(step, state);
+                key = await WaitKeyOfAsync(step, state);
             }
             catch (Exception exception)
             {
@@ -167,7 +212,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         return true;
     }
 
-    private string? WaitKeyOf(SagaStep step, StoredState state) => runner.WaitKey(step, state) switch
+    private async Task<string?> WaitKeyOfAsync(SagaStep step, StoredState state) => await runner.WaitKeyAsync(step, state) switch
     {
         null => null,
         { Length: 0 or > MaxKey } key => throw new InvalidOperationException($"The key of the reply has {key.Length} characters; 1 to {MaxKey} are allowed, as for the key of an event."),
@@ -185,8 +230,11 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         }
 
         var retry = step.RetryOf(direction);
-        var rejected = !final && direction == SagaDirection.Execute && step.IsRejection(error);
-        if (!final && !rejected && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
+
+        // After a start that may have had an effect, a refusal says nothing of that one.
+        var refused = !final && direction == SagaDirection.Execute && step.IsRejection(error);
+        var rejected = refused && active is { Failures: 0, Interruptions: 0 };
+        if (!final && !refused && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
         {
             var dueAt = time.GetUtcNow() + retry.DelayAfter(active.Failures + 1);
             environment.Log.SagaWillRetry(definition.Name, hold.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
@@ -265,30 +313,41 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
             return true;
         }
 
-        try
+        var kept = hold.Progress.Outbox;
+        var problems = await driving.Publisher.TrySendAsync([.. kept.Select(item => StoreFormat.Read(item.Attributes, item.Body, item.Id, item.Name))]);
+        var left = kept.Zip(problems).Where(item => item.Second is not null).ToList();
+        if (left.Find(item => !IsRefusal(item.Second!)) is { Second: { } problem })
         {
-            await driving.Publisher.SendFollowUpsAsync([.. hold.Progress.Outbox.Select(kept => StoreFormat.Read(kept.Attributes, kept.Body, kept.Id, kept.Name))]);
-            hold.IsDispatched = true;
-            return true;
+            var dueAt = time.GetUtcNow() + SendBackoff;
+            environment.Log.SagaEventsWait(definition.Name, hold.Id, dueAt, problem);
+            await LeaveAsync(
+                hold,
+                progress =>
+                {
+                    progress.Outbox = left.ConvertAll(item => item.First);
+                    NotBegun(progress);
+                },
+                dueAt);
+            return false;
         }
-        catch (PublishException exception) when (exception.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber && !SagaMoves.IsEnd(hold.Entry.Status))
+
+        if (left.Count > 0 && !SagaMoves.IsEnd(hold.Entry.Status))
         {
-            // It never can be sent as things are.
-            await HaltAsync(hold, exception.Message, exception, (progress, _) =>
+            // They never can be sent as things are.
+            await HaltAsync(hold, left[0].Second!.Message, left[0].Second, (progress, _) =>
             {
-                progress.EventsRefused = true;
-                (progress.Active() ?? new SagaStepProgress { Name = "", Status = default }).Begun = false;
+                (progress.EventsRefused, progress.Outbox) = (true, left.ConvertAll(item => item.First));
+                NotBegun(progress);
             });
             return false;
         }
-        catch (Exception exception) when (!environment.Abort.IsCancellationRequested)
-        {
-            var dueAt = time.GetUtcNow() + SendBackoff;
-            environment.Log.SagaEventsWait(definition.Name, hold.Id, dueAt, exception);
-            await LeaveAsync(hold, NotBegun, dueAt);
-            return false;
-        }
+
+        // After the end nobody can decide about them any more.
+        left.ForEach(item => environment.Log.SagaEventDropped(definition.Name, hold.Id, item.First.Name, item.First.Id, item.Second!));
+        return hold.IsDispatched = true;
     }
+
+    private static bool IsRefusal(PublishException problem) => problem.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber;
 
     private Task GiveBackAsync(SagaHold hold) => LeaveAsync(hold, NotBegun, time.GetUtcNow());
 
@@ -313,7 +372,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
                 change(progress);
                 progress.Held = false;
             },
-            (progress, entry, _) => entry with { DueAt = dueAt(progress) });
+            (progress, entry, _) => moves.With(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
         driving.Wake();
     }
 
@@ -329,10 +388,10 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
                 status = turn(progress, hold.Entry, now);
                 progress.Held = status != SagaStatus.NeedsAttention && !(SagaMoves.IsEnd(status) && progress.Outbox.Count == 0);
             },
-            (progress, entry, until) => moves.With(entry, status, now) with
+            (progress, entry, until) => moves.With(entry, status, progress, now) with
             {
                 DueAt = progress.Held ? until : null,
-                AlertAt = status == SagaStatus.NeedsAttention && driving.Alerts is { IsWanted: true } ? now : null,
+                AlertAt = status == SagaStatus.NeedsAttention ? AlertAt(now) : null,
                 WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? entry.WaitKey : null,
             });
         if (status != before)

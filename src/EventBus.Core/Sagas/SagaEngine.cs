@@ -28,7 +28,7 @@ internal sealed class SagaEngine
     {
         (this.store, this.environment, options, consumes, settled, runner) = (store, environment, bus.Sagas, bus.Consume, parts.Settled, parts.Runner);
         time = environment.Time;
-        keeper = new SagaKeeper(store, bus.Lease, environment);
+        keeper = new SagaKeeper(store, bus.Lease, environment, parts.Closing);
         Alerts = parts.Alerts.Count == 0 ? null : new AlertLoop(new SagaAlerts(store, keeper), parts.Alerts, parts.AlertSettings, environment) { Settled = parts.Settled };
         loop = new DueLoop("sagas", StartDueAsync, store.PollInterval, time, environment.Log);
         driving = new SagaDriving(keeper, parts.Publisher, Alerts, environment) { Wake = loop.Wake, Ended = Waiters.Signal };
@@ -78,18 +78,43 @@ internal sealed class SagaEngine
     public Driven? Find(Type stateType) => sagas.Values.FirstOrDefault(saga => saga.Definition.Model.StateType == stateType);
 
     /// <summary>Takes what is due, until the token is cancelled.</summary>
-    public Task RunAsync(CancellationToken stop) => consumes ? loop.RunAsync(stop) : Task.CompletedTask;
+    public async Task RunAsync(CancellationToken stop)
+    {
+        if (consumes)
+        {
+            await TellOfUnknownAsync(stop);
+            await loop.RunAsync(stop);
+        }
+    }
+
+    /// <summary>A saga whose class was renamed has another name, and nobody would go on with it.</summary>
+    private async Task TellOfUnknownAsync(CancellationToken stop)
+    {
+        try
+        {
+            if (await CountAsync(null, stop) - (await Task.WhenAll(sagas.Keys.Select(name => CountAsync(name, stop)))).Sum() is > 0 and var unknown)
+            {
+                environment.Log.SagasUnknown(unknown);
+            }
+        }
+        catch (Exception exception) when (!stop.IsCancellationRequested)
+        {
+            environment.Log.LoopFailed("sagas", exception);
+        }
+    }
 
     /// <summary>Whether sagas are due now, whoever has them.</summary>
     public async Task<bool> IsAnyDueAsync() => consumes && (await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), 1, CancellationToken.None)).Entries.Count > 0;
 
     /// <summary>How many sagas have not ended.</summary>
-    public async Task<long> CountAliveAsync()
+    public Task<long> CountAliveAsync() => CountAsync(null, CancellationToken.None);
+
+    private async Task<long> CountAsync(string? name, CancellationToken cancellationToken)
     {
         var alive = 0L;
         foreach (var status in Enum.GetValues<SagaStatus>().Where(status => !SagaMoves.IsEnd(status)))
         {
-            alive += await store.CountAsync(new SagaFilter { Status = status }, CancellationToken.None);
+            alive += await store.CountAsync(new SagaFilter { Saga = name, Status = status }, cancellationToken);
         }
 
         return alive;
@@ -205,6 +230,9 @@ internal sealed record SagaEnvironment
     public required IReadOnlyList<IDeadLetterAlert> Alerts { get; init; }
 
     public required AlertSettings AlertSettings { get; init; }
+
+    /// <summary>Cancelled when the bus closes, after its handlers and steps were.</summary>
+    public required CancellationToken Closing { get; init; }
 
     /// <summary>Called when something may have become idle.</summary>
     public required Action Settled { get; init; }

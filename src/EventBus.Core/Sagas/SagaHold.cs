@@ -28,6 +28,9 @@ internal sealed class SagaHold(SagaKeeper keeper, SagaDefinition definition, Sag
     /// <summary>Cancelled when another instance may have taken over.</summary>
     public CancellationToken Lost => lost.Token;
 
+    /// <summary>The renewal of its lease that was begun last.</summary>
+    public Task Renewing { get; set; } = Task.CompletedTask;
+
     public void Lose() => _ = lost.CancelAsync();
 
     /// <summary>Lets it go. The source of <see cref="Lost"/> is left to the collector: its callbacks may be running.</summary>

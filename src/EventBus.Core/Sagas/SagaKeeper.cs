@@ -4,7 +4,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Keeps what is known of sagas: every change is a compare-and-swap, and replies that came meanwhile are taken in. Renews the leases of those that this instance works on. Thread-safe.</summary>
-internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment environment)
+internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment environment, CancellationToken closing)
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
@@ -15,6 +15,9 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
     // At the next look a third would be left still: a busy machine does not lose what it holds.
     private readonly TimeSpan renewFrom = lease * 2 / 3;
     private int heldWrites;
+
+    /// <summary>Cancelled when the bus closes: a little later than the steps are, so that how they ended can be kept.</summary>
+    public CancellationToken Closing => closing;
 
     /// <summary>At least one write is held, because the store does not take it.</summary>
     public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
@@ -34,7 +37,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
     /// <exception cref="OperationCanceledException">The bus stops before the store took it.</exception>
     public async Task SaveAsync(SagaHold hold, Action<SagaProgress> change, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
-        await hold.Gate.WaitAsync(environment.Abort);
+        await hold.Gate.WaitAsync(closing);
         try
         {
             if (hold.IsDispatched)
@@ -74,29 +77,48 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
         return null;
     }
 
-    /// <summary>Renews the leases of what is held, every third of their length.</summary>
+    /// <summary>Renews the leases of what is held. One whose renewal hangs holds up no other, and is let go before its lease ends.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         while (true)
         {
-            await Task.Delay(lease / 3, time, stop);
-            await Task.WhenAll(held.Values.Select(RenewAsync));
+            await Task.Delay(lease / 6, time, stop);
+            foreach (var hold in held.Values)
+            {
+                var now = time.GetUtcNow();
+                if (hold.Renewing.IsCompleted)
+                {
+                    hold.Renewing = hold.LeaseEnd > now + renewFrom || hold.Lost.IsCancellationRequested ? Task.CompletedTask : RenewAsync(hold);
+                }
+                else if (hold.LeaseEnd <= now + (lease / 6))
+                {
+                    hold.Lose();
+                }
+            }
         }
     }
 
     private async Task RenewAsync(SagaHold hold)
     {
-        var now = time.GetUtcNow();
-        if (hold.LeaseEnd > now + renewFrom || hold.Lost.IsCancellationRequested)
+        if (hold.Gate.CurrentCount == 0)
+        {
+            // It is being saved, which renews it too.
+            return;
+        }
+
+        try
+        {
+            await hold.Gate.WaitAsync(closing);
+        }
+        catch (OperationCanceledException)
         {
             return;
         }
 
-        await hold.Gate.WaitAsync(environment.Abort);
         try
         {
-            // It may have been saved in between, which renews it too, or let go.
-            if (hold.Progress.Held && hold.LeaseEnd <= now + renewFrom)
+            // It may have been saved in between, or let go.
+            if (hold.Progress.Held && hold.LeaseEnd <= time.GetUtcNow() + renewFrom)
             {
                 await SaveOnceAsync(hold, static (_, entry, until) => entry with { DueAt = until });
             }
@@ -108,7 +130,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
         catch (Exception exception)
         {
             environment.Log.LoopFailed("saga leases", exception);
-            if (hold.LeaseEnd <= time.GetUtcNow())
+            if (hold.LeaseEnd <= time.GetUtcNow() + (lease / 6))
             {
                 hold.Lose();
             }
@@ -129,7 +151,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
                 await SaveOnceAsync(hold, where);
                 break;
             }
-            catch (Exception exception) when (exception is not SagaLostException && !environment.Abort.IsCancellationRequested)
+            catch (Exception exception) when (exception is not SagaLostException && !closing.IsCancellationRequested)
             {
                 environment.Log.SagaStoreDown(hold.Definition.Name, hold.Id, attempt, backoff, exception);
             }
@@ -137,7 +159,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
             Interlocked.Increment(ref heldWrites);
             try
             {
-                await Task.Delay(backoff, time, environment.Abort);
+                await Task.Delay(backoff, time, closing);
             }
             finally
             {
@@ -155,31 +177,29 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
             var now = time.GetUtcNow();
             var until = now + lease;
             var entry = where(hold.Progress, hold.Entry, until) with { ChangedAt = now, Content = hold.Progress.Write() };
-            if (await store.SaveAsync(entry, environment.Abort))
+            if (await store.SaveAsync(entry, closing))
             {
-                Saved(hold, entry, until);
+                (hold.Entry, hold.LeaseEnd) = (entry with { Version = entry.Version + 1 }, until);
                 return;
             }
 
-            var current = await store.FindAsync(hold.Id, environment.Abort);
+            var current = await store.FindAsync(hold.Id, closing);
             if (current is null || current.Claim != hold.Entry.Claim)
             {
                 hold.Lose();
                 throw new SagaLostException();
             }
 
-            if (current.Version == entry.Version + 1 && current.Content.Span.SequenceEqual(entry.Content.Span))
+            if (current.Content.Span.SequenceEqual(entry.Content.Span))
             {
-                // It was saved, and the answer was lost.
-                Saved(hold, entry, until);
+                // It was saved, and the answer was lost; an alert may have been claimed since.
+                (hold.Entry, hold.LeaseEnd) = (current, current.DueAt ?? until);
                 return;
             }
 
             TakeIn(hold, current);
         }
     }
-
-    private static void Saved(SagaHold hold, SagaEntry entry, DateTimeOffset until) => (hold.Entry, hold.LeaseEnd) = (entry with { Version = entry.Version + 1 }, until);
 
     /// <summary>Whoever does not hold a saga may add replies to it, and nothing else.</summary>
     private static void TakeIn(SagaHold hold, SagaEntry current)

@@ -21,6 +21,7 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
     public SagaStatus Executed(SagaProgress progress, SagaEntry entry, SagaStepProgress step, DateTimeOffset now)
     {
         (step.Status, step.Begun, step.Error) = (SagaStepStatus.Executed, false, null);
+        (progress.FailedStep, progress.Error, progress.ErrorType) = (null, null, null);
         progress.Note(now, step.Name, "executed");
         progress.Outbox.AddRange(publish.StepCompleted(entry.Id, step.Name, progress.TraceParent));
         return Forward(progress, entry, step, now);
@@ -36,7 +37,7 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
 
     /// <summary>Why a saga whose step cannot be executed needs people, because undoing is out of the question; null when it is not.</summary>
     public string? NeedsPeople(SagaProgress progress, SagaStep step, bool rejected) =>
-        progress.Steps.Exists(done => done.Status == SagaStepStatus.Executed && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone any more."
+        progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone any more."
         : step.IsPivot && !rejected ? "Nobody knows whether the pivot had its effect, which cannot be undone."
         : null;
 
@@ -105,12 +106,18 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
     public SagaStatus Finish(SagaProgress progress, SagaEntry entry, string reason, DateTimeOffset now)
     {
         progress.Note(now, progress.Active()?.Name, $"finished by people: {reason}");
+        if (progress.EventsRefused)
+        {
+            progress.Outbox.Clear();
+            progress.EventsRefused = false;
+        }
+
         return End(progress, entry, SagaStatus.Finished, now);
     }
 
-    /// <summary>The entry of a saga that has just got its status.</summary>
-    public SagaEntry With(SagaEntry entry, SagaStatus status, DateTimeOffset now) =>
-        entry with { Status = status, KeepUntil = IsEnd(status) ? entry.KeepUntil ?? now + retention : null };
+    /// <summary>The entry of a saga that has a status. What has ended may be forgotten one day, but not before its events were sent.</summary>
+    public SagaEntry With(SagaEntry entry, SagaStatus status, SagaProgress progress, DateTimeOffset now) =>
+        entry with { Status = status, KeepUntil = IsEnd(status) && progress.Outbox.Count == 0 ? entry.KeepUntil ?? now + retention : null };
 
     /// <summary>Nothing happens any more after it.</summary>
     public static bool IsEnd(SagaStatus status) => status is SagaStatus.Completed or SagaStatus.Compensated or SagaStatus.Finished;
@@ -126,7 +133,10 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
     private SagaStatus Forward(SagaProgress progress, SagaEntry entry, SagaStepProgress done, DateTimeOffset now)
     {
         (done.WaitsSince, done.WaitsUntil) = (null, null);
-        if (definition.After(done.Name) is not { } next)
+
+        // A second answer to this step is none to the next.
+        progress.Inbox.Clear();
+        if (definition.After(progress.Steps.FindLast(step => definition.Find(step.Name) is not null)?.Name) is not { } next)
         {
             return End(progress, entry, SagaStatus.Completed, now);
         }

@@ -13,6 +13,9 @@ internal sealed class SagaProgress
 
     public JsonElement State { get; set; }
 
+    /// <summary>Tells its start from any other, also one under the same id with the same state.</summary>
+    public string? Start { get; set; }
+
     /// <summary>An instance works on it: the entry is due when its lease ends.</summary>
     public bool Held { get; set; }
 

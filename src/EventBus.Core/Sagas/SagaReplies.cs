@@ -59,7 +59,8 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
                 progress.Inbox.Add(reply);
 
                 // Whoever holds it looks into the inbox before it lets go.
-                return entry with { ChangedAt = now, DueAt = progress.Held ? entry.DueAt : now, Content = progress.Write() };
+                var waiting = !progress.Held && entry.Status == SagaStatus.Running && progress.Active() is { Status: SagaStepStatus.Waiting };
+                return entry with { ChangedAt = now, DueAt = waiting ? now : entry.DueAt, Content = progress.Write() };
             },
             cancellationToken);
         if (waits)
@@ -78,7 +79,13 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
 
     /// <summary>The step that it is at waits for such an event, or will as soon as its run has ended.</summary>
     private static bool WaitsFor(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? key, string eventName) =>
-        entry.Status == SagaStatus.Running && progress.Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active && definition.Find(active.Name)?.ReplyName == eventName
+        progress.Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active
+
+        // One that has waited in vain and needs people may be answered still, before they retry it.
+        && (entry.Status == SagaStatus.Running || (entry.Status == SagaStatus.NeedsAttention && active.Status == SagaStepStatus.Waiting))
+
+        // A step that only a newer version of the application knows may wait for it.
+        && (progress.StateVersion > definition.StateVersion || definition.Find(active.Name) is not { } step || step.ReplyName == eventName)
 
         // One that waits for a key of its own is not answered through its id by chance.
         && (entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key)));

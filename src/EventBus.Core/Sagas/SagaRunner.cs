@@ -28,9 +28,9 @@ internal sealed class SagaRunner(SagaDefinition definition, int maxStateBytes, I
     }
 
     /// <summary>Makes the state of what is stored.</summary>
-    public object Read(StoredState state)
+    public async Task<object> ReadAsync(StoredState state)
     {
-        using var scope = scopes.CreateScope();
+        await using var scope = scopes.CreateAsyncScope();
         return definition.Model.Read(scope.ServiceProvider, state, definition.Json);
     }
 
@@ -43,9 +43,9 @@ internal sealed class SagaRunner(SagaDefinition definition, int maxStateBytes, I
     }
 
     /// <summary>Asks a step by which key its reply is recognised.</summary>
-    public string? WaitKey(SagaStep step, StoredState state)
+    public async Task<string?> WaitKeyAsync(SagaStep step, StoredState state)
     {
-        using var scope = scopes.CreateScope();
+        await using var scope = scopes.CreateAsyncScope();
         return definition.Model.WaitKey(scope.ServiceProvider, step.Name, state, definition.Json);
     }
 

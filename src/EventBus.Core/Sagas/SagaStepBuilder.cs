@@ -66,6 +66,7 @@ public sealed class SagaStepBuilder<TState>
     }
 
     /// <summary>Says that this exception means: refused, without any effect, and asking again will not help. The step is not retried and not compensated itself; what came before it is.</summary>
+    /// <remarks>It holds for the first start only: after one that timed out or failed otherwise, and so may have had its effect, the step is not retried either, but in doubt, and compensated too; a pivot needs attention then.</remarks>
     /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>
     public SagaStepBuilder<TState> RejectedBy<TException>()
         where TException : Exception
@@ -74,7 +75,7 @@ public sealed class SagaStepBuilder<TState>
         return this;
     }
 
-    /// <summary>Says that a retry will not help after this exception. The step may have had an effect, and is compensated too.</summary>
+    /// <summary>Says that a retry of the step will not help after this exception. It may have had an effect, and is compensated too. Compensations are retried after any exception.</summary>
     /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>
     public SagaStepBuilder<TState> PermanentOn<TException>()
         where TException : Exception

@@ -35,7 +35,7 @@ internal static class SagaView
     /// <summary>The result of a saga that is at rest.</summary>
     /// <param name="entry">The saga.</param>
     /// <param name="read">Makes the state of what is stored.</param>
-    public static SagaResult<TState> Result<TState>(SagaEntry entry, Func<StoredState, object> read)
+    public static async Task<SagaResult<TState>> ResultAsync<TState>(SagaEntry entry, Func<StoredState, Task<object>> read)
         where TState : notnull
     {
         var progress = SagaProgress.Read(entry.Content, out var defect);
@@ -49,7 +49,7 @@ internal static class SagaView
         {
             Id = entry.Id,
             Status = entry.Status,
-            State = (TState)read(new StoredState(progress.StateVersion, progress.State)),
+            State = (TState)await read(new StoredState(progress.StateVersion, progress.State)),
             FailedStep = info.FailedStep,
             Error = info.Error,
             Compensated = progress.Undone(),

@@ -154,6 +154,76 @@ public sealed class SagaAttentionTests
     }
 
     [Fact]
+    public async Task Pivot_SkippedByPeople_NothingIsUndoneAfterIt()
+    {
+        script.Fail("+payment");
+        script.Fail("+confirmation");
+        await using var bus = await StartAsync(define: WithPivot);
+        await bus.RunTripAsync();
+
+        Assert.True(await bus.Sagas().SkipAsync("trip-1", "it went through", Token));
+        await bus.WhenIdleAsync();
+
+        Assert.Equal((SagaStatus.NeedsAttention, "confirmation"), (await bus.Sagas().FindAsync("trip-1", Token))! is var info ? (info.Status, info.FailedStep) : default);
+        Assert.DoesNotContain("-flight", script.Calls);
+    }
+
+    [Fact]
+    public async Task Rejection_AfterAStartThatMayHaveHadAnEffect_IsUndoneToo()
+    {
+        var starts = 0;
+        script.Doing = (run, _, _) => run != "+hotel" ? Task.CompletedTask : throw (++starts == 1 ? new TimeoutException("lost") : new DeclinedException());
+        await using var bus = await StartAsync(define: (saga, s) =>
+        {
+            saga.Step("flight", s, undo: true);
+            saga.Step("hotel", s, undo: true).Retry(5, TimeSpan.Zero).RejectedBy<DeclinedException>();
+        });
+
+        Assert.Equal(["hotel", "flight"], (await bus.RunTripAsync()).Compensated);
+        Assert.Equal(2, starts);
+    }
+
+    [Fact]
+    public async Task Events_ThatNeverCanBeSent_NeedAttentionAndAreSentOrDroppedByPeople()
+    {
+        script.Doing = (run, context, ct) => run == "+flight" ? context.PublishAsync(new PaymentRequested(context.SagaId), ct) : Task.CompletedTask;
+        await using var bus = await StartAsync(bus => bus.Event<PaymentRequested>().RequireSubscriber());
+
+        var result = await bus.RunTripAsync();
+        Assert.Equal(SagaStatus.NeedsAttention, result.Status);
+        Assert.Contains("Nobody subscribes", result.Error, StringComparison.Ordinal);
+        Assert.Equal(["+flight"], script.Calls);
+        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        await bus.WhenIdleAsync();
+        Assert.Equal(["+flight"], script.Calls);
+
+        Assert.True(await bus.Sagas().SkipAsync("trip-1", "nobody needs them", Token));
+        Assert.Equal(SagaStatus.Completed, (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).Status);
+        Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
+    }
+
+    [Fact]
+    public async Task Events_RefusedAtTheEnd_AreDroppedAndTheOthersSentOnce()
+    {
+        var completed = 0;
+        script.Doing = (run, context, ct) => run == "+payment" ? context.PublishAsync(new PaymentRequested(context.SagaId), ct) : Task.CompletedTask;
+        await using var bus = await StartAsync(bus =>
+        {
+            bus.Event<PaymentRequested>().RequireSubscriber();
+            bus.Subscribe<SagaCompleted>("ends", (_, _, _) =>
+            {
+                completed++;
+                return Task.CompletedTask;
+            });
+        });
+
+        Assert.True((await bus.RunTripAsync()).IsCompleted);
+        await bus.WhenIdleAsync();
+        Assert.Equal(1, completed);
+        Assert.Null((await bus.Sagas().FindAsync("trip-1", Token))!.DueAt);
+    }
+
+    [Fact]
     public async Task Pager_IsDown_IsTriedUntilPeopleWereTold()
     {
         var time = new FakeTimeProvider();

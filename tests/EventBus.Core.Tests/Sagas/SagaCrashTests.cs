@@ -179,6 +179,59 @@ public sealed class SagaCrashTests
     }
 
     [Fact]
+    public async Task Stop_InALongStep_GivesItBackAtOnceAndUncounted()
+    {
+        var inStep = new TaskCompletionSource();
+        script.Doing = (run, _, ct) => run == "+hotel" && inStep.TrySetResult() ? Task.Delay(Timeout.InfiniteTimeSpan, ct) : Task.CompletedTask;
+        var first = await Node.StartAsync(store, script, time);
+        await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
+        await inStep.Task.WaitAsync(RunningBus.Patience, Token);
+
+        // Its budget is spent at once, and the token of the step cancelled.
+        await first.DisposeAsync();
+        await using var second = await Node.StartAsync(store, script, null);
+
+        Assert.True((await second.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
+        Assert.All((await second.Sagas.FindAsync("trip-1", Token))!.Steps, step => Assert.Equal(0, step.Interruptions));
+    }
+
+    [Fact]
+    public async Task Step_LongerThanTheLease_KeepsIt()
+    {
+        var (inStep, go) = (new TaskCompletionSource(), new TaskCompletionSource());
+        script.Doing = async (run, _, _) =>
+        {
+            if (run == "+hotel")
+            {
+                inStep.TrySetResult();
+                await go.Task;
+            }
+        };
+        await using var first = await Node.StartAsync(store, script, time);
+        await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
+        await inStep.Task.WaitAsync(RunningBus.Patience, Token);
+        await using var second = await Node.StartAsync(store, script, time);
+        var leased = (await store.FindAsync("trip-1", Token))!.DueAt;
+
+        // Five leases, each prolonged before the next step of time: the time-out of a step is a minute, of this one longer.
+        for (var i = 0; i < 10; i++)
+        {
+            time.Advance(TimeSpan.FromSeconds(5));
+            using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+            while ((await store.FindAsync("trip-1", Token))!.DueAt < time.GetUtcNow() + TimeSpan.FromSeconds(15))
+            {
+                Assert.False(patience.IsCancellationRequested, "The lease was not prolonged.");
+                await Task.Yield();
+            }
+        }
+
+        Assert.True((await store.FindAsync("trip-1", Token))!.DueAt > leased);
+        go.SetResult();
+        Assert.True((await first.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
+        Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
+    }
+
+    [Fact]
     public async Task Store_ThatDoesNotAnswer_HoldsTheSagaAndIsAskedAgain()
     {
         var down = new MortalStore(store, int.MaxValue, after: false);
@@ -200,7 +253,7 @@ public sealed class SagaCrashTests
     public async Task Lease_WithLessThanTwoThirdsLeft_IsRenewed()
     {
         var now = time.GetUtcNow();
-        var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None));
+        var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None), CancellationToken.None);
         var progress = new SagaProgress { Held = true };
         var entry = new SagaEntry { Id = "trip-1", Saga = "book-trip", Status = SagaStatus.Running, StartedAt = now, ChangedAt = now, Content = progress.Write() };
         Assert.True(await store.CreateAsync(entry, Token));
@@ -220,7 +273,7 @@ public sealed class SagaCrashTests
     [Fact]
     public async Task Writes_OfEightWritersAtOnce_LoseNothing()
     {
-        var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None));
+        var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None), CancellationToken.None);
         await store.CreateAsync(new SagaEntry { Id = "s", Saga = "x", Status = SagaStatus.Running, StartedAt = default, ChangedAt = default, Content = new byte[1] }, Token);
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(

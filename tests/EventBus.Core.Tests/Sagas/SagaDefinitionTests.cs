@@ -58,6 +58,11 @@ public sealed class SagaDefinitionTests
         Expect(problems, "EventBusOptions.Sagas.Retention");
     }
 
+    [Fact]
+    public async Task Subscription_NamedLikeThatOfTheReplies_IsAnError() => Expect(
+        await ProblemsAsync(saga => saga.Step("payment", Nothing).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(1)), bus => bus.Subscribe<PaymentSettled>("saga.book-trip", (_, _, _) => Task.CompletedTask)),
+        "The subscription name 'saga.book-trip' is that of the replies to the saga 'book-trip'");
+
     private static void Good(SagaBuilder<Trip> saga) => saga.Step("flight", Nothing);
 
     private static Task Nothing(SagaContext<Trip> context, CancellationToken cancellationToken) => Task.CompletedTask;

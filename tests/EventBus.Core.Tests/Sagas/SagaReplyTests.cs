@@ -207,6 +207,46 @@ public sealed class SagaReplyTests
         Assert.Equal(SagaStatus.Completed, (await bus.Sagas().FindAsync("trip-1", Token))!.Status);
     }
 
+    [Fact]
+    public async Task Reply_ThatComesWhileThePivotNeedsAttention_IsWhatARetryFinds()
+    {
+        var time = new FakeTimeProvider();
+        await using var bus = await script.StartTripsAsync((saga, s) => saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct)).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive), time: time);
+        await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
+        await bus.WhenIdleAsync();
+        await bus.PassAsync(time, TimeSpan.FromMinutes(10));
+        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "late"), new PublishOptions { CorrelationId = "trip-1" }, Token);
+        await bus.WhenIdleAsync();
+        Assert.Equal(SagaStatus.NeedsAttention, (await bus.Sagas().FindAsync("trip-1", Token))!.Status);
+
+        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+
+        Assert.Equal(["+payment", "receipt late"], (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).State.Done);
+        Assert.Single(script.Calls);
+    }
+
+    [Fact]
+    public async Task Skip_OfAWaitByKey_LetsTheNextWaitHaveItsOwn()
+    {
+        var time = new FakeTimeProvider();
+        await using var bus = await script.StartTripsAsync(
+            (saga, s) =>
+            {
+                saga.Pivot("payment", (context, ct) => s.RunAsync("+payment", context, ct)).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), key: _ => "first");
+                saga.Step("refund", s).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive, _ => "second");
+            },
+            time: time);
+        await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
+        await bus.WhenIdleAsync();
+        await bus.PassAsync(time, TimeSpan.FromMinutes(10));
+        Assert.True(await bus.Sagas().SkipAsync("trip-1", "paid in cash", Token));
+        await bus.WhenIdleAsync();
+
+        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "r"), new PublishOptions { Key = "second" }, Token);
+
+        Assert.Equal(["+payment", "+refund", "receipt r"], (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).State.Done);
+    }
+
     private static void AskAndWait(SagaBuilder<Trip> saga, Script script)
     {
         saga.Step("flight", script, undo: true);
