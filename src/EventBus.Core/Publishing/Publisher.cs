@@ -162,7 +162,7 @@ internal sealed class Publisher
             TraceParent = BusDiagnostics.CurrentTraceParent(),
             FromHandler = inherited.IsAny || environment.InHandler.Value,
         };
-        
+
         // What a saga publishes is kept as bytes, on every store.
         guard.CheckSize(envelope, descriptor, (environment.StoresWrite && extras is not null) || inherited.Key is not null);
         return envelope;
