@@ -65,9 +65,11 @@ internal sealed class SagaTale(IReadOnlyList<ServiceCall> calls)
     }
 
     /// <summary>Everything that was or may have been done is undone in exact reverse, if that is how it ended, and nothing otherwise.</summary>
-    public bool IsUndoneAs(SagaStatus end) => end == SagaStatus.Compensated
-        ? Undone.SequenceEqual(Executed.Where(step => !calls.Any(call => call.Mark == ServiceMark.Rejected && call.Step == step)).Reverse())
-        : Undone.Count == 0;
+    public bool IsUndoneAs(SagaStatus end) => end != SagaStatus.Compensated ? Undone.Count == 0
+        : Undone.SequenceEqual(Executed.Reverse()) || (IsLastRefused && Undone.SequenceEqual(Executed.Reverse().Skip(1)));
+
+    /// <summary>The last step was refused at its only start. It may be undone all the same: an earlier start may have ended with its process before the service heard of it.</summary>
+    private bool IsLastRefused => calls.Where(call => !call.IsUndo && call.Step == Executed[^1]).Select(call => call.Mark).SequenceEqual([ServiceMark.Begun, ServiceMark.Rejected]);
 
     public override string ToString() => $"({string.Join(" ", Executed.Select(step => $"+{step}").Concat(Undone.Select(step => $"-{step}")))})";
 

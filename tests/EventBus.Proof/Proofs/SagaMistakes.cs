@@ -41,6 +41,8 @@ internal static class SagaMistakes
         Retold("compensations forward", "compensated in another order: 2", Failing, "+pick . +pack . +ask ! -pick . -pack . -ask . $");
         Retold("compensations begun anew", "compensated in another order: 2", Failing, "+pick . +pack . +ask ! -ask . -pack . -ask . -pack . -pick . $");
         Retold("a step in doubt that is not undone", "leaked effects: 2 ask", Failing, "+pick . +pack . +ask ! -pack . -pick . $");
+        Retold("a step that is refused after a start in doubt, and not undone", "leaked effects: 4 pack", Refused, "+pick . +pack ! +pack r -pick . $");
+        Retold("a step before one that is refused, not undone", "compensated in another order: 4", Refused, "+pick . +pack r $");
         Retold("a completed saga that is undone", "compensated in another order: 1", Good, "+pick . +pack . +ask . +pay . +ship . -ship . $");
         Retold("an effect after its compensation", "leaked effects: 2 ask", Failing, "+pick . +pack . -ask . +ask ! -pack . -pick . $");
         Retold("a step without effect", "missing effects: 1", Good, "+pick . +pack x +ask . +pay . +ship . $");
