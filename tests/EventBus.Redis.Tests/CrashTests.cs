@@ -54,7 +54,13 @@ public sealed class CrashTests
             using var victim = StartVictim(redis.Prefix, finishes: true);
             try
             {
-                Assert.Equal("ready", await LineAsync(victim));
+                // What the one before it left may be in its hands before it says that it has started.
+                while (await LineAsync(victim) is var line && line != "ready")
+                {
+                    Assert.NotNull(line);
+                    Take(line);
+                }
+
                 foreach (var batch in Enumerable.Range(kill * Count / Kills, Count / Kills).Chunk(20))
                 {
                     await TestRedis.PublishAcceptedAsync(publisher, [.. batch.Select(Parcel)]);
