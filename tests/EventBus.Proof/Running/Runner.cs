@@ -5,8 +5,8 @@ namespace EventBus.Proof;
 /// <summary>The command line: which proofs are run, with which stores, and what is said of each.</summary>
 internal static class Runner
 {
-    // Most of a proof's time is waiting for leases to run out.
-    private const int SideBySide = 5;
+    // Most of a proof's time is waiting for leases to run out. More at once would let a busy machine lose leases that are being renewed.
+    private const int SideBySide = 3;
 
     private const string Usage = "Usage: <proof>... | all [--transport redis|rabbitmq|rabbitmq-classic] [--store sqlite|redis|memory|native] [--quick] [--seed N] [--keep]";
 

@@ -43,7 +43,7 @@ internal static class Buses
         bus.Configure(options => (options.ServiceName, options.Lease, options.AlertInterval, options.Concurrency) = (settings.Service, Lease(settings), AlertInterval, settings.Concurrency));
         bus.Configure(options => options.PublishTimeout = TimeSpan.FromMilliseconds(settings.PublishMilliseconds));
 
-        void Options(RedisOptions options) => (options.KeyPrefix, options.ClaimAfter) = (KeyPrefix, Lease(settings) / 2);
+        void Options(RedisOptions options) => (options.KeyPrefix, options.ClaimAfter) = (KeyPrefix, Lease(settings));
     }
 
     /// <summary>Puts something of the proof's own round the stores of a bus, whichever they are.</summary>
