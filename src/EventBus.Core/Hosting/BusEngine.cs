@@ -144,7 +144,9 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>Whether the caller runs inside a handler of this bus.</summary>
     public bool IsInHandler => inHandler.Value;
 
-    public bool StoreIsDown => recorder?.StoreIsDown == true || sagas?.StoreIsDown == true;
+    public bool FailureStoreIsDown => recorder?.StoreIsDown == true;
+
+    public bool SagaStoreIsDown => sagas?.StoreIsDown == true;
 
     /// <summary>The subscriptions that take no events although the bus runs; none, unless a transport breaks its contract.</summary>
     public IEnumerable<string> DeafSubscriptions => workers.Values.Where(worker => worker.HasEnded).Select(worker => worker.Name);

@@ -13,9 +13,14 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
             return new HealthCheckResult(context.Registration.FailureStatus, "The event bus is not running.");
         }
 
-        if (engine.StoreIsDown)
+        if (engine.FailureStoreIsDown)
         {
             return new HealthCheckResult(context.Registration.FailureStatus, "The failure store does not take writes: failed events stay unacknowledged until it does.");
+        }
+
+        if (engine.SagaStoreIsDown)
+        {
+            return new HealthCheckResult(context.Registration.FailureStatus, "The saga store does not take writes: sagas stay at the step that they have done until it does.");
         }
 
         if (engine.DeafSubscriptions.ToList() is { Count: > 0 } deaf)

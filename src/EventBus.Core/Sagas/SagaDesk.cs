@@ -176,7 +176,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
 
                 return known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
             }
-            catch (InvalidOperationException exception)
+            catch (InvalidOperationException exception) when (exception is not ObjectDisposedException)
             {
                 throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: {exception.Message}", exception);
             }

@@ -1,5 +1,6 @@
 using EventBus.Stores;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 
@@ -187,12 +188,13 @@ public sealed class SagaCrashTests
         await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
         await inStep.Task.WaitAsync(RunningBus.Patience, Token);
 
-        // Its budget is spent at once, and the token of the step cancelled.
-        await first.DisposeAsync();
+        // Its budget is spent at once, and the token of the step cancelled. Time stands still, so that what the stop leaves for the last write does not run out.
+        await first.StopAsync(new CancellationToken(canceled: true)).WaitAsync(RunningBus.Patience, Token);
         await using var second = await Node.StartAsync(store, script, null);
 
         Assert.True((await second.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
         Assert.All((await second.Sagas.FindAsync("trip-1", Token))!.Steps, step => Assert.Equal(0, step.Interruptions));
+        await first.DisposeAsync();
     }
 
     [Fact]
@@ -247,6 +249,30 @@ public sealed class SagaCrashTests
         Assert.True(result.IsCompleted);
         Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
         Assert.Equal(3, node.Log.At(Microsoft.Extensions.Logging.LogLevel.Error).Count());
+    }
+
+    [Fact]
+    public async Task Store_ThatTakesNoWrites_MakesHealthUnhealthyUntilItDoes()
+    {
+        var down = new MortalStore(store, int.MaxValue, after: false);
+        script.Doing = (run, _, _) =>
+        {
+            down.Failures = run == "+hotel" ? 1 : 0;
+            return Task.CompletedTask;
+        };
+        await using var node = await Node.StartAsync(down, script, time);
+        await node.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
+        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+        HealthReport report;
+        while ((report = await node.Health.CheckHealthAsync(Token)).Status == HealthStatus.Healthy)
+        {
+            Assert.False(patience.IsCancellationRequested, "It stayed healthy.");
+            await Task.Yield();
+        }
+
+        Assert.StartsWith("The saga store does not take writes", Assert.Single(report.Entries).Value.Description, StringComparison.Ordinal);
+        Assert.True((await node.WaitAsync("trip-1")).IsCompleted);
+        Assert.Equal(HealthStatus.Healthy, (await node.Health.CheckHealthAsync(Token)).Status);
     }
 
     [Fact]
@@ -315,6 +341,8 @@ public sealed class SagaCrashTests
 
         public ISagas Sagas => host.Services.GetRequiredService<ISagas>();
 
+        public HealthCheckService Health => host.Services.GetRequiredService<HealthCheckService>();
+
         public LogMemory Log => log;
 
         public static async Task<Node> StartAsync(SagaStore store, Script script, FakeTimeProvider? time)
@@ -326,6 +354,7 @@ public sealed class SagaCrashTests
                 services =>
                 {
                     services.AddScoped(_ => new BookTrip(script));
+                    services.AddHealthChecks();
                     services.AddSingleton<Microsoft.Extensions.Logging.ILoggerProvider>(log);
                 });
             await host.StartAsync(Token);
@@ -352,7 +381,7 @@ public sealed class SagaCrashTests
             return await waiting;
         }
 
-        public Task StopAsync() => host.StopAsync(Token);
+        public Task StopAsync(CancellationToken? budget = null) => host.StopAsync(budget ?? Token);
 
         public async ValueTask DisposeAsync()
         {
