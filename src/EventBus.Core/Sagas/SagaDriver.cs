@@ -7,12 +7,12 @@ namespace EventBus;
 internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, SagaRunner runner, SagaAnnouncer announcer, SagaDriving driving)
 {
     private const int MaxInterruptions = 10;
-    private const int MaxErrorLength = 1_024;
     private const int MaxKey = 256;
 
     // The events of a saga are tried again on their own account; their publish had its whole time-out already.
     private static readonly TimeSpan SendBackoff = TimeSpan.FromSeconds(5);
 
+    private readonly SagaWriter writer = new(definition, moves, driving);
     private readonly SagaKeeper keeper = driving.Keeper;
     private readonly RunEnvironment environment = driving.Environment;
     private readonly TimeProvider time = driving.Environment.Time;
@@ -36,45 +36,9 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         }
         catch (Exception exception)
         {
-            await HaltAfterAsync(hold, exception);
+            await writer.HaltAfterAsync(hold, exception);
         }
     }
-
-    /// <summary>Something went wrong between two steps, which no step can be blamed for: it is not begun again and again.</summary>
-    private async Task HaltAfterAsync(SagaHold hold, Exception exception)
-    {
-        var why = $"It could not go on: {OneLine(exception)}";
-        environment.Log.SagaNeedsAttention(definition.Name, hold.Id, null, why, exception);
-        driving.Alerts?.Expect();
-        try
-        {
-            await keeper.ChangeAsync(
-                hold.Id,
-                entry =>
-                {
-                    // What the broken change left behind is not what is stored.
-                    if (entry.Claim != hold.Entry.Claim || SagaMoves.IsEnd(entry.Status) || SagaProgress.Read(entry.Content, out _) is not { } progress)
-                    {
-                        return null;
-                    }
-
-                    var now = time.GetUtcNow();
-                    NotBegun(progress);
-                    progress.Held = false;
-                    var status = moves.Halt(progress, why, now);
-                    return moves.With(entry, status, progress, now) with { DueAt = null, AlertAt = AlertAt(now), ChangedAt = now, Content = progress.Write() };
-                },
-                keeper.Closing);
-        }
-        finally
-        {
-            driving.Alerts?.Reported();
-        }
-
-        driving.Ended(hold.Id);
-    }
-
-    private DateTimeOffset? AlertAt(DateTimeOffset now) => driving.Alerts is { IsWanted: true } ? now : null;
 
     private async Task<bool> GoOnAsync(SagaHold hold)
     {
@@ -94,7 +58,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         {
             if (progress.Held)
             {
-                await LeaveAsync(hold, _ => { }, _ => null);
+                await writer.LeaveAsync(hold, _ => { }, _ => null);
             }
 
             return false;
@@ -102,13 +66,13 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
 
         if (driving.IsStopping)
         {
-            await GiveBackAsync(hold);
+            await writer.GiveBackAsync(hold);
             return false;
         }
 
         if (progress.Active() is not { } active || definition.Find(active.Name) is not { } step || (active.Status == SagaStepStatus.Compensating && !step.HasCompensation))
         {
-            await HaltAsync(hold, $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be {(hold.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then retry the saga.", null);
+            await writer.HaltAsync(hold, $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be {(hold.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then retry the saga.", null);
             return false;
         }
 
@@ -131,7 +95,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         }
 
         // A reply may come while this is being saved.
-        await LeaveAsync(hold, _ => { }, progress => progress.ReplyFor(step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
+        await writer.LeaveAsync(hold, _ => { }, progress => progress.ReplyFor(step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
         return false;
     }
 
@@ -175,7 +139,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         var outcome = await runner.RunAsync(step, call, state, hold.Progress.TraceParent, hold.Lost);
         if (outcome.IsInterrupted)
         {
-            await GiveBackAsync(hold);
+            await writer.GiveBackAsync(hold);
             return false;
         }
 
@@ -185,7 +149,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         }
 
         var outbox = call.Outbox.ConvertAll(SagaAnnouncer.Keep);
-        await SaveTurnAsync(hold, (progress, entry, now) =>
+        await writer.TurnAsync(hold, (progress, entry, now) =>
         {
             (progress.State, progress.StateVersion) = (outcome.State, definition.StateVersion);
             progress.Outbox.AddRange(outbox);
@@ -225,7 +189,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
         if (error is SagaStateException)
         {
-            await HaltAsync(hold, error.Message, error);
+            await writer.HaltAsync(hold, error.Message, error);
             return false;
         }
 
@@ -238,12 +202,12 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         {
             var dueAt = time.GetUtcNow() + retry.DelayAfter(active.Failures + 1);
             environment.Log.SagaWillRetry(definition.Name, hold.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
-            await LeaveAsync(
+            await writer.LeaveAsync(
                 hold,
                 progress =>
                 {
-                    (active.Failures, active.Begun, active.Error) = (active.Failures + 1, false, OneLine(error));
-                    progress.Note(time.GetUtcNow(), step.Name, $"failed: {OneLine(error)}");
+                    (active.Failures, active.Begun, active.Error) = (active.Failures + 1, false, SagaWriter.OneLine(error));
+                    progress.Note(time.GetUtcNow(), step.Name, $"failed: {SagaWriter.OneLine(error)}");
                 },
                 dueAt);
             return false;
@@ -251,23 +215,23 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
 
         void Blame(SagaProgress progress, DateTimeOffset now)
         {
-            (active.Failures, active.Begun, active.Error) = (active.Failures + 1, false, OneLine(error));
-            progress.Note(now, step.Name, $"failed for good: {OneLine(error)}");
+            (active.Failures, active.Begun, active.Error) = (active.Failures + 1, false, SagaWriter.OneLine(error));
+            progress.Note(now, step.Name, $"failed for good: {SagaWriter.OneLine(error)}");
             if (direction == SagaDirection.Execute)
             {
-                (progress.Error, progress.ErrorType) = (OneLine(error), error.GetType().FullName);
+                (progress.Error, progress.ErrorType) = (SagaWriter.OneLine(error), error.GetType().FullName);
             }
         }
 
         if (direction == SagaDirection.Compensate)
         {
-            await HaltAsync(hold, $"The compensation of '{step.Name}' failed: {OneLine(error)}", error, Blame);
+            await writer.HaltAsync(hold, $"The compensation of '{step.Name}' failed: {SagaWriter.OneLine(error)}", error, Blame);
             return false;
         }
 
         if (moves.NeedsPeople(hold.Progress, step, rejected) is { } why)
         {
-            await HaltAsync(hold, $"{why} {OneLine(error)}", error, (progress, now) =>
+            await writer.HaltAsync(hold, $"{why} {SagaWriter.OneLine(error)}", error, (progress, now) =>
             {
                 progress.FailedStep = step.Name;
                 Blame(progress, now);
@@ -276,32 +240,12 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         }
 
         environment.Log.SagaCompensates(definition.Name, hold.Id, step.Name, attempts, error);
-        await SaveTurnAsync(hold, (progress, entry, now) =>
+        await writer.TurnAsync(hold, (progress, entry, now) =>
         {
             Blame(progress, now);
             return moves.Failed(progress, entry, active, rejected, now);
         });
         return true;
-    }
-
-    private async Task HaltAsync(SagaHold hold, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? blame = null)
-    {
-        environment.Log.SagaNeedsAttention(definition.Name, hold.Id, hold.Progress.Active()?.Name, why, error);
-        driving.Alerts?.Expect();
-        try
-        {
-            await SaveTurnAsync(hold, (progress, entry, now) =>
-            {
-                blame?.Invoke(progress, now);
-                return moves.Halt(progress, why, now);
-            });
-        }
-        finally
-        {
-            driving.Alerts?.Reported();
-        }
-
-        driving.Ended(hold.Id);
     }
 
     /// <summary>Sends what is kept to be sent.</summary>
@@ -320,12 +264,12 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         {
             var dueAt = time.GetUtcNow() + SendBackoff;
             environment.Log.SagaEventsWait(definition.Name, hold.Id, dueAt, problem);
-            await LeaveAsync(
+            await writer.LeaveAsync(
                 hold,
                 progress =>
                 {
                     progress.Outbox = left.ConvertAll(item => item.First);
-                    NotBegun(progress);
+                    SagaWriter.NotBegun(progress);
                 },
                 dueAt);
             return false;
@@ -334,10 +278,10 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         if (left.Count > 0 && !SagaMoves.IsEnd(hold.Entry.Status))
         {
             // They never can be sent as things are.
-            await HaltAsync(hold, left[0].Second!.Message, left[0].Second, (progress, _) =>
+            await writer.HaltAsync(hold, left[0].Second!.Message, left[0].Second, (progress, _) =>
             {
                 (progress.EventsRefused, progress.Outbox) = (true, left.ConvertAll(item => item.First));
-                NotBegun(progress);
+                SagaWriter.NotBegun(progress);
             });
             return false;
         }
@@ -348,78 +292,4 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
     }
 
     private static bool IsRefusal(PublishException problem) => problem.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber;
-
-    private Task GiveBackAsync(SagaHold hold) => LeaveAsync(hold, NotBegun, time.GetUtcNow());
-
-    /// <summary>The step that is kept as begun will not be run now.</summary>
-    private static void NotBegun(SagaProgress progress)
-    {
-        if (progress.Active() is { } active)
-        {
-            active.Begun = false;
-        }
-    }
-
-    private Task LeaveAsync(SagaHold hold, Action<SagaProgress> change, DateTimeOffset dueAt) => LeaveAsync(hold, change, _ => dueAt);
-
-    /// <summary>Lets go of it, for whoever comes when it is due.</summary>
-    private async Task LeaveAsync(SagaHold hold, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
-    {
-        await keeper.SaveAsync(
-            hold,
-            progress =>
-            {
-                change(progress);
-                progress.Held = false;
-            },
-            (progress, entry, _) => moves.With(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
-        driving.Wake();
-    }
-
-    /// <summary>Changes the progress, saves it with the status that follows, and measures how long the saga had the one before.</summary>
-    private async Task SaveTurnAsync(SagaHold hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> turn)
-    {
-        var (before, since, now) = (hold.Entry.Status, hold.Progress.StatusSince, time.GetUtcNow());
-        var status = before;
-        await keeper.SaveAsync(
-            hold,
-            progress =>
-            {
-                status = turn(progress, hold.Entry, now);
-                progress.Held = status != SagaStatus.NeedsAttention && !(SagaMoves.IsEnd(status) && progress.Outbox.Count == 0);
-            },
-            (progress, entry, until) => moves.With(entry, status, progress, now) with
-            {
-                DueAt = progress.Held ? until : null,
-                AlertAt = status == SagaStatus.NeedsAttention ? AlertAt(now) : null,
-                WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? entry.WaitKey : null,
-            });
-        if (status != before)
-        {
-            environment.Diagnostics.SagaTurned(definition.Name, before, status, now - since);
-            if (SagaMoves.IsEnd(status))
-            {
-                environment.Log.SagaEnded(definition.Name, hold.Id, status);
-            }
-        }
-    }
-
-    private static string OneLine(Exception exception)
-    {
-        var text = $"{exception.GetType().Name}: {exception.Message}".ReplaceLineEndings(" ");
-        return text.Length <= MaxErrorLength ? text : text[..MaxErrorLength];
-    }
-}
-
-/// <summary>What the drivers of all sagas of a bus share.</summary>
-internal sealed record SagaDriving(SagaKeeper Keeper, Publisher Publisher, AlertLoop? Alerts, RunEnvironment Environment)
-{
-    /// <summary>Something may be due.</summary>
-    public required Action Wake { get; init; }
-
-    /// <summary>A saga has ended, or needs people.</summary>
-    public required Action<string> Ended { get; init; }
-
-    /// <summary>The bus stops: what is between two steps is left to others.</summary>
-    public bool IsStopping { get; set; }
 }

@@ -1,0 +1,125 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Writes where a held saga stands: what it has turned to, until when it is left, that it needs people.</summary>
+internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, SagaDriving driving)
+{
+    private const int MaxErrorLength = 1_024;
+
+    private readonly SagaKeeper keeper = driving.Keeper;
+    private readonly RunEnvironment environment = driving.Environment;
+    private readonly TimeProvider time = driving.Environment.Time;
+
+    /// <summary>Changes the progress, saves it with the status that follows, and measures how long the saga had the one before.</summary>
+    public async Task TurnAsync(SagaHold hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> turn)
+    {
+        var (before, since, now) = (hold.Entry.Status, hold.Progress.StatusSince, time.GetUtcNow());
+        var status = before;
+        await keeper.SaveAsync(
+            hold,
+            progress =>
+            {
+                status = turn(progress, hold.Entry, now);
+                progress.Held = status != SagaStatus.NeedsAttention && !(SagaMoves.IsEnd(status) && progress.Outbox.Count == 0);
+            },
+            (progress, entry, until) => moves.With(entry, status, progress, now) with
+            {
+                DueAt = progress.Held ? until : null,
+                AlertAt = status == SagaStatus.NeedsAttention ? AlertAt(now) : null,
+                WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? entry.WaitKey : null,
+            });
+        if (status != before)
+        {
+            environment.Diagnostics.SagaTurned(definition.Name, before, status, now - since);
+            if (SagaMoves.IsEnd(status))
+            {
+                environment.Log.SagaEnded(definition.Name, hold.Id, status);
+            }
+        }
+    }
+
+    /// <summary>Leaves it to whoever comes first.</summary>
+    public Task GiveBackAsync(SagaHold hold) => LeaveAsync(hold, NotBegun, time.GetUtcNow());
+
+    public Task LeaveAsync(SagaHold hold, Action<SagaProgress> change, DateTimeOffset dueAt) => LeaveAsync(hold, change, _ => dueAt);
+
+    /// <summary>Lets go of it, for whoever comes when it is due.</summary>
+    public async Task LeaveAsync(SagaHold hold, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
+    {
+        await keeper.SaveAsync(
+            hold,
+            progress =>
+            {
+                change(progress);
+                progress.Held = false;
+            },
+            (progress, entry, _) => moves.With(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
+        driving.Wake();
+    }
+
+    /// <summary>Only people can decide how it goes on: they are told.</summary>
+    public Task HaltAsync(SagaHold hold, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? blame = null) =>
+        AlarmAsync(hold, hold.Progress.Active()?.Name, why, error, () => TurnAsync(hold, (progress, entry, now) =>
+        {
+            blame?.Invoke(progress, now);
+            return moves.Halt(progress, why, now);
+        }));
+
+    /// <summary>Something went wrong between two steps, which no step can be blamed for: it is not begun again and again.</summary>
+    public Task HaltAfterAsync(SagaHold hold, Exception exception)
+    {
+        var why = $"It could not go on: {OneLine(exception)}";
+        return AlarmAsync(hold, null, why, exception, async () => await keeper.ChangeAsync(
+            hold.Id,
+            entry =>
+            {
+                // What the broken change left behind is not what is stored.
+                if (entry.Claim != hold.Entry.Claim || SagaMoves.IsEnd(entry.Status) || SagaProgress.Read(entry.Content, out _) is not { } progress)
+                {
+                    return null;
+                }
+
+                var now = time.GetUtcNow();
+                NotBegun(progress);
+                progress.Held = false;
+                var status = moves.Halt(progress, why, now);
+                return moves.With(entry, status, progress, now) with { DueAt = null, AlertAt = AlertAt(now), ChangedAt = now, Content = progress.Write() };
+            },
+            keeper.Closing));
+    }
+
+    /// <summary>The step that is kept as begun will not be run now.</summary>
+    public static void NotBegun(SagaProgress progress)
+    {
+        if (progress.Active() is { } active)
+        {
+            active.Begun = false;
+        }
+    }
+
+    /// <summary>An error as it is kept.</summary>
+    public static string OneLine(Exception exception)
+    {
+        var text = $"{exception.GetType().Name}: {exception.Message}".ReplaceLineEndings(" ");
+        return text.Length <= MaxErrorLength ? text : text[..MaxErrorLength];
+    }
+
+    private async Task AlarmAsync(SagaHold hold, string? step, string why, Exception? error, Func<Task> write)
+    {
+        environment.Log.SagaNeedsAttention(definition.Name, hold.Id, step, why, error);
+        driving.Alerts?.Expect();
+        try
+        {
+            await write();
+        }
+        finally
+        {
+            driving.Alerts?.Reported();
+        }
+
+        driving.Ended(hold.Id);
+    }
+
+    private DateTimeOffset? AlertAt(DateTimeOffset now) => driving.Alerts is { IsWanted: true } ? now : null;
+}
