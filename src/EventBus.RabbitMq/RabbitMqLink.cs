@@ -95,12 +95,14 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
     private async Task<IChannel> FirstChannelAsync(LiveConnection live, CancellationToken stopped)
     {
+        var opening = live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None);
         try
         {
-            return await live.CallAsync(live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None)).WaitAsync(patience, time, stopped);
+            return await live.CallAsync(opening).WaitAsync(patience, time, stopped);
         }
         catch (Exception exception)
         {
+            _ = DiscardWhenOpenAsync(opening);
             WaitLongerAfter(exception);
             throw;
         }
@@ -129,7 +131,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
                 if (!probe.IsOpen)
                 {
                     _ = probe.DiscardAsync();
-                    probe = await live.CallAsync(live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None));
+                    probe = await ReopenAsync();
                 }
 
                 await ListenAsync(probe.BasicQosAsync(0, 1, global: false, CancellationToken.None));
@@ -138,6 +140,22 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         finally
         {
             _ = probe.DiscardAsync();
+        }
+
+        // The wire may be dead by now: an answer to this is waited for no longer than one to any other question.
+        async Task<IChannel> ReopenAsync()
+        {
+            var opening = live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None);
+            try
+            {
+                await ListenAsync(opening);
+                return await live.CallAsync(opening);
+            }
+            catch (Exception)
+            {
+                _ = DiscardWhenOpenAsync(opening);
+                throw;
+            }
         }
 
         // On a slow wire the answer waits behind events; whatever else is heard meanwhile shows as well that the broker is there.
@@ -180,6 +198,18 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         catch (Exception)
         {
             // It never opened: nothing to discard.
+        }
+    }
+
+    private static async Task DiscardWhenOpenAsync(Task<IChannel> opening)
+    {
+        try
+        {
+            await (await opening).DiscardAsync();
+        }
+        catch (Exception)
+        {
+            // It never opened either.
         }
     }
 

@@ -72,6 +72,41 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         }));
     }
 
+    /// <summary>The channel that asks for signs of life is among those that are closed: opening it again is a question like the others, and no call that may take a minute.</summary>
+    [Fact]
+    public async Task Wire_ThatDiesWhenTheBrokerHasClosedAllChannels_IsNoticedAsSoonAsAnyOther()
+    {
+        await using var wire = new TcpProxy(broker.Node.Port);
+        await using var app = await StartAsync(bus => bus
+            .UseRabbitMq(broker.Node.AddressAt(wire.Port).AbsoluteUri, options => (options.Exchange, options.SilenceTimeout, options.CallTimeout) = (name, TimeSpan.FromSeconds(4), TimeSpan.FromMinutes(1))).StoreInMemory()
+            .Configure(options => options.PublishTimeout = TimeSpan.FromSeconds(1)));
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+
+        // Before the channels are closed, so that the bus cannot open any in between.
+        wire.ToServer.Mode = TcpProxyMode.Discard;
+        await broker.Node.ControlAsync("eval", "[rabbit_channel:do(C, {'basic.ack', 999999999, false}) || C <- rabbit_channel:list()].");
+        wire.Forget();
+        wire.ToServer.Mode = TcpProxyMode.Pass;
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20), TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+                break;
+            }
+            catch (PublishException)
+            {
+                Assert.False(patience.IsCancellationRequested, "The connection was not replaced within 20 s.");
+            }
+        }
+
+        while (await handled.NextAsync("the event after") != 2)
+        {
+        }
+    }
+
     [Fact]
     public async Task SharedConnection_LostAndGivenBack_HasNoMoreChannelsThanBefore()
     {
