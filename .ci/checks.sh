@@ -37,6 +37,7 @@ trap 'exit 143' TERM
 run_check() {
   local name=$1 begun=$SECONDS verdict code
   printf '\n==== %s\n' "$name"
+  : >"$logs/$name"
   setsid bash -uo pipefail -c "trap : HUP INT TERM; $(declare -f "check_$name"); check_$name" >"$logs/$name" 2>&1 &
   current=$!
   tail --pid="$current" -n +1 -s 0.2 -f "$logs/$name" &

@@ -50,10 +50,37 @@ internal sealed class LiveConnection
     /// <summary>The broker has said something, or has taken what had to wait. Only that it changes counts: two at once may count as one.</summary>
     public void Hear() => Volatile.Write(ref heard, heard + 1);
 
+    /// <summary>Opens a channel, within the deadline. One that opens too late is closed again: on a connection of the application's it would stay.</summary>
+    public async Task<IChannel> OpenChannelAsync(CreateChannelOptions? options = null)
+    {
+        var opening = Client.CreateChannelAsync(options, CancellationToken.None);
+        try
+        {
+            return await CallAsync(opening);
+        }
+        catch (Exception)
+        {
+            _ = DiscardAsync();
+            throw;
+        }
+
+        async Task DiscardAsync()
+        {
+            try
+            {
+                await (await opening).DiscardAsync();
+            }
+            catch (Exception)
+            {
+                // It never opened.
+            }
+        }
+    }
+
     /// <summary>Does one thing on a channel of its own, for what may cost the channel.</summary>
     public async Task<T> OnChannelAsync<T>(Func<IChannel, Task<T>> action)
     {
-        var channel = await CallAsync(Client.CreateChannelAsync(cancellationToken: CancellationToken.None));
+        var channel = await OpenChannelAsync();
         try
         {
             return await CallAsync(action(channel));

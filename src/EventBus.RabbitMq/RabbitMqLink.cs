@@ -95,14 +95,12 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
     private async Task<IChannel> FirstChannelAsync(LiveConnection live, CancellationToken stopped)
     {
-        var opening = live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None);
         try
         {
-            return await live.CallAsync(opening).WaitAsync(patience, time, stopped);
+            return await live.OpenChannelAsync().WaitAsync(patience, time, stopped);
         }
         catch (Exception exception)
         {
-            _ = DiscardWhenOpenAsync(opening);
             WaitLongerAfter(exception);
             throw;
         }
@@ -145,22 +143,16 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         // The wire may be dead by now: an answer to this is waited for no longer than one to any other question.
         async Task<IChannel> ReopenAsync()
         {
-            var opening = live.Client.CreateChannelAsync(cancellationToken: CancellationToken.None);
-            try
-            {
-                await ListenAsync(opening);
-                return await live.CallAsync(opening);
-            }
-            catch (Exception)
-            {
-                _ = DiscardWhenOpenAsync(opening);
-                throw;
-            }
+            var opening = live.OpenChannelAsync();
+            await ListenAsync(opening);
+            return await opening;
         }
 
         // On a slow wire the answer waits behind events; whatever else is heard meanwhile shows as well that the broker is there.
         async Task ListenAsync(Task answer)
         {
+            // Whether it failed is seen at the channel.
+            _ = EndAsync(answer);
             long heard;
             do
             {
@@ -174,9 +166,6 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             {
                 live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {options.SilenceTimeout}."));
             }
-
-            // Whether it failed is seen at the channel.
-            _ = EndAsync(answer);
         }
 
         static async Task EndAsync(Task asked) => await asked.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
@@ -198,18 +187,6 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         catch (Exception)
         {
             // It never opened: nothing to discard.
-        }
-    }
-
-    private static async Task DiscardWhenOpenAsync(Task<IChannel> opening)
-    {
-        try
-        {
-            await (await opening).DiscardAsync();
-        }
-        catch (Exception)
-        {
-            // It never opened either.
         }
     }
 

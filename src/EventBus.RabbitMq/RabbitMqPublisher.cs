@@ -112,8 +112,8 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private async Task KeepAsync(CancellationToken stopped)
     {
         var live = connection = await link.ConnectionAsync(stopped);
-        var channel = await live.CallAsync(live.Client.CreateChannelAsync(
-            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1), CancellationToken.None));
+        var channel = await live.OpenChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
         using var confirmed = new ConfirmedChannel(channel, live, options.MaxUnconfirmed, time);
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopped);
         Exception cause = new OperationCanceledException(stopped);

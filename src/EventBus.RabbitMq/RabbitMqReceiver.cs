@@ -94,8 +94,8 @@ internal sealed class RabbitMqReceiver : Receiver
             await Task.Delay(Timeout.InfiniteTimeSpan, time, stopped);
         }
 
-        var channel = await live.CallAsync(live.Client.CreateChannelAsync(
-            new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1), CancellationToken.None));
+        var channel = await live.OpenChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
         using var consumer = new RabbitMqConsumer(channel, live, buffer, subscription.Ordered) { IdMade = IdMade };
         try
         {

@@ -10,6 +10,9 @@ internal sealed class DueLoop(string name, Func<CancellationToken, Task<DateTime
     private static readonly TimeSpan Backoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
+    // By less than that a wait may end too late.
+    private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(20);
+
     private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
     /// <summary>Something may have become due.</summary>
@@ -36,7 +39,8 @@ internal sealed class DueLoop(string name, Func<CancellationToken, Task<DateTime
 
     private async Task WaitUntilAsync(DateTimeOffset? next, CancellationToken stop)
     {
-        var wait = next is { } due ? due - time.GetUtcNow() : Timeout.InfiniteTimeSpan;
+        var now = time.GetUtcNow();
+        var wait = next is { } due ? due - now : Timeout.InfiniteTimeSpan;
         wait = Shorter(Shorter(wait, pollInterval), LongestWait);
         if (wait <= TimeSpan.Zero)
         {
@@ -46,8 +50,8 @@ internal sealed class DueLoop(string name, Func<CancellationToken, Task<DateTime
         using var timer = new CancellationTokenSource(wait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
 
-        // The clock may have moved between looking at it and setting the timer.
-        if (next <= time.GetUtcNow())
+        // By as much as the clock has moved between the look at it and the setting of the timer, it would ring too late: the step says again when to come.
+        if (time.GetUtcNow() - now > Slack)
         {
             return;
         }

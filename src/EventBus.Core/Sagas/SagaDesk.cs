@@ -180,7 +180,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
             {
                 throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: {exception.Message}", exception);
             }
-            catch (Exception exception) when (exception is not (ArgumentException or OperationCanceledException) && time.GetUtcNow() < deadline)
+            catch (Exception exception) when (exception is not (ArgumentException or OperationCanceledException or ObjectDisposedException) && time.GetUtcNow() < deadline)
             {
                 await Task.Delay(Backoff, time, cancellationToken);
             }

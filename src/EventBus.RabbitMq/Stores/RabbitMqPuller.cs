@@ -53,7 +53,7 @@ internal sealed class RabbitMqPuller(RabbitMqConnector connector) : IAsyncDispos
             }
 
             var live = await connector.Consuming.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
-            var channel = await live.CallAsync(live.Client.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false), CancellationToken.None));
+            var channel = await live.OpenChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false));
             return current = new PullChannel(channel, live);
         }
         finally

@@ -55,7 +55,7 @@ internal sealed class RabbitMqSender(RabbitMqConnector connector) : IAsyncDispos
             }
 
             var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
-            var channel = await live.CallAsync(live.Client.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true), CancellationToken.None));
+            var channel = await live.OpenChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: true));
             return current = new PullChannel(channel, live);
         }
         finally

@@ -184,7 +184,7 @@ public sealed class SagaCrashTests
     {
         var inStep = new TaskCompletionSource();
         script.Doing = (run, _, ct) => run == "+hotel" && inStep.TrySetResult() ? Task.Delay(Timeout.InfiniteTimeSpan, ct) : Task.CompletedTask;
-        var first = await Node.StartAsync(store, script, time);
+        await using var first = await Node.StartAsync(store, script, time);
         await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
         await inStep.Task.WaitAsync(RunningBus.Patience, Token);
 
@@ -194,7 +194,6 @@ public sealed class SagaCrashTests
 
         Assert.True((await second.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
         Assert.All((await second.Sagas.FindAsync("trip-1", Token))!.Steps, step => Assert.Equal(0, step.Interruptions));
-        await first.DisposeAsync();
     }
 
     [Fact]
@@ -271,7 +270,8 @@ public sealed class SagaCrashTests
         }
 
         Assert.StartsWith("The saga store does not take writes", Assert.Single(report.Entries).Value.Description, StringComparison.Ordinal);
-        Assert.True((await node.WaitAsync("trip-1")).IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(5));
+        Assert.True((await node.Sagas.WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
         Assert.Equal(HealthStatus.Healthy, (await node.Health.CheckHealthAsync(Token)).Status);
     }
 
