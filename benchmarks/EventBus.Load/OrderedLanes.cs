@@ -20,14 +20,12 @@ internal static class OrderedLanes
         Console.WriteLine($"In memory, ordered: {events:N0} events, {Keys:N0} keys, {Lanes} lanes");
         var keys = Enumerable.Range(0, Keys).Select(i => $"key-{i}").ToArray();
         var order = new OrderCheck(events);
-        using var host = await Workload.StartAsync(
-            bus =>
+        using var host = await Workload.StartAsync(bus =>
             {
                 bus.UseInMemory();
                 bus.Event<Numbered>().KeyedBy(e => keys[e.Key]);
                 bus.Subscribe("ordered", s => s.Ordered().Concurrency(Lanes).On<Numbered>(order.HandleAsync));
-            },
-            order);
+            });
         var bus = host.Services.GetRequiredService<IEventBus>();
         var memory = new List<double>();
         var startedAt = Stopwatch.GetTimestamp();
@@ -40,13 +38,19 @@ internal static class OrderedLanes
             }
         }
 
-        await order.Done;
+        await order.WaitAsync();
         var elapsed = Stopwatch.GetElapsedTime(startedAt);
         await host.StopAsync();
         Console.WriteLine($"  {events / elapsed.TotalSeconds / 1e6:0.00} M events/s; working set in MiB at each tenth: {string.Join(" ", memory.Select(m => m.ToString("0")))}");
         var growth = memory[^1] - memory[1];
-        return Figures.Bar(order.Violations == 0, $"{order.Violations} order violations, 0 allowed")
-            & Figures.Bar(growth <= MostGrowthMiB, $"working set grew by {growth:0.0} MiB after the second tenth, at most {MostGrowthMiB:0}");
+        return Bar(order.Violations == 0, $"{order.Violations} order violations, 0 allowed")
+            & Bar(growth <= MostGrowthMiB, $"working set grew by {growth:0.0} MiB after the second tenth, at most {MostGrowthMiB:0}");
+    }
+
+    private static bool Bar(bool met, string text)
+    {
+        Console.WriteLine($"  {(met ? "met   " : "MISSED")} {text}");
+        return met;
     }
 
     [EventName("number.made")]
@@ -61,7 +65,7 @@ internal static class OrderedLanes
 
         public int Violations => violations;
 
-        public Task Done => countdown.Done;
+        public Task WaitAsync() => countdown.WaitAsync();
 
         public Task HandleAsync(Numbered e, EventContext context, CancellationToken cancellationToken)
         {

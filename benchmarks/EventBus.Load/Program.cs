@@ -1,53 +1,41 @@
 using System.Globalization;
 using EventBus.Load;
 
-// Usage: dotnet run -c Release --project benchmarks/EventBus.Load -- [throughput] [latency] [order] [sagas] [rabbitmq] [redis] [all] [--short]
+const string Usage = """
+    Usage: dotnet run -c Release --project benchmarks/EventBus.Load -- [SUITE...] [--peers] [--short] [--save]
+           dotnet run -c Release --project benchmarks/EventBus.Load -- render [--check]
+
+    Suites: transports (the default: all transports in one table), memory, rabbitmq, redis, redis-pubsub, curves, hello, order, sagas; all.
+    --peers   other libraries take part where they can
+    --short   shows that everything runs; its figures decide nothing
+    --save    keeps what was found under benchmarks/results, from which render makes the tables and plots of docs/benchmarks.md
+    --check   says whether they are up to date instead
+    """;
+
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-var isShort = args.Contains("--short");
-string[] known = ["throughput", "latency", "order", "sagas", "rabbitmq", "redis"];
-var asked = args.Where(arg => arg != "--short").ToList();
-if (asked.Find(arg => arg != "all" && !known.Contains(arg)) is { } unknown)
+if (args is [Worker.Command])
 {
-    await Console.Error.WriteLineAsync($"Unknown benchmark '{unknown}'. Known: {string.Join(", ", known)}, all; and --short for a quick run.");
+    return await Worker.RunAsync();
+}
+
+if (args is ["hello", ..] && args.Length == 2 && HelloPeers.Knows(args[1]))
+{
+    return await HelloPeers.RunAsync(args[1]);
+}
+
+string[] options = ["--peers", "--short", "--save", "--check"];
+string[] known = ["transports", "memory", "rabbitmq", "redis", "redis-pubsub", "curves", "hello", "order", "sagas"];
+var asked = args.Where(arg => !options.Contains(arg)).ToList();
+if (asked is ["render"])
+{
+    return Documents.Render(args.Contains("--check"));
+}
+
+if (args.Contains("--help") || asked.Exists(arg => arg != "all" && !known.Contains(arg)))
+{
+    await Console.Error.WriteLineAsync(Usage);
     return 2;
 }
 
-var run = asked.Count == 0 || asked.Contains("all") ? known : [.. asked];
-Console.WriteLine($"{Environment.ProcessorCount} cores, .NET {Environment.Version}, {(System.Runtime.GCSettings.IsServerGC ? "server" : "workstation")} GC. Ratios within one run mean something; absolute figures drift.");
-var held = true;
-if (run.Contains("throughput"))
-{
-    held &= await Throughput.RunAsync(subscriptions: 1, isShort);
-    held &= await Throughput.RunAsync(subscriptions: 5, isShort);
-}
-
-if (run.Contains("latency"))
-{
-    held &= await Latency.RunAsync(isShort);
-}
-
-if (run.Contains("order"))
-{
-    held &= await OrderedLanes.RunAsync(isShort);
-}
-
-if (run.Contains("sagas"))
-{
-    await SagaLoad.RunAsync(isShort);
-}
-
-if (run.Contains("rabbitmq"))
-{
-    held &= await RabbitMqLoad.RunAsync(isShort);
-}
-
-if (run.Contains("redis"))
-{
-    held &= await RedisLoad.RunAsync(isShort);
-}
-
-Console.WriteLine();
-Console.WriteLine(held ? "Every bar was met." : "At least one bar was missed; see above.");
-
-// The short form shows that the programs run. On a machine that is busy with other things its figures decide nothing.
-return held || isShort ? 0 : 1;
+return await new SuiteRunner(args.Contains("--short"), args.Contains("--peers"), args.Contains("--save")).RunAsync(
+    asked.Contains("all") ? known : asked.Count == 0 ? ["transports"] : asked);

@@ -1,46 +1,43 @@
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Load;
 
-/// <summary>The event of every benchmark: about 150 bytes as JSON.</summary>
+/// <summary>The event of every measurement: about 150 bytes as JSON, unless its order's id is made longer.</summary>
 public sealed record OrderPlaced(Guid Id, string OrderId, string UserId, decimal Total, long Timestamp);
 
-/// <summary>What the benchmarks share: events made beforehand, so that making them is not measured, and a running bus.</summary>
-internal static class Workload
+/// <summary>Events made beforehand, so that making them is not measured.</summary>
+internal sealed class Workload
 {
-    public const int ChannelCapacity = 1024;
+    public const int BaseSize = 150;
 
-    public static OrderPlaced[] Events { get; } = [.. Enumerable.Range(0, 1024).Select(i => new OrderPlaced(Guid.CreateVersion7(), $"order-{i:D8}", $"user-{i:D8}", 19.99m + i, i))];
+    private readonly OrderPlaced[] events;
 
-    public static async Task<IHost> StartAsync(Action<EventBusBuilder> configure, params object[] singletons)
+    public Workload(Arena arena)
     {
-        var builder = Host.CreateEmptyApplicationBuilder(null);
-        foreach (var singleton in singletons)
-        {
-            builder.Services.AddSingleton(singleton.GetType(), singleton);
-        }
+        var padding = new string('x', Math.Max(0, arena.Size - BaseSize));
+        events = [.. Enumerable.Range(0, Math.Max(1024, arena.Keys)).Select(i => new OrderPlaced(Guid.CreateVersion7(), $"order-{i:D8}{padding}", $"user-{(arena.Keys > 0 ? i % arena.Keys : i):D8}", 19.99m + i, i))];
+    }
 
-        builder.Services.AddEventBus(configure);
-        var host = builder.Build();
+    /// <summary>The events in turn, as often as it takes.</summary>
+    public OrderPlaced this[int number] => events[number % events.Length];
+
+    /// <summary>An event that says when it was meant to be published, in ticks of the stopwatch.</summary>
+    public OrderPlaced At(int number, long timestamp) => this[number] with { Timestamp = timestamp };
+
+    public OrderPlaced[] List(int count) => [.. Enumerable.Range(0, count).Select(i => this[i])];
+
+    /// <summary>A host without configuration files and logging.</summary>
+    public static IHost Host(Action<HostApplicationBuilder> configure)
+    {
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(null);
+        configure(builder);
+        return builder.Build();
+    }
+
+    public static async Task<IHost> StartAsync(Action<EventBusBuilder> configure)
+    {
+        var host = Host(builder => builder.Services.AddEventBus(configure));
         await host.StartAsync();
         return host;
-    }
-}
-
-/// <summary>Counts what arrives and tells when all of it has. The raw channel's readers use the same one.</summary>
-internal sealed class Countdown(long target)
-{
-    private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private long count;
-
-    public Task Done => done.Task;
-
-    public void Count()
-    {
-        if (Interlocked.Increment(ref count) == target)
-        {
-            done.SetResult();
-        }
     }
 }

@@ -8,7 +8,7 @@ internal readonly record struct RawEvent(string Id, string Type, string Source, 
 {
     public const string Name = "order.placed";
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { MaxDepth = 32, AllowDuplicateProperties = false };
+    public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web) { MaxDepth = 32, AllowDuplicateProperties = false };
 
     public string TimeText => Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
 

@@ -6,9 +6,8 @@ namespace EventBus.Load;
 /// <summary>RabbitMQ.Client used as well as it can be: persistent, mandatory, confirms pipelined and tracked here, each delivery handled on the client's loop and acknowledged by itself.</summary>
 internal sealed class RawRabbitMq : Contender
 {
-    public const int Window = 1_000;
-    public const ushort Prefetch = 256;
-
+    private const int Window = 1_000;
+    private const ushort Prefetch = 256;
     private const string Prefix = "cloudEvents_";
     private const string Exchange = "raw";
 
@@ -29,21 +28,21 @@ internal sealed class RawRabbitMq : Contender
         channel.BasicAcksAsync += (_, ack) => Confirm(ack.DeliveryTag, ack.Multiple);
     }
 
-    public static async Task<Contender> StartAsync(string address)
+    public static async Task<Contender> StartAsync(Arena arena)
     {
-        var factory = new ConnectionFactory { Uri = new Uri(address), AutomaticRecoveryEnabled = false };
+        var factory = new ConnectionFactory { Uri = new Uri(arena.Address), AutomaticRecoveryEnabled = false };
         var (publishing, consuming) = (await factory.CreateConnectionAsync(), await factory.CreateConnectionAsync());
         var contender = new RawRabbitMq(publishing, consuming, await publishing.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false)));
-        var receiving = await consuming.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
-        await receiving.ExchangeDeclareAsync(Exchange, ExchangeType.Topic, durable: true);
-        var queue = await receiving.QueueDeclareAsync("load.raw", durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = "quorum" });
-        await receiving.QueueBindAsync(queue.QueueName, Exchange, RawEvent.Name);
-        await receiving.BasicQosAsync(0, Prefetch, global: false);
-        await receiving.BasicConsumeAsync(queue.QueueName, autoAck: false, new Consumer(receiving, contender));
+        await contender.channel.ExchangeDeclareAsync(Exchange, ExchangeType.Topic, durable: true);
+        for (var i = 0; i < arena.Subscriptions; i++)
+        {
+            await contender.SubscribeAsync($"raw.{Arena.SubscriptionName(i)}", arena.Transport == Transport.RabbitMqClassic ? "classic" : "quorum");
+        }
+
         return contender;
     }
 
-    public override async Task PublishAsync(OrderPlaced @event)
+    public override async ValueTask PublishAsync(OrderPlaced @event)
     {
         var confirm = new Unconfirmed(1);
         await SendAsync(@event, confirm);
@@ -66,6 +65,15 @@ internal sealed class RawRabbitMq : Contender
         await publishing.DisposeAsync();
         await consuming.DisposeAsync();
         room.Dispose();
+    }
+
+    private async Task SubscribeAsync(string name, string type)
+    {
+        var receiving = await consuming.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
+        var queue = await receiving.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = type });
+        await receiving.QueueBindAsync(queue.QueueName, Exchange, RawEvent.Name);
+        await receiving.BasicQosAsync(0, Prefetch, global: false);
+        await receiving.BasicConsumeAsync(queue.QueueName, autoAck: false, new Consumer(receiving, this));
     }
 
     private async ValueTask SendAsync(OrderPlaced @event, Unconfirmed confirm)
@@ -149,9 +157,10 @@ internal sealed class RawRabbitMq : Contender
         {
             var copy = body.ToArray();
             var attributes = Read(properties);
-            if (RawEvent.Read(copy) is not null && attributes.Type == RawEvent.Name)
+            if (RawEvent.Read(copy) is { } @event && attributes.Type == RawEvent.Name)
             {
-                owner.Arrived();
+                owner.Handle(@event);
+                await owner.Gate;
             }
 
             await Channel.BasicAckAsync(deliveryTag, multiple: false, CancellationToken.None);

@@ -2,36 +2,36 @@ using StackExchange.Redis;
 
 namespace EventBus.Load;
 
-/// <summary>StackExchange.Redis used as well as it can be: pipelined XADD, a blocking XREADGROUP on a connection of its own, one XACK for what a read brought.</summary>
-internal sealed class RawRedis : Contender
+/// <summary>StackExchange.Redis used as well as it can be: pipelined XADD, a blocking XREADGROUP on a connection of its own for each subscription, one XACK for what a read brought.</summary>
+internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Contender
 {
-    public const int Count = 256;
-
+    private const int Count = 256;
     private const string Stream = "raw:order";
-    private const string Group = "load.raw";
     private const int Window = 1_000;
     private const long BlockMilliseconds = 2_000;
 
-    private readonly ConnectionMultiplexer connection;
-    private readonly ConnectionMultiplexer blocking;
-    private Task reading = Task.CompletedTask;
+    private readonly IDatabase database = connection.GetDatabase();
+    private readonly List<Task> reading = [];
     private volatile bool stopped;
 
-    private RawRedis(ConnectionMultiplexer connection, ConnectionMultiplexer blocking) => (this.connection, this.blocking) = (connection, blocking);
-
-    public static async Task<Contender> StartAsync(string address)
+    public static async Task<Contender> StartAsync(Arena arena)
     {
-        var contender = new RawRedis(await ConnectionMultiplexer.ConnectAsync(address), await ConnectionMultiplexer.ConnectAsync(address));
-        await contender.connection.GetDatabase().StreamCreateConsumerGroupAsync(Stream, Group, "$", createStream: true);
-        contender.reading = Task.Run(contender.ReadAsync);
+        var contender = new RawRedisStreams(await ConnectionMultiplexer.ConnectAsync(arena.Address));
+        for (var i = 0; i < arena.Subscriptions; i++)
+        {
+            var group = Arena.SubscriptionName(i);
+            await contender.database.StreamCreateConsumerGroupAsync(Stream, group, "$", createStream: true);
+            var blocking = await ConnectionMultiplexer.ConnectAsync(arena.Address);
+            contender.reading.Add(Task.Run(() => contender.ReadAsync(blocking, group)));
+        }
+
         return contender;
     }
 
-    public override Task PublishAsync(OrderPlaced @event) => connection.GetDatabase().StreamAddAsync(Stream, Write(@event));
+    public override async ValueTask PublishAsync(OrderPlaced @event) => await database.StreamAddAsync(Stream, Write(@event));
 
     public override async Task PublishManyAsync(IReadOnlyList<OrderPlaced> events)
     {
-        var database = connection.GetDatabase();
         var sent = new Queue<Task>(Window);
         foreach (var @event in events)
         {
@@ -49,9 +49,8 @@ internal sealed class RawRedis : Contender
     public override async ValueTask DisposeAsync()
     {
         stopped = true;
-        await reading;
+        await Task.WhenAll(reading);
         await connection.DisposeAsync();
-        await blocking.DisposeAsync();
     }
 
     private static NameValueEntry[] Write(OrderPlaced @event)
@@ -71,14 +70,15 @@ internal sealed class RawRedis : Contender
         ];
     }
 
-    private async Task ReadAsync()
+    private async Task ReadAsync(ConnectionMultiplexer blocking, string group)
     {
-        var (database, source) = (connection.GetDatabase(), blocking.GetDatabase());
+        await using var ending = blocking;
+        var source = blocking.GetDatabase();
         var acknowledging = Task.CompletedTask;
         while (!stopped)
         {
             // RESP3: the streams are a map of the key and its entries, each of an id and its fields.
-            var reply = await source.ExecuteAsync("XREADGROUP", "GROUP", Group, "reader", "COUNT", Count, "BLOCK", BlockMilliseconds, "STREAMS", Stream, ">");
+            var reply = await source.ExecuteAsync("XREADGROUP", "GROUP", group, "reader", "COUNT", Count, "BLOCK", BlockMilliseconds, "STREAMS", Stream, ">");
             if (reply.IsNull)
             {
                 continue;
@@ -89,17 +89,18 @@ internal sealed class RawRedis : Contender
             for (var i = 0; i < entries.Length; i++)
             {
                 ids[i] = (RedisValue)entries[i][0];
-                Handle((RedisValue[])entries[i][1]!);
+                HandleEntry((RedisValue[])entries[i][1]!);
             }
 
+            await Gate;
             await acknowledging;
-            acknowledging = database.StreamAcknowledgeAsync(Stream, Group, ids);
+            acknowledging = database.StreamAcknowledgeAsync(Stream, group, ids);
         }
 
         await acknowledging;
     }
 
-    private void Handle(RedisValue[] fields)
+    private void HandleEntry(RedisValue[] fields)
     {
         var (id, type, source, time, data) = (default(string), default(string), default(string), default(string), default(byte[]));
         for (var i = 0; i < fields.Length; i += 2)
@@ -127,9 +128,9 @@ internal sealed class RawRedis : Contender
         }
 
         var attributes = new RawEvent(id!, type!, source!, RawEvent.ReadTime(time!));
-        if (RawEvent.Read(data) is not null && attributes.Type == RawEvent.Name)
+        if (RawEvent.Read(data) is { } @event && attributes.Type == RawEvent.Name)
         {
-            Arrived();
+            Handle(@event);
         }
     }
 }

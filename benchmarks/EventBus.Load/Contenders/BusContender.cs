@@ -1,0 +1,81 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+
+namespace EventBus.Load;
+
+/// <summary>The bus, with a singleton handler for each subscription, as an application has it.</summary>
+internal sealed class BusContender : Contender
+{
+    /// <summary>How many events a subscription may handle at once over a broker. The transports hold four times as many unsettled: what the raw clients do.</summary>
+    private const int Concurrency = 64;
+
+    private readonly IHost host;
+    private readonly IEventBus bus;
+
+    private BusContender(Arena arena, bool isIdempotent)
+    {
+        host = Workload.Host(builder => builder.Services.AddEventBus(bus => Configure(bus, arena, isIdempotent)));
+        bus = host.Services.GetRequiredService<IEventBus>();
+    }
+
+    public static async Task<Contender> StartAsync(Arena arena, bool isIdempotent = false)
+    {
+        var contender = new BusContender(arena, isIdempotent);
+        await contender.host.StartAsync();
+        return contender;
+    }
+
+    public override ValueTask PublishAsync(OrderPlaced @event) => new(bus.PublishAsync(@event));
+
+    public override Task PublishManyAsync(IReadOnlyList<OrderPlaced> events) => bus.PublishManyAsync(events);
+
+    public override async ValueTask DisposeAsync()
+    {
+        await host.StopAsync();
+        host.Dispose();
+    }
+
+    private void Configure(EventBusBuilder bus, Arena arena, bool isIdempotent)
+    {
+        bus.Configure(options => options.ServiceName = "load");
+        bus = arena.Transport switch
+        {
+            Transport.RabbitMq => bus.UseRabbitMq(arena.Address),
+            Transport.RabbitMqClassic => bus.UseRabbitMq(arena.Address, options => options.QueueType = RabbitMqQueueType.Classic),
+            Transport.RedisStreams => bus.UseRedis(arena.Address),
+            Transport.RedisPubSub => bus.UseRedisPubSub(arena.Address),
+            _ => bus.UseInMemory(options => options.Capacity = arena.Capacity),
+        };
+        if (arena.Keys > 0)
+        {
+            bus.Event<OrderPlaced>().KeyedBy(e => e.UserId);
+        }
+
+        for (var i = 0; i < arena.Subscriptions; i++)
+        {
+            bus.Subscribe(Arena.SubscriptionName(i), subscription =>
+            {
+                subscription.On<OrderPlaced>(OnAsync);
+                if (isIdempotent)
+                {
+                    subscription.Idempotent();
+                }
+
+                if (arena.Keys > 0)
+                {
+                    subscription.Ordered().Concurrency(Arena.Lanes);
+                }
+                else if (arena.Transport != Transport.Memory)
+                {
+                    subscription.Concurrency(Concurrency);
+                }
+            });
+        }
+    }
+
+    private Task OnAsync(OrderPlaced e, EventContext context, CancellationToken cancellationToken)
+    {
+        Handle(e);
+        return Gate;
+    }
+}

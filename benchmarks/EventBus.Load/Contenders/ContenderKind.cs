@@ -1,0 +1,36 @@
+namespace EventBus.Load;
+
+/// <summary>A contender as the tables name it.</summary>
+/// <param name="Name">What a result file and a worker's command line say.</param>
+/// <param name="Title">What a table says.</param>
+/// <param name="Transports">Over what it can be measured.</param>
+/// <param name="Guarantee">What an accepted event means, and when it is acknowledged.</param>
+/// <param name="StartAsync">Makes a running one.</param>
+internal sealed record ContenderKind(string Name, string Title, Transport[] Transports, string Guarantee, Func<Arena, Task<Contender>> StartAsync)
+{
+    public const string Bus = "bus";
+    public const string Raw = "raw";
+    public const string Idempotent = "bus-idempotent";
+
+    /// <summary>Whether it is another library's.</summary>
+    public bool IsPeer => Name is not (Bus or Idempotent) && !Name.StartsWith(Raw, StringComparison.Ordinal);
+
+    /// <summary>Every kind, in the order of the tables.</summary>
+    public static IReadOnlyList<ContenderKind> All { get; } =
+    [
+        new(Raw, "raw channel", [Transport.Memory], "queued in memory; nothing is handled again", RawChannels.StartAsync),
+        new(Raw, "raw client", [Transport.RabbitMq, Transport.RabbitMqClassic], "persistent, mandatory, confirmed in a pipeline; acknowledged one by one after handling, prefetch 256", RawRabbitMq.StartAsync),
+        new(Raw, "raw client", [Transport.RedisStreams], "XADD answered; XACK for each read after handling, blocking reads of at most 256", RawRedisStreams.StartAsync),
+        new(Raw, "raw client", [Transport.RedisPubSub], "PUBLISH answered; lost where nobody listens", RawRedisPubSub.StartAsync),
+        new(Bus, "EventBus", [Transport.Memory], "queued in memory, and handled again after a failure; acknowledged after handling", arena => BusContender.StartAsync(arena)),
+        new(Idempotent, "EventBus, idempotent", [Transport.Memory], "the same, and the effect of each event once, as long as the process lives", arena => BusContender.StartAsync(arena, isIdempotent: true)),
+        new(Bus, "EventBus", [Transport.RabbitMq, Transport.RabbitMqClassic], "persistent, mandatory, confirmed; acknowledged one by one after handling, 64 at once, prefetch 256", arena => BusContender.StartAsync(arena)),
+        new(Bus, "EventBus", [Transport.RedisStreams], "XADD answered; XACK after handling, 64 at once", arena => BusContender.StartAsync(arena)),
+        new(Bus, "EventBus", [Transport.RedisPubSub], "PUBLISH answered; lost where nobody listens; 64 at once", arena => BusContender.StartAsync(arena)),
+        .. PeerKinds.All,
+    ];
+
+    public static ContenderKind Find(string name, Transport transport) =>
+        All.FirstOrDefault(kind => kind.Name == name && kind.Transports.Contains(transport))
+        ?? throw new ArgumentException($"There is no contender '{name}' over {transport}.", nameof(name));
+}

@@ -1,0 +1,125 @@
+using System.Diagnostics;
+
+namespace EventBus.Load;
+
+/// <summary>Measures one contender in one arena. What a worker process does.</summary>
+internal sealed class Measurement(Contender contender, Arena arena)
+{
+    private const int Publishers = 64;
+
+    private readonly Workload events = new(arena);
+
+    public async Task<Sample> RunAsync(Work work)
+    {
+        try
+        {
+            return await (work.Mode switch
+            {
+                Mode.OneByOne => ThroughputAsync(work.Events, OneByOneAsync),
+                Mode.InFlight64 => ThroughputAsync(work.Events, InFlightAsync),
+                Mode.List => ListAsync(work.Events),
+                Mode.OneInFlight => OneInFlightAsync(work.Events),
+                Mode.AtRate => AtRateAsync(work.Events, work.Rate),
+                _ => BacklogAsync(work.Events),
+            });
+        }
+        catch (Exception exception)
+        {
+            return Sample.Failed($"{exception.GetType().Name}: {exception.Message}");
+        }
+    }
+
+    private async Task<Sample> ThroughputAsync(int count, Func<int, Task> publishAsync)
+    {
+        var countdown = new Countdown((long)count * arena.Subscriptions);
+        contender.Handle = _ => countdown.Count();
+        var meter = Meter.Start();
+        await publishAsync(count);
+        await countdown.WaitAsync();
+        return meter.Stop(count, []);
+    }
+
+    private async Task OneByOneAsync(int count)
+    {
+        for (var i = 0; i < count; i++)
+        {
+            await contender.PublishAsync(events[i]);
+        }
+    }
+
+    private Task InFlightAsync(int count)
+    {
+        var next = -1;
+        return Task.WhenAll(Enumerable.Range(0, Publishers).Select(_ => Task.Run(async () =>
+        {
+            while (Interlocked.Increment(ref next) is var number && number < count)
+            {
+                await contender.PublishAsync(events[number]);
+            }
+        })));
+    }
+
+    private Task<Sample> ListAsync(int count)
+    {
+        var list = events.List(count);
+        return ThroughputAsync(count, _ => contender.PublishManyAsync(list));
+    }
+
+    private async Task<Sample> OneInFlightAsync(int count)
+    {
+        var delays = new long[count];
+        var arrived = new TaskCompletionSource<long>();
+        contender.Handle = _ => Volatile.Read(ref arrived).SetResult(Stopwatch.GetTimestamp());
+        var meter = Meter.Start();
+        for (var i = 0; i < count; i++)
+        {
+            Volatile.Write(ref arrived, new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
+            var startedAt = Stopwatch.GetTimestamp();
+            await contender.PublishAsync(events[i]);
+            delays[i] = await arrived.Task - startedAt;
+        }
+
+        return meter.Stop(count, delays);
+    }
+
+    private async Task<Sample> AtRateAsync(int count, int rate)
+    {
+        var delays = new long[count];
+        var arrived = -1;
+        var countdown = new Countdown(count);
+        contender.Handle = e =>
+        {
+            if (Interlocked.Increment(ref arrived) is var place && place < count)
+            {
+                delays[place] = Stopwatch.GetTimestamp() - e.Timestamp;
+            }
+
+            countdown.Count();
+        };
+        var meter = Meter.Start();
+        await Pace.RunAsync(count, rate, (number, dueAt) => contender.PublishAsync(events.At(number, dueAt)));
+        await countdown.WaitAsync();
+        return meter.Stop(count, delays);
+    }
+
+    private async Task<Sample> BacklogAsync(int count)
+    {
+        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        contender.Gate = gate.Task;
+        var countdown = new Countdown(count);
+        contender.Handle = _ => countdown.Count();
+        const int ListSize = 10_000;
+        var list = events.List(Math.Min(count, ListSize));
+        var meter = Meter.Start();
+        for (var sent = 0; sent < count; sent += list.Length)
+        {
+            await contender.PublishManyAsync(count - sent >= list.Length ? list : list[..(count - sent)]);
+        }
+
+        gate.SetResult();
+        await countdown.WaitAsync();
+        var sample = meter.Stop(count, []);
+        contender.Gate = Task.CompletedTask;
+        return sample;
+    }
+}

@@ -1,0 +1,6 @@
+namespace EventBus.Load;
+
+internal static class Documents
+{
+    public static int Render(bool check) => 0;
+}

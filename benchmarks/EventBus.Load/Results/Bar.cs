@@ -1,0 +1,18 @@
+namespace EventBus.Load;
+
+/// <summary>What a figure must be. It is missed when the whole interval of its median lies on the wrong side.</summary>
+/// <param name="What">The work.</param>
+/// <param name="Measure">The figure; null when it was not measured.</param>
+/// <param name="Least">The least that it may be; null for a limit from above.</param>
+/// <param name="Most">The most.</param>
+/// <param name="Unit">What the figure counts; empty for a ratio.</param>
+internal sealed record Bar(string What, Func<Findings, Interval?> Measure, double? Least = null, double? Most = null, string Unit = "")
+{
+    public string Demand => Least is { } least ? $"at least {Number(least)}" : $"at most {Number(Most!.Value)}";
+
+    public bool IsMet(Interval found) => Least is { } least ? found.High >= least : found.Low <= Most!.Value;
+
+    public string Show(Interval found) => $"{Number(found.Median)} ({Number(found.Low)} to {Number(found.High)})";
+
+    private string Number(double value) => Unit.Length > 0 ? $"{value:N0} {Unit}" : value >= 20 ? $"{value:0}" : $"{value:0.00}";
+}

@@ -1,0 +1,73 @@
+namespace EventBus.Load;
+
+/// <summary>The bars: ratios within one run, judged by the interval of 95 % of the median of all rounds.</summary>
+internal static class Bars
+{
+    private static readonly Arena Memory = new(Transport.Memory);
+    private static readonly Arena MemoryOfFive = new(Transport.Memory, Subscriptions: 5);
+    private static readonly Arena RabbitMq = new(Transport.RabbitMq);
+    private static readonly Arena Streams = new(Transport.RedisStreams);
+    private static readonly Arena PubSub = new(Transport.RedisPubSub);
+
+    public static IReadOnlyList<Bar> All { get; } =
+    [
+        new("In memory, 1 subscription, against a raw channel", Throughput(ContenderKind.Raw, Memory, Mode.OneByOne), Least: 0.5),
+        new("the same, against Wolverine's local queue", Throughput("wolverine", Memory, Mode.OneByOne), Least: 4),
+        new("the same, against Wolverine's local queue, tuned", Throughput("wolverine-tuned", Memory, Mode.OneByOne), Least: 4),
+        new("the same, bytes an event", found => found.Of(ContenderKind.Bus, Memory, Mode.OneByOne)?.Of(sample => sample.Bytes), Most: 160, Unit: "B"),
+        new("In memory, 5 subscriptions, against five raw channels", Throughput(ContenderKind.Raw, MemoryOfFive, Mode.OneByOne), Least: 0.5),
+        new("In memory, one in flight, p50 against a raw channel", Latency(Memory), Most: 2),
+        new("Idempotent decorator in memory, time on top of an event", found => OnTop(found, sample => 1e9 / sample.EventsPerSecond), Most: 200, Unit: "ns"),
+        new("Idempotent decorator in memory, bytes on top of an event", found => OnTop(found, sample => sample.Bytes), Most: 100, Unit: "B"),
+        new("RabbitMQ quorum, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, RabbitMq, Mode.InFlight64), Least: 0.9),
+        new("RabbitMQ quorum, a list, against the raw client", Throughput(ContenderKind.Raw, RabbitMq, Mode.List), Least: 0.9),
+        new("RabbitMQ quorum, one in flight, p50 against the raw client", Latency(RabbitMq), Most: 1.2),
+        new("RabbitMQ quorum, bytes an event against the raw client", Bytes(RabbitMq), Most: 1.3),
+        .. Confirmed("64 in flight", Mode.InFlight64, 1),
+        .. Confirmed("a list", Mode.List, 10),
+        new("Redis Streams, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, Streams, Mode.InFlight64), Least: 0.9),
+        new("Redis Streams, one in flight, p50 against a raw blocking read", Latency(Streams), Most: 1.5),
+        new("Redis Streams, bytes an event against the raw client", Bytes(Streams), Most: 1.3),
+        new("Redis Pub/Sub, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, PubSub, Mode.InFlight64), Least: 0.9),
+        new("Redis Pub/Sub, bytes an event against the raw client", Bytes(PubSub), Most: 1.3),
+        new("Hello world, native AOT: time to the first handled event against a bare host", found => found.StartRatio(isNative: true, sample => sample.Milliseconds), Most: 1.3),
+        new("Hello world, native AOT: peak memory against a bare host", found => found.StartRatio(isNative: true, sample => sample.PeakMiB), Most: 1.3),
+        new("Hello world, native AOT: size against a bare host", Size, Most: 1.3),
+        new("Hello world, framework-dependent: time to the first handled event against a bare host", found => found.StartRatio(isNative: false, sample => sample.Milliseconds), Most: 1.5),
+        new("Hello world, framework-dependent: peak memory against a bare host", found => found.StartRatio(isNative: false, sample => sample.PeakMiB), Most: 1.5),
+    ];
+
+    /// <summary>Prints every bar that can be judged, and says whether all of them are met.</summary>
+    public static bool Judge(IReadOnlyList<ResultFile> files)
+    {
+        var (findings, held) = (new Findings(files), true);
+        foreach (var bar in All)
+        {
+            if (bar.Measure(findings) is { } found)
+            {
+                held &= bar.IsMet(found);
+                Console.WriteLine($"  {(bar.IsMet(found) ? "met   " : "MISSED")} {bar.What}: {bar.Show(found)}, {bar.Demand}");
+            }
+        }
+
+        return held;
+    }
+
+    private static Func<Findings, Interval?> Throughput(string other, Arena arena, Mode mode) => found => found.Ratio(other, arena, mode, sample => sample.EventsPerSecond);
+
+    private static Func<Findings, Interval?> Latency(Arena arena) => found => found.Ratio(ContenderKind.Raw, arena, Mode.OneInFlight, sample => sample.P50);
+
+    private static Func<Findings, Interval?> Bytes(Arena arena) => found => found.Ratio(ContenderKind.Raw, arena, Mode.InFlight64, sample => sample.Bytes);
+
+    /// <summary>Against the libraries whose row has the same guarantee.</summary>
+    private static IEnumerable<Bar> Confirmed(string how, Mode mode, double least) => PeerKinds.Confirming.Select(peer =>
+        new Bar($"RabbitMQ quorum, {how}, against {ContenderKind.Find(peer, Transport.RabbitMq).Title}", Throughput(peer, RabbitMq, mode), Least: least));
+
+    private static Interval? OnTop(Findings found, Func<Sample, double> figure) =>
+        found.Of(ContenderKind.Bus, Memory, Mode.OneByOne) is { } without && found.Of(ContenderKind.Idempotent, Memory, Mode.OneByOne) is { } with
+            ? Statistics.Of(with.Rounds.Zip(without.Rounds, (mine, its) => figure(mine) - figure(its)))
+            : null;
+
+    private static Interval? Size(Findings found) =>
+        found.Start(Hello.Bus, isNative: true) is { } bus && found.Start(Hello.Bare, isNative: true) is { } bare && bus.SizeMiB / bare.SizeMiB is var ratio ? new Interval(ratio, ratio, ratio) : null;
+}

@@ -1,0 +1,63 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace EventBus.Load;
+
+/// <summary>What a suite found, as it is kept beside the sources: one JSON file a suite, a later run replaces it.</summary>
+/// <param name="Suite">The name of the suite.</param>
+/// <param name="Machine">On what it ran.</param>
+/// <param name="Versions">The versions of the servers and libraries that took part.</param>
+/// <param name="Series">What was measured.</param>
+/// <param name="Starts">What starting programs cost; only in the suite that measures it.</param>
+internal sealed record ResultFile(string Suite, Machine Machine, IReadOnlyDictionary<string, string> Versions, IReadOnlyList<Series> Series, IReadOnlyList<StartSeries>? Starts = null)
+{
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.KebabCaseLower), new RoundedConverter() },
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
+    };
+
+    public static JsonSerializerOptions Options => Json;
+
+    public static ResultFile Load(string path) => JsonSerializer.Deserialize<ResultFile>(File.ReadAllText(path), Json)!;
+
+    /// <summary>A line for each series, so that a difference can be read.</summary>
+    public void Save(string folder)
+    {
+        Directory.CreateDirectory(folder);
+        using var file = new StreamWriter(Path.Combine(folder, $"{Suite}.json"));
+        file.NewLine = "\n";
+        file.WriteLine($"{{\"suite\":{Text(Suite)},\"machine\":{Text(Machine)},");
+        file.WriteLine($"\"versions\":{Text(Versions)},");
+        Write("series", Series);
+        file.WriteLine(Starts is null ? "" : ",");
+        if (Starts is not null)
+        {
+            Write("starts", Starts);
+            file.WriteLine();
+        }
+
+        file.WriteLine("}");
+
+        void Write<T>(string name, IReadOnlyList<T> lines)
+        {
+            file.WriteLine($"\"{name}\":[");
+            file.Write(string.Join(",\n", lines.Select(line => Text(line))));
+            file.Write("]");
+        }
+
+        static string Text<T>(T value) => JsonSerializer.Serialize(value, Json);
+    }
+
+    /// <summary>Four digits are more than a measurement gives.</summary>
+    private sealed class RoundedConverter : JsonConverter<double>
+    {
+        public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();
+
+        public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
+        {
+            var digits = value == 0 ? 0 : 4 - (int)Math.Ceiling(Math.Log10(Math.Abs(value)));
+            writer.WriteNumberValue(digits > 0 ? (double)Math.Round((decimal)value, Math.Min(digits, 15)) : Math.Round(value));
+        }
+    }
+}

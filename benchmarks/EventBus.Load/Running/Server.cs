@@ -1,0 +1,82 @@
+using EventBus.Proof;
+using RabbitMQ.Client;
+using StackExchange.Redis;
+
+namespace EventBus.Load;
+
+/// <summary>A server of one arena's own, so that no arena finds what an earlier one left.</summary>
+internal sealed class Server : IAsyncDisposable
+{
+    private readonly ScratchFolder folder = new();
+    private IAsyncDisposable? process;
+
+    private Server()
+    {
+    }
+
+    /// <summary>Empty in memory.</summary>
+    public string Address { get; private set; } = "";
+
+    /// <summary>Its name; null in memory.</summary>
+    public string? Name { get; private set; }
+
+    public string Version { get; private set; } = "";
+
+    public static async Task<Server> StartAsync(Transport transport)
+    {
+        var server = new Server();
+        try
+        {
+            await (transport switch
+            {
+                Transport.Memory => Task.CompletedTask,
+                Transport.RabbitMq or Transport.RabbitMqClassic => server.StartRabbitMqAsync(),
+                _ => server.StartRedisAsync(),
+            });
+            return server;
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (process is not null)
+        {
+            await process.DisposeAsync();
+        }
+
+        folder.Dispose();
+    }
+
+    private async Task StartRabbitMqAsync()
+    {
+        if (!PrivateRabbitMq.IsInstalled)
+        {
+            throw new InvalidOperationException("rabbitmq-server is not installed. Install it (on Debian and Ubuntu: apt-get install rabbitmq-server), or leave RabbitMQ out.");
+        }
+
+        var rabbitMq = new PrivateRabbitMq(Path.Combine(folder.Path, "rabbitmq"));
+        process = rabbitMq;
+        await rabbitMq.StartAsync();
+        (Name, Address) = ("RabbitMQ", rabbitMq.Address);
+        await using var connection = await new ConnectionFactory { Uri = new Uri(Address) }.CreateConnectionAsync();
+        Version = connection.ServerProperties?["version"] is byte[] version ? System.Text.Encoding.UTF8.GetString(version) : "";
+    }
+
+    private async Task StartRedisAsync()
+    {
+        var redis = new PrivateRedis(Path.Combine(folder.Path, "redis"));
+        process = redis;
+        await redis.StartAsync();
+        (Name, Address) = ("Redis", redis.Address);
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true");
+
+        // What the disk of the machine does is not what is compared.
+        await admin.GetServers()[0].ConfigSetAsync("appendonly", "no");
+        Version = admin.GetServers()[0].Version.ToString();
+    }
+}

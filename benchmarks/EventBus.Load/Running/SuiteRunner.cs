@@ -1,0 +1,64 @@
+namespace EventBus.Load;
+
+/// <summary>Runs suites one after the other, keeps what they find, and judges it.</summary>
+internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
+{
+    private readonly Dictionary<string, string> versions = [];
+
+    public async Task<int> RunAsync(IReadOnlyList<string> suites)
+    {
+        Console.WriteLine($"{Machine.Current()}. Ratios within one run mean something; absolute figures drift.");
+        var (found, held) = (new List<ResultFile>(), true);
+        foreach (var suite in suites)
+        {
+            switch (suite)
+            {
+                case "order":
+                    held &= await OrderedLanes.RunAsync(isShort);
+                    break;
+                case "sagas":
+                    await SagaLoad.RunAsync(isShort);
+                    break;
+                case "hello":
+                    found.Add(new ResultFile(suite, Machine.Current(), Versions(), [], await Hello.RunAsync(isShort, peers)));
+                    break;
+                default:
+                    found.Add(new ResultFile(suite, Machine.Current(), Versions(), await RunAsync(Suites.Load[suite](peers, isShort))));
+                    break;
+            }
+
+            if (save && found.Count > 0 && found[^1].Suite == suite)
+            {
+                found[^1].Save(Repository.Results);
+            }
+        }
+
+        Console.WriteLine();
+        held &= Bars.Judge(found);
+
+        // The short form shows that the programs run. On a machine that is busy with other things its figures decide nothing.
+        var problems = found.SelectMany(file => file.Series).Count(series => series.Problem is not null);
+        Console.WriteLine(problems > 0 ? $"{problems} measurements failed; see above." : "");
+        return problems == 0 && (held || isShort) ? 0 : 1;
+    }
+
+    private async Task<List<Series>> RunAsync(IEnumerable<Case> cases)
+    {
+        var found = new List<Series>();
+        var runner = new CaseRunner(isShort);
+        foreach (var what in cases)
+        {
+            await using var server = await Server.StartAsync(what.Arena.Transport);
+            if (server.Name is { } name)
+            {
+                versions[name] = server.Version;
+            }
+
+            found.AddRange(await runner.RunAsync(what with { Arena = what.Arena with { Address = server.Address } }));
+        }
+
+        return found;
+    }
+
+    private Dictionary<string, string> Versions() => versions;
+}

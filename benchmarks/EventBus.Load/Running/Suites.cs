@@ -1,0 +1,90 @@
+namespace EventBus.Load;
+
+/// <summary>What is measured: one axis at a time, from one subscription, 150 bytes and 64 publishers.</summary>
+internal static class Suites
+{
+    private const int BarRounds = 15;
+    private const int AxisRounds = 7;
+    private const int CurveRounds = 3;
+
+    private static readonly Mode[] AllModes = [Mode.OneByOne, Mode.InFlight64, Mode.List, Mode.OneInFlight, Mode.AtRate];
+    private static readonly string[] Ours = [ContenderKind.Raw, ContenderKind.Bus];
+
+    public static IReadOnlyDictionary<string, Func<bool, bool, IEnumerable<Case>>> Load { get; } = new Dictionary<string, Func<bool, bool, IEnumerable<Case>>>
+    {
+        ["transports"] = (_, _) => Transports(),
+        ["memory"] = Memory,
+        ["rabbitmq"] = RabbitMq,
+        ["redis"] = (peers, isShort) => Broker(Transport.RedisStreams, peers, isShort),
+        ["redis-pubsub"] = (peers, isShort) => Broker(Transport.RedisPubSub, peers, isShort),
+        ["curves"] = (_, isShort) => Curves(isShort),
+    };
+
+    /// <summary>Events a second in <see cref="Mode.AtRate"/>: what every raw contender carries with ease, so that latency and not a growing queue is measured.</summary>
+    public static int RateOf(Transport transport) => transport switch
+    {
+        Transport.Memory => 100_000,
+        Transport.RabbitMq or Transport.RabbitMqClassic => 1_000,
+        _ => 5_000,
+    };
+
+    private static IEnumerable<Case> Transports() =>
+        Enum.GetValues<Transport>().Select(transport => new Case(new Arena(transport), [Mode.OneByOne, Mode.InFlight64, Mode.List, Mode.OneInFlight, Mode.AtRate], [ContenderKind.Bus], AxisRounds));
+
+    private static IEnumerable<Case> Memory(bool peers, bool isShort)
+    {
+        var all = With(peers, Transport.Memory);
+        yield return new Case(new Arena(Transport.Memory), AllModes, all, BarRounds);
+        yield return new Case(new Arena(Transport.Memory, Subscriptions: 5), [Mode.OneByOne], all, BarRounds);
+        foreach (var size in isShort ? (int[])[] : [4 * 1024, 64 * 1024])
+        {
+            yield return new Case(new Arena(Transport.Memory, Size: size), [Mode.OneByOne], Ours, AxisRounds);
+        }
+    }
+
+    private static IEnumerable<Case> RabbitMq(bool peers, bool isShort) => isShort
+        ? Broker(Transport.RabbitMq, peers, isShort)
+        : [.. Broker(Transport.RabbitMq, peers, isShort), new Case(new Arena(Transport.RabbitMqClassic), AllModes, With(peers, Transport.RabbitMqClassic), AxisRounds)];
+
+    private static IEnumerable<Case> Broker(Transport transport, bool peers, bool isShort)
+    {
+        yield return new Case(new Arena(transport), AllModes, With(peers, transport), BarRounds);
+        if (isShort)
+        {
+            yield return new Case(new Arena(transport, Subscriptions: 5, Size: 64 * 1024), [Mode.InFlight64], Ours, AxisRounds);
+            yield break;
+        }
+
+        yield return new Case(new Arena(transport, Subscriptions: 5), [Mode.InFlight64], Ours, AxisRounds);
+        yield return new Case(new Arena(transport, Size: 4 * 1024), [Mode.InFlight64], Ours, AxisRounds);
+        yield return new Case(new Arena(transport, Size: 64 * 1024), [Mode.InFlight64], Ours, AxisRounds);
+    }
+
+    private static IEnumerable<Case> Curves(bool isShort)
+    {
+        foreach (var subscriptions in (int[])[1, 10, 100, 1_000])
+        {
+            yield return new Case(new Arena(Transport.Memory, subscriptions), [Mode.OneByOne], Ours, CurveRounds) { Events = Math.Max(1_000, 4_000_000 / subscriptions) };
+        }
+
+        foreach (var keys in (int[])[1, 10, 100, 1_000, 10_000, 100_000])
+        {
+            yield return new Case(new Arena(Transport.Memory, Keys: keys), [Mode.OneByOne], Ours, CurveRounds) { Events = 1_000_000 };
+        }
+
+        foreach (var transport in (Transport[])[Transport.Memory, Transport.RabbitMq, Transport.RedisStreams])
+        {
+            foreach (var backlog in (int[])[1, 100, 10_000, 1_000_000])
+            {
+                if (!isShort || (backlog == 10_000))
+                {
+                    // One run: what a backlog of a million leaves in the servers' files would be the next one's burden.
+                    yield return new Case(new Arena(transport) { Capacity = Math.Max(1024, backlog) }, [Mode.Backlog], Ours, backlog > 100_000 && transport != Transport.Memory ? 1 : CurveRounds) { Events = backlog };
+                }
+            }
+        }
+    }
+
+    private static string[] With(bool peers, Transport transport) =>
+        peers ? [.. ContenderKind.All.Where(kind => kind.Transports.Contains(transport)).Select(kind => kind.Name)] : Ours;
+}
