@@ -1,0 +1,11 @@
+namespace EventBus.Benchmarks;
+
+/// <summary>Does nothing but count.</summary>
+internal sealed class CountingHandler(Batch batch) : IEventHandler<OrderPlaced>
+{
+    public Task HandleAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken)
+    {
+        batch.Count();
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,3 @@
+namespace EventBus.Benchmarks;
+
+internal sealed record IdleState(int Number);

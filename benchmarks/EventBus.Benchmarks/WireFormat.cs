@@ -1,0 +1,41 @@
+using EventBus.Transports;
+
+namespace EventBus.Benchmarks;
+
+/// <summary>Writes and reads the body of one type of event with the parts of the bus that do it, and without all that comes before and after. They are internal: no other way leads to them alone.</summary>
+internal sealed class WireFormat
+{
+    private readonly EventDescriptor descriptor;
+    private readonly EventReader reader;
+    private readonly SubscriptionRuntime subscription;
+
+    public WireFormat(Type type)
+    {
+        var options = new EventBusOptions();
+        var json = new EventJson([], options.MaxDepth);
+        descriptor = EventRegistry.Describe(new EventModel(type), json, out var problem) ?? throw new InvalidOperationException(problem);
+        reader = new EventReader(new EventRegistry([descriptor], [], json), options.MaxBodyBytes);
+
+        // Reading asks for the types that the subscription handles, and for nothing else of it.
+        subscription = new SubscriptionRuntime
+        {
+            EventTypes = new HashSet<Type> { type },
+            OnlyType = type,
+            HandlerTimeout = options.HandlerTimeout,
+            Subscription = null!,
+            Publisher = null!,
+            Scopes = null!,
+            Pipeline = null!,
+            Failure = null!,
+            Slots = null!,
+        };
+    }
+
+    public ReadOnlyMemory<byte> Write(object @event) => new Envelope(descriptor, @event, Guid.Empty, 0).Body;
+
+    public object Read(EnvelopeAttributes attributes, byte[] body)
+    {
+        var envelope = new Envelope(attributes, body);
+        return reader.Read(envelope, envelope, subscription) is { } rejection ? throw new InvalidOperationException(rejection.Error) : envelope.Event!;
+    }
+}
