@@ -3,6 +3,9 @@ namespace EventBus.Load;
 /// <summary>What tables and plots call things.</summary>
 internal static class Titles
 {
+    /// <summary>The modes that are about throughput, in the order of the tables.</summary>
+    public static IReadOnlyList<Mode> Throughputs { get; } = [Mode.OneByOne, Mode.InFlight64, Mode.List];
+
     public static string Of(Transport transport) => transport switch
     {
         Transport.RabbitMq => "RabbitMQ, quorum queues",
@@ -28,6 +31,17 @@ internal static class Titles
     /// <summary>Whether the mode is about latency rather than throughput.</summary>
     public static bool IsLatency(Mode mode) => mode is Mode.OneInFlight or Mode.AtRate;
 
+    /// <summary>A contender that the program does not know any more keeps its name.</summary>
+    public static string Contender(string name, Transport transport) =>
+        ContenderKind.All.FirstOrDefault(kind => kind.Name == name && kind.Transports.Contains(transport))?.Title ?? name;
+
+    public static string Program(string name) => name switch
+    {
+        Hello.Bare => "bare host",
+        Hello.Bus => "EventBus",
+        _ => ContenderKind.All.FirstOrDefault(kind => kind.Name == name)?.Title ?? name,
+    };
+
     public static string Size(int bytes) => bytes >= 1024 ? $"{bytes / 1024} KB" : $"{bytes} B";
 
     public static string Count(int count, string noun) => $"{count:N0} {noun}{(count == 1 ? "" : "s")}";
@@ -43,10 +57,32 @@ internal static class Titles
     public static string Time(double microseconds) => microseconds switch
     {
         >= 100_000 => $"{microseconds / 1_000:N0} ms",
+        >= 10_000 => $"{microseconds / 1_000:0.0} ms",
         >= 1_000 => $"{microseconds / 1_000:0.00} ms",
         >= 10 => $"{microseconds:0} us",
         _ => $"{microseconds:0.00} us",
     };
 
-    public static string Ratio(Interval ratio) => ratio.Median == 0 ? "" : $"{ratio.Median:0.00} ({ratio.Low:0.00} to {ratio.High:0.00})";
+    /// <summary>A round number at an axis.</summary>
+    public static string Short(double value) => value switch
+    {
+        >= 1e6 => $"{value / 1e6:0.##} M",
+        >= 1e3 => $"{value / 1e3:0.##} k",
+        _ => $"{value:0.###}",
+    };
+
+    /// <summary>A round number of microseconds at an axis.</summary>
+    public static string ShortTime(double microseconds) => microseconds switch
+    {
+        >= 1e6 => $"{microseconds / 1e6:0.##} s",
+        >= 1e3 => $"{microseconds / 1e3:0.##} ms",
+        _ => $"{microseconds:0.###} us",
+    };
+
+    /// <summary>With as many digits as tell a small ratio from nothing.</summary>
+    public static string Ratio(Interval ratio)
+    {
+        var format = ratio.Median switch { >= 20 => "0", >= 0.1 => "0.00", >= 0.01 => "0.000", _ => "0.0000" };
+        return ratio.Median == 0 ? "" : $"{ratio.Median.ToString(format)} ({ratio.Low.ToString(format)} to {ratio.High.ToString(format)})";
+    }
 }

@@ -1,0 +1,54 @@
+using System.Text;
+
+namespace EventBus.Load;
+
+/// <summary>What more subscriptions and larger events do: the bus beside the raw client, and a table of everybody where everybody was measured.</summary>
+internal sealed class AxisTables(ContenderTables tables)
+{
+    private readonly Arena baseArena = new(tables.Transport);
+
+    public override string ToString()
+    {
+        var others = tables.All.Where(series => series.Arena != baseArena).Select(series => (series.Arena, series.Mode)).Distinct().ToList();
+        if (others.Count == 0)
+        {
+            return "";
+        }
+
+        var text = new StringBuilder().Append($"More subscriptions, larger events; {Titles.Of(others[0].Mode)}.\n\n");
+        var table = new MarkdownTable("", tables.RawTitle, "**EventBus**", "ratio", "bytes an event: raw", "**EventBus**", "peak memory: raw", "**EventBus**");
+        foreach (var (arena, mode) in others.Prepend((baseArena, others[0].Mode)))
+        {
+            var (raw, bus) = (tables.Find(ContenderKind.Raw, arena, mode), tables.Find(ContenderKind.Bus, arena, mode));
+            table.Add([
+                Name(arena), Cells.Rate(raw), Cells.Rate(bus), Cells.Ratio(bus, raw, sample => sample.EventsPerSecond),
+                Cells.Bytes(raw), Cells.Bytes(bus), Cells.Peak(raw), Cells.Peak(bus)]);
+        }
+
+        text.Append(table);
+        foreach (var (arena, mode) in others.Where(other => Contenders(other.Arena, other.Mode).Count > 2))
+        {
+            text.Append($"\nEverybody with {Name(arena)}; {Titles.Of(mode)}.\n\n").Append(Everybody(arena, mode));
+        }
+
+        return text.ToString();
+    }
+
+    private static string Name(Arena arena) => $"{Titles.Count(arena.Subscriptions, "subscription")}, {Titles.Size(arena.Size)}";
+
+    private MarkdownTable Everybody(Arena arena, Mode mode)
+    {
+        var table = new MarkdownTable("", "throughput", "CPU an event", "bytes an event", "peak memory");
+        var raw = tables.Find(ContenderKind.Raw, arena, mode);
+        foreach (var name in Contenders(arena, mode))
+        {
+            var one = tables.Find(name, arena, mode);
+            var title = Titles.Contender(name, tables.Transport);
+            table.Add(one is { Problem: not null } ? [title, Cells.Rate(one)] : [title, Cells.RateBeside(one, raw), Cells.Cpu(one), Cells.Bytes(one), Cells.Peak(one)], name == ContenderKind.Bus);
+        }
+
+        return table;
+    }
+
+    private List<string> Contenders(Arena arena, Mode mode) => [.. tables.All.Where(series => series.Arena == arena && series.Mode == mode).Select(series => series.Contender).Distinct()];
+}

@@ -1,0 +1,41 @@
+namespace EventBus.Load;
+
+/// <summary>What stands in each marked place.</summary>
+internal sealed class Places(IReadOnlyList<ResultFile> files, Pictures pictures)
+{
+    /// <summary>Null when there is no place of that name.</summary>
+    public string? Write(string name) => name switch
+    {
+        "machine" => Machines(),
+        "bars" => BarTable(),
+        "transports" => OfSuite(name, TransportSection.Write),
+        "memory" or "rabbitmq" or "redis" or "redis-pubsub" => OfSuite(name, ContenderSection.Write),
+        "curves" => OfSuite(name, CurveSection.Write),
+        "hello" => OfSuite(name, (file, _) => HelloSection.Write(file)),
+        _ => null,
+    };
+
+    private string OfSuite(string name, Func<ResultFile, Pictures, string> write) =>
+        files.FirstOrDefault(file => file.Suite == name) is { } file ? write(file, pictures) : "Not measured.";
+
+    private string Machines() => files.Count == 0 ? "Not measured." : string.Join('\n', files.Select(file =>
+        $"* `{file.Suite}`, {file.Machine.Date}: {file.Machine}{string.Concat(file.Versions.OrderBy(version => version.Key, StringComparer.Ordinal).Select(version => $"; {version.Key} {version.Value}"))}."));
+
+    private string BarTable()
+    {
+        var (findings, table) = (new Findings(files), new MarkdownTable("work", "bar", "measured: median (95 %)", ""));
+        foreach (var bar in Bars.All)
+        {
+            if (bar.Measure(findings) is { } found)
+            {
+                table.Add([bar.What, bar.Demand, bar.Show(found), bar.IsMet(found) ? "met" : "**missed**"]);
+            }
+            else
+            {
+                table.Add([bar.What, bar.Demand, "", "not measured"]);
+            }
+        }
+
+        return table.ToString();
+    }
+}
