@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using EventBus.Transports;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
@@ -143,7 +145,8 @@ internal sealed class ConfirmedChannel : IDisposable
         {
             for (var tag = oldest; tag <= last; tag++)
             {
-                if (pending.TryGetValue(tag, out var publish) && !publish.Returned && publish.Id == returned.BasicProperties.MessageId)
+                ref var publish = ref CollectionsMarshal.GetValueRefOrNullRef(pending, tag);
+                if (!Unsafe.IsNullRef(ref publish) && !publish.Returned && publish.Id == returned.BasicProperties.MessageId)
                 {
                     publish.Returned = true;
                     break;
@@ -154,16 +157,12 @@ internal sealed class ConfirmedChannel : IDisposable
         return Task.CompletedTask;
     }
 
-    private sealed class Pending(PublishBatch batch, int index, string id, long sentAt)
+    /// <param name="Batch">The call that it belongs to.</param>
+    /// <param name="Index">Its place there.</param>
+    /// <param name="Id">The event's id.</param>
+    /// <param name="SentAt">When it was written.</param>
+    private record struct Pending(PublishBatch Batch, int Index, string Id, long SentAt)
     {
-        public PublishBatch Batch => batch;
-
-        public int Index => index;
-
-        public string Id => id;
-
-        public long SentAt => sentAt;
-
         public bool Returned { get; set; }
     }
 }

@@ -85,20 +85,14 @@ internal static class RabbitMqWireFormat
     /// <param name="idWasMade">The publisher gave no id.</param>
     public static Envelope Read(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idWasMade)
     {
-        var (attributes, user, defect) = Split(properties.Headers);
-        var version = 1;
-        DateTimeOffset time = properties.IsTimestampPresent() ? FromUnix(properties.Timestamp.UnixTime) : DateTimeOffset.UnixEpoch;
-        if (attributes.GetValueOrDefault("specversion") is { } spec && spec != "1.0")
-        {
-            defect ??= "The message claims a version of CloudEvents other than 1.0.";
-        }
-
-        if (attributes.GetValueOrDefault("eventversion") is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
+        var attributes = RabbitMqAttributes.Read(properties, routingKey);
+        var defect = attributes.Defect;
+        if (!attributes.TryGetVersion(out var version))
         {
             (version, defect) = (1, defect ?? "The attribute 'eventversion' is no number above zero.");
         }
 
-        if (attributes.GetValueOrDefault("time") is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+        if (!attributes.TryGetTime(properties, out var time))
         {
             (time, defect) = (DateTimeOffset.UnixEpoch, defect ?? "The attribute 'time' is no time.");
         }
@@ -109,29 +103,26 @@ internal static class RabbitMqWireFormat
             defect ??= "The message is in the structured mode of CloudEvents or compressed; only the binary mode with a plain body is read.";
         }
 
-        var id = attributes.GetValueOrDefault("id") is { Length: > 0 } own ? own : properties.MessageId;
+        var id = attributes.Id is { Length: > 0 } own ? own : properties.MessageId;
         idWasMade = id is not { Length: > 0 };
         return new Envelope(
             new EnvelopeAttributes
             {
                 Id = id switch { { Length: > 0 and <= MaxId } when IsShort(id) => id, { Length: > 0 } => Hash(Encoding.UTF8.GetBytes(id), ""), _ => Hash(body, routingKey) },
-                Name = attributes.GetValueOrDefault("type") is { Length: > 0 } type ? type : routingKey,
+                Name = attributes.Type is { Length: > 0 } type ? type : routingKey,
                 Version = version,
-                Key = attributes.GetValueOrDefault("partitionkey"),
+                Key = attributes.Key,
                 Time = time,
-                Headers = user,
-                CorrelationId = attributes.GetValueOrDefault("correlationid") ?? properties.CorrelationId,
-                CausationId = attributes.GetValueOrDefault("causationid"),
-                TraceParent = attributes.GetValueOrDefault("traceparent") ?? Plain("traceparent"),
-                TraceState = attributes.GetValueOrDefault("tracestate") ?? Plain("tracestate"),
-                Origin = attributes.GetValueOrDefault("source"),
+                Headers = attributes.UserHeaders,
+                CorrelationId = attributes.CorrelationId ?? properties.CorrelationId,
+                CausationId = attributes.CausationId,
+                TraceParent = attributes.TraceParent,
+                TraceState = attributes.TraceState,
+                Origin = attributes.Source,
                 ContentType = contentType,
                 Defect = defect,
             },
             body);
-
-        // The header of W3C Trace Context itself, as other programs write it, and the client too when somebody listens to its traces.
-        string? Plain(string name) => properties.Headers?.TryGetValue(name, out var value) == true ? Text(value) : null;
     }
 
     /// <summary>The same message with a defect that was found when it first came.</summary>
@@ -160,44 +151,22 @@ internal static class RabbitMqWireFormat
             ? (int)Math.Clamp(number, 0, int.MaxValue)
             : redelivered ? 1 : 0;
 
-    private static (Dictionary<string, string> Attributes, Dictionary<string, string>? User, string? Defect) Split(IDictionary<string, object?>? headers)
-    {
-        Dictionary<string, string> attributes = new(StringComparer.Ordinal);
-        Dictionary<string, string>? user = null;
-        string? defect = null;
-        foreach (var (name, value) in headers ?? new Dictionary<string, object?>())
-        {
-            if (IsOfBroker(name))
-            {
-                continue;
-            }
-
-            var isAttribute = IsAttribute(name);
-            if (Text(value) is { } text)
-            {
-                (isAttribute ? attributes : user ??= new(StringComparer.Ordinal))[isAttribute ? name[Prefix.Length..] : name] = text;
-            }
-            else if (isAttribute)
-            {
-                defect ??= $"The attribute '{name[Prefix.Length..]}' is no text.";
-            }
-        }
-
-        return (attributes, user, defect);
-    }
-
     // Three bytes are the most that one UTF-16 unit becomes.
     private static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
 
     public static bool IsAttribute(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
 
+    /// <summary>What follows the prefix in the header of an attribute.</summary>
+    public static ReadOnlySpan<char> AttributeName(string header) => header.AsSpan(Prefix.Length);
+
     /// <summary>What the broker and its client write beside the user's headers. Not all of <c>x-</c>: users have names like <c>x-request-id</c>.</summary>
-    private static bool IsOfBroker(string name) =>
+    public static bool IsOfBroker(string name) =>
         name is "x-delivery-count" or "x-acquired-count" or "x-death" or "traceparent" or "tracestate"
         || name.StartsWith(RabbitMqFailureFormat.Prefix, StringComparison.Ordinal)
         || name.StartsWith("x-first-death-", StringComparison.Ordinal) || name.StartsWith("x-last-death-", StringComparison.Ordinal) || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
 
-    private static string? Text(object? value)
+    /// <summary>The text of a header; null for what is none.</summary>
+    public static string? Text(object? value)
     {
         try
         {
@@ -216,7 +185,7 @@ internal static class RabbitMqWireFormat
         }
     }
 
-    private static DateTimeOffset FromUnix(long seconds) =>
+    public static DateTimeOffset FromUnix(long seconds) =>
         DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
 
     private static string Hash(byte[] content, string name)

@@ -1,24 +1,35 @@
+using System.Buffers.Text;
+using System.Globalization;
 using System.Text;
 using StackExchange.Redis;
 
 namespace EventBus;
 
 /// <summary>The fields of an entry that mean something, each once: of several with one name the last.</summary>
-internal ref struct EntryFields
+/// <param name="texts">Remembers what most entries say.</param>
+internal ref struct EntryFields(RedisTexts texts)
 {
-    public string? Id { get; private set; }
+    private RedisValue id;
+    private RedisValue correlationId;
+    private RedisValue type;
+    private RedisValue time;
+    private RedisValue version;
+    private RedisValue source;
 
-    public string? Type { get; private set; }
+    public readonly string? Id => id;
 
-    public string? Source { get; private set; }
+    /// <summary>Null for none that differs from the id.</summary>
+    public readonly string? CorrelationId => BytesOf(correlationId).SequenceEqual(BytesOf(id)) ? null : (string?)correlationId;
 
-    public string? Time { get; private set; }
+    public readonly bool HasType => !type.IsNull;
 
+    /// <summary>The event's name; null where the type is none.</summary>
+    public readonly string? EventName => type.IsNull ? null : texts.GetEventName(BytesOf(type));
+
+    public readonly string? Source => source.IsNull ? null : texts.Get(BytesOf(source));
+
+    /// <summary>The media type; null for none other than JSON.</summary>
     public string? ContentType { get; private set; }
-
-    public string? Version { get; private set; }
-
-    public string? CorrelationId { get; private set; }
 
     public string? CausationId { get; private set; }
 
@@ -34,19 +45,32 @@ internal ref struct EntryFields
 
     public Dictionary<string, string>? Headers { get; private set; }
 
-    public static EntryFields Of(in StreamEntry entry)
+    /// <summary>When the event was published; false if it says something else. Without the field: the Unix epoch.</summary>
+    public readonly bool TryGetTime(out DateTimeOffset published)
     {
-        var fields = default(EntryFields);
-        foreach (var field in entry.Values)
+        published = DateTimeOffset.UnixEpoch;
+        if (time.IsNull)
         {
-            fields.Set(((ReadOnlyMemory<byte>)field.Name).Span, field.Value);
+            return true;
         }
 
-        return fields;
+        // As the bus writes it: no text is made of it. Anything else that is a time is read as well.
+        var bytes = BytesOf(time);
+        return (bytes.Length > 0 && bytes[^1] == 'Z' && Utf8Parser.TryParse(bytes, out published, out var length, 'O') && length == bytes.Length)
+            || DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published);
     }
 
-    // By the bytes: no text is made of a name.
-    private void Set(ReadOnlySpan<byte> name, RedisValue value)
+    /// <summary>The version of the event's shape; false if it says something else. Without the field: 1.</summary>
+    public readonly bool TryGetVersion(out int number)
+    {
+        number = 1;
+        return version.IsNull || (int.TryParse(BytesOf(version), NumberStyles.None, CultureInfo.InvariantCulture, out number) && number > 0);
+    }
+
+    /// <summary>Takes a field.</summary>
+    /// <param name="name">Its name. By the bytes: no text is made of it.</param>
+    /// <param name="value">Its value.</param>
+    public void Set(ReadOnlySpan<byte> name, RedisValue value)
     {
         if (name.SequenceEqual("data"u8))
         {
@@ -54,31 +78,31 @@ internal ref struct EntryFields
         }
         else if (name.SequenceEqual("id"u8))
         {
-            Id = value;
+            id = value;
         }
         else if (name.SequenceEqual("type"u8))
         {
-            Type = value;
+            type = value;
         }
         else if (name.SequenceEqual("time"u8))
         {
-            Time = value;
+            time = value;
         }
         else if (name.SequenceEqual("source"u8))
         {
-            Source = value;
+            source = value;
         }
         else if (name.SequenceEqual("eventversion"u8))
         {
-            Version = value;
+            version = value;
         }
         else if (name.SequenceEqual("datacontenttype"u8))
         {
-            ContentType = value;
+            ContentType = BytesOf(value).SequenceEqual("application/json"u8) ? null : (string?)value;
         }
         else if (name.SequenceEqual("correlationid"u8))
         {
-            CorrelationId = value;
+            correlationId = value;
         }
         else if (name.StartsWith(RedisWireFormat.HeaderPrefixBytes))
         {
@@ -89,6 +113,8 @@ internal ref struct EntryFields
             SetRare(name, value);
         }
     }
+
+    private static ReadOnlySpan<byte> BytesOf(RedisValue value) => ((ReadOnlyMemory<byte>)value).Span;
 
     private void SetRare(ReadOnlySpan<byte> name, RedisValue value)
     {

@@ -65,10 +65,10 @@ internal sealed class RedisFence(IDatabase database, RedisKey lease, string grou
             counts[last] = (int)answer[0][i][3];
         }
 
-        var entries = new (StreamEntry Entry, int EarlierDeliveries)[answer[1].Length];
+        var entries = new (RedisEntry Entry, int EarlierDeliveries)[answer[1].Length];
         for (var i = 0; i < entries.Length; i++)
         {
-            var entry = RedisGroup.ToEntry(answer[1][i]);
+            var entry = new RedisEntry(answer[1][i]);
             entries[i] = (entry, counts.GetValueOrDefault(entry.Id, 1));
         }
 
@@ -79,7 +79,7 @@ internal sealed class RedisFence(IDatabase database, RedisKey lease, string grou
     /// <param name="token">Shows that the lease is ours.</param>
     /// <param name="streams">The streams.</param>
     /// <param name="count">How many of each stream.</param>
-    public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry[] Entries)>> ReadNewAsync(string token, IReadOnlyList<RedisKey> streams, int count) =>
+    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(string token, IReadOnlyList<RedisKey> streams, int count) =>
         RedisGroup.ToEntries(await database.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
 }
 
@@ -87,4 +87,4 @@ internal sealed class RedisFence(IDatabase database, RedisKey lease, string grou
 /// <param name="Last">The last of its ids; null when nothing is left.</param>
 /// <param name="Entries">What is still in the stream, with how often it was handed out before.</param>
 /// <param name="Deleted">How many entries were gone from the stream before the group had handled them.</param>
-internal sealed record RedisTakenOver(RedisValue Last, IReadOnlyList<(StreamEntry Entry, int EarlierDeliveries)> Entries, int Deleted);
+internal sealed record RedisTakenOver(RedisValue Last, IReadOnlyList<(RedisEntry Entry, int EarlierDeliveries)> Entries, int Deleted);

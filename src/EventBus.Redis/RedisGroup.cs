@@ -74,7 +74,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public void Remove(RedisKey stream) => known = [.. known.Where(each => each != stream)];
 
     /// <summary>Waits for new entries of any stream. The client has no blocking read, hence the bare command.</summary>
-    public async Task<IReadOnlyList<(RedisKey Stream, StreamEntry[] Entries)>> ReadNewAsync(IDatabase blocking, int count)
+    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(IDatabase blocking, int count)
     {
         var streams = known;
         object[] arguments =
@@ -148,7 +148,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public Task SweepAsync(TimeSpan idle) => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(SweepScript, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
 
     /// <summary>The answer of a read: entries by stream, or nothing.</summary>
-    public static IReadOnlyList<(RedisKey Stream, StreamEntry[] Entries)> ToEntries(RedisResult reply)
+    public static IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> ToEntries(RedisResult reply)
     {
         if (reply.IsNull)
         {
@@ -157,31 +157,19 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
 
         // RESP3 answers with a map, which arrives as key, value, key, value; RESP2 with pairs.
         var flat = reply.Resp3Type == ResultType.Map;
-        var found = new List<(RedisKey, StreamEntry[])>();
+        var found = new List<(RedisKey, RedisEntry[])>();
         for (var i = 0; i < reply.Length; i += flat ? 2 : 1)
         {
             var (stream, read) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
-            var entries = new StreamEntry[read.Length];
+            var entries = new RedisEntry[read.Length];
             for (var j = 0; j < entries.Length; j++)
             {
-                entries[j] = ToEntry(read[j]);
+                entries[j] = new RedisEntry(read[j]);
             }
 
             found.Add(((RedisKey)(byte[])stream!, entries));
         }
 
         return found;
-    }
-
-    public static StreamEntry ToEntry(RedisResult entry)
-    {
-        var fields = (RedisValue[])entry[1]!;
-        var values = new NameValueEntry[fields.Length / 2];
-        for (var i = 0; i < values.Length; i++)
-        {
-            values[i] = new NameValueEntry(fields[2 * i], fields[(2 * i) + 1]);
-        }
-
-        return new StreamEntry((RedisValue)entry[0], values);
     }
 }

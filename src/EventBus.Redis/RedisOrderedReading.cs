@@ -226,7 +226,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     }
 
     /// <returns>Whether the epoch goes on.</returns>
-    private async Task<bool> HandOutAsync(string token, RedisKey stream, IEnumerable<(StreamEntry Entry, int EarlierDeliveries)> entries, CancellationToken stop)
+    private async Task<bool> HandOutAsync(string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, CancellationToken stop)
     {
         RedisValue[] others;
         lock (gate)

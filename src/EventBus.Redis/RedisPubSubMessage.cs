@@ -1,30 +1,66 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
 
 namespace EventBus;
 
+/// <summary>The attributes of a CloudEvents object that mean something to the bus.</summary>
+internal enum RedisPubSubAttribute
+{
+    SpecVersion,
+    Id,
+    Type,
+    Source,
+    ContentType,
+    Key,
+    Subject,
+    CorrelationId,
+    CausationId,
+    TraceParent,
+    TraceState,
+    Version,
+}
+
 /// <summary>A CloudEvents object that was taken apart: its attributes as text, and the bytes of its data.</summary>
 internal sealed class RedisPubSubMessage
 {
-    private readonly Dictionary<string, string> attributes = new(StringComparer.Ordinal);
+    private const int Known = (int)RedisPubSubAttribute.Version + 1;
+
+    // In the order of the attributes.
+    private static readonly byte[][] Names =
+    [
+        .. new[] { "specversion", "id", "type", "source", "datacontenttype", "partitionkey", "subject", "correlationid", "causationid", "traceparent", "tracestate", "eventversion" }.Select(Encoding.UTF8.GetBytes),
+    ];
+
+    private readonly RedisTexts texts;
+    private Values values;
+    private Dictionary<string, string>? others;
+    private bool hasTime;
     private Range data;
     private bool dataIsText;
     private byte[]? binary;
 
-    private RedisPubSubMessage()
-    {
-    }
+    private RedisPubSubMessage(RedisTexts texts) => this.texts = texts;
 
     /// <summary>What is wrong with it; null when nothing is.</summary>
     public string? Defect { get; private set; }
 
+    /// <summary>When the event was published; null when it says something that is no time. Without the attribute: the Unix epoch.</summary>
+    public DateTimeOffset? Time { get; private set; } = DateTimeOffset.UnixEpoch;
+
     /// <summary>The body.</summary>
     public byte[] Data { get; private set; } = [];
 
+    /// <summary>An attribute; null for none.</summary>
+    public string? this[RedisPubSubAttribute attribute] => values[(int)attribute];
+
     /// <summary>Takes a message apart. Null: it is no CloudEvents object, so all of it is a body.</summary>
-    public static RedisPubSubMessage? TryRead(byte[] message)
+    /// <param name="message">The message.</param>
+    /// <param name="texts">Remembers what most messages say.</param>
+    public static RedisPubSubMessage? TryRead(byte[] message, RedisTexts texts)
     {
-        var read = new RedisPubSubMessage();
+        var read = new RedisPubSubMessage(texts);
         try
         {
             var reader = new Utf8JsonReader(message, new JsonReaderOptions { MaxDepth = RedisPubSubWireFormat.MaxDepth + 1 });
@@ -35,9 +71,7 @@ internal sealed class RedisPubSubMessage
 
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
-                var name = reader.GetString()!;
-                reader.Read();
-                read.Add(name, ref reader);
+                read.Add(ref reader);
             }
 
             // Nothing may follow; the reader throws if something does.
@@ -51,74 +85,150 @@ internal sealed class RedisPubSubMessage
         }
     }
 
-    /// <summary>An attribute, which is then no header any more; null for none.</summary>
-    public string? Take(string name) => attributes.Remove(name, out var value) ? value : null;
-
-    /// <summary>What nobody took: the user's headers. Null for none.</summary>
-    public Dictionary<string, string>? TakeRest()
+    /// <summary>What means nothing to the bus: the user's headers. Null for none.</summary>
+    public Dictionary<string, string>? TakeHeaders()
     {
-        var odd = Take(RedisPubSubWireFormat.OddHeaders);
-        if (odd is not null && !TryAddOdd(odd))
+        if (others?.Remove(RedisPubSubWireFormat.OddHeaders, out var odd) == true && !TryAddOdd(others, odd))
         {
             // Somebody else's extension of that name.
-            attributes[RedisPubSubWireFormat.OddHeaders] = odd;
+            others[RedisPubSubWireFormat.OddHeaders] = odd;
         }
 
-        return attributes.Count > 0 ? attributes : null;
+        return others is { Count: > 0 } ? others : null;
     }
 
-    private void Add(string name, ref Utf8JsonReader reader)
+    private void Add(ref Utf8JsonReader reader)
     {
-        switch (name)
+        if (reader.ValueTextEquals("data"u8))
         {
-            case "data" or "data_base64" when binary is not null || !data.Equals(default):
-                Defect ??= "The envelope has its data twice.";
-                reader.Skip();
-                break;
-            case "data":
-                dataIsText = reader.TokenType == JsonTokenType.String;
-                var start = (int)reader.TokenStartIndex;
-                reader.Skip();
-                data = start..(int)reader.BytesConsumed;
-                break;
-            case "data_base64":
-                if (reader.TokenType != JsonTokenType.String || !reader.TryGetBytesFromBase64(out binary))
-                {
-                    Defect ??= "The attribute 'data_base64' is no text in base 64.";
-                    reader.Skip();
-                }
-
-                break;
-            default:
-                AddAttribute(name, ref reader);
-                break;
+            reader.Read();
+            AddData(ref reader);
+        }
+        else if (reader.ValueTextEquals("data_base64"u8))
+        {
+            reader.Read();
+            AddBinary(ref reader);
+        }
+        else if (reader.ValueTextEquals("time"u8))
+        {
+            reader.Read();
+            AddTime(ref reader);
+        }
+        else
+        {
+            AddAttribute(ref reader);
         }
     }
 
-    private void AddAttribute(string name, ref Utf8JsonReader reader)
+    private void AddData(ref Utf8JsonReader reader)
     {
-        var value = reader.TokenType switch
+        if (HasDataAlready(ref reader))
         {
-            JsonTokenType.String => reader.GetString(),
-            JsonTokenType.Number => Encoding.UTF8.GetString(reader.ValueSpan),
-            JsonTokenType.True => "true",
-            JsonTokenType.False => "false",
-            _ => null,
-        };
-        if (value is null)
+            return;
+        }
+
+        dataIsText = reader.TokenType == JsonTokenType.String;
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        data = start..(int)reader.BytesConsumed;
+    }
+
+    private void AddBinary(ref Utf8JsonReader reader)
+    {
+        if (!HasDataAlready(ref reader) && (reader.TokenType != JsonTokenType.String || !reader.TryGetBytesFromBase64(out binary)))
         {
-            // CloudEvents has no attributes that are null, a list or an object.
+            Defect ??= "The attribute 'data_base64' is no text in base 64.";
             reader.Skip();
         }
-        else if (!attributes.TryAdd(name, value))
+    }
+
+    private bool HasDataAlready(ref Utf8JsonReader reader)
+    {
+        if (binary is null && data.Equals(default))
+        {
+            return false;
+        }
+
+        Defect ??= "The envelope has its data twice.";
+        reader.Skip();
+        return true;
+    }
+
+    private void AddTime(ref Utf8JsonReader reader)
+    {
+        // As the bus writes it: no text is made of it. Anything else that is a time is read as well.
+        DateTimeOffset? time = null;
+        if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.EndsWith("Z"u8) && reader.TryGetDateTimeOffset(out var usual))
+        {
+            time = usual;
+        }
+        else if (Text(ref reader) is not { } text)
+        {
+            return;
+        }
+        else if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var other))
+        {
+            time = other;
+        }
+
+        if (hasTime)
         {
             Defect ??= "The envelope has an attribute twice.";
+            return;
+        }
+
+        (hasTime, Time) = (true, time);
+    }
+
+    private void AddAttribute(ref Utf8JsonReader reader)
+    {
+        var known = 0;
+        while (known < Known && !reader.ValueTextEquals(Names[known]))
+        {
+            known++;
+        }
+
+        var name = known == Known ? reader.GetString()! : null;
+        reader.Read();
+        var isRepeated = (RedisPubSubAttribute)known is RedisPubSubAttribute.SpecVersion or RedisPubSubAttribute.Type or RedisPubSubAttribute.Source or RedisPubSubAttribute.ContentType;
+        var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } ? texts.Get(reader.ValueSpan) : Text(ref reader);
+        if (value is null)
+        {
+            return;
+        }
+
+        if (name is not null ? !(others ??= new(StringComparer.Ordinal)).TryAdd(name, value) : values[known] is not null)
+        {
+            Defect ??= "The envelope has an attribute twice.";
+        }
+        else if (name is null)
+        {
+            values[known] = value;
+        }
+    }
+
+    /// <summary>The value as text. Null for what no attribute of CloudEvents can be: null, a list or an object.</summary>
+    private static string? Text(ref Utf8JsonReader reader)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.String:
+                return reader.GetString();
+            case JsonTokenType.Number:
+                return Encoding.UTF8.GetString(reader.ValueSpan);
+            case JsonTokenType.True:
+                return "true";
+            case JsonTokenType.False:
+                return "false";
+            default:
+                reader.Skip();
+                return null;
         }
     }
 
     private bool TryFinish(byte[] message)
     {
-        if (Take("specversion") is not { } specification)
+        if (this[RedisPubSubAttribute.SpecVersion] is not { } specification)
         {
             return false;
         }
@@ -140,7 +250,7 @@ internal sealed class RedisPubSubMessage
         {
             // With a media type that is not JSON a text is the body itself, and not the JSON of it.
             var raw = message.AsSpan(data);
-            Data = dataIsText && attributes.TryGetValue("datacontenttype", out var type) && !RedisPubSubWireFormat.IsJson(type) ? Unquote(raw) : raw.ToArray();
+            Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !RedisPubSubWireFormat.IsJson(type) ? Unquote(raw) : raw.ToArray();
         }
 
         if (Defect is not null)
@@ -159,15 +269,15 @@ internal sealed class RedisPubSubMessage
         return Encoding.UTF8.GetBytes(reader.GetString()!);
     }
 
-    private bool TryAddOdd(string text)
+    private static bool TryAddOdd(Dictionary<string, string> headers, string text)
     {
         try
         {
             using var document = JsonDocument.Parse(text);
-            var headers = document.RootElement.EnumerateObject().Select(header => (header.Name, Value: header.Value.GetString() ?? "")).ToList();
-            foreach (var (name, value) in headers)
+            var odd = document.RootElement.EnumerateObject().Select(header => (header.Name, Value: header.Value.GetString() ?? "")).ToList();
+            foreach (var (name, value) in odd)
             {
-                attributes[name] = value;
+                headers[name] = value;
             }
 
             return true;
@@ -176,5 +286,11 @@ internal sealed class RedisPubSubMessage
         {
             return false;
         }
+    }
+
+    [InlineArray(Known)]
+    private struct Values
+    {
+        private string? first;
     }
 }

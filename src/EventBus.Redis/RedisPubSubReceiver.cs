@@ -17,6 +17,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
     private readonly List<ChannelMessageQueue> queues = [];
     private readonly List<Task> loops = [];
     private readonly CancellationTokenSource stop = new();
+    private readonly RedisTexts texts = new();
     private readonly Lock gate = new();
     private Task? stopping;
     private Task? closing;
@@ -132,7 +133,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
             return;
         }
 
-        var envelope = RedisPubSubWireFormat.Read(eventName, (byte[]?)message.Message ?? [], out var idWasMade);
+        var envelope = RedisPubSubWireFormat.Read(eventName, (byte[]?)message.Message ?? [], texts, out var idWasMade);
         if (idWasMade && Interlocked.Exchange(ref idsMade, 1) == 0)
         {
             log.IdMadeFromContent(subscription.Name, envelope.EventName);

@@ -11,6 +11,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
     private readonly Lock gate = new();
     private readonly RedisPubSubPublishes publishes = new();
+    private readonly RedisPubSubWriters writers = new();
     private volatile RedisPubSubReceiver[] receivers = [];
     private IConnectionMultiplexer? connection;
     private RedisPubSubOutages? outages;
@@ -47,14 +48,14 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
         using var entered = publishes.Enter();
         var sending = new Task<long>?[batch.Length];
-        var unanswered = PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
+        var unanswered = default(Exception);
         try
         {
             await Send(batch.Span, sending, outcomes.Span).WaitAsync(deadline);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !deadline.IsCancellationRequested)
         {
-            unanswered = RedisTransport.Judge(exception);
+            unanswered = exception;
         }
         catch (OperationCanceledException)
         {
@@ -65,7 +66,9 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         {
             if (sending[i] is { } sent)
             {
-                outcomes.Span[i] = sent.IsCompletedSuccessfully ? PublishOutcome.Accepted : sent.Exception is { } error ? RedisTransport.Judge(error.InnerException!) : unanswered;
+                outcomes.Span[i] = sent.IsCompletedSuccessfully ? PublishOutcome.Accepted
+                    : (sent.Exception?.InnerException ?? unanswered) is { } error ? RedisTransport.Judge(error)
+                    : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
             }
         }
     }
@@ -184,7 +187,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     private bool TryWrite(Envelope envelope, out byte[] message, out PublishOutcome outcome)
     {
         (message, outcome) = ([], default);
-        if (!envelope.FromHandler && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.EventName)))
+        if (!envelope.FromHandler && Array.Exists(receivers, static each => each.IsStopping) && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.EventName)))
         {
             outcome = PublishOutcome.Failed(new InvalidOperationException("The bus is stopping, and its own subscription would miss the event."));
             return false;
@@ -192,7 +195,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
         try
         {
-            message = RedisPubSubWireFormat.Write(envelope, Names.Source);
+            message = RedisPubSubWireFormat.Write(envelope, Names.Source, writers);
             return true;
         }
         catch (EventBusException exception)

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -20,20 +21,23 @@ internal static class RedisPubSubWireFormat
 
     private const int MaxIdLength = 128;
     private const int Frame = 512;
+    private const int TimeLength = 33;
 
-    private static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    public static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
-    public static byte[] Write(Envelope envelope, string source)
+    /// <param name="envelope">The event.</param>
+    /// <param name="source">Where it comes from, unless it says so itself.</param>
+    /// <param name="writers">Lends what it is written with.</param>
+    public static byte[] Write(Envelope envelope, string source, RedisPubSubWriters writers)
     {
         var body = envelope.Body.Span;
-        var buffer = new ArrayBufferWriter<byte>(body.Length + Frame);
-        using var writer = new Utf8JsonWriter(buffer, Writing);
+        var (buffer, writer) = writers.Take();
         writer.WriteStartObject();
         writer.WriteString("specversion", "1.0");
         writer.WriteString("id", envelope.EventId);
         writer.WriteString("type", envelope.EventName);
         writer.WriteString("source", envelope.Origin ?? source);
-        writer.WriteString("time", envelope.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
+        writer.WriteString("time", Time(envelope.Time.UtcDateTime, stackalloc byte[TimeLength]));
         writer.WriteString("datacontenttype", envelope.ContentType);
         Add("partitionkey", envelope.Key);
         Add("correlationid", envelope.CorrelationId == envelope.EventId ? null : envelope.CorrelationId);
@@ -58,7 +62,9 @@ internal static class RedisPubSubWireFormat
 
         writer.WriteEndObject();
         writer.Flush();
-        return buffer.WrittenSpan.ToArray();
+        var message = buffer.WrittenSpan.ToArray();
+        writers.GiveBack(buffer, writer);
+        return message;
 
         void Add(string name, string? value)
         {
@@ -72,30 +78,31 @@ internal static class RedisPubSubWireFormat
     /// <summary>Reads whatever arrived; never throws. An object with a <c>specversion</c> is an envelope, all else is a body.</summary>
     /// <param name="eventName">The event's name as the channel has it.</param>
     /// <param name="message">The message; owned by the envelope from now on.</param>
+    /// <param name="texts">Remembers what most messages say.</param>
     /// <param name="idWasMade">The publisher gave no id.</param>
-    public static Envelope Read(string eventName, byte[] message, out bool idWasMade)
+    public static Envelope Read(string eventName, byte[] message, RedisTexts texts, out bool idWasMade)
     {
-        var read = RedisPubSubMessage.TryRead(message);
+        var read = RedisPubSubMessage.TryRead(message, texts);
         var defect = read?.Defect;
-        var type = read?.Take("type") ?? eventName;
-        if (!EventPattern.TryParse(type, out var name) || !name.IsExact)
+        var type = read?[RedisPubSubAttribute.Type] ?? eventName;
+        if (!string.Equals(type, eventName, StringComparison.Ordinal) && !RedisTexts.IsEventName(type))
         {
             (type, defect) = (eventName, defect ?? "The attribute 'type' is no event name.");
         }
 
-        var time = DateTimeOffset.UnixEpoch;
-        if (read?.Take("time") is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+        var time = read is null ? DateTimeOffset.UnixEpoch : read.Time;
+        if (time is null)
         {
             (time, defect) = (DateTimeOffset.UnixEpoch, defect ?? "The attribute 'time' is no time.");
         }
 
         var version = 1;
-        if (read?.Take("eventversion") is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
+        if (read?[RedisPubSubAttribute.Version] is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
         {
             (version, defect) = (1, defect ?? "The attribute 'eventversion' is no number above zero.");
         }
 
-        var id = read?.Take("id");
+        var id = read?[RedisPubSubAttribute.Id];
         idWasMade = id is not { Length: > 0 };
         return new Envelope(
             new EnvelopeAttributes
@@ -103,15 +110,15 @@ internal static class RedisPubSubWireFormat
                 Id = id switch { { Length: > 0 and <= MaxIdLength } => id, { Length: > 0 } => Hash(Encoding.UTF8.GetBytes(id), ""), _ => Hash(message, eventName) },
                 Name = type,
                 Version = version,
-                Time = time,
-                Key = read?.Take("partitionkey") ?? read?.Take("subject"),
-                CorrelationId = read?.Take("correlationid"),
-                CausationId = read?.Take("causationid"),
-                TraceParent = read?.Take("traceparent"),
-                TraceState = read?.Take("tracestate"),
-                Origin = read?.Take("source"),
-                ContentType = read?.Take("datacontenttype") ?? "application/json",
-                Headers = read?.TakeRest(),
+                Time = time.Value,
+                Key = read?[RedisPubSubAttribute.Key] ?? read?[RedisPubSubAttribute.Subject],
+                CorrelationId = read?[RedisPubSubAttribute.CorrelationId],
+                CausationId = read?[RedisPubSubAttribute.CausationId],
+                TraceParent = read?[RedisPubSubAttribute.TraceParent],
+                TraceState = read?[RedisPubSubAttribute.TraceState],
+                Origin = read?[RedisPubSubAttribute.Source],
+                ContentType = read?[RedisPubSubAttribute.ContentType] ?? "application/json",
+                Headers = read?.TakeHeaders(),
                 Defect = defect,
             },
             read?.Data ?? message);
@@ -160,6 +167,9 @@ internal static class RedisPubSubWireFormat
     private static bool IsAttribute(string name) => name is
         "specversion" or "id" or "type" or "source" or "time" or "datacontenttype" or "dataschema" or "subject" or "data" or OddHeaders
         or "eventversion" or "partitionkey" or "correlationid" or "causationid" or "traceparent" or "tracestate";
+
+    private static ReadOnlySpan<byte> Time(DateTime time, Span<byte> buffer) =>
+        Utf8Formatter.TryFormat(time, buffer, out var length, 'O') ? buffer[..length] : throw new InvalidOperationException($"A time takes more than {TimeLength} bytes.");
 
     private static bool IsValidJson(ReadOnlySpan<byte> body)
     {

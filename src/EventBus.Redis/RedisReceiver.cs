@@ -27,6 +27,7 @@ internal sealed class RedisReceiver : Receiver
     private readonly CancellationTokenSource stopIntake = new();
     private readonly CancellationTokenSource close = new();
     private readonly ConcurrentDictionary<RedisKey, bool> misplaced = new();
+    private readonly RedisTexts texts = new();
     private readonly Lock gate = new();
 
     private Task running = Task.CompletedTask;
@@ -91,11 +92,11 @@ internal sealed class RedisReceiver : Receiver
     }
 
     /// <summary>Hands entries to the bus, and acknowledges those that are not for this subscription.</summary>
-    public Task TakeAsync(RedisKey stream, IEnumerable<(StreamEntry Entry, int EarlierDeliveries)> entries) => group.AckAsync(stream, HandOut(stream, entries));
+    public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries) => group.AckAsync(stream, HandOut(stream, entries));
 
     /// <summary>Hands entries to the bus.</summary>
     /// <returns>Those that are not for this subscription, to be acknowledged.</returns>
-    public RedisValue[] HandOut(RedisKey stream, IEnumerable<(StreamEntry Entry, int EarlierDeliveries)> entries)
+    public RedisValue[] HandOut(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries)
     {
         var others = new List<RedisValue>();
         var word = member.Names.WordOf(stream);
@@ -103,7 +104,7 @@ internal sealed class RedisReceiver : Receiver
         foreach (var (entry, earlier) in entries)
         {
             last = entry.Id;
-            var envelope = RedisWireFormat.Read(word, entry);
+            var envelope = RedisWireFormat.Read(word, entry, texts);
             if (!member.Subscription.Matches(envelope.EventName) && envelope.EventName != RedisWireFormat.Nameless(word))
             {
                 others.Add(entry.Id);

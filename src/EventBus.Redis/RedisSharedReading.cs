@@ -25,7 +25,7 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
             var (after, held) = (RedisGroup.Start, Receiver.Held.IdsOf(stream));
             while (await Member.Group.ReadOwnAsync(stream, after, OwnBatch).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop) is { Length: > 0 } page)
             {
-                await Receiver.TakeAsync(stream, page.Where(entry => !entry.IsNull && !held.Contains(entry.Id)).Select(entry => (entry, 0)))
+                await Receiver.TakeAsync(stream, page.Where(entry => !entry.IsNull && !held.Contains(entry.Id)).Select(entry => ((RedisEntry)entry, 0)))
                     .WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
                 (after, held) = (page[^1].Id, Receiver.Held.IdsOf(stream));
             }

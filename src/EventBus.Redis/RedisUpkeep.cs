@@ -113,7 +113,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         {
             var pending = await group.PendingAsync(stream, taken[0].Id, taken[^1].Id, Page);
             var counts = pending.ToDictionary(each => each.MessageId, each => each.DeliveryCount);
-            await receiver.TakeAsync(stream, taken.Select(entry => (entry, Math.Max(0, counts.GetValueOrDefault(entry.Id, 2) - 1))));
+            await receiver.TakeAsync(stream, taken.Select(entry => ((RedisEntry)entry, Math.Max(0, counts.GetValueOrDefault(entry.Id, 2) - 1))));
             member.Log.TookOver(group.Name, taken.Length, stream!);
         }
 

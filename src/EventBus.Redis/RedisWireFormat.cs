@@ -48,25 +48,24 @@ internal static class RedisWireFormat
     /// <summary>Reads an entry; never throws. A plain entry of <c>type</c> and <c>data</c> is enough; what is missing gets a default.</summary>
     /// <param name="word">The first word of the events in the stream.</param>
     /// <param name="entry">The entry.</param>
-    public static Envelope Read(string word, in StreamEntry entry)
+    /// <param name="texts">Remembers what most entries say.</param>
+    public static Envelope Read(string word, in RedisEntry entry, RedisTexts texts)
     {
-        var fields = EntryFields.Of(entry);
+        var fields = entry.ReadFields(texts);
         string? defect = null;
-        var time = DateTimeOffset.UnixEpoch;
-        var version = 1;
-        var type = fields.Type;
-        if (type is null || !IsEventName(type))
+        var type = fields.EventName;
+        if (type is null)
         {
-            defect = type is null ? "The entry has no field 'type'." : "The field 'type' is no event name.";
+            defect = fields.HasType ? "The field 'type' is no event name." : "The entry has no field 'type'.";
             type = Nameless(word);
         }
 
-        if (fields.Time is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+        if (!fields.TryGetTime(out var time))
         {
             defect ??= "The field 'time' is no time.";
         }
 
-        if (fields.Version is { } versionText && !(int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version) && version > 0))
+        if (!fields.TryGetVersion(out var version))
         {
             (defect, version) = (defect ?? "The field 'eventversion' is no positive number.", 1);
         }
@@ -109,7 +108,4 @@ internal static class RedisWireFormat
     private static string OwnId(string word, RedisValue entry) => $"{word}/{entry}";
 
     private static int Given(string? value) => value is null ? 0 : 1;
-
-    private static bool IsEventName(string text) =>
-        text.Contains('.', StringComparison.Ordinal) && EventPattern.TryParse(text, out var name) && name.IsExact;
 }

@@ -1,3 +1,4 @@
+using System.Buffers.Text;
 using System.Globalization;
 using System.Text.Json;
 
@@ -23,5 +24,6 @@ internal readonly record struct RawEvent(string Id, string Type, string Source, 
 
     public static OrderPlaced Read(ReadOnlySpan<byte> body) => JsonSerializer.Deserialize<OrderPlaced>(body, Json)!;
 
-    public static DateTimeOffset ReadTime(string text) => DateTimeOffset.Parse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal);
+    public static DateTimeOffset ReadTime(ReadOnlySpan<byte> text) =>
+        Utf8Parser.TryParse(text, out DateTimeOffset time, out _, 'O') ? time : throw new FormatException("That is no time.");
 }

@@ -169,9 +169,9 @@ internal sealed class RawRabbitMq : Contender
         private static RawEvent Read(IReadOnlyBasicProperties properties)
         {
             var headers = properties.Headers!;
-            return new RawEvent(Text("id"), Text("type"), Text("source"), RawEvent.ReadTime(Text("time")));
+            return new RawEvent(Text(Prefix + "id"), Text(Prefix + "type"), Text(Prefix + "source"), RawEvent.ReadTime((byte[])headers[Prefix + "time"]!));
 
-            string Text(string name) => Encoding.UTF8.GetString((byte[])headers[Prefix + name]!);
+            string Text(string name) => Encoding.UTF8.GetString((byte[])headers[name]!);
         }
     }
 }

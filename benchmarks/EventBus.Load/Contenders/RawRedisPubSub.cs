@@ -46,18 +46,17 @@ internal sealed class RawRedisPubSub(ConnectionMultiplexer connection) : Contend
     private Task<long> SendAsync(OrderPlaced @event)
     {
         var attributes = RawEvent.Now();
-        return subscriber.PublishAsync(Channel, JsonSerializer.SerializeToUtf8Bytes(new Message("1.0", attributes.Id, attributes.Type, attributes.Source, attributes.TimeText, "application/json", @event), RawEvent.Json));
+        return subscriber.PublishAsync(Channel, JsonSerializer.SerializeToUtf8Bytes(new Message("1.0", attributes.Id, attributes.Type, attributes.Source, attributes.Time, "application/json", @event), RawEvent.Json));
     }
 
     private void OnMessage(RedisValue value)
     {
         var message = JsonSerializer.Deserialize<Message>(((ReadOnlyMemory<byte>)value).Span, RawEvent.Json)!;
-        _ = RawEvent.ReadTime(message.Time);
         if (message.Type == RawEvent.Name)
         {
             Handle(message.Data);
         }
     }
 
-    private sealed record Message(string SpecVersion, string Id, string Type, string Source, string Time, string DataContentType, OrderPlaced Data);
+    private sealed record Message(string SpecVersion, string Id, string Type, string Source, DateTimeOffset Time, string DataContentType, OrderPlaced Data);
 }

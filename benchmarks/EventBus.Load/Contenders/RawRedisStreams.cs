@@ -89,7 +89,7 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
             for (var i = 0; i < entries.Length; i++)
             {
                 ids[i] = (RedisValue)entries[i][0];
-                HandleEntry((RedisValue[])entries[i][1]!);
+                HandleEntry(entries[i][1]);
             }
 
             await Gate;
@@ -100,37 +100,41 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
         await acknowledging;
     }
 
-    private void HandleEntry(RedisValue[] fields)
+    private void HandleEntry(RedisResult fields)
     {
-        var (id, type, source, time, data) = (default(string), default(string), default(string), default(string), default(byte[]));
+        var (id, type, source, time, @event) = (default(string), default(string), default(string), default(DateTimeOffset), default(OrderPlaced));
         for (var i = 0; i < fields.Length; i += 2)
         {
-            switch ((string)fields[i]!)
+            var name = BytesOf(fields[i]);
+            var value = (RedisValue)fields[i + 1];
+            if (name.SequenceEqual("id"u8))
             {
-                case "id":
-                    id = fields[i + 1];
-                    break;
-                case "type":
-                    type = fields[i + 1];
-                    break;
-                case "source":
-                    source = fields[i + 1];
-                    break;
-                case "time":
-                    time = fields[i + 1];
-                    break;
-                case "data":
-                    data = fields[i + 1];
-                    break;
-                default:
-                    break;
+                id = value;
+            }
+            else if (name.SequenceEqual("type"u8))
+            {
+                type = value;
+            }
+            else if (name.SequenceEqual("source"u8))
+            {
+                source = value;
+            }
+            else if (name.SequenceEqual("time"u8))
+            {
+                time = RawEvent.ReadTime(BytesOf(fields[i + 1]));
+            }
+            else if (name.SequenceEqual("data"u8))
+            {
+                @event = RawEvent.Read(BytesOf(fields[i + 1]));
             }
         }
 
-        var attributes = new RawEvent(id!, type!, source!, RawEvent.ReadTime(time!));
-        if (RawEvent.Read(data) is { } @event && attributes.Type == RawEvent.Name)
+        var attributes = new RawEvent(id!, type!, source!, time);
+        if (@event is not null && attributes.Type == RawEvent.Name)
         {
             Handle(@event);
         }
     }
+
+    private static ReadOnlySpan<byte> BytesOf(RedisResult value) => ((ReadOnlyMemory<byte>)(RedisValue)value).Span;
 }

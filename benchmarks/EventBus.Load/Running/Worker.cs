@@ -23,9 +23,11 @@ internal static class Worker
         var contender = await ContenderKind.Find(order.Contender, arena.Transport).StartAsync(arena);
         await answers.WriteLineAsync(Ready);
         var measurement = new Measurement(contender, arena);
+        using var ticks = AllocationTicks.AreWanted ? new AllocationTicks() : null;
         while (Read<Work>(await Console.In.ReadLineAsync()) is { } work)
         {
             await answers.WriteLineAsync(JsonSerializer.Serialize(await measurement.RunAsync(work), ResultFile.Options));
+            ticks?.Print(work.Events);
         }
 
         await contender.DisposeAsync();

@@ -20,8 +20,7 @@ internal sealed class Publisher
     private readonly BatchSender batches;
     private readonly bool durable;
 
-    // One spare, because a send in memory completes before the next one begins; concurrent senders make their own.
-    private SendSlot? spare = new();
+    private readonly SendSlots slots = new();
 
     public Publisher(Transport transport, DelayStore? delays, EventRegistry events, PublishGuard guard, PublisherEnvironment environment)
     {
@@ -170,9 +169,8 @@ internal sealed class Publisher
 
     private Task Send(Envelope envelope, EventDescriptor descriptor, CancellationToken deadline, CancellationToken cancellationToken)
     {
-        var slot = Interlocked.Exchange(ref spare, null) ?? new SendSlot();
+        var slot = slots.Take();
         slot.Envelopes[0] = envelope;
-        slot.Outcomes[0] = default;
         ValueTask sending;
         try
         {
@@ -189,8 +187,7 @@ internal sealed class Publisher
         }
 
         var outcome = slot.Outcomes[0];
-        slot.Envelopes[0] = null!;
-        Volatile.Write(ref spare, slot);
+        slots.GiveBack(slot);
         return outcome.Status == PublishStatus.Accepted ? Task.CompletedTask
             : Conclude(outcome, envelope, descriptor) is { } problem ? Task.FromException(problem)
             : Task.CompletedTask;
@@ -208,7 +205,9 @@ internal sealed class Publisher
             throw InDoubt(slot.Envelopes[0], exception);
         }
 
-        if (Conclude(slot.Outcomes[0], slot.Envelopes[0], descriptor) is { } problem)
+        var (outcome, envelope) = (slot.Outcomes[0], slot.Envelopes[0]);
+        slots.GiveBack(slot);
+        if (Conclude(outcome, envelope, descriptor) is { } problem)
         {
             throw problem;
         }
@@ -349,13 +348,6 @@ internal sealed class Publisher
         public static Inherited None => default;
 
         public bool IsAny => CorrelationId is not null;
-    }
-
-    private sealed class SendSlot
-    {
-        public Envelope[] Envelopes { get; } = new Envelope[1];
-
-        public PublishOutcome[] Outcomes { get; } = new PublishOutcome[1];
     }
 }
 

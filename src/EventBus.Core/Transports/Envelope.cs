@@ -22,9 +22,10 @@ public sealed class Envelope : EventContext
     /// <summary>Makes an envelope of what arrived from a wire.</summary>
     /// <param name="attributes">The attributes; copied.</param>
     /// <param name="body">The body. Owned by the envelope from now on: copy what a client only lends.</param>
-    public Envelope(EnvelopeAttributes attributes, byte[] body)
+    public Envelope(in EnvelopeAttributes attributes, byte[] body)
     {
-        ArgumentNullException.ThrowIfNull(attributes);
+        ArgumentNullException.ThrowIfNull(attributes.Id);
+        ArgumentNullException.ThrowIfNull(attributes.Name);
         ArgumentNullException.ThrowIfNull(body);
         this.body = body;
         id = attributes.Id;
@@ -133,7 +134,7 @@ internal sealed class EnvelopeExtras
 
     public DateTimeOffset? NotBefore { get; init; }
 
-    public static EnvelopeExtras? From(EnvelopeAttributes attributes)
+    public static EnvelopeExtras? From(in EnvelopeAttributes attributes)
     {
         var contentType = attributes.ContentType == Envelope.JsonContentType ? null : attributes.ContentType;
         return (attributes.CorrelationId ?? attributes.CausationId ?? attributes.Origin ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null && attributes.NotBefore is null

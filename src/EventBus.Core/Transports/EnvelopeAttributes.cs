@@ -1,8 +1,14 @@
 namespace EventBus.Transports;
 
 /// <summary>The attributes of an event that arrived from a wire, in the terms of CloudEvents 1.0.</summary>
-public sealed class EnvelopeAttributes
+/// <remarks>Lives no longer than it takes to make an envelope of it, hence no object.</remarks>
+public readonly struct EnvelopeAttributes
 {
+    /// <summary>Attributes with the defaults; the id and the name are to be given.</summary>
+    public EnvelopeAttributes()
+    {
+    }
+
     /// <summary>The event's id, 1 to 128 characters.</summary>
     public required string Id { get; init; }
 

@@ -15,9 +15,9 @@ public sealed record Subscription(string Name, IReadOnlyList<EventPattern> Patte
     /// <param name="eventName">The event's name.</param>
     public bool Matches(string eventName)
     {
-        foreach (var pattern in Patterns)
+        for (var i = 0; i < Patterns.Count; i++)
         {
-            if (pattern.Matches(eventName))
+            if (Patterns[i].Matches(eventName))
             {
                 return true;
             }

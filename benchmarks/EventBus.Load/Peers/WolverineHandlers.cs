@@ -1,0 +1,38 @@
+namespace EventBus.Load;
+
+/// <summary>What the handlers are given: the one instance that the host knows. Wolverine's generated code can only use public types.</summary>
+public sealed class WolverineSink(Action<OrderPlaced> handle)
+{
+    public void Handle(OrderPlaced @event) => handle(@event);
+}
+
+/// <summary>Wolverine tells subscriptions apart by their handlers' classes. The methods are static, which its page "Message Handlers" says is faster.</summary>
+public static class WolverineHandlers
+{
+    public static IReadOnlyList<Type> First(int count) => new[] { typeof(Handler0), typeof(Handler1), typeof(Handler2), typeof(Handler3), typeof(Handler4) }[..count];
+
+    public static class Handler0
+    {
+        public static void Handle(OrderPlaced @event, WolverineSink sink) => sink.Handle(@event);
+    }
+
+    public static class Handler1
+    {
+        public static void Handle(OrderPlaced @event, WolverineSink sink) => sink.Handle(@event);
+    }
+
+    public static class Handler2
+    {
+        public static void Handle(OrderPlaced @event, WolverineSink sink) => sink.Handle(@event);
+    }
+
+    public static class Handler3
+    {
+        public static void Handle(OrderPlaced @event, WolverineSink sink) => sink.Handle(@event);
+    }
+
+    public static class Handler4
+    {
+        public static void Handle(OrderPlaced @event, WolverineSink sink) => sink.Handle(@event);
+    }
+}

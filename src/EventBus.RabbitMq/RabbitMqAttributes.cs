@@ -1,0 +1,183 @@
+using System.Buffers.Text;
+using System.Globalization;
+using System.Text;
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>The headers of a message, taken apart: the attributes of CloudEvents, and those that are the user's.</summary>
+internal ref struct RabbitMqAttributes
+{
+    private object? time;
+
+    public string? Id { get; private set; }
+
+    public string? Type { get; private set; }
+
+    public string? Source { get; private set; }
+
+    public string? Key { get; private set; }
+
+    public string? CorrelationId { get; private set; }
+
+    public string? CausationId { get; private set; }
+
+    public string? TraceParent { get; private set; }
+
+    public string? TraceState { get; private set; }
+
+    public Dictionary<string, string>? UserHeaders { get; private set; }
+
+    /// <summary>What is wrong with them; null when all is well.</summary>
+    public string? Defect { get; private set; }
+
+    private string? Version { get; set; }
+
+    /// <param name="properties">The message's properties.</param>
+    /// <param name="routingKey">What the type nearly always is.</param>
+    public static RabbitMqAttributes Read(IReadOnlyBasicProperties properties, string routingKey)
+    {
+        var read = default(RabbitMqAttributes);
+
+        // The client's own type, whose enumerator is no object; others are as welcome.
+        if (properties.Headers is Dictionary<string, object?> headers)
+        {
+            foreach (var (name, value) in headers)
+            {
+                read.Set(name, value, properties, routingKey);
+            }
+        }
+        else if (properties.Headers is { } others)
+        {
+            foreach (var (name, value) in others)
+            {
+                read.Set(name, value, properties, routingKey);
+            }
+        }
+
+        // The header of W3C Trace Context itself, as other programs write it, and the client too when somebody listens to its traces.
+        read.TraceParent ??= Plain("traceparent");
+        read.TraceState ??= Plain("tracestate");
+        return read;
+
+        string? Plain(string name) => properties.Headers?.TryGetValue(name, out var value) == true ? RabbitMqWireFormat.Text(value) : null;
+    }
+
+    /// <summary>The version of the event's shape; false if it says something else. Without the attribute: 1.</summary>
+    public readonly bool TryGetVersion(out int number)
+    {
+        number = 1;
+        return Version is null || (int.TryParse(Version, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number > 0);
+    }
+
+    /// <summary>When the event was published; false if it says something else. Without the attribute: as the message's own time stamp says, or the Unix epoch.</summary>
+    public readonly bool TryGetTime(IReadOnlyBasicProperties properties, out DateTimeOffset published)
+    {
+        published = properties.IsTimestampPresent() ? RabbitMqWireFormat.FromUnix(properties.Timestamp.UnixTime) : DateTimeOffset.UnixEpoch;
+        if (time is null)
+        {
+            return true;
+        }
+
+        // As the bus writes it: no text is made of it. Anything else that is a time is read as well.
+        return (time is byte[] { Length: > 0 } bytes && bytes[^1] is (byte)'Z' && Utf8Parser.TryParse(bytes, out published, out var length, 'O') && length == bytes.Length)
+            || DateTimeOffset.TryParse(RabbitMqWireFormat.Text(time), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published);
+    }
+
+    private void Set(string name, object? value, IReadOnlyBasicProperties properties, string routingKey)
+    {
+        if (!RabbitMqWireFormat.IsAttribute(name))
+        {
+            if (!RabbitMqWireFormat.IsOfBroker(name) && RabbitMqWireFormat.Text(value) is { } text)
+            {
+                (UserHeaders ??= new(StringComparer.Ordinal))[name] = text;
+            }
+
+            return;
+        }
+
+        var attribute = RabbitMqWireFormat.AttributeName(name);
+        switch (attribute)
+        {
+            case "id":
+                // The message's own id says the same, and is a text already.
+                Id = Text(value, properties.MessageId, attribute);
+                break;
+            case "type":
+                Type = Text(value, routingKey, attribute);
+                break;
+            case "source":
+                Source = Text(value, null, attribute);
+                break;
+            case "time":
+                time = value;
+                break;
+            case "partitionkey":
+                Key = Text(value, null, attribute);
+                break;
+            case "specversion":
+                CheckSpecification(value, attribute);
+                break;
+            default:
+                SetRare(attribute, Text(value, null, attribute));
+                break;
+        }
+    }
+
+    private void SetRare(ReadOnlySpan<char> attribute, string? text)
+    {
+        switch (attribute)
+        {
+            case "eventversion":
+                Version = text;
+                break;
+            case "correlationid":
+                CorrelationId = text;
+                break;
+            case "causationid":
+                CausationId = text;
+                break;
+            case "traceparent":
+                TraceParent = text;
+                break;
+            case "tracestate":
+                TraceState = text;
+                break;
+            default:
+                // An extension that means nothing here.
+                break;
+        }
+    }
+
+    private void CheckSpecification(object? value, ReadOnlySpan<char> attribute)
+    {
+        if (value is byte[] bytes && bytes.AsSpan().SequenceEqual("1.0"u8))
+        {
+            return;
+        }
+
+        if (Text(value, null, attribute) is { } specification && specification != "1.0")
+        {
+            Defect ??= "The message claims a version of CloudEvents other than 1.0.";
+        }
+    }
+
+    /// <param name="value">The header.</param>
+    /// <param name="likely">What it probably says, so that no second text is made of it.</param>
+    /// <param name="attribute">The attribute's name.</param>
+    private string? Text(object? value, string? likely, ReadOnlySpan<char> attribute)
+    {
+        if (likely is not null && value is byte[] bytes && Ascii.Equals(bytes, likely))
+        {
+            return likely;
+        }
+
+        var text = RabbitMqWireFormat.Text(value);
+        if (text is null)
+        {
+            Defect ??= $"The attribute '{attribute}' is no text.";
+        }
+
+        return text;
+    }
+}
