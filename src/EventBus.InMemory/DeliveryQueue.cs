@@ -7,8 +7,8 @@ namespace EventBus;
 
 /// <summary>The queue of one subscription: bounded, with a reserve for handlers' own publishes, and a way back to the head for what is released.</summary>
 /// <remarks>
-/// A channel of its own, because a bounded channel of the framework has neither a reserve nor a way back. Publishers and the reader share one short lock; nothing is
-/// awaited under it. One reader waits at a time; several may take.
+/// A channel of its own, because a bounded channel of the framework has neither a reserve nor a way back. Publishers share one short lock, and readers another: these
+/// take what is there by the batch, so that the two sides seldom touch the same memory. Nothing is awaited under a lock. One reader waits at a time; several may take.
 /// </remarks>
 internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
@@ -20,14 +20,18 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     // What was released comes out before everything else, in its old order.
     private readonly PriorityQueue<Envelope, long> released = new();
 
+    // Made after the others, so that in memory it does not lie beside the lock of the publishers.
+    private readonly DeliveryOutlet outlet = new();
+
     // The ring: grows to what is needed, never beyond capacity and reserve.
     private Envelope[] ring = new Envelope[64];
-    private int head;
-    private int count;
-    private long nextToken;
+
+    // How many events were put into the ring, and how many the readers have fetched from it. What they have handed out is theirs to count, and seen here late: as long
+    // as there is room by the last look, nobody looks again.
     private long accepted;
-    private long settled;
-    private bool closed;
+    private long fetched;
+    private long handedOutSeen;
+    private volatile bool closed;
     private bool stopped;
 
     // The reader's wait: one reusable source instead of a task for each wake-up. Waking it costs no object either: the queue itself is the work item.
@@ -38,17 +42,17 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
     public override bool CanCount => true;
 
-    public override int Count => Volatile.Read(ref count) + released.Count;
+    public override int Count => (int)(Volatile.Read(ref accepted) - outlet.HandedOut) + released.Count;
 
     /// <summary>Under the lock: something can be read.</summary>
-    private bool HasDeliveries => !stopped && (count > 0 || (!closed && released.Count > 0));
+    private bool HasDeliveries => !stopped && (accepted > outlet.HandedOut || (!closed && released.Count > 0));
 
     public TransportWork Work
     {
         get
         {
             // Settled first: an event that is accepted and settled in between must not look settled before it was accepted.
-            var done = Interlocked.Read(ref settled);
+            var done = outlet.Settled;
             lock (gate)
             {
                 return new TransportWork(accepted, done);
@@ -68,7 +72,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
                 return EnqueueResult.Stopped;
             }
 
-            if (count + released.Count >= (envelope.FromHandler ? capacity + reserve : capacity) || (waiters.Count > 0 && !envelope.FromHandler))
+            if (!HasRoom(envelope.FromHandler ? capacity + reserve : capacity) || (waiters.Count > 0 && !envelope.FromHandler))
             {
                 return EnqueueResult.Full;
             }
@@ -99,6 +103,10 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
             }
 
             waiters.AddLast(waiter.Node);
+            outlet.HasWaiters = true;
+
+            // Either this sees what a reader has handed out, or the reader sees that somebody waits.
+            Interlocked.MemoryBarrier();
             wake = AdmitWaiters();
         }
 
@@ -121,45 +129,28 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
             }
 
             waiters.Remove(waiter.Node);
+            outlet.HasWaiters = waiters.Count > 0;
             return true;
         }
     }
 
     public override bool TryRead([MaybeNullWhen(false)] out Delivery item)
     {
-        lock (gate)
+        lock (outlet.Taking)
         {
-            if (stopped)
+            if (!TryTake(out item))
             {
-                item = default;
                 return false;
             }
-
-            if (!closed && released.TryDequeue(out var envelope, out var token))
-            {
-                item = new Delivery(envelope, this, token, earlierDeliveries: 1);
-            }
-            else if (count > 0)
-            {
-                item = new Delivery(ring[head], this, nextToken++);
-                ring[head] = null!;
-                head = (head + 1) & (ring.Length - 1);
-                count--;
-            }
-            else
-            {
-                item = default;
-                return false;
-            }
-
-            if (waiters.Count > 0)
-            {
-                // The reader is here and not waiting, so nobody needs to be woken.
-                _ = AdmitWaiters();
-            }
-
-            return true;
         }
+
+        // After the lock, whose end is a full fence: a publisher that begins to wait now sees what was handed out.
+        if (outlet.HasWaiters)
+        {
+            Admit();
+        }
+
+        return true;
     }
 
     public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default)
@@ -192,7 +183,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
     public ValueTask AckAsync(in Delivery delivery)
     {
-        Interlocked.Increment(ref settled);
+        outlet.Settle();
         return ValueTask.CompletedTask;
     }
 
@@ -202,6 +193,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         lock (gate)
         {
             released.Enqueue(delivery.Envelope, delivery.Token);
+            outlet.IsDisturbed = true;
             wake = TakeWait();
         }
 
@@ -227,9 +219,11 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         {
             closed = true;
             stopped |= !handOutRest;
+            outlet.IsDisturbed |= stopped;
             wake = TakeWait();
             turnedAway = [.. waiters];
             waiters.Clear();
+            outlet.HasWaiters = false;
         }
 
         foreach (var waiter in turnedAway)
@@ -287,10 +281,13 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
     private void Complete()
     {
-        bool goesOn;
-        lock (gate)
+        var goesOn = true;
+        if (closed)
         {
-            goesOn = !closed || HasDeliveries;
+            lock (gate)
+            {
+                goesOn = HasDeliveries;
+            }
         }
 
         waiting.SetResult(goesOn);
@@ -304,41 +301,115 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         return was;
     }
 
+    /// <summary>Under the lock.</summary>
+    private bool HasRoom(int limit)
+    {
+        if (accepted - handedOutSeen + released.Count < limit)
+        {
+            return true;
+        }
+
+        handedOutSeen = outlet.HandedOut;
+        return accepted - handedOutSeen + released.Count < limit;
+    }
+
+    /// <summary>Under the readers' lock.</summary>
+    private bool TryTake(out Delivery item)
+    {
+        item = default;
+        if (outlet.IsDisturbed)
+        {
+            lock (gate)
+            {
+                if (stopped)
+                {
+                    return false;
+                }
+
+                if (!closed && released.TryDequeue(out var again, out var place))
+                {
+                    outlet.IsDisturbed = released.Count > 0;
+                    item = new Delivery(again, this, place, earlierDeliveries: 1);
+                    return true;
+                }
+            }
+        }
+
+        if (outlet.IsEmpty && !TryFetch())
+        {
+            return false;
+        }
+
+        var (envelope, token) = outlet.Take();
+        item = new Delivery(envelope, this, token);
+        return true;
+    }
+
+    private bool TryFetch()
+    {
+        // Without the lock, which publishers need more: what is missed here is found before the reader waits.
+        if (Volatile.Read(ref accepted) == fetched)
+        {
+            return false;
+        }
+
+        lock (gate)
+        {
+            var count = outlet.Fetch(ring, fetched, accepted);
+            fetched += count;
+            return count > 0;
+        }
+    }
+
     private bool Append(Envelope envelope)
     {
-        if (count == ring.Length)
+        if (accepted - fetched == ring.Length)
         {
             Grow();
         }
 
-        ring[(head + count) & (ring.Length - 1)] = envelope;
-        count++;
-        accepted++;
+        ring[accepted & (ring.Length - 1)] = envelope;
+        Volatile.Write(ref accepted, accepted + 1);
         return TakeWait();
+    }
+
+    private void Admit()
+    {
+        bool wake;
+        lock (gate)
+        {
+            wake = AdmitWaiters();
+        }
+
+        if (wake)
+        {
+            Wake();
+        }
     }
 
     private bool AdmitWaiters()
     {
         var wake = false;
-        while (waiters.First is { } node && count + released.Count < capacity)
+        while (waiters.First is { } node && HasRoom(capacity))
         {
             waiters.RemoveFirst();
             wake |= Append(node.Value.Envelope);
             node.Value.Completion.TrySetResult(true);
         }
 
+        outlet.HasWaiters = waiters.Count > 0;
         return wake;
     }
 
     private void Grow()
     {
         var larger = new Envelope[ring.Length * 2];
-        for (var i = 0; i < count; i++)
+        for (var i = fetched; i < accepted; i++)
         {
-            larger[i] = ring[(head + i) & (ring.Length - 1)];
+            larger[i & (larger.Length - 1)] = ring[i & (ring.Length - 1)];
         }
 
-        (ring, head) = (larger, 0);
+        ring = larger;
     }
 }
 
