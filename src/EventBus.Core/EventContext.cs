@@ -56,7 +56,7 @@ public abstract class EventContext
     public string IdempotencyKey => $"{Subscription}~{handling?.Key ?? EventId}";
 
     /// <summary>In an idempotent subscription, a number that is higher for each later run of the same event: a resource that remembers the highest can refuse a run that was overtaken. 0 elsewhere.</summary>
-    public long FencingNumber => handling?.Fence ?? 0;
+    public long FencingNumber => handling is { Fence: > 0 } claimed ? claimed.Fence : owner?.Once?.FenceOf(Source) ?? 0;
 
     /// <summary>The event as the handler's type, carried forward from an older version where needed; null for a wildcard subscription that meets a name this application does not know.</summary>
     public object? Event => handling?.Event ?? Source.Payload;

@@ -1,41 +1,110 @@
 using EventBus.Stores;
-using EventBus.Transports;
 
 namespace EventBus;
 
 /// <summary>Handled events, known until the process ends.</summary>
-internal sealed class InMemoryProcessedEventStore(int capacity) : ProcessedEventStore
+internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessedEventStore
 {
     // Nobody has renewed it for so long that nobody takes it over any more.
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
 
     private readonly Lock gate = new();
-    private readonly Dictionary<ProcessedKey, Entry> entries = [];
+    private readonly Dictionary<string, ProcessedTable> tables = new(StringComparer.Ordinal);
+    private readonly Dictionary<ProcessedKey, TaskCompletionSource> waiting = [];
 
-    // Done, and nothing left to send: by the end of the retention.
-    private readonly SortedSet<Entry> forgettable = new(Comparer<Entry>.Create((a, b) => (a.KeepUntil, a.Fence).CompareTo((b.KeepUntil, b.Fence))));
+    // The subscription that came last, which nearly always comes next.
+    private string? lastSubscription;
+    private ProcessedTable lastTable = new();
 
     // One for all keys, so that a key that was released goes on where it was.
     private long fences;
+    private int count;
+
+    public override bool TryClaim(in ProcessedKey key, out long fence)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            if (count >= capacity || table.Find(key) >= 0)
+            {
+                fence = 0;
+                return false;
+            }
+
+            fence = Claim(table, table.Add(key), DateTimeOffset.MaxValue);
+            count++;
+            return true;
+        }
+    }
+
+    public override void Complete(in ProcessedKey key, long fence, DateTimeOffset keepUntil)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            if (Find(table, key, fence) is >= 0 and var place && !table[place].IsDone)
+            {
+                (table[place].IsDone, table[place].Until) = (true, keepUntil.UtcTicks);
+                table.ForgetLater(place);
+                Tell(key);
+            }
+        }
+    }
+
+    public override long FenceOf(in ProcessedKey key)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            return table.Find(key) is >= 0 and var place ? table[place].Fence : 0;
+        }
+    }
+
+    public override Task WhenSettledAsync(ProcessedKey key, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            if (table.Find(key) is not (>= 0 and var place) || table[place].IsDone)
+            {
+                return Task.CompletedTask;
+            }
+
+            if (!waiting.TryGetValue(key, out var settled))
+            {
+                waiting.Add(key, settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            }
+
+            return settled.Task.WaitAsync(cancellationToken);
+        }
+    }
 
     public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
     {
         lock (gate)
         {
-            if (entries.TryGetValue(key, out var entry) && (entry.IsDone || entry.LeasedUntil > now))
+            var table = TableOf(key.Subscription);
+            var place = table.Find(key);
+            if (place >= 0 && table[place] is { } there && (there.IsDone || there.Until > now.UtcTicks))
             {
-                return ValueTask.FromResult(new ProcessedClaim(entry.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, entry.Fingerprint, entry.Outbox));
+                return ValueTask.FromResult(new ProcessedClaim(there.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, there.Rest?.Fingerprint ?? 0, there.Rest?.Outbox ?? []));
             }
 
-            if (entry is null && entries.Count >= capacity)
+            if (place < 0 && count >= capacity)
             {
                 // A key that is forgotten before its time would be handled twice.
                 throw new InvalidOperationException(
                     $"The in-memory store knows {capacity:N0} handled events already. Raise InMemoryOptions.StoreCapacity, shorten the retention of the idempotent subscriptions, or use a durable store.");
             }
 
-            entries[key] = new Entry(key, ++fences, fingerprint) { LeasedUntil = now + lease };
-            return ValueTask.FromResult(new ProcessedClaim(ProcessedState.New, fences, fingerprint, []));
+            if (place < 0)
+            {
+                place = table.Add(key);
+                count++;
+            }
+
+            table[place].Rest = fingerprint == 0 ? null : new ProcessedRest(fingerprint, []);
+            return ValueTask.FromResult(new ProcessedClaim(ProcessedState.New, Claim(table, place, now + lease), fingerprint, []));
         }
     }
 
@@ -43,11 +112,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : ProcessedEvent
     {
         lock (gate)
         {
-            var entry = Find(key, fence);
-            var holds = entry is { IsDone: false };
+            var table = TableOf(key.Subscription);
+            var place = Find(table, key, fence);
+            var holds = place >= 0 && !table[place].IsDone;
             if (holds)
             {
-                entry!.LeasedUntil = until;
+                table[place].Until = until.UtcTicks;
             }
 
             return ValueTask.FromResult(holds);
@@ -58,15 +128,26 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : ProcessedEvent
     {
         lock (gate)
         {
-            var entry = Find(key, fence);
-            if (entry is { IsDone: false })
+            var table = TableOf(key.Subscription);
+            var place = Find(table, key, fence);
+            if (place >= 0 && !table[place].IsDone)
             {
-                (entry.IsDone, entry.KeepUntil, entry.Outbox) = (true, completion.KeepUntil, completion.Outbox);
-                ForgetLater(entry);
+                ref var done = ref table[place];
+                (done.IsDone, done.Until) = (true, completion.KeepUntil.UtcTicks);
+                if (completion.Outbox.Count > 0)
+                {
+                    done.Rest = new ProcessedRest(done.Rest?.Fingerprint ?? 0, completion.Outbox);
+                }
+                else
+                {
+                    table.ForgetLater(place);
+                }
+
+                Tell(key);
             }
 
             // The same call again is answered like the first one.
-            return ValueTask.FromResult(entry is not null);
+            return ValueTask.FromResult(place >= 0);
         }
     }
 
@@ -74,10 +155,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : ProcessedEvent
     {
         lock (gate)
         {
-            if (entries.TryGetValue(key, out var entry) && entry.IsDone)
+            var table = TableOf(key.Subscription);
+            var place = table.Find(key);
+            if (place >= 0 && table[place] is { IsDone: true, Rest: { Outbox.Count: > 0 } rest })
             {
-                entry.Outbox = [];
-                ForgetLater(entry);
+                table[place].Rest = rest.Fingerprint == 0 ? null : rest with { Outbox = [] };
+                table.ForgetLater(place);
             }
 
             return ValueTask.CompletedTask;
@@ -88,9 +171,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : ProcessedEvent
     {
         lock (gate)
         {
-            if (Find(key, fence) is { IsDone: false })
+            var table = TableOf(key.Subscription);
+            var place = Find(table, key, fence);
+            if (place >= 0 && !table[place].IsDone)
             {
-                entries.Remove(key);
+                Remove(table, place);
+                Tell(key);
             }
 
             return ValueTask.CompletedTask;
@@ -101,20 +187,22 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : ProcessedEvent
     {
         lock (gate)
         {
-            var swept = 0;
-            for (; swept < max && forgettable.Min is { } oldest && oldest.KeepUntil <= now; swept++)
+            var before = count;
+            foreach (var table in tables.Values)
             {
-                forgettable.Remove(oldest);
-                entries.Remove(oldest.Key);
+                while (before - count < max && table.Oldest >= 0 && table[table.Oldest].Until <= now.UtcTicks)
+                {
+                    table.ForgetOldest();
+                    count--;
+                }
+
+                foreach (var place in table.Claimed().Where(place => table[place].Until <= (now - Abandoned).UtcTicks).Take(max - (before - count)).ToList())
+                {
+                    Remove(table, place);
+                }
             }
 
-            foreach (var abandoned in entries.Values.Where(entry => !entry.IsDone && entry.LeasedUntil <= now - Abandoned).Take(max - swept).ToList())
-            {
-                entries.Remove(abandoned.Key);
-                swept++;
-            }
-
-            return ValueTask.FromResult(swept);
+            return ValueTask.FromResult(before - count);
         }
     }
 
@@ -122,34 +210,45 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : ProcessedEvent
     {
         lock (gate)
         {
-            return ValueTask.FromResult((long)entries.Count);
+            return ValueTask.FromResult((long)count);
         }
     }
 
-    private Entry? Find(ProcessedKey key, long fence) => entries.TryGetValue(key, out var entry) && entry.Fence == fence ? entry : null;
+    private static int Find(ProcessedTable table, in ProcessedKey key, long fence) => table.Find(key) is >= 0 and var place && table[place].Fence == fence ? place : -1;
 
-    private void ForgetLater(Entry entry)
+    private ProcessedTable TableOf(string subscription)
     {
-        if (entry.Outbox.Count == 0)
+        if (!ReferenceEquals(subscription, lastSubscription))
         {
-            forgettable.Add(entry);
+            if (!tables.TryGetValue(subscription, out var table))
+            {
+                tables.Add(subscription, table = new ProcessedTable());
+            }
+
+            (lastSubscription, lastTable) = (subscription, table);
         }
+
+        return lastTable;
     }
 
-    private sealed class Entry(ProcessedKey key, long fence, long fingerprint)
+    private long Claim(ProcessedTable table, int place, DateTimeOffset until)
     {
-        public ProcessedKey Key { get; } = key;
+        ref var claimed = ref table[place];
+        (claimed.Fence, claimed.Until) = (++fences, until.UtcTicks);
+        return fences;
+    }
 
-        public long Fence { get; } = fence;
+    private void Remove(ProcessedTable table, int place)
+    {
+        table.Remove(place);
+        count--;
+    }
 
-        public long Fingerprint { get; } = fingerprint;
-
-        public DateTimeOffset LeasedUntil { get; set; }
-
-        public bool IsDone { get; set; }
-
-        public DateTimeOffset KeepUntil { get; set; }
-
-        public IReadOnlyList<Envelope> Outbox { get; set; } = [];
+    private void Tell(in ProcessedKey key)
+    {
+        if (waiting.Count > 0 && waiting.Remove(key, out var settled))
+        {
+            settled.SetResult();
+        }
     }
 }

@@ -27,12 +27,6 @@ internal sealed class RedisPubSubMessage
 {
     private const int Known = (int)RedisPubSubAttribute.Version + 1;
 
-    // In the order of the attributes.
-    private static readonly byte[][] Names =
-    [
-        .. new[] { "specversion", "id", "type", "source", "datacontenttype", "partitionkey", "subject", "correlationid", "causationid", "traceparent", "tracestate", "eventversion" }.Select(Encoding.UTF8.GetBytes),
-    ];
-
     private readonly RedisTexts texts;
     private Values values;
     private Dictionary<string, string>? others;
@@ -183,7 +177,7 @@ internal sealed class RedisPubSubMessage
     private void AddAttribute(ref Utf8JsonReader reader)
     {
         var known = 0;
-        while (known < Known && !reader.ValueTextEquals(Names[known]))
+        while (known < Known && !reader.ValueTextEquals(NameOf((RedisPubSubAttribute)known)))
         {
             known++;
         }
@@ -206,6 +200,22 @@ internal sealed class RedisPubSubMessage
             values[known] = value;
         }
     }
+
+    private static ReadOnlySpan<byte> NameOf(RedisPubSubAttribute attribute) => attribute switch
+    {
+        RedisPubSubAttribute.SpecVersion => "specversion"u8,
+        RedisPubSubAttribute.Id => "id"u8,
+        RedisPubSubAttribute.Type => "type"u8,
+        RedisPubSubAttribute.Source => "source"u8,
+        RedisPubSubAttribute.ContentType => "datacontenttype"u8,
+        RedisPubSubAttribute.Key => "partitionkey"u8,
+        RedisPubSubAttribute.Subject => "subject"u8,
+        RedisPubSubAttribute.CorrelationId => "correlationid"u8,
+        RedisPubSubAttribute.CausationId => "causationid"u8,
+        RedisPubSubAttribute.TraceParent => "traceparent"u8,
+        RedisPubSubAttribute.TraceState => "tracestate"u8,
+        _ => "eventversion"u8,
+    };
 
     /// <summary>The value as text. Null for what no attribute of CloudEvents can be: null, a list or an object.</summary>
     private static string? Text(ref Utf8JsonReader reader)

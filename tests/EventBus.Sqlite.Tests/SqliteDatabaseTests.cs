@@ -42,7 +42,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(3, await again.Failures.CountStartAsync("mail", "started", Now, Token));
         Assert.Equal("later", Assert.Single((await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries).EventId);
         Assert.Equal("out", Assert.Single((await again.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Outbox).EventId);
-        Assert.True((await again.Processed.ClaimAsync(Key with { Key = "2" }, 7, Now, Lease, Token)).Fence > fence);
+        Assert.True((await again.Processed.ClaimAsync(new ProcessedKey(Key.Subscription, "2"), 7, Now, Lease, Token)).Fence > fence);
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class SqliteDatabaseTests : IDisposable
 
             return mine;
         }));
-        var fences = await Task.WhenAll(Enumerable.Range(0, 30).Select(async i => await instances[i % 3].Processed.ClaimAsync(Key with { Key = $"{i / 3}" }, 0, Now, Lease, Token)));
+        var fences = await Task.WhenAll(Enumerable.Range(0, 30).Select(async i => await instances[i % 3].Processed.ClaimAsync(new ProcessedKey(Key.Subscription, $"{i / 3}"), 0, Now, Lease, Token)));
 
         Assert.Equal(Count, claimed.SelectMany(mine => mine).Select(entry => entry.Id).Distinct().Count());
         Assert.Equal(Count, claimed.Sum(mine => mine.Count));
@@ -151,7 +151,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     {
         await using var stores = await OpenAsync(File);
         var fence = (await stores.Processed.ClaimAsync(Key, 0, Now, Lease, Token)).Fence;
-        var roomy = await stores.Processed.ClaimAsync(Key with { Key = "2" }, 0, Now, Lease, Token);
+        var roomy = await stores.Processed.ClaimAsync(new ProcessedKey(Key.Subscription, "2"), 0, Now, Lease, Token);
 
         // The writer's own connection gets a limit, through an effect that runs on it.
         await stores.Processed.CompleteAsync(Key, fence, new Completion([], [Limit("PRAGMA max_page_count = 60")], Now), Token);
@@ -172,7 +172,7 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         Assert.Contains("no room", full!.Message, StringComparison.Ordinal);
         Assert.Equal(accepted.Count, await stores.Delays.CountAsync(Token));
-        await stores.Processed.CompleteAsync(Key with { Key = "2" }, roomy.Fence, new Completion([], [Limit("PRAGMA max_page_count = 1000000")], Now), Token);
+        await stores.Processed.CompleteAsync(new ProcessedKey(Key.Subscription, "2"), roomy.Fence, new Completion([], [Limit("PRAGMA max_page_count = 1000000")], Now), Token);
         await stores.Delays.AddAsync(Event("more", 2_000), Now, Token);
         Assert.Equal([.. accepted, "more"], (await stores.Delays.ClaimDueAsync(Now, Lease, 1_000, Token)).Entries.Select(e => e.EventId));
     }

@@ -9,6 +9,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private readonly BusDiagnostics diagnostics = environment.Diagnostics;
     private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
     private readonly Type? onlyType = subscription.IsPlain ? subscription.OnlyType : null;
+    private readonly OnceStep? once = subscription.Once;
 
     private CancellationToken FreshDeadline => deadlines.Token(environment.Time.GetTimestamp());
 
@@ -25,14 +26,21 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
 
         // The quick way: a handler that completes at once costs nothing beside itself.
+        var fence = 0L;
+        if (once is not null && !once.TryClaim(envelope, out fence))
+        {
+            return new ValueTask(HandleFullyAsync(delivery, context, startedAt));
+        }
+
         var token = deadlines.Token(startedAt);
         var running = runner.Start(context, token);
         if (!running.IsCompletedSuccessfully || context.State is not null)
         {
-            return new ValueTask(FinishAsync(delivery, context, running, token));
+            return new ValueTask(FinishAsync(delivery, context, running, fence, token));
         }
 
         context.End();
+        once?.Complete(envelope, fence);
         try
         {
             return delivery.AckAsync();
@@ -187,11 +195,14 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         while (!settled);
     }
 
-    private async Task FinishAsync(Delivery delivery, EventContext context, Task running, CancellationToken token)
+    private async Task FinishAsync(Delivery delivery, EventContext context, Task running, long fence, CancellationToken token)
     {
         try
         {
-            await SettleAsync(delivery, await runner.OutcomeAsync(context, running, token), 1, null);
+            var failure = once is null
+                ? await runner.OutcomeAsync(context, running, token)
+                : await once.FinishAsync(context, delivery.Envelope, fence, commit => runner.OutcomeAsync(context, running, token, commit));
+            await SettleAsync(delivery, failure, 1, null);
         }
         catch (Exception) when (environment.Abort.IsCancellationRequested)
         {

@@ -109,7 +109,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         var started = false;
         try
         {
-            return await once(
+            return await once.RunAsync(
                 context,
                 envelope,
                 (running, commit) =>
@@ -139,7 +139,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     }
 
     /// <summary>Runs the handler. A subscription that pauses when everything fails learns of the success; of failures when it is certain that they are its own.</summary>
-    private async Task<Failure?> StartAsync(EventContext context, Func<Task<Failure?>>? commit, CancellationToken token)
+    private async Task<Failure?> StartAsync(EventContext context, Commit? commit, CancellationToken token)
     {
         var failure = await OutcomeAsync(context, Start(context, token), token, commit);
         if (failure is null)
@@ -151,7 +151,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     }
 
     /// <summary>Waits for a handler, and then for what belongs to its success: the commit that was asked for, or sending what it published.</summary>
-    public async Task<Failure?> OutcomeAsync(EventContext context, Task running, CancellationToken token, Func<Task<Failure?>>? commit = null)
+    public async Task<Failure?> OutcomeAsync(EventContext context, Task running, CancellationToken token, Commit? commit = null)
     {
         await EndOfAsync(running, token);
         try
@@ -167,7 +167,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
             try
             {
                 await running;
-                if (commit is not null && await commit() is { } failure)
+                if (commit is not null && await commit(handling) is { } failure)
                 {
                     return failure;
                 }

@@ -3,13 +3,6 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Runs the handler of an event unless it was handled before.</summary>
-/// <param name="context">The delivery.</param>
-/// <param name="envelope">The event.</param>
-/// <param name="handle">Runs the handler, and calls what it is given in the scope of the delivery once the handler has succeeded.</param>
-/// <param name="token">The handler's token.</param>
-internal delegate Task<Failure?> OnceStep(EventContext context, Envelope envelope, Func<CancellationToken, Func<Task<Failure?>>, Task<Failure?>> handle, CancellationToken token);
-
 /// <summary>One subscription as it was composed at start. Immutable.</summary>
 internal sealed class SubscriptionRuntime
 {
@@ -47,8 +40,8 @@ internal sealed class SubscriptionRuntime
     /// <summary>Pauses it when everything fails; null where that was not asked for.</summary>
     public FailureGauge? Gauge { get; init; }
 
-    /// <summary>Nothing stands between an event and its handler, and nobody looks at its end.</summary>
-    public bool IsPlain => Guard is null && Once is null && Gauge is null;
+    /// <summary>Nothing stands between an event and its handler that could not be asked at once, and nobody looks at its end.</summary>
+    public bool IsPlain => Guard is null && Gauge is null && Once is not { IsQuick: false };
 
     public string Name => Subscription.Name;
 

@@ -103,7 +103,7 @@ internal sealed class BusEngine : IAsyncDisposable
                 ContinueWhenBlocked = subscription.Model.ContinueWhenBlocked,
                 Guarded = subscription.Model.Guards.Count > 0,
             };
-            OnceStep? once = (subscription.Model.Idempotency ?? model.Idempotency) is { } wanted ? new IdempotencyGate(stores!.Processed!, wanted, recorder!, idempotency).RunAsync : null;
+            var once = (subscription.Model.Idempotency ?? model.Idempotency) is { } wanted ? new IdempotencyGate(subscription.Subscription.Name, stores!.Processed!, wanted, recorder!, idempotency) : null;
             var runtime = new SubscriptionRuntime
             {
                 Subscription = subscription.Subscription,

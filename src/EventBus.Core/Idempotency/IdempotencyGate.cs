@@ -8,22 +8,50 @@ namespace EventBus;
 
 /// <summary>Lets one run of a subscription handle an event: claims it with a lease before the handler, and marks it done after it, in one commit with what the handler published.</summary>
 /// <remarks>Only what is done suppresses. While another run holds the claim this one waits; when the store is down nothing runs.</remarks>
-internal sealed class IdempotencyGate(ProcessedEventStore store, IdempotencyOptions options, FailureRecorder failures, IdempotencyEnvironment environment)
+internal sealed class IdempotencyGate(string subscription, ProcessedEventStore store, IdempotencyOptions options, FailureRecorder failures, IdempotencyEnvironment environment) : OnceStep
 {
     private const int MaxKey = 256;
 
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
 
+    private readonly LocalProcessedEventStore? local = store as LocalProcessedEventStore;
+
     // Runs of this process wait for one another without asking the store.
     private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
 
-    /// <summary>Runs the handler, unless the event was handled before.</summary>
-    /// <param name="context">The delivery.</param>
-    /// <param name="envelope">The event.</param>
-    /// <param name="handle">Runs the handler, and calls what it is given in the scope of the delivery once the handler has succeeded.</param>
-    /// <param name="token">The handler's token.</param>
-    public async Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Func<Task<Failure?>>, Task<Failure?>> handle, CancellationToken token)
+    public override bool IsQuick => local is not null && options.Keys.Count == 0;
+
+    public override bool TryClaim(Envelope envelope, out long fence)
+    {
+        fence = 0;
+        return envelope.Uuid is var id && id != Guid.Empty && envelope.BodyLength < 0 && local!.TryClaim(new ProcessedKey(subscription, id), out fence);
+    }
+
+    public override void Complete(Envelope envelope, long fence) => local!.Complete(new ProcessedKey(subscription, envelope.Uuid), fence, environment.Time.GetUtcNow() + options.Retention);
+
+    public override async Task<Failure?> FinishAsync(EventContext context, Envelope envelope, long fence, Func<Commit, Task<Failure?>> outcome)
+    {
+        var key = new ProcessedKey(subscription, envelope.Uuid);
+        IReadOnlyList<Envelope>? committed = null;
+        var failure = await outcome(async handling =>
+        {
+            committed = handling?.Outbox ?? [];
+            await store.CompleteAsync(key, fence, new Completion(committed, [], environment.Time.GetUtcNow() + options.Retention), CancellationToken.None);
+            return null;
+        });
+        if (committed is not null)
+        {
+            return failure ?? await DispatchAsync(key, committed, context.Owner!);
+        }
+
+        await store.ReleaseAsync(key, fence, CancellationToken.None);
+        return failure;
+    }
+
+    public override long FenceOf(Envelope envelope) => envelope.Uuid is var id && id != Guid.Empty ? local?.FenceOf(new ProcessedKey(subscription, id)) ?? 0 : 0;
+
+    public override async Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
     {
         var owner = context.Owner!;
         var own = context.Event is { } @event ? options.Keys.GetValueOrDefault(@event.GetType())?.Invoke(@event) : null;
@@ -33,12 +61,13 @@ internal sealed class IdempotencyGate(ProcessedEventStore store, IdempotencyOpti
         }
 
         // A key of the user's is that of one type of event: OrderPaid and OrderShipped of one order are not copies of each other.
-        var key = new ProcessedKey(owner.Name, own is null ? envelope.Id : $"{context.EventName}~{own}");
+        var text = own is null ? envelope.Id : $"{context.EventName}~{own}";
+        var key = new ProcessedKey(subscription, text);
         var fingerprint = own is null && envelope.BodyLength >= 0 ? Fingerprint(envelope) : 0;
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {
-            var claim = await ClaimAsync(key, fingerprint, ended.Task, owner.Slots, token);
+            var claim = await ClaimAsync(key, text, fingerprint, ended.Task, owner.Slots, token);
             if (claim.State != ProcessedState.Done)
             {
                 return await RunClaimedAsync(context, key, claim.Fence, handle, token);
@@ -55,16 +84,16 @@ internal sealed class IdempotencyGate(ProcessedEventStore store, IdempotencyOpti
         }
         finally
         {
-            running.TryRemove(new KeyValuePair<string, Task>(key.Key, ended.Task));
+            running.TryRemove(new KeyValuePair<string, Task>(text, ended.Task));
             ended.SetResult();
         }
     }
 
-    private async Task<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, Task ended, HandlerSlots slots, CancellationToken token)
+    private async Task<ProcessedClaim> ClaimAsync(ProcessedKey key, string text, long fingerprint, Task ended, HandlerSlots slots, CancellationToken token)
     {
         for (var look = FirstLook; ; look = look * 2 < LongestLook ? look * 2 : LongestLook)
         {
-            while (running.GetOrAdd(key.Key, ended) is var earlier && earlier != ended)
+            while (running.GetOrAdd(text, ended) is var earlier && earlier != ended)
             {
                 await failures.WaitForAsync(earlier.WaitAsync(token), slots);
             }
@@ -82,11 +111,12 @@ internal sealed class IdempotencyGate(ProcessedEventStore store, IdempotencyOpti
                 return claim;
             }
 
-            await Task.Delay(look, environment.Time, token);
+            // Where claims are not lost, whoever holds it will say so.
+            await (local is not null ? failures.WaitForAsync(local.WhenSettledAsync(key, token), slots) : Task.Delay(look, environment.Time, token));
         }
     }
 
-    private async Task<Failure?> RunClaimedAsync(EventContext context, ProcessedKey key, long fence, Func<CancellationToken, Func<Task<Failure?>>, Task<Failure?>> handle, CancellationToken token)
+    private async Task<Failure?> RunClaimedAsync(EventContext context, ProcessedKey key, long fence, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
     {
         var owner = context.Owner!;
         var handling = context.EnsureHandling();
@@ -95,7 +125,7 @@ internal sealed class IdempotencyGate(ProcessedEventStore store, IdempotencyOpti
         var renewal = new Renewal(lost) { At = environment.Time.GetUtcNow() };
         await using var timer = environment.Time.CreateTimer(_ => environment.Runner.Observe(RenewAsync(key, fence, renewal)), null, environment.Lease / 3, environment.Lease / 3);
         var committed = false;
-        var failure = await handle(lost.Token, async () =>
+        var failure = await handle(lost.Token, async _ =>
         {
             await failures.PersistAsync(async cancel => committed = await CompleteAsync(key, fence, handling, lost.Token, cancel), owner.Slots);
             if (committed)

@@ -59,11 +59,6 @@ public abstract class ProcessedEventStore
     public abstract ValueTask<long> CountAsync(CancellationToken cancellationToken);
 }
 
-/// <summary>What an idempotent subscription handles once.</summary>
-/// <param name="Subscription">The subscription.</param>
-/// <param name="Key">The event's id, or the key that the application chose.</param>
-public readonly record struct ProcessedKey(string Subscription, string Key);
-
 /// <summary>The answer to a claim.</summary>
 /// <param name="State">Whether the caller may handle it.</param>
 /// <param name="Fence">The claim's number when new: higher than every earlier claim of the same key, so that a resource can refuse an older one. Otherwise 0.</param>

@@ -67,6 +67,9 @@ public sealed class Envelope : EventContext
 
     internal string Id => id ??= guid.ToString("D");
 
+    /// <summary>The id, where it is a UUID that the bus made; empty elsewhere.</summary>
+    internal Guid Uuid => extras?.Id is null ? guid : Guid.Empty;
+
     internal string Name { get; }
 
     internal int Version { get; }
