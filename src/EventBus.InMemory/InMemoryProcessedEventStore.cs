@@ -87,7 +87,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
             var place = table.Find(key);
             if (place >= 0 && table[place] is { } there && (there.IsDone || there.Until > now.UtcTicks))
             {
-                return ValueTask.FromResult(new ProcessedClaim(there.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, there.Rest?.Fingerprint ?? 0, there.Rest?.Outbox ?? []));
+                return ValueTask.FromResult(new ProcessedClaim(there.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, table.RestOf(place)?.Fingerprint ?? 0, table.RestOf(place)?.Outbox ?? []));
             }
 
             if (place < 0 && count >= capacity)
@@ -103,7 +103,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
                 count++;
             }
 
-            table[place].Rest = fingerprint == 0 ? null : new ProcessedRest(fingerprint, []);
+            table.SetRest(place, fingerprint, []);
             return ValueTask.FromResult(new ProcessedClaim(ProcessedState.New, Claim(table, place, now + lease), fingerprint, []));
         }
     }
@@ -136,7 +136,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
                 (done.IsDone, done.Until) = (true, completion.KeepUntil.UtcTicks);
                 if (completion.Outbox.Count > 0)
                 {
-                    done.Rest = new ProcessedRest(done.Rest?.Fingerprint ?? 0, completion.Outbox);
+                    table.SetRest(place, table.RestOf(place)?.Fingerprint ?? 0, completion.Outbox);
                 }
                 else
                 {
@@ -157,9 +157,9 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
         {
             var table = TableOf(key.Subscription);
             var place = table.Find(key);
-            if (place >= 0 && table[place] is { IsDone: true, Rest: { Outbox.Count: > 0 } rest })
+            if (place >= 0 && table[place].IsDone && table.RestOf(place) is { Outbox.Count: > 0 } rest)
             {
-                table[place].Rest = rest.Fingerprint == 0 ? null : rest with { Outbox = [] };
+                table.SetRest(place, rest.Fingerprint, []);
                 table.ForgetLater(place);
             }
 

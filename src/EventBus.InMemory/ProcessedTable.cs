@@ -1,17 +1,25 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using EventBus.Stores;
 using EventBus.Transports;
 
 namespace EventBus;
 
 /// <summary>What one subscription has handled, or is handling: a hash table that grows by the piece, so that an event costs little more than its place in it. Not thread-safe.</summary>
-/// <remarks>Chained, like the framework's dictionary. That one copies itself whenever it grows, and an entry with a tree node for its end takes four times as much.</remarks>
+/// <remarks>
+/// Chained, like the framework's dictionary. That one copies itself whenever it grows, and an entry with a tree node for its end takes five times as much. A place holds no
+/// reference, so that the garbage collector has nothing to look at, and a piece is large enough that it is never moved.
+/// </remarks>
 internal sealed class ProcessedTable
 {
-    private const int PieceBits = 9;
+    private const int PieceBits = 11;
     private const int PieceSize = 1 << PieceBits;
     private const int None = -1;
 
     private readonly List<ProcessedPlace[]> pieces = [];
+
+    // By the place.
+    private readonly Dictionary<int, ProcessedRest> rests = [];
     private int[] buckets = NewBuckets(64);
     private int used;
     private int free = None;
@@ -32,8 +40,7 @@ internal sealed class ProcessedTable
     {
         for (var place = buckets[BucketOf(key)]; place != None; place = this[place].Next)
         {
-            ref var there = ref this[place];
-            if (there.Uuid == key.Uuid && (there.Text is null || string.Equals(there.Text, key.Key, StringComparison.Ordinal)))
+            if (this[place].Uuid == key.Uuid && (key.Uuid != Guid.Empty || string.Equals(rests[place].Text, key.Key, StringComparison.Ordinal)))
             {
                 return place;
             }
@@ -61,12 +68,17 @@ internal sealed class ProcessedTable
             place = used++;
             if (place >> PieceBits == pieces.Count)
             {
-                pieces.Add(new ProcessedPlace[PieceSize]);
+                pieces.Add(GC.AllocateUninitializedArray<ProcessedPlace>(PieceSize));
             }
         }
 
         ref var bucket = ref buckets[BucketOf(key)];
-        this[place] = new ProcessedPlace { Uuid = key.Uuid, Text = key.Uuid == Guid.Empty ? key.Key : null, Next = bucket, NextDone = None };
+        this[place] = new ProcessedPlace { Uuid = key.Uuid, Next = bucket };
+        if (key.Uuid == Guid.Empty)
+        {
+            rests[place] = new ProcessedRest(key.Key, 0, []);
+        }
+
         bucket = place;
         Count++;
         return place;
@@ -76,16 +88,34 @@ internal sealed class ProcessedTable
     public void Remove(int place)
     {
         ref var gone = ref this[place];
-        ref var link = ref buckets[BucketOf(gone.Uuid, gone.Text)];
+        ref var link = ref buckets[BucketOf(place)];
         while (link != place)
         {
             link = ref this[link].Next;
         }
 
         link = gone.Next;
+        rests.Remove(place);
         gone = new ProcessedPlace { Next = free };
         free = place;
         Count--;
+    }
+
+    /// <summary>What is kept beside a key.</summary>
+    public ProcessedRest? RestOf(int place) => rests.GetValueOrDefault(place);
+
+    /// <summary>Keeps something beside a key.</summary>
+    public void SetRest(int place, long fingerprint, IReadOnlyList<Envelope> outbox)
+    {
+        var text = RestOf(place)?.Text;
+        if (text is null && fingerprint == 0 && outbox.Count == 0)
+        {
+            rests.Remove(place);
+        }
+        else
+        {
+            rests[place] = new ProcessedRest(text, fingerprint, outbox);
+        }
     }
 
     /// <summary>Puts what is done, and may be forgotten once its time is over, in the line.</summary>
@@ -155,9 +185,20 @@ internal sealed class ProcessedTable
         return made;
     }
 
-    private int BucketOf(in ProcessedKey key) => key.GetHashCode() & (buckets.Length - 1);
+    private int BucketOf(in ProcessedKey key) => key.Uuid == Guid.Empty ? BucketOf(key.Key) : BucketOf(key.Uuid);
 
-    private int BucketOf(Guid uuid, string? text) => (text is null ? uuid.GetHashCode() : StringComparer.Ordinal.GetHashCode(text)) & (buckets.Length - 1);
+    private int BucketOf(int place) => this[place].Uuid is var uuid && uuid == Guid.Empty ? BucketOf(rests[place].Text!) : BucketOf(uuid);
+
+    private int BucketOf(string text) => StringComparer.Ordinal.GetHashCode(text) & (buckets.Length - 1);
+
+    /// <summary>Ids that follow each other have neighbouring buckets, in memory that is at hand. The bus counts in the last bytes; where others differ, all bytes have a say.</summary>
+    private int BucketOf(Guid uuid)
+    {
+        Span<ulong> halves = stackalloc ulong[2];
+        MemoryMarshal.Write(MemoryMarshal.AsBytes(halves), uuid);
+        var last = BinaryPrimitives.ReverseEndianness(halves[1]);
+        return (int)(last + (((last >> 32) ^ halves[0]) * 0x9E37_79B9_7F4A_7C15 >> 32)) & (buckets.Length - 1);
+    }
 
     private void Rehash()
     {
@@ -167,7 +208,7 @@ internal sealed class ProcessedTable
             ref var there = ref this[place];
             if (there.Fence > 0)
             {
-                ref var bucket = ref buckets[BucketOf(there.Uuid, there.Text)];
+                ref var bucket = ref buckets[BucketOf(place)];
                 there.Next = bucket;
                 bucket = place;
             }
@@ -178,20 +219,14 @@ internal sealed class ProcessedTable
 /// <summary>One key in a <see cref="ProcessedTable"/>.</summary>
 internal struct ProcessedPlace
 {
-    /// <summary>The key; empty where <see cref="Text"/> is the key.</summary>
+    /// <summary>The key; empty where it is a text, which is kept beside.</summary>
     public Guid Uuid;
-
-    /// <summary>The key, where it is no UUID.</summary>
-    public string? Text;
 
     /// <summary>The number of the claim; 0 for a place that is not used.</summary>
     public long Fence;
 
     /// <summary>Until when it is leased; once done, until when it is kept. In ticks of UTC.</summary>
     public long Until;
-
-    /// <summary>What most events do not have.</summary>
-    public ProcessedRest? Rest;
 
     /// <summary>The next of its bucket, or of the free places.</summary>
     public int Next;
@@ -206,7 +241,8 @@ internal struct ProcessedPlace
     public bool IsDone;
 }
 
-/// <summary>What is kept of an event whose bytes are known, or whose handler published something.</summary>
+/// <summary>What is kept of an event whose key is no UUID, whose bytes are known, or whose handler published something.</summary>
+/// <param name="Text">The key, where it is no UUID.</param>
 /// <param name="Fingerprint">That of its content; 0 for unknown.</param>
 /// <param name="Outbox">The events that its handler published, and that may not have been sent yet.</param>
-internal sealed record ProcessedRest(long Fingerprint, IReadOnlyList<Envelope> Outbox);
+internal sealed record ProcessedRest(string? Text, long Fingerprint, IReadOnlyList<Envelope> Outbox);

@@ -9,13 +9,18 @@ internal sealed class BusContender : Contender
     /// <summary>How many events a subscription may handle at once over a broker. The transports hold four times as many unsettled: what the raw clients do.</summary>
     private const int Concurrency = 64;
 
-    private readonly IHost host;
-    private readonly IEventBus bus;
+    // More than a measurement publishes.
+    private const int StoreCapacity = 10_000_000;
+
+    private readonly Arena arena;
+    private readonly bool isIdempotent;
+    private IHost host;
+    private IEventBus bus;
 
     private BusContender(Arena arena, bool isIdempotent)
     {
-        host = Workload.Host(builder => builder.Services.AddEventBus(bus => Configure(bus, arena, isIdempotent)));
-        bus = host.Services.GetRequiredService<IEventBus>();
+        (this.arena, this.isIdempotent) = (arena, isIdempotent);
+        (host, bus) = Make();
     }
 
     public static async Task<Contender> StartAsync(Arena arena, bool isIdempotent = false)
@@ -23,6 +28,16 @@ internal sealed class BusContender : Contender
         var contender = new BusContender(arena, isIdempotent);
         await contender.host.StartAsync();
         return contender;
+    }
+
+    public override async Task ResetAsync()
+    {
+        if (isIdempotent)
+        {
+            await DisposeAsync();
+            (host, bus) = Make();
+            await host.StartAsync();
+        }
     }
 
     public override ValueTask PublishAsync(OrderPlaced @event) => new(bus.PublishAsync(@event));
@@ -35,7 +50,13 @@ internal sealed class BusContender : Contender
         host.Dispose();
     }
 
-    private void Configure(EventBusBuilder bus, Arena arena, bool isIdempotent)
+    private (IHost Host, IEventBus Bus) Make()
+    {
+        var made = Workload.Host(builder => builder.Services.AddEventBus(Configure));
+        return (made, made.Services.GetRequiredService<IEventBus>());
+    }
+
+    private void Configure(EventBusBuilder bus)
     {
         bus.Configure(options => options.ServiceName = "load");
         bus = arena.Transport switch
@@ -44,7 +65,7 @@ internal sealed class BusContender : Contender
             Transport.RabbitMqClassic => bus.UseRabbitMq(arena.Address, options => options.QueueType = RabbitMqQueueType.Classic),
             Transport.RedisStreams => bus.UseRedis(arena.Address),
             Transport.RedisPubSub => bus.UseRedisPubSub(arena.Address),
-            _ => bus.UseInMemory(options => options.Capacity = arena.Capacity),
+            _ => bus.UseInMemory(options => (options.Capacity, options.StoreCapacity) = (arena.Capacity, StoreCapacity)),
         };
         if (arena.Keys > 0)
         {
@@ -76,6 +97,6 @@ internal sealed class BusContender : Contender
     private Task OnAsync(OrderPlaced e, EventContext context, CancellationToken cancellationToken)
     {
         Handle(e);
-        return Gate;
+        return Task.CompletedTask;
     }
 }

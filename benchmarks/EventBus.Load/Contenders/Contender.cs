@@ -6,8 +6,8 @@ internal abstract class Contender : IAsyncDisposable
     /// <summary>What every handler does with each event, on the handler's own thread. Set anew for each measurement, while nothing is in flight.</summary>
     public Action<OrderPlaced> Handle { get; set; } = static _ => { };
 
-    /// <summary>What a handler waits for before it is done with an event. Only the bus and the raw contenders heed it.</summary>
-    public Task Gate { get; set; } = Task.CompletedTask;
+    /// <summary>Called before each measurement, by which a contender that remembers what it has handled forgets it.</summary>
+    public virtual Task ResetAsync() => Task.CompletedTask;
 
     /// <summary>Completes when the event has been accepted as safely as the contender's guarantee says.</summary>
     public abstract ValueTask PublishAsync(OrderPlaced @event);

@@ -68,10 +68,6 @@ internal sealed class RawChannels : Contender
             while (reader.TryRead(out var @event))
             {
                 Handle(@event);
-                if (!Gate.IsCompleted)
-                {
-                    await Gate;
-                }
             }
         }
     }

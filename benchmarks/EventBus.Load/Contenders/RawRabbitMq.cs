@@ -160,7 +160,6 @@ internal sealed class RawRabbitMq : Contender
             if (RawEvent.Read(copy) is { } @event && attributes.Type == RawEvent.Name)
             {
                 owner.Handle(@event);
-                await owner.Gate;
             }
 
             await Channel.BasicAckAsync(deliveryTag, multiple: false, CancellationToken.None);

@@ -92,7 +92,6 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
                 HandleEntry(entries[i][1]);
             }
 
-            await Gate;
             await acknowledging;
             acknowledging = database.StreamAcknowledgeAsync(Stream, group, ids);
         }

@@ -6,6 +6,7 @@ namespace EventBus.Load;
 internal sealed class Measurement(Contender contender, Arena arena)
 {
     private const int Publishers = 64;
+    private const int ListSize = 10_000;
 
     private readonly Workload events = new(arena);
 
@@ -13,6 +14,7 @@ internal sealed class Measurement(Contender contender, Arena arena)
     {
         try
         {
+            await contender.ResetAsync();
             return await (work.Mode switch
             {
                 Mode.OneByOne => ThroughputAsync(work.Events, OneByOneAsync),
@@ -102,24 +104,38 @@ internal sealed class Measurement(Contender contender, Arena arena)
         return meter.Stop(count, delays);
     }
 
+    /// <summary>In memory as often as it takes to publish all events: no more wait than there is room for.</summary>
     private async Task<Sample> BacklogAsync(int count)
     {
-        var gate = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        contender.Gate = gate.Task;
-        var countdown = new Countdown(count);
-        contender.Handle = _ => countdown.Count();
-        const int ListSize = 10_000;
-        var list = events.List(Math.Min(count, ListSize));
-        var meter = Meter.Start();
-        for (var sent = 0; sent < count; sent += list.Length)
+        var wave = arena.Transport == Transport.Memory ? Math.Min(count, arena.Capacity) : count;
+        using var open = new ManualResetEventSlim();
+        var countdown = new Countdown(wave);
+        contender.Handle = _ =>
         {
-            await contender.PublishManyAsync(count - sent >= list.Length ? list : list[..(count - sent)]);
+            // The thread waits, so that a handler costs no more than elsewhere once it goes on.
+            open.Wait();
+            countdown.Count();
+        };
+        var list = events.List(Math.Min(wave, ListSize));
+        var meter = Meter.Start();
+        var sent = 0;
+        for (; sent + wave <= count; sent += wave)
+        {
+            open.Reset();
+            countdown = new Countdown(wave);
+            await PublishWaveAsync(wave, list);
+            open.Set();
+            await countdown.WaitAsync();
         }
 
-        gate.SetResult();
-        await countdown.WaitAsync();
-        var sample = meter.Stop(count, []);
-        contender.Gate = Task.CompletedTask;
-        return sample;
+        return meter.Stop(sent, []);
+    }
+
+    private async Task PublishWaveAsync(int wave, OrderPlaced[] list)
+    {
+        for (var sent = 0; sent < wave; sent += list.Length)
+        {
+            await contender.PublishManyAsync(wave - sent >= list.Length ? list : list[..(wave - sent)]);
+        }
     }
 }

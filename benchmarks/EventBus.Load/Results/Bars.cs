@@ -64,7 +64,7 @@ internal static class Bars
         new Bar($"RabbitMQ quorum, {how}, against {ContenderKind.Find(peer, Transport.RabbitMq).Title}", Throughput(peer, RabbitMq, mode), Least: least));
 
     private static Interval? OnTop(Findings found, Func<Sample, double> figure) =>
-        found.Of(ContenderKind.Bus, Memory, Mode.OneByOne) is { } without && found.Of(ContenderKind.Idempotent, Memory, Mode.OneByOne) is { } with
+        found.Of(ContenderKind.Bus, Memory, Mode.Backlog) is { } without && found.Of(ContenderKind.Idempotent, Memory, Mode.Backlog) is { } with
             ? Statistics.Of(with.Rounds.Zip(without.Rounds, (mine, its) => figure(mine) - figure(its)))
             : null;
 

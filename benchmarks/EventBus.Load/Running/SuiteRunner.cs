@@ -3,8 +3,6 @@ namespace EventBus.Load;
 /// <summary>Runs suites one after the other, keeps what they find, and judges it.</summary>
 internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
 {
-    private readonly Dictionary<string, string> versions = [];
-
     public async Task<int> RunAsync(IReadOnlyList<string> suites)
     {
         Console.WriteLine($"{Machine.Current()}. Ratios within one run mean something; absolute figures drift.");
@@ -20,10 +18,10 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
                     await SagaLoad.RunAsync(isShort);
                     break;
                 case "hello":
-                    found.Add(new ResultFile(suite, Machine.Current(), Versions(), [], await Hello.RunAsync(isShort, peers)));
+                    found.Add(new ResultFile(suite, Machine.Current(), new Dictionary<string, string>(), [], await Hello.RunAsync(isShort, peers)));
                     break;
                 default:
-                    found.Add(new ResultFile(suite, Machine.Current(), Versions(), await RunAsync(Suites.Load[suite](peers, isShort))));
+                    found.Add(await RunAsync(suite));
                     break;
             }
 
@@ -42,11 +40,11 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
         return problems == 0 && (held || isShort) ? 0 : 1;
     }
 
-    private async Task<List<Series>> RunAsync(IEnumerable<Case> cases)
+    private async Task<ResultFile> RunAsync(string suite)
     {
-        var found = new List<Series>();
+        var (found, versions) = (new List<Series>(), new Dictionary<string, string>());
         var runner = new CaseRunner(isShort);
-        foreach (var what in cases)
+        foreach (var what in Suites.Load[suite](peers, isShort))
         {
             await using var server = await Server.StartAsync(what.Arena.Transport);
             if (server.Name is { } name)
@@ -57,8 +55,6 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
             found.AddRange(await runner.RunAsync(what with { Arena = what.Arena with { Address = server.Address } }));
         }
 
-        return found;
+        return new ResultFile(suite, Machine.Current(), versions, found);
     }
-
-    private Dictionary<string, string> Versions() => versions;
 }

@@ -40,7 +40,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
 
         context.End();
-        once?.Complete(envelope, fence);
+        once?.Complete(envelope, fence, startedAt);
         try
         {
             return delivery.AckAsync();

@@ -16,7 +16,8 @@ internal abstract class OnceStep
     /// <summary>The quick way's other half: the handler has succeeded and published nothing.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="fence">The number of the claim.</param>
-    public abstract void Complete(Envelope envelope, long fence);
+    /// <param name="startedAt">When the handler began, as a timestamp.</param>
+    public abstract void Complete(Envelope envelope, long fence, long startedAt);
 
     /// <summary>The end of the quick way for a handler that takes its time, fails or publishes.</summary>
     /// <param name="context">The delivery.</param>

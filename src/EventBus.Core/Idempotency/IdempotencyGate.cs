@@ -16,6 +16,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
 
     private readonly LocalProcessedEventStore? local = store as LocalProcessedEventStore;
+    private readonly StampClock clock = new(environment.Time);
 
     // Runs of this process wait for one another without asking the store.
     private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
@@ -28,7 +29,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         return envelope.Uuid is var id && id != Guid.Empty && envelope.BodyLength < 0 && local!.TryClaim(new ProcessedKey(subscription, id), out fence);
     }
 
-    public override void Complete(Envelope envelope, long fence) => local!.Complete(new ProcessedKey(subscription, envelope.Uuid), fence, environment.Time.GetUtcNow() + options.Retention);
+    public override void Complete(Envelope envelope, long fence, long startedAt) => local!.Complete(new ProcessedKey(subscription, envelope.Uuid), fence, clock.At(startedAt) + options.Retention);
 
     public override async Task<Failure?> FinishAsync(EventContext context, Envelope envelope, long fence, Func<Commit, Task<Failure?>> outcome)
     {
