@@ -18,9 +18,9 @@ if (args is [Worker.Command])
     return await Worker.RunAsync();
 }
 
-if (args is ["hello", ..] && args.Length == 2 && HelloPeers.Knows(args[1]))
+if (args is [Hello.Command, var peer] && ContenderKind.All.Any(kind => kind.IsPeer && kind.Name == peer))
 {
-    return await HelloPeers.RunAsync(args[1]);
+    return await Hello.RunPeerAsync(peer);
 }
 
 string[] options = ["--peers", "--short", "--save", "--check"];

@@ -15,6 +15,9 @@ internal sealed record ContenderKind(string Name, string Title, Transport[] Tran
     /// <summary>Whether it is another library's.</summary>
     public bool IsPeer => Name is not (Bus or Idempotent) && !Name.StartsWith(Raw, StringComparison.Ordinal);
 
+    /// <summary>Whether it is configured for speed.</summary>
+    public bool IsTuned => Name.EndsWith("-tuned", StringComparison.Ordinal);
+
     /// <summary>Every kind, in the order of the tables.</summary>
     public static IReadOnlyList<ContenderKind> All { get; } =
     [

@@ -1,17 +1,74 @@
+using System.Diagnostics;
+
 namespace EventBus.Load;
 
-/// <summary>What starting a program costs.</summary>
+/// <summary>What starting a program costs until its first event is handled: a bare host with a channel, one with the bus, and other libraries.</summary>
 internal static class Hello
 {
     public const string Bus = "bus";
     public const string Bare = "bare";
+    public const string Command = "hello";
 
-    public static Task<List<StartSeries>> RunAsync(bool isShort, bool peers) => Task.FromResult(new List<StartSeries>());
-}
+    private const int Rounds = 15;
+    private const int ShortRounds = 2;
 
-internal static class HelloPeers
-{
-    public static bool Knows(string name) => false;
+    /// <summary>Publishes the programs, and starts them in turns.</summary>
+    /// <param name="isShort">Without native programs, which take minutes to make.</param>
+    /// <param name="peers">Other libraries take part, started from this program.</param>
+    public static async Task<List<StartSeries>> RunAsync(bool isShort, bool peers)
+    {
+        Console.WriteLine();
+        Console.WriteLine("From the start of a process to its first handled event");
+        using var folder = new ScratchFolder();
+        var programs = new List<HelloProgram>();
+        foreach (var (name, project) in new[] { (Bare, "EventBus.Hello.Bare"), (Bus, "EventBus.Hello.Bus") })
+        {
+            programs.Add(await HelloProgram.PublishAsync(name, project, isNative: false, folder.Path));
+            if (!isShort)
+            {
+                programs.Add(await HelloProgram.PublishAsync(name, project, isNative: true, folder.Path));
+            }
+        }
 
-    public static Task<int> RunAsync(string name) => Task.FromResult(0);
+        programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsPeer: true, IsTuned: false } && kind.Transports.Contains(Transport.Memory)).Select(kind => HelloProgram.OfPeer(kind.Name)) : []);
+        foreach (var program in programs)
+        {
+            // What the disk has to bring is not what is compared.
+            _ = await program.StartAsync();
+        }
+
+        var samples = programs.ConvertAll(_ => new List<StartSample>());
+        for (var round = 0; round < (isShort ? ShortRounds : Rounds); round++)
+        {
+            for (var i = 0; i < programs.Count; i++)
+            {
+                var place = (i + round) % programs.Count;
+                samples[place].Add(await programs[place].StartAsync());
+            }
+        }
+
+        List<StartSeries> series = [.. programs.Select((program, i) => new StartSeries(program.Name, program.IsNative, program.SizeMiB, samples[i]))];
+        foreach (var one in series)
+        {
+            Console.WriteLine($"  {one.Program,-14} {(one.IsNative ? "native AOT         " : "framework-dependent")} {Statistics.Median(one.Rounds.Select(s => s.Milliseconds)),7:0} ms  peak {Statistics.Median(one.Rounds.Select(s => s.PeakMiB)),6:0.0} MiB  size {one.SizeMiB:0.0} MiB");
+        }
+
+        return series;
+    }
+
+    /// <summary>What a process does that this program starts to measure a peer: one event, handled.</summary>
+    public static async Task<int> RunPeerAsync(string name)
+    {
+        var handled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var contender = await ContenderKind.Find(name, Transport.Memory).StartAsync(new Arena(Transport.Memory));
+        contender.Handle = _ =>
+        {
+            EventBus.Hello.HelloSign.Give();
+            handled.SetResult();
+        };
+        await contender.PublishAsync(new OrderPlaced(Guid.NewGuid(), "1", "1", 1m, 0));
+        await handled.Task;
+        await contender.DisposeAsync();
+        return 0;
+    }
 }

@@ -9,7 +9,7 @@ internal sealed class CaseRunner(bool isShort)
     private const int MostInFlight = 200_000;
     private const int ShortRounds = 2;
 
-    private readonly double seconds = isShort ? 0.1 : 1;
+    private readonly double seconds = isShort ? 0.1 : 0.5;
     private readonly Progress progress = new();
 
     public async Task<List<Series>> RunAsync(Case what)

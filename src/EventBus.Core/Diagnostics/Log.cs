@@ -5,12 +5,6 @@ namespace EventBus;
 /// <summary>Every text that the bus logs. Names and ids only: never a body, a header or a connection string.</summary>
 internal static partial class Log
 {
-    [LoggerMessage(1, LogLevel.Information, "The event bus {Service} started on {System} with {Subscriptions} subscriptions")]
-    public static partial void Started(this ILogger log, string service, string system, int subscriptions);
-
-    [LoggerMessage(2, LogLevel.Information, "The event bus stopped")]
-    public static partial void Stopped(this ILogger log);
-
     [LoggerMessage(3, LogLevel.Warning, "The shutdown budget of {Budget} is spent with work in flight: handlers are cancelled, and what is unfinished goes back to the backend")]
     public static partial void DrainTimedOut(this ILogger log, TimeSpan budget);
 
@@ -148,4 +142,14 @@ internal static partial class Log
 
     [LoggerMessage(54, LogLevel.Warning, "{Count} sagas had not ended when the bus stopped, and are lost with the stores {Store}")]
     public static partial void SagasLostAtStop(this ILogger log, long count, string store);
+}
+
+/// <summary>What every run logs. In a class of its own: the first use of one prepares all messages of its class, which a start should not have to wait for.</summary>
+internal static partial class LifecycleLog
+{
+    [LoggerMessage(1, LogLevel.Information, "The event bus {Service} started on {System} with {Subscriptions} subscriptions")]
+    public static partial void Started(this ILogger log, string service, string system, int subscriptions);
+
+    [LoggerMessage(2, LogLevel.Information, "The event bus stopped")]
+    public static partial void Stopped(this ILogger log);
 }

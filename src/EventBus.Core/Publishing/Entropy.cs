@@ -1,5 +1,5 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 
 namespace EventBus;
 
@@ -10,12 +10,14 @@ internal sealed class Entropy(int? seed = null)
     private readonly Random? seeded = seed is { } value ? new Random(value) : null;
 
     /// <summary>A number from 0 up to, not including, a power of two.</summary>
+    [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the injected source, and where no seed was given, the system's.")]
     public long NextBits(int bits)
     {
         Span<byte> bytes = stackalloc byte[sizeof(long)];
         if (seeded is null)
         {
-            RandomNumberGenerator.Fill(bytes);
+            // Seeded by the system with 256 bits, and so as unique as ids need to be. Nothing here is a secret, for which a program would have to load a cryptographic library.
+            Random.Shared.NextBytes(bytes);
         }
         else
         {
