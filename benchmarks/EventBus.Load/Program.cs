@@ -31,6 +31,12 @@ if (asked is ["render"])
     return Documents.Render(args.Contains("--check"));
 }
 
+if (args.Contains("--short") && args.Contains("--save"))
+{
+    await Console.Error.WriteLineAsync("--short and --save do not go together: figures that decide nothing are not kept.");
+    return 2;
+}
+
 if (args.Contains("--help") || asked.Exists(arg => arg != "all" && !known.Contains(arg)))
 {
     await Console.Error.WriteLineAsync(Usage);

@@ -165,10 +165,19 @@ public abstract class EventContext
     /// <summary>The first subscription to ask uses the envelope itself as its context; the others get one of their own.</summary>
     internal bool TryClaim(SubscriptionRuntime subscription) => Interlocked.CompareExchange(ref owner, subscription, null) is null;
 
-    internal Handling EnsureHandling() =>
-        ReferenceEquals(handling, Handling.Ended)
+    internal Handling EnsureHandling()
+    {
+        // Whoever waits for the handler may ask at the same time as the handler.
+        var known = Volatile.Read(ref handling);
+        if (known is null && new Handling() is var made)
+        {
+            known = Interlocked.CompareExchange(ref handling, made, null) ?? made;
+        }
+
+        return ReferenceEquals(known, Handling.Ended)
             ? throw new InvalidOperationException("The handler has ended, and its context with it: what is published through it now would go nowhere. Await everything that a handler starts.")
-            : handling ??= new Handling();
+            : known;
+    }
 
     /// <summary>The handler has ended.</summary>
     internal void End() => handling = Handling.Ended;

@@ -42,7 +42,15 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
     public override bool CanCount => true;
 
-    public override int Count => (int)(Volatile.Read(ref accepted) - outlet.HandedOut) + released.Count;
+    public override int Count
+    {
+        get
+        {
+            // First what is smaller: an event that comes and goes in between must not make it negative.
+            var gone = outlet.HandedOut;
+            return (int)(Volatile.Read(ref accepted) - gone) + released.Count;
+        }
+    }
 
     /// <summary>Under the lock: something can be read.</summary>
     private bool HasDeliveries => !stopped && (accepted > outlet.HandedOut || (!closed && released.Count > 0));

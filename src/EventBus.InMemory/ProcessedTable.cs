@@ -15,6 +15,7 @@ internal sealed class ProcessedTable
     private const int PieceBits = 11;
     private const int PieceSize = 1 << PieceBits;
     private const int None = -1;
+    private const int MostSteps = 1_000;
 
     private readonly List<ProcessedPlace[]> pieces = [];
 
@@ -123,8 +124,15 @@ internal sealed class ProcessedTable
     {
         ref var done = ref this[place];
         var before = newest;
-        while (before != None && this[before].Until > done.Until)
+        for (var steps = 0; before != None && this[before].Until > done.Until; steps++)
         {
+            if (steps == MostSteps)
+            {
+                // The clock was set back. Rather than to search, it is kept for longer.
+                done.Until = this[before].Until;
+                break;
+            }
+
             before = this[before].PreviousDone;
         }
 

@@ -82,6 +82,12 @@ internal sealed class RedisPubSubMessage
     /// <summary>What means nothing to the bus: the user's headers. Null for none.</summary>
     public Dictionary<string, string>? TakeHeaders()
     {
+        if (this[RedisPubSubAttribute.Key] is not null && this[RedisPubSubAttribute.Subject] is { } subject)
+        {
+            // It is the key only where there is no other.
+            (others ??= new(StringComparer.Ordinal))["subject"] = subject;
+        }
+
         if (others?.Remove(RedisPubSubWireFormat.OddHeaders, out var odd) == true && !TryAddOdd(others, odd))
         {
             // Somebody else's extension of that name.
@@ -185,7 +191,7 @@ internal sealed class RedisPubSubMessage
         var name = known == Known ? reader.GetString()! : null;
         reader.Read();
         var isRepeated = (RedisPubSubAttribute)known is RedisPubSubAttribute.SpecVersion or RedisPubSubAttribute.Type or RedisPubSubAttribute.Source or RedisPubSubAttribute.ContentType;
-        var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } ? texts.Get(reader.ValueSpan) : Text(ref reader);
+        var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan) ? texts.Get(reader.ValueSpan) : Text(ref reader);
         if (value is null)
         {
             return;

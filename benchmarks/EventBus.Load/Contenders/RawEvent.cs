@@ -8,6 +8,7 @@ namespace EventBus.Load;
 internal readonly record struct RawEvent(string Id, string Type, string Source, DateTimeOffset Time)
 {
     public const string Name = "order.placed";
+    public const string Origin = "load";
 
     public static JsonSerializerOptions Json { get; } = new(JsonSerializerDefaults.Web) { MaxDepth = 32, AllowDuplicateProperties = false };
 
@@ -17,7 +18,7 @@ internal readonly record struct RawEvent(string Id, string Type, string Source, 
     public static RawEvent Now()
     {
         var now = TimeProvider.System.GetUtcNow();
-        return new RawEvent(Guid.CreateVersion7(now).ToString("D"), Name, "load", now);
+        return new RawEvent(Guid.CreateVersion7(now).ToString("D"), Name, Origin, now);
     }
 
     public static byte[] Write(OrderPlaced @event) => JsonSerializer.SerializeToUtf8Bytes(@event, Json);

@@ -168,9 +168,11 @@ internal sealed class RawRabbitMq : Contender
         private static RawEvent Read(IReadOnlyBasicProperties properties)
         {
             var headers = properties.Headers!;
-            return new RawEvent(Text(Prefix + "id"), Text(Prefix + "type"), Text(Prefix + "source"), RawEvent.ReadTime((byte[])headers[Prefix + "time"]!));
 
-            string Text(string name) => Encoding.UTF8.GetString((byte[])headers[name]!);
+            // As the bus does: what says the same as a text that is there already becomes no second one.
+            return new RawEvent(Text(Prefix + "id", properties.MessageId!), Text(Prefix + "type", RawEvent.Name), Text(Prefix + "source", RawEvent.Origin), RawEvent.ReadTime((byte[])headers[Prefix + "time"]!));
+
+            string Text(string name, string likely) => (byte[])headers[name]! is var bytes && Ascii.Equals(bytes, likely) ? likely : Encoding.UTF8.GetString(bytes);
         }
     }
 }

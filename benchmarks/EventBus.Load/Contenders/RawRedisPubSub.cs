@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using StackExchange.Redis;
 
 namespace EventBus.Load;
@@ -58,5 +59,25 @@ internal sealed class RawRedisPubSub(ConnectionMultiplexer connection) : Contend
         }
     }
 
-    private sealed record Message(string SpecVersion, string Id, string Type, string Source, DateTimeOffset Time, string DataContentType, OrderPlaced Data);
+    private sealed record Message(
+        [property: JsonConverter(typeof(KnownText))] string SpecVersion,
+        string Id,
+        [property: JsonConverter(typeof(KnownText))] string Type,
+        [property: JsonConverter(typeof(KnownText))] string Source,
+        DateTimeOffset Time,
+        [property: JsonConverter(typeof(KnownText))] string DataContentType,
+        OrderPlaced Data);
+
+    /// <summary>As the bus does: what every event says becomes no text again.</summary>
+    private sealed class KnownText : JsonConverter<string>
+    {
+        public override string Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            reader.ValueTextEquals("1.0"u8) ? "1.0"
+            : reader.ValueTextEquals(RawEvent.Name) ? RawEvent.Name
+            : reader.ValueTextEquals(RawEvent.Origin) ? RawEvent.Origin
+            : reader.ValueTextEquals("application/json"u8) ? "application/json"
+            : reader.GetString()!;
+
+        public override void Write(Utf8JsonWriter writer, string value, JsonSerializerOptions options) => writer.WriteStringValue(value);
+    }
 }

@@ -1,3 +1,4 @@
+using System.Text;
 using StackExchange.Redis;
 
 namespace EventBus.Load;
@@ -112,11 +113,11 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
             }
             else if (name.SequenceEqual("type"u8))
             {
-                type = value;
+                type = Text(fields[i + 1], RawEvent.Name);
             }
             else if (name.SequenceEqual("source"u8))
             {
-                source = value;
+                source = Text(fields[i + 1], RawEvent.Origin);
             }
             else if (name.SequenceEqual("time"u8))
             {
@@ -134,6 +135,9 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
             Handle(@event);
         }
     }
+
+    // As the bus does: what every event says becomes no text again.
+    private static string Text(RedisResult value, string likely) => Ascii.Equals(BytesOf(value), likely) ? likely : ((RedisValue)value).ToString();
 
     private static ReadOnlySpan<byte> BytesOf(RedisResult value) => ((ReadOnlyMemory<byte>)(RedisValue)value).Span;
 }

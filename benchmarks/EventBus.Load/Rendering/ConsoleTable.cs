@@ -24,7 +24,7 @@ internal static class ConsoleTable
         var figure = Titles.IsLatency(mode)
             ? $"p50 {Titles.Time(Median(s => s.P50)),9}  p99 {Titles.Time(Median(s => s.P99)),9}  p99.9 {Titles.Time(Median(s => s.P999)),9}"
             : $"{Titles.Rate(Median(s => s.EventsPerSecond)),10}";
-        return $"{figure}  {Median(s => s.Bytes),8:N0} B  {Median(s => s.Cpu),8:0.00} us CPU  peak {Median(s => s.PeakMiB),5:0} MiB{ratio}";
+        return $"{figure}  {Median(s => s.Bytes),8:N0} B  {(mode == Mode.AtRate ? new string(' ', 15) : $"{Median(s => s.Cpu),8:0.00} us CPU")}  peak {Median(s => s.PeakMiB),5:0} MiB{ratio}";
 
         double Median(Func<Sample, double> of) => one.Of(of).Median;
     }

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace EventBus.Load;
 
 /// <summary>Runs cases: a worker process for each contender, all alive while their turns come.</summary>
@@ -8,6 +10,7 @@ internal sealed class CaseRunner(bool isShort)
     private const int MostOfList = 200_000;
     private const int MostInFlight = 200_000;
     private const int ShortRounds = 2;
+    private const int WarmUpRounds = 4;
 
     private readonly double seconds = isShort ? 0.1 : 0.5;
     private readonly Progress progress = new();
@@ -61,14 +64,16 @@ internal sealed class CaseRunner(bool isShort)
         {
             for (var turn = 0; turn < workers.Count; turn++)
             {
-                // Whoever began a round is the last of the next, so that nobody always runs on the warmer machine, and all else being equal each follows each.
+                // The order changes from round to round, so that nobody always runs on the warmer machine or after the same neighbour.
                 var place = round % 2 == 0 ? (turn + (round / 2)) % workers.Count : (workers.Count - 1 - turn + (round / 2)) % workers.Count;
                 progress.Show($"{Titles.Of(mode)}: round {round + 1} of {rounds}, {workers[place].Name}");
-                samples[place].Add(await workers[place].Process.RunAsync(works[place]));
+
+                // After a failure its late events would be counted with those of the next measurement.
+                samples[place].Add(workers[place].Process.Problem is { } problem ? Sample.Failed(problem) : await workers[place].Process.RunAsync(works[place]));
             }
         }
 
-        return [.. workers.Select((worker, i) => new Series(what.Arena, mode, worker.Name, works[i].Events, works[i].Rate, samples[i]))];
+        return [.. workers.Select((worker, i) => new Series(what.Arena with { Address = "" }, mode, worker.Name, works[i].Events, works[i].Rate, samples[i]))];
     }
 
     /// <summary>Lets the compiler see the code often enough, and finds how many events take the time of a round.</summary>
@@ -88,9 +93,11 @@ internal sealed class CaseRunner(bool isShort)
             return new Work(mode, isShort ? Math.Min(events, 10_000) : events);
         }
 
+        // Cold code says nothing of how many events fit: it goes on for a while, and what the last run tells counts.
         var most = mode switch { Mode.List => MostOfList, Mode.OneInFlight => MostInFlight, _ => MostEvents };
         var work = new Work(mode, mode == Mode.OneInFlight ? 10 : 100);
-        while (true)
+        var startedAt = Stopwatch.GetTimestamp();
+        for (var runs = 1; ; runs++)
         {
             var sample = await process.RunAsync(work);
             if (sample.Problem is not null)
@@ -98,16 +105,13 @@ internal sealed class CaseRunner(bool isShort)
                 return work;
             }
 
-            var fitting = Math.Clamp(sample.EventsPerSecond * seconds, 10, most);
-            if (work.Events >= fitting / 2)
+            var fitting = (int)Math.Clamp(sample.EventsPerSecond * seconds, 10, most);
+            if (runs >= WarmUpRounds && Stopwatch.GetElapsedTime(startedAt).TotalSeconds >= WarmUpRounds * seconds && fitting < work.Events * 1.5)
             {
-                // Once more at full length: the first such runs still meet code that is being compiled.
-                work = work with { Events = (int)fitting };
-                _ = await process.RunAsync(work);
-                return work;
+                return work with { Events = fitting };
             }
 
-            work = work with { Events = (int)Math.Min(work.Events * 8L, fitting) };
+            work = work with { Events = (int)Math.Clamp(fitting, work.Events / 2, Math.Min(work.Events * 8L, most)) };
         }
     }
 }

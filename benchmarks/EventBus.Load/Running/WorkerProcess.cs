@@ -7,6 +7,7 @@ namespace EventBus.Load;
 internal sealed class WorkerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan RunPatience = TimeSpan.FromMinutes(6);
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(20);
 
     private readonly Process process;
@@ -35,27 +36,49 @@ internal sealed class WorkerProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Why its measurements fail from now on; null as long as they do not.</summary>
+    public string? Problem { get; private set; }
+
     public async Task<Sample> RunAsync(Work work)
     {
-        await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(work, ResultFile.Options));
-        return await process.StandardOutput.ReadLineAsync() is { } answer
-            ? JsonSerializer.Deserialize<Sample>(answer, ResultFile.Options)!
-            : Sample.Failed("The worker ended; what it printed is above.");
+        var sample = Problem is { } before ? Sample.Failed(before) : await AskAsync(work);
+        Problem = sample.Problem;
+        return sample;
     }
 
     public async ValueTask DisposeAsync()
     {
-        process.StandardInput.Close();
         try
         {
+            process.StandardInput.Close();
             await process.WaitForExitAsync().WaitAsync(StopPatience);
         }
-        catch (TimeoutException)
+        catch (Exception exception) when (exception is TimeoutException or IOException)
         {
             process.Kill();
         }
 
         process.Dispose();
+    }
+
+    private async Task<Sample> AskAsync(Work work)
+    {
+        try
+        {
+            await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(work, ResultFile.Options));
+            return await process.StandardOutput.ReadLineAsync().WaitAsync(RunPatience) is { } answer
+                ? JsonSerializer.Deserialize<Sample>(answer, ResultFile.Options)!
+                : Sample.Failed("The worker ended; what it printed is above.");
+        }
+        catch (IOException)
+        {
+            return Sample.Failed("The worker has ended; what it printed is above.");
+        }
+        catch (TimeoutException)
+        {
+            process.Kill();
+            return Sample.Failed($"It gave no answer within {RunPatience.TotalMinutes} minutes: an event was lost, or it hangs.");
+        }
     }
 
     /// <summary>What comes before the arguments: the program's file, where it was started by the <c>dotnet</c> command.</summary>

@@ -199,10 +199,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     {
         try
         {
-            var failure = once is null
-                ? await runner.OutcomeAsync(context, running, token)
-                : await once.FinishAsync(context, delivery.Envelope, fence, commit => runner.OutcomeAsync(context, running, token, commit));
-            await SettleAsync(delivery, failure, 1, null);
+            await SettleAsync(delivery, await OutcomeAsync(delivery.Envelope, context, running, fence, token), 1, null);
         }
         catch (Exception) when (environment.Abort.IsCancellationRequested)
         {
@@ -211,6 +208,21 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         catch (Exception exception)
         {
             ReportUnsettled(delivery, exception);
+        }
+    }
+
+    private async Task<Failure?> OutcomeAsync(Envelope envelope, EventContext context, Task running, long fence, CancellationToken token)
+    {
+        try
+        {
+            return once is null
+                ? await runner.OutcomeAsync(context, running, token)
+                : await once.FinishAsync(context, envelope, fence, commit => runner.OutcomeAsync(context, running, token, commit));
+        }
+        catch (Exception exception) when (!environment.Abort.IsCancellationRequested)
+        {
+            // Not the handler, whose failure is an outcome: what it published could not be sent. The event comes again, finds itself done, and sends that.
+            return new Threw(exception);
         }
     }
 

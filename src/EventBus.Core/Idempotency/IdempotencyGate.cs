@@ -26,31 +26,34 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
     public override bool TryClaim(Envelope envelope, out long fence)
     {
         fence = 0;
-        return envelope.Uuid is var id && id != Guid.Empty && envelope.BodyLength < 0 && local!.TryClaim(new ProcessedKey(subscription, id), out fence);
+        return envelope.Uuid != Guid.Empty && envelope.BodyLength < 0 && local!.TryClaim(KeyOf(envelope), out fence);
     }
 
-    public override void Complete(Envelope envelope, long fence, long startedAt) => local!.Complete(new ProcessedKey(subscription, envelope.Uuid), fence, clock.At(startedAt) + options.Retention);
+    public override void Complete(Envelope envelope, long fence, long startedAt) => local!.Complete(KeyOf(envelope), fence, clock.At(startedAt) + options.Retention);
 
     public override async Task<Failure?> FinishAsync(EventContext context, Envelope envelope, long fence, Func<Commit, Task<Failure?>> outcome)
     {
-        var key = new ProcessedKey(subscription, envelope.Uuid);
-        IReadOnlyList<Envelope>? committed = null;
+        var key = KeyOf(envelope);
+
+        // It stays this run's number, even when a later run has another: a handler that is left behind may still ask.
+        context.EnsureHandling().Fence = fence;
+        var (committed, published) = (false, (IReadOnlyList<Envelope>)[]);
         var failure = await outcome(async handling =>
         {
-            committed = handling?.Outbox ?? [];
-            await store.CompleteAsync(key, fence, new Completion(committed, [], environment.Time.GetUtcNow() + options.Retention), CancellationToken.None);
-            return null;
+            published = handling?.Outbox ?? [];
+            committed = await store.CompleteAsync(key, fence, new Completion(published, [], environment.Time.GetUtcNow() + options.Retention), CancellationToken.None);
+            return committed ? null : Interrupted.Instance;
         });
-        if (committed is not null)
+        if (committed)
         {
-            return failure ?? await DispatchAsync(key, committed, context.Owner!);
+            return failure ?? await DispatchAsync(key, published, context.Owner!);
         }
 
         await store.ReleaseAsync(key, fence, CancellationToken.None);
         return failure;
     }
 
-    public override long FenceOf(Envelope envelope) => envelope.Uuid is var id && id != Guid.Empty ? local?.FenceOf(new ProcessedKey(subscription, id)) ?? 0 : 0;
+    public override long FenceOf(Envelope envelope) => envelope.Uuid != Guid.Empty ? local?.FenceOf(KeyOf(envelope)) ?? 0 : 0;
 
     public override async Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
     {
@@ -89,6 +92,8 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
             ended.SetResult();
         }
     }
+
+    private ProcessedKey KeyOf(Envelope envelope) => new(subscription, envelope.Uuid);
 
     private async Task<ProcessedClaim> ClaimAsync(ProcessedKey key, string text, long fingerprint, Task ended, HandlerSlots slots, CancellationToken token)
     {

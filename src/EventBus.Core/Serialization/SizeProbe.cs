@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections;
 using System.Text.Json.Serialization.Metadata;
 
@@ -15,6 +16,11 @@ internal sealed class SizeProbe
     // A UTF-16 code unit becomes at most \uXXXX.
     private const int BytesPerChar = 6;
     private const int MaxNesting = 4;
+    private const int LongText = 4 * 1024;
+    private const int MostOdds = 512;
+
+    // What every encoder writes as it is.
+    private static readonly SearchValues<char> Plain = SearchValues.Create(" -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
 
     private readonly int constant;
 
@@ -40,7 +46,7 @@ internal sealed class SizeProbe
         {
             if (get(value) is { } text)
             {
-                sum += (long)((string)text).Length * BytesPerChar;
+                sum += BoundOf((string)text);
             }
         }
 
@@ -100,7 +106,7 @@ internal sealed class SizeProbe
     {
         if (member == typeof(string))
         {
-            return static text => Scale(((string)text).Length, BytesPerChar);
+            return static text => (int)Math.Min(BoundOf((string)text) + 4, Unknown);
         }
 
         if (member == typeof(byte[]))
@@ -125,6 +131,29 @@ internal sealed class SizeProbe
 
         // A class that may be derived from could carry more than its declared properties, but the serializer writes the declared ones only.
         return For(info, nesting) is { } probe ? probe.UpperBound : null;
+    }
+
+    /// <summary>Of a long text the characters are looked at, so that it need not be written because it might have been longer than it is.</summary>
+    private static long BoundOf(string text)
+    {
+        if (text.Length < LongText)
+        {
+            return (long)text.Length * BytesPerChar;
+        }
+
+        var rest = text.AsSpan();
+        var odds = 0L;
+        while (rest.IndexOfAnyExcept(Plain) is >= 0 and var odd)
+        {
+            if (++odds == MostOdds)
+            {
+                return (long)text.Length * BytesPerChar;
+            }
+
+            rest = rest[(odd + 1)..];
+        }
+
+        return text.Length + (odds * (BytesPerChar - 1));
     }
 
     private static int SumOf(object items, Func<object, int> bound)

@@ -1,7 +1,7 @@
 namespace EventBus.Stores;
 
 /// <summary>A <see cref="ProcessedEventStore"/> that begins and ends with the process, and answers at once. Thread-safe.</summary>
-/// <remarks>Nobody else can take a claim over, so that the bus needs no lease: an event costs it no more than two calls.</remarks>
+/// <remarks>Nobody else can take a claim over, so that the bus needs no lease: an event costs it no more than two calls. Its own members do not throw.</remarks>
 public abstract class LocalProcessedEventStore : ProcessedEventStore
 {
     /// <summary>Claims a key until it is completed or released. False when that cannot be said at once: the key is claimed or done, or the store is full. <see cref="ProcessedEventStore.ClaimAsync"/> says which.</summary>

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace EventBus.Stores;
 
 /// <summary>What an idempotent subscription handles once.</summary>
@@ -5,6 +7,8 @@ namespace EventBus.Stores;
 public readonly struct ProcessedKey : IEquatable<ProcessedKey>
 {
     private const int UuidLength = 36;
+
+    private static readonly SearchValues<char> UuidCharacters = SearchValues.Create("0123456789abcdef-");
 
     private readonly string? text;
 
@@ -17,7 +21,7 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
         ArgumentNullException.ThrowIfNull(key);
         Subscription = subscription;
         text = key;
-        Uuid = key.Length == UuidLength && Guid.TryParseExact(key, "D", out var uuid) && !key.AsSpan().ContainsAnyInRange('A', 'F') ? uuid : Guid.Empty;
+        Uuid = key.Length == UuidLength && !key.AsSpan().ContainsAnyExcept(UuidCharacters) && Guid.TryParseExact(key, "D", out var uuid) ? uuid : Guid.Empty;
     }
 
     /// <summary>Makes the key of an event's id.</summary>

@@ -8,6 +8,8 @@ public sealed class IdempotencyTests
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
     private readonly Seen seen = new();
+    private readonly TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource full = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -248,6 +250,70 @@ public sealed class IdempotencyTests
 
         Assert.Equal(["handled"], seen.Items);
         Assert.Equal(transport.FirstRefused, Assert.Single(transport.Sent));
+    }
+
+    /// <summary>In memory, where an event is claimed and completed at once, too: what cannot be sent is not forgotten.</summary>
+    [Fact]
+    public async Task Idempotent_InMemoryAndSendingAfterTheCommitFails_IsADeadLetterThatSendsWhenRetried()
+    {
+        await using var running = await RunningBus.StartAsync(bus =>
+        {
+            bus.UseInMemory(options => (options.Capacity, options.HandlerReserve) = (1, 0)).Retry(0).Subscribe("points", s => s
+                .On<OrderPlaced>((e, context, ct) =>
+                {
+                    seen.Add("handled");
+                    return context.PublishAsync(new ReceiptSent(e.OrderId), ct);
+                })
+                .Idempotent());
+            bus.Subscribe("receipts", s => s.On<ReceiptSent>(async (_, _, ct) =>
+            {
+                seen.Add("receipt");
+                begun.TrySetResult();
+                await full.Task.WaitAsync(ct);
+            }).Concurrency(1));
+        });
+
+        // One receipt is being handled, and one waits: there is no room for a third.
+        await running.Bus.PublishAsync(new ReceiptSent("a"), Token);
+        await begun.Task.WaitAsync(RunningBus.Patience, Token);
+        await running.Bus.PublishAsync(new ReceiptSent("b"), Token);
+        await PublishAsync(running, "1");
+        await AdvanceUntilAsync(() => running.DeadLetters.CountAsync(cancellationToken: Token).GetAwaiter().GetResult() == 1, "the event whose follow-up could not be sent is a dead letter");
+
+        full.SetResult();
+        await running.WhenIdleAsync();
+        Assert.Equal(1, await running.DeadLetters.RetryAllAsync(new DeadLetterFilter(), Token));
+        await running.WhenIdleAsync();
+
+        Assert.Equal((1, 3), (seen.Items.Count(item => item == "handled"), seen.Items.Count(item => item == "receipt")));
+    }
+
+    /// <summary>A handler that is left behind keeps its own number, so that what it still writes can be refused.</summary>
+    [Fact]
+    public async Task Idempotent_InMemoryAndLeftBehind_KeepsItsFencingNumber()
+    {
+        var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var (first, second) = (new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Subscribe("points", s => s
+                .On<OrderPlaced>(async (_, context, _) =>
+                {
+                    if (context.Attempt > 1)
+                    {
+                        second.SetResult(context.FencingNumber);
+                        return;
+                    }
+
+                    await goOn.Task;
+                    first.SetResult(context.FencingNumber);
+                })
+                .Idempotent().HandlerTimeout(TimeSpan.FromSeconds(1)).Concurrency(1)),
+            time);
+        await PublishAsync(running, "1");
+        await AdvanceUntilAsync(() => second.Task.IsCompleted, "the handler was left behind and started again");
+        goOn.SetResult();
+
+        Assert.True(await first.Task.WaitAsync(RunningBus.Patience, Token) < await second.Task);
     }
 
     /// <summary>N5: what a failed handler published never leaves.</summary>

@@ -16,6 +16,9 @@ internal sealed class ConsumersKilledProof : LedgerProof
 
     public override bool Joins(string transport, string store) => store != Native || transport == "rabbitmq";
 
+    // What they add to quorum queues with a store is in the conformance suite as well.
+    public override bool IsForFullRuns(string transport, string store) => transport == "rabbitmq-classic" || store == Native;
+
     public override async Task RunAsync(Stage stage, Findings findings)
     {
         // Without a store, whatever a killed process had been handed runs again one by one, through a queue.

@@ -15,6 +15,9 @@ internal abstract class Proof
     /// <summary>Whether a transport and a store of these go together. Default yes.</summary>
     public virtual bool Joins(string transport, string store) => true;
 
+    /// <summary>Whether the short form leaves a transport and a store out, unless they are asked for. Default no.</summary>
+    public virtual bool IsForFullRuns(string transport, string store) => false;
+
     /// <summary>Whether it measures time, and so runs with nothing beside it.</summary>
     public virtual bool RunsAlone => false;
 

@@ -124,6 +124,7 @@ internal static class Runner
             from kept in proof.Stores
             where proof.Joins(over, kept)
             where (transport is null || over == transport) && (store is null || kept == store)
+            where !quick || transport is not null || store is not null || !proof.IsForFullRuns(over, kept)
             select (proof, new RunSettings(over, kept, quick, seed))).ToList();
         return names.Count == 0 || names.Exists(name => name != "all" && !Catalogue.All.Any(proof => proof.Name == name)) || runs.Count == 0 ? null : new Asked(runs, quick, keep);
     }

@@ -1,0 +1,80 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>What an idempotent subscription handled in memory.</summary>
+public sealed class ProcessedTableTests
+{
+    private readonly ProcessedTable table = new();
+
+    /// <summary>More than a piece and many times the buckets, as UUIDs and as texts, removed and added again: every key is found and no other.</summary>
+    [Fact]
+    public void Keys_AddedAndRemoved_AreFoundWhereTheyAre()
+    {
+        var random = new Random(7);
+        var model = new Dictionary<string, long>();
+        ProcessedKey[] keys = [.. Enumerable.Range(0, 6_000).Select(i => i % 3 == 0 ? new ProcessedKey("mail", $"order-{i}") : new ProcessedKey("mail", i % 3 == 1 ? Numbered(i) : Random(random)))];
+        for (var step = 1; step <= 40_000; step++)
+        {
+            var key = keys[random.Next(keys.Length)];
+            if (model.Remove(key.Key))
+            {
+                table.Remove(table.Find(key));
+            }
+            else
+            {
+                table[table.Add(key)].Fence = model[key.Key] = step;
+            }
+        }
+
+        Assert.Equal(model.Count, table.Count);
+        Assert.All(keys, key => Assert.Equal(model.GetValueOrDefault(key.Key, -1), table.Find(key) is >= 0 and var place ? table[place].Fence : -1));
+        Assert.Equal(model.Count, table.Claimed().Count());
+    }
+
+    [Fact]
+    public void ForgetLater_OutOfOrder_IsForgottenByTheEndOfItsTime()
+    {
+        long[] ends = [5, 9, 7, 1, 9, 3];
+        foreach (var (end, i) in ends.Select((end, i) => (end, i)))
+        {
+            var place = table.Add(new ProcessedKey("mail", $"{i}"));
+            (table[place].Fence, table[place].Until) = (i + 1, end);
+            table.ForgetLater(place);
+        }
+
+        var forgotten = new List<long>();
+        while (table.Oldest >= 0)
+        {
+            forgotten.Add(table[table.Oldest].Until);
+            table.ForgetOldest();
+        }
+
+        Assert.Equal(ends.Order(), forgotten);
+        Assert.Equal(0, table.Count);
+    }
+
+    [Fact]
+    public void Key_OfAUuid_IsTheSameAsItsTextAndNoOther()
+    {
+        var id = Guid.Parse("01a223f2-f057-71f4-87a9-9d66c724bd59");
+
+        Assert.Equal(new ProcessedKey("mail", id), new ProcessedKey("mail", $"{id:D}"));
+        Assert.Equal(new ProcessedKey("mail", id).GetHashCode(), new ProcessedKey("mail", $"{id:D}").GetHashCode());
+        Assert.NotEqual(new ProcessedKey("mail", id), new ProcessedKey("stock", id));
+        foreach (var other in new[] { $"{id:D}".ToUpperInvariant(), $"{id:N}", $"{{{id:D}}}", "+1a223f2-f057-71f4-87a9-9d66c724bd59" })
+        {
+            Assert.NotEqual(new ProcessedKey("mail", id), new ProcessedKey("mail", other));
+            Assert.Equal(other, new ProcessedKey("mail", other).Key);
+        }
+    }
+
+    private static Guid Numbered(int number) => new(0x01a223f2, -4009, 0x71f4, 0x87, 0xa9, 0x9d, 0x66, (byte)(number >> 24), (byte)(number >> 16), (byte)(number >> 8), (byte)number);
+
+    private static Guid Random(Random random)
+    {
+        var bytes = new byte[16];
+        random.NextBytes(bytes);
+        return new Guid(bytes);
+    }
+}
