@@ -36,7 +36,7 @@ public sealed class EventBusOptions
     /// <summary>How many events may wait behind a failed event of their key; later ones go to the dead letters in order. Default 1,000; 1 to 1,000,000.</summary>
     public int MaxParkedPerKey { get; set; } = 1_000;
 
-    /// <summary>How long this instance holds a failed event, or the key of an idempotent one, without renewing: when the process dies, another instance goes on after that time. Renewed while a handler runs. Default 30 s; 1 s to 1 h.</summary>
+    /// <summary>How long this instance holds a failed event, or the key of an idempotent one, without renewing: when the process dies, another instance goes on after that time. Renewed while a handler runs. A store in memory, which ends with the process, needs none for keys. Default 30 s; 1 s to 1 h.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How often people are alerted of dead letters of the same subscription and event name at most: those that follow the first are told of together. Default 1 min; 0 to 1 h.</summary>

@@ -23,8 +23,7 @@ internal static class Bars
         new("RabbitMQ quorum, a list, against the raw client", Throughput(ContenderKind.Raw, RabbitMq, Mode.List), Least: 0.9),
         new("RabbitMQ quorum, one in flight, p50 against the raw client", Latency(RabbitMq), Most: 1.2),
         new("RabbitMQ quorum, bytes an event against the raw client", Bytes(RabbitMq), Most: 1.3),
-        .. Confirmed("64 in flight", Mode.InFlight64, 1),
-        .. Confirmed("a list", Mode.List, 10),
+        .. PeerKinds.Confirming.SelectMany(Confirmed),
         new("Redis Streams, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, Streams, Mode.InFlight64), Least: 0.9),
         new("Redis Streams, one in flight, p50 against a raw blocking read", Latency(Streams), Most: 1.5),
         new("Redis Streams, bytes an event against the raw client", Bytes(Streams), Most: 1.3),
@@ -60,8 +59,16 @@ internal static class Bars
     private static Func<Findings, Interval?> Bytes(Arena arena) => found => found.Ratio(ContenderKind.Raw, arena, Mode.InFlight64, sample => sample.Bytes);
 
     /// <summary>Against the libraries whose row has the same guarantee.</summary>
-    private static IEnumerable<Bar> Confirmed(string how, Mode mode, double least) => PeerKinds.Confirming.Select(peer =>
-        new Bar($"RabbitMQ quorum, {how}, against {ContenderKind.Find(peer, Transport.RabbitMq).Title}", Throughput(peer, RabbitMq, mode), Least: least));
+    private static IEnumerable<Bar> Confirmed(string peer)
+    {
+        var title = ContenderKind.Find(peer, Transport.RabbitMq).Title;
+        yield return new Bar($"RabbitMQ quorum, 64 in flight, against {title}", Throughput(peer, RabbitMq, Mode.InFlight64), Least: 1);
+        yield return new Bar($"RabbitMQ quorum, a list, against what {title} has for a list", Throughput(peer, RabbitMq, Mode.List), Least: 1);
+        yield return new Bar($"RabbitMQ quorum, a list, against {title} that awaits each confirm", found => Awaited(found, peer), Least: 10);
+    }
+
+    private static Interval? Awaited(Findings found, string peer) =>
+        found.Of(ContenderKind.Bus, RabbitMq, Mode.List) is { } list && found.Of(peer, RabbitMq, Mode.OneByOne) is { } each ? list.RatioTo(each, sample => sample.EventsPerSecond) : null;
 
     private static Interval? OnTop(Findings found, Func<Sample, double> figure) =>
         found.Of(ContenderKind.Bus, Memory, Mode.Backlog) is { } without && found.Of(ContenderKind.Idempotent, Memory, Mode.Backlog) is { } with
