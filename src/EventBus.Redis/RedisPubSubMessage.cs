@@ -5,23 +5,6 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>The attributes of a CloudEvents object that mean something to the bus.</summary>
-internal enum RedisPubSubAttribute
-{
-    SpecVersion,
-    Id,
-    Type,
-    Source,
-    ContentType,
-    Key,
-    Subject,
-    CorrelationId,
-    CausationId,
-    TraceParent,
-    TraceState,
-    Version,
-}
-
 /// <summary>A CloudEvents object that was taken apart: its attributes as text, and the bytes of its data.</summary>
 internal sealed class RedisPubSubMessage
 {

@@ -28,7 +28,7 @@ internal sealed class Places(IReadOnlyList<ResultFile> files, Pictures pictures)
         {
             if (bar.Measure(findings) is { } found)
             {
-                table.Add([bar.What, bar.Demand, bar.Show(found), bar.IsMet(found) ? "met" : "**missed**"]);
+                table.Add([bar.What, bar.Demand, bar.Show(found), bar.Verdict(found) is "met" ? "met" : $"**{bar.Verdict(found)}**"]);
             }
             else
             {

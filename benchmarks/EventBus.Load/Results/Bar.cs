@@ -12,6 +12,9 @@ internal sealed record Bar(string What, Func<Findings, Interval?> Measure, doubl
 
     public bool IsMet(Interval found) => Least is { } least ? found.High >= least : found.Low <= Most!.Value;
 
+    /// <summary>In a word. Where the interval reaches over the bar and the median does not, the run could not tell.</summary>
+    public string Verdict(Interval found) => !IsMet(found) ? "missed" : IsMet(new Interval(found.Median, found.Median, found.Median)) ? "met" : "undecided";
+
     public string Show(Interval found) => $"{Number(found.Median)} ({Number(found.Low)} to {Number(found.High)})";
 
     private string Number(double value) => Unit.Length > 0 ? $"{value:N0} {Unit}" : value >= 20 ? $"{value:0}" : $"{value:0.00}";

@@ -45,7 +45,7 @@ internal static class Bars
             if (bar.Measure(findings) is { } found)
             {
                 held &= bar.IsMet(found);
-                Console.WriteLine($"  {(bar.IsMet(found) ? "met   " : "MISSED")} {bar.What}: {bar.Show(found)}, {bar.Demand}");
+                Console.WriteLine($"  {bar.Verdict(found),-9} {bar.What}: {bar.Show(found)}, {bar.Demand}");
             }
         }
 

@@ -1,0 +1,14 @@
+namespace EventBus;
+
+/// <summary>What became of an attempt to enqueue.</summary>
+internal enum EnqueueResult
+{
+    /// <summary>It is in the queue.</summary>
+    Done,
+
+    /// <summary>There is no room.</summary>
+    Full,
+
+    /// <summary>The subscription has stopped.</summary>
+    Stopped,
+}
