@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -5,15 +6,15 @@ namespace EventBus;
 /// <summary>What the readers of a <see cref="DeliveryQueue"/> write: apart from what its publishers write, so that neither side keeps taking the processor's cache lines from the other.</summary>
 internal sealed class DeliveryOutlet
 {
+    /// <summary>The bytes between what different processors write: a cache line, and the one beside it, which some fetch too.</summary>
+    public const int Apart = 128;
+
     private const int BatchSize = 64;
 
     // Made right after this object, and so next to it in memory: nothing of the publishers' shares its last cache line.
     private readonly Envelope?[] batch = new Envelope?[BatchSize];
-    private int next;
-    private int filled;
-    private long nextToken;
-    private long handedOut;
-    private long settled;
+    private Counts counts;
+    private Linger forEvents;
     private volatile bool hasWaiters;
     private volatile bool isDisturbed;
 
@@ -21,10 +22,10 @@ internal sealed class DeliveryOutlet
     public Lock Taking { get; } = new();
 
     /// <summary>How many of the events that were accepted have been handed out for the first time.</summary>
-    public long HandedOut => Volatile.Read(ref handedOut);
+    public long HandedOut => Volatile.Read(ref counts.HandedOut);
 
     /// <summary>How many deliveries were acknowledged.</summary>
-    public long Settled => Interlocked.Read(ref settled);
+    public long Settled => Interlocked.Read(ref counts.Settled);
 
     /// <summary>A publisher waits for room. Written under the publishers' lock.</summary>
     public bool HasWaiters
@@ -41,9 +42,12 @@ internal sealed class DeliveryOutlet
     }
 
     /// <summary>Under <see cref="Taking"/>: everything that was fetched is handed out.</summary>
-    public bool IsEmpty => next == filled;
+    public bool IsEmpty => counts.Next == counts.Filled;
 
-    public void Settle() => Interlocked.Increment(ref settled);
+    /// <summary>Before a reader waits.</summary>
+    public ref Linger ForEvents => ref forEvents;
+
+    public void Settle() => Interlocked.Increment(ref counts.Settled);
 
     /// <summary>Under both locks, when empty: takes over what is at the head of a ring, by the batch.</summary>
     /// <returns>How many events.</returns>
@@ -57,16 +61,36 @@ internal sealed class DeliveryOutlet
             place = null!;
         }
 
-        (next, filled) = (0, count);
+        (counts.Next, counts.Filled) = (0, count);
         return count;
     }
 
     /// <summary>Under <see cref="Taking"/>, when not empty: the next event, and its token.</summary>
     public (Envelope Envelope, long Token) Take()
     {
-        var envelope = batch[next]!;
-        batch[next++] = null;
-        Volatile.Write(ref handedOut, handedOut + 1);
-        return (envelope, nextToken++);
+        var envelope = batch[counts.Next]!;
+        batch[counts.Next++] = null;
+        Volatile.Write(ref counts.HandedOut, counts.HandedOut + 1);
+        return (envelope, counts.NextToken++);
+    }
+
+    /// <summary>What is written for every event.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 2 * Apart + 64)]
+    private struct Counts
+    {
+        [FieldOffset(Apart)]
+        public int Next;
+
+        [FieldOffset(Apart + 4)]
+        public int Filled;
+
+        [FieldOffset(Apart + 8)]
+        public long NextToken;
+
+        [FieldOffset(Apart + 16)]
+        public long HandedOut;
+
+        [FieldOffset(Apart + 24)]
+        public long Settled;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using System.Threading.Tasks.Sources;
 using EventBus.Transports;
@@ -26,11 +27,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     // The ring: grows to what is needed, never beyond capacity and reserve.
     private Envelope[] ring = new Envelope[64];
 
-    // How many events were put into the ring, and how many the readers have fetched from it. What they have handed out is theirs to count, and seen here late: as long
-    // as there is room by the last look, nobody looks again.
-    private long accepted;
-    private long fetched;
-    private long handedOutSeen;
+    private Counts counts;
     private volatile bool closed;
     private bool stopped;
 
@@ -40,6 +37,8 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     private bool waitsInContext;
     private CancellationTokenRegistration waitCancellation;
 
+    private Linger forRoom;
+
     public override bool CanCount => true;
 
     public override int Count
@@ -48,12 +47,12 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         {
             // First what is smaller: an event that comes and goes in between must not make it negative.
             var gone = outlet.HandedOut;
-            return (int)(Volatile.Read(ref accepted) - gone) + released.Count;
+            return (int)(Volatile.Read(ref counts.Accepted) - gone) + released.Count;
         }
     }
 
     /// <summary>Under the lock: something can be read.</summary>
-    private bool HasDeliveries => !stopped && (accepted > outlet.HandedOut || (!closed && released.Count > 0));
+    private bool HasDeliveries => !stopped && (counts.Accepted > outlet.HandedOut || (!closed && released.Count > 0));
 
     public TransportWork Work
     {
@@ -63,7 +62,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
             var done = outlet.Settled;
             lock (gate)
             {
-                return new TransportWork(accepted, done);
+                return new TransportWork(counts.Accepted, done);
             }
         }
     }
@@ -72,28 +71,14 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     /// <param name="envelope">The event. One published by a handler may use the reserve.</param>
     public EnqueueResult TryEnqueue(Envelope envelope)
     {
-        bool wake;
-        lock (gate)
+        var result = EnqueueNow(envelope);
+        if (result == EnqueueResult.Full && !envelope.FromHandler && !outlet.HasWaiters && forRoom.Begins())
         {
-            if (closed)
-            {
-                return EnqueueResult.Stopped;
-            }
-
-            if (!HasRoom(envelope.FromHandler ? capacity + reserve : capacity) || (waiters.Count > 0 && !envelope.FromHandler))
-            {
-                return EnqueueResult.Full;
-            }
-
-            wake = Append(envelope);
+            forRoom.Ends(capacity - Count);
+            result = EnqueueNow(envelope);
         }
 
-        if (wake)
-        {
-            Wake();
-        }
-
-        return EnqueueResult.Done;
+        return result;
     }
 
     /// <summary>Joins the publishers that wait for room. The order of the calls is the order of the events.</summary>
@@ -166,6 +151,11 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         if (cancellationToken.IsCancellationRequested)
         {
             return ValueTask.FromCanceled<bool>(cancellationToken);
+        }
+
+        if (outlet.ForEvents.Begins())
+        {
+            outlet.ForEvents.Ends(Volatile.Read(ref counts.Accepted) - counts.Fetched);
         }
 
         lock (gate)
@@ -301,6 +291,32 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         waiting.SetResult(goesOn);
     }
 
+    private EnqueueResult EnqueueNow(Envelope envelope)
+    {
+        bool wake;
+        lock (gate)
+        {
+            if (closed)
+            {
+                return EnqueueResult.Stopped;
+            }
+
+            if (!HasRoom(envelope.FromHandler ? capacity + reserve : capacity) || (waiters.Count > 0 && !envelope.FromHandler))
+            {
+                return EnqueueResult.Full;
+            }
+
+            wake = Append(envelope);
+        }
+
+        if (wake)
+        {
+            Wake();
+        }
+
+        return EnqueueResult.Done;
+    }
+
     /// <summary>Under the lock: whoever gets true completes the reader's wait, outside the lock.</summary>
     private bool TakeWait()
     {
@@ -312,13 +328,13 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     /// <summary>Under the lock.</summary>
     private bool HasRoom(int limit)
     {
-        if (accepted - handedOutSeen + released.Count < limit)
+        if (counts.Accepted - counts.HandedOutSeen + released.Count < limit)
         {
             return true;
         }
 
-        handedOutSeen = outlet.HandedOut;
-        return accepted - handedOutSeen + released.Count < limit;
+        counts.HandedOutSeen = outlet.HandedOut;
+        return counts.Accepted - counts.HandedOutSeen + released.Count < limit;
     }
 
     /// <summary>Under the readers' lock.</summary>
@@ -356,28 +372,28 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     private bool TryFetch()
     {
         // Without the lock, which publishers need more: what is missed here is found before the reader waits.
-        if (Volatile.Read(ref accepted) == fetched)
+        if (Volatile.Read(ref counts.Accepted) == counts.Fetched)
         {
             return false;
         }
 
         lock (gate)
         {
-            var count = outlet.Fetch(ring, fetched, accepted);
-            fetched += count;
+            var count = outlet.Fetch(ring, counts.Fetched, counts.Accepted);
+            counts.Fetched += count;
             return count > 0;
         }
     }
 
     private bool Append(Envelope envelope)
     {
-        if (accepted - fetched == ring.Length)
+        if (counts.Accepted - counts.Fetched == ring.Length)
         {
             Grow();
         }
 
-        ring[accepted & (ring.Length - 1)] = envelope;
-        Volatile.Write(ref accepted, accepted + 1);
+        ring[counts.Accepted & (ring.Length - 1)] = envelope;
+        Volatile.Write(ref counts.Accepted, counts.Accepted + 1);
         return TakeWait();
     }
 
@@ -412,11 +428,28 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     private void Grow()
     {
         var larger = new Envelope[ring.Length * 2];
-        for (var i = fetched; i < accepted; i++)
+        for (var i = counts.Fetched; i < counts.Accepted; i++)
         {
             larger[i & (larger.Length - 1)] = ring[i & (ring.Length - 1)];
         }
 
         ring = larger;
+    }
+
+    /// <summary>What is written for every event, in cache lines of its own: whoever reads needs its neighbours, and not this.</summary>
+    [StructLayout(LayoutKind.Explicit, Size = 2 * DeliveryOutlet.Apart + 64)]
+    private struct Counts
+    {
+        /// <summary>How many events were put into the ring.</summary>
+        [FieldOffset(DeliveryOutlet.Apart)]
+        public long Accepted;
+
+        /// <summary>How many of them the readers have fetched.</summary>
+        [FieldOffset(DeliveryOutlet.Apart + 8)]
+        public long Fetched;
+
+        /// <summary>How many they had handed out by the last look. As long as there is room by that, nobody looks again.</summary>
+        [FieldOffset(DeliveryOutlet.Apart + 16)]
+        public long HandedOutSeen;
     }
 }
