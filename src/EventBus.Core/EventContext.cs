@@ -41,7 +41,7 @@ public abstract class EventContext
     public string? CausationId => Source.Extras?.CausationId;
 
     /// <summary>Where an event from a wire comes from: the CloudEvents <c>source</c>, for what this library publishes the service's name. Null for an event that was never on a wire, or when the publisher did not say.</summary>
-    public string? Origin => Source.Extras?.Origin;
+    public string? Origin => Source.OriginText;
 
     /// <summary>The subscription's name.</summary>
     public string Subscription => owner?.Name ?? handling?.TestSubscription ?? "";

@@ -30,7 +30,11 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
     public ProcessedKey(string subscription, Guid eventId)
     {
         ArgumentNullException.ThrowIfNull(subscription);
-        ArgumentOutOfRangeException.ThrowIfEqual(eventId, Guid.Empty);
+        if (eventId == Guid.Empty)
+        {
+            throw new ArgumentOutOfRangeException(nameof(eventId), "An event's id is not empty.");
+        }
+
         Subscription = subscription;
         Uuid = eventId;
     }

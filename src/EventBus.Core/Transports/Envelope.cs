@@ -13,7 +13,9 @@ public sealed class Envelope : EventContext
 
     private readonly Guid guid;
     private readonly long ticks;
-    private readonly EnvelopeExtras? extras;
+
+    // What most events do not have; or the origin alone, which is all of it that most events from a wire have, and their number makes an object for each dear.
+    private readonly object? extras;
     private string? id;
     private byte[]? body;
     private object? payload;
@@ -35,7 +37,7 @@ public sealed class Envelope : EventContext
         ticks = attributes.Time.UtcTicks;
         UserHeaders = attributes.Headers;
         TraceParent = attributes.TraceParent;
-        extras = EnvelopeExtras.From(attributes);
+        extras = (object?)EnvelopeExtras.From(attributes) ?? attributes.Origin;
     }
 
     internal Envelope(EventDescriptor descriptor, object payload, Guid guid, long ticks, EnvelopeExtras? extras = null)
@@ -54,13 +56,13 @@ public sealed class Envelope : EventContext
     public string? TraceParent { get; internal set; }
 
     /// <summary>The W3C <c>tracestate</c>; null for none.</summary>
-    public string? TraceState => extras?.TraceState;
+    public string? TraceState => Extras?.TraceState;
 
     /// <summary>The media type of the body.</summary>
-    public string ContentType => extras?.ContentType ?? JsonContentType;
+    public string ContentType => Extras?.ContentType ?? JsonContentType;
 
     /// <summary>What is wrong with a message that could not be read as an event; null when all is well.</summary>
-    public string? Defect => extras?.Defect;
+    public string? Defect => Extras?.Defect;
 
     /// <summary>The event was published by a handler. A transport that makes publishers wait lets these pass by a bounded reserve, so that no handler waits for itself.</summary>
     public bool FromHandler { get; internal init; }
@@ -68,7 +70,7 @@ public sealed class Envelope : EventContext
     internal string Id => id ??= guid.ToString("D");
 
     /// <summary>The id, where it is a UUID that the bus made; empty elsewhere.</summary>
-    internal Guid Uuid => extras?.Id is null ? guid : Guid.Empty;
+    internal Guid Uuid => Extras?.Id is null ? guid : Guid.Empty;
 
     internal string Name { get; }
 
@@ -80,7 +82,9 @@ public sealed class Envelope : EventContext
 
     internal IReadOnlyDictionary<string, string>? UserHeaders { get; init; }
 
-    internal EnvelopeExtras? Extras => extras;
+    internal EnvelopeExtras? Extras => extras as EnvelopeExtras;
+
+    internal string? OriginText => extras as string ?? Extras?.Origin;
 
     internal object? Payload => payload;
 
@@ -137,10 +141,11 @@ internal sealed class EnvelopeExtras
 
     public DateTimeOffset? NotBefore { get; init; }
 
+    /// <returns>Null when there is nothing but an origin.</returns>
     public static EnvelopeExtras? From(in EnvelopeAttributes attributes)
     {
         var contentType = attributes.ContentType == Envelope.JsonContentType ? null : attributes.ContentType;
-        return (attributes.CorrelationId ?? attributes.CausationId ?? attributes.Origin ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null && attributes.NotBefore is null
+        return (attributes.CorrelationId ?? attributes.CausationId ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null && attributes.NotBefore is null
             ? null
             : new EnvelopeExtras
             {
