@@ -25,13 +25,13 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            if (count >= capacity || table.Find(key) >= 0)
+            if (count >= capacity || !table.TryAdd(key, out var place))
             {
                 fence = 0;
                 return false;
             }
 
-            fence = Claim(table, table.Add(key), DateTimeOffset.MaxValue);
+            fence = Claim(table, place, DateTimeOffset.MaxValue);
             count++;
             return true;
         }
@@ -44,7 +44,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
             var table = TableOf(key.Subscription);
             if (Find(table, key, fence) is >= 0 and var place && !table[place].IsDone)
             {
-                (table[place].IsDone, table[place].Until) = (true, keepUntil.UtcTicks);
+                table[place].SetDone(keepUntil.UtcTicks);
                 table.ForgetLater(place);
                 Tell(key);
             }
@@ -99,7 +99,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
 
             if (place < 0)
             {
-                place = table.Add(key);
+                table.TryAdd(key, out place);
                 count++;
             }
 
@@ -132,8 +132,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
             var place = Find(table, key, fence);
             if (place >= 0 && !table[place].IsDone)
             {
-                ref var done = ref table[place];
-                (done.IsDone, done.Until) = (true, completion.KeepUntil.UtcTicks);
+                table[place].SetDone(completion.KeepUntil.UtcTicks);
                 if (completion.Outbox.Count > 0)
                 {
                     table.SetRest(place, table.RestOf(place)?.Fingerprint ?? 0, completion.Outbox);

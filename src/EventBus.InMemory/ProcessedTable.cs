@@ -8,14 +8,18 @@ namespace EventBus;
 /// <summary>What one subscription has handled, or is handling: a hash table that grows by the piece, so that an event costs little more than its place in it. Not thread-safe.</summary>
 /// <remarks>
 /// Chained, like the framework's dictionary. That one copies itself whenever it grows, and an entry with a tree node for its end takes five times as much. A place holds no
-/// reference, so that the garbage collector has nothing to look at, and a piece is large enough that it is never moved.
+/// reference, so that the garbage collector has nothing to look at, and a piece is never moved.
 /// </remarks>
 internal sealed class ProcessedTable
 {
-    private const int PieceBits = 11;
+    /// <summary>No place.</summary>
+    public const int None = -1;
+
+    /// <summary>In the place of what may be forgotten next: it is not done yet.</summary>
+    public const int NotDone = -2;
+
+    private const int PieceBits = 8;
     private const int PieceSize = 1 << PieceBits;
-    private const int None = -1;
-    private const int MostSteps = 1_000;
 
     private readonly List<ProcessedPlace[]> pieces = [];
 
@@ -25,64 +29,55 @@ internal sealed class ProcessedTable
     private int used;
     private int free = None;
 
-    // The places of what may be forgotten, by the end of its time. That is nearly always the order in which it was done: the retention of a subscription is one.
+    // The places of what may be forgotten, by the end of its time: in a line, since the retention of a subscription is one. What the clock, set back, makes end earlier is kept beside.
+    private readonly PriorityQueue<int, long> early = new();
     private int oldest = None;
     private int newest = None;
+
+    // The key that came last: it is nearly always the next that is asked for.
+    private int latest = None;
 
     public int Count { get; private set; }
 
     /// <summary>What may be forgotten first; no place when there is nothing.</summary>
-    public int Oldest => oldest;
+    public int Oldest => IsEarlyFirst ? early.Peek() : oldest;
+
+    private bool IsEarlyFirst => early.TryPeek(out _, out var until) && (oldest == None || until < this[oldest].Until);
 
     public ref ProcessedPlace this[int place] => ref pieces[place >> PieceBits][place & (PieceSize - 1)];
 
     /// <summary>The place of a key; negative for none.</summary>
-    public int Find(in ProcessedKey key)
-    {
-        for (var place = buckets[BucketOf(key)]; place != None; place = this[place].Next)
-        {
-            if (this[place].Uuid == key.Uuid && (key.Uuid != Guid.Empty || string.Equals(rests[place].Text, key.Key, StringComparison.Ordinal)))
-            {
-                return place;
-            }
-        }
+    public int Find(in ProcessedKey key) =>
+        latest != None && this[latest].Uuid == key.Uuid && key.Uuid != Guid.Empty ? latest : FindIn(buckets[BucketOf(key)], key);
 
-        return None;
-    }
-
-    /// <summary>Adds a key that is not there.</summary>
-    /// <returns>Its place.</returns>
-    public int Add(in ProcessedKey key)
+    /// <summary>Adds a key, unless it is there.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="place">Its place.</param>
+    /// <returns>Whether it was added.</returns>
+    public bool TryAdd(in ProcessedKey key, out int place)
     {
         if (Count == buckets.Length)
         {
             Rehash();
         }
 
-        var place = free;
+        ref var bucket = ref buckets[BucketOf(key)];
+        place = FindIn(bucket, key);
         if (place != None)
         {
-            free = this[place].Next;
-        }
-        else
-        {
-            place = used++;
-            if (place >> PieceBits == pieces.Count)
-            {
-                pieces.Add(GC.AllocateUninitializedArray<ProcessedPlace>(PieceSize));
-            }
+            return false;
         }
 
-        ref var bucket = ref buckets[BucketOf(key)];
-        this[place] = new ProcessedPlace { Uuid = key.Uuid, Next = bucket };
+        place = TakePlace();
+        this[place] = new ProcessedPlace { Uuid = key.Uuid, Next = bucket, NextDone = NotDone };
         if (key.Uuid == Guid.Empty)
         {
             rests[place] = new ProcessedRest(key.Key, 0, []);
         }
 
-        bucket = place;
+        (bucket, latest) = (place, place);
         Count++;
-        return place;
+        return true;
     }
 
     /// <summary>Removes a key that is in no line.</summary>
@@ -98,7 +93,7 @@ internal sealed class ProcessedTable
         link = gone.Next;
         rests.Remove(place);
         gone = new ProcessedPlace { Next = free };
-        free = place;
+        (free, latest) = (place, None);
         Count--;
     }
 
@@ -122,55 +117,35 @@ internal sealed class ProcessedTable
     /// <summary>Puts what is done, and may be forgotten once its time is over, in the line.</summary>
     public void ForgetLater(int place)
     {
-        ref var done = ref this[place];
-        var before = newest;
-        for (var steps = 0; before != None && this[before].Until > done.Until; steps++)
-        {
-            if (steps == MostSteps)
-            {
-                // The clock was set back. Rather than to search, it is kept for longer.
-                done.Until = this[before].Until;
-                break;
-            }
-
-            before = this[before].PreviousDone;
-        }
-
-        var after = before == None ? oldest : this[before].NextDone;
-        (done.PreviousDone, done.NextDone) = (before, after);
-        if (before == None)
+        var until = this[place].Until;
+        if (newest == None)
         {
             oldest = place;
         }
+        else if (until < this[newest].Until)
+        {
+            early.Enqueue(place, until);
+            return;
+        }
         else
         {
-            this[before].NextDone = place;
+            this[newest].NextDone = place;
         }
 
-        if (after == None)
-        {
-            newest = place;
-        }
-        else
-        {
-            this[after].PreviousDone = place;
-        }
+        newest = place;
     }
 
     /// <summary>Removes what may be forgotten first.</summary>
     public void ForgetOldest()
     {
-        var place = oldest;
-        oldest = this[place].NextDone;
-        if (oldest == None)
+        if (IsEarlyFirst)
         {
-            newest = None;
-        }
-        else
-        {
-            this[oldest].PreviousDone = None;
+            Remove(early.Dequeue());
+            return;
         }
 
+        var place = oldest;
+        (oldest, newest) = place == newest ? (None, None) : (this[place].NextDone, newest);
         Remove(place);
     }
 
@@ -184,6 +159,35 @@ internal sealed class ProcessedTable
                 yield return place;
             }
         }
+    }
+
+    private int FindIn(int bucket, in ProcessedKey key)
+    {
+        for (var place = bucket; place != None; place = this[place].Next)
+        {
+            if (this[place].Uuid == key.Uuid && (key.Uuid != Guid.Empty || string.Equals(rests[place].Text, key.Key, StringComparison.Ordinal)))
+            {
+                return place;
+            }
+        }
+
+        return None;
+    }
+
+    private int TakePlace()
+    {
+        if (free is not None and var place)
+        {
+            free = this[place].Next;
+            return place;
+        }
+
+        if (used >> PieceBits == pieces.Count)
+        {
+            pieces.Add(GC.AllocateUninitializedArray<ProcessedPlace>(PieceSize));
+        }
+
+        return used++;
     }
 
     private static int[] NewBuckets(int count)
@@ -239,14 +243,15 @@ internal struct ProcessedPlace
     /// <summary>The next of its bucket, or of the free places.</summary>
     public int Next;
 
-    /// <summary>What may be forgotten next.</summary>
+    /// <summary>What may be forgotten next, once it is done.</summary>
     public int NextDone;
 
-    /// <summary>What may be forgotten before it.</summary>
-    public int PreviousDone;
-
     /// <summary>It was handled.</summary>
-    public bool IsDone;
+    public readonly bool IsDone => NextDone != ProcessedTable.NotDone;
+
+    /// <summary>It was handled, and is kept for so long.</summary>
+    /// <param name="until">In ticks of UTC.</param>
+    public void SetDone(long until) => (Until, NextDone) = (until, ProcessedTable.None);
 }
 
 /// <summary>What is kept of an event whose key is no UUID, whose bytes are known, or whose handler published something.</summary>

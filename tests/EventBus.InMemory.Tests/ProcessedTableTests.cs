@@ -23,7 +23,10 @@ public sealed class ProcessedTableTests
             }
             else
             {
-                table[table.Add(key)].Fence = model[key.Key] = step;
+                Assert.True(table.TryAdd(key, out var place));
+                table[place].Fence = model[key.Key] = step;
+                Assert.False(table.TryAdd(key, out var again));
+                Assert.Equal(place, again);
             }
         }
 
@@ -38,8 +41,9 @@ public sealed class ProcessedTableTests
         long[] ends = [5, 9, 7, 1, 9, 3];
         foreach (var (end, i) in ends.Select((end, i) => (end, i)))
         {
-            var place = table.Add(new ProcessedKey("mail", $"{i}"));
-            (table[place].Fence, table[place].Until) = (i + 1, end);
+            Assert.True(table.TryAdd(new ProcessedKey("mail", $"{i}"), out var place));
+            table[place].Fence = i + 1;
+            table[place].SetDone(end);
             table.ForgetLater(place);
         }
 
