@@ -13,11 +13,17 @@ internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPol
     public bool Guarded { get; init; }
 
     /// <summary>The entry of an event that the store does not know yet. Events without a key share one line, and one order.</summary>
-    public FailedEvent Fresh(Envelope envelope, int starts) => new()
+    /// <param name="envelope">The event.</param>
+    /// <param name="starts">How often its handler was started.</param>
+    /// <param name="status">What becomes of it.</param>
+    /// <param name="now">When that was.</param>
+    public FailedEvent Fresh(Envelope envelope, int starts, FailedEventStatus status = FailedEventStatus.Waiting, DateTimeOffset now = default) => new()
     {
         Subscription = Subscription,
         Envelope = envelope,
-        Status = FailedEventStatus.Waiting,
+        Status = status,
+        FirstFailedAt = now,
+        LastFailedAt = now,
         LineKey = Ordered ? envelope.KeyText ?? "" : null,
         OrderKey = Guarded ? envelope.KeyText ?? "" : null,
         Starts = starts,

@@ -57,8 +57,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
     /// <summary>Parks an event behind a failed one of its key. False: nothing blocks it, handle it.</summary>
     public async Task<bool> TryParkAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
     {
-        var now = environment.Time.GetUtcNow();
-        var entry = policy.Fresh(envelope, starts: 0) with { Status = FailedEventStatus.Parked, FirstFailedAt = now, LastFailedAt = now };
+        var entry = policy.Fresh(envelope, starts: 0, FailedEventStatus.Parked, environment.Time.GetUtcNow());
         var outcome = ParkOutcome.NotBlocked;
         await PersistAsync(async cancel => outcome = await store.TryParkAsync(entry, maxWaitingPerKey, cancel), slots);
         if (outcome == ParkOutcome.LineFull)
@@ -74,7 +73,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
     public async Task<bool> TryTakeSuspectAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
     {
         var now = environment.Time.GetUtcNow();
-        var entry = policy.Fresh(envelope, starts: 1) with { FirstFailedAt = now, LastFailedAt = now, DueAt = now };
+        var entry = policy.Fresh(envelope, starts: 1, now: now) with { DueAt = now };
         var taken = false;
         await PersistAsync(async cancel => taken = await store.TryTakeSuspectAsync(entry, cancel), slots);
         return taken;
