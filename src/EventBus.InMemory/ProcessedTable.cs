@@ -19,6 +19,9 @@ internal sealed class ProcessedTable
     public const int NotDone = -2;
 
     private const int PieceBits = 8;
+
+    // Far beyond chance.
+    private const int LongestChain = 100;
     private const int PieceSize = 1 << PieceBits;
 
     private readonly List<ProcessedPlace[]> pieces = [];
@@ -36,8 +39,12 @@ internal sealed class ProcessedTable
 
     // The key that came last: it is nearly always the next that is asked for.
     private int latest = None;
+    private bool isSpread;
 
     public int Count { get; private set; }
+
+    /// <summary>The most keys that stand in one bucket.</summary>
+    public int MostInBucket => buckets.Max(ChainLength);
 
     /// <summary>What may be forgotten first; no place when there is nothing.</summary>
     public int Oldest => IsEarlyFirst ? early.Peek() : oldest;
@@ -48,7 +55,7 @@ internal sealed class ProcessedTable
 
     /// <summary>The place of a key; negative for none.</summary>
     public int Find(in ProcessedKey key) =>
-        latest != None && this[latest].Uuid == key.Uuid && key.Uuid != Guid.Empty ? latest : FindIn(buckets[BucketOf(key)], key);
+        latest != None && this[latest].Uuid == key.Uuid && key.Uuid != Guid.Empty ? latest : FindIn(buckets[BucketOf(key)], key, out _);
 
     /// <summary>Adds a key, unless it is there.</summary>
     /// <param name="key">The key.</param>
@@ -56,18 +63,23 @@ internal sealed class ProcessedTable
     /// <returns>Whether it was added.</returns>
     public bool TryAdd(in ProcessedKey key, out int place)
     {
-        if (Count == buckets.Length)
-        {
-            Rehash();
-        }
-
-        ref var bucket = ref buckets[BucketOf(key)];
-        place = FindIn(bucket, key);
+        place = FindIn(buckets[BucketOf(key)], key, out var steps);
         if (place != None)
         {
             return false;
         }
 
+        if (Count == buckets.Length)
+        {
+            Rehash(buckets.Length * 2);
+        }
+        else if (steps > LongestChain && !isSpread)
+        {
+            isSpread = true;
+            Rehash(buckets.Length);
+        }
+
+        ref var bucket = ref buckets[BucketOf(key)];
         place = TakePlace();
         this[place] = new ProcessedPlace { Uuid = key.Uuid, Next = bucket, NextDone = NotDone };
         if (key.Uuid == Guid.Empty)
@@ -161,10 +173,12 @@ internal sealed class ProcessedTable
         }
     }
 
-    private int FindIn(int bucket, in ProcessedKey key)
+    private int FindIn(int bucket, in ProcessedKey key, out int steps)
     {
+        steps = 0;
         for (var place = bucket; place != None; place = this[place].Next)
         {
+            steps++;
             if (this[place].Uuid == key.Uuid && (key.Uuid != Guid.Empty || string.Equals(rests[place].Text, key.Key, StringComparison.Ordinal)))
             {
                 return place;
@@ -172,6 +186,17 @@ internal sealed class ProcessedTable
         }
 
         return None;
+    }
+
+    private int ChainLength(int bucket)
+    {
+        var length = 0;
+        for (var place = bucket; place != None; place = this[place].Next)
+        {
+            length++;
+        }
+
+        return length;
     }
 
     private int TakePlace()
@@ -203,18 +228,26 @@ internal sealed class ProcessedTable
 
     private int BucketOf(string text) => StringComparer.Ordinal.GetHashCode(text) & (buckets.Length - 1);
 
-    /// <summary>Ids that follow each other have neighbouring buckets, in memory that is at hand. The bus counts in the last bytes; where others differ, all bytes have a say.</summary>
+    /// <summary>
+    /// Ids that follow each other have neighbouring buckets, in memory that is at hand. The bus counts in the last bytes; where others differ, all bytes have a say.
+    /// Ids that are made to meet in one bucket, which anybody can who publishes, are soon spread by a hash that is another in every process.
+    /// </summary>
     private int BucketOf(Guid uuid)
     {
+        if (isSpread)
+        {
+            return HashCode.Combine(uuid) & (buckets.Length - 1);
+        }
+
         Span<ulong> halves = stackalloc ulong[2];
         MemoryMarshal.Write(MemoryMarshal.AsBytes(halves), uuid);
         var last = BinaryPrimitives.ReverseEndianness(halves[1]);
         return (int)(last + (((last >> 32) ^ halves[0]) * 0x9E37_79B9_7F4A_7C15 >> 32)) & (buckets.Length - 1);
     }
 
-    private void Rehash()
+    private void Rehash(int length)
     {
-        buckets = NewBuckets(buckets.Length * 2);
+        buckets = NewBuckets(length);
         for (var place = 0; place < used; place++)
         {
             ref var there = ref this[place];

@@ -36,6 +36,21 @@ public sealed class ProcessedTableTests
     }
 
     [Fact]
+    public void Keys_MadeToMeetInOneBucket_AreSpread()
+    {
+        ProcessedKey[] keys = [.. Enumerable.Range(1, 20_000).Select(i => new ProcessedKey("mail", Numbered(i << 16)))];
+        foreach (var key in keys)
+        {
+            Assert.True(table.TryAdd(key, out var place));
+            table[place].Fence = 1;
+        }
+
+        Assert.InRange(table.MostInBucket, 1, 101);
+        Assert.All(keys, key => Assert.True(table.Find(key) >= 0));
+        Assert.True(table.Find(new ProcessedKey("mail", Numbered(20_001 << 16))) < 0);
+    }
+
+    [Fact]
     public void ForgetLater_OutOfOrder_IsForgottenByTheEndOfItsTime()
     {
         long[] ends = [5, 9, 7, 1, 9, 3];

@@ -21,9 +21,9 @@ internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPol
     {
         Subscription = Subscription,
         Envelope = envelope,
-        Status = status,
         FirstFailedAt = now,
         LastFailedAt = now,
+        Status = status,
         LineKey = Ordered ? envelope.KeyText ?? "" : null,
         OrderKey = Guarded ? envelope.KeyText ?? "" : null,
         Starts = starts,
