@@ -54,9 +54,16 @@ internal sealed class BusDiagnostics : IDisposable
     /// <summary>The trace context that an event carries: that of the current activity, if there is one.</summary>
     public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
 
-    public Activity? StartPublish(string eventName)
+    public Activity? StartPublish(Envelope envelope)
     {
-        var activity = source.StartActivity($"publish {eventName}", ActivityKind.Producer);
+        // What leaves later, as what a saga publishes does, belongs to the trace in which it was published.
+        var (eventName, parent) = (envelope.Name, default(ActivityContext));
+        if (envelope.TraceParent is { } published && published != Activity.Current?.Id)
+        {
+            _ = ActivityContext.TryParse(published, envelope.TraceState, out parent);
+        }
+
+        var activity = source.StartActivity($"publish {eventName}", ActivityKind.Producer, parent);
         activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "publish").SetTag("messaging.operation.type", "send")
             .SetTag("messaging.destination.name", eventName);
         return activity;

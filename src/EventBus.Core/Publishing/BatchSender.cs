@@ -93,7 +93,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         var activities = new Activity?[batch.Length];
         for (var i = 0; i < batch.Length; i++)
         {
-            activities[i] = diagnostics.StartPublish(batch[i].Name);
+            activities[i] = diagnostics.StartPublish(batch[i]);
             batch[i].TraceParent = activities[i]?.Id ?? batch[i].TraceParent;
 
             // Side by side, not one inside the other.

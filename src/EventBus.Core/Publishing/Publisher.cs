@@ -217,7 +217,7 @@ internal sealed class Publisher
     private async Task SendObservedAsync(Envelope envelope, EventDescriptor descriptor, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         var startedAt = time.GetTimestamp();
-        using var activity = diagnostics.StartPublish(descriptor.Name);
+        using var activity = diagnostics.StartPublish(envelope);
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
         var deadline = ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks);
         envelope.TraceParent = activity?.Id ?? envelope.TraceParent;

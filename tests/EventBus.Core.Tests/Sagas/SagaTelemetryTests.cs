@@ -42,7 +42,9 @@ public sealed class SagaTelemetryTests
 
         // The request is sent after its step, as its child; the handler and its answer follow.
         var process = Assert.Single(mine, span => span.DisplayName == "process payment.requested");
-        Assert.Equal("saga book-trip payment execute", mine.Single(span => span.SpanId == process.ParentSpanId).DisplayName);
+        var publish = mine.Single(span => span.SpanId == process.ParentSpanId);
+        Assert.Equal("publish payment.requested", publish.DisplayName);
+        Assert.Equal("saga book-trip payment execute", mine.Single(span => span.SpanId == publish.ParentSpanId).DisplayName);
         Assert.Equal(ActivityStatusCode.Error, mine.Single(span => span.DisplayName == "saga book-trip confirmation execute").Status);
     }
 
