@@ -24,7 +24,7 @@ public sealed class EventBusOptions
     /// <summary>Whether this instance handles events. False makes it publish only. Default true.</summary>
     public bool Consume { get; set; } = true;
 
-    /// <summary>The size of an event as JSON, in bytes, above which a warning is logged, once for each type. Default 65,536.</summary>
+    /// <summary>The size of an event as JSON, in bytes, above which a warning is logged, once for each type. Default 65,536. In memory, where events are not written, it may be a thirtieth more.</summary>
     public int WarnBodyBytes { get; set; } = 64 * 1024;
 
     /// <summary>The size of an event as JSON, in bytes, above which publishing is refused and an arriving event goes to the dead letters unread. Default 262,144; at most 64 MiB.</summary>

@@ -14,6 +14,9 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
     private const int MaxKey = 256;
     private const int MaxId = 128;
 
+    // The bound of a size is generous with names and numbers, and a warning need not be exact.
+    private const double Tolerance = 1.0 / 32;
+
     private static readonly SearchValues<char> HeaderNameChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
     public void Check(PublishOptions? options)
@@ -57,8 +60,9 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
         int length;
         try
         {
-            // In memory the bytes are never needed: the probe proves most events small, and only the others are written to be measured.
-            if (!serializes && !written && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= Math.Min(warnBytes, maxBytes)))
+            // In memory the bytes are never needed: the probe proves most events small enough, and only the others are written to be measured.
+            var enough = descriptor.WarnedLarge ? maxBytes : (int)Math.Min(warnBytes * (1 + Tolerance), maxBytes);
+            if (!serializes && !written && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= enough))
             {
                 return;
             }

@@ -24,6 +24,9 @@ internal sealed class EventDescriptor(Type type, string name, int version)
 
     public bool RequiresSubscriber { get; init; }
 
+    /// <summary>It was said already that such an event is large.</summary>
+    public bool WarnedLarge => Volatile.Read(ref warnedSize) != 0;
+
     public bool FirstUnrouted() => Interlocked.Exchange(ref warnedUnrouted, 1) == 0;
 
     public bool FirstLarge() => Interlocked.Exchange(ref warnedSize, 1) == 0;

@@ -17,13 +17,17 @@ public sealed class AllocationTests
         var one = await BytesPerEventAsync(1);
         var five = await BytesPerEventAsync(5);
 
-        Assert.InRange((five - one) / 4, 0, 40.5);
+        // The least object has 24 bytes. What is above 40 is what the readers' waits cost, which are more or fewer.
+        Assert.InRange((five - one) / 4, 0, 48);
     }
 
     [Fact]
     public async Task Publish_NobodySubscribes_AllocatesNothing() => Assert.InRange(await BytesPerEventAsync(0), 0, 0.5);
 
-    private static async Task<double> BytesPerEventAsync(int subscriptions)
+    [Fact]
+    public async Task Publish_LargeEvents_AreNotWrittenOnceThatWasSaid() => Assert.InRange(await BytesPerEventAsync(1, text: new string('x', 100_000)), 1, 1_000);
+
+    private static async Task<double> BytesPerEventAsync(int subscriptions, string text = "1")
     {
         await using var running = await RunningBus.StartAsync(
             bus =>
@@ -36,7 +40,7 @@ public sealed class AllocationTests
                 }
             },
             services: services => services.AddSingleton<Ignore>());
-        var order = new OrderPlaced("1");
+        var order = new OrderPlaced(text);
         await PublishAsync(running, order);
         var best = double.MaxValue;
         for (var round = 0; round < 5; round++)
