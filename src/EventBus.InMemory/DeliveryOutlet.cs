@@ -11,7 +11,6 @@ internal sealed class DeliveryOutlet
 
     private const int BatchSize = 64;
 
-    // Made right after this object, and so next to it in memory: nothing of the publishers' shares its last cache line.
     private readonly Envelope?[] batch = new Envelope?[BatchSize];
     private Counts counts;
     private Linger forEvents;

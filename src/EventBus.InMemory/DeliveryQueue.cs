@@ -67,14 +67,14 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         }
     }
 
-    /// <summary>Enqueues if there is room. Never waits.</summary>
+    /// <summary>Enqueues if there is room. Never waits for long: when there is none, it may look away for a few microseconds and try again.</summary>
     /// <param name="envelope">The event. One published by a handler may use the reserve.</param>
     public EnqueueResult TryEnqueue(Envelope envelope)
     {
         var result = EnqueueNow(envelope);
-        if (result == EnqueueResult.Full && !envelope.FromHandler && !outlet.HasWaiters && forRoom.Begins())
+        if (result == EnqueueResult.Full && !envelope.FromHandler && !outlet.HasWaiters && forRoom.TryLookAway())
         {
-            forRoom.Ends(capacity - Count);
+            forRoom.Brought(capacity - Count);
             result = EnqueueNow(envelope);
         }
 
@@ -153,9 +153,9 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
             return ValueTask.FromCanceled<bool>(cancellationToken);
         }
 
-        if (outlet.ForEvents.Begins())
+        if (outlet.ForEvents.TryLookAway())
         {
-            outlet.ForEvents.Ends(Volatile.Read(ref counts.Accepted) - counts.Fetched);
+            outlet.ForEvents.Brought(Volatile.Read(ref counts.Accepted) - counts.Fetched);
         }
 
         lock (gate)

@@ -20,8 +20,9 @@ internal struct Linger
     private int leftOut;
     private int toLeaveOut;
 
-    /// <summary>Whether to look away now.</summary>
-    public bool Begins()
+    /// <summary>Looks away, unless that is left out this time.</summary>
+    /// <returns>Whether it did: then say what it brought.</returns>
+    public bool TryLookAway()
     {
         if (!IsPossible)
         {
@@ -40,7 +41,7 @@ internal struct Linger
 
     /// <summary>Says what it brought, so that it is left out where it does not pay.</summary>
     /// <param name="events">How many events can be put or taken now.</param>
-    public void Ends(long events)
+    public void Brought(long events)
     {
         toLeaveOut = events >= Worthwhile ? 0 : Math.Clamp(toLeaveOut * 2, 1, MostLeftOut);
         leftOut = toLeaveOut;

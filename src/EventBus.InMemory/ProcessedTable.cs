@@ -8,7 +8,7 @@ namespace EventBus;
 /// <summary>What one subscription has handled, or is handling: a hash table that grows by the piece, so that an event costs little more than its place in it. Not thread-safe.</summary>
 /// <remarks>
 /// Chained, like the framework's dictionary. That one copies itself whenever it grows, and an entry with a tree node for its end takes five times as much. A place holds no
-/// reference, so that the garbage collector has nothing to look at, and a piece is never moved.
+/// reference, so that the garbage collector has nothing to look at, and a piece is so large that it is never moved.
 /// </remarks>
 internal sealed class ProcessedTable
 {
@@ -18,11 +18,14 @@ internal sealed class ProcessedTable
     /// <summary>In the place of what may be forgotten next: it is not done yet.</summary>
     public const int NotDone = -2;
 
-    private const int PieceBits = 8;
+    private const int PieceBits = 12;
+    private const int PieceSize = 1 << PieceBits;
+
+    // The first piece grows until it is whole: most subscriptions of most programs have handled little.
+    private const int FirstSize = 64;
 
     // Far beyond chance.
     private const int LongestChain = 100;
-    private const int PieceSize = 1 << PieceBits;
 
     private readonly List<ProcessedPlace[]> pieces = [];
 
@@ -32,7 +35,7 @@ internal sealed class ProcessedTable
     private int used;
     private int free = None;
 
-    // The places of what may be forgotten, by the end of its time: in a line, since the retention of a subscription is one. What the clock, set back, makes end earlier is kept beside.
+    // The places of what may be forgotten, by the end of its time: in a line, since the retention of a subscription is one. What ends earlier than the one before it (handlers side by side, a late dispatch, a clock that was set back) is kept beside.
     private readonly PriorityQueue<int, long> early = new();
     private int oldest = None;
     private int newest = None;
@@ -57,7 +60,7 @@ internal sealed class ProcessedTable
     public int Find(in ProcessedKey key) =>
         latest != None && this[latest].Uuid == key.Uuid && key.Uuid != Guid.Empty ? latest : FindIn(buckets[BucketOf(key)], key, out _);
 
-    /// <summary>Adds a key, unless it is there.</summary>
+    /// <summary>Adds a key, unless it is there. Give its place a <see cref="ProcessedPlace.Fence"/> before anything else is added: without one it is not used.</summary>
     /// <param name="key">The key.</param>
     /// <param name="place">Its place.</param>
     /// <returns>Whether it was added.</returns>
@@ -209,7 +212,13 @@ internal sealed class ProcessedTable
 
         if (used >> PieceBits == pieces.Count)
         {
-            pieces.Add(GC.AllocateUninitializedArray<ProcessedPlace>(PieceSize));
+            pieces.Add(GC.AllocateUninitializedArray<ProcessedPlace>(used == 0 ? FirstSize : PieceSize));
+        }
+        else if (used == pieces[0].Length && used < PieceSize)
+        {
+            var first = pieces[0];
+            Array.Resize(ref first, first.Length * 2);
+            pieces[0] = first;
         }
 
         return used++;
@@ -236,7 +245,9 @@ internal sealed class ProcessedTable
     {
         if (isSpread)
         {
-            return HashCode.Combine(uuid) & (buckets.Length - 1);
+            // Not that of the Guid itself, which is the same everywhere.
+            var parts = MemoryMarshal.Cast<Guid, int>(MemoryMarshal.CreateReadOnlySpan(in uuid, 1));
+            return HashCode.Combine(parts[0], parts[1], parts[2], parts[3]) & (buckets.Length - 1);
         }
 
         Span<ulong> halves = stackalloc ulong[2];

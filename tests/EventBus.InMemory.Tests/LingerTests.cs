@@ -4,20 +4,20 @@ namespace EventBus;
 public sealed class LingerTests
 {
     [Fact]
-    public void Begins_WhileItPays_EachTime()
+    public void TryLookAway_WhileItPays_EachTime()
     {
         SkipOnOneProcessor();
         var linger = default(Linger);
 
         for (var wait = 0; wait < 100; wait++)
         {
-            Assert.True(linger.Begins());
-            linger.Ends(events: 8);
+            Assert.True(linger.TryLookAway());
+            linger.Brought(events: 8);
         }
     }
 
     [Fact]
-    public void Begins_WhereItBroughtTooLittle_HalfAsOftenEachTime()
+    public void TryLookAway_WhereItBroughtTooLittle_HalfAsOftenEachTime()
     {
         SkipOnOneProcessor();
         var linger = default(Linger);
@@ -25,12 +25,12 @@ public sealed class LingerTests
         foreach (var expected in (int[])[0, 1, 2, 4, 8])
         {
             Assert.Equal(expected, LeftOut(ref linger));
-            linger.Ends(events: 7);
+            linger.Brought(events: 7);
         }
     }
 
     [Fact]
-    public void Begins_WhereItNeverPays_IsTriedAgain()
+    public void TryLookAway_WhereItNeverPays_IsTriedAgain()
     {
         SkipOnOneProcessor();
         var linger = default(Linger);
@@ -38,23 +38,23 @@ public sealed class LingerTests
         for (var wait = 0; wait < 20; wait++)
         {
             Assert.InRange(LeftOut(ref linger), 0, 4_096);
-            linger.Ends(events: 0);
+            linger.Brought(events: 0);
         }
     }
 
     [Fact]
-    public void Begins_OnceItPaysAgain_EachTime()
+    public void TryLookAway_OnceItPaysAgain_EachTime()
     {
         SkipOnOneProcessor();
         var linger = default(Linger);
         for (var wait = 0; wait < 5; wait++)
         {
             LeftOut(ref linger);
-            linger.Ends(events: 0);
+            linger.Brought(events: 0);
         }
 
         LeftOut(ref linger);
-        linger.Ends(events: 100);
+        linger.Brought(events: 100);
 
         Assert.Equal(0, LeftOut(ref linger));
     }
@@ -63,7 +63,7 @@ public sealed class LingerTests
     private static int LeftOut(ref Linger linger)
     {
         var count = 0;
-        while (!linger.Begins())
+        while (!linger.TryLookAway())
         {
             count++;
         }

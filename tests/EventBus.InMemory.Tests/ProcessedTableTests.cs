@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using EventBus.Stores;
 
 namespace EventBus;
@@ -35,10 +36,11 @@ public sealed class ProcessedTableTests
         Assert.Equal(model.Count, table.Claimed().Count());
     }
 
+    /// <summary>First ids that meet in a bucket by their last bytes; then such whose four parts cancel each other out, which the hash of a Guid itself would not tell apart.</summary>
     [Fact]
     public void Keys_MadeToMeetInOneBucket_AreSpread()
     {
-        ProcessedKey[] keys = [.. Enumerable.Range(1, 20_000).Select(i => new ProcessedKey("mail", Numbered(i << 16)))];
+        ProcessedKey[] keys = [.. Enumerable.Range(1, 1_000).Select(i => new ProcessedKey("mail", Numbered(i << 16))), .. Enumerable.Range(1, 20_000).Select(i => new ProcessedKey("mail", Cancelling(i)))];
         foreach (var key in keys)
         {
             Assert.True(table.TryAdd(key, out var place));
@@ -47,7 +49,34 @@ public sealed class ProcessedTableTests
 
         Assert.InRange(table.MostInBucket, 1, 101);
         Assert.All(keys, key => Assert.True(table.Find(key) >= 0));
-        Assert.True(table.Find(new ProcessedKey("mail", Numbered(20_001 << 16))) < 0);
+        Assert.True(table.Find(new ProcessedKey("mail", Cancelling(20_001))) < 0);
+    }
+
+    /// <summary>Keys that come, are done out of order, and are forgotten, side by side: each is forgotten by the end of its time, and none is lost.</summary>
+    [Fact]
+    public void Keys_DoneAndForgottenInBetween_AreForgottenByTheEndOfTheirTime()
+    {
+        var random = new Random(11);
+        var model = new List<long>();
+        for (var step = 0; step < 20_000; step++)
+        {
+            if (model.Count == 0 || random.Next(100) < 55)
+            {
+                Assert.True(table.TryAdd(new ProcessedKey("mail", Numbered(step)), out var place));
+                table[place].Fence = step + 1;
+                table[place].SetDone(step + random.Next(50));
+                model.Add(table[place].Until);
+                table.ForgetLater(place);
+            }
+            else
+            {
+                Assert.Equal(model.Min(), table[table.Oldest].Until);
+                model.Remove(model.Min());
+                table.ForgetOldest();
+            }
+
+            Assert.Equal(model.Count, table.Count);
+        }
     }
 
     [Fact]
@@ -89,6 +118,12 @@ public sealed class ProcessedTableTests
     }
 
     private static Guid Numbered(int number) => new(0x01a223f2, -4009, 0x71f4, 0x87, 0xa9, 0x9d, 0x66, (byte)(number >> 24), (byte)(number >> 16), (byte)(number >> 8), (byte)number);
+
+    private static Guid Cancelling(int number)
+    {
+        var parts = new int[] { number, number, 0x7123_4567, 0x0123_4567 };
+        return new Guid(MemoryMarshal.AsBytes(parts.AsSpan()));
+    }
 
     private static Guid Random(Random random)
     {

@@ -16,7 +16,7 @@ internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPol
     /// <param name="envelope">The event.</param>
     /// <param name="starts">How often its handler was started.</param>
     /// <param name="status">What becomes of it.</param>
-    /// <param name="now">When that was.</param>
+    /// <param name="now">When that was; by default the recorder says.</param>
     public FailedEvent Fresh(Envelope envelope, int starts, FailedEventStatus status = FailedEventStatus.Waiting, DateTimeOffset now = default) => new()
     {
         Subscription = Subscription,

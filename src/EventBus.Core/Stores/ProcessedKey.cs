@@ -30,6 +30,7 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
     public ProcessedKey(string subscription, Guid eventId)
     {
         ArgumentNullException.ThrowIfNull(subscription);
+        // Not ThrowIfEqual, which compares by an interface: a key is made twice for every event.
         if (eventId == Guid.Empty)
         {
             throw new ArgumentOutOfRangeException(nameof(eventId), "An event's id is not empty.");
