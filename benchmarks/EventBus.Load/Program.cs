@@ -18,9 +18,9 @@ if (args is [Worker.Command])
     return await Worker.RunAsync();
 }
 
-if (args is [Hello.Command, var peer] && ContenderKind.All.Any(kind => kind.IsPeer && kind.Name == peer))
+if (args is [Hello.Command, var name] && ContenderKind.All.Any(kind => kind.Name == name && kind.Transports.Contains(Transport.Memory)))
 {
-    return await Hello.RunPeerAsync(peer);
+    return await Hello.RunContenderAsync(name);
 }
 
 string[] options = ["--peers", "--short", "--save", "--check"];

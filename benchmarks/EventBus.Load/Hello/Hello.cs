@@ -7,6 +7,9 @@ internal static class Hello
 {
     public const string Bus = "bus";
     public const string Bare = "bare";
+
+    /// <summary>The bus, started from this program as the other libraries are.</summary>
+    public const string BusHere = "bus-here";
     public const string Command = "hello";
 
     private const int Rounds = 15;
@@ -14,7 +17,7 @@ internal static class Hello
 
     /// <summary>Publishes the programs, and starts them in turns.</summary>
     /// <param name="isShort">Without native programs, which take minutes to make.</param>
-    /// <param name="peers">Other libraries take part, started from this program.</param>
+    /// <param name="peers">Other libraries take part, and beside them a channel and the bus, all started from this program.</param>
     public static async Task<List<StartSeries>> RunAsync(bool isShort, bool peers)
     {
         Console.WriteLine();
@@ -30,7 +33,7 @@ internal static class Hello
             }
         }
 
-        programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsPeer: true, IsTuned: false } && kind.Transports.Contains(Transport.Memory)).Select(kind => HelloProgram.OfPeer(kind.Name)) : []);
+        programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsTuned: false, Name: not ContenderKind.Idempotent } && kind.Transports.Contains(Transport.Memory)).Select(kind => HelloProgram.OfContender(kind.Name)) : []);
         foreach (var program in programs)
         {
             // What the disk has to bring is not what is compared.
@@ -56,8 +59,8 @@ internal static class Hello
         return series;
     }
 
-    /// <summary>What a process does that this program starts to measure a peer: one event, handled.</summary>
-    public static async Task<int> RunPeerAsync(string name)
+    /// <summary>What a process does that this program starts to measure a contender: one event, handled.</summary>
+    public static async Task<int> RunContenderAsync(string name)
     {
         var handled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var contender = await ContenderKind.Find(name, Transport.Memory).StartAsync(new Arena(Transport.Memory));

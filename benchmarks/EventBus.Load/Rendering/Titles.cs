@@ -38,7 +38,7 @@ internal static class Titles
     public static string Program(string name) => name switch
     {
         Hello.Bare => "bare host",
-        Hello.Bus => "EventBus",
+        Hello.Bus or Hello.BusHere => "EventBus",
         _ => ContenderKind.All.FirstOrDefault(kind => kind.Name == name)?.Title ?? name,
     };
 
