@@ -33,11 +33,11 @@ internal static class HelloSection
         }
 
         return $"""
-            {table}
+            {table.ToString().TrimEnd()}
 
             Beside other libraries: one program starts them all, each in a host without configuration and logging, the channel without a host.
 
-            {beside}
+            {beside.ToString().TrimEnd()}
             """;
     }
 
