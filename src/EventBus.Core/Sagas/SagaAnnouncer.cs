@@ -25,9 +25,14 @@ internal sealed class SagaAnnouncer(string saga, Publisher publisher, bool isWan
 
     /// <summary>Makes the envelope of an event that a step publishes.</summary>
     public Envelope Create(object @event, PublishOptions? options, SagaCall call, int ordinal) =>
-        publisher.CreateForSaga(@event, options, call.SagaId, $"{saga}/{call.Step}/{call.Direction}", ordinal);
+        publisher.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
+
+    /// <summary>The id of an event that a step publishes, where it is given none.</summary>
+    public static Guid IdOf(string saga, string sagaId, string step, SagaDirection direction, int ordinal) => EventIds.Derive(sagaId, OriginOf(saga, step, direction), ordinal);
 
     public static SagaKeptEvent Keep(Envelope envelope) => new(envelope.EventId, envelope.EventName, StoreFormat.WriteAttributes(envelope), envelope.GetBody().ToArray());
+
+    private static string OriginOf(string saga, string step, SagaDirection direction) => $"{saga}/{step}/{direction}";
 
     private IEnumerable<SagaKeptEvent> Make<TEvent>(TEvent @event, string sagaId, string origin, string? traceParent)
         where TEvent : notnull

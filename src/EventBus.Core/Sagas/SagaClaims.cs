@@ -35,7 +35,7 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
 
         if (progress.Active() is { } active)
         {
-            var waits = active.Status == SagaStepStatus.Waiting && progress.ReplyFor(definition.Find(active.Name)?.ReplyName) is null;
+            var waits = active.Status == SagaStepStatus.Waiting && progress.ReplyFor(active, definition.Find(active.Name)?.ReplyName) is null;
             if (waits && active.WaitsUntil <= now && clock.NotBefore(active.WaitsSince ?? now) is { } later)
             {
                 await store.SaveAsync(entry with { DueAt = later }, keeper.Closing);
@@ -43,6 +43,7 @@ internal sealed class SagaClaims(SagaStore store, SagaKeeper keeper, SagaClock c
             }
 
             active.Interruptions += active.Begun && !waits ? 1 : 0;
+            active.CutOff();
             active.Begun = !waits;
         }
 

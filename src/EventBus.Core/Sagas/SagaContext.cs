@@ -137,6 +137,12 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
         published.Add(@event);
     }
 
+    /// <summary>The step has ended without an error: what goes wrong from now on says nothing of its effect.</summary>
+    public bool HasSucceeded { get; private set; }
+
     /// <summary>The step has ended.</summary>
     public void End() => ended = true;
+
+    /// <summary>The step has ended without an error.</summary>
+    public void Succeed() => HasSucceeded = ended = true;
 }

@@ -72,16 +72,16 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
 
         if (progress.Active() is not { } active || definition.Find(active.Name) is not { } step || (active.Status == SagaStepStatus.Compensating && !step.HasCompensation))
         {
-            await writer.HaltAsync(hold, $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be {(hold.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then retry the saga.", null);
+            await writer.HaltAsync(hold, $"This application knows no step '{progress.Active()?.Name}' of the saga '{definition.Name}' that could be {(hold.Entry.Status == SagaStatus.Compensating ? "undone" : "executed")}. Bring it back under its name, then retry the saga.", null, NotRun);
             return false;
         }
 
         if (active.Interruptions > MaxInterruptions)
         {
-            return await FailAsync(hold, step, active, new EventBusException($"The process ended {active.Interruptions} times while the step '{step.Name}' ran."), attempts: active.Interruptions, final: true);
+            return await FailAsync(hold, step, active, new EventBusException($"The process ended {active.Interruptions} times while the step '{step.Name}' ran."), attempts: active.Interruptions, Ending.Final);
         }
 
-        return active.Status == SagaStepStatus.Waiting && progress.ReplyFor(step.ReplyName) is null
+        return active.Status == SagaStepStatus.Waiting && progress.ReplyFor(active, step.ReplyName) is null
             ? await WaitAsync(hold, step, active)
             : await RunAsync(hold, step, active);
     }
@@ -91,18 +91,18 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
     {
         if (active.WaitsUntil <= time.GetUtcNow())
         {
-            return await FailAsync(hold, step, active, new TimeoutException($"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}."), attempts: 1, final: true);
+            return await FailAsync(hold, step, active, new TimeoutException($"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}."), attempts: 1, Ending.Final);
         }
 
         // A reply may come while this is being saved.
-        await writer.LeaveAsync(hold, _ => { }, progress => progress.ReplyFor(step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
+        await writer.LeaveAsync(hold, _ => { }, progress => progress.ReplyFor(active, step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
         return false;
     }
 
     private async Task<bool> RunAsync(SagaHold hold, SagaStep step, SagaStepProgress active)
     {
         var state = new StoredState(hold.Progress.StateVersion, hold.Progress.State);
-        var reply = active.Status == SagaStepStatus.Waiting ? hold.Progress.ReplyFor(step.ReplyName) : null;
+        var reply = active.Status == SagaStepStatus.Waiting ? hold.Progress.ReplyFor(active, step.ReplyName) : null;
         var direction = active.Status switch
         {
             SagaStepStatus.Compensating => SagaDirection.Compensate,
@@ -118,16 +118,23 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
             }
             catch (Exception exception)
             {
-                return await FailAsync(hold, step, active, exception, active.Failures + 1, final: false);
+                return await FailAsync(hold, step, active, exception, active.Failures + 1, EndingOf(step, direction, exception));
             }
 
             // Before it runs, so that a reply finds the saga however early it comes.
-            await keeper.SaveAsync(hold, _ => { }, (_, entry, until) => entry with { DueAt = until, WaitKey = key });
+            await keeper.SaveAsync(
+                hold,
+                progress =>
+                {
+                    active.Begun = true;
+                    progress.Inbox.FindAll(early => !progress.Concerns(early, key)).ForEach(progress.Forget);
+                },
+                (_, entry, until) => entry with { DueAt = until, WaitKey = key });
         }
-        else if (hold.LeaseEnd <= time.GetUtcNow())
+        else if (!active.Begun || hold.LeaseEnd <= time.GetUtcNow())
         {
-            // It was frozen: somebody else may have it by now, and then this finds out.
-            await keeper.SaveAsync(hold, _ => { }, static (_, entry, until) => entry with { DueAt = until });
+            // A reply came as the step began to wait. Or this instance was frozen: another may have the saga by now, and then this finds out.
+            await keeper.SaveAsync(hold, _ => active.Begun = true, static (_, entry, until) => entry with { DueAt = until });
         }
 
         SagaCall? call = null;
@@ -139,15 +146,16 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         var outcome = await runner.RunAsync(step, call, state, hold.Progress.TraceParent, hold.Lost);
         if (outcome.IsInterrupted)
         {
-            await writer.GiveBackAsync(hold);
+            await writer.GiveBackInStepAsync(hold, active);
             return false;
         }
 
         if (outcome.Error is { } error)
         {
-            return await FailAsync(hold, step, active, error, call.Attempt, final: false);
+            return await FailAsync(hold, step, active, error, call.Attempt, outcome.IsAnswer ? EndingOf(step, direction, error) : Ending.Failed);
         }
 
+        var ignored = new List<SagaReply>();
         var outbox = call.Outbox.ConvertAll(SagaAnnouncer.Keep);
         await writer.TurnAsync(hold, (progress, entry, now) =>
         {
@@ -160,7 +168,9 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
 
             if (direction == SagaDirection.Execute && step.ReplyName is not null)
             {
-                (active.Status, active.Begun, active.Failures, active.Interruptions) = (SagaStepStatus.Waiting, false, 0, 0);
+                // A reply that is there already is handled next.
+                (active.Status, active.Failures, active.Interruptions, active.Published) = (SagaStepStatus.Waiting, 0, 0, outbox.Count);
+                active.Begun = progress.ReplyFor(active, step.ReplyName) is not null;
                 (active.WaitsSince, active.WaitsUntil) = (now, now + step.ReplyTimeout);
                 progress.Note(now, step.Name, $"waits for {step.ReplyName}");
                 return entry.Status;
@@ -168,11 +178,13 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
 
             if (reply is not null)
             {
-                progress.Use(reply);
+                progress.Forget(reply);
+                ignored.AddRange(progress.Inbox);
             }
 
             return moves.Executed(progress, entry, active, now);
         });
+        ignored.ForEach(second => SagaReplies.Ignore(second, definition.Name, hold.Id, environment));
         return true;
     }
 
@@ -184,21 +196,20 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
     };
 
     /// <summary>A run failed, or will not be made: start it again later, or end it.</summary>
-    private async Task<bool> FailAsync(SagaHold hold, SagaStep step, SagaStepProgress active, Exception error, int attempts, bool final)
+    private async Task<bool> FailAsync(SagaHold hold, SagaStep step, SagaStepProgress active, Exception error, int attempts, Ending ending)
     {
         var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
         if (error is SagaStateException)
         {
-            await writer.HaltAsync(hold, error.Message, error);
+            await writer.HaltAsync(hold, error.Message, error, NotRun);
             return false;
         }
 
         var retry = step.RetryOf(direction);
 
         // After a start that may have had an effect, a refusal says nothing of that one.
-        var refused = !final && direction == SagaDirection.Execute && step.IsRejection(error);
-        var rejected = refused && active is { Failures: 0, Interruptions: 0 };
-        if (!final && !refused && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
+        var rejected = ending == Ending.Refused && !active.MayHaveEffect;
+        if (ending == Ending.Failed && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
         {
             var dueAt = time.GetUtcNow() + retry.DelayAfter(active.Failures + 1);
             environment.Log.SagaWillRetry(definition.Name, hold.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
@@ -206,7 +217,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
                 hold,
                 progress =>
                 {
-                    (active.Failures, active.Begun, active.Error) = (active.Failures + 1, false, SagaWriter.OneLine(error));
+                    (active.Failures, active.Begun, active.MayHaveEffect, active.Error) = (active.Failures + 1, false, true, SagaWriter.OneLine(error));
                     progress.Note(time.GetUtcNow(), step.Name, $"failed: {SagaWriter.OneLine(error)}");
                 },
                 dueAt);
@@ -215,7 +226,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
 
         void Blame(SagaProgress progress, DateTimeOffset now)
         {
-            (active.Failures, active.Begun, active.Error) = (active.Failures + 1, false, SagaWriter.OneLine(error));
+            (active.Failures, active.Begun, active.MayHaveEffect, active.Error) = (active.Failures + 1, false, !rejected, SagaWriter.OneLine(error));
             progress.Note(now, step.Name, $"failed for good: {SagaWriter.OneLine(error)}");
             if (direction == SagaDirection.Execute)
             {
@@ -291,5 +302,22 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         return hold.IsDispatched = true;
     }
 
+    private static Ending EndingOf(SagaStep step, SagaDirection direction, Exception error) => direction != SagaDirection.Compensate && step.IsRejection(error) ? Ending.Refused : Ending.Failed;
+
+    private static void NotRun(SagaProgress progress, DateTimeOffset now) => SagaWriter.NotBegun(progress);
+
     private static bool IsRefusal(PublishException problem) => problem.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber;
+
+    /// <summary>How a run went wrong.</summary>
+    private enum Ending
+    {
+        /// <summary>It may be started again.</summary>
+        Failed,
+
+        /// <summary>Its service says that it had no effect.</summary>
+        Refused,
+
+        /// <summary>It is not started again.</summary>
+        Final,
+    }
 }

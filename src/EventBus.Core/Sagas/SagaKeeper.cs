@@ -197,17 +197,25 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
                 return;
             }
 
-            TakeIn(hold, current);
+            TakeIn(hold, current, entry.WaitKey);
         }
     }
 
-    /// <summary>Whoever does not hold a saga may add replies to it, and nothing else.</summary>
-    private static void TakeIn(SagaHold hold, SagaEntry current)
+    /// <summary>Whoever does not hold a saga may add replies to it, and nothing else. A reply belongs to the step for which it was taken in, and not to the one that this write begins.</summary>
+    private void TakeIn(SagaHold hold, SagaEntry current, string? waitKey)
     {
         hold.Entry = hold.Entry with { Version = current.Version };
-        if (SagaProgress.Read(current.Content, out _) is { } seen)
+        foreach (var reply in SagaProgress.Read(current.Content, out _)?.Inbox.FindAll(reply => !hold.Progress.Knows(reply.EventId)) ?? [])
         {
-            hold.Progress.Inbox.AddRange(seen.Inbox.Where(reply => !hold.Progress.Knows(reply.EventId)).ToList());
+            if (hold.Progress.Concerns(reply, waitKey))
+            {
+                hold.Progress.Inbox.Add(reply);
+            }
+            else
+            {
+                hold.Progress.Forget(reply);
+                SagaReplies.Ignore(reply, hold.Definition.Name, hold.Id, environment);
+            }
         }
     }
 }

@@ -62,7 +62,7 @@ internal sealed class SagaModel<[DynamicallyAccessedMembers(DynamicallyAccessedM
             _ => step.OnReply?.Invoke(JsonSerializer.Deserialize(call.Reply.Span, reply!)!, context, token) ?? Task.CompletedTask,
         };
         await (running ?? throw new InvalidOperationException($"The step '{call.Step}' returned null instead of a task."));
-        call.End();
+        call.Succeed();
         return JsonSerializer.SerializeToElement(context.State ?? throw new InvalidOperationException($"The step '{call.Step}' set the state to null."), json);
     }
 

@@ -20,7 +20,7 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
     /// <summary>A step was executed.</summary>
     public SagaStatus Executed(SagaProgress progress, SagaEntry entry, SagaStepProgress step, DateTimeOffset now)
     {
-        (step.Status, step.Begun, step.Error) = (SagaStepStatus.Executed, false, null);
+        (step.Status, step.Begun, step.MayHaveEffect, step.Error) = (SagaStepStatus.Executed, false, false, null);
         (progress.FailedStep, progress.Error, progress.ErrorType) = (null, null, null);
         progress.Note(now, step.Name, "executed");
         progress.Outbox.AddRange(publish.StepCompleted(entry.Id, step.Name, progress.TraceParent));
@@ -30,7 +30,7 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
     /// <summary>A step was undone.</summary>
     public SagaStatus Compensated(SagaProgress progress, SagaEntry entry, SagaStepProgress step, DateTimeOffset now)
     {
-        (step.Status, step.Begun, step.Error) = (SagaStepStatus.Compensated, false, null);
+        (step.Status, step.Begun, step.MayHaveEffect, step.Error) = (SagaStepStatus.Compensated, false, false, null);
         progress.Note(now, step.Name, "compensated");
         return Back(progress, entry, now);
     }
@@ -66,8 +66,10 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
         progress.Note(now, progress.Active()?.Name, "retried by people");
         if (progress.Active() is { } step)
         {
-            (step.Failures, step.Interruptions, step.Begun) = (0, 0, false);
-            if (step.Status == SagaStepStatus.Waiting && progress.ReplyFor(definition.Find(step.Name)?.ReplyName) is null)
+            // A new budget. What is known of earlier runs stays.
+            (step.Failures, step.Interruptions) = (0, 0);
+            step.CutOff();
+            if (step.Status == SagaStepStatus.Waiting && progress.ReplyFor(step, definition.Find(step.Name)?.ReplyName) is null)
             {
                 // It has waited long enough: it asks again.
                 (step.Status, step.WaitsSince, step.WaitsUntil) = (SagaStepStatus.Executing, null, null);
@@ -135,7 +137,7 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
         (done.WaitsSince, done.WaitsUntil) = (null, null);
 
         // A second answer to this step is none to the next.
-        progress.Inbox.Clear();
+        progress.ForgetReplies();
         if (definition.After(progress.Steps.FindLast(step => definition.Find(step.Name) is not null)?.Name) is not { } next)
         {
             return End(progress, entry, SagaStatus.Completed, now);
@@ -164,7 +166,7 @@ internal sealed class SagaMoves(SagaDefinition definition, SagaAnnouncer publish
     private SagaStatus End(SagaProgress progress, SagaEntry entry, SagaStatus status, DateTimeOffset now)
     {
         Turn(progress, status, now);
-        progress.Inbox.Clear();
+        progress.ForgetReplies();
         progress.Note(now, null, status.ToString().ToLowerInvariant());
         progress.Outbox.AddRange(publish.Ended(entry.Id, status, progress));
         return status;

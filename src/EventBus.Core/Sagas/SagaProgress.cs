@@ -39,7 +39,7 @@ internal sealed class SagaProgress
     /// <summary>Replies that were not used yet.</summary>
     public List<SagaReply> Inbox { get; set; } = [];
 
-    /// <summary>The ids of the replies that were used, the latest last.</summary>
+    /// <summary>The ids of the replies that were used or ignored, the latest last.</summary>
     public List<string> UsedReplies { get; set; } = [];
 
     /// <summary>Events that belong to what was done, and may not have been sent yet.</summary>
@@ -57,13 +57,19 @@ internal sealed class SagaProgress
     public SagaStepProgress? Active() => Steps.Find(step => step.Status is SagaStepStatus.Executing or SagaStepStatus.Waiting or SagaStepStatus.Compensating);
 
     /// <summary>The reply that a step waits for, if it has come.</summary>
-    public SagaReply? ReplyFor(string? eventName) => eventName is null ? null : Inbox.Find(reply => reply.EventName == eventName);
+    public SagaReply? ReplyFor(SagaStepProgress step, string? eventName) => eventName is null ? null : Inbox.Find(reply => reply.Step == step.Name && reply.EventName == eventName);
 
     /// <summary>A reply came before.</summary>
     public bool Knows(string eventId) => Inbox.Exists(reply => reply.EventId == eventId) || UsedReplies.Contains(eventId);
 
-    /// <summary>A reply was used.</summary>
-    public void Use(SagaReply reply)
+    /// <summary>A reply that was taken in still concerns the step that is active.</summary>
+    /// <param name="reply">The reply.</param>
+    /// <param name="waitKey">The key that the step waits for; null for the saga's id.</param>
+    public bool Concerns(SagaReply reply, string? waitKey) =>
+        Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active && active.Name == reply.Step && (waitKey is null || waitKey == reply.WaitKey);
+
+    /// <summary>A reply is not needed any more: a copy of it is not taken in again, for whichever step.</summary>
+    public void Forget(SagaReply reply)
     {
         Inbox.Remove(reply);
         UsedReplies.Add(reply.EventId);
@@ -72,6 +78,9 @@ internal sealed class SagaProgress
             UsedReplies.RemoveAt(0);
         }
     }
+
+    /// <summary>No reply is needed any more.</summary>
+    public void ForgetReplies() => Inbox.ToList().ForEach(Forget);
 
     /// <summary>The steps that were undone, in the order in which they were.</summary>
     public IReadOnlyList<string> Undone() => [.. Enumerable.Reverse(Steps).Where(step => step.Status == SagaStepStatus.Compensated).Select(step => step.Name)];
@@ -113,6 +122,12 @@ internal sealed class SagaStepProgress
     /// <summary>A run of it was about to begin, and its end is not known.</summary>
     public bool Begun { get; set; }
 
+    /// <summary>An earlier run may have had its effect. Knowledge and no budget: only the success of the step or of its compensation clears it.</summary>
+    public bool MayHaveEffect { get; set; }
+
+    /// <summary>How many events the step published when it was executed.</summary>
+    public int Published { get; set; }
+
     /// <summary>Runs that failed, of what it is doing now.</summary>
     public int Failures { get; set; }
 
@@ -126,13 +141,23 @@ internal sealed class SagaStepProgress
 
     /// <summary>Until when.</summary>
     public DateTimeOffset? WaitsUntil { get; set; }
+
+    /// <summary>A run that was about to begin, or had begun, is over without a result.</summary>
+    public void CutOff() => (MayHaveEffect, Begun) = (MayHaveEffect || Begun, false);
 }
 
 /// <summary>A reply that came for a saga.</summary>
 /// <param name="EventName">The event's name.</param>
 /// <param name="EventId">The event's id.</param>
 /// <param name="Body">The event as JSON, carried forward to the version that the application knows.</param>
-internal sealed record SagaReply(string EventName, string EventId, JsonElement Body);
+internal sealed record SagaReply(string EventName, string EventId, JsonElement Body)
+{
+    /// <summary>The step for which it was taken in.</summary>
+    public string? Step { get; init; }
+
+    /// <summary>The key for which that step waited then; null for the saga's id.</summary>
+    public string? WaitKey { get; init; }
+}
 
 /// <summary>An event that is kept until it is certain that it was sent.</summary>
 /// <param name="Attributes">Its attributes, as stores write them.</param>

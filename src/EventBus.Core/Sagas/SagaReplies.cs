@@ -26,7 +26,7 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
         var known = false;
         foreach (var id in found)
         {
-            known |= await TakeInAsync(definition, id, context.Key, reply, cancellationToken);
+            known |= await TakeInAsync(definition, id, context, reply, cancellationToken);
         }
 
         if (!known)
@@ -35,8 +35,15 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
         }
     }
 
+    /// <summary>Says that a reply is of no use.</summary>
+    public static void Ignore(SagaReply reply, string saga, string id, RunEnvironment environment)
+    {
+        environment.Diagnostics.SagaReplied(saga, "late");
+        environment.Log.SagaReplyIgnored(reply.EventName, reply.EventId, saga, id);
+    }
+
     /// <returns>Whether there is such a saga.</returns>
-    private async Task<bool> TakeInAsync(SagaDefinition definition, string id, string? key, SagaReply reply, CancellationToken cancellationToken)
+    private async Task<bool> TakeInAsync(SagaDefinition definition, string id, EventContext context, SagaReply reply, CancellationToken cancellationToken)
     {
         var (exists, waits) = (false, false);
         await keeper.ChangeAsync(
@@ -44,7 +51,7 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
             entry =>
             {
                 (exists, waits) = (entry.Saga == definition.Name, false);
-                if (!exists || SagaProgress.Read(entry.Content, out _) is not { } progress || !WaitsFor(definition, entry, progress, key, reply.EventName))
+                if (!exists || SagaProgress.Read(entry.Content, out _) is not { } progress || !WaitsFor(definition, entry, progress, context.Key, reply.EventName) || AnswersAnother(definition, entry, progress, context.CausationId, reply.EventName))
                 {
                     return null;
                 }
@@ -56,7 +63,7 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
                 }
 
                 var now = environment.Time.GetUtcNow();
-                progress.Inbox.Add(reply);
+                progress.Inbox.Add(reply with { Step = progress.Active()!.Name, WaitKey = entry.WaitKey });
 
                 // Whoever holds it looks into the inbox before it lets go.
                 var waiting = !progress.Held && entry.Status == SagaStatus.Running && progress.Active() is { Status: SagaStepStatus.Waiting };
@@ -70,8 +77,7 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
         }
         else if (exists)
         {
-            environment.Diagnostics.SagaReplied(definition.Name, "late");
-            environment.Log.SagaReplyIgnored(reply.EventName, reply.EventId, definition.Name, id);
+            Ignore(reply, definition.Name, id, environment);
         }
 
         return exists;
@@ -89,4 +95,10 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
 
         // One that waits for a key of its own is not answered through its id by chance.
         && (entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key)));
+
+    /// <summary>It was published by a handler of what another step of the saga asked, and that step waits for the same event: a second answer, which comes when the saga has gone on.</summary>
+    private static bool AnswersAnother(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? causationId, string eventName) =>
+        Guid.TryParseExact(causationId, "D", out var question)
+        && progress.Steps.Exists(step => step != progress.Active() && definition.Find(step.Name)?.ReplyName == eventName
+            && Enumerable.Range(1, step.Published).Any(ordinal => SagaAnnouncer.IdOf(definition.Name, entry.Id, step.Name, SagaDirection.Execute, ordinal) == question));
 }

@@ -87,7 +87,7 @@ internal sealed class SagaRunner(SagaDefinition definition, int maxStateBytes, I
         }
         catch (Exception exception)
         {
-            return new SagaOutcome(default, exception);
+            return new SagaOutcome(default, exception) { IsAnswer = !call.HasSucceeded };
         }
     }
 }
@@ -101,4 +101,7 @@ internal readonly record struct SagaOutcome(JsonElement State, Exception? Error)
     public static SagaOutcome Interrupted { get; } = new(default, null) { IsInterrupted = true };
 
     public bool IsInterrupted { get; private init; }
+
+    /// <summary>The error comes from the step. That its time is over, or that its result cannot be kept, is no answer of a service.</summary>
+    public bool IsAnswer { get; init; }
 }

@@ -39,8 +39,18 @@ internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, Sag
         }
     }
 
-    /// <summary>Leaves it to whoever comes first.</summary>
+    /// <summary>Leaves it to the next instance between two steps.</summary>
     public Task GiveBackAsync(SagaHold hold) => LeaveAsync(hold, NotBegun, time.GetUtcNow());
+
+    /// <summary>Leaves it to the next instance in the middle of a step: the run is not counted, and may have had its effect.</summary>
+    public Task GiveBackInStepAsync(SagaHold hold, SagaStepProgress active) => LeaveAsync(
+        hold,
+        progress =>
+        {
+            active.CutOff();
+            progress.Note(time.GetUtcNow(), active.Name, "interrupted by a stop");
+        },
+        time.GetUtcNow());
 
     public Task LeaveAsync(SagaHold hold, Action<SagaProgress> change, DateTimeOffset dueAt) => LeaveAsync(hold, change, _ => dueAt);
 
@@ -81,7 +91,7 @@ internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, Sag
                 }
 
                 var now = time.GetUtcNow();
-                NotBegun(progress);
+                progress.Active()?.CutOff();
                 progress.Held = false;
                 var status = moves.Halt(progress, why, now);
                 return moves.With(entry, status, progress, now) with { DueAt = null, AlertAt = AlertAt(now), ChangedAt = now, Content = progress.Write() };
@@ -89,7 +99,7 @@ internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, Sag
             keeper.Closing));
     }
 
-    /// <summary>The step that is kept as begun will not be run now.</summary>
+    /// <summary>The step that is kept as begun was not run by this instance, and will not be run now.</summary>
     public static void NotBegun(SagaProgress progress)
     {
         if (progress.Active() is { } active)

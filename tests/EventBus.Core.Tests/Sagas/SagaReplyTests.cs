@@ -128,6 +128,84 @@ public sealed class SagaReplyTests
     }
 
     [Fact]
+    public async Task Reply_ASecondOneWhileTheFirstIsHandled_AnswersNoOtherStep()
+    {
+        RunningBus? bus = null;
+        var second = new PublishOptions { CorrelationId = "trip-1", EventId = "second" };
+        await using var running = bus = await script.StartTripsAsync((saga, s) =>
+        {
+            saga.Step("first", s).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), async (reply, context, ct) =>
+            {
+                await bus!.Bus.PublishAsync(new PaymentSettled("trip-1", "2"), second, ct);
+                await UntilAsync(progress => progress.Knows("second"));
+                await Receive(reply, context, ct);
+            });
+            Waiting(saga, s, "next");
+        });
+        await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
+        await bus.WhenIdleAsync();
+        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "1"), new PublishOptions { CorrelationId = "trip-1", EventId = "first" }, Token);
+        await UntilAsync(progress => progress.Active() is { Name: "next", Status: SagaStepStatus.Waiting });
+        await bus.WhenIdleAsync();
+
+        // Neither it nor a copy of it, which comes when the next step waits.
+        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "2"), second, Token);
+        await bus.WhenIdleAsync();
+        Assert.Equal(("next", SagaStepStatus.Waiting), (await bus.Sagas().FindAsync("trip-1", Token))!.Steps[^1] is var step ? (step.Name, step.Status) : default);
+
+        await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "3"), new PublishOptions { CorrelationId = "trip-1", EventId = "third" }, Token);
+        Assert.Equal(["+first", "receipt 1", "+next", "receipt 3"], (await bus.RunTripAsync()).State.Done);
+
+        async Task UntilAsync(Func<SagaProgress, bool> reached)
+        {
+            using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+            while (!reached(SagaProgress.Read((await bus!.SagaStore().FindAsync("trip-1", Token))!.Content, out _)!))
+            {
+                Assert.False(patience.IsCancellationRequested, "The saga did not get there.");
+                await Task.Yield();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task Reply_ASecondOneToTheSameQuestionWhenTheNextStepWaits_IsIgnored()
+    {
+        RunningBus? bus = null;
+        script.Doing = (run, context, ct) => context.PublishAsync(new PaymentRequested(run), ct);
+        using var log = new LogMemory();
+        await using var running = bus = await script.StartTripsAsync(
+            (saga, s) =>
+            {
+                Waiting(saga, s, "first");
+                Waiting(saga, s, "next");
+            },
+            bus =>
+            {
+                Log(bus, log);
+                bus.Subscribe<PaymentRequested>("payments", (asked, context, ct) => asked.TripId == "+first" ? context.PublishAsync(new PaymentSettled("trip-1", "1"), ct) : Task.CompletedTask);
+                bus.Subscribe<PaymentRequested>("late", LateAsync);
+            });
+        await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
+        await bus.WhenIdleAsync();
+
+        var info = (await bus.Sagas().FindAsync("trip-1", Token))!;
+        Assert.Equal(("next", SagaStepStatus.Waiting), (info.Steps[^1].Name, info.Steps[^1].Status));
+        Assert.Single(log.At(LogLevel.Information), text => text.Contains("for the saga book-trip trip-1 is ignored", StringComparison.Ordinal));
+
+        async Task LateAsync(PaymentRequested asked, EventContext context, CancellationToken cancellationToken)
+        {
+            using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+            while (asked.TripId == "+first" && (await bus!.Sagas().FindAsync("trip-1", cancellationToken))!.Steps is not [_, { Status: SagaStepStatus.Waiting }])
+            {
+                Assert.False(patience.IsCancellationRequested, "The next step does not wait.");
+                await Task.Yield();
+            }
+
+            await (asked.TripId == "+first" ? context.PublishAsync(new PaymentSettled("trip-1", "2"), cancellationToken) : Task.CompletedTask);
+        }
+    }
+
+    [Fact]
     public async Task Reply_ByAKeyOfItsOwn_FindsTheSagasThatWaitForItAndNoOther()
     {
         await using var bus = await script.StartTripsAsync((saga, s) => saga.Step("payment", s).WaitFor<PaymentSettled>(TimeSpan.FromMinutes(10), Receive, trip => $"traveller-{trip.Traveller}"));
