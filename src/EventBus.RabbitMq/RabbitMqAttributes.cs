@@ -22,6 +22,8 @@ internal ref struct RabbitMqAttributes
 
     public string? CausationId { get; private set; }
 
+    public bool IdIsDerived { get; private set; }
+
     public string? TraceParent { get; private set; }
 
     public string? TraceState { get; private set; }
@@ -136,6 +138,9 @@ internal ref struct RabbitMqAttributes
                 break;
             case "causationid":
                 CausationId = text;
+                break;
+            case "derivedid":
+                IdIsDerived = text == "true";
                 break;
             case "traceparent":
                 TraceParent = text;

@@ -53,6 +53,7 @@ internal static class RabbitMqWireFormat
         Add("eventversion", envelope.EventVersion == 1 ? null : envelope.EventVersion.ToString(CultureInfo.InvariantCulture));
         Add("correlationid", envelope.CorrelationId == envelope.EventId ? null : envelope.CorrelationId);
         Add("causationid", envelope.CausationId);
+        Add("derivedid", envelope.IdIsDerived ? "true" : null);
         Add("traceparent", envelope.TraceParent);
         Add("tracestate", envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
@@ -116,6 +117,7 @@ internal static class RabbitMqWireFormat
                 Headers = attributes.UserHeaders,
                 CorrelationId = attributes.CorrelationId ?? properties.CorrelationId,
                 CausationId = attributes.CausationId,
+                IdIsDerived = attributes.IdIsDerived,
                 TraceParent = attributes.TraceParent,
                 TraceState = attributes.TraceState,
                 Origin = attributes.Source,
@@ -137,6 +139,7 @@ internal static class RabbitMqWireFormat
             Headers = envelope.Headers,
             CorrelationId = envelope.CorrelationId,
             CausationId = envelope.CausationId,
+            IdIsDerived = envelope.IdIsDerived,
             TraceParent = envelope.TraceParent,
             TraceState = envelope.TraceState,
             Origin = envelope.Origin,

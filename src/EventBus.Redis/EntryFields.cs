@@ -33,6 +33,8 @@ internal ref struct EntryFields(RedisTexts texts)
 
     public string? CausationId { get; private set; }
 
+    public bool IdIsDerived { get; private set; }
+
     public string? Key { get; private set; }
 
     public string? Subject { get; private set; }
@@ -129,6 +131,10 @@ internal ref struct EntryFields(RedisTexts texts)
         else if (name.SequenceEqual("causationid"u8))
         {
             CausationId = value;
+        }
+        else if (name.SequenceEqual("derivedid"u8))
+        {
+            IdIsDerived = BytesOf(value).SequenceEqual("true"u8);
         }
         else if (name.SequenceEqual("traceparent"u8))
         {

@@ -12,6 +12,7 @@ internal enum RedisPubSubAttribute
     Subject,
     CorrelationId,
     CausationId,
+    DerivedId,
     TraceParent,
     TraceState,
     Version,

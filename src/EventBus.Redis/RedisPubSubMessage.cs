@@ -201,6 +201,7 @@ internal sealed class RedisPubSubMessage
         RedisPubSubAttribute.Subject => "subject"u8,
         RedisPubSubAttribute.CorrelationId => "correlationid"u8,
         RedisPubSubAttribute.CausationId => "causationid"u8,
+        RedisPubSubAttribute.DerivedId => "derivedid"u8,
         RedisPubSubAttribute.TraceParent => "traceparent"u8,
         RedisPubSubAttribute.TraceState => "tracestate"u8,
         _ => "eventversion"u8,

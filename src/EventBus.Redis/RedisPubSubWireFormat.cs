@@ -42,6 +42,7 @@ internal static class RedisPubSubWireFormat
         Add("partitionkey", envelope.Key);
         Add("correlationid", envelope.CorrelationId == envelope.EventId ? null : envelope.CorrelationId);
         Add("causationid", envelope.CausationId);
+        Add("derivedid", envelope.IdIsDerived ? "true" : null);
         Add("traceparent", envelope.TraceParent);
         Add("tracestate", envelope.TraceState);
         if (envelope.EventVersion != 1)
@@ -114,6 +115,7 @@ internal static class RedisPubSubWireFormat
                 Key = read?[RedisPubSubAttribute.Key] ?? read?[RedisPubSubAttribute.Subject],
                 CorrelationId = read?[RedisPubSubAttribute.CorrelationId],
                 CausationId = read?[RedisPubSubAttribute.CausationId],
+                IdIsDerived = read?[RedisPubSubAttribute.DerivedId] == "true",
                 TraceParent = read?[RedisPubSubAttribute.TraceParent],
                 TraceState = read?[RedisPubSubAttribute.TraceState],
                 Origin = read?[RedisPubSubAttribute.Source],
@@ -166,7 +168,7 @@ internal static class RedisPubSubWireFormat
     /// <summary>It means something itself, so that no header travels under it.</summary>
     private static bool IsAttribute(string name) => name is
         "specversion" or "id" or "type" or "source" or "time" or "datacontenttype" or "dataschema" or "subject" or "data" or OddHeaders
-        or "eventversion" or "partitionkey" or "correlationid" or "causationid" or "traceparent" or "tracestate";
+        or "eventversion" or "partitionkey" or "correlationid" or "causationid" or "derivedid" or "traceparent" or "tracestate";
 
     private static ReadOnlySpan<byte> Time(DateTime time, Span<byte> buffer) =>
         Utf8Formatter.TryFormat(time, buffer, out var length, 'O') ? buffer[..length] : throw new InvalidOperationException($"A time takes more than {TimeLength} bytes.");

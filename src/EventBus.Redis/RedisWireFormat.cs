@@ -14,7 +14,7 @@ internal static class RedisWireFormat
 
     public static NameValueEntry[] Write(Envelope envelope, string source)
     {
-        var fields = new NameValueEntry[9 + Given(envelope.Key) + Given(envelope.CausationId) + Given(envelope.TraceParent) + Given(envelope.TraceState) + envelope.Headers.Count];
+        var fields = new NameValueEntry[9 + Given(envelope.Key) + Given(envelope.CausationId) + (envelope.IdIsDerived ? 1 : 0) + Given(envelope.TraceParent) + Given(envelope.TraceState) + envelope.Headers.Count];
         fields[0] = new("specversion", "1.0");
         fields[1] = new("id", envelope.EventId);
         fields[2] = new("type", envelope.EventName);
@@ -26,6 +26,7 @@ internal static class RedisWireFormat
         var next = 8;
         Add("partitionkey", envelope.Key);
         Add("causationid", envelope.CausationId);
+        Add("derivedid", envelope.IdIsDerived ? "true" : null);
         Add("traceparent", envelope.TraceParent);
         Add("tracestate", envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
@@ -92,6 +93,7 @@ internal static class RedisWireFormat
                 Headers = fields.Headers,
                 CorrelationId = fields.CorrelationId,
                 CausationId = fields.CausationId,
+                IdIsDerived = fields.IdIsDerived,
                 TraceParent = fields.TraceParent,
                 TraceState = fields.TraceState,
                 Origin = fields.Source,

@@ -30,6 +30,7 @@ internal static class Sample
                 Time = new DateTimeOffset(2026, 2, 3, 4, 5, 6, TimeSpan.Zero).AddTicks(1_234_567),
                 CorrelationId = "correlation",
                 CausationId = "causation",
+                IdIsDerived = true,
                 TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                 TraceState = "a=1,b=2",
                 Origin = "/services/shop",
@@ -87,7 +88,7 @@ internal static class Sample
     public static string Describe(Envelope e) => string.Join(
         " | ",
         [
-            e.EventId, e.EventName, $"{e.EventVersion}", e.Key ?? "no key", e.Time.ToString("O", CultureInfo.InvariantCulture), e.CorrelationId, e.CausationId ?? "no cause", e.TraceParent ?? "no trace",
+            e.EventId, e.EventName, $"{e.EventVersion}", e.Key ?? "no key", e.Time.ToString("O", CultureInfo.InvariantCulture), e.CorrelationId, e.CausationId ?? "no cause", e.IdIsDerived ? "derived id" : "own id", e.TraceParent ?? "no trace",
             e.TraceState ?? "no state", e.Origin ?? "no origin", e.ContentType, e.Defect ?? "no defect",
             string.Join(", ", e.Headers.OrderBy(header => header.Key, StringComparer.Ordinal).Select(header => $"{header.Key}={header.Value}")),
             $"{e.Body.Length} bytes", Convert.ToHexString(SHA256.HashData(e.Body.Span)),

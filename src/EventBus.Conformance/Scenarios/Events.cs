@@ -11,7 +11,7 @@ internal sealed record ParcelSent(int Number, string? Note = null)
 
 /// <summary>A second event with the same first word, so of the same log.</summary>
 [EventName("parcel.returned")]
-internal sealed record ParcelReturned(int Number);
+internal sealed record ParcelReturned(int Number, string? Stamp = null);
 
 /// <summary>An event of another log.</summary>
 [EventName("invoice.paid")]

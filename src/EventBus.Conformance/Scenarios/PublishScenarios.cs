@@ -18,6 +18,7 @@ internal static class PublishScenarios
         new("bad-options", "Reserved or malformed headers, keys and ids are refused before anything is sent, so that what works on one backend works on all.", BadOptionsAsync),
         new("publish-many", "A list is delivered whole, each refused item is reported and holds back the later ones of its key, so that a batch never breaks an order.", PublishManyAsync),
         new("follow-up-events", "What a handler publishes leaves only when it has succeeded, with the same ids whenever it runs again, so that a retry starts no process twice.", FollowUpsAsync),
+        new("follow-ups-again", "A follow-up event that is published again for the same event, with another content, counts as the same event, so that a time stamp in it makes no dead letter.", FollowUpsAgainAsync),
         new("delayed-publish", "A delayed event is delivered whole and never before its time, so that reminders need no scheduler.", DelayedAsync),
         new("upcasting", "A handler of the new version receives events of the old one carried forward, so that publishers and handlers can be deployed apart.", UpcastingAsync),
     ];
@@ -175,6 +176,31 @@ internal static class PublishScenarios
         Expect.Sequence([10, 10, 11, 11], followUps.Items.Select(item => item.Number).Order(), "the follow-up events");
         Expect.Equal(2, followUps.Items.Select(item => (item.Number, item.Id)).Distinct().Count(), "the number of different ids for two follow-up events that were each published twice");
         Expect.That(followUps.Items.All(item => item is { Correlation: "process" } && item.Causation == options.EventId), "the parent's correlation, and the parent as the cause", string.Join(", ", followUps.Items));
+    }
+
+    private static async Task FollowUpsAgainAsync(ScenarioRun run)
+    {
+        var (parents, children) = (new Ledger<int>(), new Ledger<int>());
+        var node = await run.StartAsync(bus => bus
+            .Subscribe<ParcelSent>("parent", async (e, context, token) =>
+            {
+                parents.Add(e.Number);
+                await context.PublishAsync(new ParcelReturned(e.Number, $"run {parents.Items.Count}"), cancellationToken: token);
+                await context.PublishAsync(new ParcelReturned(e.Number + 1, $"run {parents.Items.Count}"), new PublishOptions { NotBefore = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(100) }, token);
+            })
+            .Subscribe("child", s => s.On<ParcelReturned>((e, _, _) => children.NoteAsync(e.Number)).Idempotent()));
+
+        // The same event twice, as at-least-once delivery may do it.
+        var options = new PublishOptions { EventId = $"{run.Isolation}-parent" };
+        await node.Bus.PublishAsync(new ParcelSent(10), options);
+        await children.ReachAsync(2, "a follow-up event is handled");
+        await node.QuietAsync();
+        await node.Bus.PublishAsync(new ParcelSent(10), options);
+        await parents.ReachAsync(2, "the event that comes again is handled");
+        await node.QuietAsync();
+
+        Expect.Sequence([10, 11], children.Items.Order(), "the follow-up events that were handled");
+        Expect.Equal(0, await node.DeadLetters.CountAsync(), "the number of dead letters");
     }
 
     private static async Task DelayedAsync(ScenarioRun run)

@@ -67,7 +67,9 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         // A key of the user's is that of one type of event: OrderPaid and OrderShipped of one order are not copies of each other.
         var text = own is null ? envelope.Id : $"{context.EventName}~{own}";
         var key = new ProcessedKey(subscription, text);
-        var fingerprint = own is null && envelope.BodyLength >= 0 ? Fingerprint(envelope) : 0;
+
+        // What a handler publishes when it runs again has the same id and perhaps another time stamp in its body.
+        var fingerprint = own is null && !envelope.IdIsDerived && envelope.BodyLength >= 0 ? Fingerprint(envelope) : 0;
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {

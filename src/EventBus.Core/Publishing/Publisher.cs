@@ -160,6 +160,7 @@ internal sealed class Publisher
             UserHeaders = options?.Headers is { Count: > 0 } headers ? new Dictionary<string, string>(headers, StringComparer.Ordinal) : null,
             TraceParent = BusDiagnostics.CurrentTraceParent(),
             FromHandler = inherited.IsAny || environment.InHandler.Value,
+            IdIsDerived = inherited.IsAny && options?.EventId is null,
         };
 
         // What a saga publishes is kept as bytes, on every store.

@@ -30,6 +30,11 @@ public static class StoreFormat
             Write("source", envelope.Origin);
             Write("contenttype", envelope.ContentType == Envelope.JsonContentType ? null : envelope.ContentType);
             Write("defect", envelope.Defect);
+            if (envelope.IdIsDerived)
+            {
+                json.WriteBoolean("derived", true);
+            }
+
             if (envelope.Extras?.NotBefore is { } notBefore)
             {
                 json.WriteString("notbefore", notBefore);
@@ -133,6 +138,7 @@ public static class StoreFormat
             Key = Text("key"),
             CorrelationId = Text("correlation"),
             CausationId = Text("causation"),
+            IdIsDerived = root.TryGetProperty("derived", out var derived) && derived.GetBoolean(),
             TraceParent = Text("traceparent"),
             TraceState = Text("tracestate"),
             Origin = Text("source"),

@@ -37,6 +37,7 @@ public sealed class Envelope : EventContext
         ticks = attributes.Time.UtcTicks;
         UserHeaders = attributes.Headers;
         TraceParent = attributes.TraceParent;
+        IdIsDerived = attributes.IdIsDerived;
         extras = (object?)EnvelopeExtras.From(attributes) ?? attributes.Origin;
     }
 
@@ -66,6 +67,9 @@ public sealed class Envelope : EventContext
 
     /// <summary>The event was published by a handler. A transport that makes publishers wait lets these pass by a bounded reserve, so that no handler waits for itself.</summary>
     public bool FromHandler { get; internal init; }
+
+    /// <summary>The bus derived the id from the event or the saga that it follows from: an event with the same id is the same event, whatever its body. A transport and a store carry this with the event.</summary>
+    public bool IdIsDerived { get; internal init; }
 
     internal string Id => id ??= guid.ToString("D");
 

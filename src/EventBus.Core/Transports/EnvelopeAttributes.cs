@@ -33,6 +33,9 @@ public readonly struct EnvelopeAttributes
     /// <summary>The id of the event whose handler published this one; null for none.</summary>
     public string? CausationId { get; init; }
 
+    /// <summary>The bus derived the id: an event with the same id is the same event, whatever its body. Default false.</summary>
+    public bool IdIsDerived { get; init; }
+
     /// <summary>The W3C trace context of the publisher (<c>traceparent</c>); null for none.</summary>
     public string? TraceParent { get; init; }
 

@@ -22,6 +22,7 @@ internal static class ChannelWireFormat
         Add("partitionkey", envelope.Key);
         Add("correlationid", envelope.CorrelationId);
         Add("causationid", envelope.CausationId);
+        Add("derivedid", envelope.IdIsDerived ? "true" : null);
         Add("traceparent", envelope.TraceParent);
         Add("tracestate", envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
@@ -66,6 +67,7 @@ internal static class ChannelWireFormat
             Headers = message.Headers.Where(header => header.Key.StartsWith(UserPrefix, StringComparison.Ordinal)).ToDictionary(header => header.Key[UserPrefix.Length..], header => header.Value),
             CorrelationId = Get("correlationid"),
             CausationId = Get("causationid"),
+            IdIsDerived = Get("derivedid") == "true",
             TraceParent = Get("traceparent"),
             TraceState = Get("tracestate"),
             Origin = Get("source"),

@@ -369,6 +369,48 @@ public sealed class IdempotencyTests
         Assert.Equal(DeadLetterReason.IdReused, Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token)).Reason);
     }
 
+    [Fact]
+    public async Task Idempotent_DerivedIdOtherContent_IsACopy()
+    {
+        var transport = new FailingFollowUps();
+        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseFailing()", _ => transport).UseStores(_ => Stores(new ScriptedProcessedStore())).Subscribe("points", s => s
+            .On<OrderPlaced>((e, _, _) => Note(e.OrderId)).Idempotent()));
+        await transport.DeliverBytesAsync("same", """{"OrderId":"1"}""", idIsDerived: true);
+        await transport.DeliverBytesAsync("same", """{"OrderId":"2"}""", idIsDerived: true);
+
+        // The form of an id says nothing: anyone may make a UUID of version 8.
+        await transport.DeliverBytesAsync("0192f8e2-93a5-8c1e-9d3b-0242ac120002", """{"OrderId":"3"}""");
+        await transport.DeliverBytesAsync("0192f8e2-93a5-8c1e-9d3b-0242ac120002", """{"OrderId":"4"}""");
+
+        Assert.Equal(["1", "3"], seen.Items);
+        Assert.Equal(DeadLetterReason.IdReused, Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token)).Reason);
+    }
+
+    [Fact]
+    public async Task FollowUp_UnderAnIdOfItsOwn_IsNotTakenForADerivedOne()
+    {
+        var derived = new List<(string Id, bool IsDerived)>();
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory()
+            .Subscribe<OrderPlaced>("parent", async (e, context, ct) =>
+            {
+                await context.PublishAsync(new OrderPaid(e.OrderId), ct);
+                await context.PublishAsync(new OrderPaid(e.OrderId), new PublishOptions { EventId = "own" }, ct);
+            })
+            .Subscribe<OrderPaid>("child", (_, context, _) =>
+            {
+                lock (derived)
+                {
+                    derived.Add((context.EventId == "own" ? "own" : "derived", ((Transports.Envelope)context).IdIsDerived));
+                }
+
+                return Task.CompletedTask;
+            }));
+        await PublishAsync(running, "1");
+        await running.WhenIdleAsync();
+
+        Assert.Equal([("derived", true), ("own", false)], derived.Order());
+    }
+
     /// <summary>I6: a handled event is remembered for its retention, and a copy that comes later runs again: documented, explicit, and never silent about which.</summary>
     [Fact]
     public async Task Idempotent_CopyAfterTheRetention_RunsAgain()
