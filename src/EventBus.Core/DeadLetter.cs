@@ -90,6 +90,9 @@ public enum DeadLetterReason
 
     /// <summary>No event: a saga that cannot go on without people. Only alerts have it; the subscription is the saga's name, the event id its id (<see cref="ISagas"/>).</summary>
     SagaNeedsAttention,
+
+    /// <summary>The store cannot write or read it as it is. What could be kept of it is kept; <see cref="DeadLetter.Error"/> says what was left out.</summary>
+    Unstorable,
 }
 
 /// <summary>Which dead letters are meant.</summary>

@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>The entries of the store by id, in their lines, in the schedules of their subscriptions and among the dead. Not thread-safe.</summary>
-internal sealed class FailureTable(int capacity, OrderKeys orders)
+internal sealed class FailureTable(StoreRoom room, OrderKeys orders)
 {
     private static readonly Comparer<FailedEntry> ByTime = Comparer<FailedEntry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
     private static readonly Comparer<FailedEntry> ByNumber = Comparer<FailedEntry>.Create((a, b) => a.Event.Number.CompareTo(b.Event.Number));
@@ -43,11 +43,7 @@ internal sealed class FailureTable(int capacity, OrderKeys orders)
     /// <summary>Keeps a new entry, at the end of its line.</summary>
     public void Keep(FailedEvent failed)
     {
-        if (byId.Count >= capacity)
-        {
-            throw new InvalidOperationException($"The in-memory store holds {capacity:N0} failed events already. Retry or discard dead letters, raise InMemoryOptions.StoreCapacity, or use a durable store.");
-        }
-
+        room.Take(failed.Subscription);
         var entry = new FailedEntry(Settled(failed), orderNumber++);
         byId.Add(failed.Id, entry);
         JoinLine(entry);
@@ -92,6 +88,7 @@ internal sealed class FailureTable(int capacity, OrderKeys orders)
         Leave(entry);
         LeaveLine(entry);
         byId.Remove(entry.Event.Id);
+        room.Give(entry.Event.Subscription);
     }
 
     /// <summary>What the store itself says of an entry that nobody has claimed.</summary>

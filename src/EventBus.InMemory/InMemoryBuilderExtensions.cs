@@ -1,4 +1,6 @@
 using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -11,7 +13,7 @@ public static class InMemoryBuilderExtensions
     public static EventBusBuilder UseInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return bus.UseTransport("UseInMemory()", _ => new InMemoryTransport(Options(configure))).UseDefaultStores(_ => Stores(Options(configure)));
+        return bus.UseTransport("UseInMemory()", _ => new InMemoryTransport(Options(configure))).UseDefaultStores(services => Stores(Options(configure), services));
     }
 
     /// <summary>Keeps retries, dead letters, delayed events, what was handled and sagas in this process, beside a backend that is no store. They are lost when the process ends.</summary>
@@ -20,18 +22,25 @@ public static class InMemoryBuilderExtensions
     public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return bus.UseStores(_ => Stores(Options(configure)));
+        return bus.UseStores(services => Stores(Options(configure), services));
     }
 
-    internal static BusStores Stores(InMemoryOptions options) => new()
+    internal static BusStores Stores(InMemoryOptions options, IServiceProvider? services = null)
     {
-        Name = "in memory",
-        Durable = false,
-        Failures = new InMemoryFailureStore(options.StoreCapacity),
-        Delays = new InMemoryDelayStore(options.StoreCapacity),
-        Processed = new InMemoryProcessedEventStore(options.StoreCapacity),
-        Sagas = new InMemorySagaStore(options.StoreCapacity),
-    };
+        var log = services?.GetService<ILoggerFactory>()?.CreateLogger("EventBus.InMemory");
+        var failures = new InMemoryFailureStore(options.StoreCapacity, log);
+        var processed = new InMemoryProcessedEventStore(options.StoreCapacity, log);
+        return new BusStores
+        {
+            Name = "in memory",
+            Durable = false,
+            Failures = failures,
+            Delays = new InMemoryDelayStore(options.StoreCapacity),
+            Processed = processed,
+            Sagas = new InMemorySagaStore(options.StoreCapacity),
+            Shortages = () => [.. failures.Shortages(), .. processed.Shortages()],
+        };
+    }
 
     private static InMemoryOptions Options(Action<InMemoryOptions>? configure)
     {

@@ -1,4 +1,6 @@
 using EventBus.Stores;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
@@ -11,11 +13,22 @@ internal sealed class InMemoryFailureStore : FailureStore
     private readonly OrderKeys orders;
     private readonly StartCounts starts;
 
-    public InMemoryFailureStore(int capacity)
+    private readonly StoreRoom[] rooms;
+
+    /// <param name="capacity">How many entries, order keys and counted starts each subscription may have, each.</param>
+    /// <param name="log">Where shortages are logged; null for nowhere.</param>
+    public InMemoryFailureStore(int capacity, ILogger? log = null)
     {
-        orders = new OrderKeys(capacity);
-        table = new FailureTable(capacity, orders);
-        starts = new StartCounts(capacity);
+        log ??= NullLogger.Instance;
+        rooms =
+        [
+            new StoreRoom("failed and waiting events", "Retry or discard its dead letters", capacity, log),
+            new StoreRoom("order keys", "Use fewer keys", capacity, log),
+            new StoreRoom("counted starts", "Find out why its events are delivered again", capacity, log),
+        ];
+        orders = new OrderKeys(rooms[1]);
+        table = new FailureTable(rooms[0], orders);
+        starts = new StartCounts(rooms[2]);
     }
 
     public override TimeSpan PollInterval => Timeout.InfiniteTimeSpan;
@@ -285,6 +298,15 @@ internal sealed class InMemoryFailureStore : FailureStore
         lock (gate)
         {
             return ValueTask.FromResult(table.CountDue(now));
+        }
+    }
+
+    /// <summary>What there will soon be no room for.</summary>
+    public IReadOnlyCollection<string> Shortages()
+    {
+        lock (gate)
+        {
+            return [.. rooms.SelectMany(room => room.Shortages())];
         }
     }
 

@@ -12,7 +12,13 @@ public sealed class InMemoryOptions
     /// <summary>What a publisher that is no handler does when a subscription is full. Default: it waits, at most as long as the publish time-out.</summary>
     public WhenFull WhenFull { get; set; } = WhenFull.Wait;
 
-    /// <summary>How many failed and waiting events, delayed events, handled events of idempotent subscriptions, keys of order guards, and sagas the in-memory stores keep, each. When one is full, events that need it stay unacknowledged, delayed publishes fail, and no saga is started. Default 100,000; 1 to 10,000,000.</summary>
+    /// <summary>
+    /// How many failed and waiting events, handled events, order keys and counted starts the in-memory stores keep of each subscription, each; and how many delayed events and sagas, each in all. Default 100,000; 1 to 10,000,000.
+    /// </summary>
+    /// <remarks>
+    /// At 80 % a warning and the health check (degraded) name the subscription and what fills its room. A subscription without room takes no new events until there is some; its retries run, and so do the other
+    /// subscriptions. Without room for delayed events the publish that asks for one fails, and without room for sagas the start of one.
+    /// </remarks>
     public int StoreCapacity { get; set; } = 100_000;
 }
 

@@ -1,9 +1,13 @@
 using EventBus.Stores;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
 /// <summary>Handled events, known until the process ends.</summary>
-internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessedEventStore
+/// <param name="capacity">How many keys each subscription may have.</param>
+/// <param name="log">Where shortages are logged; null for nowhere.</param>
+internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = null) : LocalProcessedEventStore
 {
     // Nobody has renewed it for so long that nobody takes it over any more.
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
@@ -12,27 +16,32 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
     private readonly Dictionary<string, ProcessedTable> tables = new(StringComparer.Ordinal);
     private readonly Dictionary<ProcessedKey, TaskCompletionSource> waiting = [];
 
+    // A key that is forgotten before its time would be handled twice.
+    private readonly StoreRoom room = new("handled events", "Shorten its retention", capacity, log ?? NullLogger.Instance);
+
     // The subscription that came last, which nearly always comes next.
     private string? lastSubscription;
     private ProcessedTable lastTable = new();
 
+
     // One for all keys, so that a key that was released goes on where it was.
     private long fences;
-    private int count;
+
+    // The key that makes the shortage goes the long way, which logs it.
+    private int FirstLimit => room.ShortFrom - 1;
 
     public override bool TryClaim(in ProcessedKey key, out long fence)
     {
         lock (gate)
         {
             var table = TableOf(key.Subscription);
-            if (count >= capacity || !table.TryAdd(key, out var place))
+            if (table.Count >= table.Limit || !table.TryAdd(key, out var place))
             {
                 fence = 0;
                 return false;
             }
 
             fence = Claim(table, place, DateTimeOffset.MaxValue);
-            count++;
             return true;
         }
     }
@@ -90,17 +99,16 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
                 return ValueTask.FromResult(new ProcessedClaim(there.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, table.RestOf(place)?.Fingerprint ?? 0, table.RestOf(place)?.Outbox ?? []));
             }
 
-            if (place < 0 && count >= capacity)
-            {
-                // A key that is forgotten before its time would be handled twice.
-                throw new InvalidOperationException(
-                    $"The in-memory store knows {capacity:N0} handled events already. Raise InMemoryOptions.StoreCapacity, shorten the retention of the idempotent subscriptions, or use a durable store.");
-            }
-
             if (place < 0)
             {
+                if (table.Count >= table.Limit)
+                {
+                    var isShort = table.Limit == capacity;
+                    room.Check(key.Subscription, table.Count, ref isShort);
+                    table.Limit = capacity;
+                }
+
                 table.TryAdd(key, out place);
-                count++;
             }
 
             table.SetRest(place, fingerprint, []);
@@ -174,7 +182,8 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
             var place = Find(table, key, fence);
             if (place >= 0 && !table[place].IsDone)
             {
-                Remove(table, place);
+                table.Remove(place);
+                EndShortage(table);
                 Tell(key);
             }
 
@@ -186,22 +195,24 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
     {
         lock (gate)
         {
-            var before = count;
+            var removed = 0;
             foreach (var table in tables.Values)
             {
-                while (before - count < max && table.Oldest >= 0 && table[table.Oldest].Until <= now.UtcTicks)
+                for (; removed < max && table.Oldest >= 0 && table[table.Oldest].Until <= now.UtcTicks; removed++)
                 {
                     table.ForgetOldest();
-                    count--;
                 }
 
-                foreach (var place in table.Claimed().Where(place => table[place].Until <= (now - Abandoned).UtcTicks).Take(max - (before - count)).ToList())
+                foreach (var place in table.Claimed().Where(place => table[place].Until <= (now - Abandoned).UtcTicks).Take(max - removed).ToList())
                 {
-                    Remove(table, place);
+                    table.Remove(place);
+                    removed++;
                 }
+
+                EndShortage(table);
             }
 
-            return ValueTask.FromResult(before - count);
+            return ValueTask.FromResult(removed);
         }
     }
 
@@ -209,7 +220,16 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
     {
         lock (gate)
         {
-            return ValueTask.FromResult((long)count);
+            return ValueTask.FromResult(tables.Values.Sum(table => (long)table.Count));
+        }
+    }
+
+    /// <summary>What there will soon be no room for.</summary>
+    public IReadOnlyCollection<string> Shortages()
+    {
+        lock (gate)
+        {
+            return [.. tables.Where(table => table.Value.Count >= room.ShortFrom).Select(table => room.Describe(table.Key, table.Value.Count))];
         }
     }
 
@@ -221,7 +241,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
         {
             if (!tables.TryGetValue(subscription, out var table))
             {
-                tables.Add(subscription, table = new ProcessedTable());
+                tables.Add(subscription, table = new ProcessedTable { Limit = FirstLimit });
             }
 
             (lastSubscription, lastTable) = (subscription, table);
@@ -237,10 +257,12 @@ internal sealed class InMemoryProcessedEventStore(int capacity) : LocalProcessed
         return fences;
     }
 
-    private void Remove(ProcessedTable table, int place)
+    private void EndShortage(ProcessedTable table)
     {
-        table.Remove(place);
-        count--;
+        if (table.Count < room.EnoughBelow)
+        {
+            table.Limit = FirstLimit;
+        }
     }
 
     private void Tell(in ProcessedKey key)

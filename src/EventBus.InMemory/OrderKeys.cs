@@ -3,12 +3,9 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>What the order guards know of their keys, and the entries of each key. Not thread-safe.</summary>
-internal sealed class OrderKeys(int capacity)
+internal sealed class OrderKeys(StoreRoom room)
 {
     private readonly Dictionary<(string Subscription, string Key), OrderKey> keys = [];
-
-    // The keys at which something has happened. The others are there because of their entries, which the store bounds.
-    private int known;
 
     public OrderState StateOf(string subscription, string key) => keys.TryGetValue((subscription, key), out var found) ? found.State : default;
 
@@ -38,12 +35,8 @@ internal sealed class OrderKeys(int capacity)
     {
         if (StateOf(subscription, name).Stamp == 0)
         {
-            if (known >= capacity)
-            {
-                throw new InvalidOperationException($"The in-memory store knows the order of {capacity:N0} keys already. Raise InMemoryOptions.StoreCapacity, keep idle keys for a shorter time, or use a durable store.");
-            }
-
-            known++;
+            // The other keys are there because of their entries, which have a room of their own.
+            room.Take(subscription);
         }
 
         var key = Open(subscription, name);
@@ -81,7 +74,7 @@ internal sealed class OrderKeys(int capacity)
         foreach (var ((subscription, name), key) in keys.Where(pair => pair.Value.State.Stamp != 0 && pair.Value.Deferred == 0 && pair.Value.At < before).Take(max).ToList())
         {
             key.State = default;
-            known--;
+            room.Give(subscription);
             CloseIfEmpty(subscription, name, key);
         }
     }

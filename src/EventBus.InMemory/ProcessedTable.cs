@@ -46,6 +46,9 @@ internal sealed class ProcessedTable
 
     public int Count { get; private set; }
 
+    /// <summary>From how many keys on another one is no matter of course: at first because of the warning that is due then, afterwards because there is no room.</summary>
+    public int Limit { get; set; }
+
     /// <summary>The most keys that stand in one bucket.</summary>
     public int MostInBucket => buckets.Max(ChainLength);
 

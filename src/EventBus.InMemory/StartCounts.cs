@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>How often events were started that are not kept as entries. Not thread-safe.</summary>
-internal sealed class StartCounts(int capacity)
+internal sealed class StartCounts(StoreRoom room)
 {
     private readonly Dictionary<string, (int Starts, DateTimeOffset At)> counts = new(StringComparer.Ordinal);
 
@@ -9,10 +9,7 @@ internal sealed class StartCounts(int capacity)
     {
         if (!counts.TryGetValue(id, out var count))
         {
-            if (counts.Count >= capacity)
-            {
-                throw new InvalidOperationException($"The in-memory store counts the starts of {capacity:N0} events already. Raise InMemoryOptions.StoreCapacity, or use a durable store.");
-            }
+            room.Take(SubscriptionOf(id));
 
             // The first start was not counted.
             count.Starts = 1;
@@ -22,13 +19,22 @@ internal sealed class StartCounts(int capacity)
         return count.Starts + 1;
     }
 
-    public void Forget(string id) => counts.Remove(id);
+    public void Forget(string id)
+    {
+        if (counts.Remove(id))
+        {
+            room.Give(SubscriptionOf(id));
+        }
+    }
 
     public void Sweep(DateTimeOffset before, int max)
     {
         foreach (var id in counts.Where(count => count.Value.At < before).Select(count => count.Key).Take(max).ToList())
         {
-            counts.Remove(id);
+            Forget(id);
         }
     }
+
+    /// <summary>The name before the tilde, which names hold none of.</summary>
+    private static string SubscriptionOf(string id) => id[..id.IndexOf('~', StringComparison.Ordinal)];
 }

@@ -150,7 +150,7 @@ public sealed class InMemoryStoreTests
         var small = new InMemoryFailureStore(capacity: 1);
         await small.RecordAsync(Failed("1"), Token);
 
-        var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await small.RecordAsync(Failed("2"), Token));
+        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await small.RecordAsync(Failed("2"), Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
     }
@@ -161,7 +161,7 @@ public sealed class InMemoryStoreTests
         var small = new InMemoryFailureStore(capacity: 1);
         await small.CountStartAsync("mail", "1", Now, Token);
 
-        var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await small.CountStartAsync("mail", "2", Now, Token));
+        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await small.CountStartAsync("mail", "2", Now, Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
         await small.ForgetStartsAsync("mail", "1", Token);
@@ -174,7 +174,7 @@ public sealed class InMemoryStoreTests
         var small = new InMemoryFailureStore(capacity: 1);
         await small.AdvanceAsync("mail", "a", 1, Now, Token);
 
-        var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await small.AdvanceAsync("mail", "b", 1, Now, Token));
+        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await small.AdvanceAsync("mail", "b", 1, Now, Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
         await small.AdvanceAsync("mail", "a", 2, Now, Token);
@@ -190,7 +190,7 @@ public sealed class InMemoryStoreTests
         var first = await processed.ClaimAsync(new ProcessedKey("mail", "1"), 0, Now, Lease, Token);
         await processed.CompleteAsync(new ProcessedKey("mail", "1"), first.Fence, new Completion([], [], Now.AddDays(1)), Token);
 
-        var exception = await Assert.ThrowsAsync<InvalidOperationException>(async () => await processed.ClaimAsync(new ProcessedKey("mail", "2"), 0, Now, Lease, Token));
+        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await processed.ClaimAsync(new ProcessedKey("mail", "2"), 0, Now, Lease, Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
         Assert.Contains("retention", exception.Message, StringComparison.Ordinal);

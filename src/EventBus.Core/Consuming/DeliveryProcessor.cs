@@ -64,7 +64,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         {
             // Counted now and not with its claim: those before it may have ended the process while it only waited.
             entry = entry with { Starts = entry.Starts + 1 };
-            if (MayBegin(entry.Starts) && !await failures.BeginAsync(entry, subscription.Slots))
+            if (MayBegin(entry.Starts) && !await failures.BeginAsync(subscription.Failure, entry, subscription.Slots))
             {
                 return;
             }
@@ -92,7 +92,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
             if (failure is null)
             {
-                await failures.CompleteAsync(entry, subscription.Slots);
+                await failures.CompleteAsync(subscription.Failure, entry, subscription.Slots);
                 return;
             }
 

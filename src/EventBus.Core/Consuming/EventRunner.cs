@@ -33,8 +33,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
                 return (await HandleObservedAsync(context, envelope, token), null);
             }
 
-            var orderKey = envelope.KeyText ?? "";
-            var judgement = await JudgeAsync(guard, context, orderKey, token);
+            var judgement = await JudgeAsync(guard, context, envelope, token);
             position = judgement.Position;
             if (judgement.Waiting is { } waiting)
             {
@@ -44,7 +43,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
             var failure = judgement.Decision == OrderDecision.Skip ? null : await HandleObservedAsync(context, envelope, token);
             if (failure is null)
             {
-                await guard.AdvanceAsync(orderKey, position);
+                await guard.AdvanceAsync(envelope, position);
             }
 
             return (failure, position);
@@ -52,6 +51,11 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         catch (Exception) when (environment.Abort.IsCancellationRequested)
         {
             return (Interrupted.Instance, position);
+        }
+        catch (StoreRefusedException exception)
+        {
+            // Asked for the order of its key, or whether it was handled before: no start would change the answer.
+            return (new Rejected(FailureRecorder.Unstorable(exception)), position);
         }
         catch (Exception exception)
         {
@@ -61,12 +65,12 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     }
 
     /// <summary>Asks the guards. Where no handler follows, the services that they asked for are given back here.</summary>
-    private static async Task<Judgement> JudgeAsync(OrderGate guard, EventContext context, string orderKey, CancellationToken token)
+    private static async Task<Judgement> JudgeAsync(OrderGate guard, EventContext context, Envelope envelope, CancellationToken token)
     {
         var proceeds = false;
         try
         {
-            var judgement = await guard.JudgeAsync(context, orderKey, token);
+            var judgement = await guard.JudgeAsync(context, envelope, token);
             proceeds = judgement.Decision == OrderDecision.Proceed;
             return judgement;
         }

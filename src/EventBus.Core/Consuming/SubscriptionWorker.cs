@@ -38,6 +38,9 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     public void Start() => Pump = environment.Runner.Start($"{Name} pump", PumpAsync);
 
+    /// <summary>Why it takes no deliveries although it runs: the store does not take what it has to keep. Null while it does.</summary>
+    public string? HeldBecause => slots.Hold.Reason;
+
     /// <summary>Pauses the subscription when everything fails; null where that was not asked for.</summary>
     public FailureGauge? Gauge => subscription.Gauge;
 
@@ -51,7 +54,8 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     public async Task DrainAsync()
     {
         await Pump;
-        await environment.Failures.WhenStoreIsUpAsync();
+
+        // A write that is held has lent its slot: it counts as one that is taken.
         await slots.TakeAllAsync();
     }
 
@@ -185,10 +189,10 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         }
     }
 
-    /// <summary>Takes a slot for the next delivery, and none while the failure store is down: what fails now could not be kept. Nor while the subscription is paused.</summary>
+    /// <summary>Takes a slot for the next delivery, and none while the failure store takes nothing, or nothing of this subscription: what fails now could not be kept. Nor while the subscription is paused.</summary>
     private async Task NextSlotAsync()
     {
-        await environment.Failures.WhenStoreIsUpAsync();
+        await environment.Failures.WhenWritableAsync(slots);
         if (Gauge is { } gauge)
         {
             await gauge.WhenMayEnterAsync();

@@ -74,6 +74,30 @@ internal static partial class Log
     [LoggerMessage(26, LogLevel.Error, "The failure store did not take a write (attempt {Attempt}); the event stays unacknowledged, and the write is repeated after {Backoff}")]
     public static partial void StoreDown(this ILogger log, int attempt, TimeSpan backoff, Exception exception);
 
+    [LoggerMessage(70, LogLevel.Error, "The store has no room for what {Subscription} adds (attempt {Attempt}); the subscription takes no events until it has, and the write is repeated after {Backoff}")]
+    public static partial void NoRoom(this ILogger log, string subscription, int attempt, TimeSpan backoff, Exception exception);
+
+    [LoggerMessage(71, LogLevel.Error, "The store did not take what {Subscription} has to keep of {EventName} {EventId} (attempt {Attempt}), and takes other writes; only this subscription waits, and the write is repeated after {Backoff}")]
+    public static partial void EntryHeld(this ILogger log, string subscription, string eventName, string eventId, int attempt, TimeSpan backoff, Exception exception);
+
+    [LoggerMessage(72, LogLevel.Error, "The store cannot take all that {Subscription} has to keep of {EventName} {EventId}; a reduced entry was written instead")]
+    public static partial void WrittenReduced(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(73, LogLevel.Error, "The store cannot carry out a step for {Subscription} and {EventName} {EventId}; the event goes on without it")]
+    public static partial void StepLeftOut(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(74, LogLevel.Warning, "The lease of {EventName} {EventId}, which {Subscription} is handling, was not renewed; the others were tried without it")]
+    public static partial void NotRenewed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+
+    [LoggerMessage(75, LogLevel.Error, "The store has no due entries to give for {Subscription}; the other subscriptions go on")]
+    public static partial void NotClaimed(this ILogger log, string subscription, Exception exception);
+
+    [LoggerMessage(76, LogLevel.Error, "The alert of dead letter {DeadLetterId} cannot be marked as sent; it may be sent again after a restart")]
+    public static partial void NotMarked(this ILogger log, string deadLetterId, Exception exception);
+
+    [LoggerMessage(77, LogLevel.Error, "The delayed event {EventName} {EventId} was published, and the store did not remove it: it is published again, with the same id, when its lease is over")]
+    public static partial void DelayedNotRemoved(this ILogger log, string eventName, string eventId, Exception exception);
+
     [LoggerMessage(30, LogLevel.Warning, "{Subscription} left a handler of {EventName} {EventId} behind that did not end after its token was cancelled; it may still be running")]
     public static partial void HandlerLeftBehind(this ILogger log, string subscription, string eventName, string eventId);
 

@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -9,6 +10,12 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
+
+    // Of so many alerts the store is asked at most when it does not answer.
+    private const int MostUnread = 3;
+
+    // And so often, before it is taken for granted that they cannot be read.
+    private const int FailuresUntilUnread = 3;
 
     private readonly Lock gate = new();
     private readonly TimeProvider time = environment.Time;
@@ -63,7 +70,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
     {
         while (TakeDue() is { } due)
         {
-            var told = await TryTellAsync(due.Waiting, stop);
+            var told = await TryTellAsync(due, stop);
             if (told)
             {
                 Told(due.Waiting);
@@ -114,11 +121,12 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
         }
     }
 
-    private async Task<bool> TryTellAsync(List<PendingAlert> pending, CancellationToken stop)
+    private async Task<bool> TryTellAsync(Group due, CancellationToken stop)
     {
+        var pending = due.Waiting;
         try
         {
-            if (await FindFirstAsync(pending, stop) is { } first)
+            if (await FindFirstAsync(pending, due.Failures, stop) is { } first)
             {
                 using var timeout = new CancellationTokenSource(SendTimeout, time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
@@ -135,19 +143,41 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
         }
     }
 
-    /// <summary>The first that people still need to be told of.</summary>
-    private async Task<DeadLetter?> FindFirstAsync(List<PendingAlert> pending, CancellationToken stop)
+    /// <summary>The first that people still need to be told of. One that the store cannot read holds up the others no longer than a store that is down would: then people are told of what is known.</summary>
+    private async Task<DeadLetter?> FindFirstAsync(List<PendingAlert> pending, int failures, CancellationToken stop)
     {
+        var unread = new List<(PendingAlert Alert, Exception Error)>();
         foreach (var alert in pending)
         {
-            if (await source.FindAsync(alert, stop) is { } letter)
+            try
             {
-                return letter;
+                if (await source.FindAsync(alert, stop) is { } letter)
+                {
+                    return letter;
+                }
+            }
+            catch (Exception exception) when (!stop.IsCancellationRequested && unread.Count + 1 < MostUnread)
+            {
+                unread.Add((alert, exception));
+            }
+            catch (Exception) when (!stop.IsCancellationRequested && failures >= FailuresUntilUnread)
+            {
+                return Unread(alert);
             }
         }
 
-        return null;
+        return unread is [var (first, error), ..] ? failures >= FailuresUntilUnread ? Unread(first) : throw new EventBusException($"The dead letter {first.Id} could not be read.", error) : null;
     }
+
+    private static DeadLetter Unread(PendingAlert alert) => DeadLetters.Show(new FailedEvent
+    {
+        Subscription = alert.Subscription,
+        Envelope = new Envelope(new EnvelopeAttributes { Id = alert.Id[(alert.Id.IndexOf('~', StringComparison.Ordinal) + 1)..], Name = alert.EventName }, []),
+        Status = FailedEventStatus.Dead,
+        Reason = DeadLetterReason.Unstorable,
+        Error = "The store cannot read this dead letter.",
+        Number = alert.Number,
+    });
 
     private static TimeSpan BackoffAfter(int failures)
     {

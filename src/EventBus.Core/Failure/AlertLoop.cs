@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -7,6 +8,9 @@ namespace EventBus;
 internal sealed class AlertLoop
 {
     private const int ClaimSize = 1_000;
+
+    // After so many failures in a row it is not the store, or not only.
+    private const int MostInVain = 3;
 
     // Beyond it the rest stays in the store until there is room.
     private const int MaxHeld = 100_000;
@@ -23,6 +27,11 @@ internal sealed class AlertLoop
     private readonly Dictionary<PendingAlert, int> held = [];
     private readonly List<PendingAlert> told = [];
 
+    // What was told of and could not be marked: it is tried again when the store hands it out again.
+    private readonly HashSet<PendingAlert> unmarked = [];
+    private readonly ILogger log;
+    private int markFailures;
+
     private long raised;
     private long looked;
     private int beingReported;
@@ -30,7 +39,7 @@ internal sealed class AlertLoop
     public AlertLoop(AlertSource source, IReadOnlyList<IDeadLetterAlert> alerts, AlertSettings settings, RunEnvironment environment)
     {
         this.source = source;
-        time = environment.Time;
+        (time, log) = (environment.Time, environment.Log);
         lease = settings.Interval + TimeSpan.FromMinutes(1);
         lanes = [.. alerts.Select(alert => new AlertLane(alert, source, settings, environment) { Told = Told })];
         taking = new DueLoop("alerts", TakeAsync, source.PollInterval, time, environment.Log);
@@ -141,13 +150,59 @@ internal sealed class AlertLoop
                 return;
             }
 
-            await source.ToldAsync(sent, stop);
+            var failed = await MarkAsync(sent, stop);
             lock (gate)
             {
                 told.RemoveRange(0, sent.Length);
-                Array.ForEach(sent, alert => held.Remove(alert));
+                foreach (var alert in sent)
+                {
+                    // What was not marked is claimed again when its lease is over, and nobody is told twice of what is held.
+                    _ = failed.Contains(alert) ? unmarked.Add(alert) : held.Remove(alert);
+                }
             }
         }
+    }
+
+    /// <summary>Marks alerts as sent.</summary>
+    /// <returns>Those that could not be marked.</returns>
+    private async Task<HashSet<PendingAlert>> MarkAsync(PendingAlert[] sent, CancellationToken stop)
+    {
+        try
+        {
+            await source.ToldAsync(sent, stop);
+            markFailures = 0;
+            return [];
+        }
+        catch (Exception) when (++markFailures >= MostInVain && !stop.IsCancellationRequested)
+        {
+            return await MarkOneByOneAsync(sent, stop);
+        }
+    }
+
+    /// <summary>What a store does not mark together it may mark one by one: one that cannot be marked keeps no other from being told.</summary>
+    private async Task<HashSet<PendingAlert>> MarkOneByOneAsync(PendingAlert[] sent, CancellationToken stop)
+    {
+        var failed = new HashSet<PendingAlert>();
+        foreach (var alert in sent)
+        {
+            if (failed.Count == MostInVain && failed.SetEquals(sent.Take(MostInVain)))
+            {
+                // The store takes nothing: the others would be asked in vain.
+                return [.. sent];
+            }
+
+            try
+            {
+                await source.ToldAsync([alert], stop);
+            }
+            catch (Exception exception) when (!stop.IsCancellationRequested)
+            {
+                failed.Add(alert);
+                log.NotMarked(alert.Id, exception);
+            }
+        }
+
+        return failed;
     }
 
     private void Told(IReadOnlyList<PendingAlert> alerts)
@@ -164,6 +219,11 @@ internal sealed class AlertLoop
     {
         lock (gate)
         {
+            if (unmarked.Remove(alert))
+            {
+                told.Add(alert);
+            }
+
             return held.TryAdd(alert, lanes.Count);
         }
     }

@@ -7,6 +7,8 @@ namespace EventBus;
 /// <summary>Renews the leases of the failed events that this instance is handling, and cancels the handlers of those that were lost. Thread-safe.</summary>
 internal sealed class ClaimKeeper(FailureStore store, TimeSpan lease, TimeProvider time, ILogger log)
 {
+    private const int MostInVain = 3;
+
     private readonly ConcurrentDictionary<FailedEvent, Held> held = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Keeps a claim until the returned object is disposed.</summary>
@@ -31,23 +33,50 @@ internal sealed class ClaimKeeper(FailureStore store, TimeSpan lease, TimeProvid
 
     private async Task RenewAsync(CancellationToken stop)
     {
-        var now = time.GetUtcNow();
         var renewing = held.Values.ToList();
         try
         {
-            var gone = await store.RenewAsync([.. renewing.Select(kept => kept.Entry)], now + lease, stop);
-            foreach (var kept in renewing.Where(kept => !gone.Contains(kept.Entry.Id)))
-            {
-                kept.RenewedAt = now;
-            }
-
-            Lose(renewing.Where(kept => gone.Contains(kept.Entry.Id)));
+            await RenewAsync(renewing, stop);
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
             log.LoopFailed("leases", exception);
+            await RenewOneByOneAsync(renewing, stop);
             Lose(renewing.Where(kept => kept.RenewedAt + lease <= time.GetUtcNow()));
         }
+    }
+
+    /// <summary>What a store does not renew together it may renew one by one: a single damaged entry costs no other its lease.</summary>
+    private async Task RenewOneByOneAsync(List<Held> renewing, CancellationToken stop)
+    {
+        // A store that renews none of the first takes nothing, and would be asked in vain for each.
+        var (renewed, failed) = (0, 0);
+        for (var i = 0; renewing.Count > 1 && i < renewing.Count && (renewed > 0 || failed < MostInVain); i++)
+        {
+            try
+            {
+                await RenewAsync([renewing[i]], stop);
+                renewed++;
+            }
+            catch (Exception exception) when (!stop.IsCancellationRequested)
+            {
+                failed++;
+                var entry = renewing[i].Entry;
+                log.NotRenewed(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
+            }
+        }
+    }
+
+    private async Task RenewAsync(List<Held> renewing, CancellationToken stop)
+    {
+        var now = time.GetUtcNow();
+        var gone = await store.RenewAsync([.. renewing.Select(kept => kept.Entry)], now + lease, stop);
+        foreach (var kept in renewing.Where(kept => !gone.Contains(kept.Entry.Id)))
+        {
+            kept.RenewedAt = now;
+        }
+
+        Lose(renewing.Where(kept => gone.Contains(kept.Entry.Id)));
     }
 
     private void Lose(IEnumerable<Held> lost)

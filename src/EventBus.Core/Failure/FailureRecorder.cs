@@ -6,22 +6,22 @@ namespace EventBus;
 /// <summary>Decides what becomes of a failed event, and sees that the decision is kept before the event is acknowledged.</summary>
 internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int maxWaitingPerKey, RunEnvironment environment)
 {
-    private const int MaxErrorLength = 1_024;
-    private const int MaxDetailsLength = 8_192;
+    public const int MaxErrorLength = 1_024;
 
-    private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+    private const int MaxDetailsLength = 8_192;
 
     private static readonly TimeSpan GiveBackTimeout = TimeSpan.FromSeconds(1);
 
-    private int heldWrites;
-    private TaskCompletionSource? up;
+    private readonly StoreProbe probe = new(store, environment.Time);
+
+    /// <summary>Writes to the stores, this one and that of handled events.</summary>
+    public StoreWriter Writer { get; } = new(environment);
 
     /// <summary>Called after an entry was kept that will be due.</summary>
     public Action? Recorded { get; set; }
 
-    /// <summary>At least one write is held, because the store does not take it.</summary>
-    public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
+    /// <summary>At least one write is held, because the store takes none.</summary>
+    public bool StoreIsDown => Writer.StoreIsDown;
 
     /// <summary>Records that an event failed, or that its guard lets it wait.</summary>
     /// <exception cref="OperationCanceledException">The bus stops before the store took it: release the delivery.</exception>
@@ -39,13 +39,23 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
             // The guard was asked, and the handler was not started.
             entry = entry with { Starts = entry.Starts - 1, Position = deferred.Position, Deadline = entry.Deadline ?? now + deferred.Timeout };
             var deadline = entry.Deadline > deferred.NotGivenUpBefore ? entry.Deadline.Value : deferred.NotGivenUpBefore;
-            var outcome = now < deadline ? await DeferAsync(entry, deferred, now, deadline, slots) : DeferOutcome.Full;
+            var (outcome, refused) = (DeferOutcome.Full, (StoreRefusedException?)null);
+            try
+            {
+                outcome = now < deadline ? await DeferAsync(entry, deferred, now, deadline, slots) : DeferOutcome.Full;
+            }
+            catch (StoreRefusedException exception)
+            {
+                refused = exception;
+            }
+
             if (outcome != DeferOutcome.Full)
             {
                 return outcome == DeferOutcome.Deferred;
             }
 
-            failure = new Rejected(now < deadline
+            failure = new Rejected(refused is not null ? Unstorable(refused)
+                : now < deadline
                 ? new Rejection(DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{entry.OrderKey}' wait already for an earlier one. Find out why it does not come, then retry these.")
                 : new Rejection(DeadLetterReason.OutOfOrder, $"The order guard let it wait {deferred.Timeout} for an earlier event of the key '{entry.OrderKey}', which did not come. Retry it to go on without that event."));
         }
@@ -59,7 +69,16 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
     {
         var entry = policy.Fresh(envelope, starts: 0, FailedEventStatus.Parked, environment.Time.GetUtcNow());
         var outcome = ParkOutcome.NotBlocked;
-        await PersistAsync(async cancel => outcome = await store.TryParkAsync(entry, maxWaitingPerKey, cancel), slots);
+        try
+        {
+            await PersistAsync(entry, slots, async cancel => outcome = await store.TryParkAsync(entry, maxWaitingPerKey, cancel));
+        }
+        catch (StoreRefusedException exception)
+        {
+            // At the end of the line, so that the order of the key holds.
+            return await RecordAsync(policy, entry, new Rejected(Unstorable(exception)), slots);
+        }
+
         if (outcome == ParkOutcome.LineFull)
         {
             await RecordAsync(policy, entry, new Rejected(new Rejection(
@@ -75,15 +94,31 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
         var now = environment.Time.GetUtcNow();
         var entry = policy.Fresh(envelope, starts: 1, now: now) with { DueAt = now };
         var taken = false;
-        await PersistAsync(async cancel => taken = await store.TryTakeSuspectAsync(entry, cancel), slots);
-        return taken;
+        try
+        {
+            await PersistAsync(entry, slots, async cancel => taken = await store.TryTakeSuspectAsync(entry, cancel));
+            return taken;
+        }
+        catch (StoreRefusedException exception)
+        {
+            return await RecordAsync(policy, entry, new Rejected(Unstorable(exception)), slots);
+        }
     }
 
     /// <summary>Counts the start that follows, of an event that may have ended its process. Null: it is kept as failed already, and needs none.</summary>
     public async Task<int?> CountStartAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
     {
         int? start = null;
-        await PersistAsync(async cancel => start = await store.CountStartAsync(policy.Subscription, envelope.Id, environment.Time.GetUtcNow(), cancel), slots);
+        try
+        {
+            await PersistAsync(policy, envelope, slots, async cancel => start = await store.CountStartAsync(policy.Subscription, envelope.Id, environment.Time.GetUtcNow(), cancel));
+        }
+        catch (StoreRefusedException exception)
+        {
+            // Without a count it might end the process for ever.
+            await RecordAsync(policy, policy.Fresh(envelope, starts: 1), new Rejected(Unstorable(exception)), slots);
+        }
+
         return start;
     }
 
@@ -96,32 +131,53 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
         }
 
         FailedEvent? dead = null;
-        await PersistAsync(async cancel => dead = await store.FindDeadAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), cancel), slots);
+        await TryPersistAsync(policy, envelope, slots, async cancel => dead = await store.FindDeadAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), cancel));
         if (dead is not null && GoesOnPast(policy, dead))
         {
-            await AdvanceAsync(policy, dead.OrderKey!, dead.Position, slots);
+            await PassAsync(policy, dead, slots);
         }
     }
 
     /// <summary>An event whose starts were counted was handled.</summary>
     public Task ForgetStartsAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots) =>
-        PersistAsync(cancel => store.ForgetStartsAsync(policy.Subscription, envelope.Id, cancel), slots);
+        TryPersistAsync(policy, envelope, slots, cancel => store.ForgetStartsAsync(policy.Subscription, envelope.Id, cancel));
 
-    /// <summary>Counts the start that follows, of a claimed entry that may have ended its process. False: it is another's now.</summary>
-    public async Task<bool> BeginAsync(FailedEvent entry, HandlerSlots slots)
+    /// <summary>Counts the start that follows, of a claimed entry that may have ended its process. False: it is another's now, or dead because its starts cannot be counted.</summary>
+    public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots)
     {
         var held = false;
-        await PersistAsync(async cancel => held = await store.BeginAsync(entry, cancel), slots);
+        try
+        {
+            await PersistAsync(entry, slots, async cancel => held = await store.BeginAsync(entry, cancel));
+        }
+        catch (StoreRefusedException exception)
+        {
+            await RecordAsync(policy, entry with { Starts = entry.Starts - 1 }, new Rejected(Unstorable(exception)), slots);
+        }
+
         return held;
     }
 
     /// <summary>A claimed entry was handled.</summary>
-    public Task CompleteAsync(FailedEvent entry, HandlerSlots slots) => PersistAsync(cancel => store.CompleteAsync(entry, cancel), slots);
+    /// <remarks>One that the store cannot remove would be handled again and again: it becomes a dead letter.</remarks>
+    public async Task CompleteAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots)
+    {
+        var handled = entry with { Error = "Its handler has succeeded, and the store could not remove it. Discard it." };
+        var (written, isNew) = await WriteAsync(policy, handled, slots, async (_, cancel) =>
+        {
+            await store.CompleteAsync(entry, cancel);
+            return true;
+        });
+        if (written != handled)
+        {
+            Report(written, isNew, null);
+        }
+    }
 
     /// <summary>A claimed entry was not started after all, because its subscription was paused meanwhile: it is due again, and the start is not counted.</summary>
     /// <remarks>One that was interrupted before stays known as such, and its claim counted no start: most stores leave it to its lease.</remarks>
     public Task PutBackAsync(FailedEvent entry, HandlerSlots slots) =>
-        PersistAsync(async cancel => await (entry.WasInterrupted ? store.PutBackAsync(entry, cancel) : RecordedAsync(NotStarted(entry), cancel)), slots);
+        TryPersistAsync(SubjectOf(entry), slots, async cancel => await (entry.WasInterrupted ? store.PutBackAsync(entry, cancel) : RecordedAsync(NotStarted(entry), cancel)));
 
     /// <summary>Like <see cref="PutBackAsync"/>, for a bus that stops: tried once and for a moment. If that fails, the entry waits for the end of its lease. Never throws.</summary>
     public async Task GiveBackAsync(FailedEvent entry)
@@ -142,82 +198,34 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
     }
 
     /// <summary>What the store knows of a key that a guard asks for.</summary>
-    public async Task<OrderState> GetOrderAsync(FailurePolicy policy, string orderKey, HandlerSlots slots)
+    /// <exception cref="StoreRefusedException">What it knows cannot be read.</exception>
+    public async Task<OrderState> GetOrderAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
     {
         OrderState state = default;
-        await PersistAsync(async cancel => state = await store.GetOrderAsync(policy.Subscription, orderKey, cancel), slots);
+        await PersistAsync(policy, envelope, slots, async cancel => state = await store.GetOrderAsync(policy.Subscription, envelope.KeyText ?? "", cancel));
         return state;
     }
 
     /// <summary>An event of a guarded key was dealt with: others may go on.</summary>
-    public async Task AdvanceAsync(FailurePolicy policy, string orderKey, long? position, HandlerSlots slots)
+    /// <exception cref="StoreRefusedException">The store cannot note it.</exception>
+    public async Task AdvanceAsync(FailurePolicy policy, Envelope envelope, string orderKey, long? position, HandlerSlots slots)
     {
         var woken = false;
-        await PersistAsync(async cancel => woken = await store.AdvanceAsync(policy.Subscription, orderKey, position, environment.Time.GetUtcNow(), cancel), slots);
+        await PersistAsync(policy, envelope, slots, async cancel => woken = await store.AdvanceAsync(policy.Subscription, orderKey, position, environment.Time.GetUtcNow(), cancel));
         if (woken)
         {
             Recorded?.Invoke();
         }
     }
 
-    /// <summary>Writes to the store until it takes it: a failure that is not kept must not be acknowledged.</summary>
-    /// <remarks>
-    /// The caller's slot is given back meanwhile, so that retries go on, which may be what makes room in a full store; no pump takes a new delivery until the store is up,
-    /// so that what is held stays as little as was in flight.
-    /// </remarks>
-    public async Task PersistAsync(Func<CancellationToken, ValueTask> write, HandlerSlots slots)
-    {
-        if (await TryWriteAsync(write, 1, FirstBackoff))
-        {
-            return;
-        }
-
-        Interlocked.Increment(ref heldWrites);
-        slots.GiveBack();
-        try
-        {
-            var backoff = FirstBackoff;
-            for (var attempt = 2; ; attempt++)
-            {
-                await Task.Delay(backoff, environment.Time, environment.Abort);
-                backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
-                if (await TryWriteAsync(write, attempt, backoff))
-                {
-                    return;
-                }
-            }
-        }
-        finally
-        {
-            if (Interlocked.Decrement(ref heldWrites) == 0)
-            {
-                Interlocked.Exchange(ref up, null)?.TrySetResult();
-            }
-
-            // After an abort nobody counts any more, and whoever waits for all slots may hold this one.
-            if (!environment.Abort.IsCancellationRequested)
-            {
-                await slots.TakeAsync();
-            }
-        }
-    }
-
     /// <summary>Waits for another event without holding a slot: it may have given its own back because the store is down, and needs one to go on.</summary>
     public Task WaitForAsync(Task other, HandlerSlots slots) => slots.WaitWithoutAsync(other, environment.Abort);
 
-    /// <summary>Completes at once, or when the store takes writes again, or when the bus aborts.</summary>
-    public Task WhenStoreIsUpAsync()
-    {
-        if (!StoreIsDown)
-        {
-            return Task.CompletedTask;
-        }
+    /// <summary>Completes when the stores take what a subscription has to keep, or when the bus aborts.</summary>
+    public Task WhenWritableAsync(HandlerSlots slots) => Writer.WhenWritableAsync(slots);
 
-        var waiting = Volatile.Read(ref up) ?? Interlocked.CompareExchange(ref up, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), null) ?? up;
-
-        // Looked at again after it is armed: the last held write may have ended in between. An abort ends the held writes, and so this wait.
-        return waiting is null || !StoreIsDown ? Task.CompletedTask : waiting.Task;
-    }
+    /// <summary>What becomes of an event when the store cannot carry out a step for it alone.</summary>
+    public static Rejection Unstorable(StoreRefusedException refused) => new(DeadLetterReason.Unstorable, refused.Message);
 
     private async Task KeepAsync(FailurePolicy policy, FailedEvent entry, Failure failure, DateTimeOffset now, HandlerSlots slots)
     {
@@ -243,31 +251,63 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
         var passes = reason is not null && GoesOnPast(policy, entry);
         if (passes && entry.Claim != 0)
         {
-            await AdvanceAsync(policy, entry.OrderKey!, entry.Position, slots);
+            await PassAsync(policy, entry, slots);
         }
 
-        var kept = false;
-        if (reason is not null)
+        var kept = await WriteAsync(policy, entry, slots, async (form, cancel) => await store.RecordAsync(form, cancel));
+        Report(kept.Entry, kept.IsNew, exception);
+        if ((passes && entry.Claim == 0) || (!passes && GoesOnPast(policy, kept.Entry)))
         {
-            alerts.Expect();
+            await PassAsync(policy, kept.Entry, slots);
         }
+    }
 
+    /// <summary>Writes an entry; or, where the store cannot take it, a dead letter in its place.</summary>
+    private async Task<(FailedEvent Entry, bool IsNew)> WriteAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots, Func<FailedEvent, CancellationToken, ValueTask<bool>> write)
+    {
+        var (written, isNew, expected) = (entry, false, 0);
         try
         {
-            await PersistAsync(async cancel => kept = await store.RecordAsync(entry, cancel), slots);
-            Report(entry, kept, exception);
+            await Writer.WriteAsync(
+                SubjectOf(entry),
+                slots,
+                cancel => Write(entry, write, cancel),
+                cancel => Write(ReducedEntry.WithBody(entry, policy, alerts.IsWanted), store.RecordAsync, cancel),
+                cancel => Write(ReducedEntry.WithoutBody(entry, policy, alerts.IsWanted), store.RecordAsync, cancel));
         }
         finally
         {
-            if (reason is not null)
+            for (; expected > 0; expected--)
             {
                 alerts.Reported();
             }
         }
 
-        if (passes && entry.Claim == 0)
+        return (written, isNew);
+
+        async ValueTask Write(FailedEvent form, Func<FailedEvent, CancellationToken, ValueTask<bool>> how, CancellationToken cancel)
         {
-            await AdvanceAsync(policy, entry.OrderKey!, entry.Position, slots);
+            if (form.Status == FailedEventStatus.Dead)
+            {
+                alerts.Expect();
+                expected++;
+            }
+
+            isNew = await how(form, cancel);
+            written = form;
+        }
+    }
+
+    /// <summary>Lets the later numbers of a key go on past a dead letter. Where the store cannot note that, they wait for their deadline.</summary>
+    private async Task PassAsync(FailurePolicy policy, FailedEvent dead, HandlerSlots slots)
+    {
+        try
+        {
+            await AdvanceAsync(policy, dead.Envelope, dead.OrderKey!, dead.Position, slots);
+        }
+        catch (StoreRefusedException exception)
+        {
+            environment.Log.StepLeftOut(dead.Subscription, dead.Envelope.Name, dead.Envelope.Id, exception);
         }
     }
 
@@ -299,7 +339,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
         var recheck = now + deferred.Recheck;
         entry = entry with { Status = FailedEventStatus.Deferred, LineKey = null, DueAt = recheck < deadline ? recheck : deadline };
         var outcome = DeferOutcome.Full;
-        await PersistAsync(async cancel => outcome = await store.DeferAsync(entry, deferred.Stamp, maxWaitingPerKey, cancel), slots);
+        await PersistAsync(entry, slots, async cancel => outcome = await store.DeferAsync(entry, deferred.Stamp, maxWaitingPerKey, cancel));
         if (outcome == DeferOutcome.Deferred)
         {
             environment.Log.Deferred(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, deadline);
@@ -313,19 +353,18 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
 
     private FailedEvent NotStarted(FailedEvent entry) => entry with { Status = FailedEventStatus.Waiting, Starts = entry.Starts - 1, DueAt = environment.Time.GetUtcNow() };
 
-    private async Task<bool> TryWriteAsync(Func<CancellationToken, ValueTask> write, int attempt, TimeSpan backoff)
-    {
-        try
-        {
-            await write(environment.Abort);
-            return true;
-        }
-        catch (Exception exception) when (exception is not EffectException && !environment.Abort.IsCancellationRequested)
-        {
-            environment.Log.StoreDown(attempt, backoff, exception);
-            return false;
-        }
-    }
+    private WriteSubject SubjectOf(FailedEvent entry) => new(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, probe.RunAsync) { IsDelivery = entry.Claim == 0 };
+
+    private WriteSubject SubjectOf(FailurePolicy policy, Envelope envelope) => new(policy.Subscription, envelope.Name, envelope.Id, probe.RunAsync);
+
+    private Task PersistAsync(FailedEvent entry, HandlerSlots slots, Func<CancellationToken, ValueTask> write) => Writer.WriteAsync(SubjectOf(entry), slots, write);
+
+    private Task PersistAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots, Func<CancellationToken, ValueTask> write) => Writer.WriteAsync(SubjectOf(policy, envelope), slots, write);
+
+    private Task TryPersistAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots, Func<CancellationToken, ValueTask> write) => TryPersistAsync(SubjectOf(policy, envelope), slots, write);
+
+    /// <summary>A step that may be left out when the store cannot carry it out for this event.</summary>
+    private Task TryPersistAsync(WriteSubject subject, HandlerSlots slots, Func<CancellationToken, ValueTask> write) => Writer.TryWriteAsync(subject, slots, write);
 
     /// <summary>Why the event is dead; null while a retry follows.</summary>
     private static DeadLetterReason? Judge(FailurePolicy policy, FailedEvent entry, Failure failure) =>
@@ -337,5 +376,6 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
 
     private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
 
-    private static string Cut(string text, int length) => text.Length <= length ? text : text[..length];
+    /// <summary>The beginning of a text.</summary>
+    public static string Cut(string text, int length) => text.Length <= length ? text : text[..length];
 }

@@ -12,6 +12,9 @@ internal sealed class HandlerSlots(int limit)
     private int away;
     private TaskCompletionSource? allBack;
 
+    /// <summary>What the store does not take of this subscription: while anything is held, no delivery is begun.</summary>
+    public WriteHold Hold { get; } = new();
+
     /// <summary>A further handler could start right now.</summary>
     public bool AnyFree => free.CurrentCount > 0;
 

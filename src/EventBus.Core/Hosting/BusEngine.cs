@@ -151,6 +151,12 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>The subscriptions that take no events although the bus runs; none, unless a transport breaks its contract.</summary>
     public IEnumerable<string> DeafSubscriptions => workers.Values.Where(worker => worker.HasEnded).Select(worker => worker.Name);
 
+    /// <summary>The subscriptions that take no events because the store does not take what they have to keep, and why.</summary>
+    public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions => workers.Values.Select(worker => (worker.Name, worker.HeldBecause)).Where(held => held.HeldBecause is not null)!;
+
+    /// <summary>What the stores will soon have no room for.</summary>
+    public IReadOnlyCollection<string> Shortages => stores?.Shortages() ?? [];
+
     /// <summary>The subscriptions that are paused because everything they start fails.</summary>
     public IEnumerable<string> PausedSubscriptions => workers.Values.Where(worker => worker.Gauge is { IsPaused: true }).Select(worker => worker.Name);
 

@@ -34,11 +34,14 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
             return new HealthCheckResult(context.Registration.FailureStatus, health.Description);
         }
 
+        List<string> complaints = [.. engine.HeldSubscriptions.Select(held => $"The subscription {held.Subscription} takes no events: {held.Reason}"), .. engine.Shortages];
         if (engine.PausedSubscriptions.ToList() is { Count: > 0 } paused)
         {
-            return HealthCheckResult.Degraded($"These subscriptions are paused, because all that they start fails: {string.Join(", ", paused)}. They go on by themselves once an event succeeds. {health.Description}".TrimEnd());
+            complaints.Add($"These subscriptions are paused, because all that they start fails: {string.Join(", ", paused)}. They go on by themselves once an event succeeds.");
         }
 
-        return health.State == TransportState.Healthy ? HealthCheckResult.Healthy(health.Description) : HealthCheckResult.Degraded(health.Description);
+        return complaints.Count > 0 ? HealthCheckResult.Degraded($"{string.Join(' ', complaints)} {health.Description}".TrimEnd())
+            : health.State == TransportState.Healthy ? HealthCheckResult.Healthy(health.Description)
+            : HealthCheckResult.Degraded(health.Description);
     }
 }

@@ -11,6 +11,11 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
     // How many entries are claimed at once at most: failed ones for each subscription, delayed ones in all.
     private const int ClaimSize = 16;
 
+    // A store that gives nothing for so many subscriptions in a row has failed as a whole.
+    private const int MostInVain = 3;
+
+    private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
+
     // On top of the time that a publish may take: for the store's own answers.
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMinutes(1);
 
@@ -37,13 +42,46 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
 
         // A claim counts a start: no more than can begin at once, so that a kill uses up no start of what has only waited.
         var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
-        var claimed = await store.ClaimDueAsync([.. withRoom.Select(worker => worker.Name)], time.GetUtcNow(), lease, size, stop);
+        try
+        {
+            return Earlier(next, await ClaimAsync(withRoom, store, claims, lease, size, wake, stop));
+        }
+        catch (Exception) when (withRoom.Length > 1 && !stop.IsCancellationRequested)
+        {
+            return Earlier(next, await ClaimOneByOneAsync(withRoom, store, claims, lease, size, wake, stop));
+        }
+    }
+
+    /// <summary>What a store does not give for all subscriptions together it may give for each: a damaged entry of one holds up no other.</summary>
+    private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, FailureStore store, ClaimKeeper claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
+    {
+        var (next, given) = ((DateTimeOffset?)null, 0);
+        for (var i = 0; i < withRoom.Length; i++)
+        {
+            try
+            {
+                next = Earlier(next, await ClaimAsync([withRoom[i]], store, claims, lease, size, wake, stop));
+                given++;
+            }
+            catch (Exception exception) when (!stop.IsCancellationRequested && (given > 0 || i < MostInVain))
+            {
+                log.NotClaimed(withRoom[i].Name, exception);
+                next = Earlier(next, time.GetUtcNow() + AfterFailure);
+            }
+        }
+
+        return next;
+    }
+
+    private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] from, FailureStore store, ClaimKeeper claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
+    {
+        var claimed = await store.ClaimDueAsync([.. from.Select(worker => worker.Name)], time.GetUtcNow(), lease, size, stop);
         foreach (var entry in claimed.Entries)
         {
             Start(workers[entry.Subscription], entry, probe: 0, claims, wake);
         }
 
-        return claimed.Entries.Count >= size ? time.GetUtcNow() : Earlier(next, claimed.NextDue);
+        return claimed.Entries.Count >= size ? time.GetUtcNow() : claimed.NextDue;
     }
 
     /// <summary>Probes a paused subscription, if it is time: with a due retry, else with whatever comes next. After a retry a waiting delivery goes first, and so on in turn.</summary>
@@ -130,6 +168,14 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
             log.DelayedWithoutSubscriber(envelope.Name, envelope.Id, exception);
         }
 
-        await store.RemoveAsync(envelope, stop);
+        try
+        {
+            await store.RemoveAsync(envelope, stop);
+        }
+        catch (Exception exception) when (!stop.IsCancellationRequested)
+        {
+            // Published and still in the store: published again when the lease is over, with the same id. The others of the batch are no worse off.
+            log.DelayedNotRemoved(envelope.Name, envelope.Id, exception);
+        }
     }
 }

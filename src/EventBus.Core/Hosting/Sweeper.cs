@@ -19,40 +19,56 @@ internal sealed class Sweeper(BusStores? stores, TimeSpan? deadLetterRetention, 
         while (true)
         {
             await Task.Delay(Period, time, stop);
-            try
-            {
-                await SweepAsync(stop);
-            }
-            catch (Exception exception) when (!stop.IsCancellationRequested)
-            {
-                log.LoopFailed("sweeper", exception);
-            }
+            await SweepAsync("sweeper of failures", SweepFailuresAsync, stop);
+            await SweepAsync("sweeper of sagas", SweepSagasAsync, stop);
+            await SweepAsync("sweeper of handled events", SweepProcessedAsync, stop);
         }
     }
 
-    private async Task SweepAsync(CancellationToken stop)
+    /// <summary>Sweeps one store. Whatever becomes of that, the others are swept too.</summary>
+    private async Task SweepAsync(string name, Func<CancellationToken, Task> sweep, CancellationToken stop)
     {
+        try
+        {
+            await sweep(stop);
+        }
+        catch (Exception exception) when (!stop.IsCancellationRequested)
+        {
+            log.LoopFailed(name, exception);
+        }
+    }
+
+    private async Task SweepFailuresAsync(CancellationToken stop)
+    {
+        if (stores?.Failures is not { } failures)
+        {
+            return;
+        }
+
         var now = time.GetUtcNow();
-        if (stores?.Failures is { } failures)
+        var limits = new SweepLimits(now - deadLetterRetention, now - StartsRetention, now - OrderRetention);
+        int expired;
+        do
         {
-            var limits = new SweepLimits(now - deadLetterRetention, now - StartsRetention, now - OrderRetention);
-            int expired;
-            do
+            expired = await failures.SweepAsync(limits, Batch, stop);
+            if (expired > 0)
             {
-                expired = await failures.SweepAsync(limits, Batch, stop);
-                if (expired > 0)
-                {
-                    log.Expired(expired);
-                }
+                log.Expired(expired);
             }
-            while (expired >= Batch);
         }
+        while (expired >= Batch);
+    }
 
-        while (stores?.Sagas is { } sagas && await sagas.SweepAsync(now, Batch, stop) >= Batch)
+    private async Task SweepSagasAsync(CancellationToken stop)
+    {
+        while (stores?.Sagas is { } sagas && await sagas.SweepAsync(time.GetUtcNow(), Batch, stop) >= Batch)
         {
         }
+    }
 
-        while (stores?.Processed is { } processed && await processed.SweepAsync(now, Batch, stop) >= Batch)
+    private async Task SweepProcessedAsync(CancellationToken stop)
+    {
+        while (stores?.Processed is { } processed && await processed.SweepAsync(time.GetUtcNow(), Batch, stop) >= Batch)
         {
         }
     }

@@ -46,7 +46,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         });
         if (committed)
         {
-            return failure ?? await DispatchAsync(key, published, context.Owner!);
+            return failure ?? await DispatchAsync(key, SubjectOf(envelope), published, context.Owner!);
         }
 
         await store.ReleaseAsync(key, fence, CancellationToken.None);
@@ -73,15 +73,15 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         try
         {
-            var claim = await ClaimAsync(key, text, fingerprint, ended.Task, owner.Slots, token);
+            var claim = await ClaimAsync(key, SubjectOf(envelope), fingerprint, ended.Task, owner.Slots, token);
             if (claim.State != ProcessedState.Done)
             {
-                return await RunClaimedAsync(context, key, claim.Fence, handle, token);
+                return await RunClaimedAsync(context, envelope, key, claim.Fence, handle, token);
             }
 
             return claim.Fingerprint != 0 && fingerprint != 0 && claim.Fingerprint != fingerprint
                 ? new Rejected(new Rejection(DeadLetterReason.IdReused, $"An event with the id '{envelope.Id}' but other content was handled before. Its publisher must give every event an id of its own."))
-                : await DispatchAsync(key, claim.Outbox, owner);
+                : await DispatchAsync(key, SubjectOf(envelope), claim.Outbox, owner);
         }
         catch (OperationCanceledException) when (token.IsCancellationRequested)
         {
@@ -97,8 +97,19 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
 
     private ProcessedKey KeyOf(Envelope envelope) => new(subscription, envelope.Uuid);
 
-    private async Task<ProcessedClaim> ClaimAsync(ProcessedKey key, string text, long fingerprint, Task ended, HandlerSlots slots, CancellationToken token)
+    private WriteSubject SubjectOf(Envelope envelope) => new(subscription, envelope.Name, envelope.Id, ProbeAsync);
+
+    /// <summary>Claims a key of no event, and gives it back: whether the store takes anything at all.</summary>
+    private async Task ProbeAsync(CancellationToken cancellationToken)
     {
+        var key = new ProcessedKey("eventbus/probe", Guid.NewGuid().ToString("N"));
+        var claim = await store.ClaimAsync(key, 0, environment.Time.GetUtcNow(), environment.Lease, cancellationToken);
+        await store.ReleaseAsync(key, claim.Fence, cancellationToken);
+    }
+
+    private async Task<ProcessedClaim> ClaimAsync(ProcessedKey key, WriteSubject subject, long fingerprint, Task ended, HandlerSlots slots, CancellationToken token)
+    {
+        var text = key.Key;
         for (var look = FirstLook; ; look = look * 2 < LongestLook ? look * 2 : LongestLook)
         {
             while (running.GetOrAdd(text, ended) is var earlier && earlier != ended)
@@ -107,7 +118,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
             }
 
             var (claim, asked) = (default(ProcessedClaim), default(DateTimeOffset));
-            await failures.PersistAsync(async cancel => claim = await store.ClaimAsync(key, fingerprint, asked = environment.Time.GetUtcNow(), environment.Lease, cancel), slots);
+            await failures.Writer.WriteAsync(subject, slots, async cancel => claim = await store.ClaimAsync(key, fingerprint, asked = environment.Time.GetUtcNow(), environment.Lease, cancel));
             if (claim.State == ProcessedState.New && asked + environment.Lease <= environment.Time.GetUtcNow())
             {
                 // The answer came when the lease had ended: another run may have begun, or be done.
@@ -124,7 +135,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         }
     }
 
-    private async Task<Failure?> RunClaimedAsync(EventContext context, ProcessedKey key, long fence, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
+    private async Task<Failure?> RunClaimedAsync(EventContext context, Envelope envelope, ProcessedKey key, long fence, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
     {
         var owner = context.Owner!;
         var handling = context.EnsureHandling();
@@ -135,7 +146,16 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         var committed = false;
         var failure = await handle(lost.Token, async _ =>
         {
-            await failures.PersistAsync(async cancel => committed = await CompleteAsync(key, fence, handling, lost.Token, cancel), owner.Slots);
+            try
+            {
+                await failures.Writer.WriteAsync(SubjectOf(envelope), owner.Slots, async cancel => committed = await CompleteAsync(key, fence, handling, lost.Token, cancel));
+            }
+            catch (StoreRefusedException exception)
+            {
+                // The handler has run: another start would change nothing, and might repeat what it did elsewhere.
+                return new Rejected(new Rejection(DeadLetterReason.Unstorable, $"Its handler has succeeded, and the store cannot mark it as handled. {exception.Message}"));
+            }
+
             if (committed)
             {
                 // Whatever was lost meanwhile, nobody else runs it now.
@@ -147,10 +167,11 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         });
         if (committed)
         {
-            return failure ?? await DispatchAsync(key, handling.Outbox ?? [], owner);
+            return failure ?? await DispatchAsync(key, SubjectOf(envelope), handling.Outbox ?? [], owner);
         }
 
-        await failures.PersistAsync(cancel => store.ReleaseAsync(key, fence, cancel), owner.Slots);
+        // A claim that cannot be given back ends with its lease.
+        await failures.Writer.TryWriteAsync(SubjectOf(envelope), owner.Slots, cancel => store.ReleaseAsync(key, fence, cancel));
 
         // Another run has the claim: its outcome counts, and this event is looked at again.
         return lost.IsCancellationRequested && !token.IsCancellationRequested ? Interrupted.Instance : failure;
@@ -207,12 +228,12 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
     }
 
     /// <summary>Sends what the handler published, also for a run that died between its commit and the sending.</summary>
-    private async Task<Failure?> DispatchAsync(ProcessedKey key, IReadOnlyList<Envelope> outbox, SubscriptionRuntime owner)
+    private async Task<Failure?> DispatchAsync(ProcessedKey key, WriteSubject subject, IReadOnlyList<Envelope> outbox, SubscriptionRuntime owner)
     {
         if (outbox.Count > 0)
         {
             await owner.Publisher.SendFollowUpsAsync(outbox);
-            await failures.PersistAsync(cancel => store.DispatchedAsync(key, cancel), owner.Slots);
+            await failures.Writer.TryWriteAsync(subject, owner.Slots, cancel => store.DispatchedAsync(key, cancel));
         }
 
         return null;

@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -8,7 +9,7 @@ internal sealed class OrderGate(IReadOnlyList<GuardStep> guards, FailurePolicy p
 {
     private readonly GuardStep[] guards = [.. guards.OrderBy(guard => !guard.Counts)];
 
-    public async Task<Judgement> JudgeAsync(EventContext context, string orderKey, CancellationToken cancellationToken)
+    public async Task<Judgement> JudgeAsync(EventContext context, Envelope envelope, CancellationToken cancellationToken)
     {
         // Events that nobody guards can be what guarded ones wait for, so that every event of the subscription passes here.
         if (context.Event is not { } @event || guards.Where(guard => guard.EventType == @event.GetType()).ToList() is not { Count: > 0 } own)
@@ -17,7 +18,7 @@ internal sealed class OrderGate(IReadOnlyList<GuardStep> guards, FailurePolicy p
         }
 
         var position = own.Select(guard => guard.PositionOf(@event)).FirstOrDefault(number => number is not null);
-        var state = await failures.GetOrderAsync(policy, orderKey, slots);
+        var state = await failures.GetOrderAsync(policy, envelope, slots);
         foreach (var guard in own)
         {
             var decision = await guard.DecideAsync(@event, context, state, cancellationToken);
@@ -31,7 +32,7 @@ internal sealed class OrderGate(IReadOnlyList<GuardStep> guards, FailurePolicy p
     }
 
     /// <summary>An event of the key was dealt with.</summary>
-    public Task AdvanceAsync(string orderKey, long? position) => failures.AdvanceAsync(policy, orderKey, position, slots);
+    public Task AdvanceAsync(Envelope envelope, long? position) => failures.AdvanceAsync(policy, envelope, envelope.KeyText ?? "", position, slots);
 
     /// <summary>A counting guard looks at nothing but the numbers, so that asking it again without cause is pointless.</summary>
     private static Deferred Wait(GuardStep guard, long? position, OrderState state) =>

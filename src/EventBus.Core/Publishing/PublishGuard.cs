@@ -46,9 +46,9 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
             throw Refuse($"The key has {key.Length} characters; 1 to {MaxKey} are allowed, and null for none. Use an id as the key.");
         }
 
-        if (key is not null && HasControl(key))
+        if (key is not null && IsUnfit(key))
         {
-            throw Refuse("The key contains a control character, which not every backend can carry. Use an id as the key.");
+            throw Refuse("The key contains a control character or half of a surrogate pair, which not every backend can carry. Use an id as the key.");
         }
     }
 
@@ -69,9 +69,13 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
 
             length = envelope.GetBody().Length;
         }
-        catch (Exception exception) when (exception is not EventBusException)
+        catch (EventBusException exception)
         {
-            throw new PublishException($"The event '{envelope.Name}' cannot be written as JSON: {exception.Message}", PublishFailure.Rejected, envelope.Id, exception);
+            throw new PublishException(exception.Message, PublishFailure.Rejected, envelope.Id, exception);
+        }
+        catch (Exception exception)
+        {
+            throw new PublishException($"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: {exception.Message}", PublishFailure.Rejected, envelope.Id, exception);
         }
 
         if (length > maxBytes)
@@ -107,9 +111,9 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
                 throw Refuse($"The header name '{name}' is reserved: names that begin with 'ce-', 'cloudevents' or 'eventbus-' carry the event's own attributes, and brokers act on 'cc' and 'bcc'. Choose another name.");
             }
 
-            if (value is null || value.Length > MaxHeaderValue || HasControl(value))
+            if (value is null || value.Length > MaxHeaderValue || IsUnfit(value))
             {
-                throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValue:N0} characters, none of them a control character, are allowed.");
+                throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValue:N0} characters, none of them a control character or half of a surrogate pair, are allowed.");
             }
 
             total += name.Length + value.Length;
@@ -127,17 +131,23 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
 
     private static void CheckId(string? id, string option)
     {
-        if (id is not null && (id.Length is 0 or > MaxId || HasControl(id)))
+        if (id is not null && (id.Length is 0 or > MaxId || IsUnfit(id)))
         {
-            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character, are allowed.");
+            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character or half of a surrogate pair, are allowed.");
         }
     }
 
-    private static bool HasControl(string text)
+    /// <summary>Whether a text would not come back as it was: control characters, and what UTF-8 cannot write.</summary>
+    private static bool IsUnfit(string text)
     {
-        foreach (var c in text)
+        for (var i = 0; i < text.Length; i++)
         {
-            if (char.IsControl(c))
+            if (char.IsControl(text[i]))
+            {
+                return true;
+            }
+
+            if (char.IsSurrogate(text[i]) && (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[++i])))
             {
                 return true;
             }

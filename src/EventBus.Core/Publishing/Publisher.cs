@@ -42,7 +42,7 @@ internal sealed class Publisher
         }
 
         var descriptor = Descriptor(@event);
-        if (!transport.MayHaveSubscribers(descriptor.Name) && (options is null || descriptor.RequiresSubscriber))
+        if (!transport.MayHaveSubscribers(descriptor.Name) && (options is null || descriptor.RequiresSubscriber) && !environment.StoresWrite)
         {
             return EndUnrouted(descriptor, null);
         }
@@ -163,8 +163,8 @@ internal sealed class Publisher
             IdIsDerived = inherited.IsAny && options?.EventId is null,
         };
 
-        // What a saga publishes is kept as bytes, on every store.
-        guard.CheckSize(envelope, descriptor, (environment.StoresWrite && extras is not null) || inherited.Key is not null);
+        // What a saga publishes is kept as bytes, on every store; and every event may have to be, where the store is durable.
+        guard.CheckSize(envelope, descriptor, environment.StoresWrite || inherited.Key is not null);
         return envelope;
     }
 

@@ -21,6 +21,9 @@ public sealed class BusStores
     /// <summary>How far every saga is, and its state.</summary>
     public SagaStore? Sagas { get; init; }
 
+    /// <summary>What the stores will soon have no room for, a sentence each that names the subscription and what fills its room: the health check is degraded and shows them. Default nothing.</summary>
+    public Func<IReadOnlyCollection<string>> Shortages { get; init; } = static () => [];
+
     /// <summary>Connects, and creates or checks what is missing; called once, before anything else. It throws <see cref="EventBusException"/> saying what to do when that is impossible. Default nothing.</summary>
     public Func<StoreSetup, CancellationToken, ValueTask> OpenAsync { get; init; } = static (_, _) => ValueTask.CompletedTask;
 

@@ -51,7 +51,7 @@ public sealed class SettlementTests : IDisposable
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await queue.Events.HasAsync("0 acknowledged");
         await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
-        await UntilAsync(() => logs.Entries.Any(entry => entry.Text.StartsWith("The failure store did not take a write", StringComparison.Ordinal)), "the store has refused a write");
+        await UntilAsync(() => logs.Entries.Any(entry => entry.Text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the store has refused a write");
         Assert.Single(queue.Events.Items);
 
         healed = true;

@@ -1,0 +1,133 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>Each subscription has its own room in the in-memory store: one that has none left holds back itself alone.</summary>
+public sealed class RoomTests : IDisposable
+{
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly Seen seen = new();
+    private readonly LogMemory logs = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Marks_OfOneSubscriptionFillItsRoom_OthersGoOnAndItDoesWhenThereIsRoom()
+    {
+        await using var running = await StartAsync(capacity: 10, mail => mail.Idempotent(options => options.Retention = TimeSpan.FromHours(1)), _ => Task.CompletedTask);
+        await PublishAsync(running, 1, 11);
+        await UntilAsync(() => logs.At(LogLevel.Error).Any(text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+        Assert.Equal(10, seen.Items.Count(item => item.StartsWith("mail", StringComparison.Ordinal)));
+        Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", "handled events"));
+
+        await running.Bus.PublishAsync(new OrderShipped("1"), Token);
+        await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription goes on");
+        Assert.DoesNotContain(logs.Entries, entry => entry.Text.StartsWith("The failure store did not take", StringComparison.Ordinal));
+
+        time.Advance(TimeSpan.FromHours(2));
+        await UntilAsync(() => seen.Items.Contains("mail 11"), "there is room again");
+        Assert.Equal(HealthStatus.Healthy, (await ReportAsync(running)).Status);
+    }
+
+    [Fact]
+    public async Task Failures_OfOneSubscriptionFillItsRoom_OthersFailAndAreKept()
+    {
+        await using var running = await StartAsync(capacity: 10, _ => { }, _ => throw new InvalidDataException("never"), ship: _ => throw new InvalidDataException("never"));
+        await PublishAsync(running, 1, 12);
+        await UntilAsync(() => logs.At(LogLevel.Error).Any(text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+        await running.Bus.PublishAsync(new OrderShipped("1"), Token);
+        await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription goes on");
+        await UntilAsync(() => logs.At(LogLevel.Critical).Any(text => text.StartsWith("ship", StringComparison.Ordinal)), "its failure is kept");
+
+        Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", "failed and waiting events"));
+        var letter = (await running.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "mail" }, Token))[0];
+        await running.DeadLetters.DiscardAsync(letter.Id, "enough", Token);
+        await UntilAsync(() => logs.At(LogLevel.Critical).Count(text => text.StartsWith("mail", StringComparison.Ordinal)) == 11, "the room is used");
+    }
+
+    /// <summary>A retry that becomes a dead letter needs no room, and one that succeeds makes some.</summary>
+    [Fact]
+    public async Task Retries_OfAFullSubscription_GoOnAndMakeRoom()
+    {
+        var healed = false;
+        await using var running = await StartAsync(capacity: 5, _ => { }, _ => healed ? Task.CompletedTask : throw new IOException("down"));
+        await PublishAsync(running, 1, 8);
+        await UntilAsync(() => logs.At(LogLevel.Error).Any(text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
+
+        healed = true;
+        await UntilAsync(() => Enumerable.Range(1, 8).All(i => seen.Items.Count(item => item == $"mail {i}") >= 1) && running.DeadLetters.CountAsync(null, Token).Result == 0, "all are handled");
+        await running.WhenIdleAsync();
+    }
+
+    [Theory]
+    [InlineData(true, "handled events")]
+    [InlineData(false, "failed and waiting events")]
+    public async Task Room_UsedToFourFifths_IsAWarningAndDegradedHealthThatNamesWhatFillsIt(bool idempotent, string what)
+    {
+        await using var running = await StartAsync(
+            capacity: 10, mail => _ = idempotent ? mail.Idempotent() : mail, _ => idempotent ? Task.CompletedTask : throw new InvalidDataException("never"));
+        await PublishAsync(running, 1, 7);
+        await running.WhenIdleAsync();
+        Assert.Equal(HealthStatus.Healthy, (await ReportAsync(running)).Status);
+        Assert.DoesNotContain(logs.At(LogLevel.Warning), text => text.StartsWith("The in-memory store keeps", StringComparison.Ordinal));
+
+        await PublishAsync(running, 8, 9);
+        await running.WhenIdleAsync();
+        Assert.Equal($"The in-memory store keeps 8 {what} of mail, and has room for 10.", Assert.Single(logs.At(LogLevel.Warning), text => text.StartsWith("The in-memory store keeps", StringComparison.Ordinal))[..($"The in-memory store keeps 8 {what} of mail, and has room for 10.".Length)]);
+        Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", what));
+    }
+
+    public void Dispose() => logs.Dispose();
+
+    private static async Task PublishAsync(RunningBus running, int first, int last)
+    {
+        for (var i = first; i <= last; i++)
+        {
+            await running.Bus.PublishAsync(new OrderPlaced($"{i}"), Token);
+        }
+    }
+
+    private static async Task<HealthReportEntry> ReportAsync(RunningBus running) => (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
+
+    private static async Task<HealthStatus> HealthAsync(RunningBus running, params string[] named)
+    {
+        var report = await ReportAsync(running);
+        Assert.All(named, name => Assert.Contains(name, report.Description, StringComparison.Ordinal));
+        return report.Status;
+    }
+
+    private Task<RunningBus> StartAsync(int capacity, Action<SubscriptionBuilder> configure, Func<OrderPlaced, Task> mail, Func<OrderShipped, Task>? ship = null) => RunningBus.StartAsync(
+        bus => bus.UseInMemory(options => options.StoreCapacity = capacity)
+            .PermanentOn<InvalidDataException>()
+            .Configure(options => (options.Retry.Jitter, options.DrainTimeout) = (0, TimeSpan.Zero))
+            .Subscribe("mail", s =>
+            {
+                s.On<OrderPlaced>((e, _, _) =>
+                {
+                    seen.Add($"mail {e.OrderId}");
+                    return mail(e);
+                });
+                configure(s);
+            })
+            .Subscribe<OrderShipped>("ship", (e, _, _) =>
+            {
+                seen.Add($"ship {e.OrderId}");
+                return ship?.Invoke(e) ?? Task.CompletedTask;
+            }),
+        time,
+        services => services.AddSingleton<ILoggerProvider>(logs).AddLogging().AddHealthChecks());
+
+    private async Task UntilAsync(Func<bool> condition, string reason)
+    {
+        using var limit = new CancellationTokenSource(RunningBus.Patience);
+        while (!condition())
+        {
+            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}. {string.Join('\n', logs.Entries)}");
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+    }
+}

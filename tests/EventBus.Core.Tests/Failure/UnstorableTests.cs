@@ -1,0 +1,344 @@
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>What a store cannot write or read of one event concerns that event: it is a dead letter, and everything else goes on.</summary>
+public sealed class UnstorableTests : IDisposable
+{
+    private const string Bad = "mail~bad";
+
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly PickyStore store = new();
+    private readonly Seen seen = new();
+    private readonly LogMemory logs = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static TheoryData<bool> Told => [true, false];
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Record_OfOneEventFails_IsADeadLetterWithItsBodyAndOthersGoOn(bool told)
+    {
+        store.BeforeKeeping = entry => Refuse(entry.Id == Bad && entry.Status != FailedEventStatus.Dead, told);
+        await using var running = await StartAsync(_ => throw new IOException("down"));
+        await PublishAsync(running, "bad");
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
+
+        var letter = Assert.Single(await running.DeadLetters.ListAsync(null, Token));
+        Assert.Equal((DeadLetterReason.Unstorable, "mail", "bad", 1), (letter.Reason, letter.Subscription, letter.EventId, letter.Starts));
+        Assert.Contains("down", letter.Error, StringComparison.Ordinal);
+        Assert.Contains("bad", System.Text.Encoding.UTF8.GetString(letter.Body.Span), StringComparison.Ordinal);
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "its alert is sent");
+        await ExpectOthersGoOnAsync(running);
+        Assert.DoesNotContain(logs.Entries, entry => entry.Text.StartsWith("The failure store did not take", StringComparison.Ordinal));
+    }
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Record_WithABodyThatCannotBeKept_IsADeadLetterWithout(bool told)
+    {
+        store.BeforeKeeping = entry => Refuse(entry.Id == Bad && !entry.Envelope.Body.IsEmpty, told);
+        await using var running = await StartAsync(_ => throw new IOException("down"));
+        await PublishAsync(running, "bad");
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
+
+        var letter = Assert.Single(await running.DeadLetters.ListAsync(null, Token));
+        Assert.Equal(DeadLetterReason.Unstorable, letter.Reason);
+        Assert.True(letter.Body.IsEmpty);
+        await ExpectOthersGoOnAsync(running);
+    }
+
+    /// <summary>An event whose getter throws: a store that writes bytes learns of it when it asks for them.</summary>
+    [Fact]
+    public async Task Record_OfAnEventThatCannotBeWritten_IsADeadLetterWithoutABody()
+    {
+        store.BeforeKeeping = entry => _ = entry.Envelope.Body;
+        await using var running = await StartAsync(_ => throw new IOException("down"));
+        await running.Bus.PublishAsync(new Measured(double.NaN), new PublishOptions { EventId = "bad" }, Token);
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
+
+        Assert.Equal((DeadLetterReason.Unstorable, true), await FirstAsync(running, letter => (letter.Reason, letter.Body.IsEmpty)));
+        await ExpectOthersGoOnAsync(running);
+    }
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Record_ImpossibleInEveryForm_HoldsItsSubscriptionAloneUntilItIsPossible(bool told)
+    {
+        var refuses = true;
+        store.BeforeKeeping = entry => Refuse(refuses && entry.Id == Bad, told);
+        await using var running = await StartAsync(_ => throw new IOException("down"));
+        await PublishAsync(running, "bad");
+        await UntilAsync(() => Task.FromResult(logs.At(LogLevel.Error).Count(text => text.Contains("mail has to keep of", StringComparison.Ordinal) && text.Contains("bad", StringComparison.Ordinal)) > 5), "it was tried often");
+        await running.Bus.PublishAsync(new OrderShipped("1"), Token);
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("ship 1")), "the other subscription goes on");
+
+        var health = (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
+        Assert.Equal(HealthStatus.Degraded, health.Status);
+        Assert.Contains("mail", health.Description, StringComparison.Ordinal);
+        Assert.Contains("bad", health.Description, StringComparison.Ordinal);
+
+        refuses = false;
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "it was kept, and its retries ran out");
+        Assert.Equal(DeadLetterReason.HandlerFailed, await FirstAsync(running, letter => letter.Reason));
+    }
+
+    /// <summary>A store that is down takes nothing else either: no event becomes a dead letter because of it.</summary>
+    [Fact]
+    public async Task Record_OfEveryEventFails_NothingBecomesADeadLetter()
+    {
+        var down = true;
+        store.Before = (step, _) => Refuse(down && step == "record", told: false);
+        await using var running = await StartAsync(_ => down ? throw new IOException("down") : Task.CompletedTask);
+        await PublishAsync(running, "bad");
+        await UntilAsync(() => Task.FromResult(logs.Entries.Count(entry => entry.Text.StartsWith("The failure store did not take a write", StringComparison.Ordinal)) > 5), "it was tried often");
+
+        down = false;
+        await UntilAsync(async () => await store.CountAsync(Token) == 0 && seen.Items.Count(item => item == "mail bad") == 2, "it was kept and handled again");
+        Assert.Equal(0, await running.DeadLetters.CountAsync(null, Token));
+    }
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Complete_OfOneEntryFails_IsADeadLetterAndNotHandledAgain(bool told)
+    {
+        var failed = false;
+        store.Before = (step, id) => Refuse(step == "complete" && id == Bad, told);
+        await using var running = await StartAsync(_ => failed ? Task.CompletedTask : throw Failed());
+        await PublishAsync(running, "bad");
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the entry is a dead letter");
+
+        Assert.Equal(DeadLetterReason.Unstorable, await FirstAsync(running, letter => letter.Reason));
+        Assert.Equal(2, seen.Items.Count(item => item == "mail bad"));
+        await ExpectOthersGoOnAsync(running, fails: false);
+
+        IOException Failed()
+        {
+            failed = true;
+            return new IOException("down");
+        }
+    }
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Park_OfAHealthyEventFails_IsADeadLetterOfItsLine(bool told)
+    {
+        store.Before = (step, id) => Refuse(step == "park" && id == Bad, told);
+        await using var running = await StartAsync(e => e.OrderId == "first" ? throw new IOException("down") : Task.CompletedTask, mail => mail.Ordered());
+        await PublishAsync(running, "first");
+        await PublishAsync(running, "bad");
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 2, "both are dead letters");
+
+        Assert.Equal([DeadLetterReason.Unstorable, DeadLetterReason.HandlerFailed], (await running.DeadLetters.ListAsync(null, Token)).OrderBy(letter => letter.EventId).Select(letter => letter.Reason));
+        Assert.DoesNotContain("mail bad", seen.Items);
+        await ExpectOthersGoOnAsync(running, fails: false);
+    }
+
+    [Theory]
+    [InlineData("order")]
+    [InlineData("advance")]
+    [InlineData("defer")]
+    public async Task Guard_StepOfOneKeyFails_IsADeadLetterAndOtherKeysGoOn(string failing)
+    {
+        store.Before = (step, id) => Refuse(step == failing && id is "bad" or Bad, told: false);
+        await using var running = await RunningBus.StartAsync(
+            bus =>
+            {
+                Configure(bus).Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Guard<OrderPlaced, Gate>());
+                bus.Event<OrderPlaced>().KeyedBy(e => e.OrderId);
+            },
+            time,
+            services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen).AddSingleton(new Gate(failing == "defer" ? "bad" : "")));
+        await PublishAsync(running, "bad");
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
+
+        Assert.Equal((DeadLetterReason.Unstorable, "bad"), await FirstAsync(running, letter => (letter.Reason, letter.EventId)));
+        await PublishAsync(running, "good");
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("mail good")), "another key goes on");
+    }
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Mark_OfOneEventCannotBeJudged_IsADeadLetterAndOthersGoOn(bool told)
+    {
+        var processed = new PickyProcessedStore { Before = key => Refuse(key == "bad", told) };
+        await using var running = await RunningBus.StartAsync(
+            bus => Configure(bus).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = processed })
+                .Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Idempotent()),
+            time,
+            services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
+        await PublishAsync(running, "bad");
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
+
+        Assert.Equal((DeadLetterReason.Unstorable, "bad"), await FirstAsync(running, letter => (letter.Reason, letter.EventId)));
+        await PublishAsync(running, "good");
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("mail good")), "another event is handled");
+    }
+
+    [Fact]
+    public async Task Claim_OfOneSubscriptionFails_OthersAreRetried()
+    {
+        store.Before = (step, id) => Refuse(step == "claim" && id == "mail", told: false);
+        var failed = false;
+        await using var running = await StartAsync(_ => throw new IOException("down"), ship: _ =>
+        {
+            (var first, failed) = (!failed, true);
+            return first ? throw new IOException("down") : Task.CompletedTask;
+        });
+        await PublishAsync(running, "bad");
+        await running.Bus.PublishAsync(new OrderShipped("1"), Token);
+
+        await UntilAsync(() => Task.FromResult(seen.Items.Count(item => item == "ship 1") == 2), "the other subscription is retried");
+    }
+
+    [Fact]
+    public async Task Alert_OfOneDeadLetterCannotBeReadOrMarked_OthersAreSent()
+    {
+        store.Before = (step, id) => Refuse(step is "find" or "alerted" && id == Bad, told: false);
+        await using var running = await StartAsync(_ => throw new InvalidDataException("never"), mail => mail.PermanentOn<InvalidDataException>());
+        await PublishAsync(running, "bad");
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "people are told of what is known of it");
+
+        await PublishAsync(running, "good");
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert good")), "the next alert is sent");
+        Assert.Single(seen.Items, item => item == "alert bad");
+    }
+
+    [Fact]
+    public async Task Sweep_OfFailuresFails_MarksAreSweptAllTheSame()
+    {
+        store.Before = (step, _) => Refuse(step == "sweep", told: false);
+        var processed = new PickyProcessedStore();
+        await using var running = await RunningBus.StartAsync(
+            bus => Configure(bus).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = processed })
+                .Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Idempotent(options => options.Retention = TimeSpan.FromHours(1))),
+            time,
+            services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
+        await PublishAsync(running, "1");
+        await UntilAsync(async () => await processed.CountAsync(Token) == 1, "the event is marked");
+
+        time.Advance(TimeSpan.FromHours(2));
+        await UntilAsync(async () => await processed.CountAsync(Token) == 0, "the mark is swept");
+    }
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.PositiveInfinity)]
+    public async Task Publish_BesideADurableStore_RefusesWhatCannotBeWritten(double value)
+    {
+        await using var running = await StartAsync(_ => Task.CompletedTask, durable: true);
+
+        var exception = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(new Measured(value), Token));
+
+        Assert.Equal(PublishFailure.Rejected, exception.Failure);
+        Assert.Contains(typeof(Measured).FullName!, exception.Message, StringComparison.Ordinal);
+        Assert.NotNull(exception.InnerException);
+        await ExpectOthersGoOnAsync(running, fails: false);
+    }
+
+    public void Dispose() => logs.Dispose();
+
+    private static void Refuse(bool really, bool told)
+    {
+        if (really)
+        {
+            throw told ? new StoreRefusedException(StoreScope.Entry, "It cannot be kept.") : new InvalidOperationException("no");
+        }
+    }
+
+    private static async Task<T> FirstAsync<T>(RunningBus running, Func<DeadLetter, T> select) => select((await running.DeadLetters.ListAsync(null, Token))[0]);
+
+    private static Task PublishAsync(RunningBus running, string id) => running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id }, Token);
+
+    private Task Note(string what)
+    {
+        seen.Add(what);
+        return Task.CompletedTask;
+    }
+
+    private EventBusBuilder Configure(EventBusBuilder bus) => bus.UseInMemory()
+        .UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store })
+        .AlertWith<Alert>()
+        .Configure(options => options.Retry.Jitter = 0);
+
+    private Task<RunningBus> StartAsync(Func<OrderPlaced, Task> handle, Action<SubscriptionBuilder>? mail = null, Func<OrderShipped, Task>? ship = null, bool durable = false) => RunningBus.StartAsync(
+        bus => Configure(bus)
+            .UseStores(_ => new BusStores { Name = "picky", Durable = durable, Failures = store })
+            .Subscribe("mail", s =>
+            {
+                s.On<OrderPlaced>((e, _, _) =>
+                {
+                    seen.Add($"mail {e.OrderId}");
+                    return handle(e);
+                }).On<Measured>((_, _, _) => throw new IOException("down"));
+                mail?.Invoke(s);
+            })
+            .Subscribe<OrderShipped>("ship", (e, _, _) =>
+            {
+                seen.Add($"ship {e.OrderId}");
+                return ship?.Invoke(e) ?? Task.CompletedTask;
+            }),
+        time,
+        services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen).AddLogging().AddHealthChecks());
+
+    /// <summary>Another event of the same subscription is handled, and one of another.</summary>
+    private async Task ExpectOthersGoOnAsync(RunningBus running, bool fails = true)
+    {
+        await running.Bus.PublishAsync(new OrderPlaced("good"), new PublishOptions { EventId = "good", Key = "good" }, Token);
+        await running.Bus.PublishAsync(new OrderShipped("2"), Token);
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("ship 2") && seen.Items.Count(item => item == "mail good") == (fails ? 4 : 1)), "others go on");
+    }
+
+    private async Task UntilAsync(Func<Task<bool>> condition, string reason)
+    {
+        using var limit = new CancellationTokenSource(RunningBus.Patience);
+        while (!await condition())
+        {
+            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}. {string.Join('\n', logs.Entries)}");
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+    }
+
+    internal sealed class Alert(Seen seen) : IDeadLetterAlert
+    {
+        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        {
+            seen.Add($"alert {alert.First.EventId}");
+            return Task.CompletedTask;
+        }
+    }
+
+    [EventName("thing.measured")]
+    private sealed record Measured(double Value);
+
+    internal sealed class Gate(string defers) : IOrderGuard<OrderPlaced>
+    {
+        public Task<OrderDecision> DecideAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) =>
+            Task.FromResult(@event.OrderId == defers ? OrderDecision.Defer : OrderDecision.Proceed);
+    }
+
+    private sealed class PickyProcessedStore : ProcessedEventStore
+    {
+        private readonly InMemoryProcessedEventStore inner = new(1_000);
+
+        public Action<string> Before { get; init; } = _ => { };
+
+        public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+        {
+            Before(key.Key);
+            return inner.ClaimAsync(key, fingerprint, now, lease, cancellationToken);
+        }
+
+        public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) => inner.RenewAsync(key, fence, until, cancellationToken);
+
+        public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken) => inner.CompleteAsync(key, fence, completion, cancellationToken);
+
+        public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) => inner.DispatchedAsync(key, cancellationToken);
+
+        public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) => inner.ReleaseAsync(key, fence, cancellationToken);
+
+        public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+
+        public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
+    }
+}
