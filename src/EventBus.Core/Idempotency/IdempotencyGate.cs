@@ -102,8 +102,9 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
     /// <summary>Claims a key of no event, and gives it back: whether the store takes anything at all.</summary>
     private async Task ProbeAsync(CancellationToken cancellationToken)
     {
-        var key = new ProcessedKey("eventbus/probe", Guid.NewGuid().ToString("N"));
-        var claim = await store.ClaimAsync(key, 0, environment.Time.GetUtcNow(), environment.Lease, cancellationToken);
+        var now = environment.Time.GetUtcNow();
+        var key = new ProcessedKey("eventbus/probe", $"{now.UtcTicks}");
+        var claim = await store.ClaimAsync(key, 0, now, environment.Lease, cancellationToken);
         await store.ReleaseAsync(key, claim.Fence, cancellationToken);
     }
 
