@@ -18,6 +18,7 @@ internal static class Catalogue
         new BrokerKilledProof(),
         new MixedFaultsProof(),
         new CurvesProof(),
+        new FuzzProof(),
     ];
 
     public static Proof Find(string name) => All.FirstOrDefault(proof => proof.Name == name) ?? throw new ProofException($"There is no proof '{name}'.");

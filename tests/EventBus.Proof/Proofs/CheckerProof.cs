@@ -17,6 +17,7 @@ internal sealed class CheckerProof : Proof
         Order(findings);
         Ghosts(findings);
         SagaMistakes.Run(findings);
+        FuzzMistakes.Run(findings);
         return Task.CompletedTask;
     }
 

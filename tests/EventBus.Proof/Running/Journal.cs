@@ -56,6 +56,12 @@ internal static class Kind
     /// <summary>People were told of a dead letter.</summary>
     public const char Alert = 'A';
 
+    /// <summary>What a handler published was handled.</summary>
+    public const char FollowUp = 'F';
+
+    /// <summary>The healthy subscription handled its event.</summary>
+    public const char Tick = 'T';
+
     /// <summary>The process is about to kill itself at a named point.</summary>
     public const char Suicide = 'K';
 }

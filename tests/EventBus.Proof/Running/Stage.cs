@@ -27,6 +27,7 @@ internal sealed class Stage : IAsyncDisposable
             Proof = proof,
             Store = run.Store,
             ClassicQueues = run.Transport == "rabbitmq-classic",
+            Channels = run.Transport == "redis-pubsub",
             Service = $"proof-{Path.GetFileName(Folder)[^6..].ToLowerInvariant()}",
             Folder = Folder,
             Redis = Redis.Address,

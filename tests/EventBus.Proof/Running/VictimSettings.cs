@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus.Proof;
 
@@ -15,6 +16,15 @@ internal sealed record VictimSettings
 
     /// <summary>On RabbitMQ: classic queues instead of quorum queues.</summary>
     public bool ClassicQueues { get; init; }
+
+    /// <summary>On Redis: channels instead of streams.</summary>
+    public bool Channels { get; init; }
+
+    /// <summary>On RabbitMQ without a store: the wait before a retry; 0 for the library's own.</summary>
+    public int RetryMilliseconds { get; init; }
+
+    /// <summary>The least that is logged.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Warning;
 
     /// <summary>The application's name, shared by all processes of a proof.</summary>
     public required string Service { get; init; }

@@ -13,12 +13,22 @@ internal static class Buses
 
     public static string StreamOf(string word) => $"{{{KeyPrefix}}}:{word}";
 
+    public static string ChannelOf(string eventName) => $"{KeyPrefix}:{eventName}";
+
     /// <summary>The transport, the store, and times so short that a kill costs seconds.</summary>
     public static void AddBackend(EventBusBuilder bus, VictimSettings settings)
     {
         if (settings.RabbitMq is { } address)
         {
-            bus.UseRabbitMq(address, options => (options.Exchange, options.QueueType) = (settings.Service, settings.ClassicQueues ? RabbitMqQueueType.Classic : RabbitMqQueueType.Quorum));
+            bus.UseRabbitMq(address, options =>
+            {
+                (options.Exchange, options.QueueType) = (settings.Service, settings.ClassicQueues ? RabbitMqQueueType.Classic : RabbitMqQueueType.Quorum);
+                options.RetrySteps = settings.RetryMilliseconds == 0 ? options.RetrySteps : [TimeSpan.FromMilliseconds(settings.RetryMilliseconds)];
+            });
+        }
+        else if (settings.Channels)
+        {
+            bus.UseRedisPubSub(settings.Redis, options => options.KeyPrefix = KeyPrefix);
         }
         else
         {

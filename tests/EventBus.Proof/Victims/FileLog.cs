@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Proof;
 
 /// <summary>Appends what a process logs to a file, for whoever looks into a proof that failed.</summary>
-internal sealed class FileLog(string path) : ILoggerProvider, ILogger
+internal sealed class FileLog(string path, LogLevel least) : ILoggerProvider, ILogger
 {
     private readonly Lock gate = new();
 
@@ -12,7 +12,7 @@ internal sealed class FileLog(string path) : ILoggerProvider, ILogger
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
-    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= least;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {

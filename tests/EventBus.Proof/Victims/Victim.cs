@@ -11,8 +11,8 @@ internal static class Victim
     {
         var journal = new Journal(settings.Folder);
         var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-        builder.Services.AddSingleton<ILoggerProvider>(new FileLog(Path.Combine(settings.Folder, $"{Environment.ProcessId}.log")));
+        builder.Logging.SetMinimumLevel(settings.LogLevel);
+        builder.Services.AddSingleton<ILoggerProvider>(new FileLog(Path.Combine(settings.Folder, $"{Environment.ProcessId}.log"), settings.LogLevel));
         builder.Services.AddSingleton(journal);
         builder.Services.AddEventBus(bus =>
         {

@@ -1,0 +1,173 @@
+using System.Diagnostics;
+
+namespace EventBus.Proof;
+
+/// <summary>What was published, and what became of it, by the numbers of the messages. Thread-safe.</summary>
+internal sealed class FuzzLedger(int messages)
+{
+    private readonly Lock gate = new();
+    private readonly Dictionary<long, long> tickSentAt = [];
+    private long heardAt = Stopwatch.GetTimestamp();
+    private long handledInAll;
+    private long deadInAll;
+
+    public int Messages => messages;
+
+    /// <summary>How often a message was handed to the broker, copies included.</summary>
+    public int[] Published { get; } = new int[messages];
+
+    /// <summary>How often it was handled.</summary>
+    public int[] Handled { get; } = new int[messages];
+
+    /// <summary>How many dead letters it is.</summary>
+    public int[] Dead { get; } = new int[messages];
+
+    /// <summary>How many follow-ups of it were handled.</summary>
+    public int[] FollowedUp { get; } = new int[messages];
+
+    /// <summary>The message whose id it has; <see cref="FuzzMark.None"/> for none.</summary>
+    public long[] TwinOf { get; } = Enumerable.Repeat(FuzzMark.None, messages).ToArray();
+
+    public Dictionary<FuzzKind, int> Kinds { get; } = [];
+
+    /// <summary>Dead letters by their reasons.</summary>
+    public Dictionary<DeadLetterReason, int> Reasons { get; } = [];
+
+    /// <summary>Dead letters whose envelope was read, so that the first check was passed.</summary>
+    public int ReadAndDead { get; private set; }
+
+    /// <summary>What the broker itself refused.</summary>
+    public int Refused { get; private set; }
+
+    /// <summary>What was handled, or is dead, and carries no number of a message.</summary>
+    public List<string> Unknown { get; } = [];
+
+    public int Ticks { get; private set; }
+
+    public bool HasTicked { get; private set; }
+
+    public TimeSpan LongestWait { get; private set; }
+
+    public int TicksMissing
+    {
+        get
+        {
+            lock (gate)
+            {
+                return tickSentAt.Count;
+            }
+        }
+    }
+
+    /// <summary>How many messages were handed over and have not been seen again.</summary>
+    public int Open { get; private set; }
+
+    /// <summary>For how long none has been seen again.</summary>
+    public TimeSpan Silence => Stopwatch.GetElapsedTime(Interlocked.Read(ref heardAt));
+
+    public static bool Fails(long number) => number % 16 == 5;
+
+    public static bool FailsOnce(long number) => number % 16 == 9;
+
+    public static bool HasFollowUp(long number) => number >= 0 && number % 8 == 0;
+
+    public void Sent(FuzzMessage message, FuzzKind kind)
+    {
+        lock (gate)
+        {
+            Kinds[kind] = Kinds.GetValueOrDefault(kind) + 1;
+            TwinOf[message.Number] = message.TwinOf;
+            Open += Published[message.Number]++ == 0 ? 1 : 0;
+        }
+    }
+
+    /// <summary>The broker refused it: nothing is to be expected.</summary>
+    public void Refuse(FuzzMessage message)
+    {
+        lock (gate)
+        {
+            Refused++;
+            Open -= --Published[message.Number] == 0 && !WasSeen(message.Number) ? 1 : 0;
+        }
+    }
+
+    public void TickSent(long number)
+    {
+        lock (gate)
+        {
+            Ticks++;
+            tickSentAt.Add(number, Stopwatch.GetTimestamp());
+        }
+    }
+
+    /// <summary>A process wrote something down.</summary>
+    public void Take(Entry entry)
+    {
+        lock (gate)
+        {
+            switch (entry.Kind)
+            {
+                case Kind.End when IsKnown(entry.A):
+                    See(entry.A);
+                    Handled[entry.A]++;
+                    handledInAll++;
+                    break;
+                case Kind.End:
+                    Unknown.Add("a handled event");
+                    break;
+                case Kind.FollowUp when IsKnown(entry.A):
+                    FollowedUp[entry.A]++;
+                    break;
+                case Kind.Tick when tickSentAt.Remove(entry.A, out var sentAt):
+                    // Those before the first message are to make the process warm.
+                    var wait = MessagesBegun ? Stopwatch.GetElapsedTime(sentAt, entry.At) : TimeSpan.Zero;
+                    LongestWait = wait > LongestWait ? wait : LongestWait;
+                    HasTicked = true;
+                    break;
+                default:
+                    break;
+            }
+        }
+    }
+
+    /// <summary>A dead letter was found.</summary>
+    public void Bury(long number, DeadLetterReason reason, string? error)
+    {
+        lock (gate)
+        {
+            Reasons[reason] = Reasons.GetValueOrDefault(reason) + 1;
+            if (!IsKnown(number))
+            {
+                Unknown.Add($"a dead letter ({reason}: {error})");
+                return;
+            }
+
+            ReadAndDead += reason is DeadLetterReason.HandlerFailed or DeadLetterReason.UnknownEvent || error?.StartsWith("The body cannot be read", StringComparison.Ordinal) == true ? 1 : 0;
+            See(number);
+            Dead[number]++;
+            deadInAll++;
+        }
+    }
+
+    /// <summary>The messages that are nowhere. A twin shares the dead letter of the event whose id it has, and copies share theirs.</summary>
+    public IEnumerable<long> Lost() => Numbers().Where(number => Published[number] > 0 && Handled[number] + Dead[number] == 0 && !SharesADeadLetter(number));
+
+    public bool SharesADeadLetter(long number) => TwinOf[number] != FuzzMark.None && Handled[number] + Dead[number] == 0 && Dead[TwinOf[number]] > 0;
+
+    public IEnumerable<long> Numbers() => Enumerable.Range(0, messages).Select(number => (long)number);
+
+    /// <summary>Which part of the messages was handled, or read at least.</summary>
+    public double ReadShare => (double)(handledInAll + ReadAndDead) / Math.Max(1, handledInAll + deadInAll);
+
+    private void See(long number)
+    {
+        Open -= WasSeen(number) ? 0 : 1;
+        Interlocked.Exchange(ref heardAt, Stopwatch.GetTimestamp());
+    }
+
+    private bool MessagesBegun => Kinds.Count > 0;
+
+    private bool WasSeen(long number) => Handled[number] + Dead[number] > 0;
+
+    private bool IsKnown(long number) => number >= 0 && number < messages && Published[number] > 0;
+}
