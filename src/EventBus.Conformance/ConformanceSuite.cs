@@ -29,6 +29,9 @@ public static class ConformanceSuite
     {
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(backend);
+
+        // Scenarios go on on the pool: a test framework's own context may have one thread, or wait for this call.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         string? skip = null;
         await backend.Gate.RunAsync(scenario.Exclusive, async () => skip = await RunAloneAsync(scenario, backend, cancellationToken), cancellationToken);
         return new ScenarioResult(scenario, skip);

@@ -39,6 +39,9 @@ public static class StoreSuite
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(backend);
         var found = All.FirstOrDefault(one => one.Scenario == scenario) ?? throw new ArgumentException($"'{scenario.Name}' is no scenario of stores: run it with {nameof(ConformanceSuite)}.", nameof(scenario));
+
+        // Scenarios go on on the pool: a test framework's own context may have one thread, or wait for this call.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         string? skip = null;
         await backend.Gate.RunAsync(scenario.Exclusive, async () => skip = await RunAloneAsync(found, backend, cancellationToken), cancellationToken);
         return new ScenarioResult(scenario, skip);

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>What people see of the failure store.</summary>
-internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
+internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
 {
     private const int MaxTake = 1_000;
 
@@ -13,63 +13,75 @@ internal sealed class DeadLetters(TimeProvider time) : IDeadLetters
 
     public void Open(FailureStore store, Action wake, ILogger log) => opened = (store, wake, log);
 
-    public async Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    public Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
     {
-        filter = Check(filter);
-        if (filter != new DeadLetterFilter { Take = filter.Take })
+        return door.EnterAsync<IReadOnlyList<DeadLetter>>(async () =>
         {
-            Keyed("filters and pages");
-        }
+            filter = Check(filter);
+            if (filter != new DeadLetterFilter { Take = filter.Take })
+            {
+                Keyed("filters and pages");
+            }
 
-        return [.. (await Opened().Store.ListDeadAsync(filter, cancellationToken)).Select(Show)];
+            return [.. (await Opened().Store.ListDeadAsync(filter, cancellationToken)).Select(Show)];
+        });
     }
 
-    public async Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
+    public Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return await Keyed("finding one").Store.FindDeadAsync(id, cancellationToken) is { } entry ? Show(entry) : null;
+        return door.EnterAsync<DeadLetter?>(async () => await Keyed("finding one").Store.FindDeadAsync(id, cancellationToken) is { } entry ? Show(entry) : null);
     }
 
-    public async Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
-        await (filter is null || filter == new DeadLetterFilter { Take = filter.Take } ? Opened() : Keyed("counting some of them")).Store.CountDeadAsync(Check(filter), cancellationToken);
+    public Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
+        door.EnterAsync(async () => await (filter is null || filter == new DeadLetterFilter { Take = filter.Take } ? Opened() : Keyed("counting some of them")).Store.CountDeadAsync(Check(filter), cancellationToken));
 
-    public async Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
+    public Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        var (store, wake, log) = Keyed("retrying one");
-        var revived = await store.ReviveAsync(id, time.GetUtcNow(), cancellationToken);
-        if (revived)
+        return door.EnterAsync(async () =>
         {
-            log.Revived(id);
+            var (store, wake, log) = Keyed("retrying one");
+            var revived = await store.ReviveAsync(id, time.GetUtcNow(), cancellationToken);
+            if (revived)
+            {
+                log.Revived(id);
+                wake();
+            }
+
+            return revived;
+        });
+    }
+
+    public Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        return door.EnterAsync(async () =>
+        {
+            filter = Check(filter) with { Before = null, Take = MaxTake };
+            var (store, wake, log) = filter == new DeadLetterFilter { Take = MaxTake } ? Opened() : Keyed("retrying some of them");
+            var revived = await store.ReviveAllAsync(filter, time.GetUtcNow(), cancellationToken);
+            log.RevivedAll(revived);
             wake();
-        }
-
-        return revived;
+            return revived;
+        });
     }
 
-    public async Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
-    {
-        filter = Check(filter) with { Before = null, Take = MaxTake };
-        var (store, wake, log) = filter == new DeadLetterFilter { Take = MaxTake } ? Opened() : Keyed("retrying some of them");
-        var revived = await store.ReviveAllAsync(filter, time.GetUtcNow(), cancellationToken);
-        log.RevivedAll(revived);
-        wake();
-        return revived;
-    }
-
-    public async Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default)
+    public Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        var (store, wake, log) = Keyed("discarding one");
-        var discarded = await store.DiscardAsync(id, cancellationToken);
-        if (discarded)
+        return door.EnterAsync(async () =>
         {
-            log.Discarded(id, reason);
-            wake();
-        }
+            var (store, wake, log) = Keyed("discarding one");
+            var discarded = await store.DiscardAsync(id, cancellationToken);
+            if (discarded)
+            {
+                log.Discarded(id, reason);
+                wake();
+            }
 
-        return discarded;
+            return discarded;
+        });
     }
 
     public static DeadLetter Show(FailedEvent entry) => new()

@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>What the container hands out as <see cref="IEventBus"/>: refuses clearly while the bus is not running, and leaves foreign synchronization contexts at the door.</summary>
-internal sealed class BusClient : IEventBus
+internal sealed class BusClient(Door door) : IEventBus
 {
     private const string NotStarted =
         "The event bus has not started, so nothing can be published. It starts with the host (await host.StartAsync()), before every other hosted service; without a host, start the registered IHostedService instances.";
@@ -13,8 +13,7 @@ internal sealed class BusClient : IEventBus
     private volatile BusEngine? engine;
     private volatile bool isStopping;
 
-    /// <summary>A context that continuations keep to, for a program that is run step by step. Null in production.</summary>
-    public SynchronizationContext? Home { get; init; }
+    public Door Door => door;
 
     public void Open(BusEngine running)
     {
@@ -41,7 +40,23 @@ internal sealed class BusClient : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(@event);
-        var foreign = LeaveForeignContext();
+        return door.IsOpen ? SendAsync(@event, options, cancellationToken) : EnterAsync(@event, options, cancellationToken);
+    }
+
+    public Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        return door.EnterAsync(() => Running().PublishManyAsync(events, options, cancellationToken));
+    }
+
+    // Apart from its caller, which would make the closure for every event.
+    private Task EnterAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
+        where TEvent : notnull => door.EnterAsync(() => SendAsync(@event, options, cancellationToken));
+
+    private Task SendAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
+        where TEvent : notnull
+    {
         try
         {
             return Running().PublishAsync(@event, options, cancellationToken);
@@ -50,50 +65,6 @@ internal sealed class BusClient : IEventBus
         {
             // Through the task, like everything else that goes wrong: a caller who starts many keeps hold of them all.
             return Task.FromException(exception);
-        }
-        finally
-        {
-            ReturnTo(foreign);
-        }
-    }
-
-    public Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
-        where TEvent : notnull
-    {
-        ArgumentNullException.ThrowIfNull(events);
-        var foreign = LeaveForeignContext();
-        try
-        {
-            return Running().PublishManyAsync(events, options, cancellationToken);
-        }
-        catch (Exception exception)
-        {
-            return Task.FromException(exception);
-        }
-        finally
-        {
-            ReturnTo(foreign);
-        }
-    }
-
-    /// <summary>A desktop or Blazor context would run every continuation on its one thread. Leaving it here, once, spares ConfigureAwait everywhere else.</summary>
-    private SynchronizationContext? LeaveForeignContext()
-    {
-        var current = SynchronizationContext.Current;
-        if (current is null || current == Home)
-        {
-            return null;
-        }
-
-        SynchronizationContext.SetSynchronizationContext(null);
-        return current;
-    }
-
-    private static void ReturnTo(SynchronizationContext? foreign)
-    {
-        if (foreign is not null)
-        {
-            SynchronizationContext.SetSynchronizationContext(foreign);
         }
     }
 

@@ -6,7 +6,10 @@ namespace EventBus;
 /// <summary>Says whether a bus can publish and consume.</summary>
 internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
 {
-    public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
+    public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
+        runtime.Door.EnterAsync(() => CheckAsync(context, cancellationToken));
+
+    private async Task<HealthCheckResult> CheckAsync(HealthCheckContext context, CancellationToken cancellationToken)
     {
         if (runtime.Engine is not { } engine)
         {

@@ -21,14 +21,19 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         this.services = services;
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
         Log = services.GetService<ILoggerFactory>()?.CreateLogger(BusDiagnostics.Name) ?? NullLogger.Instance;
-        DeadLetters = new DeadLetters(Time);
+        Door = services.GetService<Door>() ?? new Door();
+        Client = new BusClient(Door);
+        DeadLetters = new DeadLetters(Door, Time);
+        Sagas = new SagaClient(Door);
     }
 
-    public BusClient Client { get; } = new();
+    public Door Door { get; }
+
+    public BusClient Client { get; }
 
     public DeadLetters DeadLetters { get; }
 
-    public SagaClient Sagas { get; } = new();
+    public SagaClient Sagas { get; }
 
     public TimeProvider Time { get; }
 
@@ -38,7 +43,23 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
     public BusEngine? Engine { get; private set; }
 
     /// <summary>Checks the registration and starts. Starting again changes nothing.</summary>
-    public async Task StartAsync(CancellationToken cancellationToken)
+    public Task StartAsync(CancellationToken cancellationToken) => Door.EnterAsync(() => StartInsideAsync(cancellationToken));
+
+    /// <summary>Drains within the budget and closes. Stopping again changes nothing.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => Door.EnterAsync(() => StopInsideAsync(cancellationToken));
+
+    public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
+
+    /// <summary>For containers that are disposed without waiting: begins the stop, and waits for nothing. A host stops the bus before.</summary>
+    public void Dispose()
+    {
+        if (Engine is not null)
+        {
+            _ = StopAsync(new CancellationToken(canceled: true));
+        }
+    }
+
+    private async Task StartInsideAsync(CancellationToken cancellationToken)
     {
         await gate.WaitAsync(cancellationToken);
         try
@@ -69,8 +90,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         }
     }
 
-    /// <summary>Drains within the budget and closes. Stopping again changes nothing.</summary>
-    public async Task StopAsync(CancellationToken cancellationToken)
+    private async Task StopInsideAsync(CancellationToken cancellationToken)
     {
         // No token here: a stop that another caller has begun is waited for, and is bounded itself.
         await gate.WaitAsync(CancellationToken.None);
@@ -91,17 +111,6 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         finally
         {
             gate.Release();
-        }
-    }
-
-    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
-
-    /// <summary>For containers that are disposed without waiting: begins the stop, and waits for nothing. A host stops the bus before.</summary>
-    public void Dispose()
-    {
-        if (Engine is not null)
-        {
-            _ = StopAsync(new CancellationToken(canceled: true));
         }
     }
 

@@ -10,7 +10,7 @@ public static class EventBusIdleExtensions
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <exception cref="TimeoutException">The bus was still busy.</exception>
     /// <exception cref="NotSupportedException">The backend cannot count its work, or the bus is a stand-in.</exception>
-    public static async Task WhenIdleAsync(this IEventBus bus, TimeSpan timeout, CancellationToken cancellationToken = default)
+    public static Task WhenIdleAsync(this IEventBus bus, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(bus);
         if (bus is not BusClient client)
@@ -18,6 +18,11 @@ public static class EventBusIdleExtensions
             throw new NotSupportedException($"{bus.GetType()} is not a running event bus, so there is nothing to wait for.");
         }
 
+        return client.Door.EnterAsync(() => WhenIdleAsync(client, timeout, cancellationToken));
+    }
+
+    private static async Task WhenIdleAsync(BusClient client, TimeSpan timeout, CancellationToken cancellationToken)
+    {
         var engine = client.RunningEngine();
         if (!engine.Transport.Features.CountsWork)
         {

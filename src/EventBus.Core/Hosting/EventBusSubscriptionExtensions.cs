@@ -12,7 +12,7 @@ public static class EventBusSubscriptionExtensions
     /// <exception cref="ArgumentException">The application still has a subscription of that name.</exception>
     /// <exception cref="EventBusException">Events wait in it, somebody consumes it, or the backend did not do it.</exception>
     /// <exception cref="NotSupportedException">The backend keeps nothing for subscriptions, or the bus is a stand-in.</exception>
-    public static async Task RetireSubscriptionAsync(this IEventBus bus, string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default)
+    public static Task RetireSubscriptionAsync(this IEventBus bus, string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(bus);
         ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
@@ -21,6 +21,11 @@ public static class EventBusSubscriptionExtensions
             throw new NotSupportedException($"{bus.GetType()} is not a running event bus, so there is nothing to retire.");
         }
 
+        return client.Door.EnterAsync(() => RetireAsync(client, subscription, discardWaiting, cancellationToken));
+    }
+
+    private static async Task RetireAsync(BusClient client, string subscription, bool discardWaiting, CancellationToken cancellationToken)
+    {
         var engine = client.RunningEngine();
         if (engine.HasSubscription(subscription))
         {

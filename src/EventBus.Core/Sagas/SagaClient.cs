@@ -3,7 +3,7 @@ using System.Buffers;
 namespace EventBus;
 
 /// <summary>What the container hands out as <see cref="ISagas"/>.</summary>
-internal sealed class SagaClient : ISagas
+internal sealed class SagaClient(Door door) : ISagas
 {
     private const int MaxTake = 1_000;
     private const int MaxId = 100;
@@ -21,59 +21,66 @@ internal sealed class SagaClient : ISagas
     /// <summary>A reply came for a saga.</summary>
     public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) => Desk().ReceiveAsync(saga, context, cancellationToken);
 
-    public async Task<string> StartAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
+    public Task<string> StartAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(state);
-        Check(id);
-        return await Desk().StartAsync(state, id, cancellationToken);
+        return door.EnterAsync(async () =>
+        {
+            Check(id);
+            return await Desk().StartAsync(state, id, cancellationToken);
+        });
     }
 
-    public async Task<SagaResult<TState>> RunAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
+    public Task<SagaResult<TState>> RunAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(state);
-        Check(id);
-        var own = Desk();
-        return await own.WaitAsync<TState>(await own.StartAsync(state, id, cancellationToken), cancellationToken);
+        return door.EnterAsync(async () =>
+        {
+            Check(id);
+            var own = Desk();
+            return await own.WaitAsync<TState>(await own.StartAsync(state, id, cancellationToken), cancellationToken);
+        });
     }
 
     public Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken = default)
         where TState : notnull
     {
         ArgumentNullException.ThrowIfNull(id);
-        return Desk().WaitAsync<TState>(id, cancellationToken);
+        return door.EnterAsync(() => Desk().WaitAsync<TState>(id, cancellationToken));
     }
 
-    public async Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
-        [.. (await Desk().Store.ListAsync(Check(filter), cancellationToken)).Select(SagaView.Show)];
+    public Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
+        door.EnterAsync<IReadOnlyList<SagaInfo>>(async () => [.. (await Desk().Store.ListAsync(Check(filter), cancellationToken)).Select(SagaView.Show)]);
 
-    public async Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
+    public Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return await Desk().Store.FindAsync(id, cancellationToken) is { } entry ? SagaView.Show(entry) : null;
+        return door.EnterAsync<SagaInfo?>(async () => await Desk().Store.FindAsync(id, cancellationToken) is { } entry ? SagaView.Show(entry) : null);
     }
 
-    public async Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) => await Desk().Store.CountAsync(Check(filter), cancellationToken);
+    public Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
+        door.EnterAsync(async () => await Desk().Store.CountAsync(Check(filter), cancellationToken));
 
     public Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return Desk().RetryAsync(id, cancellationToken);
+        return door.EnterAsync(() => Desk().RetryAsync(id, cancellationToken));
     }
 
     public Task<bool> SkipAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return Desk().SkipAsync(id, reason, cancellationToken);
+        return door.EnterAsync(() => Desk().SkipAsync(id, reason, cancellationToken));
     }
 
     public Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
-        return Desk().FinishAsync(id, reason, cancellationToken);
+        return door.EnterAsync(() => Desk().FinishAsync(id, reason, cancellationToken));
     }
 
     private static void Check(string? id)
