@@ -129,9 +129,10 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
     }
 
-    /// <summary>Starts the handler; what it throws is in the task.</summary>
+    /// <summary>Starts the handler; what it throws is in the task, and what it leaves behind in the flow of its caller is put back.</summary>
     public Task Start(EventContext context, CancellationToken token)
     {
+        var ambient = Ambient.Current;
         try
         {
             return pipeline(context, token) ?? throw new InvalidOperationException("The handler returned null instead of a task.");
@@ -139,6 +140,10 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         catch (Exception exception)
         {
             return Task.FromException(exception);
+        }
+        finally
+        {
+            ambient.Restore();
         }
     }
 

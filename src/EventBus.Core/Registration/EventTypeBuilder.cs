@@ -14,7 +14,18 @@ public sealed class EventTypeBuilder<TEvent>
     public EventTypeBuilder<TEvent> KeyedBy(Func<TEvent, string?> key)
     {
         ArgumentNullException.ThrowIfNull(key);
-        model.KeyOf = @event => key((TEvent)@event);
+        model.KeyOf = @event =>
+        {
+            var ambient = Ambient.Current;
+            try
+            {
+                return key((TEvent)@event);
+            }
+            finally
+            {
+                ambient.Restore();
+            }
+        };
         return this;
     }
 
