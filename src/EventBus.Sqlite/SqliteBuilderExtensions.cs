@@ -13,7 +13,7 @@ public static class SqliteBuilderExtensions
     /// of one machine may share the file; a network file system is not supported.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    /// <param name="connectionString">Where the file is, as Microsoft.Data.Sqlite writes it: <c>Data Source=shop.db</c>. May hold a password, and is never logged.</param>
+    /// <param name="connectionString">Where the file is, as Microsoft.Data.Sqlite writes it: <c>Data Source=shop.db</c>. A relative path is resolved once, when the bus starts. May hold a password, and is never logged.</param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     /// <exception cref="ArgumentException">The connection string or a setting is not allowed; the message names it.</exception>
     public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, string connectionString, Action<SqliteStoreOptions>? configure = null)
@@ -29,7 +29,7 @@ public static class SqliteBuilderExtensions
 
     internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log)
     {
-        var database = new SqliteDatabase(file, options, log);
+        var database = new SqliteDatabase(file.Locate(), options, log);
         return new BusStores
         {
             Name = "in SQLite",

@@ -7,6 +7,9 @@ namespace EventBus;
 /// <summary>A SQLite file: how it is opened, and what its errors mean.</summary>
 internal sealed class SqliteFile
 {
+    private const string Uri = "file:";
+    private const string DataDirectory = "|DataDirectory|";
+
     private readonly SqliteConnectionStringBuilder connection;
     private readonly TimeSpan busyTimeout;
 
@@ -24,14 +27,19 @@ internal sealed class SqliteFile
 
         busyTimeout = options.BusyTimeout;
         Check();
-        Path = connection.DataSource.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? connection.DataSource.Split('?')[0] : connection.DataSource;
         connection.Pooling = false;
         // The client tries again by itself for at least this long after SQLite has waited for the time that is set below.
         connection.DefaultTimeout = 1;
     }
 
-    /// <summary>The file as the application named it; of a URI without its parameters, one of which may be a key.</summary>
-    public string Path { get; }
+    private SqliteFile(SqliteConnectionStringBuilder connection, TimeSpan busyTimeout) => (this.connection, this.busyTimeout) = (connection, busyTimeout);
+
+    /// <summary>The file as it is opened; of a URI without its parameters, one of which may be a key.</summary>
+    public string Path => IsUri(connection.DataSource) ? connection.DataSource.Split('?')[0] : connection.DataSource;
+
+    /// <summary>The same file under its full path. The connections are opened one after another, and the application may change its folder meanwhile: they must not meet in two files.</summary>
+    /// <exception cref="ArgumentException">The path begins with a folder that the application did not name.</exception>
+    public SqliteFile Locate() => new(new SqliteConnectionStringBuilder(connection.ConnectionString) { DataSource = FullPath(connection.DataSource) }, busyTimeout);
 
     /// <summary>Opens the file for writing, and creates it where it is missing.</summary>
     public async ValueTask<SqliteConnection> OpenWriterAsync()
@@ -64,9 +72,32 @@ internal sealed class SqliteFile
         _ => Failed($"refused a statement: {exception.Message}", exception),
     };
 
+    private static bool IsUri(string source) => source.StartsWith(Uri, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>What the client and SQLite make of a path when they open it.</summary>
+    private static string FullPath(string source)
+    {
+        if (IsUri(source))
+        {
+            var path = source[Uri.Length..];
+            return System.IO.Path.IsPathRooted(path)
+                ? source
+                : $"{Uri}{string.Join('/', Environment.CurrentDirectory.TrimEnd('/', '\\').Split('/', '\\').Select(System.Uri.EscapeDataString))}/{path}";
+        }
+
+        var folder = AppContext.GetData("DataDirectory") as string ?? "";
+        if (source.StartsWith(DataDirectory, StringComparison.OrdinalIgnoreCase))
+        {
+            source = folder.Length > 0 ? source[DataDirectory.Length..] : throw new ArgumentException(
+                $"The connection string given to StoreInSqlite(...) begins with {DataDirectory}, and the application has named none. Name it with AppDomain.CurrentDomain.SetData(\"DataDirectory\", ...) before the bus starts, or write the path itself.");
+        }
+
+        return System.IO.Path.GetFullPath(System.IO.Path.Combine(folder, source));
+    }
+
     private void Check()
     {
-        if (connection.DataSource is "" or ":memory:" || connection.Mode == SqliteOpenMode.Memory || connection.DataSource.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
+        if (connection.DataSource is "" or ":memory:" || connection.DataSource.Equals(Uri, StringComparison.OrdinalIgnoreCase) || connection.DataSource.StartsWith($"{Uri}?", StringComparison.OrdinalIgnoreCase) || connection.Mode == SqliteOpenMode.Memory || connection.DataSource.Contains("mode=memory", StringComparison.OrdinalIgnoreCase))
         {
             throw new ArgumentException("The connection string given to StoreInSqlite(...) names no file, so that nothing would be kept. Write 'Data Source=' and a file, or use bus.StoreInMemory().");
         }

@@ -1,3 +1,5 @@
+using EventBus.Conformance;
+
 namespace EventBus.RabbitMq.Tests;
 
 public sealed class BlockingCallerTests

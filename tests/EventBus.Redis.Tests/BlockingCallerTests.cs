@@ -1,3 +1,5 @@
+using EventBus.Conformance;
+
 namespace EventBus.Redis.Tests;
 
 public sealed class BlockingCallerTests

@@ -12,6 +12,7 @@ public sealed class SqliteBuilderExtensionsTests
     [InlineData("Data Source=:memory:", "StoreInMemory")]
     [InlineData("Data Source=x;Mode=Memory", "StoreInMemory")]
     [InlineData("Cache=Private", "StoreInMemory")]
+    [InlineData("Data Source=file:?x=1", "StoreInMemory")]
     [InlineData("Data Source=x;Mode=ReadOnly", "ReadOnly")]
     [InlineData("Data Source=x;Cache=Shared", "Shared")]
     [InlineData("Host=x;Password=secret", "Data Source=")]
