@@ -13,6 +13,7 @@ internal static class DeliveryScenarios
     [
         new("publish-subscribe", "Every accepted event reaches its handler with its content, id, key, time, headers and correlation unchanged, so that handlers can rely on what publishers wrote.", PublishSubscribeAsync),
         new("several-types-one-subscription", "One subscription handles several event types, each with its own handler, and misses none, so that related events can share one order.", SeveralTypesAsync),
+        new("interface-subscription", "A subscription to an interface gets every known event type that is assignable to it, each event once, so that what events have in common is handled in one place.", InterfaceAsync),
         new("topic-isolation", "A subscription gets the events it asked for and no others, so that unrelated traffic costs it nothing.", TopicIsolationAsync),
         new("wildcard-patterns", "One wildcard grammar holds on every backend, so that changing the backend changes no routing.", WildcardPatternsAsync),
         new("every-subscription-gets-all", "Each subscription gets its own copy of every event, so that adding a handler takes nothing from the others.", EverySubscriptionGetsAllAsync),
@@ -57,6 +58,26 @@ internal static class DeliveryScenarios
             Expect.Equal(1, attempt, "the attempt");
             Expect.That(time >= before && time <= after && time.Offset == TimeSpan.Zero, $"a time between {before:O} and {after:O} in UTC", time.ToString("O"));
         }
+    }
+
+    private static async Task InterfaceAsync(ScenarioRun run)
+    {
+        var handled = new Ledger<string>();
+        var node = await run.StartAsync(bus => bus
+            .Publishes<ParcelLost>().Publishes<ParcelLostAbroad>().Publishes<InvoicePaid>()
+            .Subscribe<IParcelEvent>("parcels", (e, context, _) => handled.NoteAsync($"{context.EventName} {e.Number}")));
+
+        foreach (var i in Enumerable.Range(0, 20))
+        {
+            await node.Bus.PublishAsync(new ParcelLost(i));
+            await node.Bus.PublishAsync(new ParcelLostAbroad(i));
+            await node.Bus.PublishAsync(new InvoicePaid(i));
+        }
+
+        await handled.ReachAsync(40, "an event is handled");
+        await node.QuietAsync();
+        Expect.Sequence(
+            Enumerable.Range(0, 20).SelectMany(i => new[] { $"parcel.lost {i}", $"parcel.lost-abroad {i}" }).Order(StringComparer.Ordinal), handled.Items.Order(StringComparer.Ordinal), "the list of handled events");
     }
 
     private static async Task SeveralTypesAsync(ScenarioRun run)

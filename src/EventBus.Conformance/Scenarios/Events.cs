@@ -13,6 +13,20 @@ internal sealed record ParcelSent(int Number, string? Note = null)
 [EventName("parcel.returned")]
 internal sealed record ParcelReturned(int Number, string? Stamp = null);
 
+/// <summary>What some events of parcels have in common.</summary>
+internal interface IParcelEvent
+{
+    int Number { get; }
+}
+
+/// <summary>An event that is derived from.</summary>
+[EventName("parcel.lost")]
+internal record ParcelLost(int Number) : IParcelEvent;
+
+/// <summary>An event that is both what it is and what it derives from.</summary>
+[EventName("parcel.lost-abroad")]
+internal sealed record ParcelLostAbroad(int Number) : ParcelLost(Number);
+
 /// <summary>An event of another log.</summary>
 [EventName("invoice.paid")]
 internal sealed record InvoicePaid(int Number);
@@ -45,6 +59,8 @@ internal sealed record StockPlaced;
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ParcelSent))]
 [JsonSerializable(typeof(ParcelReturned))]
+[JsonSerializable(typeof(ParcelLost))]
+[JsonSerializable(typeof(ParcelLostAbroad))]
 [JsonSerializable(typeof(InvoicePaid))]
 [JsonSerializable(typeof(ParcelForgotten))]
 [JsonSerializable(typeof(OrderPlaced))]

@@ -5,10 +5,10 @@ namespace EventBus;
 /// <summary>Composes what happens round a handler call, once, at start: middleware in the order of registration, then the handler.</summary>
 internal static class HandlerPipeline
 {
-    public static EventStep Compose(BusModel model, SubscriptionModel subscription, IServiceProvider services)
+    public static EventStep Compose(BusModel model, SubscriptionPlan subscription, IServiceProvider services)
     {
         var handlers = subscription.Handlers.ToDictionary(handler => handler.EventType, handler => Bind(handler, model, services));
-        var step = subscription.AnyHandler is { } any ? (context, cancellationToken) => any(context, cancellationToken)
+        var step = subscription.Model.AnyHandler is { } any ? (context, cancellationToken) => any(context, cancellationToken)
             : handlers.Count == 1 ? Single(handlers.Values.First())
             : Several(handlers);
         foreach (var create in Enumerable.Reverse(model.Middleware))

@@ -95,7 +95,7 @@ internal sealed class BusEngine : IAsyncDisposable
         var idempotency = new IdempotencyEnvironment(time, options.Lease, runner, log);
         makeWorker = (receiver, subscription) =>
         {
-            var types = subscription.Model.Handlers.Select(handler => handler.EventType).ToHashSet();
+            var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
             var slots = new HandlerSlots(subscription.Subscription.Concurrency);
             var retry = new RetryPolicy(RetryOf(subscription, options), [.. model.IsPermanent, .. subscription.Model.IsPermanent], entropy);
             var policy = new FailurePolicy(subscription.Subscription.Name, subscription.Subscription.Ordered, retry)
@@ -110,7 +110,7 @@ internal sealed class BusEngine : IAsyncDisposable
                 Publisher = Publisher,
                 Scopes = services.GetRequiredService<IServiceScopeFactory>(),
                 Slots = slots,
-                Pipeline = HandlerPipeline.Compose(model, subscription.Model, services),
+                Pipeline = HandlerPipeline.Compose(model, subscription, services),
                 EventTypes = types,
                 OnlyType = types.Count == 1 ? types.First() : null,
                 Failure = policy,

@@ -21,7 +21,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
     // Runs of this process wait for one another without asking the store.
     private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
 
-    public override bool IsQuick => local is not null && options.Keys.Count == 0;
+    public override bool IsQuick => local is not null && !options.HasKeys;
 
     public override bool TryClaim(Envelope envelope, out long fence)
     {
@@ -58,7 +58,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
     public override async Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
     {
         var owner = context.Owner!;
-        var own = context.Event is { } @event ? options.Keys.GetValueOrDefault(@event.GetType())?.Invoke(@event) : null;
+        var own = context.Event is { } @event ? options.KeyOf(@event.GetType())?.Invoke(@event) : null;
         if (own is { Length: 0 or > MaxKey })
         {
             throw new InvalidOperationException($"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct what was given to KeyBy<{context.Event!.GetType().Name}>().");

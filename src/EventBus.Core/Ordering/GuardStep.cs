@@ -10,6 +10,9 @@ internal abstract class GuardStep(OrderGuardOptions options)
 
     public OrderGuardOptions Options => options;
 
+    /// <summary>Whether it judges events of a type: those of its own, or all that are assignable to an interface or an abstract class.</summary>
+    public bool IsFor(Type type) => EventType == type || (EventType.IsAbstract && EventType.IsAssignableFrom(type));
+
     /// <summary>It decides by numbers alone.</summary>
     public virtual bool Counts => false;
 

@@ -12,7 +12,7 @@ internal sealed class OrderGate(IReadOnlyList<GuardStep> guards, FailurePolicy p
     public async Task<Judgement> JudgeAsync(EventContext context, Envelope envelope, CancellationToken cancellationToken)
     {
         // Events that nobody guards can be what guarded ones wait for, so that every event of the subscription passes here.
-        if (context.Event is not { } @event || guards.Where(guard => guard.EventType == @event.GetType()).ToList() is not { Count: > 0 } own)
+        if (context.Event is not { } @event || guards.Where(guard => guard.IsFor(@event.GetType())).ToList() is not { Count: > 0 } own)
         {
             return new Judgement(OrderDecision.Proceed, null, null);
         }

@@ -71,7 +71,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
             foreach (var guard in subscription.Guards)
             {
                 OptionsCheck.Check(guard.Options, $"a guard of the subscription '{subscription.Name}'", problems);
-                if (subscription.Handlers.All(handler => handler.EventType != guard.EventType))
+                if (!subscription.Handlers.Exists(handler => guard.IsFor(handler.EventType) || (handler.IsForMany && handler.EventType.IsAssignableFrom(guard.EventType))))
                 {
                     problems.Add($"The subscription '{subscription.Name}' has a guard for {guard.EventType}, and no handler for it. Add .On<{guard.EventType.Name}, THandler>(), or remove the guard.");
                 }
@@ -120,6 +120,12 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         var names = new Dictionary<(string, int), Type>();
         foreach (var e in model.Events)
         {
+            if (e.Type.IsAbstract)
+            {
+                problems.Add($"{e.Type} is {KindOf(e.Type)}, and no event is of that type itself, so what was declared of it would hold for none. Declare the types that are published: bus.Publishes<TEvent>(), bus.Event<TEvent>(), bus.Upcast<TOld, TNew>(...), WaitFor<TReply>(...).");
+                continue;
+            }
+
             if (EventRegistry.Describe(e, json, out var problem) is not { } descriptor)
             {
                 problems.Add(problem!);
@@ -171,10 +177,11 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
             CheckSubscription(subscription, names, problems);
             var own = OptionsCheck.Merge(options, subscription);
             OptionsCheck.Check(own, $"the subscription '{subscription.Name}'", problems);
-            if (problems.Count == before && subscription.Handlers.All(handler => events.ContainsKey(handler.EventType)))
+            var handlers = subscription.Handlers.Exists(handler => handler.IsForMany) ? HandlersOf(subscription, model, events, problems) : subscription.Handlers;
+            if (problems.Count == before && handlers.All(handler => events.ContainsKey(handler.EventType)))
             {
-                IEnumerable<string> patterns = subscription.AnyPattern is { } any ? [any] : subscription.Handlers.Select(handler => events[handler.EventType].Name).Distinct(StringComparer.Ordinal);
-                plans.Add(new SubscriptionPlan(subscription, own, new Subscription(subscription.Name, [.. patterns.Select(EventPattern.Parse)])
+                IEnumerable<string> patterns = subscription.AnyPattern is { } any ? [any] : handlers.Select(handler => events[handler.EventType].Name).Distinct(StringComparer.Ordinal);
+                plans.Add(new SubscriptionPlan(subscription, handlers, own, new Subscription(subscription.Name, [.. patterns.Select(EventPattern.Parse)])
                 {
                     Ordered = subscription.Ordered,
                     Concurrency = own.Concurrency!.Value,
@@ -189,6 +196,55 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
 
         return plans;
     }
+
+    /// <summary>Makes of each handler for an interface or an abstract class one for every event type that is known and assignable to it. A handler for a type itself goes first, and each type has one.</summary>
+    private static List<HandlerModel> HandlersOf(SubscriptionModel subscription, BusModel model, Dictionary<Type, EventDescriptor> events, List<string> problems)
+    {
+        var handlers = subscription.Handlers.Where(handler => !handler.IsForMany).ToList();
+        var own = handlers.Select(handler => handler.EventType).ToHashSet();
+        var asked = new Dictionary<Type, Type>();
+        foreach (var many in subscription.Handlers.Where(handler => handler.IsForMany))
+        {
+            var known = events.Keys.Where(many.EventType.IsAssignableFrom).ToList();
+            if (known.Count == 0)
+            {
+                problems.Add($"The subscription '{subscription.Name}' handles {many.EventType}, {KindOf(many.EventType)}, and no event type known to this bus is assignable to it, so that no event could ever match. Declare the types with bus.Publishes<TEvent>(), or subscribe to them by themselves.");
+            }
+
+            foreach (var type in known.Where(type => !own.Contains(type) && !IsCarriedInto(many.EventType, type, model.Upcasts)))
+            {
+                if (asked.TryAdd(type, many.EventType))
+                {
+                    handlers.Add(many with { EventType = type });
+                }
+                else if (asked[type] != many.EventType)
+                {
+                    problems.Add($"The subscription '{subscription.Name}' has two handlers for {type}: that for {asked[type]} and that for {many.EventType}. Handle {type} by itself there, or make two subscriptions.");
+                }
+            }
+        }
+
+        return handlers;
+    }
+
+    /// <summary>An old version is carried forward into one that is assignable too: the handler gets that.</summary>
+    private static bool IsCarriedInto(Type many, Type old, List<UpcastModel> upcasts)
+    {
+        // As many steps as there are upcasts at most: a circle of them is reported elsewhere.
+        var type = old;
+        for (var i = 0; i < upcasts.Count && upcasts.Find(upcast => upcast.From == type) is { } next; i++)
+        {
+            type = next.To;
+            if (many.IsAssignableFrom(type))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static string KindOf(Type type) => type.IsInterface ? "an interface" : "an abstract class";
 
     private static void CheckSubscription(SubscriptionModel subscription, HashSet<string> names, List<string> problems)
     {
@@ -207,6 +263,10 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
             if (EventPattern.Problem(pattern) is { } problem)
             {
                 problems.Add($"{problem} It belongs to the subscription '{subscription.Name}'.");
+            }
+            else if (!pattern.AsSpan().ContainsAny('.', '#'))
+            {
+                problems.Add($"The pattern '{pattern}' of the subscription '{subscription.Name}' has one word, and every event name has two or more, so that none could ever match. Write '{pattern}.*' for two words, or '{(pattern == "*" ? "#" : $"{pattern}.#")}' for any number.");
             }
 
             if (subscription.Handlers.Count > 0)
@@ -230,4 +290,8 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
 }
 
 /// <summary>One subscription that was checked, with the settings that hold for it.</summary>
-internal sealed record SubscriptionPlan(SubscriptionModel Model, SubscriptionOptions Options, Subscription Subscription);
+/// <param name="Model">As it was registered.</param>
+/// <param name="Handlers">One for each event type.</param>
+/// <param name="Options">The settings.</param>
+/// <param name="Subscription">As transports see it.</param>
+internal sealed record SubscriptionPlan(SubscriptionModel Model, IReadOnlyList<HandlerModel> Handlers, SubscriptionOptions Options, Subscription Subscription);

@@ -24,7 +24,7 @@ public sealed class EventBusBuilder
     /// <summary>Subscribes a handler to one event type. The handler is registered as scoped, unless the application registered it already.</summary>
     /// <param name="name">The subscription's name, unique on this bus and stable. Default <c>handler.event</c> in kebab case.</param>
     /// <param name="configure">The subscription's settings; null for the defaults.</param>
-    /// <typeparam name="TEvent">The event type.</typeparam>
+    /// <typeparam name="TEvent">The event type. An interface or an abstract class stands for every event type known to the bus (declared, published or subscribed to) that is assignable to it; none is an error at the start. A concrete class means its own event alone, not those of classes derived from it.</typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
     public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string? name = null, Action<SubscriptionBuilder>? configure = null)
         where TEvent : notnull
@@ -37,7 +37,7 @@ public sealed class EventBusBuilder
 
     /// <summary>Subscribes a handler to one event type, with settings of its own.</summary>
     /// <param name="configure">The subscription's settings.</param>
-    /// <typeparam name="TEvent">The event type.</typeparam>
+    /// <typeparam name="TEvent">The event type; an interface or an abstract class as in <see cref="Subscribe{TEvent, THandler}(string, Action{SubscriptionBuilder})"/>.</typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
     public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(Action<SubscriptionBuilder> configure)
         where TEvent : notnull
@@ -47,7 +47,7 @@ public sealed class EventBusBuilder
     /// <summary>Subscribes a delegate to one event type.</summary>
     /// <param name="name">The subscription's name, unique on this bus and stable.</param>
     /// <param name="handler">The handler. <see cref="EventContext.Services"/> is a scope of each delivery's own.</param>
-    /// <typeparam name="TEvent">The event type.</typeparam>
+    /// <typeparam name="TEvent">The event type; an interface or an abstract class as in <see cref="Subscribe{TEvent, THandler}(string, Action{SubscriptionBuilder})"/>.</typeparam>
     public EventBusBuilder Subscribe<TEvent>(string name, Func<TEvent, EventContext, CancellationToken, Task> handler)
         where TEvent : notnull =>
         Subscribe(name, s => s.On(handler));
@@ -67,7 +67,7 @@ public sealed class EventBusBuilder
 
     /// <summary>Subscribes to every event whose name matches a pattern, known to this application or not.</summary>
     /// <param name="name">The subscription's name, unique on this bus and stable.</param>
-    /// <param name="pattern">Words joined by dots, <c>*</c> for one word, <c>#</c> for any number: <c>order.*</c>.</param>
+    /// <param name="pattern">Words joined by dots, <c>*</c> for one word, <c>#</c> for any number: <c>order.*</c>. A pattern that no name of two or more words can match is an error at the start.</param>
     /// <param name="handler">The handler. The event is in <see cref="EventContext.Event"/> where its type is known, and always in <see cref="EventContext.Body"/>.</param>
     /// <param name="configure">The subscription's settings; null for the defaults.</param>
     public EventBusBuilder SubscribeAny(string name, string pattern, Func<EventContext, CancellationToken, Task> handler, Action<SubscriptionBuilder>? configure = null)

@@ -26,7 +26,7 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>Handles one more event type. The handler is registered as scoped, unless the application registered it already.</summary>
-    /// <typeparam name="TEvent">The event type.</typeparam>
+    /// <typeparam name="TEvent">The event type. An interface or an abstract class stands for every event type known to the bus (declared, published or subscribed to) that is assignable to it, except those with a handler of their own here. A concrete class means its own event alone, not those of classes derived from it.</typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
     public SubscriptionBuilder On<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>()
         where TEvent : notnull
@@ -38,7 +38,7 @@ public sealed class SubscriptionBuilder
 
     /// <summary>Handles one more event type with a delegate.</summary>
     /// <param name="handler">The handler. <see cref="EventContext.Services"/> is a scope of each delivery's own.</param>
-    /// <typeparam name="TEvent">The event type.</typeparam>
+    /// <typeparam name="TEvent">The event type; an interface or an abstract class as in <see cref="On{TEvent, THandler}()"/>.</typeparam>
     public SubscriptionBuilder On<TEvent>(Func<TEvent, EventContext, CancellationToken, Task> handler)
         where TEvent : notnull
     {
@@ -173,7 +173,11 @@ public sealed class SubscriptionBuilder
 
     private SubscriptionBuilder Bind(HandlerModel handler)
     {
-        model.Event(handler.EventType);
+        if (!handler.IsForMany)
+        {
+            model.Event(handler.EventType);
+        }
+
         subscription.Handlers.Add(handler);
         return this;
     }
