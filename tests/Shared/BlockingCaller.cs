@@ -125,9 +125,14 @@ internal static class BlockingCaller
 
     private static async Task WithinAsync(Task calls, string what)
     {
-        await Task.WhenAny(calls, Task.Delay(Patience, TestContext.Current.CancellationToken));
-        Assert.True(calls.IsCompleted, $"{what} hang: after {Patience} they have not ended.");
-        await calls;
+        try
+        {
+            await calls.WaitAsync(Patience, TestContext.Current.CancellationToken);
+        }
+        catch (TimeoutException) when (!calls.IsCompleted)
+        {
+            Assert.Fail($"{what} hang: after {Patience} they have not ended.");
+        }
     }
 
     private static void Wait(Task task) => task.GetAwaiter().GetResult();
