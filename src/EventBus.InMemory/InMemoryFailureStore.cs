@@ -41,12 +41,12 @@ internal sealed class InMemoryFailureStore : FailureStore
         }
     }
 
-    public override ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken)
     {
         lock (gate)
         {
             var id = FailedEvent.MakeId(subscription, eventId);
-            return ValueTask.FromResult<int?>(table.Find(id) is null ? starts.Count(id, now) : null);
+            return ValueTask.FromResult<StartCount?>(table.Find(id) is null ? starts.Count(id, added, now) : null);
         }
     }
 

@@ -1,22 +1,33 @@
+using EventBus.Stores;
+
 namespace EventBus;
 
 /// <summary>How often events were started that are not kept as entries. Not thread-safe.</summary>
 internal sealed class StartCounts(StoreRoom room)
 {
-    private readonly Dictionary<string, (int Starts, DateTimeOffset At)> counts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (StartCount Count, DateTimeOffset At)> counts = new(StringComparer.Ordinal);
 
-    public int Count(string id, DateTimeOffset now)
+    public StartCount Count(string id, StartCount added, DateTimeOffset now)
     {
-        if (!counts.TryGetValue(id, out var count))
+        if (!counts.TryGetValue(id, out var kept))
         {
-            room.Take(SubscriptionOf(id));
-
             // The first start was not counted.
-            count.Starts = 1;
+            kept.Count = new StartCount(1, 0);
+            if (added.Starts == 0)
+            {
+                return kept.Count;
+            }
+
+            room.Take(SubscriptionOf(id));
         }
 
-        counts[id] = (count.Starts + 1, now);
-        return count.Starts + 1;
+        kept.Count = new StartCount(kept.Count.Starts + added.Starts, kept.Count.Accompanied + added.Accompanied);
+        if (added != default)
+        {
+            counts[id] = (kept.Count, now);
+        }
+
+        return kept.Count;
     }
 
     public void Forget(string id)

@@ -159,13 +159,13 @@ public sealed class InMemoryStoreTests
     public async Task CountStart_Full_FailsAndSaysWhatToDo()
     {
         var small = new InMemoryFailureStore(capacity: 1);
-        await small.CountStartAsync("mail", "1", Now, Token);
+        await small.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token);
 
-        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await small.CountStartAsync("mail", "2", Now, Token));
+        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await small.CountStartAsync("mail", "2", new StartCount(1, 0), Now, Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
         await small.ForgetStartsAsync("mail", "1", Token);
-        Assert.Equal(2, await small.CountStartAsync("mail", "2", Now, Token));
+        Assert.Equal(2, (await small.CountStartAsync("mail", "2", new StartCount(1, 0), Now, Token))?.Starts);
     }
 
     [Fact]

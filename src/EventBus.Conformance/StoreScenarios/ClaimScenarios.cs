@@ -76,16 +76,16 @@ internal static class ClaimScenarios
         Expect.That(!await run.Failures.BeginAsync(first with { Starts = 9 }, default), "whoever lost the claim counts no start");
         for (var call = 1; call <= 2; call++)
         {
-            Expect.That(await other.BeginAsync(second with { Starts = second.Starts + 1 }, default), $"the new holder counts the start that follows, call {call}");
+            Expect.That(await other.BeginAsync(second with { Starts = second.Starts + 1, Accompanied = 1 }, default), $"the new holder counts the start that follows, call {call}");
         }
 
         var third = (await other.ClaimDueAsync(["mail"], run.In(122), StoreRun.Lease, 10, default)).Entries.Single();
-        Expect.That(third.WasInterrupted && third.Starts == second.Starts + 1, "the start that was counted, once", third);
+        Expect.That(third.WasInterrupted && third.Starts == second.Starts + 1 && third.Accompanied == 1, "the start that was counted, once, and that it was an accompanied one", third);
         second = third;
 
-        Expect.That(await other.RecordAsync(second with { DueAt = run.In(200) }, default), "the new holder replaces the entry");
+        Expect.That(await other.RecordAsync(second with { DueAt = run.In(200), Accompanied = 0 }, default), "the new holder replaces the entry");
         var last = await run.ClaimOneAsync("1", 200);
-        Expect.That(!last.WasInterrupted && last.Claim > second.Claim, "an entry that is not interrupted any more, since its last claim was settled", last);
+        Expect.That(!last.WasInterrupted && last.Accompanied == 0 && last.Claim > second.Claim, "an entry that is not interrupted any more, since its last claim was settled", last);
 
         // Whoever holds it may settle it after its lease as long as nobody has taken it.
         Expect.That(await run.Failures.RecordAsync(last with { Status = FailedEventStatus.Dead }, default), "a holder whose lease ended settles an entry that nobody has taken");

@@ -164,12 +164,12 @@ internal static class DeadLetterScenarios
 
     private static async Task SweepStartsAsync(StoreRun run)
     {
-        await run.Failures.CountStartAsync("mail", "old", run.In(-20), default);
-        await run.Failures.CountStartAsync("mail", "again", run.In(-20), default);
-        await run.Failures.CountStartAsync("mail", "again", run.In(-5), default);
+        await run.Failures.CountStartAsync("mail", "old", new StartCount(1, 0), run.In(-20), default);
+        await run.Failures.CountStartAsync("mail", "again", new StartCount(1, 0), run.In(-20), default);
+        await run.Failures.CountStartAsync("mail", "again", new StartCount(1, 0), run.In(-5), default);
         Expect.Equal(0, await run.Failures.SweepAsync(new SweepLimits(null, run.In(-10), run.In(-9_999)), 100, default), "the number of dead letters that a sweep of starts removes");
-        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "old", run.Now, default), "the first start that is counted after the sweep");
-        Expect.Equal(4, await run.Failures.CountStartAsync("mail", "again", run.Now, default), "the third start of what was counted lately");
+        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "old", new StartCount(1, 0), run.Now, default))?.Starts, "the first start that is counted after the sweep");
+        Expect.Equal<int?>(4, (await run.Failures.CountStartAsync("mail", "again", new StartCount(1, 0), run.Now, default))?.Starts, "the third start of what was counted lately");
     }
 
     private static async Task DamagedAsync(StoreRun run)

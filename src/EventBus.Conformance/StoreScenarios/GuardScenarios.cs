@@ -61,9 +61,9 @@ internal static class GuardScenarios
         await ExpectAsync(DeferOutcome.Changed, run.Deferred("2", Key, due: 30), 0, 2);
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after a deferral on old knowledge");
 
-        await run.Failures.CountStartAsync("mail", "2", run.Now, default);
+        await run.Failures.CountStartAsync("mail", "2", new StartCount(1, 0), run.Now, default);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 30), stamp, 2);
-        Expect.Equal(null, await run.Failures.CountStartAsync("mail", "2", run.Now, default), "the start of an event that waits");
+        Expect.Equal<int?>(null, (await run.Failures.CountStartAsync("mail", "2", new StartCount(1, 0), run.Now, default))?.Starts, "the start of an event that waits");
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("3", Key, due: 20), stamp, 2);
         await ExpectAsync(DeferOutcome.Full, run.Deferred("4", Key), stamp, 2);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("4", "another key"), 0, 2);

@@ -14,6 +14,7 @@ internal static class RecordScenarios
         new("copies-at-once", "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one budget.", CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
         new("claimed-record", "Whoever holds an entry replaces it once, and its claim ends, so that a retry and its outcome are one step.", ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
         new("counted-starts", "Starts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its process is found out.", CountedStartsAsync) { RuledOut = StoreRule.Failures },
+        new("accompanied-starts", "Of the counted starts, those beside another event that may have ended the process are known on every instance, so that an event is not blamed for another's.", AccompaniedStartsAsync) { RuledOut = StoreRule.Failures },
         new("entry-counts", "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.", CountsAsync) { RuledOut = StoreRule.Failures },
     ];
 
@@ -127,23 +128,38 @@ internal static class RecordScenarios
     private static async Task CountedStartsAsync(StoreRun run)
     {
         var other = (await run.OtherAsync()).Failures!;
-        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "1", run.Now, default), "the first start that is counted");
-        Expect.Equal(3, await other.CountStartAsync("mail", "1", run.In(1), default), "the next one, on another instance");
-        Expect.Equal(2, await run.Failures.CountStartAsync("stock", "1", run.Now, default), "the first one of another subscription");
-        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "2", run.Now, default), "the first one of another event");
+        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the first start that is counted");
+        Expect.Equal<int?>(3, (await other.CountStartAsync("mail", "1", new StartCount(1, 0), run.In(1), default))?.Starts, "the next one, on another instance");
+        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("stock", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the first one of another subscription");
+        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "2", new StartCount(1, 0), run.Now, default))?.Starts, "the first one of another event");
         await run.Failures.ForgetStartsAsync("mail", "1", default);
         await run.Failures.ForgetStartsAsync("mail", "never counted", default);
-        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "1", run.Now, default), "the first one after the event was handled");
-        Expect.Equal(3, await run.Failures.CountStartAsync("stock", "1", run.Now, default), "the second one of the other subscription");
+        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the first one after the event was handled");
+        Expect.Equal<int?>(3, (await run.Failures.CountStartAsync("stock", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the second one of the other subscription");
 
         await run.RecordAsync(run.Dead("1"));
-        Expect.Equal(null, await run.Failures.CountStartAsync("mail", "1", run.Now, default), "the start of an event that is kept");
+        Expect.Equal<int?>(null, (await run.Failures.CountStartAsync("mail", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the start of an event that is kept");
         await run.Failures.DiscardAsync("mail~1", default);
-        Expect.Equal(2, await run.Failures.CountStartAsync("mail", "1", run.Now, default), "the first start that is counted after the event was kept and discarded: the record forgot the others");
+        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the first start that is counted after the event was kept and discarded: the record forgot the others");
 
-        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountStartAsync("mail", "at once", run.Now, default).AsTask()));
-        Expect.Sequence(Enumerable.Range(2, 20), counted.Select(start => start ?? 0).Order(), "what 20 starts at once are counted as");
+        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountStartAsync("mail", "at once", new StartCount(1, 0), run.Now, default).AsTask()));
+        Expect.Sequence(Enumerable.Range(2, 20), counted.Select(count => count?.Starts ?? 0).Order(), "what 20 starts at once are counted as");
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted starts are none");
+    }
+
+    private static async Task AccompaniedStartsAsync(StoreRun run)
+    {
+        var other = (await run.OtherAsync()).Failures!;
+        Expect.Equal<StartCount?>(new StartCount(1, 0), await CountAsync(run.Failures, default), "the count of what was never counted");
+        Expect.Equal<StartCount?>(new StartCount(1, 0), await CountAsync(other, new StartCount(0, 1)), "the count after an accompanied start of what was never counted");
+        Expect.Equal<StartCount?>(new StartCount(2, 0), await CountAsync(run.Failures, new StartCount(1, 0)), "the first start that is counted");
+        Expect.Equal<StartCount?>(new StartCount(2, 1), await CountAsync(other, new StartCount(0, 1)), "the count after that start became an accompanied one");
+        Expect.Equal<StartCount?>(new StartCount(3, 2), await CountAsync(run.Failures, new StartCount(1, 1)), "an accompanied start");
+        Expect.Equal<StartCount?>(new StartCount(3, 2), await CountAsync(other, default), "the count, asked for on another instance");
+        await run.Failures.ForgetStartsAsync("mail", "1", default);
+        Expect.Equal<StartCount?>(new StartCount(1, 0), await CountAsync(other, default), "the count after the event was handled");
+
+        ValueTask<StartCount?> CountAsync(FailureStore store, StartCount added) => store.CountStartAsync("mail", "1", added, run.Now, default);
     }
 
     private static async Task CountsAsync(StoreRun run)

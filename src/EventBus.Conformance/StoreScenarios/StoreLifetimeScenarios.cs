@@ -33,7 +33,7 @@ internal static class StoreLifetimeScenarios
         await run.RecordAsync(run.Waiting("claimed"), run.Waiting("later", 30), run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true }, run.Waiting("head", 40, "k"));
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("behind", "k"));
         var claimed = await run.ClaimOneAsync("claimed");
-        await run.Failures.CountStartAsync("mail", "started", run.Now, default);
+        await run.Failures.CountStartAsync("mail", "started", new StartCount(1, 0), run.Now, default);
         await run.Failures.AdvanceAsync("mail", "o", 5, run.Now, default);
         var order = await run.Failures.GetOrderAsync("mail", "o", default);
         await run.Failures.DeferAsync(run.Deferred("deferred", "o", 7, 50), order.Stamp, 10, default);
@@ -43,7 +43,7 @@ internal static class StoreLifetimeScenarios
 
         Expect.Equal(7, await run.Failures.CountAsync(default), "the number of entries");
         await run.ExpectDeadAsync(["2", "1"], "after the restart");
-        Expect.Equal(3, await run.Failures.CountStartAsync("mail", "started", run.Now, default), "the next start");
+        Expect.Equal<int?>(3, (await run.Failures.CountStartAsync("mail", "started", new StartCount(1, 0), run.Now, default))?.Starts, "the next start");
         Expect.Equal(order, await run.Failures.GetOrderAsync("mail", "o", default), "the state of the key");
         Expect.Sequence(["mail~2"], (await run.Failures.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts that were not sent");
         Expect.Sequence([], await run.Failures.RenewAsync([claimed], run.In(60), default), "the claims that are lost while their lease lasts");

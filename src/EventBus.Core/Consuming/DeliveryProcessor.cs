@@ -6,10 +6,14 @@ namespace EventBus;
 /// <summary>Handles one delivery of one subscription from the first step to its settlement. Never throws: every outcome is settled.</summary>
 internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventRunner runner, FailureRecorder failures, SuspectLane suspects, RunEnvironment environment)
 {
+    // How many accompanied starts after the first are not counted: what ends its process late and always beside others ends all the same.
+    private const int MaxExcused = 3;
+
     private readonly BusDiagnostics diagnostics = environment.Diagnostics;
     private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
     private readonly Type? onlyType = subscription.IsPlain ? subscription.OnlyType : null;
     private readonly OnceStep? once = subscription.Once;
+    private int waitingSuspects;
 
     private CancellationToken FreshDeadline => deadlines.Token(environment.Time.GetTimestamp());
 
@@ -55,30 +59,51 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     /// <summary>Logs what must not happen: settlers do not throw. The delivery stays with the backend and comes again.</summary>
     public void ReportUnsettled(in Delivery delivery, Exception exception) => environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
 
+    /// <summary>A kept event that may have ended its process waits for its turn, in the store: nothing more of the subscription is to be claimed.</summary>
+    public bool SuspectWaits => Volatile.Read(ref waitingSuspects) > 0;
+
     /// <summary>Starts a kept event once more. Its entry is completed, recorded again, or left to its lease if the bus stops or another instance took over.</summary>
     public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
     {
-        // Whoever held it last has probably died of it: it runs alone, so that it takes nobody with it.
-        using var alone = entry.WasInterrupted ? await EnterLaneAsync() : default;
-        if (entry.WasInterrupted)
+        if (!entry.WasInterrupted)
         {
-            // Counted now and not with its claim: those before it may have ended the process while it only waited.
-            entry = entry with { Starts = entry.Starts + 1 };
-            if (MayBegin(entry.Starts) && !await failures.BeginAsync(subscription.Failure, entry, subscription.Slots))
-            {
-                return;
-            }
+            await RetryNowAsync(entry, lost);
+            return;
         }
 
+        // Whoever held it last has probably died of it. Its start is counted when its turn has come, and not with its claim: those before it may end the process while it waits.
+        using var turn = await EnterAsync(entry, suspects.EnterAsync(environment.Abort));
+        var start = entry with { Starts = entry.Starts + 1 };
+        if (turn is not null && !MayBegin(start.Starts, entry.Accompanied))
+        {
+            await failures.RecordAsync(subscription.Failure, entry, ProcessEnded(entry.Starts), subscription.Slots);
+            return;
+        }
+
+        using var run = turn is null ? null : await EnterAsync(entry, suspects.Gate.EnterAsync(
+            IsToRunAlone(entry.Starts, entry.Accompanied), slots => failures.AccompanyAsync(start, slots), environment.Abort));
+        if (run is null)
+        {
+            return;
+        }
+
+        await run.CountCompanyAsync(subscription.Slots);
+        if (await failures.BeginAsync(subscription.Failure, start with { Accompanied = entry.Accompanied + (run.IsAccompanied ? 1 : 0) }, subscription.Slots))
+        {
+            run.Counted();
+            await RetryNowAsync(start, lost);
+        }
+    }
+
+    private async Task RetryNowAsync(FailedEvent entry, CancellationToken lost)
+    {
         using var linked = CancellationTokenSource.CreateLinkedTokenSource(FreshDeadline, lost);
         var context = new DeliveryContext(entry.Envelope, subscription);
         var handling = context.EnsureHandling();
         (handling.Attempt, handling.Replays, handling.MayBePassed) = (entry.Starts, entry.Replays, subscription.Failure.ContinueWhenBlocked);
         while (true)
         {
-            var (failure, position) = !MayBegin(entry.Starts)
-                ? (ProcessEnded(entry.Starts - 1), entry.Position)
-                : await runner.RunAsync(context, entry.Envelope, linked.Token);
+            var (failure, position) = await runner.RunAsync(context, entry.Envelope, linked.Token);
             if (lost.IsCancellationRequested)
             {
                 return;
@@ -98,8 +123,9 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
             failure = subscription.Gauge?.Weigh(failure) ?? failure;
 
-            // The claim counted a start that was not made after all.
-            var failed = entry with { Position = position ?? entry.Position, Starts = failure is Rejected ? entry.Starts - 1 : entry.Starts };
+            // The claim counted a start that was not made after all. Those that ended with the process beside another's are given back: this one ended in another way, so that they were probably the other's fault.
+            var starts = entry.Starts - entry.Accompanied - (failure is Rejected ? 1 : 0);
+            var failed = entry with { Position = position ?? entry.Position, Starts = starts, Accompanied = 0 };
             if (await failures.RecordAsync(subscription.Failure, failed, failure, subscription.Slots))
             {
                 return;
@@ -108,7 +134,15 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     }
 
     /// <summary>Whether a start is within the budget. The first repetition always is: what was handed out before may have been only buffered.</summary>
-    private bool MayBegin(int start) => start <= 2 || subscription.Failure.Retry.Allows(start - 1);
+    /// <remarks>Of the accompanied starts before it the first counts, because it may have been this event that ended the process. Further ones were made when it had run for long already, and were the other's fault more probably.</remarks>
+    private bool MayBegin(int start, int accompanied)
+    {
+        var counted = start - Math.Clamp(accompanied - 1, 0, MaxExcused);
+        return counted <= 2 || subscription.Failure.Retry.Allows(counted - 1);
+    }
+
+    /// <summary>Once the process has ended with it in company, or where the start that follows is the last one, it is to be certain whose fault its end is.</summary>
+    private bool IsToRunAlone(int starts, int accompanied) => accompanied > 0 || !MayBegin(starts + 2, accompanied);
 
     private static Rejected ProcessEnded(int starts) =>
         new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {starts} times while the handler ran, or was stopped without notice. It is not started again. Look for what ends the process: a stack overflow, lack of memory, a native crash."));
@@ -141,7 +175,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
     }
 
-    /// <summary>Handles what was handed out before and not settled: it may have ended its process. It runs alone, and each start is counted durably before it is made.</summary>
+    /// <summary>Handles what was handed out before and not settled: it may have ended its process. It runs in the lane of its subscription, and each start is counted durably before it is made.</summary>
     private async Task HandleSuspectAsync(Delivery delivery, EventContext context)
     {
         var envelope = delivery.Envelope;
@@ -151,36 +185,72 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return;
         }
 
-        using var alone = await EnterLaneAsync();
-        if (delivery.Lost.IsCancellationRequested)
+        using var turn = await EnterAsync(suspects.EnterAsync(environment.Abort));
+        var count = await failures.CountStartAsync(subscription.Failure, envelope, default, subscription.Slots);
+        if (count is var (starts, accompanied) && MayBegin(starts + 1, accompanied))
         {
-            await delivery.ReleaseAsync();
-            return;
+            using var run = await EnterAsync(suspects.Gate.EnterAsync(
+                IsToRunAlone(starts, accompanied), slots => failures.AccompanyAsync(subscription.Failure, envelope, slots), environment.Abort));
+            if (delivery.Lost.IsCancellationRequested)
+            {
+                await delivery.ReleaseAsync();
+                return;
+            }
+
+            await run.CountCompanyAsync(subscription.Slots);
+            count = await failures.CountStartAsync(subscription.Failure, envelope, new StartCount(1, run.IsAccompanied ? 1 : 0), subscription.Slots);
+            run.Counted();
+            if (count is var (start, _) && MayBegin(start, accompanied))
+            {
+                context.EnsureHandling().Attempt = start;
+
+                // If it ends in any other way than with the process, the accompanied starts before it were probably the other's fault.
+                await RunAndSettleAsync(delivery, context, start - accompanied, FreshDeadline);
+                return;
+            }
+
+            count = count is { } counted ? counted with { Starts = counted.Starts - 1 } : null;
         }
 
-        if (await failures.CountStartAsync(subscription.Failure, envelope, subscription.Slots) is not { } start)
+        if (count is { } spent)
         {
-            // Recorded as failed before it could be acknowledged.
-            await failures.FinishKeptAsync(subscription.Failure, envelope, subscription.Slots);
-            await delivery.AckAsync();
-        }
-        else if (MayBegin(start))
-        {
-            context.EnsureHandling().Attempt = start;
-            await RunAndSettleAsync(delivery, context, start, FreshDeadline);
+            await failures.RecordAsync(subscription.Failure, subscription.Failure.Fresh(envelope, spent.Starts), ProcessEnded(spent.Starts), subscription.Slots);
         }
         else
         {
-            await failures.RecordAsync(subscription.Failure, subscription.Failure.Fresh(envelope, start - 1), ProcessEnded(start - 1), subscription.Slots);
-            await delivery.AckAsync();
+            // Recorded as failed before it could be acknowledged.
+            await failures.FinishKeptAsync(subscription.Failure, envelope, subscription.Slots);
         }
+
+        await delivery.AckAsync();
     }
 
-    private async Task<SuspectLane.Turn> EnterLaneAsync()
+    private async Task<T> EnterAsync<T>(Task<T> entering)
     {
-        var entering = suspects.EnterAsync(environment.Abort);
         await failures.WaitForAsync(entering, subscription.Slots);
         return await entering;
+    }
+
+    /// <summary>Waits for the turn of a claimed entry. Null: it had to wait, and was given back, because it would have counted as started if the process had ended meanwhile. It can be claimed again now.</summary>
+    private async Task<T?> EnterAsync<T>(FailedEvent entry, Task<T> entering)
+        where T : class, IDisposable
+    {
+        if (entering.IsCompleted || !failures.ClaimsAreStarts)
+        {
+            return await EnterAsync(entering);
+        }
+
+        Interlocked.Increment(ref waitingSuspects);
+        try
+        {
+            await failures.PutBackAsync(entry, subscription.Slots);
+            (await EnterAsync(entering)).Dispose();
+            return null;
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waitingSuspects);
+        }
     }
 
     private async Task RunAndSettleAsync(Delivery delivery, EventContext context, int start, CancellationToken token)

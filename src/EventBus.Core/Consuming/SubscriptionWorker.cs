@@ -26,6 +26,9 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     /// <summary>It takes no events any more. While the bus runs, that is a fault.</summary>
     public virtual bool HasEnded => Pump.IsCompleted;
 
+    /// <summary>A kept event waits for its turn: nothing more is to be claimed for the subscription.</summary>
+    public bool SuspectWaits => processor.SuspectWaits;
+
     private Task Pump { get; set; } = Task.CompletedTask;
 
     protected SubscriptionRuntime Runtime => subscription;

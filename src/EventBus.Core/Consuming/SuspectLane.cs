@@ -2,11 +2,13 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace EventBus;
 
-/// <summary>Lets one event at a time through, of those that were started before and never settled: the one that ends the process again then takes no other with it.</summary>
+/// <summary>Runs the suspects of one subscription one at a time, beside those of others as far as the bus's gate allows.</summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed class SuspectLane
+internal sealed class SuspectLane(SuspectGate gate)
 {
     private readonly SemaphoreSlim free = new(1);
+
+    public SuspectGate Gate => gate;
 
     public async Task<Turn> EnterAsync(CancellationToken cancellationToken)
     {
@@ -15,8 +17,8 @@ internal sealed class SuspectLane
     }
 
     /// <summary>The turn of one event; ends when it is disposed.</summary>
-    public readonly struct Turn(SemaphoreSlim? lane) : IDisposable
+    public sealed class Turn(SemaphoreSlim lane) : IDisposable
     {
-        public void Dispose() => lane?.Release();
+        public void Dispose() => lane.Release();
     }
 }

@@ -105,13 +105,13 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
         }
     }
 
-    /// <summary>Counts the start that follows, of an event that may have ended its process. Null: it is kept as failed already, and needs none.</summary>
-    public async Task<int?> CountStartAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
+    /// <summary>Counts starts of an event that may have ended its process. Null: it is kept as failed already, and needs none.</summary>
+    public async Task<StartCount?> CountStartAsync(FailurePolicy policy, Envelope envelope, StartCount added, HandlerSlots slots)
     {
-        int? start = null;
+        StartCount? count = null;
         try
         {
-            await PersistAsync(policy, envelope, slots, async cancel => start = await store.CountStartAsync(policy.Subscription, envelope.Id, environment.Time.GetUtcNow(), cancel));
+            await PersistAsync(policy, envelope, slots, async cancel => count = await store.CountStartAsync(policy.Subscription, envelope.Id, added, environment.Time.GetUtcNow(), cancel));
         }
         catch (StoreRefusedException exception)
         {
@@ -119,8 +119,12 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
             await RecordAsync(policy, policy.Fresh(envelope, starts: 1), new Rejected(Unstorable(exception)), slots);
         }
 
-        return start;
+        return count;
     }
+
+    /// <summary>The counted start that is running became an accompanied one.</summary>
+    public Task AccompanyAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots) =>
+        TryPersistAsync(policy, envelope, slots, async cancel => await store.CountStartAsync(policy.Subscription, envelope.Id, new StartCount(0, 1), environment.Time.GetUtcNow(), cancel));
 
     /// <summary>A delivery was kept as failed before it could be acknowledged: what belongs to that may not have been done.</summary>
     public async Task FinishKeptAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
@@ -141,6 +145,13 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
     /// <summary>An event whose starts were counted was handled.</summary>
     public Task ForgetStartsAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots) =>
         TryPersistAsync(policy, envelope, slots, cancel => store.ForgetStartsAsync(policy.Subscription, envelope.Id, cancel));
+
+    /// <summary>What is claimed and not begun counts as started when the process ends: it is to be given back while it waits.</summary>
+    public bool ClaimsAreStarts => !store.IsKeyed;
+
+    /// <summary>The start of a claimed entry, which is running, became an accompanied one.</summary>
+    public Task AccompanyAsync(FailedEvent entry, HandlerSlots slots) =>
+        TryPersistAsync(SubjectOf(entry), slots, async cancel => await store.BeginAsync(entry with { Accompanied = entry.Accompanied + 1 }, cancel));
 
     /// <summary>Counts the start that follows, of a claimed entry that may have ended its process. False: it is another's now, or dead because its starts cannot be counted.</summary>
     public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots)

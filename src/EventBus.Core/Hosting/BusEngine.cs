@@ -91,7 +91,7 @@ internal sealed class BusEngine : IAsyncDisposable
         sweeper = new Sweeper(stores, options.DeadLetterRetention, time, log);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
-        var suspects = new SuspectLane();
+        var suspects = new SuspectGate(time, options.Lease);
         var idempotency = new IdempotencyEnvironment(time, options.Lease, runner, log);
         makeWorker = (receiver, subscription) =>
         {
@@ -122,7 +122,7 @@ internal sealed class BusEngine : IAsyncDisposable
                     ? new FailureGauge(subscription.Subscription.Name, new PauseRule(count, within), retry, time, log) { Changed = Wake }
                     : null,
             };
-            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, processing), recorder!, suspects, processing);
+            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, processing), recorder!, new SuspectLane(suspects), processing);
             return runtime.Subscription.Ordered
                 ? new OrderedWorker(runtime, receiver, processor, working)
                 : new SubscriptionWorker(runtime, receiver, processor, working);

@@ -114,7 +114,7 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
         }
     }
 
-    private int RoomOf(SubscriptionWorker worker) => worker.Gauge is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
+    private int RoomOf(SubscriptionWorker worker) => worker.SuspectWaits || worker.Gauge is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
 
     private void Start(SubscriptionWorker worker, FailedEvent entry, long probe, ClaimKeeper claims, Action wake)
     {

@@ -29,6 +29,9 @@ public sealed record FailedEvent
     /// <summary>How often the handler was started for this event since it came or was last revived.</summary>
     public int Starts { get; init; }
 
+    /// <summary>Of <see cref="Starts"/>, those that ended with the process while another event that may have ended it was running too; 0 once a start has ended in another way. Meaningful while <see cref="WasInterrupted"/>.</summary>
+    public int Accompanied { get; init; }
+
     /// <summary>How often people revived it.</summary>
     public int Replays { get; init; }
 

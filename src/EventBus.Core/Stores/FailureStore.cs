@@ -32,13 +32,14 @@ public abstract class FailureStore
     /// <returns>False when nothing was changed: it is kept already, or the claim was lost.</returns>
     public abstract ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken);
 
-    /// <summary>Counts the start that follows, of an event that was handed out before and not settled: it may have ended its process.</summary>
+    /// <summary>Counts starts of an event that was handed out before and not settled: it may have ended its process.</summary>
     /// <param name="subscription">The subscription.</param>
     /// <param name="eventId">The event's id.</param>
+    /// <param name="added">What is added: a start that follows, or that the start which is running became an accompanied one. The default adds nothing and asks for the count. Without a start, nothing is added where nothing is counted.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>Which start it is: 2 the first time, because the first start is not counted, then one more each time. Null when the event is kept as an entry already, and needs no start.</returns>
-    public abstract ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken);
+    /// <returns>The count with what was added. It begins with one start, which is not counted when it is made. Null when the event is kept as an entry already, and needs no start.</returns>
+    public abstract ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Takes over an event that was handed out before and not settled, where the store counts its starts in a way of its own. It is claimed later, as interrupted. Default: no, the bus counts with <see cref="CountStartAsync"/>.</summary>
     /// <param name="entry">The event, waiting, with one start.</param>
@@ -67,8 +68,8 @@ public abstract class FailureStore
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken);
 
-    /// <summary>Counts the start that follows, of a claimed entry that was interrupted.</summary>
-    /// <param name="entry">The claimed entry, with the start that follows among its <see cref="FailedEvent.Starts"/>.</param>
+    /// <summary>Counts the start that follows, of a claimed entry that was interrupted; or keeps that the start became an accompanied one.</summary>
+    /// <param name="entry">The claimed entry, with the start that follows among its <see cref="FailedEvent.Starts"/>, and among its <see cref="FailedEvent.Accompanied"/> if it is one.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>False when the claim was lost.</returns>
     public abstract ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken);

@@ -37,6 +37,7 @@ internal static class RabbitMqFailureFormat
 
         Add("number", entry.Number == 0 ? null : entry.Number.ToString(CultureInfo.InvariantCulture));
         Add("suspect", entry.WasInterrupted ? "true" : null);
+        Add("accompanied", entry.WasInterrupted && entry.Accompanied > 0 ? "true" : null);
         Add("error", entry.Error);
         Add(ErrorDetails, entry.ErrorDetails);
         Add("defect", entry.Envelope.Defect);
@@ -83,6 +84,7 @@ internal static class RabbitMqFailureFormat
             ErrorDetails = Text(ErrorDetails),
             Number = Number("number"),
             WasInterrupted = Text("suspect") is not null,
+            Accompanied = Text("accompanied") is null ? 0 : 1,
         };
 
         string? Text(string name) => headers?.TryGetValue(Prefix + name, out var value) == true && value is byte[] text ? Encoding.UTF8.GetString(text) : null;

@@ -18,10 +18,10 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
     private readonly Lock gate = new();
     private readonly Dictionary<long, Pulled> claimed = [];
+    private readonly Dictionary<string, long> suspects = new(StringComparer.Ordinal);
     private RabbitMqTopology? names;
     private StoreSetup? setup;
     private long lastClaim;
-    private long suspect;
     private volatile bool prepared;
 
     public override bool IsKeyed => false;
@@ -112,15 +112,15 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         {
             var waiting = await CountRetriesAsync(subscription, cancellationToken);
 
-            // While something runs that may end the process, nothing else is taken: its death is not to count against others.
-            for (var i = 0; i < Math.Min(max, waiting) && Interlocked.Read(ref suspect) == 0; i++)
+            // While something of the subscription runs that may end the process, nothing else of it is taken: its death is not to count against the others.
+            for (var i = 0; i < Math.Min(max, waiting) && !HoldsSuspect(subscription); i++)
             {
                 if (await LookAgainAsync(retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken)) is not { } pulled)
                 {
                     break;
                 }
 
-                found.Add(Claim(pulled));
+                found.Add(Claim(subscription, pulled));
             }
         }
 
@@ -220,7 +220,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
     }
 
-    public override ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
+    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
 
     public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken) => throw NotKeyed();
 
@@ -239,19 +239,33 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     /// <summary>The step that is nearest to a delay, by ratio.</summary>
     internal static TimeSpan StepOf(TimeSpan delay, IEnumerable<TimeSpan> steps) => steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
 
-    private FailedEvent Claim(Pulled pulled)
+    private FailedEvent Claim(string subscription, Pulled pulled)
     {
         var entry = RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Waiting);
         var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered);
         var interrupted = entry.WasInterrupted || deaths > 0;
+
+        // A message that is held cannot be marked when another one joins it: the first time that the process ended with it as a suspect counts as one in company.
+        var accompanied = entry.Accompanied > 0 || deaths > (entry.WasInterrupted ? 0 : 1) ? 1 : 0;
         lock (gate)
         {
             var claim = ++lastClaim;
             claimed.Add(claim, pulled);
-            suspect = interrupted ? claim : suspect;
+            if (interrupted)
+            {
+                suspects[subscription] = claim;
+            }
 
             // Each delivery that was not settled was a start. The one that follows is counted now, or, after an interruption, when its turn has come.
-            return entry with { Claim = claim, WasInterrupted = interrupted, Starts = entry.Starts + deaths + (interrupted ? 0 : 1) };
+            return entry with { Claim = claim, WasInterrupted = interrupted, Starts = entry.Starts + deaths + (interrupted ? 0 : 1), Accompanied = accompanied };
+        }
+    }
+
+    private bool HoldsSuspect(string subscription)
+    {
+        lock (gate)
+        {
+            return suspects.ContainsKey(subscription);
         }
     }
 
@@ -285,7 +299,10 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     private void Forget(long claim)
     {
         claimed.Remove(claim);
-        suspect = suspect == claim ? 0 : suspect;
+        if (suspects.FirstOrDefault(suspect => suspect.Value == claim).Key is { } subscription)
+        {
+            suspects.Remove(subscription);
+        }
     }
 
     /// <summary>Sends a dead letter to its subscription; or, where there is none of that name, back behind the others.</summary>

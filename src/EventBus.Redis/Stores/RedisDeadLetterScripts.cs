@@ -17,6 +17,7 @@ internal static class RedisDeadLetterScripts
             call('ZADD', touched, now, s.order)
           end
         end
+        s.accompanied = nil
         s.status, s.starts, s.replays, s.number, s.due = 'waiting', 0, s.replays + 1, 0, now
         s.deadline, s.alert, s.held, s.interrupted, s.broken = nil, nil, nil, nil, nil
         write(id, s)
@@ -129,18 +130,19 @@ internal static class RedisDeadLetterScripts
         return woken
         """;
 
-    /// <summary>Counts a start. ARGV: id, now, the call's token. Which start it is; nothing when the event is kept as an entry.</summary>
+    /// <summary>Counts starts. ARGV: id, now, the call's token, how many starts and how many accompanied ones are added. Both counts; nothing when the event is kept as an entry.</summary>
     public const string CountStart = RedisFailureLua.All + """
-        local id, token = ARGV[1], ARGV[3]
+        local id, token, added, more = ARGV[1], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
         if call('HEXISTS', states, id) == 1 then return false end
-        local count, last = string.match(call('HGET', starts, id) or '', '^(%d+) (%S+)$')
-        count = tonumber(count) or 1
-        if last ~= token then
-          count = count + 1
-          call('HSET', starts, id, string.format('%.0f %s', count, token))
+        local count, last, accompanied = string.match(call('HGET', starts, id) or '', '^(%d+) (%S+) ?(%d*)$')
+        local counts = count ~= nil
+        count, accompanied = tonumber(count) or 1, tonumber(accompanied) or 0
+        if last ~= token and (added > 0 or (counts and more > 0)) then
+          count, accompanied = count + added, accompanied + more
+          call('HSET', starts, id, string.format('%.0f %s %.0f', count, token, accompanied))
           call('ZADD', counted, ARGV[2], id)
         end
-        return count
+        return { count, accompanied }
         """;
 
     /// <summary>Forgets counted starts. ARGV: the id.</summary>

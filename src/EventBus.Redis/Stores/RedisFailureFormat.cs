@@ -27,6 +27,7 @@ internal static class RedisFailureFormat
         json.WriteString("status", StatusName(entry.Status));
         json.WriteString("name", entry.Envelope.EventName);
         json.WriteNumber("starts", entry.Starts);
+        json.WriteNumber("accompanied", entry.Accompanied);
         json.WriteNumber("replays", entry.Replays);
         json.WriteNumber("claim", 0);
         json.WriteNumber("number", 0);
@@ -140,6 +141,7 @@ internal static class RedisFailureFormat
                 Subscription = subscription,
                 Status = status,
                 Starts = state.GetProperty("starts").GetInt32(),
+                Accompanied = state.TryGetProperty("accompanied", out var accompanied) ? accompanied.GetInt32() : 0,
                 Replays = state.GetProperty("replays").GetInt32(),
                 Claim = state.GetProperty("claim").GetInt64(),
                 WasInterrupted = isHeld && state.TryGetProperty("interrupted", out var interrupted) && interrupted.ValueKind == JsonValueKind.True,

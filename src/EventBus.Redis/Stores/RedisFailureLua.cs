@@ -49,7 +49,7 @@ internal static class RedisFailureLua
         -- As RedisFailureFormat judges it.
         local function is_good(s)
           return (s.status == 'waiting' or s.status == 'parked' or s.status == 'dead' or s.status == 'deferred')
-            and is_count(s.starts) and is_count(s.replays) and is_number(s.claim) and is_number(s.number)
+            and is_count(s.starts) and is_count(s.replays) and (s.accompanied == nil or is_count(s.accompanied)) and is_number(s.claim) and is_number(s.number)
             and is_time(s.due) and is_time(s.first) and is_time(s.last)
             and is_text(s.line) and is_text(s.order) and is_text(s.rank) and is_text(s.before)
             and (not s.line or (type(s.place) == 'string' and #s.place == 16))

@@ -112,11 +112,11 @@ internal static class RedisFailureScripts
         call('DEL', handout)
         """;
 
-    /// <summary>Keeps the starts of a claimed entry. ARGV: id, claim, starts. 0 when the claim was lost.</summary>
+    /// <summary>Keeps the starts of a claimed entry. ARGV: id, claim, starts, accompanied ones. 0 when the claim was lost.</summary>
     public const string Begin = RedisFailureLua.All + """
         local s = read(ARGV[1])
         if not (s and s.held and s.claim == tonumber(ARGV[2])) then return 0 end
-        s.starts = tonumber(ARGV[3])
+        s.starts, s.accompanied = tonumber(ARGV[3]), tonumber(ARGV[4])
         write(ARGV[1], s)
         return 1
         """;

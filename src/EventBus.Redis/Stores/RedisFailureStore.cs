@@ -42,12 +42,12 @@ internal sealed class RedisFailureStore : FailureStore
             _ => DeferOutcome.Full,
         };
 
-    public override async ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken)
+    public override async ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken)
     {
         var id = FailedEvent.MakeId(subscription, eventId);
-        var count = await repeats.RunAsync($"start {id}", token =>
-            link.RunAsync(RedisDeadLetterScripts.CountStart, keys.For(subscription), [id, RedisTime.Write(now), token], cancellationToken));
-        return count.IsNull ? null : (int)count;
+        var count = (int[]?)await repeats.RunAsync($"start {id} {added.Starts}", token => link.RunAsync(
+            RedisDeadLetterScripts.CountStart, keys.For(subscription), [id, RedisTime.Write(now), token, added.Starts, added.Accompanied], cancellationToken));
+        return count is [var starts, var accompanied] ? new StartCount(starts, accompanied) : null;
     }
 
     public override async ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
@@ -75,7 +75,7 @@ internal sealed class RedisFailureStore : FailureStore
     }
 
     public override async ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
-        (bool)await link.RunAsync(RedisFailureScripts.Begin, keys.For(entry.Subscription), [entry.Id, entry.Claim, entry.Starts], cancellationToken);
+        (bool)await link.RunAsync(RedisFailureScripts.Begin, keys.For(entry.Subscription), [entry.Id, entry.Claim, entry.Starts, entry.Accompanied], cancellationToken);
 
     public override async ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken)
     {

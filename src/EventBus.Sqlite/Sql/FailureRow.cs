@@ -22,7 +22,7 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
     public const string Columns =
         """
         f.seq, f.turn, c.attributes, c.body, c.history, f.event_id, f.event_name, f.subscription, f.status, f.claim, f.due_at, f.deadline, f.line_key, f.order_key, f.position,
-        f.starts, f.replays, f.reason, f.number, f.alert_at, f.first_failed_at, f.last_failed_at, f.error, c.error_details
+        f.starts, f.accompanied, f.replays, f.reason, f.number, f.alert_at, f.first_failed_at, f.last_failed_at, f.error, c.error_details
         """;
 
     /// <summary>Reads an entry; one that cannot be read is a placeholder.</summary>
@@ -45,6 +45,7 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
             OrderKey = row.TextOrNull(),
             Position = row.NumberOrNull(),
             Starts = row.Count(),
+            Accompanied = row.Count(),
             Replays = row.Count(),
             Reason = row.Choice(DeadLetterReason.Unreadable),
             Number = row.Number(),

@@ -15,12 +15,12 @@ internal sealed class FailureTable(string prefix)
     private readonly string insert =
         $"""
         INSERT INTO {prefix}failures (
-            app, subscription, event_id, event_name, status, claim, turn, due_at, deadline, line_key, order_key, position, starts, replays, reason,
+            app, subscription, event_id, event_name, status, claim, turn, due_at, deadline, line_key, order_key, position, starts, accompanied, replays, reason,
             number, alert_at, first_failed_at, last_failed_at, error)
         VALUES (
             @app, @subscription, @event, @name, @status, 0,
             CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line) THEN NULL ELSE @turn END,
-            @due, @deadline, @line, @order, @position, @starts, @replays, @reason, @number, @alert, @first, @last, @error)
+            @due, @deadline, @line, @order, @position, @starts, @accompanied, @replays, @reason, @number, @alert, @first, @last, @error)
         RETURNING seq
         """;
 
@@ -31,7 +31,7 @@ internal sealed class FailureTable(string prefix)
         UPDATE {prefix}failures SET
             event_name = @name, status = @status, claim = 0,
             turn = CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line AND seq < @seq) THEN NULL ELSE @turn END,
-            due_at = @due, deadline = @deadline, order_key = @order, position = @position, starts = @starts, replays = @replays, reason = @reason,
+            due_at = @due, deadline = @deadline, order_key = @order, position = @position, starts = @starts, accompanied = @accompanied, replays = @replays, reason = @reason,
             number = @number, alert_at = @alert, first_failed_at = @first, last_failed_at = @last, error = @error
         WHERE seq = @seq
         """;
@@ -62,7 +62,7 @@ internal sealed class FailureTable(string prefix)
 
     private readonly string claim = $"UPDATE {prefix}failures SET status = CASE WHEN status = {Parked} THEN {Waiting} ELSE status END, claim = @claim, turn = @until, starts = starts + CASE WHEN claim = 0 THEN 1 ELSE 0 END WHERE seq = @seq";
 
-    private readonly string begin = $"UPDATE {prefix}failures SET starts = @starts WHERE app = @app AND subscription = @subscription AND event_id = @event AND claim = @claim";
+    private readonly string begin = $"UPDATE {prefix}failures SET starts = @starts, accompanied = @accompanied WHERE app = @app AND subscription = @subscription AND event_id = @event AND claim = @claim";
 
     private readonly string nextTurn = $"SELECT turn FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND turn IS NOT NULL ORDER BY turn LIMIT 1";
 
@@ -71,7 +71,7 @@ internal sealed class FailureTable(string prefix)
     private readonly string revive =
         $"""
         UPDATE {prefix}failures SET
-            status = {Waiting}, starts = 0, replays = replays + 1, deadline = NULL, due_at = @now, number = 0, alert_at = NULL,
+            status = {Waiting}, starts = 0, accompanied = 0, replays = replays + 1, deadline = NULL, due_at = @now, number = 0, alert_at = NULL,
             turn = CASE WHEN EXISTS (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line AND seq < @seq) THEN NULL ELSE @now END
         WHERE seq = @seq
         """;
@@ -138,7 +138,7 @@ internal sealed class FailureTable(string prefix)
 
     /// <summary>Keeps the starts of a claimed entry. False when the claim was lost.</summary>
     public async ValueTask<bool> BeginAsync(SqlSession session, FailedEvent entry) =>
-        await session.Prepare(begin).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.EventId).Set("@claim", entry.Claim).Set("@starts", entry.Starts).ExecuteAsync() > 0;
+        await session.Prepare(begin).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.EventId).Set("@claim", entry.Claim).Set("@starts", entry.Starts).Set("@accompanied", entry.Accompanied).ExecuteAsync() > 0;
 
     /// <summary>When the next entry of a subscription may be claimed, or the next lease ends.</summary>
     public ValueTask<long?> NextTurnAsync(SqlSession session, string subscription) => session.Prepare(nextTurn).Set("@subscription", subscription).NumberAsync();
@@ -164,7 +164,7 @@ internal sealed class FailureTable(string prefix)
             .Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.EventId).Set("@name", entry.Envelope.EventName)
             .Set("@status", (long)entry.Status).Set("@turn", turn).Set("@due", entry.DueAt).Set("@deadline", entry.Deadline)
             .Set("@line", entry.LineKey).Set("@order", entry.OrderKey).Set("@position", entry.Position)
-            .Set("@starts", entry.Starts).Set("@replays", entry.Replays).Set("@reason", (long)entry.Reason)
+            .Set("@starts", entry.Starts).Set("@accompanied", entry.Accompanied).Set("@replays", entry.Replays).Set("@reason", (long)entry.Reason)
             .Set("@number", number).Set("@alert", isDead && entry.NeedsAlert ? 0 : null)
             .Set("@first", entry.FirstFailedAt).Set("@last", entry.LastFailedAt).Set("@error", entry.Error);
     }

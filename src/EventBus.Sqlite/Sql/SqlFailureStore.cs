@@ -31,8 +31,8 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
         }, cancellationToken);
     }
 
-    public override ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken) => database.WriteAsync<int?>(
-        async session => await table.FindAsync(session, subscription, eventId) is null ? await starts.CountAsync(session, subscription, eventId, now) : null, cancellationToken);
+    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken) => database.WriteAsync<StartCount?>(
+        async session => await table.FindAsync(session, subscription, eventId) is null ? await starts.CountAsync(session, subscription, eventId, added, now) : null, cancellationToken);
 
     public override async ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
         await database.WriteAsync(session => starts.ForgetAsync(session, subscription, eventId), cancellationToken);

@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>The tables of the stores. Everything that waits, is listed or is swept is found by an index, and counts are kept, so that nothing slows down as the tables grow.</summary>
 internal sealed class SqlSchema(SqlDialect dialect, string prefix)
 {
-    private const long Version = 2;
+    private const long Version = 3;
 
     /// <summary>Counters that only rise: of dead letters, of claims of failed events, of claims of handled events, and of sagas.</summary>
     public const string DeadNumber = "dead", ClaimNumber = "claim", FenceNumber = "fence", SagaNumber = "saga";
@@ -20,7 +20,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         }
 
         // What an older version has made stays as it is.
-        foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : []])
+        foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : [], .. version < 3 ? Accompanied() : []])
         {
             await session.RunAsync(statement);
         }
@@ -66,6 +66,10 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
 
         yield return $"INSERT INTO {prefix}meta (name, value) VALUES ('{SagaNumber}', 0)";
     }
+
+    /// <summary>What version 3 added: how many of the starts were made beside another event that may have ended the process.</summary>
+    private IEnumerable<string> Accompanied() =>
+        [$"ALTER TABLE {prefix}starts ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0", $"ALTER TABLE {prefix}failures ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0"];
 
     private IEnumerable<string> Tables()
     {

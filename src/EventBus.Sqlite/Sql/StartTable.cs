@@ -1,14 +1,17 @@
+using System.Data.Common;
+using EventBus.Stores;
+
 namespace EventBus;
 
 /// <summary>How often events were started that are not kept as entries. Each method is part of a step.</summary>
 internal sealed class StartTable(string prefix)
 {
-    // The first start was not counted.
-    private readonly string count =
+    private readonly string find = $"SELECT starts, accompanied FROM {prefix}starts WHERE app = @app AND subscription = @subscription AND event_id = @event";
+
+    private readonly string keep =
         $"""
-        INSERT INTO {prefix}starts (app, subscription, event_id, starts, counted_at) VALUES (@app, @subscription, @event, 2, @now)
-        ON CONFLICT (app, subscription, event_id) DO UPDATE SET starts = {prefix}starts.starts + 1, counted_at = excluded.counted_at
-        RETURNING starts
+        INSERT INTO {prefix}starts (app, subscription, event_id, starts, accompanied, counted_at) VALUES (@app, @subscription, @event, @starts, @accompanied, @now)
+        ON CONFLICT (app, subscription, event_id) DO UPDATE SET starts = excluded.starts, accompanied = excluded.accompanied, counted_at = excluded.counted_at
         """;
 
     private readonly string forget = $"DELETE FROM {prefix}starts WHERE app = @app AND subscription = @subscription AND event_id = @event";
@@ -19,11 +22,30 @@ internal sealed class StartTable(string prefix)
             SELECT subscription, event_id FROM {prefix}starts WHERE app = @app AND counted_at < @before ORDER BY counted_at LIMIT @max)
         """;
 
-    public async ValueTask<int> CountAsync(SqlSession session, string subscription, string eventId, DateTimeOffset now) =>
-        (int)(await session.Prepare(count).Set("@subscription", subscription).Set("@event", eventId).Set("@now", now).NumberAsync())!.Value;
+    public async ValueTask<StartCount> CountAsync(SqlSession session, string subscription, string eventId, StartCount added, DateTimeOffset now)
+    {
+        var kept = await session.Prepare(find).Set("@subscription", subscription).Set("@event", eventId).FirstAsync<StartCount?>(reader => Read(reader));
+
+        // The first start was not counted.
+        var before = kept ?? new StartCount(1, 0);
+        if (added == default || (kept is null && added.Starts == 0))
+        {
+            return before;
+        }
+
+        var count = new StartCount(before.Starts + added.Starts, before.Accompanied + added.Accompanied);
+        await session.Prepare(keep).Set("@subscription", subscription).Set("@event", eventId).Set("@starts", count.Starts).Set("@accompanied", count.Accompanied).Set("@now", now).ExecuteAsync();
+        return count;
+    }
 
     public ValueTask<int> ForgetAsync(SqlSession session, string subscription, string eventId) =>
         session.Prepare(forget).Set("@subscription", subscription).Set("@event", eventId).ExecuteAsync();
 
     public ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max) => session.Prepare(sweep).Set("@before", before).Set("@max", max).ExecuteAsync();
+
+    private static StartCount Read(DbDataReader reader)
+    {
+        var row = new SqlRow(reader);
+        return new StartCount(row.Count(), row.Count());
+    }
 }

@@ -19,10 +19,10 @@ internal sealed class PickyStore : FailureStore
         return inner.RecordAsync(entry, cancellationToken);
     }
 
-    public override ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken)
     {
         Before("count", FailedEvent.MakeId(subscription, eventId));
-        return inner.CountStartAsync(subscription, eventId, now, cancellationToken);
+        return inner.CountStartAsync(subscription, eventId, added, now, cancellationToken);
     }
 
     public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken)

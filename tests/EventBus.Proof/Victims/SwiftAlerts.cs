@@ -28,7 +28,8 @@ internal sealed class SwiftAlerts(FailureStore inner) : FailureStore
 
     public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.RecordAsync(entry, cancellationToken);
 
-    public override ValueTask<int?> CountStartAsync(string subscription, string eventId, DateTimeOffset now, CancellationToken cancellationToken) => inner.CountStartAsync(subscription, eventId, now, cancellationToken);
+    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken) =>
+        inner.CountStartAsync(subscription, eventId, added, now, cancellationToken);
 
     public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken) => inner.ForgetStartsAsync(subscription, eventId, cancellationToken);
 

@@ -192,7 +192,7 @@ public sealed class RedisFailureStoreTests
         await stores.Failures.SweepAsync(new SweepLimits(null, TestStores.Now.AddTicks(100), TestStores.Now), 10, Token);
         Assert.Equal(2, await CountAsync("p-2"));
 
-        async Task<int?> CountAsync(string id) => await stores.Failures.CountStartAsync("mail", id, TestStores.Now, Token);
+        async Task<int?> CountAsync(string id) => (await stores.Failures.CountStartAsync("mail", id, new StartCount(1, 0), TestStores.Now, Token))?.Starts;
     }
 
     private static (string Id, string Name, int Version, string? Key, string Correlation, DateTimeOffset Time) Parts(EventContext envelope) =>

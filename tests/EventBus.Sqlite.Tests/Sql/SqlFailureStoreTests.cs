@@ -227,12 +227,12 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     [Fact]
     public async Task Starts_CountedAndForgotten_BeginAgain()
     {
-        Assert.Equal(2, await Failures.CountStartAsync("mail", "1", Now, Token));
-        Assert.Equal(3, await Failures.CountStartAsync("mail", "1", Now, Token));
+        Assert.Equal(2, (await Failures.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token))?.Starts);
+        Assert.Equal(3, (await Failures.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token))?.Starts);
         await Failures.ForgetStartsAsync("mail", "1", Token);
-        Assert.Equal(2, await Failures.CountStartAsync("mail", "1", Now, Token));
+        Assert.Equal(2, (await Failures.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token))?.Starts);
         await Failures.RecordAsync(Failed("1"), Token);
-        Assert.Null(await Failures.CountStartAsync("mail", "1", Now, Token));
+        Assert.Null(await Failures.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token));
     }
 
     [Fact]
@@ -240,7 +240,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     {
         await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.RecordAsync(Dead($"{i}") with { LastFailedAt = i < 430 ? Now : Now.AddDays(1) }, Token)));
         await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.AdvanceAsync("mail", $"{i}", 1, i < 430 ? Now : Now.AddDays(1), Token)));
-        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.CountStartAsync("other", $"{i}", i < 430 ? Now : Now.AddDays(1), Token)));
+        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.CountStartAsync("other", $"{i}", new StartCount(1, 0), i < 430 ? Now : Now.AddDays(1), Token)));
         await Failures.DeferAsync(Deferred("waits", 2) with { OrderKey = "1" }, 1, 10, Token);
         var limits = new SweepLimits(Now.AddHours(1), Now.AddHours(1), Now.AddHours(1));
 

@@ -1,0 +1,181 @@
+using System.Collections.Concurrent;
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>Events that come again without having been settled, in several subscriptions at once. A process that ends is a bus whose handlers never come back; the next one shares its store.</summary>
+public sealed class SuspectTests
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+
+    private readonly FakeTimeProvider time = new();
+    private readonly InMemoryFailureStore store = new(1_000);
+    private readonly Journal seen = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Suspect_Hangs_DelaysItsOwnSubscriptionOnly()
+    {
+        await using var process = await StartAsync((job, ct) => job == "hangs" ? Never(ct) : Task.CompletedTask);
+        process.HandOut("mail", "hangs");
+        await seen.HasAsync("mail hangs 2");
+        process.HandOut("mail", "waits");
+
+        process.HandOut("stock", "one");
+        process.HandOut("stock", "two");
+
+        await seen.HasAsync("stock one handled");
+        await seen.HasAsync("stock two handled");
+    }
+
+    /// <summary>Nobody knows which of the two ended the process: from then on each runs alone, and the innocent one has lost no start.</summary>
+    [Fact]
+    public async Task Suspects_SideBySideWhenTheProcessEnds_RunAloneAndTheInnocentOneLosesNoStart()
+    {
+        await using var first = await StartAsync((_, ct) => Never(ct));
+        first.HandOut("mail", "a");
+        await seen.HasAsync("mail a 2");
+        first.HandOut("stock", "b");
+        await seen.HasAsync("stock b 2");
+
+        var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var second = await StartAsync((job, _) => job == "a" ? released.Task : throw new IOException("an ordinary failure"));
+        second.HandOut("mail", "a");
+        await seen.HasAsync("mail a 3");
+        second.HandOut("stock", "b");
+        released.SetResult();
+
+        await second.Acknowledged.HasAsync("b");
+        Assert.Equal(["mail a 2", "stock b 2", "mail a 3", "mail a handled", "stock b 3"], seen.Items);
+        var kept = Assert.Single((await store.ClaimDueAsync(["stock"], time.GetUtcNow().AddHours(1), Lease, 10, Token)).Entries);
+
+        // Two starts of its own, and the one that this claim counts.
+        Assert.Equal(3, kept.Starts);
+    }
+
+    /// <summary>The one that ends the process has four starts, wherever others run beside it.</summary>
+    [Fact]
+    public async Task Suspect_EndsEveryProcess_HasFourStartsAndTheOthersAreHandled()
+    {
+        for (var death = 0; death < 4; death++)
+        {
+            // Innocent ones of another subscription run beside it and behind it, until the process ends.
+            await using var process = await StartAsync((job, ct) => job == "deadly" || job == $"slow {death}" ? Never(ct) : Task.CompletedTask);
+            process.HandOut("stock", $"slow {death}");
+            process.HandOut("mail", "deadly");
+            if (death < 3)
+            {
+                await PassUntilAsync($"mail deadly {death + 2}");
+            }
+            else
+            {
+                await process.Acknowledged.HasAsync("deadly");
+            }
+        }
+
+        Assert.Equal(["mail deadly 2", "mail deadly 3", "mail deadly 4"], seen.Items.Where(item => item.StartsWith("mail deadly", StringComparison.Ordinal)));
+        var dead = Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(("deadly", DeadLetterReason.ProcessEnded, 4), (dead.Envelope.EventId, dead.Reason, dead.Starts));
+
+        await using var last = await StartAsync((_, _) => Task.CompletedTask);
+        foreach (var death in Enumerable.Range(0, 4))
+        {
+            last.HandOut("stock", $"slow {death}");
+            await seen.HasAsync($"stock slow {death} handled");
+        }
+    }
+
+    /// <summary>An event that hangs, and never ended a process, is not taken for one that does because others end the process beside it.</summary>
+    [Fact]
+    public async Task Suspect_HangsBesideOneThatEndsEveryProcess_IsNoDeadLetter()
+    {
+        for (var death = 0; death < 4; death++)
+        {
+            await using var process = await StartAsync((_, ct) => Never(ct));
+            process.HandOut("stock", "hangs");
+            await seen.HasAsync($"stock hangs {death + 2}");
+            process.HandOut("mail", "deadly");
+            if (death < 3)
+            {
+                await PassUntilAsync($"mail deadly {death + 2}");
+            }
+            else
+            {
+                await process.Acknowledged.HasAsync("deadly");
+            }
+        }
+
+        Assert.Equal("deadly", Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
+    }
+
+    /// <summary>Lets time pass until something is seen.</summary>
+    private async Task PassUntilAsync(string item)
+    {
+        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+        while (!seen.Items.Contains(item))
+        {
+            Assert.False(patience.IsCancellationRequested, $"Still waiting for: {item}. So far: {string.Join(", ", seen.Items)}");
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+    }
+
+
+    private static Task Never(CancellationToken cancellationToken) => new TaskCompletionSource().Task.WaitAsync(cancellationToken);
+
+    private async Task<Process> StartAsync(Func<string, CancellationToken, Task> handle)
+    {
+        var transport = new SuspectTransport();
+        var running = await RunningBus.StartAsync(
+            bus =>
+            {
+                bus.UseTransport("Suspects()", _ => transport).UseStores(_ => new BusStores { Name = "kept", Durable = true, Failures = store })
+                    .Configure(options => (options.Lease, options.DrainTimeout, options.Retry.Jitter) = (Lease, TimeSpan.Zero, 0));
+                foreach (var subscription in new[] { "mail", "stock", "other" })
+                {
+                    bus.Subscribe(subscription, s => s.On<OrderPlaced>(async (e, context, ct) =>
+                    {
+                        seen.Add($"{subscription} {e.OrderId} {context.Attempt}");
+                        await handle(e.OrderId, ct);
+                        seen.Add($"{subscription} {e.OrderId} handled");
+                    }));
+                }
+            },
+            time);
+        return new Process(running, transport);
+    }
+
+    /// <summary>A bus whose deliveries were handed out before.</summary>
+    private sealed class Process(RunningBus running, SuspectTransport transport) : IAsyncDisposable
+    {
+        public Journal Acknowledged => transport.Acknowledged;
+
+        public void HandOut(string subscription, string job) => transport.Receivers[subscription].HandOut(
+            new Delivery(new Envelope(new EnvelopeAttributes { Id = job, Name = "order.placed" }, System.Text.Encoding.UTF8.GetBytes($"{{\"orderId\":\"{job}\"}}")), transport, 0, 1, CancellationToken.None));
+
+        public ValueTask DisposeAsync() => running.DisposeAsync();
+    }
+
+    private sealed class SuspectTransport : ScriptedTransport, IDeliverySettler
+    {
+        public ConcurrentDictionary<string, ScriptedReceiver> Receivers { get; } = new();
+
+        public Journal Acknowledged { get; } = new();
+
+        public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) => throw new NotSupportedException();
+
+        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+            ValueTask.FromResult<Receiver>(Receivers[subscription.Name] = new ScriptedReceiver(_ => { }));
+
+        public ValueTask AckAsync(in Delivery delivery)
+        {
+            Acknowledged.Add(delivery.Envelope.EventId);
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask ReleaseAsync(in Delivery delivery) => ValueTask.CompletedTask;
+    }
+}
