@@ -23,6 +23,7 @@ internal static class FuzzMistakes
         Expect("a log with content", "lines with content", $"12:00:00 it failed: Path $.map['{FuzzMark.Canary}']");
         Expect("a line that someone else began", "lines that someone else began", "12:00:00 it failed", $" {FuzzMark.Intruder} crit");
         Expect("a line with a control character", "lines with control characters", "12:00:00 it failed: \u001b[31m");
+        CheckerProof.Expect(findings, "a shared dead letter that no line tells of", "lines that say so of a shared one", found => FuzzLogCheck.Run(found, [], shared: 1));
         Derive(findings);
 
         void Check(string mistake, string? reported, FuzzLedger ledger) => CheckerProof.Expect(findings, mistake, reported, found => FuzzCheck.Run(found, ledger, LongestWait));

@@ -7,6 +7,7 @@ internal sealed class FuzzLedger(int messages)
 {
     private readonly Lock gate = new();
     private readonly Dictionary<long, long> tickSentAt = [];
+    private readonly Dictionary<long, List<long>> twins = [];
     private long heardAt = Stopwatch.GetTimestamp();
     private long handledInAll;
     private long deadInAll;
@@ -24,9 +25,6 @@ internal sealed class FuzzLedger(int messages)
 
     /// <summary>How many follow-ups of it were handled.</summary>
     public int[] FollowedUp { get; } = new int[messages];
-
-    /// <summary>The message whose id it has; <see cref="FuzzMark.None"/> for none.</summary>
-    public long[] TwinOf { get; } = Enumerable.Repeat(FuzzMark.None, messages).ToArray();
 
     public Dictionary<FuzzKind, int> Kinds { get; } = [];
 
@@ -76,7 +74,12 @@ internal sealed class FuzzLedger(int messages)
         lock (gate)
         {
             Kinds[kind] = Kinds.GetValueOrDefault(kind) + 1;
-            TwinOf[message.Number] = message.TwinOf;
+            if (message.TwinOf != FuzzMark.None)
+            {
+                Pair(message.Number, message.TwinOf);
+                Pair(message.TwinOf, message.Number);
+            }
+
             Open += Published[message.Number]++ == 0 ? 1 : 0;
         }
     }
@@ -149,15 +152,25 @@ internal sealed class FuzzLedger(int messages)
         }
     }
 
-    /// <summary>The messages that are nowhere. A twin shares the dead letter of the event whose id it has, and copies share theirs.</summary>
+    /// <summary>The messages that are nowhere. Of two with one id the second may share the dead letter of the first, and copies share theirs.</summary>
     public IEnumerable<long> Lost() => Numbers().Where(number => Published[number] > 0 && Handled[number] + Dead[number] == 0 && !SharesADeadLetter(number));
 
-    public bool SharesADeadLetter(long number) => TwinOf[number] != FuzzMark.None && Handled[number] + Dead[number] == 0 && Dead[TwinOf[number]] > 0;
+    public bool SharesADeadLetter(long number) => Handled[number] + Dead[number] == 0 && twins.TryGetValue(number, out var others) && others.Exists(other => Dead[other] > 0);
 
     public IEnumerable<long> Numbers() => Enumerable.Range(0, messages).Select(number => (long)number);
 
     /// <summary>Which part of the messages was handled, or read at least.</summary>
     public double ReadShare => (double)(handledInAll + ReadAndDead) / Math.Max(1, handledInAll + deadInAll);
+
+    private void Pair(long number, long other)
+    {
+        if (!twins.TryGetValue(number, out var others))
+        {
+            twins.Add(number, others = []);
+        }
+
+        others.Add(other);
+    }
 
     private void See(long number)
     {

@@ -104,7 +104,7 @@ internal sealed class FuzzProof : Proof
         findings.Note("messages, a second", $"{ledger.Messages:N0}, {ledger.Messages / Stopwatch.GetElapsedTime(begun).TotalSeconds:N0}");
         findings.Exactly("consumer processes that ended", 0, stage.Suicides + stage.FailedStarts);
         FuzzCheck.Run(findings, ledger, LongestWait);
-        FuzzLogCheck.Run(findings, stage.Folder);
+        FuzzLogCheck.Run(findings, stage.Folder, ledger.Numbers().Count(ledger.SharesADeadLetter));
     }
 
     /// <summary>Where a store knows ids, foreign ids are claimed there too.</summary>
