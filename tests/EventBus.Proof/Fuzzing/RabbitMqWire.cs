@@ -9,12 +9,14 @@ internal sealed class RabbitMqWire : FuzzWire
     private readonly string exchange;
     private readonly SemaphoreSlim alone = new(1);
     private readonly AmqpSocket common;
+    private readonly AmqpSocket ticking;
     private AmqpSocket daring;
 
-    private RabbitMqWire(Uri address, string exchange, AmqpSocket common, AmqpSocket daring) => (this.address, this.exchange, this.common, this.daring) = (address, exchange, common, daring);
+    private RabbitMqWire(Uri address, string exchange, AmqpSocket common, AmqpSocket ticking, AmqpSocket daring) =>
+        (this.address, this.exchange, this.common, this.ticking, this.daring) = (address, exchange, common, ticking, daring);
 
     public static async Task<RabbitMqWire> OpenAsync(Uri address, string exchange) =>
-        new(address, exchange, await AmqpSocket.ConnectAsync(address), await AmqpSocket.ConnectAsync(address));
+        new(address, exchange, await AmqpSocket.ConnectAsync(address), await AmqpSocket.ConnectAsync(address), await AmqpSocket.ConnectAsync(address));
 
     public override async Task<bool> PublishAsync(FuzzMessage message)
     {
@@ -44,11 +46,12 @@ internal sealed class RabbitMqWire : FuzzWire
     }
 
     public override async Task PublishTickAsync(long number) =>
-        await common.PublishAsync(exchange, Encoding.UTF8.GetBytes(FuzzProof.TickEvent), [0, 0], Encoding.UTF8.GetBytes($"{{\"number\":{number}}}"));
+        await ticking.PublishAsync(exchange, Encoding.UTF8.GetBytes(FuzzProof.TickEvent), [0, 0], Encoding.UTF8.GetBytes($"{{\"number\":{number}}}"));
 
     public override async ValueTask DisposeAsync()
     {
         await common.DisposeAsync();
+        await ticking.DisposeAsync();
         await daring.DisposeAsync();
         alone.Dispose();
     }

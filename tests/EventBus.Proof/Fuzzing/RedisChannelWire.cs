@@ -4,17 +4,17 @@ using StackExchange.Redis;
 namespace EventBus.Proof;
 
 /// <summary>Fuzz messages as messages of channels: envelopes in the structured mode of CloudEvents, or plain bodies.</summary>
-internal sealed class RedisChannelWire(IDatabase database) : FuzzWire
+internal sealed class RedisChannelWire(IDatabase database, ConnectionMultiplexer ticking) : FuzzWire
 {
     private static readonly string[] OddJson = ["null", "true", "7", "1e999", "-0.0", "[]", "{}", "[1,{\"a\":null}]", "\"\\ud800\"", "\"\"", $"{{\"{FuzzMark.Canary}\":1}}"];
 
-    public override async Task<bool> PublishAsync(FuzzMessage message) => await SendAsync(Encoding.UTF8.GetString(message.Route), PayloadOf(message));
+    public override async Task<bool> PublishAsync(FuzzMessage message) => await SendAsync(database, Encoding.UTF8.GetString(message.Route), PayloadOf(message));
 
-    public override async Task PublishTickAsync(long number) => await SendAsync(FuzzProof.TickEvent, Utf8($"{{\"number\":{number}}}"));
+    public override async Task PublishTickAsync(long number) => await SendAsync(ticking.GetDatabase(), FuzzProof.TickEvent, Utf8($"{{\"number\":{number}}}"));
 
-    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public override ValueTask DisposeAsync() => ticking.DisposeAsync();
 
-    private async Task<bool> SendAsync(string name, byte[] payload)
+    private static async Task<bool> SendAsync(IDatabase database, string name, byte[] payload)
     {
         var heard = (long)await database.ExecuteAsync("PUBLISH", Buses.ChannelOf(name), payload);
         return heard == 1 ? true : throw new ProofException($"A message was heard by {heard} connections, and one listens.");

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 namespace EventBus.Proof;
 
 /// <summary>Fuzz messages as the fields of stream entries.</summary>
-internal sealed class RedisStreamWire(IDatabase database) : FuzzWire
+internal sealed class RedisStreamWire(IDatabase database, ConnectionMultiplexer ticking) : FuzzWire
 {
     public override async Task<bool> PublishAsync(FuzzMessage message)
     {
@@ -15,9 +15,9 @@ internal sealed class RedisStreamWire(IDatabase database) : FuzzWire
     }
 
     public override Task PublishTickAsync(long number) =>
-        database.ExecuteAsync("XADD", (RedisKey)Buses.StreamOf("tick"), "*", "type", FuzzProof.TickEvent, "data", $"{{\"number\":{number}}}");
+        ticking.GetDatabase().ExecuteAsync("XADD", (RedisKey)Buses.StreamOf("tick"), "*", "type", FuzzProof.TickEvent, "data", $"{{\"number\":{number}}}");
 
-    public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public override ValueTask DisposeAsync() => ticking.DisposeAsync();
 
     private static List<(byte[] Name, byte[] Value)> FieldsOf(FuzzMessage message)
     {
