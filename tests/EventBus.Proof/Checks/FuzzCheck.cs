@@ -17,7 +17,7 @@ internal static class FuzzCheck
 
         // A copy is the same message to whoever keeps failures: it may be handled as often as it was published, and is one dead letter at least.
         findings.None("twice", ledger.Numbers().Where(number => ledger.Handled[number] + ledger.Dead[number] > Math.Max(1, ledger.Published[number])));
-        findings.None("handled and dead", ledger.Numbers().Where(number => ledger.Handled[number] > 0 && ledger.Dead[number] > 0));
+        findings.None("handled and dead", ledger.Numbers().Where(number => ledger.Published[number] == 1 && ledger.Handled[number] > 0 && ledger.Dead[number] > 0));
         findings.None("handled, though its handler fails", ledger.Numbers().Where(number => ledger.Handled[number] > 0 && FuzzLedger.Fails(number)));
         findings.None("follow-ups that are missing", ledger.Numbers().Where(number => ledger.Handled[number] > 0 && ledger.FollowedUp[number] == 0 && FuzzLedger.HasFollowUp(number)));
         findings.None("follow-ups too many", ledger.Numbers().Where(number => ledger.FollowedUp[number] > (FuzzLedger.HasFollowUp(number) ? ledger.Handled[number] : 0)));

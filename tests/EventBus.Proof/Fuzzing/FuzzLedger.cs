@@ -7,7 +7,7 @@ internal sealed class FuzzLedger(int messages)
 {
     private readonly Lock gate = new();
     private readonly Dictionary<long, long> tickSentAt = [];
-    private readonly Dictionary<long, List<long>> twins = [];
+    private readonly Dictionary<long, List<long>> idSharers = [];
     private long heardAt = Stopwatch.GetTimestamp();
     private long handledInAll;
     private long deadInAll;
@@ -76,8 +76,7 @@ internal sealed class FuzzLedger(int messages)
             Kinds[kind] = Kinds.GetValueOrDefault(kind) + 1;
             if (message.TwinOf != FuzzMark.None)
             {
-                Pair(message.Number, message.TwinOf);
-                Pair(message.TwinOf, message.Number);
+                ShareId(message.Number, message.TwinOf);
             }
 
             Open += Published[message.Number]++ == 0 ? 1 : 0;
@@ -155,21 +154,31 @@ internal sealed class FuzzLedger(int messages)
     /// <summary>The messages that are nowhere. Of two with one id the second may share the dead letter of the first, and copies share theirs.</summary>
     public IEnumerable<long> Lost() => Numbers().Where(number => Published[number] > 0 && Handled[number] + Dead[number] == 0 && !SharesADeadLetter(number));
 
-    public bool SharesADeadLetter(long number) => Handled[number] + Dead[number] == 0 && twins.TryGetValue(number, out var others) && others.Exists(other => Dead[other] > 0);
+    public bool SharesADeadLetter(long number) =>
+        Published[number] > 0 && Handled[number] + Dead[number] == 0 && idSharers.TryGetValue(number, out var others) && others.Exists(other => Dead[other] > 0);
 
     public IEnumerable<long> Numbers() => Enumerable.Range(0, messages).Select(number => (long)number);
 
     /// <summary>Which part of the messages was handled, or read at least.</summary>
     public double ReadShare => (double)(handledInAll + ReadAndDead) / Math.Max(1, handledInAll + deadInAll);
 
-    private void Pair(long number, long other)
+    /// <summary>All messages of one id have one list.</summary>
+    private void ShareId(long number, long owner)
     {
-        if (!twins.TryGetValue(number, out var others))
+        if (!idSharers.TryGetValue(owner, out var all))
         {
-            twins.Add(number, others = []);
+            idSharers.Add(owner, all = [owner]);
         }
 
-        others.Add(other);
+        // A twin that owns an id itself, under which others came, belongs to both.
+        if (idSharers.TryGetValue(number, out var others))
+        {
+            all.AddRange(others);
+            others.ForEach(other => idSharers[other] = all);
+        }
+
+        all.Add(number);
+        idSharers[number] = all;
     }
 
     private void See(long number)
