@@ -38,12 +38,11 @@ public abstract class Backend
     /// <summary>Texts that no log of any scenario may contain, such as the password in the connection string. Default none.</summary>
     public virtual IReadOnlyList<string> Secrets => [];
 
-    /// <summary>Sends a body under an event name as a program in another language would: with the protocol's own client and no header of ours.</summary>
+    /// <summary>Sends a message as a program in another language would: with the protocol's own client, and no header beside those of the message.</summary>
     /// <param name="isolation">The run's isolation.</param>
-    /// <param name="eventName">The event's name.</param>
-    /// <param name="body">The bytes.</param>
+    /// <param name="message">The message.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public virtual Task PublishForeignAsync(string isolation, string eventName, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public virtual Task PublishForeignAsync(string isolation, ForeignMessage message, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     /// <summary>Cuts every connection to the broker, which stays up. Completes once they are cut.</summary>
     /// <param name="cancellationToken">Ends the waiting.</param>

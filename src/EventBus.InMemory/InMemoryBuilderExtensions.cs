@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -27,7 +28,7 @@ public static class InMemoryBuilderExtensions
 
     internal static BusStores Stores(InMemoryOptions options, IServiceProvider? services = null)
     {
-        var log = services?.GetService<ILoggerFactory>()?.CreateLogger("EventBus.InMemory");
+        var log = BackendLog.Create(services?.GetService<ILoggerFactory>(), "EventBus.InMemory");
         var failures = new InMemoryFailureStore(options.StoreCapacity, log);
         var processed = new InMemoryProcessedEventStore(options.StoreCapacity, log);
         return new BusStores

@@ -1,6 +1,6 @@
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using RabbitMQ.Client;
 
 namespace EventBus;
@@ -64,7 +64,7 @@ public static class RabbitMqBuilderExtensions
             .UseDefaultStores(services => RabbitMqStores.Create(services.GetRequiredKeyedService<RabbitMqConnector>(key)));
     }
 
-    private static ILogger LogOf(ILoggerFactory? logs) => logs?.CreateLogger("EventBus.RabbitMq") ?? NullLogger.Instance;
+    private static ILogger LogOf(ILoggerFactory? logs) => BackendLog.Create(logs, "EventBus.RabbitMq");
 
     private static RabbitMqOptions Check(RabbitMqOptions options)
     {

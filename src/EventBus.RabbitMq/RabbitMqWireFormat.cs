@@ -12,7 +12,6 @@ internal static class RabbitMqWireFormat
     // The AMQP binding of CloudEvents prefers the underscore, because JMS clients cannot read names with a colon, and demands that both are understood.
     private const string Prefix = "cloudEvents_";
     private const string OldPrefix = "cloudEvents:";
-    private const int MaxId = 128;
 
     // What the protocol calls a short string, and the message id is one.
     private const int MaxShortBytes = 255;
@@ -65,7 +64,9 @@ internal static class RabbitMqWireFormat
         {
             Headers = headers,
             Persistent = true,
-            MessageId = envelope.EventId,
+
+            // A longer one of another program's, of which a failure is kept: the header has it.
+            MessageId = IsShort(envelope.EventId) ? envelope.EventId : null,
             ContentType = envelope.ContentType,
             Timestamp = new AmqpTimestamp(envelope.Time.ToUnixTimeSeconds()),
         };
@@ -109,7 +110,7 @@ internal static class RabbitMqWireFormat
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id switch { { Length: > 0 and <= MaxId } when IsShort(id) => id, { Length: > 0 } => Hash(Encoding.UTF8.GetBytes(id), ""), _ => Hash(body, routingKey) },
+                Id = id is { Length: > 0 } ? id : Hash(body, routingKey),
                 Name = attributes.Type is { Length: > 0 } type ? type : routingKey,
                 Version = version,
                 Key = attributes.Key,

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using System.Text.Unicode;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -21,7 +22,11 @@ internal ref struct EntryFields(RedisTexts texts)
     /// <summary>Null for none that differs from the id.</summary>
     public readonly string? CorrelationId => BytesOf(correlationId).SequenceEqual(BytesOf(id)) ? null : (string?)correlationId;
 
-    public readonly bool HasType => !type.IsNull;
+    /// <summary>What is wrong with them; null when nothing is.</summary>
+    public string? Defect { get; private set; }
+
+    /// <summary>How long the type is, whatever it says; null for none.</summary>
+    public readonly int? TypeLength => type.IsNull ? null : Encoding.UTF8.GetCharCount(BytesOf(type));
 
     /// <summary>The event's name; null where the type is none.</summary>
     public readonly string? EventName => type.IsNull ? null : texts.GetEventName(BytesOf(type));
@@ -80,7 +85,7 @@ internal ref struct EntryFields(RedisTexts texts)
         }
         else if (name.SequenceEqual("id"u8))
         {
-            id = value;
+            id = Checked(value, "id");
         }
         else if (name.SequenceEqual("type"u8))
         {
@@ -100,11 +105,11 @@ internal ref struct EntryFields(RedisTexts texts)
         }
         else if (name.SequenceEqual("datacontenttype"u8))
         {
-            ContentType = BytesOf(value).SequenceEqual("application/json"u8) ? null : (string?)value;
+            ContentType = BytesOf(value).SequenceEqual("application/json"u8) ? null : (string?)Checked(value, "datacontenttype");
         }
         else if (name.SequenceEqual("correlationid"u8))
         {
-            correlationId = value;
+            correlationId = Checked(value, "correlationid");
         }
         else if (name.StartsWith(RedisWireFormat.HeaderPrefixBytes))
         {
@@ -118,19 +123,31 @@ internal ref struct EntryFields(RedisTexts texts)
 
     private static ReadOnlySpan<byte> BytesOf(RedisValue value) => ((ReadOnlyMemory<byte>)value).Span;
 
+    /// <summary>The value if it is UTF-8. Bytes that are not would all read as one replacement character, and different ids as the same.</summary>
+    private RedisValue Checked(RedisValue value, string attribute)
+    {
+        if (Utf8.IsValid(BytesOf(value)))
+        {
+            return value;
+        }
+
+        Defect ??= $"The attribute '{attribute}' is no text.";
+        return RedisValue.Null;
+    }
+
     private void SetRare(ReadOnlySpan<byte> name, RedisValue value)
     {
         if (name.SequenceEqual("partitionkey"u8))
         {
-            Key = value;
+            Key = Checked(value, "partitionkey");
         }
         else if (name.SequenceEqual("subject"u8))
         {
-            Subject = value;
+            Subject = Checked(value, "subject");
         }
         else if (name.SequenceEqual("causationid"u8))
         {
-            CausationId = value;
+            CausationId = Checked(value, "causationid");
         }
         else if (name.SequenceEqual("derivedid"u8))
         {

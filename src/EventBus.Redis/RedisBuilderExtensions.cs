@@ -1,6 +1,6 @@
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -81,7 +81,7 @@ public static class RedisBuilderExtensions
         return bus.UseStores(services => RedisStores.Create(RedisSource.Locate(configuration, "bus.StoreInRedis", services), Options(configure), LogOf(services)));
     }
 
-    internal static ILogger LogOf(IServiceProvider services) => services.GetService<ILoggerFactory>()?.CreateLogger("EventBus.Redis") ?? NullLogger.Instance;
+    internal static ILogger LogOf(IServiceProvider services) => BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis");
 
     private static RedisOptions Options(Action<RedisOptions>? configure)
     {

@@ -19,7 +19,7 @@ internal static class RedisPubSubWireFormat
     /// <summary>The extension that holds, as the text of a JSON object, the user's headers whose names are no names of CloudEvents.</summary>
     public const string OddHeaders = "headers";
 
-    private const int MaxIdLength = 128;
+    private const int MaxTypeLength = 200;
     private const int Frame = 512;
     private const int TimeLength = 33;
 
@@ -88,7 +88,7 @@ internal static class RedisPubSubWireFormat
         var type = read?[RedisPubSubAttribute.Type] ?? eventName;
         if (!string.Equals(type, eventName, StringComparison.Ordinal) && !RedisTexts.IsEventName(type))
         {
-            (type, defect) = (eventName, defect ?? "The attribute 'type' is no event name.");
+            (type, defect) = (eventName, defect ?? (type.Length > MaxTypeLength ? $"The attribute 'type' has {type.Length:N0} characters; at most {MaxTypeLength} are read." : "The attribute 'type' is no event name."));
         }
 
         var time = read is null ? DateTimeOffset.UnixEpoch : read.Time;
@@ -108,7 +108,7 @@ internal static class RedisPubSubWireFormat
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id switch { { Length: > 0 and <= MaxIdLength } => id, { Length: > 0 } => Hash(Encoding.UTF8.GetBytes(id), ""), _ => Hash(message, eventName) },
+                Id = id is { Length: > 0 } ? id : Hash(message, eventName),
                 Name = type,
                 Version = version,
                 Time = time.Value,

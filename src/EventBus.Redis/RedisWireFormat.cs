@@ -8,7 +8,7 @@ namespace EventBus;
 internal static class RedisWireFormat
 {
     public const string HeaderPrefix = "header:";
-    private const int MaxIdLength = 128;
+    private const int MaxTypeLength = 200;
 
     public static ReadOnlySpan<byte> HeaderPrefixBytes => "header:"u8;
 
@@ -53,11 +53,16 @@ internal static class RedisWireFormat
     public static Envelope Read(string word, in RedisEntry entry, RedisTexts texts)
     {
         var fields = entry.ReadFields(texts);
-        string? defect = null;
+        var defect = fields.Defect;
         var type = fields.EventName;
         if (type is null)
         {
-            defect = fields.HasType ? "The field 'type' is no event name." : "The entry has no field 'type'.";
+            defect ??= fields.TypeLength switch
+            {
+                null => "The entry has no field 'type'.",
+                > MaxTypeLength and var length => $"The attribute 'type' has {length:N0} characters; at most {MaxTypeLength} are read.",
+                _ => "The field 'type' is no event name.",
+            };
             type = Nameless(word);
         }
 
@@ -72,9 +77,9 @@ internal static class RedisWireFormat
         }
 
         var id = fields.Id ?? OwnId(word, entry.Id);
-        if (id.Length is 0 or > MaxIdLength)
+        if (id.Length == 0)
         {
-            (defect, id) = (defect ?? $"The field 'id' has {id.Length} characters; 1 to {MaxIdLength} are allowed.", OwnId(word, entry.Id));
+            (defect, id) = (defect ?? "The field 'id' is empty.", OwnId(word, entry.Id));
         }
 
         if (fields.Data is null)

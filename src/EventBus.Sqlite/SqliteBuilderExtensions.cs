@@ -1,7 +1,7 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
@@ -24,7 +24,7 @@ public static class SqliteBuilderExtensions
         configure?.Invoke(options);
         options.Check();
         var file = new SqliteFile(connectionString, options);
-        return bus.UseStores(services => Stores(file, options, services.GetService<ILoggerFactory>()?.CreateLogger("EventBus.Sqlite") ?? NullLogger.Instance));
+        return bus.UseStores(services => Stores(file, options, BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Sqlite")));
     }
 
     internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log)

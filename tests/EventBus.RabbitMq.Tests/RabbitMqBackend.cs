@@ -2,6 +2,7 @@ using EventBus.Conformance;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
@@ -31,8 +32,16 @@ public abstract class RabbitMqBackend(string name, RabbitMqQueueType queueType, 
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInMemory();
 
-    public override Task PublishForeignAsync(string isolation, string eventName, ReadOnlyMemory<byte> body, CancellationToken cancellationToken) =>
-        TestBroker.PublishForeignAsync(isolation, eventName, body, null, broker.Uri).WaitAsync(cancellationToken);
+    public override Task PublishForeignAsync(string isolation, ForeignMessage message, CancellationToken cancellationToken)
+    {
+        var headers = message.Headers.ToDictionary(header => header.Key, header => (object?)header.Value);
+        foreach (var (name, value) in message.Attributes)
+        {
+            headers[$"cloudEvents_{name}"] = value;
+        }
+
+        return TestBroker.PublishForeignAsync(isolation, message.EventName, message.Body, new BasicProperties { Headers = headers }, broker.Uri).WaitAsync(cancellationToken);
+    }
 
     public override Task SeverConnectionsAsync(CancellationToken cancellationToken)
     {

@@ -36,10 +36,15 @@ public sealed class RedisBackend : Backend, IAsyncLifetime
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInRedis($"{server.Address},name={ClientName}", redis => redis.KeyPrefix = isolation);
 
-    public override async Task PublishForeignAsync(string isolation, string eventName, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    public override async Task PublishForeignAsync(string isolation, ForeignMessage message, CancellationToken cancellationToken)
     {
         await using var admin = await ConnectAsync(cancellationToken);
-        await admin.GetDatabase().StreamAddAsync($"{{{isolation}}}:{eventName.Split('.')[0]}", [new("type", eventName), new("data", body)]).WaitAsync(cancellationToken);
+        NameValueEntry[] fields =
+        [
+            new("type", message.EventName), .. message.Attributes.Select(attribute => new NameValueEntry(attribute.Key, attribute.Value)),
+            .. message.Headers.Select(header => new NameValueEntry($"header:{header.Key}", header.Value)), new("data", message.Body),
+        ];
+        await admin.GetDatabase().StreamAddAsync($"{{{isolation}}}:{message.EventName.Split('.')[0]}", fields).WaitAsync(cancellationToken);
     }
 
     public override async Task SeverConnectionsAsync(CancellationToken cancellationToken)

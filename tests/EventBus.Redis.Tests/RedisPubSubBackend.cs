@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using EventBus.Conformance;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
@@ -36,10 +38,28 @@ public sealed class RedisPubSubBackend : Backend, IAsyncLifetime
 
     public override void AddStores(EventBusBuilder bus, string isolation) => bus.StoreInRedis($"{server.Address},name={ClientName}", redis => redis.KeyPrefix = isolation);
 
-    public override async Task PublishForeignAsync(string isolation, string eventName, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    public override async Task PublishForeignAsync(string isolation, ForeignMessage message, CancellationToken cancellationToken)
     {
         await using var admin = await ConnectAsync(cancellationToken);
-        await admin.GetDatabase().PublishAsync(RedisChannel.Literal($"{isolation}:{eventName}"), body).WaitAsync(cancellationToken);
+        await admin.GetDatabase().PublishAsync(RedisChannel.Literal($"{isolation}:{message.EventName}"), Written(message)).WaitAsync(cancellationToken);
+    }
+
+    /// <summary>The body alone, or an envelope whose data it is.</summary>
+    private static ReadOnlyMemory<byte> Written(ForeignMessage message)
+    {
+        if (message.Attributes.Count == 0)
+        {
+            return message.Body;
+        }
+
+        var json = new JsonObject { ["specversion"] = "1.0" };
+        foreach (var (name, value) in message.Attributes.Concat(message.Headers))
+        {
+            json[name] = value;
+        }
+
+        json["data"] = JsonNode.Parse(message.Body.Span);
+        return Encoding.UTF8.GetBytes(json.ToJsonString());
     }
 
     public override async Task SeverConnectionsAsync(CancellationToken cancellationToken)

@@ -147,7 +147,7 @@ internal static class LineScenarios
         {
             await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("-", key) with { Subscription = subscription });
             await run.RecordAsync(Head(subscription, key));
-            await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("-", key) with { Subscription = subscription, Envelope = Sample.Event($"parked '{key}'") });
+            await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("-", key) with { Subscription = subscription, Envelope = Sample.Event($"parked {Uri.EscapeDataString(key)}") });
         }
 
         var heads = (await run.Failures.ClaimDueAsync(all, run.Now, StoreRun.Lease, 100, default)).Entries;
@@ -156,10 +156,10 @@ internal static class LineScenarios
         {
             await run.Failures.CompleteAsync(heads[i], default);
             var next = (await run.Failures.ClaimDueAsync(all, run.Now, StoreRun.Lease, 100, default)).Entries;
-            Expect.Sequence([$"{heads[i].Subscription}~parked '{heads[i].LineKey}'"], next.Select(entry => entry.Id), $"what follows the head of '{heads[i].LineKey}' in {heads[i].Subscription}");
+            Expect.Sequence([$"{heads[i].Subscription}~parked {Uri.EscapeDataString(heads[i].LineKey!)}"], next.Select(entry => entry.Id), $"what follows the head of '{heads[i].LineKey}' in {heads[i].Subscription}");
         }
 
-        FailedEvent Head(string subscription, string key) => run.Waiting($"head '{key}'", line: key) with { Subscription = subscription };
+        FailedEvent Head(string subscription, string key) => run.Waiting($"head {Uri.EscapeDataString(key)}", line: key) with { Subscription = subscription };
     }
 
     private static async Task RacesAsync(StoreRun run)

@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.Text;
 using System.Text.Json;
+using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -9,8 +11,10 @@ internal static class WebhookBody
 {
     private const int MaxIds = 100;
     private const int MaxErrorInText = 300;
-    private const char LineSeparator = '\u2028';
-    private const char ParagraphSeparator = '\u2029';
+    private const int MaxIdInText = 150;
+
+    // What a sentence needs, and no chat takes for markup: no mention, link, emphasis, code, quotation or formula begins with it.
+    private const string Punctuation = " .,;'\"()-+=?%";
 
     public static byte[] Write(DeadLetterAlert alert, bool includeError)
     {
@@ -44,27 +48,51 @@ internal static class WebhookBody
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>One line.</summary>
+    /// <summary>One line, which looks the same in every chat. Programs find ids and errors as they are beside it.</summary>
     private static string Text(DeadLetterAlert alert, string? error)
     {
         var first = alert.First;
         var text = new StringBuilder();
-        text.Append(alert.ServiceName.Length > 0 ? $"{alert.ServiceName}: " : "").Append(first.Subscription).Append(" failed for good on ").Append(first.EventName)
-            .Append(alert.Count == 1 ? $" ({first.Reason}), dead letter {first.Id}" : $" ({first.Reason}), {alert.Count} dead letters, the first is {first.Id}");
+        text.Append(alert.ServiceName.Length > 0 ? $"{alert.ServiceName}: " : "").Append(first.Subscription).Append(" failed for good on ").Append(Plain(first.EventName, MaxIdInText))
+            .Append(alert.Count == 1 ? $" ({first.Reason}), dead letter " : $" ({first.Reason}), {alert.Count} dead letters, the first is ")
+            .Append(first.Id == FailedEvent.MakeId(first.Subscription, first.EventId) ? FailedEvent.MakeId(first.Subscription, Plain(first.EventId, MaxIdInText)) : Plain(first.Id, MaxIdInText));
         if (error is not null)
         {
-            text.Append(": ").Append(Start(error, MaxErrorInText));
-        }
-
-        for (var i = 0; i < text.Length; i++)
-        {
-            text[i] = char.IsControl(text[i]) || text[i] is LineSeparator or ParagraphSeparator ? ' ' : text[i];
+            text.Append(": ").Append(Plain(error, MaxErrorInText));
         }
 
         return text.ToString();
     }
 
-    /// <summary>The beginning of a text, never with half a character at its end.</summary>
-    private static ReadOnlySpan<char> Start(string text, int max) =>
-        text.Length <= max ? text : text.AsSpan(0, char.IsHighSurrogate(text[max - 1]) ? max - 1 : max);
+    /// <summary>The beginning of a text that somebody else chose: letters, digits, pictures and what no chat takes for markup, with a question mark for all else.</summary>
+    private static string Plain(string text, int max)
+    {
+        var start = EnvelopeLimits.Start(text, max);
+        var plain = new StringBuilder(start.Length);
+        for (var i = 0; i < start.Length; i++)
+        {
+            if (char.IsSurrogatePair(start, i))
+            {
+                plain.Append(start, i++, 2);
+                continue;
+            }
+
+            var isInside = i > 0 && i + 1 < start.Length && char.IsLetterOrDigit(start[i - 1]) && char.IsLetterOrDigit(start[i + 1]);
+            plain.Append(start[i] switch
+            {
+                // Inside of a word it makes nothing slanted.
+                '_' => isInside ? '_' : '?',
+
+                // A colon within a word makes an address or a picture of it, and a dot after www an address.
+                ':' => i + 1 < start.Length && start[i + 1] == ' ' ? ':' : '?',
+                '.' when i >= 3 && start.AsSpan(i - 3, 3).Equals("www", StringComparison.OrdinalIgnoreCase) => '?',
+                var c => char.IsLetterOrDigit(c) || Punctuation.Contains(c, StringComparison.Ordinal) ? c
+                    : char.IsControl(c) || char.IsSeparator(c) ? ' '
+                    : char.IsSurrogate(c) ? '\uFFFD'
+                    : '?',
+            });
+        }
+
+        return plain.ToString();
+    }
 }

@@ -53,7 +53,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         catch (Exception exception)
         {
             // Whatever it is: constructors and setters of the event type run here, and throw what they like.
-            return new Rejection(DeadLetterReason.Unreadable, $"The body cannot be read as {descriptor.Type}: {exception.Message}");
+            return new Rejection(DeadLetterReason.Unreadable, $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}.");
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             }
             catch (Exception exception)
             {
-                return new Rejection(DeadLetterReason.Unreadable, $"The upcast of {before.GetType()} failed: {exception}");
+                return new Rejection(DeadLetterReason.Unreadable, $"The upcast of {before.GetType()} failed: {ReadFailure.Describe(exception)}.");
             }
         }
 

@@ -25,6 +25,7 @@ internal sealed class BusDiagnostics : IDisposable
     private readonly Histogram<double> sagaStates;
     private readonly Counter<long> sagaReplies;
     private string system = "";
+    private Func<string, bool> isKnown = static _ => true;
 
     public BusDiagnostics(IMeterFactory? meters, TimeProvider time)
     {
@@ -49,7 +50,10 @@ internal sealed class BusDiagnostics : IDisposable
     /// <summary>Somebody wants to know about handling.</summary>
     public bool ObservesProcess => source.HasListeners() || consumed.Enabled || processDuration.Enabled;
 
-    public void Describe(string messagingSystem) => system = messagingSystem;
+    /// <summary>Says what the tags are made of.</summary>
+    /// <param name="messagingSystem">The backend.</param>
+    /// <param name="knowsEvent">Whether the application declared an event of a name. Other names are not tags of metrics: their number is not bounded.</param>
+    public void Describe(string messagingSystem, Func<string, bool> knowsEvent) => (system, isKnown) = (messagingSystem, knowsEvent);
 
     /// <summary>The trace context that an event carries: that of the current activity, if there is one.</summary>
     public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
@@ -87,7 +91,7 @@ internal sealed class BusDiagnostics : IDisposable
     {
         // A handler's span is a child of the publish, so that one process is one tree.
         _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var parent);
-        var activity = source.StartActivity($"process {context.EventName}", ActivityKind.Consumer, parent);
+        var activity = source.StartActivity($"process {Bounded(context.EventName)}", ActivityKind.Consumer, parent);
         activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "process").SetTag("messaging.operation.type", "process")
             .SetTag("messaging.destination.name", context.EventName).SetTag("messaging.consumer.group.name", context.Subscription)
             .SetTag("messaging.message.id", context.EventId).SetTag("messaging.message.conversation_id", context.CorrelationId)
@@ -176,7 +180,10 @@ internal sealed class BusDiagnostics : IDisposable
     private TagList SubscriptionTags(string eventName, string subscription) => new()
     {
         { "messaging.system", system },
-        { "messaging.destination.name", eventName },
+        { "messaging.destination.name", Bounded(eventName) },
         { "messaging.consumer.group.name", subscription },
     };
+
+    /// <summary>What the conventions of OpenTelemetry say for a value outside of a known set.</summary>
+    private string Bounded(string eventName) => isKnown(eventName) ? eventName : "_OTHER";
 }

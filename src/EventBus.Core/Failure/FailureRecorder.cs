@@ -241,7 +241,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
     private async Task KeepAsync(FailurePolicy policy, FailedEvent entry, Failure failure, DateTimeOffset now, HandlerSlots slots)
     {
         var exception = (failure as Threw)?.Exception;
-        var error = Cut(failure is Rejected rejected ? rejected.Rejection.Error : FirstLine($"{exception!.GetType()}: {exception.Message}"), MaxErrorLength);
+        var error = EnvelopeLimits.Start(PrintableText.Of(failure is Rejected rejected ? rejected.Rejection.Error : FirstLine($"{exception!.GetType()}: {exception.Message}")), MaxErrorLength);
         var reason = Judge(policy, entry, failure);
         var counted = failure is Threw { Counts: false } ? entry.Starts - 1 : entry.Starts;
         entry = entry with
@@ -253,7 +253,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
             Starts = counted,
             LastFailedAt = now,
             Error = error,
-            ErrorDetails = exception is null ? null : Cut(exception.ToString(), MaxDetailsLength),
+            ErrorDetails = exception is null ? null : EnvelopeLimits.Start(exception.ToString(), MaxDetailsLength),
             History = exception is null ? entry.History : [.. entry.History.TakeLast(FailedEvent.MaxHistory - 1), new FailedStart(entry.Starts, now, error)],
             NeedsAlert = reason is not null && alerts.IsWanted,
         };
@@ -386,7 +386,4 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
         : DeadLetterReason.HandlerFailed;
 
     private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
-
-    /// <summary>The beginning of a text.</summary>
-    public static string Cut(string text, int length) => text.Length <= length ? text : text[..length];
 }

@@ -40,7 +40,7 @@ internal sealed class BusEngine : IAsyncDisposable
         (this.model, this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (model, plan, transport, stores, diagnostics, owner);
         var (time, log, options) = (owner.Time, owner.Log, plan.Options);
         names = [.. model.Subscriptions.Select(subscription => subscription.Name)];
-        diagnostics.Describe(transport.Features.System);
+        diagnostics.Describe(transport.Features.System, plan.Events.Knows);
         runner = new BackgroundRunner(log);
         idle = new IdleSignal(time);
         var entropy = new Entropy();

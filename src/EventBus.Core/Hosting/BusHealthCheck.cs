@@ -32,9 +32,10 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
         }
 
         var health = await engine.Transport.CheckHealthAsync(cancellationToken);
+        var description = health.Description is { } text ? PrintableText.Of(text) : null;
         if (health.State is not (TransportState.Healthy or TransportState.Degraded))
         {
-            return new HealthCheckResult(context.Registration.FailureStatus, health.Description);
+            return new HealthCheckResult(context.Registration.FailureStatus, description);
         }
 
         List<string> complaints = [.. engine.HeldSubscriptions.Select(held => $"The subscription {held.Subscription} takes no events: {held.Reason}"), .. engine.Shortages];
@@ -43,8 +44,8 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
             complaints.Add($"These subscriptions are paused, because all that they start fails: {string.Join(", ", paused)}. They go on by themselves once an event succeeds.");
         }
 
-        return complaints.Count > 0 ? HealthCheckResult.Degraded($"{string.Join(' ', complaints)} {health.Description}".TrimEnd())
-            : health.State == TransportState.Healthy ? HealthCheckResult.Healthy(health.Description)
-            : HealthCheckResult.Degraded(health.Description);
+        return complaints.Count > 0 ? HealthCheckResult.Degraded(PrintableText.Of($"{string.Join(' ', complaints)} {description}".TrimEnd()))
+            : health.State == TransportState.Healthy ? HealthCheckResult.Healthy(description)
+            : HealthCheckResult.Degraded(description);
     }
 }

@@ -1,8 +1,8 @@
 using System.Diagnostics.Metrics;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace EventBus;
@@ -20,7 +20,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         this.model = model;
         this.services = services;
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
-        Log = services.GetService<ILoggerFactory>()?.CreateLogger(BusDiagnostics.Name) ?? NullLogger.Instance;
+        Log = BackendLog.Create(services.GetService<ILoggerFactory>(), BusDiagnostics.Name);
         Door = services.GetService<Door>() ?? new Door();
         Client = new BusClient(Door);
         DeadLetters = new DeadLetters(Door, Time);

@@ -46,9 +46,9 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
             throw Refuse($"The key has {key.Length} characters; 1 to {MaxKey} are allowed, and null for none. Use an id as the key.");
         }
 
-        if (key is not null && IsUnfit(key))
+        if (key is not null && EnvelopeLimits.IndexOfForbidden(key) >= 0)
         {
-            throw Refuse("The key contains a control character or half of a surrogate pair, which not every backend can carry. Use an id as the key.");
+            throw Refuse("The key contains a control character, a line separator or half a surrogate pair, which no reader takes. Use an id as the key.");
         }
     }
 
@@ -131,9 +131,9 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
 
     private static void CheckId(string? id, string option)
     {
-        if (id is not null && (id.Length is 0 or > MaxId || IsUnfit(id)))
+        if (id is not null && (id.Length is 0 or > MaxId || EnvelopeLimits.IndexOfForbidden(id) >= 0))
         {
-            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character or half of a surrogate pair, are allowed.");
+            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character, a line separator or half a surrogate pair, are allowed.");
         }
     }
 

@@ -59,7 +59,7 @@ internal sealed class SagaModel<[DynamicallyAccessedMembers(DynamicallyAccessedM
         {
             SagaDirection.Execute => step.Execute(context, token),
             SagaDirection.Compensate => step.Compensate!(context, token),
-            _ => step.OnReply?.Invoke(JsonSerializer.Deserialize(call.Reply.Span, reply!)!, context, token) ?? Task.CompletedTask,
+            _ => step.OnReply?.Invoke(ReadReply(call, reply!), context, token) ?? Task.CompletedTask,
         };
         await (running ?? throw new InvalidOperationException($"The step '{call.Step}' returned null instead of a task."));
         call.Succeed();
@@ -84,12 +84,29 @@ internal sealed class SagaModel<[DynamicallyAccessedMembers(DynamicallyAccessedM
     private static SagaStepBuilder<TState> StepOf(TSaga saga, string name) =>
         StepsOf(saga).Find(step => step.Model.Name == name) ?? throw new InvalidOperationException($"{typeof(TSaga)} has no step '{name}' any more: {nameof(Saga<TState>.Define)} must always say the same.");
 
+    private static object ReadReply(SagaCall call, JsonTypeInfo reply)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(call.Reply.Span, reply)!;
+        }
+        catch (Exception exception)
+        {
+            throw new EventBusException($"The reply to the step '{call.Step}' cannot be read as {reply.Type}: {ReadFailure.Describe(exception)}.");
+        }
+    }
+
     private static TState Read(TSaga saga, StoredState state, JsonTypeInfo json)
     {
         try
         {
             return (state.Version == saga.StateVersion ? (TState?)state.Json.Deserialize(json) : saga.Upgrade(state.Version, state.Json))
                 ?? throw new JsonException("The state is null.");
+        }
+        catch (Exception exception) when (state.Version == saga.StateVersion || exception is JsonException)
+        {
+            // What it says of the state holds pieces of it.
+            throw new SagaStateException($"The state, written in version {state.Version}, cannot be read: {ReadFailure.Describe(exception)}.", null);
         }
         catch (Exception exception)
         {

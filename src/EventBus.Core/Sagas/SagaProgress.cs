@@ -106,7 +106,7 @@ internal sealed class SagaProgress
         }
         catch (JsonException exception)
         {
-            defect = $"What is stored of it cannot be read: {exception.Message}";
+            defect = $"What is stored of it cannot be read: {ReadFailure.Describe(exception)}.";
             return null;
         }
     }

@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -111,8 +112,8 @@ internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, Sag
     /// <summary>An error as it is kept.</summary>
     public static string OneLine(Exception exception)
     {
-        var text = $"{exception.GetType().Name}: {exception.Message}".ReplaceLineEndings(" ");
-        return text.Length <= MaxErrorLength ? text : text[..MaxErrorLength];
+        var text = PrintableText.Of($"{exception.GetType().Name}: {exception.Message}".ReplaceLineEndings(" "));
+        return EnvelopeLimits.Start(text, MaxErrorLength);
     }
 
     private async Task AlarmAsync(SagaHold hold, string? step, string why, Exception? error, Func<Task> write)

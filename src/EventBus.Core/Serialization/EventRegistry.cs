@@ -10,6 +10,7 @@ internal sealed class EventRegistry
     private readonly EventJson json;
     private readonly FrozenDictionary<Type, EventDescriptor> declared;
     private readonly FrozenDictionary<(string Name, int Version), EventDescriptor> byName;
+    private readonly FrozenSet<string> names;
     private readonly FrozenDictionary<Type, (EventDescriptor To, Func<object, object> Convert)> upcasts;
 
     // Types that are published without having been declared. As many as the application has event types.
@@ -19,11 +20,15 @@ internal sealed class EventRegistry
     {
         this.json = json;
         declared = events.ToFrozenDictionary(e => e.Type);
+        names = events.Select(e => e.Name).ToFrozenSet(StringComparer.Ordinal);
         byName = events.ToFrozenDictionary(e => (e.Name, e.Version));
         this.upcasts = upcasts.ToFrozenDictionary(u => u.From, u => (declared[u.To], u.Convert));
     }
 
     public IEnumerable<EventDescriptor> Declared => declared.Values;
+
+    /// <summary>The application declared an event of that name, in whatever version.</summary>
+    public bool Knows(string name) => names.Contains(name);
 
     public EventDescriptor? Find(string name, int version) => byName.GetValueOrDefault((name, version));
 

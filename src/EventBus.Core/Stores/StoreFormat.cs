@@ -79,7 +79,7 @@ public static class StoreFormat
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
-            return new Envelope(new EnvelopeAttributes { Id = id, Name = name, Defect = $"The stored attributes cannot be read: {exception.Message}" }, body) { FromHandler = true };
+            return new Envelope(new EnvelopeAttributes { Id = id, Name = name, Defect = $"The stored attributes cannot be read: {ReadFailure.Describe(exception)}." }, body) { FromHandler = true };
         }
     }
 

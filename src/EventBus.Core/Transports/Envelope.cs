@@ -21,13 +21,16 @@ public sealed class Envelope : EventContext
     private object? payload;
     private EventDescriptor? descriptor;
 
-    /// <summary>Makes an envelope of what arrived from a wire.</summary>
+    /// <summary>Makes an envelope of what arrived from a wire. Attributes beyond their bounds are cut, and make the envelope defective (<see cref="Defect"/>): see <see cref="EnvelopeAttributes"/>.</summary>
     /// <param name="attributes">The attributes; copied.</param>
     /// <param name="body">The body. Owned by the envelope from now on: copy what a client only lends.</param>
     public Envelope(in EnvelopeAttributes attributes, byte[] body)
+        : this(body, EnvelopeLimits.Fit(attributes))
     {
-        ArgumentNullException.ThrowIfNull(attributes.Id);
-        ArgumentNullException.ThrowIfNull(attributes.Name);
+    }
+
+    private Envelope(byte[] body, in EnvelopeAttributes attributes)
+    {
         ArgumentNullException.ThrowIfNull(body);
         this.body = body;
         id = attributes.Id;

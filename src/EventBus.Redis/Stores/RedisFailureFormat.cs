@@ -168,7 +168,8 @@ internal static class RedisFailureFormat
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
-            defect = $"The stored state cannot be read: {exception.Message}";
+            // The message of what is no JSON holds pieces of it.
+            defect = $"The stored state cannot be read: {(exception is JsonException ? "it is no JSON" : exception.Message)}";
             return null;
         }
     }

@@ -66,6 +66,26 @@ public sealed class WebhookAlertTests
     }
 
     [Fact]
+    public async Task Post_ForeignTexts_AreNoMarkupInTheTextAndWholeBesideIt()
+    {
+        const string Markup = "<!channel> <https://evil.example|click> [x](http://evil.example) @everyone *b* _i_ ~s~ `c` :fire: #a | & > $x^2$ www.evil.example {{h}} \u202e";
+        await using var server = new WebhookServer(_ => WebhookServer.Ok);
+        using var webhook = new WebhookAlert(server.Url, new WebhookOptions { IncludeError = true }, time);
+        Assert.InRange(Markup.Length, 1, 150);
+        var alert = Alert($"Failed: {Markup}");
+        alert = new DeadLetterAlert(alert.First with { Id = $"mail~{Markup}", EventId = Markup, EventName = $"order.{Markup}" }, [$"mail~{Markup}"]);
+
+        await webhook.AlertAsync(alert, Token);
+
+        using var json = JsonDocument.Parse((await server.NextAsync()).Body);
+        var text = json.RootElement.GetProperty("text").GetString()!;
+        Assert.True(text.Contains("dead letter mail~??channel? ?https???evil.example?click? ?x?(http???evil.example) ?everyone ?b? ?i? ?s? ?c? ?fire: ?a ? ? ? ?x?2? www?evil.example ??h?? ", StringComparison.Ordinal), text);
+        Assert.Equal(1, text.Count(c => c == '~'));
+        Assert.True(text.IndexOfAny([.. "<>*`@#[]|&$^{}\\/_\u202e"]) < 0, text);
+        Assert.Equal(($"mail~{Markup}", $"Failed: {Markup}"), (json.RootElement.GetProperty("firstId").GetString(), json.RootElement.GetProperty("error").GetString()));
+    }
+
+    [Fact]
     public async Task Post_LongError_IsCutBetweenCharactersInTheText()
     {
         await using var server = new WebhookServer(_ => WebhookServer.Ok);

@@ -1,0 +1,180 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace EventBus.Transports;
+
+/// <summary>The bounds of the attributes that a publisher writes. Every envelope from a wire is held to them, whatever transport read it, and publishing allows no more.</summary>
+/// <remarks>Lengths are in UTF-16 characters. The characters of an attribute are those of a CloudEvents string without line separators.</remarks>
+internal static class EnvelopeLimits
+{
+    /// <summary>The id, correlation id, causation id, key and source.</summary>
+    public const int MaxText = 1_024;
+
+    public const int MaxTraceState = 512;
+    public const int MaxContentType = 255;
+    public const int MaxHeaders = 64;
+
+    /// <summary>All names and values of the user's headers together, as UTF-8.</summary>
+    public const int MaxHeaderBytes = 64 * 1024;
+
+    /// <summary>The name of an event whose own name is too long or no text.</summary>
+    private const string Nameless = "event.unreadable";
+
+    private const int TraceParentLength = 55;
+
+    // One UTF-16 character becomes at most three bytes of UTF-8.
+    private const int MaxBytesPerChar = 3;
+
+    private static readonly SearchValues<char> Forbidden = SearchValues.Create(
+        [.. Enumerable.Range(0, 0x20).Concat(Enumerable.Range(0x7F, 0x21)).Concat(Enumerable.Range(0xFDD0, 0x20)).Concat([0x2028, 0x2029, 0xFFFE, 0xFFFF]).Select(code => (char)code)]);
+
+    /// <summary>The attributes within the bounds. What exceeds one is cut, and the defect names the first such attribute and its length.</summary>
+    public static EnvelopeAttributes Fit(in EnvelopeAttributes given)
+    {
+        ArgumentNullException.ThrowIfNull(given.Id);
+        ArgumentNullException.ThrowIfNull(given.Name);
+        var fitted = given with { TraceParent = IsTraceParent(given.TraceParent) ? given.TraceParent : null };
+        var problem = ProblemOf(given, out var kept);
+        return problem is null && given.Defect is null
+            ? fitted
+            : fitted with
+            {
+                Id = Problem("id", given.Id, MaxText) is null ? given.Id : Digest(given.Id),
+                Name = Problem("type", given.Name, EventName.MaxLength) is null ? given.Name : Nameless,
+
+                // Without a key: no other event can have the same.
+                Key = Problem("partitionkey", given.Key, MaxText) is null ? given.Key : null,
+                CorrelationId = Cut(given.CorrelationId, MaxText),
+                CausationId = Cut(given.CausationId, MaxText),
+                Origin = Cut(given.Origin, MaxText),
+                ContentType = Cut(given.ContentType, MaxContentType)!,
+                TraceState = Cut(given.TraceState, MaxTraceState),
+                Headers = kept,
+                Defect = PrintableText.Of(given.Defect ?? problem!),
+            };
+    }
+
+    /// <summary>What is wrong with the text of an attribute; null when nothing is, or when there is none.</summary>
+    /// <param name="attribute">The attribute's name.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="max">How many characters it may have.</param>
+    public static string? Problem(string attribute, string? text, int max) =>
+        text is null ? null
+            : text.Length > max ? $"The attribute '{attribute}' has {text.Length:N0} characters; at most {max:N0} are read."
+            : IndexOfForbidden(text) is >= 0 and var at ? $"The attribute '{attribute}' has {text.Length:N0} characters, and the one at {at:N0} is not allowed: U+{(int)text[at]:X4}, a control character, a line separator or half a character."
+            : null;
+
+    /// <summary>Where a text has a character that no attribute may have; -1 for nowhere.</summary>
+    public static int IndexOfForbidden(ReadOnlySpan<char> text)
+    {
+        var forbidden = text.IndexOfAny(Forbidden);
+        for (var i = text.IndexOfAnyInRange('\uD800', '\uDFFF'); i >= 0 && i < text.Length; i++)
+        {
+            if (char.IsHighSurrogate(text[i]) && i + 1 < text.Length && char.IsLowSurrogate(text[i + 1]))
+            {
+                i++;
+            }
+            else if (char.IsSurrogate(text[i]))
+            {
+                return forbidden >= 0 && forbidden < i ? forbidden : i;
+            }
+        }
+
+        return forbidden;
+    }
+
+    /// <summary>The beginning of a text, without half a character at its end.</summary>
+    public static string Start(string text, int max) => text.Length <= max ? text : text[..(char.IsHighSurrogate(text[max - 1]) ? max - 1 : max)];
+
+    private static string? ProblemOf(in EnvelopeAttributes given, out IReadOnlyDictionary<string, string>? kept)
+    {
+        kept = given.Headers;
+        var headers = HeaderProblem(given.Headers, ref kept);
+        return Problem("id", given.Id, MaxText)
+            ?? Problem("type", given.Name, EventName.MaxLength)
+            ?? Problem("partitionkey", given.Key, MaxText)
+            ?? Problem("correlationid", given.CorrelationId, MaxText)
+            ?? Problem("causationid", given.CausationId, MaxText)
+            ?? Problem("source", given.Origin, MaxText)
+            ?? Problem("datacontenttype", given.ContentType, MaxContentType)
+            ?? Problem("tracestate", given.TraceState, MaxTraceState)
+            ?? headers;
+    }
+
+    private static string? HeaderProblem(IReadOnlyDictionary<string, string>? headers, ref IReadOnlyDictionary<string, string>? kept)
+    {
+        if (headers is null or { Count: 0 })
+        {
+            return null;
+        }
+
+        var characters = 0L;
+        foreach (var (name, value) in headers)
+        {
+            characters += name.Length + value.Length;
+        }
+
+        if (headers.Count <= MaxHeaders && characters <= MaxHeaderBytes / MaxBytesPerChar)
+        {
+            return null;
+        }
+
+        var (bytes, fitting) = (0L, new Dictionary<string, string>(StringComparer.Ordinal));
+        foreach (var (name, value) in headers)
+        {
+            bytes += Encoding.UTF8.GetByteCount(name) + Encoding.UTF8.GetByteCount(value);
+            if (bytes <= MaxHeaderBytes && fitting.Count < MaxHeaders)
+            {
+                fitting.Add(name, value);
+            }
+        }
+
+        if (headers.Count <= MaxHeaders && bytes <= MaxHeaderBytes)
+        {
+            return null;
+        }
+
+        kept = fitting;
+        return headers.Count > MaxHeaders
+            ? $"The event has {headers.Count:N0} headers; at most {MaxHeaders} are read."
+            : $"The headers have {bytes:N0} bytes as UTF-8, names and values together; at most {MaxHeaderBytes:N0} are read.";
+    }
+
+    /// <summary>As W3C Trace Context writes it. What is none is left out, as it says: a trace begins anew.</summary>
+    private static bool IsTraceParent(string? text)
+    {
+        if (text is not { Length: TraceParentLength } || text[2] != '-' || text[35] != '-' || text[52] != '-' || text.StartsWith("ff", StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        return IsHex(text.AsSpan(0, 2)) && IsHex(text.AsSpan(3, 32)) && IsHex(text.AsSpan(36, 16)) && IsHex(text.AsSpan(53, 2))
+            && text.AsSpan(3, 32).ContainsAnyExcept('0') && text.AsSpan(36, 16).ContainsAnyExcept('0');
+
+        static bool IsHex(ReadOnlySpan<char> digits)
+        {
+            foreach (var c in digits)
+            {
+                if (!char.IsAsciiHexDigitLower(c))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+    }
+
+    private static string? Cut(string? text, int max) => text is null ? null : PrintableText.Of(Start(text, max)) is var printable && printable.Length > max ? Start(printable, max) : printable;
+
+    /// <summary>In place of an id that cannot be kept: two ids never become one, and copies of an event keep one id.</summary>
+    private static string Digest(string id)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+
+        // The characters as they are: UTF-8 would make all half characters one.
+        SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(id.AsSpan()), hash);
+        return $"sha256-{Convert.ToHexStringLower(hash)}";
+    }
+}

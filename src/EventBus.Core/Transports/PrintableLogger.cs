@@ -1,0 +1,45 @@
+using System.Collections;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Passes log entries on with every text printable, in the message and in its values: no id, type or error that somebody else chose begins a line of its own or acts on a terminal.</summary>
+/// <remarks>Exceptions are passed on as they are.</remarks>
+internal sealed class PrintableLogger(ILogger inner) : ILogger
+{
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => inner.BeginScope(state);
+
+    public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        ArgumentNullException.ThrowIfNull(formatter);
+        if (inner.IsEnabled(logLevel))
+        {
+            inner.Log(logLevel, eventId, new Entry(PrintableText.Of(formatter(state, exception)), state as IReadOnlyList<KeyValuePair<string, object?>> ?? []), exception, static (entry, _) => entry.Message);
+        }
+    }
+
+    /// <summary>A message and its values by name, as log providers expect them.</summary>
+    private sealed class Entry(string message, IReadOnlyList<KeyValuePair<string, object?>> values) : IReadOnlyList<KeyValuePair<string, object?>>
+    {
+        public string Message => message;
+
+        public int Count => values.Count;
+
+        public KeyValuePair<string, object?> this[int index] => values[index] is { Value: string text } pair ? new(pair.Key, PrintableText.Of(text)) : values[index];
+
+        public IEnumerator<KeyValuePair<string, object?>> GetEnumerator()
+        {
+            for (var i = 0; i < values.Count; i++)
+            {
+                yield return this[i];
+            }
+        }
+
+        public override string ToString() => message;
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+    }
+}
