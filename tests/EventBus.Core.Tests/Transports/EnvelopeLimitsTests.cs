@@ -20,7 +20,16 @@ public sealed class EnvelopeLimitsTests
         var envelope = new Envelope(
             new EnvelopeAttributes
             {
-                Id = Long(1_024), Name = $"order.{Long(194)}", Key = Long(1_024), CorrelationId = Long(1_024), CausationId = Long(1_024), Origin = Long(1_024), ContentType = Long(255), TraceState = Long(512), TraceParent = Trace, Headers = headers,
+                Id = Long(1_024),
+                Name = $"order.{Long(194)}",
+                Key = Long(1_024),
+                CorrelationId = Long(1_024),
+                CausationId = Long(1_024),
+                Origin = Long(1_024),
+                ContentType = Long(255),
+                TraceState = Long(512),
+                TraceParent = Trace,
+                Headers = headers,
             },
             []);
 
