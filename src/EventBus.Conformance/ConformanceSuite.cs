@@ -9,6 +9,7 @@ public static class ConformanceSuite
     public static IReadOnlyList<Scenario> Scenarios { get; } =
     [
         .. DeliveryScenarios.All,
+        .. NameScenarios.All,
         .. SeamScenarios.All,
         .. FailureScenarios.All,
         .. OrderScenarios.All,

@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>The settings of a bus: set in code through <c>bus.Configure(...)</c>, or bound from configuration. Checked when the bus starts.</summary>
 public sealed class EventBusOptions
 {
-    /// <summary>The application's name, the first part of queue and group names. Letters, digits, hyphens, underscores and dots. Default: the host's application name.</summary>
+    /// <summary>The application's name, the first part of queue and group names. Letters, digits, hyphens, underscores and dots. Default: the host's application name; other characters in it become hyphens, and a hash of the name is appended then.</summary>
     public string? ServiceName { get; set; }
 
     /// <summary>How long a publish waits for the backend before it ends as failed or in doubt. Default 10 s; 10 ms to 1 h.</summary>

@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>Settings of the Redis Streams backend.</summary>
 public sealed class RedisOptions
 {
-    /// <summary>The hash tag that all keys begin with: the events of <c>order.#</c> are in the stream <c>{eventbus}:order</c>, the stores of a service under <c>{eventbus:service}:</c>. Default <c>eventbus</c>; 1 to 100 letters, digits, hyphens, underscores, colons and dots.</summary>
+    /// <summary>The hash tag that all keys begin with: the events of <c>order.#</c> are in the stream <c>{eventbus}:order</c>, the stores of a service under <c>{eventbus:service}:store:</c>. Default <c>eventbus</c>; 1 to 100 letters, digits, hyphens, underscores, colons and dots.</summary>
     public string KeyPrefix { get; set; } = "eventbus";
 
     /// <summary>

@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>Settings of the Redis Pub/Sub backend.</summary>
 public sealed class RedisPubSubOptions
 {
-    /// <summary>What the names of all channels begin with: the events <c>order.placed</c> go through the channel <c>eventbus:order.placed</c>. The stores of a service are under <c>{eventbus:service}:</c>. Default <c>eventbus</c>; 1 to 100 letters, digits, hyphens, underscores, colons and dots.</summary>
+    /// <summary>What the names of all channels begin with: the events <c>order.placed</c> go through the channel <c>eventbus:order.placed</c>. The stores of a service are under <c>{eventbus:service}:store:</c>. Default <c>eventbus</c>; 1 to 100 letters, digits, hyphens, underscores, colons and dots.</summary>
     public string KeyPrefix { get; set; } = "eventbus";
 
     /// <summary>How many events a subscription holds that are not handled yet. What comes when it is full is dropped, logged and seen in the health. Default 10,000; 1 to 1,000,000.</summary>

@@ -18,10 +18,11 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
 
     public string GroupOf(Subscription subscription) => GroupOf(subscription.Name);
 
-    public string GroupOf(string subscription) => $"{topology.ServiceName}.{subscription}";
+    // Neither part holds a colon, and both may hold dots, hyphens and underscores: two pairs never make one name.
+    public string GroupOf(string subscription) => $"{topology.ServiceName}:{subscription}";
 
     /// <summary>How a group that nobody uses is removed: by the application whose name it begins with, or by hand, together with the note of its place.</summary>
-    public string RemovalOf(string group, string stream) => group.StartsWith($"{topology.ServiceName}.", StringComparison.Ordinal)
+    public string RemovalOf(string group, string stream) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal)
         ? $"RetireSubscriptionAsync(\"{group[(topology.ServiceName.Length + 1)..]}\")"
         : $"RetireSubscriptionAsync in the application that it belongs to; if that is gone, XGROUP DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group}";
 

@@ -6,14 +6,15 @@ namespace EventBus;
 /// <summary>Entries that go to Redis in one write and share a deadline. Filled and sent by <see cref="RedisSending"/>.</summary>
 internal sealed class RedisWrite
 {
+    private static readonly Task<RedisValue>?[] Expired = [];
+
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<(RedisKey Stream, NameValueEntry[] Fields)> entries;
     private readonly CancellationTokenRegistration limit;
-    private Task<RedisValue>?[]? answers;
     private Exception? error;
 
-    // Whoever is first: it is sent, or its time is up and it never will be.
-    private int begun;
+    // Null while it waits. One exchange decides: it is taken, with room for the answers, or it expired before and is never sent.
+    private Task<RedisValue>?[]? answers;
 
     /// <param name="entries">What it begins with. Owned by the write from now on.</param>
     /// <param name="together">All or none of the entries, as a transaction. Otherwise each has a fate of its own.</param>
@@ -43,9 +44,8 @@ internal sealed class RedisWrite
     /// <summary>Hands the entries to the client, unless time was up before. Does not throw.</summary>
     public void Send(IDatabase database)
     {
-        if (Interlocked.Exchange(ref begun, 1) == 0)
+        if (Interlocked.CompareExchange(ref answers, new Task<RedisValue>?[entries.Count], null) is null)
         {
-            Volatile.Write(ref answers, new Task<RedisValue>?[entries.Count]);
             _ = SendAsync(database);
         }
     }
@@ -53,12 +53,13 @@ internal sealed class RedisWrite
     /// <summary>What became of an entry. Ask when the write has ended.</summary>
     public async ValueTask<PublishOutcome> OutcomeAsync(int position)
     {
-        if (Volatile.Read(ref answers) is not { } all)
+        var all = Volatile.Read(ref answers);
+        if (all == Expired)
         {
             return PublishOutcome.Failed(new TimeoutException("The time was up before the event was sent."));
         }
 
-        var answer = Volatile.Read(ref all[position]);
+        var answer = all is null ? null : Volatile.Read(ref all[position]);
         return answer is { IsCompletedSuccessfully: true } ? RedisTransport.Judge(await answer)
             : (answer?.Exception?.InnerException ?? error) is { } problem ? RedisTransport.Judge(problem)
             : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
@@ -123,7 +124,7 @@ internal sealed class RedisWrite
 
     private void TimeIsUp()
     {
-        Interlocked.Exchange(ref begun, 1);
+        Interlocked.CompareExchange(ref answers, Expired, null);
         ended.TrySetResult();
     }
 }

@@ -33,9 +33,9 @@ public sealed class RedisHealthTests
         var transport = await redis.StartAsync(configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
         var receiver = await redis.SubscribeAsync(transport);
         await redis.PlaceAsync(_ => true);
-        await redis.Database.HashSetAsync($"{{{redis.Prefix}}}:places:parcel", [new("app.parcels", "nonsense"), new("app.others", "nonsense")]);
+        await redis.Database.HashSetAsync($"{{{redis.Prefix}}}:places:parcel", [new("app:parcels", "nonsense"), new("app:others", "nonsense")]);
 
-        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
         await redis.Log.LineAsync("has vanished");
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
 

@@ -172,7 +172,7 @@ public sealed class RedisOrderTests
         var inHandler = await TestRedis.NextAsync(receiver);
         await redis.PlaceAsync(position => position.StartsWith('('));
 
-        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
         await PublishAsync(transport, 6, 2);
         await LostAsync(inHandler);
 

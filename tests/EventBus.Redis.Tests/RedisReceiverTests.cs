@@ -129,13 +129,13 @@ public sealed class RedisReceiverTests
         var delivery = await TestRedis.NextAsync(receiver);
         var lost = new TaskCompletionSource();
         await using var registration = delivery.Lost.Register(lost.SetResult);
-        var entry = Assert.Single(await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app.parcels", 10, default));
+        var entry = Assert.Single(await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app:parcels", 10, default));
 
-        await redis.Database.StreamClaimIdsOnlyAsync(redis.ParcelStream, "app.parcels", "other", 0, [entry.MessageId]);
+        await redis.Database.StreamClaimIdsOnlyAsync(redis.ParcelStream, "app:parcels", "other", 0, [entry.MessageId]);
         await lost.Task.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
 
         await delivery.AckAsync();
-        entry = Assert.Single(await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app.parcels", 10, default));
+        entry = Assert.Single(await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app:parcels", 10, default));
         Assert.Equal("other", entry.ConsumerName);
     }
 
@@ -178,7 +178,7 @@ public sealed class RedisReceiverTests
         var last = (await redis.Database.StreamInfoAsync(redis.ParcelStream)).LastGeneratedId;
         await redis.PlaceAsync(place => place == last);
 
-        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
 
         Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
@@ -193,7 +193,7 @@ public sealed class RedisReceiverTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
         await (await TestRedis.NextAsync(first)).AckAsync();
         await first.DisposeAsync();
-        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+        await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
 
         var second = await redis.SubscribeAsync(transport);
@@ -258,7 +258,7 @@ public sealed class RedisReceiverTests
         var again = await redis.SubscribeAsync(transport, all);
 
         Assert.Equal("letter.sent", (await TestRedis.NextAsync(again)).Envelope.EventName);
-        Assert.Empty(await redis.Database.StreamPendingMessagesAsync($"{{{redis.Prefix}}}:card", "app.all", 10, default));
+        Assert.Empty(await redis.Database.StreamPendingMessagesAsync($"{{{redis.Prefix}}}:card", "app:all", 10, default));
     }
 
     [Fact]

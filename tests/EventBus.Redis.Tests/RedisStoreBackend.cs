@@ -28,7 +28,7 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
     public override async Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync(server.Address).WaitAsync(cancellationToken);
-        RedisKey events = $"{{{isolation}:{StoreSuite.ServiceName}}}:failed:event";
+        RedisKey events = $"{{{isolation}:{StoreSuite.ServiceName}}}:store:failed:event";
         var isNew = await connection.GetDatabase().HashSetAsync(events, id, new byte[] { (byte)'{', 0xff, 0 }).WaitAsync(cancellationToken);
         Assert.False(isNew);
     }
@@ -36,7 +36,7 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
     public override async Task CorruptSagaAsync(string isolation, string id, CancellationToken cancellationToken)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync(server.Address).WaitAsync(cancellationToken);
-        RedisKey sagas = $"{{{isolation}:{StoreSuite.ServiceName}}}:sagas";
+        RedisKey sagas = $"{{{isolation}:{StoreSuite.ServiceName}}}:store:sagas";
         var isNew = await connection.GetDatabase().HashSetAsync(sagas, id, new byte[] { (byte)'{', 0xff, 0 }).WaitAsync(cancellationToken);
         Assert.False(isNew);
     }

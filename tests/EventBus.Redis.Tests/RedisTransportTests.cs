@@ -287,9 +287,9 @@ public sealed class RedisTransportTests
 
         // The consumer stays while something is pending for it; a dead one is simulated by taking it away at the server.
         await receiver.DisposeAsync();
-        foreach (var consumer in await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app.parcels"))
+        foreach (var consumer in await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app:parcels"))
         {
-            await redis.Database.StreamDeleteConsumerAsync(redis.ParcelStream, "app.parcels", consumer.Name);
+            await redis.Database.StreamDeleteConsumerAsync(redis.ParcelStream, "app:parcels", consumer.Name);
         }
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));

@@ -33,9 +33,9 @@ public sealed class RedisTrimmerTests
     {
         const int Many = 30_000;
         await using var redis = await TestRedis.OpenAsync();
-        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app.parcels", "$");
+        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app:parcels", "$");
         await redis.Database.ScriptEvaluateAsync(
-            "for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], i .. '-0', 'type', 'parcel.sent', 'data', '1') end redis.call('XGROUP', 'SETID', KEYS[1], 'app.parcels', '$')",
+            "for i = 1, tonumber(ARGV[1]) do redis.call('XADD', KEYS[1], i .. '-0', 'type', 'parcel.sent', 'data', '1') end redis.call('XGROUP', 'SETID', KEYS[1], 'app:parcels', '$')",
             [redis.ParcelStream],
             [Many]);
         await redis.Database.SetAddAsync($"{{{redis.Prefix}}}:known:streams", "parcel");
@@ -64,7 +64,7 @@ public sealed class RedisTrimmerTests
         {
             // Without a receiver that makes it again; unless it is retired its place at the beginning still counts.
             await receiver.DisposeAsync();
-            await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app.parcels");
+            await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
             await redis.Database.KeyDeleteAsync(which == "no group" ? $"{{{redis.Prefix}}}:places:parcel" : "nothing");
         }
 
@@ -85,7 +85,7 @@ public sealed class RedisTrimmerTests
 
         Assert.Contains("RetireSubscriptionAsync(\"parcels\")", await redis.Log.LineAsync("has left events alone"), StringComparison.Ordinal);
         var health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
-        Assert.Contains("'app.parcels'", health.Description, StringComparison.Ordinal);
+        Assert.Contains("'app:parcels'", health.Description, StringComparison.Ordinal);
         Assert.Contains("RetireSubscriptionAsync(\"parcels\")", health.Description, StringComparison.Ordinal);
 
         await transport.RetireAsync("parcels", discardWaiting: true, TestToken);
@@ -148,7 +148,7 @@ public sealed class RedisTrimmerTests
         await redis.Database.KeyDeleteAsync([redis.ParcelStream, $"{{{redis.Prefix}}}:places:parcel"]);
         var transport = await StartAsync(redis);
         await PublishAsync(transport);
-        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app.parcels", "$");
+        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app:parcels", "$");
 
         await RoundAsync(redis);
         await RoundAsync(redis);

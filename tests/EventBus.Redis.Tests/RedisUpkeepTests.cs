@@ -60,9 +60,9 @@ public sealed class RedisUpkeepTests
             await redis.Database.StreamAddAsync(redis.ParcelStream, [new("type", "parcel.sent"), new("id", $"p-{i}"), new("data", "1")]);
         }
 
-        await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app.parcels", "busy", ">", Held);
-        var abandoned = Assert.Single(await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app.parcels", "dead", ">", 1));
-        await redis.Database.ExecuteAsync("XCLAIM", redis.ParcelStream, "app.parcels", "dead", 0, abandoned.Id, "IDLE", 600_000, "JUSTID");
+        await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app:parcels", "busy", ">", Held);
+        var abandoned = Assert.Single(await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app:parcels", "dead", ">", 1));
+        await redis.Database.ExecuteAsync("XCLAIM", redis.ParcelStream, "app:parcels", "dead", 0, abandoned.Id, "IDLE", 600_000, "JUSTID");
 
         var receiver = await redis.SubscribeAsync(transport, TestRedis.Parcels(concurrency: 1));
 
@@ -88,7 +88,7 @@ public sealed class RedisUpkeepTests
         var transport = await redis.StartAsync(TimeSpan.FromMilliseconds(300));
         var receiver = await redis.SubscribeAsync(transport);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
-        await redis.Database.ExecuteAsync("XGROUP", "CREATECONSUMER", redis.ParcelStream, "app.parcels", "dead");
+        await redis.Database.ExecuteAsync("XGROUP", "CREATECONSUMER", redis.ParcelStream, "app:parcels", "dead");
         await (await TestRedis.NextAsync(receiver)).AckAsync();
 
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
@@ -96,7 +96,7 @@ public sealed class RedisUpkeepTests
         do
         {
             Assert.False(limit.IsCancellationRequested, "Nobody removes the dead consumer.");
-            names = [.. (await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app.parcels")).Select(consumer => consumer.Name)];
+            names = [.. (await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app:parcels")).Select(consumer => consumer.Name)];
         }
         while (names.Contains("dead"));
         Assert.Single(names);

@@ -93,7 +93,7 @@ internal sealed class TestRedis : IAsyncDisposable
     }
 
     /// <summary>How many entries are delivered and not acknowledged.</summary>
-    public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app.parcels")).PendingMessageCount;
+    public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app:parcels")).PendingMessageCount;
 
     /// <summary>The ids of the events in the stream, in its order.</summary>
     public async Task<string[]> ParcelIdsAsync() => [.. (await Database.StreamRangeAsync(ParcelStream)).Select(entry => (string)entry["id"]!)];
@@ -104,7 +104,7 @@ internal sealed class TestRedis : IAsyncDisposable
         using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
         while (true)
         {
-            var place = (string?)await Database.HashGetAsync($"{{{Prefix}}}:places:parcel", "app.parcels");
+            var place = (string?)await Database.HashGetAsync($"{{{Prefix}}}:places:parcel", "app:parcels");
             if (place is not null && isIt(place))
             {
                 return place;

@@ -22,6 +22,7 @@ internal static class StoreLifetimeScenarios
         new("sagas-outlive", "Sagas, what is due of them, their keys, counts and alerts survive the end of every instance, so that a crash leaves no work half done.", SagasOutliveAsync) { RuledOut = StoreRule.All(StoreRule.Sagas, StoreRule.Durable) },
         new("opened-at-once", "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.", OpenedAtOnceAsync) { RuledOut = StoreRule.Durable },
         new("applications-apart", "Applications of different names that share a store never see one another's entries, so that one server serves several.", ApartAsync) { RuledOut = StoreRule.Durable },
+        new("subscriptions-apart", "Subscriptions whose names are made to collide keep their own dead letters, due entries and counts, so that a name chosen freely never mixes two of them.", SubscriptionsApartAsync) { RuledOut = StoreRule.Failures },
         new("store-down", "While the stores are down every write ends with an error in time, and afterwards all goes on with what was kept, so that an outage costs time and no event.", DownAsync, exclusive: true)
         {
             RuledOut = StoreRule.CanBreak,
@@ -132,6 +133,29 @@ internal static class StoreLifetimeScenarios
                 await stores.CloseAsync();
             }
         }
+    }
+
+    private static async Task SubscriptionsApartAsync(StoreRun run)
+    {
+        // Parts of a key, names of an index, and names that differ only by what may separate.
+        string[] names = ["last", "of", "of.last", "due", "dead", "alerts", "mail", "mail.a", "mail-a", "mail_a", ".", "-", "_", "0"];
+        foreach (var name in names)
+        {
+            await run.RecordAsync(run.Dead("1") with { Subscription = name }, run.Waiting("2") with { Subscription = name });
+            Expect.Equal(2, await run.Failures.CountStartAsync(name, "3", run.Now, default), $"the first counted start in '{name}'");
+        }
+
+        foreach (var name in names)
+        {
+            var filter = new DeadLetterFilter { Subscription = name };
+            Expect.Equal(1, await run.Failures.CountDeadAsync(filter, default), $"the number of dead letters of '{name}'");
+            Expect.Sequence([$"{name}~1"], (await run.Failures.ListDeadAsync(filter, default)).Select(dead => dead.Id), $"the dead letters of '{name}'");
+            Expect.Sequence([$"{name}~2"], (await run.Failures.ClaimDueAsync([name], run.Now, StoreRun.Lease, 10, default)).Entries.Select(entry => entry.Id), $"what is due in '{name}'");
+            Expect.That(await run.Failures.DiscardAsync($"{name}~1", default), $"the dead letter of '{name}' is discarded");
+        }
+
+        Expect.Equal(0, await run.Failures.CountDeadAsync(new DeadLetterFilter(), default), "the number of dead letters in the end");
+        Expect.Equal(0, await run.Failures.SweepAsync(new SweepLimits(run.In(999), run.In(999), run.In(999)), 100, default), "how many dead letters are left to sweep");
     }
 
     private static async Task ApartAsync(StoreRun run)

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using EventBus.Stores;
 using EventBus.Transports;
 
@@ -6,6 +8,9 @@ namespace EventBus;
 /// <summary>A registration that was checked: everything that a bus needs to be built.</summary>
 internal sealed record BusPlan(EventBusOptions Options, string ServiceName, EventJson Json, EventRegistry Events, IReadOnlyList<SubscriptionPlan> Subscriptions, IReadOnlyList<SagaSketch> Sagas)
 {
+    private const int MaxNameLength = 100;
+    private const int HashLength = 8;
+
     /// <summary>Checks a registration against the features of its backend and stores. All mistakes are reported together.</summary>
     /// <exception cref="EventBusConfigurationException">There is at least one.</exception>
     public static BusPlan Make(BusModel model, IReadOnlyList<SagaSketch> sagas, EventBusOptions options, string? applicationName, TransportFeatures? features, BusStores? stores, IEnumerable<string> found)
@@ -110,8 +115,15 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
             problems.Add($"{nameof(EventBusOptions)}.{nameof(EventBusOptions.ServiceName)} is '{given}'; 1 to 100 letters, digits, hyphens, underscores and dots are allowed.");
         }
 
-        var name = options.ServiceName ?? applicationName ?? "app";
-        return string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
+        var name = options.ServiceName ?? (string.IsNullOrEmpty(applicationName) ? "app" : applicationName);
+        if (IsName(name, allowUpper: true))
+        {
+            return name;
+        }
+
+        // The host chose this name. Two names that differ only in what is left out must not become one.
+        var allowed = string.Concat(name.Take(MaxNameLength - HashLength - 1).Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
+        return $"{allowed}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..HashLength]}";
     }
 
     private static Dictionary<Type, EventDescriptor> DescribeEvents(BusModel model, EventJson json, TransportFeatures? features, BusStores? stores, List<string> problems)
@@ -286,7 +298,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
     }
 
     private static bool IsName(string name, bool allowUpper) =>
-        name.Length is > 0 and <= 100 && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_' or '.' || (allowUpper && char.IsAsciiLetterUpper(c)));
+        name.Length is > 0 and <= MaxNameLength && name.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '-' or '_' or '.' || (allowUpper && char.IsAsciiLetterUpper(c)));
 }
 
 /// <summary>One subscription that was checked, with the settings that hold for it.</summary>

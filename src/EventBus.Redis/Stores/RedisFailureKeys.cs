@@ -36,12 +36,13 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
     private RedisKey[] All => shared ??= [.. names.Select(link.Key), link.Key($"handout:{instance}")];
 
     /// <summary>The keys for a step that concerns some subscriptions.</summary>
-    public RedisKey[] For(params IEnumerable<string> subscriptions) => [.. All, .. subscriptions.SelectMany(name => new[] { link.Key($"due:{name}"), DeadOf(name) })];
+    public RedisKey[] For(params IEnumerable<string> subscriptions) => [.. All, .. subscriptions.SelectMany(name => new[] { link.Key($"due:of:{name}"), DeadOf(name) })];
 
     /// <summary>The keys for a step that concerns one entry.</summary>
     public RedisKey[] ForEntry(string id) => For(RedisFailureFormat.Split(id).Subscription);
 
-    public RedisKey DeadOf(string subscription) => link.Key($"dead:{subscription}");
+    // With a part between, as a subscription may have the name of an index (dead:last).
+    public RedisKey DeadOf(string subscription) => link.Key($"dead:of:{subscription}");
 
     /// <summary>Where the members of a line or an order key begin in an index of all of them: the length keeps one key from being the beginning of another.</summary>
     public static string Prefix(string subscription, string key) => $"{subscription}~{key.Length}~{key}~";

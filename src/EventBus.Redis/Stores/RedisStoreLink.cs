@@ -4,7 +4,10 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>What the stores share: the connection, and the names of their keys. Thread-safe once open.</summary>
-/// <remarks>All keys begin with the hash tag <c>{prefix:service}</c>: in a cluster they share a slot, so that one script may touch any of them.</remarks>
+/// <remarks>
+/// All keys begin with the hash tag <c>{prefix:service}</c>: in a cluster they share a slot, so that one script may touch any of them. A transport whose prefix is <c>prefix:service</c> has the same tag;
+/// the word after it keeps the two apart, because no stream of events has a colon in its name.
+/// </remarks>
 internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions options)
 {
     private IConnectionMultiplexer? connection;
@@ -12,7 +15,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
 
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
     {
-        root = $"{{{options.KeyPrefix}:{setup.ServiceName}}}:";
+        root = $"{{{options.KeyPrefix}:{setup.ServiceName}}}:store:";
         connection = await connector.ShareAsync(setup.FailFast, cancellationToken);
     }
 

@@ -47,7 +47,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
                 async () => publishing.IsCompleted && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
-                    && await stage.Redis.IsIdleAsync("payment", $"{stage.Settings.Service}.{Subscription}")
+                    && await stage.Redis.IsIdleAsync("payment", $"{stage.Settings.Service}:{Subscription}")
                     && await probe.Failures.CountAsync(CancellationToken.None) == 0);
             await publishing;
             await stage.StopVictimsAsync();

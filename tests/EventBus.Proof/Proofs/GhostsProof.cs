@@ -74,8 +74,8 @@ internal sealed class GhostsProof : Proof
                 new Queue<Fault>(),
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
                 async () => handled.Count >= events - failing.Count
-                    && await stage.Redis.IsIdleAsync("errand", $"{stage.Settings.Service}.{ErrandSubscription}")
-                    && await stage.Redis.IsIdleAsync("chore", $"{stage.Settings.Service}.{ChoreSubscription}")
+                    && await stage.Redis.IsIdleAsync("errand", $"{stage.Settings.Service}:{ErrandSubscription}")
+                    && await stage.Redis.IsIdleAsync("chore", $"{stage.Settings.Service}:{ChoreSubscription}")
                     && await probe.Failures.CountAsync(CancellationToken.None) == await probe.Failures.CountDeadAsync(new DeadLetterFilter(), CancellationToken.None));
             await stage.StopVictimsAsync();
         }

@@ -42,7 +42,7 @@ internal sealed class MixedFaultsProof : Proof
         stage.Settings = stage.Broker.Direct(stage.Settings, proxy.Port) with { PublishMilliseconds = 2_000, LeaseMilliseconds = 4_000 };
         await stage.StartVictimsAsync(1);
         await using var publisher = await Publishing.StartAsync(stage.Settings, bus => bus.Publishes<Signal>(), MostSignals);
-        var scene = new BrokerScene(stage, proxy, Word, $"{stage.Settings.Service}.{Subscription}");
+        var scene = new BrokerScene(stage, proxy, Word, $"{stage.Settings.Service}:{Subscription}");
         var run = new Run(scene, new SignalSource(publisher));
         var rounds = new List<FaultRound>();
         try

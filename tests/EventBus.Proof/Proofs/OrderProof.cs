@@ -80,7 +80,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
                 what,
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add((entry.A, entry.B)),
-                async () => publishing.IsCompleted && handled.Count >= count && (!sequenced || await stage.Redis.IsIdleAsync("step", $"{stage.Settings.Service}.{Subscription}")));
+                async () => publishing.IsCompleted && handled.Count >= count && (!sequenced || await stage.Redis.IsIdleAsync("step", $"{stage.Settings.Service}:{Subscription}")));
             await publishing;
         }
     }

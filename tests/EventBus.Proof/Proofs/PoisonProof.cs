@@ -62,7 +62,7 @@ internal sealed class PoisonProof : Proof
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : entry.Kind == Kind.Alert ? alerted : []).Add(entry.A),
                 async () => publishing.IsCompleted && handled.Count >= events - poison - deadly && alerted.Count >= poison + deadly
-                    && await stage.Redis.IsIdleAsync("job", $"{stage.Settings.Service}.{Subscription}"));
+                    && await stage.Redis.IsIdleAsync("job", $"{stage.Settings.Service}:{Subscription}"));
             await publishing;
             await stage.StopVictimsAsync();
         }

@@ -76,7 +76,7 @@ internal sealed class SagasProof : Proof
         findings.Note("points reached", $"{reached.Count(point => point.Value > 0)} of {reached.Count}, {reached.Values.Sum():N0} times");
         findings.None("points never reached", reached.Where(point => point.Value == 0).Select(point => $"{point.Key}"));
 
-        string Group(string subscription) => $"{stage.Settings.Service}.{subscription}";
+        string Group(string subscription) => $"{stage.Settings.Service}:{subscription}";
 
         Task RunAsync(string what, Queue<Fault> planned, Func<Task<bool>> done) => stage.RunAsync(what, planned, _ => { }, done);
     }

@@ -130,20 +130,20 @@ public sealed class RedisGarbageTests
         await stores.RecordAsync(TestStores.Dead("dead"));
         for (var i = 0; i < 50; i++)
         {
-            foreach (var index in new[] { "due", "due:mail", "dead", "dead:mail", "dead:last", "alerts" })
+            foreach (var index in new[] { "due", "due:of:mail", "dead", "dead:of:mail", "dead:last", "alerts" })
             {
                 await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, index), $"mail~none-{i}", i);
             }
         }
 
         // What is dead is never started, whatever an index says.
-        await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, "due:mail"), "mail~dead", 1);
+        await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "mail~dead", 1);
         foreach (var hash in new[] { "state", "event", "body", "errors" })
         {
             await redis.Database.HashDeleteAsync(TestStores.Key(redis.Prefix, $"failed:{hash}"), "mail~head");
         }
 
-        await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, "due:mail"), "mail~next", 2);
+        await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "mail~next", 2);
 
         Assert.Equal("next", Assert.Single(await stores.ClaimAsync(max: 5)).Envelope.EventId);
         Assert.Equal("mail~dead", Assert.Single((await stores.Failures.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 100, Token)).Entries).Id);

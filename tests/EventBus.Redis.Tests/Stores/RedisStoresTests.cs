@@ -36,7 +36,7 @@ public sealed class RedisStoresTests
 
         Assert.Equal(1, await handled.Task.WaitAsync(TestRedis.Patience, Token));
         await second.StopAsync(Token);
-        Assert.Equal(0, await redis.Database.HashLengthAsync($"{{{redis.Prefix}:app}}:failed:state"));
+        Assert.Equal(0, await redis.Database.HashLengthAsync($"{{{redis.Prefix}:app}}:store:failed:state"));
     }
 
     [Fact]

@@ -38,7 +38,7 @@ internal sealed class TestStores : IAsyncDisposable
     }
 
     /// <summary>The name of a key of the stores.</summary>
-    public static RedisKey Key(string prefix, string name) => $"{{{prefix}:{Service}}}:{name}";
+    public static RedisKey Key(string prefix, string name) => $"{{{prefix}:{Service}}}:store:{name}";
 
     public static Envelope Event(string id, string? key = null) => new(
         new EnvelopeAttributes
