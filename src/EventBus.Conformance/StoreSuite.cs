@@ -22,6 +22,7 @@ public static class StoreSuite
         .. DelayScenarios.All,
         .. SagaScenarios.All,
         .. SagaListScenarios.All,
+        .. RepeatScenarios.All,
         .. StoreLifetimeScenarios.All,
     ];
 

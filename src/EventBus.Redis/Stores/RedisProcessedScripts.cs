@@ -12,11 +12,14 @@ internal static class RedisProcessedScripts
         local id, now = ARGV[1], tonumber(ARGV[3])
         local state, fence, print, at, token = read(id)
         if state == 'done' then return { 2, 0, print, redis.call('HGET', outbox, id) } end
-        if state and token == ARGV[6] then return { 0, fence, print, false } end
-        if state and tonumber(at) > now then return { 1, 0, print, false } end
-        fence = string.format('%.0f', next_of('fence'))
-        redis.call('HSET', rows, id, table.concat({ 'claimed', fence, ARGV[2], ARGV[4], ARGV[6] }, ' '))
-        redis.call('ZADD', claims, ARGV[5], id)
+        local repeated, lease_end = state and token == ARGV[6], ARGV[4]
+        if state and not repeated and tonumber(at) > now then return { 1, 0, print, false } end
+
+        -- A repeat holds for a whole lease too. The call that it repeats may arrive after it, and shortens nothing.
+        if repeated and tonumber(at) > tonumber(lease_end) then lease_end = at end
+        if not repeated then fence = string.format('%.0f', next_of('fence')) end
+        redis.call('HSET', rows, id, table.concat({ 'claimed', fence, ARGV[2], lease_end, ARGV[6] }, ' '))
+        redis.call('ZADD', claims, 'GT', ARGV[5], id)
         return { 0, fence, ARGV[2], false }
         """;
 

@@ -5,7 +5,7 @@ namespace EventBus;
 /// <summary>Tells the repeat of a call whose answer was lost from a new one. Thread-safe.</summary>
 /// <remarks>
 /// Each call carries a token that its script keeps with what it wrote. A call that got no answer may have been carried out all the same: its repeat carries the same token, by which the script
-/// recognises it and answers as it did the first time.
+/// recognises it and answers as it did the first time. Of several calls at once one is the repeat, and the others are new.
 /// </remarks>
 internal sealed class RedisRepeats
 {
@@ -17,16 +17,10 @@ internal sealed class RedisRepeats
     /// <param name="send">Sends it with a token.</param>
     public async Task<T> RunAsync<T>(string call, Func<string, Task<T>> send)
     {
-        var token = unanswered.TryGetValue(call, out var earlier) ? earlier : Guid.NewGuid().ToString("N");
+        var token = unanswered.ContainsKey(call) && unanswered.TryRemove(call, out var earlier) ? earlier : Guid.NewGuid().ToString("N");
         try
         {
-            var answer = await send(token);
-            if (!unanswered.IsEmpty)
-            {
-                unanswered.TryRemove(call, out _);
-            }
-
-            return answer;
+            return await send(token);
         }
         catch
         {
