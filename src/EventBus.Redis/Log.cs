@@ -56,6 +56,9 @@ internal static partial class Log
     [LoggerMessage(220, LogLevel.Warning, "The stream {Stream} holds an event {EventName}, which belongs into {Home}: the subscription {Subscription} passes it over, and whoever wants it does not look here. Said once for a stream; let the publisher add it to {Home}")]
     public static partial void Misplaced(this ILogger log, string stream, string eventName, string home, string subscription);
 
+    [LoggerMessage(221, LogLevel.Error, "{Count} events of the stream {Stream} were handled, and cannot be acknowledged for the subscription {Subscription}: its group or the stream is gone, or its key holds something else")]
+    public static partial void NotAcknowledged(this ILogger log, int count, string stream, string subscription, Exception exception);
+
     [LoggerMessage(219, LogLevel.Error, "{Reason}")]
     public static partial void TooOld(this ILogger log, string reason);
 

@@ -12,11 +12,14 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <summary>How long a read waits at the server for something new.</summary>
     public static readonly TimeSpan Block = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long any answer may take, beyond the time for which it was asked to wait.</summary>
+    /// <summary>How long any answer may take over a connection of the application's, and whatever has no long answer.</summary>
     public static readonly TimeSpan Answer = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a sign of life may take, beyond that.</summary>
+    /// <summary>How long there may be no sign of life, beyond the time for which the server was asked to wait.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
+
+    // Of the client's own: it counts whole answers, so it must not come before the watchdog, which counts bytes.
+    private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
@@ -54,6 +57,15 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
+    /// <summary>Waits for an answer over the shared connection, for as long as the connection shows signs of life: the watchdog ends one that does not. One of the application's has no watchdog, and a time limit instead.</summary>
+    /// <exception cref="TimeoutException">The application's connection did not answer in time.</exception>
+    public Task<T> AnswerAsync<T>(Task<T> answer, CancellationToken cancellationToken) =>
+        Lent is null ? answer.WaitAsync(cancellationToken) : answer.WaitAsync(Answer, TimeProvider.System, cancellationToken);
+
+    /// <inheritdoc cref="AnswerAsync{T}"/>
+    public Task AnswerAsync(Task answer, CancellationToken cancellationToken) =>
+        Lent is null ? answer.WaitAsync(cancellationToken) : answer.WaitAsync(Answer, TimeProvider.System, cancellationToken);
+
     /// <summary>Closes the shared connection after its last user. Never throws.</summary>
     public async Task ReleaseAsync()
     {
@@ -76,7 +88,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <exception cref="EventBusException">Redis refuses a connection like the application's.</exception>
     public async Task<ConnectionMultiplexer> OpenBlockingAsync()
     {
-        var connection = await OpenAsync(Block + Answer, Block + Silence);
+        var connection = await OpenAsync(Block + Silence);
         try
         {
             if (Lent is not null)
@@ -113,7 +125,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
     private async Task<IConnectionMultiplexer> OpenCheckedAsync(bool failFast)
     {
-        var connection = Lent ?? await OpenAsync(Answer, Silence);
+        var connection = Lent ?? await OpenAsync(Silence);
         try
         {
             await CheckServerAsync(connection);
@@ -161,7 +173,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         {
             // The application's may not have been made for admin commands.
             await connection.GetDatabase().PingAsync().WaitAsync(Answer, TimeProvider.System);
-            await using var own = await OpenAsync(Answer, Silence);
+            await using var own = await OpenAsync(Silence);
             await TryCheckServerAsync(own);
             return;
         }
@@ -185,11 +197,12 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan timeout, TimeSpan silence)
+    private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan silence)
     {
-        var watchdog = new RedisWatchdog(silence);
         var own = configuration.Clone();
-        own.AsyncTimeout = (int)timeout.TotalMilliseconds;
+        var wire = new RedisWire(own.Tunnel);
+        own.Tunnel = wire;
+        own.AsyncTimeout = (int)ClientTimeout.TotalMilliseconds;
 
         // INFO counts as an admin command to the client; it says whether Redis keeps what it accepts.
         own.AllowAdmin = true;
@@ -198,9 +211,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         own.AbortOnConnectFail = false;
         own.BacklogPolicy = BacklogPolicy.FailFast;
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
-        own.BeforeSocketConnect += (_, _, socket) => watchdog.Add(socket);
         var connection = await ConnectionMultiplexer.ConnectAsync(own);
-        _ = watchdog.RunAsync(connection);
+        _ = new RedisWatchdog(wire, silence).RunAsync(connection);
         return connection;
     }
 }

@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Brings streams that appear later to a subscription with a wildcard in front, from their first entry on.</summary>
+/// <summary>Brings streams that appear later to a subscription with a wildcard in front, from their first entry on; and to any subscription the streams that were left out because their keys held something else.</summary>
 internal sealed class RedisDiscovery(RedisMember member)
 {
     private static readonly TimeSpan AskPeriod = TimeSpan.FromSeconds(1);
@@ -21,7 +21,13 @@ internal sealed class RedisDiscovery(RedisMember member)
             await Task.Delay(AskPeriod, member.Names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
-                await TakeInAsync(await directory.KnownAsync().WaitAsync(RedisConnector.Answer, member.Names.Time, stop), stop);
+                if (!RedisTopology.IsOpen(member.Subscription))
+                {
+                    await TakeInAsync([.. member.Place.LeftOut], stop);
+                    continue;
+                }
+
+                await TakeInAsync(await member.Connector.AnswerAsync(directory.KnownAsync(), stop), stop);
                 if (member.Names.Time.GetElapsedTime(scannedAt) >= ScanPeriod)
                 {
                     using var timeout = new CancellationTokenSource(RedisPlace.ScanTimeout, member.Names.Time);
@@ -41,7 +47,14 @@ internal sealed class RedisDiscovery(RedisMember member)
     {
         foreach (var stream in found.Except(member.Group.Streams).Where(member.Names.IsStream))
         {
-            await member.Place.TakeInAsync(stream).WaitAsync(RedisConnector.Answer, member.Names.Time, stop);
+            try
+            {
+                await member.Connector.AnswerAsync(member.Place.TakeInAsync(stream), stop);
+            }
+            catch (Exception exception) when (exception is RedisServerException)
+            {
+                // The others are taken in all the same; the next round asks again.
+            }
         }
     }
 }

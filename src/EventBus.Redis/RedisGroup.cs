@@ -27,6 +27,38 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return gone
         """;
 
+    // What this consumer owns, with its content, in the order of the ids given. Counts as a renewal and not as a delivery. What is gone from the stream is struck off the group and counted.
+    private const string FetchScript = """
+        local entries, deleted = {}, 0
+        for i = 3, #ARGV do
+          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', 0, 'JUSTID')
+            local found = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])[1]
+            if found then
+              entries[#entries + 1] = found
+            else
+              redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
+              deleted = deleted + 1
+            end
+          end
+        end
+        return {entries, deleted}
+        """;
+
+    // The ids alone, each with how often it was handed out before, and counted as handed out once more: an answer that is lost is short, whatever the entries hold.
+    private const string ClaimScript = """
+        local claimed = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5], 'JUSTID')
+        local ids = {}
+        for _, id in ipairs(claimed[2]) do
+          local pending = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]
+          if pending then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'IDLE', 0, 'RETRYCOUNT', pending[4] + 1, 'JUSTID')
+            ids[#ids + 1] = {id, pending[4]}
+          end
+        end
+        return {claimed[1], ids, claimed[3] and #claimed[3] or 0}
+        """;
+
     // Looks unattended for so long that any instance takes it at once.
     private const string GiveBackScript = """
         for i = 4, #ARGV, 2 do
@@ -113,9 +145,19 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return null;
     }
 
-    /// <summary>Reads what is pending for this consumer, in the order of the stream.</summary>
-    public Task<StreamEntry[]> ReadOwnAsync(RedisKey stream, RedisValue after, int count) =>
-        database.StreamReadGroupAsync(stream, group, consumer, after, count);
+    /// <summary>Brings the content of what is pending for this consumer, over a connection that may take its time.</summary>
+    /// <returns>The entries that it still owns, and how many were gone from the stream.</returns>
+    public async Task<(RedisEntry[] Entries, int Deleted)> FetchAsync(IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
+    {
+        var answer = await reading.ScriptEvaluateAsync(FetchScript, [stream], [group, consumer, .. ids]);
+        var entries = new RedisEntry[answer[0].Length];
+        for (var i = 0; i < entries.Length; i++)
+        {
+            entries[i] = new RedisEntry(answer[0][i]);
+        }
+
+        return (entries, (int)answer[1]);
+    }
 
     public Task AckAsync(RedisKey stream, RedisValue[] ids) =>
         ids.Length == 0 ? Task.CompletedTask : database.StreamAcknowledgeAsync(stream, group, ids);
@@ -134,8 +176,18 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public static bool IsGivenBack(StreamPendingMessageInfo pending) => pending.IdleTimeInMilliseconds >= GivenBack.TotalMilliseconds;
 
     /// <summary>Takes over what its consumer has left alone for long enough.</summary>
-    public Task<StreamAutoClaimResult> ClaimAsync(RedisKey stream, TimeSpan idle, RedisValue cursor, int count) =>
-        database.StreamAutoClaimAsync(stream, group, consumer, (long)idle.TotalMilliseconds, cursor, count);
+    /// <returns>Where to go on, what was taken over with how often it was handed out before, and how many were gone from the stream.</returns>
+    public async Task<(RedisValue Next, (RedisValue Id, int Deliveries)[] Taken, int Deleted)> ClaimAsync(RedisKey stream, TimeSpan idle, RedisValue cursor, int count)
+    {
+        var answer = await database.ScriptEvaluateAsync(ClaimScript, [stream], [group, consumer, (long)idle.TotalMilliseconds, cursor, count]);
+        var taken = new (RedisValue, int)[answer[1].Length];
+        for (var i = 0; i < taken.Length; i++)
+        {
+            taken[i] = ((RedisValue)answer[1][i][0], (int)answer[1][i][1]);
+        }
+
+        return ((RedisValue)answer[0], taken, (int)answer[2]);
+    }
 
     /// <summary>What is pending for this consumer between two ids, with its delivery counts.</summary>
     public Task<StreamPendingMessageInfo[]> PendingAsync(RedisKey stream, RedisValue? from, RedisValue? to, int count) =>

@@ -33,7 +33,7 @@ internal sealed class RedisLeaseKeeper(RedisOrderedReading reading, RedisLease l
     {
         try
         {
-            if (!await lease.RenewAsync().WaitAsync(remaining < RedisConnector.Answer ? remaining : RedisConnector.Answer, member.Names.Time, close))
+            if (!await member.Connector.AnswerAsync(lease.RenewAsync(), close).WaitAsync(remaining, member.Names.Time, close))
             {
                 reading.LoseLease(token);
             }

@@ -23,6 +23,9 @@ internal sealed record RedisMember(Subscription Subscription, RedisGroup Group, 
     /// <summary>How many entries of each stream fit in.</summary>
     public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
 
+    /// <summary>Waits for answers over the shared connection.</summary>
+    public required RedisConnector Connector { get; init; }
+
     /// <summary>The connection that may wait at the server.</summary>
     public required RedisBlockingConnection Blocking { get; init; }
 

@@ -16,6 +16,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     private readonly RedisFence fence = new(member.Group.Database, lease.Key, member.Group.Name, member.Group.Consumer);
     private readonly Dictionary<RedisKey, RedisValue> positions = [];
     private readonly TimeSpan poll = member.ClaimAfter / 3 < MaxPoll ? member.ClaimAfter / 3 : MaxPoll;
+    private readonly RedisPace pace = new();
     private readonly Lock gate = new();
 
     // The token under which the present epoch hands out; null between two epochs. Whatever was read under another is not handed out.
@@ -132,7 +133,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     private async Task<bool> TryTakeAsync(CancellationToken stop)
     {
         positions.Clear();
-        var taken = await lease.TryTakeAsync().WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+        var taken = await Member.Connector.AnswerAsync(lease.TryTakeAsync(), stop);
         lock (gate)
         {
             if (taken is not { Continued: true } && epoch is not null)
@@ -158,13 +159,14 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     private async Task<bool> TakeOverAsync(string token, RedisKey stream, CancellationToken stop)
     {
         // Before the first page: what is newer than this is read, and not pending.
-        var position = await Member.Group.LastDeliveredAsync(stream).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop) ?? RedisGroup.Start;
+        var position = await Member.Connector.AnswerAsync(Member.Group.LastDeliveredAsync(stream), stop) ?? RedisGroup.Start;
         var after = RedisGroup.Start;
         while (true)
         {
             var room = await RoomAsync(stop);
             var held = Receiver.Held.IdsOf(stream);
-            var page = await fence.TakeOverAsync(token, stream, after, Math.Min(Page, room)).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+            var (askedAt, count) = (Member.Names.Time.GetTimestamp(), pace.Of(Math.Min(Page, room)));
+            var page = await PacedAsync(fence.TakeOverAsync(token, stream, after, count), taken => taken.Entries.Count + taken.Deleted >= count, stop);
             if (page.Deleted > 0)
             {
                 Member.Log.EntriesDeleted(page.Deleted, stream!, Member.Group.Name);
@@ -177,7 +179,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
             }
 
             // What is held was handed out before the connection failed, or its acknowledgement is on its way.
-            if (!await HandOutAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), stop))
+            if (!await HandOutAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), askedAt, stop))
             {
                 return false;
             }
@@ -190,10 +192,11 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     {
         var (room, over) = (await RoomAsync(stop), ended.Task);
         var streams = Member.Group.Streams;
-        var found = await fence.ReadNewAsync(token, streams, Member.ShareOf(room)).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+        var (askedAt, count) = (Member.Names.Time.GetTimestamp(), pace.Of(Member.ShareOf(room)));
+        var found = await PacedAsync(fence.ReadNewAsync(token, streams, count), read => read.Any(each => each.Entries.Length >= count), stop);
         foreach (var (stream, entries) in found)
         {
-            if (!await HandOutAsync(token, stream, entries.Select(entry => (entry, 0)), stop))
+            if (!await HandOutAsync(token, stream, entries.Select(entry => (entry, 0)), askedAt, stop))
             {
                 return;
             }
@@ -207,7 +210,23 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
 
             // One that is still waiting serves as well: whatever comes ends it.
             signal = signal.IsCompletedSuccessfully || signal.IsFaulted ? RedisGroup.WaitForNewAsync(blocking, positions) : signal;
-            await (await Task.WhenAny(signal, over).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop));
+            await (await Task.WhenAny(signal, over).WaitAsync(stop));
+        }
+    }
+
+    private async Task<T> PacedAsync<T>(Task<T> asked, Func<T, bool> isFull, CancellationToken stop)
+    {
+        try
+        {
+            var askedAt = Member.Names.Time.GetTimestamp();
+            var answer = await Member.Connector.AnswerAsync(asked, stop);
+            pace.Answered(Member.Names.Time.GetElapsedTime(askedAt), isFull(answer), TimeSpan.Zero);
+            return answer;
+        }
+        catch
+        {
+            pace.Failed();
+            throw;
         }
     }
 
@@ -226,7 +245,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     }
 
     /// <returns>Whether the epoch goes on.</returns>
-    private async Task<bool> HandOutAsync(string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, CancellationToken stop)
+    private async Task<bool> HandOutAsync(string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt, CancellationToken stop)
     {
         RedisValue[] others;
         lock (gate)
@@ -236,10 +255,10 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
                 return false;
             }
 
-            others = Receiver.HandOut(stream, entries);
+            others = Receiver.HandOut(stream, entries, askedAt);
         }
 
-        await Member.Group.AckAsync(stream, others).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+        await Member.Connector.AnswerAsync(Member.Group.AckAsync(stream, others), stop);
         return true;
     }
 

@@ -75,14 +75,17 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
         }
     }
 
-    /// <summary>Reads on without the keys that hold something else than a stream, where every stream there is is read. They come back when they are found again as streams.</summary>
+    /// <summary>The keys that are left out.</summary>
+    public IEnumerable<RedisKey> LeftOut => leftOut.Keys;
+
+    /// <summary>Reads on without the keys that hold something else than a stream, where there are others to read. They come back when they are found again as streams.</summary>
     /// <returns>Whether there are any.</returns>
     public async Task<bool> LeaveOutStrayKeysAsync()
     {
         var before = leftOut.Count;
-        foreach (var stream in isOpen ? group.Streams : [])
+        foreach (var stream in group.Streams)
         {
-            if (await group.Database.KeyTypeAsync(stream) is not (RedisType.Stream or RedisType.None))
+            if (CanLeaveOut && await group.Database.KeyTypeAsync(stream) is not (RedisType.Stream or RedisType.None))
             {
                 LeaveOut(stream);
             }
@@ -90,6 +93,9 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
 
         return leftOut.Count > before;
     }
+
+    // Where nothing would be left to read, the reading says what is wrong instead.
+    private bool CanLeaveOut => isOpen || group.Streams.Count > 1;
 
     /// <summary>An entry was read.</summary>
     public void Seen(RedisKey stream, RedisValue id)
@@ -151,7 +157,7 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
             leftOut.TryRemove(stream, out _);
             return true;
         }
-        catch (RedisServerException exception) when (isOpen && IsWrongType(exception))
+        catch (RedisServerException exception) when ((isOpen || (mending && CanLeaveOut)) && IsWrongType(exception))
         {
             LeaveOut(stream);
             return false;

@@ -107,7 +107,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         {
             await Connection.GetDatabase().PingAsync().WaitAsync(PingTimeout, Names.Time, cancellationToken);
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or InvalidOperationException)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             return new TransportHealth(TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does; those of others are lost meanwhile.");
         }

@@ -18,7 +18,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
     {
         complaint = live ? null : "Its consumer group is not there yet.";
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var failures = 0;
+        var (failures, interrupted) = (0, false);
         while (!stop.IsCancellationRequested)
         {
             try
@@ -29,18 +29,19 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
                     live = true;
                 }
 
-                if (failures > 0)
+                if (interrupted)
                 {
-                    await member.Place.CheckAsync().WaitAsync(RedisConnector.Answer, member.Names.Time, stop);
+                    await member.Connector.AnswerAsync(member.Place.CheckAsync(), stop);
                     await ResumeAsync(stop);
                     member.Log.BackInReach(member.Subscription.Name);
-                    failures = 0;
+                    interrupted = false;
                 }
 
                 complaint = null;
 
                 // An application that knows no event waits for the first stream to appear.
                 await (member.Group.Streams.Count > 0 ? PassAsync(stop) : Task.Delay(RedisConnector.Block, member.Names.Time, stop));
+                failures = 0;
             }
             catch (Exception) when (stop.IsCancellationRequested)
             {
@@ -50,12 +51,13 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
             catch (Exception exception)
             {
                 complaint = exception.Message;
-                if (failures++ == 0)
+                if (!interrupted)
                 {
                     member.Log.CannotRead(member.Subscription.Name, exception);
                 }
 
-                await RecoverAsync(exception, failures, stop);
+                interrupted = true;
+                await RecoverAsync(exception, ++failures, stop);
             }
         }
     }
@@ -85,23 +87,29 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
     {
         try
         {
+            var isMended = false;
             if (RedisPlace.IsGone(exception))
             {
                 await member.Place.CreateAsync(mending: true, stop);
                 Mended();
-                return;
+                isMended = true;
+            }
+            else if (RedisPlace.IsWrongType(exception))
+            {
+                isMended = await member.Connector.AnswerAsync(member.Place.LeaveOutStrayKeysAsync(), stop);
             }
 
-            if (RedisPlace.IsWrongType(exception) && await member.Place.LeaveOutStrayKeysAsync().WaitAsync(RedisConnector.Answer, member.Names.Time, stop))
+            // What does not last is no cure: then it waits like any other failure.
+            if (isMended && failures == 1)
             {
                 return;
             }
-
-            await Task.Delay(RedisBackoff.After(failures), member.Names.Time, stop);
         }
         catch (Exception)
         {
             // Whatever it is: the loop comes back to it, or ends.
         }
+
+        await Task.Delay(RedisBackoff.After(failures), member.Names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 }

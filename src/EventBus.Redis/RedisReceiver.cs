@@ -33,7 +33,6 @@ internal sealed class RedisReceiver : Receiver
     private Task running = Task.CompletedTask;
     private Task finding = Task.CompletedTask;
     private Task keeping = Task.CompletedTask;
-    private Task settled = Task.CompletedTask;
     private Task? stopping;
     private Task? closing;
 
@@ -42,7 +41,7 @@ internal sealed class RedisReceiver : Receiver
         (this.member, group, time) = (member, member.Group, member.Names.Time);
         lease = member.Subscription.Ordered ? new RedisLease(group.Database, member.Names, group.Name, group.Consumer, member.ClaimAfter) : null;
         reading = lease is null ? new RedisSharedReading(this, member) : new RedisOrderedReading(this, member, lease);
-        settling = new RedisSettling(this, member);
+        settling = new RedisSettling(this, member, close.Token);
         upkeep = new RedisUpkeep(this, reading, member);
     }
 
@@ -66,8 +65,7 @@ internal sealed class RedisReceiver : Receiver
     {
         running = reading.RunAsync(live, stopIntake.Token);
         keeping = lease is not null && reading is RedisOrderedReading ordered ? new RedisLeaseKeeper(ordered, lease, member).RunAsync(close.Token) : Task.CompletedTask;
-        settled = settling.RunAsync(close.Token);
-        finding = RedisTopology.IsOpen(member.Subscription) ? new RedisDiscovery(member).RunAsync(stopIntake.Token) : Task.CompletedTask;
+        finding = RedisTopology.IsOpen(member.Subscription) || group.Streams.Count > 1 ? new RedisDiscovery(member).RunAsync(stopIntake.Token) : Task.CompletedTask;
         upkeep.Start(stopIntake.Token, close.Token);
     }
 
@@ -92,12 +90,55 @@ internal sealed class RedisReceiver : Receiver
     }
 
     /// <summary>Hands entries to the bus, and acknowledges those that are not for this subscription.</summary>
-    public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries) => group.AckAsync(stream, HandOut(stream, entries));
+    /// <param name="stream">The stream.</param>
+    /// <param name="entries">The entries, with how often each may have been started before.</param>
+    /// <param name="askedAt">When they were asked for.</param>
+    public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt) => group.AckAsync(stream, HandOut(stream, entries, askedAt));
+
+    /// <summary>Brings what this consumer owns and nobody here has seen, so much at a time that an answer takes about a second.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="unseen">The ids, with how often each may have been started before.</param>
+    /// <param name="pace">How many at a time.</param>
+    /// <param name="stop">Ends it.</param>
+    public async Task FetchAsync(RedisKey stream, IReadOnlyList<(RedisValue Id, int EarlierDeliveries)> unseen, RedisPace pace, CancellationToken stop)
+    {
+        for (var done = 0; done < unseen.Count;)
+        {
+            var page = unseen.Skip(done).Take(pace.Of(unseen.Count - done)).ToDictionary(each => each.Id, each => each.EarlierDeliveries);
+            var askedAt = time.GetTimestamp();
+            (RedisEntry[] Entries, int Deleted) answer;
+            try
+            {
+                var blocking = await member.Blocking.OpenAsync().WaitAsync(stop);
+                answer = await group.FetchAsync(blocking, stream, page.Keys).WaitAsync(stop);
+            }
+            catch
+            {
+                pace.Failed();
+                throw;
+            }
+
+            // It may have stood behind a read that waits.
+            pace.Answered(time.GetElapsedTime(askedAt), answer.Entries.Length == page.Count, RedisConnector.Block);
+            if (answer.Deleted > 0)
+            {
+                member.Log.EntriesDeleted(answer.Deleted, stream!, group.Name);
+            }
+
+            await member.Connector.AnswerAsync(TakeAsync(stream, answer.Entries.Select(entry => (entry, page.GetValueOrDefault(entry.Id, 1))), askedAt), stop);
+            done += page.Count;
+        }
+    }
 
     /// <summary>Hands entries to the bus.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="entries">The entries, with how often each may have been started before.</param>
+    /// <param name="askedAt">When they were asked for.</param>
     /// <returns>Those that are not for this subscription, to be acknowledged.</returns>
-    public RedisValue[] HandOut(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries)
+    public RedisValue[] HandOut(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt)
     {
+        // The server gave them out no later than a wait after they were asked for, however long the answer took.
+        var givenAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
         var others = new List<RedisValue>();
         var word = member.Names.WordOf(stream);
         var last = RedisValue.Null;
@@ -116,7 +157,7 @@ internal sealed class RedisReceiver : Receiver
                 continue;
             }
 
-            var held = new HeldEntry(this, stream, entry.Id, envelope, earlier, time.GetTimestamp());
+            var held = new HeldEntry(this, stream, entry.Id, envelope, earlier, givenAt);
             if (Held.TryAdd(held) && !TryWrite(held))
             {
                 // The intake has stopped: the entry stays pending, and is given back with what nobody saw.
@@ -187,7 +228,7 @@ internal sealed class RedisReceiver : Receiver
             await Task.WhenAll(entries.GroupBy(entry => entry.Stream).Select(stream => group.GiveBackAsync(stream.Key, stream.Select(entry => (entry.Id, entry.Deliveries)))))
                 .WaitAsync(CloseTimeout, time);
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        catch (Exception exception)
         {
             member.Log.NotGivenBack(member.Subscription.Name, member.ClaimAfter, exception);
         }
@@ -228,8 +269,7 @@ internal sealed class RedisReceiver : Receiver
         try
         {
             await StopIntakeAsync();
-            settling.Complete();
-            await settled.WaitAsync(CloseTimeout, time);
+            await settling.CompleteAsync().WaitAsync(CloseTimeout, time);
 
             // In a shared subscription once more: a read that was on its way may have been answered after the intake stopped.
             await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync)).WaitAsync(CloseTimeout, time);
@@ -244,7 +284,7 @@ internal sealed class RedisReceiver : Receiver
         finally
         {
             await close.CancelAsync();
-            await Task.WhenAll(settled, keeping, upkeep.Renewing, upkeep.Watching, upkeep.Noting).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(settling.CompleteAsync(), keeping, upkeep.Renewing, upkeep.Watching, upkeep.Noting).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             stopIntake.Dispose();
             close.Dispose();
         }
@@ -253,12 +293,19 @@ internal sealed class RedisReceiver : Receiver
     /// <summary>Gives back what Redis handed out to a read whose answer nobody took.</summary>
     private async Task GiveBackUnseenAsync(RedisKey stream)
     {
-        var held = Held.IdsOf(stream);
-        var pending = await group.PendingAsync(stream, null, null, MaxUnseen);
-        var unseen = pending.Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsGivenBack(each)).Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1))).ToArray();
-        if (unseen.Length > 0)
+        try
         {
-            await group.GiveBackAsync(stream, unseen);
+            var held = Held.IdsOf(stream);
+            var pending = await group.PendingAsync(stream, null, null, MaxUnseen);
+            var unseen = pending.Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsGivenBack(each)).Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1))).ToArray();
+            if (unseen.Length > 0)
+            {
+                await group.GiveBackAsync(stream, unseen);
+            }
+        }
+        catch (Exception exception) when (RedisPlace.IsGone(exception) || RedisPlace.IsWrongType(exception))
+        {
+            // There is nothing to give back, and the other streams go back all the same.
         }
     }
 }

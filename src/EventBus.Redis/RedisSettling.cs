@@ -1,46 +1,50 @@
-using System.Runtime.InteropServices;
 using System.Threading.Channels;
 using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Acknowledges whatever is waiting, together. What fails is tried again until the receiver closes.</summary>
-internal sealed class RedisSettling(RedisReceiver receiver, RedisMember member)
+/// <summary>Acknowledges what was handled, for each stream by itself: one that cannot be acknowledged holds up no other. Thread-safe.</summary>
+/// <param name="receiver">What the acknowledged entries are held by.</param>
+/// <param name="member">The consumer.</param>
+/// <param name="close">Gives up what is not settled.</param>
+internal sealed class RedisSettling(RedisReceiver receiver, RedisMember member, CancellationToken close)
 {
-    private const int Batch = 256;
+    private readonly Lock gate = new();
+    private readonly Dictionary<RedisKey, (Channel<HeldEntry> Waiting, Task Running)> lines = [];
+    private bool isComplete;
 
-    private readonly Channel<HeldEntry> acknowledged = Channel.CreateUnbounded<HeldEntry>();
+    public void Add(HeldEntry entry)
+    {
+        lock (gate)
+        {
+            if (isComplete)
+            {
+                return;
+            }
 
-    public void Add(HeldEntry entry) => acknowledged.Writer.TryWrite(entry);
+            if (!lines.TryGetValue(entry.Stream, out var line))
+            {
+                var waiting = Channel.CreateUnbounded<HeldEntry>(new UnboundedChannelOptions { SingleReader = true });
+                lines.Add(entry.Stream, line = (waiting, new RedisSettlingLine(entry.Stream, receiver, member).RunAsync(waiting.Reader, close)));
+            }
+
+            line.Waiting.Writer.TryWrite(entry);
+        }
+    }
 
     /// <summary>Nothing more is added.</summary>
-    public void Complete() => acknowledged.Writer.TryComplete();
-
-    public async Task RunAsync(CancellationToken close)
+    /// <returns>Completes when everything that was added is settled.</returns>
+    public Task CompleteAsync()
     {
-        var batch = new List<HeldEntry>(Batch);
-        var failures = 0;
-        while (batch.Count > 0 || await acknowledged.Reader.WaitToReadAsync(close))
+        lock (gate)
         {
-            while (batch.Count < Batch && acknowledged.Reader.TryRead(out var entry))
+            isComplete = true;
+            foreach (var line in lines.Values)
             {
-                batch.Add(entry);
+                line.Waiting.Writer.TryComplete();
             }
 
-            try
-            {
-                await Task.WhenAll(batch.GroupBy(entry => entry.Stream).Select(stream => member.Group.AckAsync(stream.Key, [.. stream.Select(entry => entry.Id)])))
-                    .WaitAsync(RedisConnector.Answer, member.Names.Time, close);
-                receiver.Held.Remove(CollectionsMarshal.AsSpan(batch));
-                batch.ForEach(entry => entry.Dispose());
-
-                failures = 0;
-                batch.Clear();
-            }
-            catch (Exception exception) when (exception is RedisException or TimeoutException)
-            {
-                await Task.Delay(RedisBackoff.After(++failures), member.Names.Time, close);
-            }
+            return Task.WhenAll(lines.Values.Select(line => line.Running));
         }
     }
 }

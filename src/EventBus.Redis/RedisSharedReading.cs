@@ -1,9 +1,13 @@
+using StackExchange.Redis;
+
 namespace EventBus;
 
 /// <summary>Reads side by side with other instances: whatever the group hands out to this consumer.</summary>
 internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember member) : RedisReading(receiver, member)
 {
     private const int OwnBatch = 256;
+
+    private readonly RedisPace pace = new();
 
     /// <summary>Delivers once more, here as long as the receiver takes in, otherwise anywhere.</summary>
     public override async ValueTask ReleaseAsync(HeldEntry entry)
@@ -18,17 +22,21 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
 
     public override void Lose(IEnumerable<HeldEntry> entries) => Receiver.Lose(entries);
 
+    /// <summary>An answer that was lost handed out what nobody here has seen. One that took over from another instance may have been started there: the count says so.</summary>
     protected override async Task ResumeAsync(CancellationToken stop)
     {
         foreach (var stream in Member.Group.Streams)
         {
-            var (after, held) = (RedisGroup.Start, Receiver.Held.IdsOf(stream));
-            while (await Member.Group.ReadOwnAsync(stream, after, OwnBatch).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop) is { Length: > 0 } page)
+            RedisValue? from = null;
+            StreamPendingMessageInfo[] page;
+            do
             {
-                await Receiver.TakeAsync(stream, page.Where(entry => !entry.IsNull && !held.Contains(entry.Id)).Select(entry => ((RedisEntry)entry, 0)))
-                    .WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
-                (after, held) = (page[^1].Id, Receiver.Held.IdsOf(stream));
+                var held = Receiver.Held.IdsOf(stream);
+                page = await Member.Connector.AnswerAsync(Member.Group.PendingAsync(stream, from, null, OwnBatch), stop);
+                await Receiver.FetchAsync(stream, [.. page.Where(each => !held.Contains(each.MessageId)).Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))], pace, stop);
+                from = page.Length > 0 ? $"({page[^1].MessageId}" : null;
             }
+            while (page.Length == OwnBatch);
         }
     }
 
@@ -43,10 +51,24 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
         }
 
         var blocking = await Member.Blocking.OpenAsync().WaitAsync(stop);
-        var found = await Member.Group.ReadNewAsync(blocking, Member.ShareOf(room)).WaitAsync(RedisConnector.Block + RedisConnector.Answer, Member.Names.Time, stop);
+        var count = pace.Of(Member.ShareOf(room));
+        var sentAt = Member.Names.Time.GetTimestamp();
+        IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> found;
+        try
+        {
+            // The watchdog ends a connection without a sign of life. As long as there is one, what comes is worth waiting for.
+            found = await Member.Group.ReadNewAsync(blocking, count).WaitAsync(stop);
+        }
+        catch
+        {
+            pace.Failed();
+            throw;
+        }
+
+        pace.Answered(Member.Names.Time.GetElapsedTime(sentAt), found.Any(each => each.Entries.Length >= count), RedisConnector.Block);
         foreach (var (stream, entries) in found)
         {
-            await Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0))).WaitAsync(RedisConnector.Answer, Member.Names.Time, stop);
+            await Member.Connector.AnswerAsync(Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0)), sentAt), stop);
         }
     }
 }

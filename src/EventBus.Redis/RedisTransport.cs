@@ -82,7 +82,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             throw;
         }
 
-        var receiver = new RedisReceiver(new RedisMember(subscription, group, Names, options.ClaimAfter, log) { Blocking = blocking, Place = place });
+        var receiver = new RedisReceiver(new RedisMember(subscription, group, Names, options.ClaimAfter, log) { Connector = connector, Blocking = blocking, Place = place });
         receiver.Start(live);
         lock (gate)
         {
@@ -110,7 +110,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         {
             await Connection.GetDatabase().PingAsync().WaitAsync(PingTimeout, Names.Time, cancellationToken);
         }
-        catch (Exception exception) when (exception is RedisException or TimeoutException or InvalidOperationException)
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
             return new TransportHealth(TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does.");
         }

@@ -56,7 +56,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, Redi
                 {
                 }
             }
-            catch (RedisServerException exception)
+            catch (Exception exception) when (exception is not (RedisConnectionException or TimeoutException or OperationCanceledException))
             {
                 // The others are trimmed all the same.
                 failed[stream!] = exception.Message;

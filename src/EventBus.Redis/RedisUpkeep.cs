@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -15,6 +16,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
     private readonly RedisTopology names = member.Names;
     private readonly TimeSpan renewPeriod = member.ClaimAfter / 3;
     private readonly ConcurrentDictionary<string, string> failures = new();
+    private readonly RedisPace pace = new();
 
     /// <summary>What people should look at; null when there is nothing.</summary>
     public string? Complaint => failures.Select(each => $"The subscription '{member.Subscription.Name}' cannot {each.Key}: {each.Value}").FirstOrDefault();
@@ -41,11 +43,11 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         Sweeping = RepeatAsync("remove the consumers of dead instances", SweepAsync, member.ClaimAfter, stopIntake);
 
         // Apart from the renewals, which must not wait for it.
-        Noting = RepeatAsync("write down how far it is", stop => member.Place.NoteAsync().WaitAsync(RedisConnector.Answer, names.Time, stop), renewPeriod, close);
+        Noting = RepeatAsync("write down how far it is", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod, close);
     }
 
     /// <summary>A living consumer asks for more every second, or holds something.</summary>
-    private Task SweepAsync(CancellationToken stop) => group.SweepAsync((member.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)).WaitAsync(RedisConnector.Answer, names.Time, stop);
+    private Task SweepAsync(CancellationToken stop) => member.Connector.AnswerAsync(group.SweepAsync((member.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)), stop);
 
     /// <param name="what">What cannot be done when it fails.</param>
     /// <param name="pass">What is done.</param>
@@ -79,56 +81,80 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         }
     }
 
-    private async Task ClaimAsync(CancellationToken stop)
-    {
-        foreach (var stream in group.Streams)
-        {
-            var cursor = RedisGroup.Start;
-            do
-            {
-                // A share of its own beside what is read, so that a flood of new events cannot keep the abandoned ones waiting.
-                var room = Math.Min(Page, member.Capacity + group.Streams.Count + member.Subscription.Concurrency - receiver.Held.Count);
-                if (room <= 0)
-                {
-                    return;
-                }
+    private Task ClaimAsync(CancellationToken stop) => ForEachAsync(group.Streams, stream => ClaimAsync(stream, stop));
 
-                cursor = await ClaimPageAsync(stream, cursor, room).WaitAsync(RedisConnector.Answer, names.Time, stop);
+    private async Task ClaimAsync(RedisKey stream, CancellationToken stop)
+    {
+        var cursor = RedisGroup.Start;
+        do
+        {
+            // A share of its own beside what is read, so that a flood of new events cannot keep the abandoned ones waiting.
+            var room = Math.Min(Page, member.Capacity + group.Streams.Count + member.Subscription.Concurrency - receiver.Held.Count);
+            if (room <= 0)
+            {
+                return;
             }
-            while (cursor != RedisGroup.Start && !stop.IsCancellationRequested);
+
+            cursor = await ClaimPageAsync(stream, cursor, room, stop);
         }
+        while (cursor != RedisGroup.Start && !stop.IsCancellationRequested);
     }
 
-    private async Task<RedisValue> ClaimPageAsync(RedisKey stream, RedisValue cursor, int room)
+    private async Task<RedisValue> ClaimPageAsync(RedisKey stream, RedisValue cursor, int room, CancellationToken stop)
     {
         var held = receiver.Held.IdsOf(stream);
-        var claimed = await group.ClaimAsync(stream, member.ClaimAfter, cursor, room);
-        if (claimed.DeletedIds.Length > 0)
+        var (next, taken, deleted) = await member.Connector.AnswerAsync(group.ClaimAsync(stream, member.ClaimAfter, cursor, room), stop);
+        if (deleted > 0)
         {
-            member.Log.EntriesDeleted(claimed.DeletedIds.Length, stream!, group.Name);
+            member.Log.EntriesDeleted(deleted, stream!, group.Name);
         }
 
-        StreamEntry[] taken = [.. claimed.ClaimedEntries.Where(entry => !entry.IsNull && !held.Contains(entry.Id))];
-        if (taken.Length > 0)
+        (RedisValue Id, int Deliveries)[] unseen = [.. taken.Where(each => !held.Contains(each.Id))];
+        if (unseen.Length > 0)
         {
-            var pending = await group.PendingAsync(stream, taken[0].Id, taken[^1].Id, Page);
-            var counts = pending.ToDictionary(each => each.MessageId, each => each.DeliveryCount);
-            await receiver.TakeAsync(stream, taken.Select(entry => ((RedisEntry)entry, Math.Max(0, counts.GetValueOrDefault(entry.Id, 2) - 1))));
-            member.Log.TookOver(group.Name, taken.Length, stream!);
+            await receiver.FetchAsync(stream, unseen, pace, stop);
+            member.Log.TookOver(group.Name, unseen.Length, stream!);
         }
 
-        return claimed.NextStartId;
+        return next;
     }
 
-    private async Task RenewAsync(CancellationToken stop)
+    private Task RenewAsync(CancellationToken stop) => ForEachAsync(receiver.Held.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
+
+    private async Task RenewAsync(RedisKey stream, HeldEntry[] entries, CancellationToken stop)
     {
-        foreach (var stream in receiver.Held.ToArray().GroupBy(entry => entry.Stream))
+        try
         {
-            foreach (var page in stream.Chunk(Page))
+            foreach (var page in entries.Chunk(Page))
             {
-                await RenewPageAsync(stream.Key, page).WaitAsync(RedisConnector.Answer, names.Time, stop);
+                await member.Connector.AnswerAsync(RenewPageAsync(stream, page), stop);
             }
         }
+        catch (Exception exception) when (RedisPlace.IsWrongType(exception))
+        {
+            // The stream is gone, and with it the ownership of what was in it.
+            reading.Lose(entries);
+            throw;
+        }
+    }
+
+    /// <summary>Does something for each stream, also where it fails for one. The first failure is thrown at the end.</summary>
+    private static async Task ForEachAsync<T>(IEnumerable<T> streams, Func<T, Task> action)
+    {
+        ExceptionDispatchInfo? failure = null;
+        foreach (var stream in streams)
+        {
+            try
+            {
+                await action(stream);
+            }
+            catch (Exception exception) when (exception is RedisServerException or RedisCommandException or InvalidOperationException or FormatException or OverflowException or InvalidCastException)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(exception);
+            }
+        }
+
+        failure?.Throw();
     }
 
     /// <summary>What could not be renewed is lost here before another instance can take it over.</summary>

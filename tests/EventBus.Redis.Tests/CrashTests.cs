@@ -119,7 +119,7 @@ public sealed class CrashTests
         new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent" }, Encoding.UTF8.GetBytes($$"""{"Number":{{number}}}"""));
 
     private static async Task<long> PendingAsync(TestRedis redis) =>
-        (await redis.Database.StreamPendingAsync(redis.ParcelStream, $"{Victim.Service}.{Victim.Subscription}")).PendingMessageCount;
+        (await redis.Database.StreamPendingAsync(redis.ParcelStream, $"{Victim.Service}:{Victim.Subscription}")).PendingMessageCount;
 
     private static Process StartVictim(string prefix, bool finishes) => Process.Start(new ProcessStartInfo("dotnet", [typeof(CrashTests).Assembly.Location, "victim", prefix, $"{finishes}"])
     {

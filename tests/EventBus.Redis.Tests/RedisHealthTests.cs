@@ -70,6 +70,52 @@ public sealed class RedisHealthTests
         Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
     }
 
+    [Theory]
+    [InlineData("#")]
+    [InlineData("parcel.#", "letter.#")]
+    public async Task Stream_OverwrittenWhileItsEventsAreHandled_HoldsUpNoOtherStream(params string[] patterns)
+    {
+        const int Few = 10;
+        const int ManyTimesTheCapacity = 300;
+        await using var redis = await TestRedis.OpenAsync();
+        var subscription = new Subscription("parcels", [.. patterns.Select(EventPattern.Parse)]);
+        var transport = await redis.StartAsync(subscriptions: [subscription, new Subscription("letters", [EventPattern.Parse("letter.#")])]);
+        var receiver = await redis.SubscribeAsync(transport, subscription);
+        for (var number = 0; number < Few; number++)
+        {
+            await TestRedis.PublishAcceptedAsync(transport, TestRedis.Event(number, "letter.sent"), TestRedis.Parcel(number));
+        }
+
+        var taken = new List<Delivery>();
+        while (taken.Count < 2 * Few)
+        {
+            taken.Add(await TestRedis.NextAsync(receiver));
+        }
+
+        RedisKey letters = $"{{{redis.Prefix}}}:letter";
+        await redis.Database.StringSetAsync(letters, "no stream");
+        foreach (var delivery in taken)
+        {
+            await delivery.AckAsync();
+        }
+
+        for (var number = Few; number < ManyTimesTheCapacity; number++)
+        {
+            await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(number));
+            var delivery = await TestRedis.NextAsync(receiver, $"parcel {number}");
+            Assert.Equal($"p-{number}", delivery.Envelope.EventId);
+            await delivery.AckAsync();
+        }
+
+        Assert.Contains(":letter", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
+
+        // It comes back as soon as it is a stream again.
+        await redis.Database.KeyDeleteAsync(letters);
+        await redis.Database.StreamAddAsync(letters, [new("type", "letter.sent"), new("id", "again"), new("data", "1")]);
+        Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+    }
+
     [Fact]
     public async Task Server_BackFromAnOlderCopy_IsSaid()
     {
@@ -102,7 +148,7 @@ public sealed class RedisHealthTests
         var transport = await redis.StartAsync(address: server.Address);
         await redis.SubscribeAsync(transport);
 
-        Assert.Contains("xautoclaim", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("cannot take over", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
         await redis.Log.LineAsync("cannot take over");
     }
 }

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
@@ -137,6 +138,49 @@ public sealed class RedisReceiverTests
         await delivery.AckAsync();
         entry = Assert.Single(await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app:parcels", 10, default));
         Assert.Equal("other", entry.ConsumerName);
+    }
+
+    [Fact]
+    public async Task Entry_TakenOverByAnAnswerThatWasLost_CountsTheDeliveryBefore()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var valve = new ReplyValve();
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync(TimeSpan.FromSeconds(3), valve.Address));
+
+        // A pass that takes over has ended before the wire is closed, so that the next one is heard.
+        await AbandonAsync("p-0");
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+        using (var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System))
+        {
+            while (await redis.PendingAsync() > 0)
+            {
+                Assert.False(limit.IsCancellationRequested, "The first entry was not acknowledged.");
+            }
+        }
+
+        valve.Close();
+        await AbandonAsync("p-1");
+        using var patience = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        while ((await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app:parcels", 1, default)) is not [{ ConsumerName: var owner }] || owner == "dead")
+        {
+            Assert.False(patience.IsCancellationRequested, "No consumer took the entry over.");
+        }
+
+        valve.Cut();
+        var delivery = await TestRedis.NextAsync(receiver);
+
+        Assert.Equal(("p-1", 1), (delivery.Envelope.EventId, delivery.EarlierDeliveries));
+        await delivery.AckAsync();
+
+        // An instance read it, and has been dead for a long time.
+        Task AbandonAsync(string id) => redis.Database.ScriptEvaluateAsync(
+            """
+            local id = redis.call('XADD', KEYS[1], '*', 'type', 'parcel.sent', 'id', ARGV[2], 'data', '1')
+            redis.call('XREADGROUP', 'GROUP', ARGV[1], 'dead', 'STREAMS', KEYS[1], '>')
+            redis.call('XCLAIM', KEYS[1], ARGV[1], 'dead', 0, id, 'IDLE', 600000, 'JUSTID')
+            """,
+            [redis.ParcelStream],
+            ["app:parcels", id]);
     }
 
     [Fact]

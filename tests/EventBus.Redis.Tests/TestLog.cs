@@ -10,6 +10,18 @@ internal sealed class TestLog : ILogger
     private readonly List<string> lines = [];
     private TaskCompletionSource next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>What was logged until now.</summary>
+    public string[] Lines
+    {
+        get
+        {
+            lock (gate)
+            {
+                return [.. lines];
+            }
+        }
+    }
+
     /// <summary>Waits for a line that contains a text.</summary>
     public async Task<string> LineAsync(string text)
     {

@@ -153,7 +153,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
 
                 // Asked again: the bytes may have come after the wire was choked.
                 await direction.MayReadAsync(cut.Token);
-                await direction.TravelAsync(cut.Token);
+                await direction.TravelAsync(count, cut.Token);
 
                 // What has lost bytes makes no sense to anybody any more: it stays dark until it is cut.
                 dark |= forgotten || direction.Mode == TcpProxyMode.Discard;

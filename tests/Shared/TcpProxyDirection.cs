@@ -20,6 +20,7 @@ internal sealed class TcpProxyDirection
     private TaskCompletionSource mayRead = NewOpen();
     private TcpProxyMode mode;
     private long? left;
+    private long freeAt;
 
     /// <summary>Changes what happens to the bytes from now on.</summary>
     public TcpProxyMode Mode
@@ -52,6 +53,9 @@ internal sealed class TcpProxyDirection
     /// <summary>How much later everything arrives. None by default.</summary>
     public TimeSpan Delay { get; set; }
 
+    /// <summary>How many bytes a second pass, over all connections together. No limit by default.</summary>
+    public long? BytesPerSecond { get; set; }
+
     /// <summary>Lets so many bytes more pass, and then resets the connection that they went through. Later ones are not touched; null takes it back.</summary>
     public void CutAfter(long? bytes)
     {
@@ -71,8 +75,28 @@ internal sealed class TcpProxyDirection
     }
 
     /// <summary>Completes when what has been taken has arrived.</summary>
-    public async Task TravelAsync(CancellationToken cancellationToken)
+    /// <param name="count">How many bytes.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task TravelAsync(int count, CancellationToken cancellationToken)
     {
+        if (BytesPerSecond is { } rate)
+        {
+            TimeSpan wait;
+            lock (gate)
+            {
+                var now = TimeProvider.System.GetTimestamp();
+                freeAt = Math.Max(freeAt, now) + (count * TimeProvider.System.TimestampFrequency / rate);
+                wait = TimeProvider.System.GetElapsedTime(now, freeAt);
+            }
+
+            // A timer is not exact: what it is late by, the next bytes do not wait.
+            if (wait > TimeSpan.FromMilliseconds(20))
+            {
+                using var timer = new PeriodicTimer(wait);
+                await timer.WaitForNextTickAsync(cancellationToken);
+            }
+        }
+
         if (Delay > TimeSpan.Zero)
         {
             using var timer = new PeriodicTimer(Delay);

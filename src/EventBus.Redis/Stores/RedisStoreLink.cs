@@ -34,13 +34,12 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
     public Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken) =>
         AskAsync(database => database.ScriptEvaluateAsync(script, keys, values), cancellationToken);
 
-    /// <summary>Asks Redis, within the time that any answer may take.</summary>
+    /// <summary>Asks Redis. See <see cref="RedisConnector.AnswerAsync{T}"/>.</summary>
     public async Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, CancellationToken cancellationToken)
     {
         var database = (connection ?? throw NotOpen()).GetDatabase();
 
-        // In real time, whatever clock the bus waits by: a clock that a test moves says nothing of a network.
-        return await ask(database).WaitAsync(RedisConnector.Answer, TimeProvider.System, cancellationToken);
+        return await connector.AnswerAsync(ask(database), cancellationToken);
     }
 
     private static InvalidOperationException NotOpen() => new("The stores are not open.");

@@ -1,0 +1,50 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using StackExchange.Redis;
+using StackExchange.Redis.Configuration;
+
+namespace EventBus;
+
+/// <summary>Knows when the connections of one multiplexer last showed a sign of life: a received byte, or a write that had to wait and went on. Thread-safe.</summary>
+/// <remarks>A whole answer is no measure: on a slow wire one of 16 MB takes longer than any patience, and whatever is asked behind it waits as long.</remarks>
+/// <param name="inner">What the application's configuration has set; null for none.</param>
+internal sealed class RedisWire(Tunnel? inner) : Tunnel
+{
+    private readonly ConcurrentDictionary<RedisWireStream, EndPoint> open = new();
+
+    public override ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken) =>
+        inner?.GetSocketConnectEndpointAsync(endpoint, cancellationToken) ?? base.GetSocketConnectEndpointAsync(endpoint, cancellationToken);
+
+    public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken) =>
+        inner?.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken) ?? base.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken);
+
+    public override async ValueTask<Stream?> BeforeAuthenticateAsync(EndPoint endpoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken)
+    {
+        var stream = inner is null ? null : await inner.BeforeAuthenticateAsync(endpoint, connectionType, socket, cancellationToken);
+        if ((stream ?? (socket is null ? null : new NetworkStream(socket))) is not { } beneath)
+        {
+            return null;
+        }
+
+        var wire = new RedisWireStream(beneath, socket, connectionType, closed => open.TryRemove(closed, out _));
+        open[wire] = endpoint;
+        return wire;
+    }
+
+    /// <summary>For how long the connection that answers commands has shown no sign of life; the longest time where there is none.</summary>
+    public TimeSpan SilenceOf(EndPoint server) => open
+        .Where(each => each.Key.Type == ConnectionType.Interactive && each.Value.Equals(server))
+        .Select(each => each.Key.Silence)
+        .DefaultIfEmpty(TimeSpan.MaxValue)
+        .Min();
+
+    /// <summary>Ends the connections to a server. The client sees the end of each, and makes others.</summary>
+    public void End(EndPoint server)
+    {
+        foreach (var (stream, _) in open.Where(each => each.Value.Equals(server)))
+        {
+            stream.End();
+        }
+    }
+}

@@ -1,0 +1,106 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>A wire that carries a megabyte a second: every answer here takes longer than a sign of life may.</summary>
+public sealed class RedisSlowWireTests
+{
+    private const int Rate = 1024 * 1024;
+
+    private static readonly TimeSpan Long = TimeSpan.FromSeconds(40);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(false, 32, 256)]
+    [InlineData(true, 32, 256)]
+    [InlineData(false, 1, 8 * 1024)]
+    [InlineData(true, 1, 8 * 1024)]
+    public async Task Backlog_LongerThanTheTimeOfAnAnswer_IsDeliveredAndTheConnectionStays(bool ordered, int count, int kilobytes)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var proxy = Slow();
+        var subscription = TestRedis.Parcels() with { Ordered = ordered };
+        await PublishBacklogAsync(redis, subscription, count, kilobytes);
+
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync(address: TestRedis.Through(proxy.Port), subscriptions: [subscription]), subscription);
+        proxy.ToClient.BytesPerSecond = Rate;
+        for (var i = 0; i < count; i++)
+        {
+            var delivery = await receiver.Deliveries.ReadAsync(Token).AsTask().WaitAsync(Long, Token);
+            Assert.Equal($"p-{i}", delivery.Envelope.EventId);
+            Assert.Equal(0, delivery.EarlierDeliveries);
+            await delivery.AckAsync();
+        }
+
+        Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("cannot read from Redis", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Entry_OfADeadInstanceThatIsLarge_IsTakenOver()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var proxy = Slow();
+        await PublishBacklogAsync(redis, TestRedis.Parcels(), 1, 8 * 1024);
+        var entry = Assert.Single(await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app:parcels", "dead", ">", 1));
+        await redis.Database.ExecuteAsync("XCLAIM", redis.ParcelStream, "app:parcels", "dead", 0, entry.Id, "IDLE", 600_000, "JUSTID");
+
+        proxy.ToClient.BytesPerSecond = Rate;
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync(address: TestRedis.Through(proxy.Port)));
+        var delivery = await receiver.Deliveries.ReadAsync(Token).AsTask().WaitAsync(Long, Token);
+
+        Assert.Equal(("p-0", 1), (delivery.Envelope.EventId, delivery.EarlierDeliveries));
+        await delivery.AckAsync();
+    }
+
+    [Fact]
+    public async Task Publish_LongerThanASignOfLifeMayTake_IsAccepted()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var proxy = Slow();
+        var transport = await redis.StartAsync(address: TestRedis.Through(proxy.Port));
+        proxy.ToServer.BytesPerSecond = Rate;
+        using var deadline = new CancellationTokenSource(Long, TimeProvider.System);
+        var outcomes = new PublishOutcome[8];
+
+        await transport.PublishAsync(Enumerable.Range(0, 8).Select(number => Large(number, 1024)).ToArray(), outcomes, deadline.Token);
+
+        Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.Accepted, outcome.Status));
+    }
+
+    [Fact]
+    public async Task DeadLetters_ThatAreLarge_AreListed()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var proxy = Slow();
+        await using (var direct = await TestStores.OpenAsync(redis.Prefix))
+        {
+            for (var number = 0; number < 8; number++)
+            {
+                await direct.Failures.RecordAsync(TestStores.Waiting("x") with { Envelope = Large(number, 1024), Status = FailedEventStatus.Dead }, Token);
+            }
+        }
+
+        await using var stores = await TestStores.OpenAsync(redis.Prefix, TestRedis.Through(proxy.Port));
+        proxy.ToClient.BytesPerSecond = Rate;
+
+        Assert.Equal(8, (await stores.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Count);
+    }
+
+    private static TcpProxy Slow() => new(int.Parse(TestRedis.EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
+
+    private static Envelope Large(int number, int kilobytes) =>
+        new(new EnvelopeAttributes { Id = $"p-{number}", Name = "parcel.sent", Key = "key", Time = DateTimeOffset.UnixEpoch }, new byte[kilobytes * 1024]);
+
+    /// <summary>Makes the group, and publishes what it has not read.</summary>
+    private static async Task PublishBacklogAsync(TestRedis redis, Subscription subscription, int count, int kilobytes)
+    {
+        var transport = await redis.StartAsync(subscriptions: [subscription]);
+        await (await redis.SubscribeAsync(transport, subscription)).DisposeAsync();
+        for (var number = 0; number < count; number++)
+        {
+            await TestRedis.PublishAcceptedAsync(transport, Large(number, kilobytes));
+        }
+    }
+}
