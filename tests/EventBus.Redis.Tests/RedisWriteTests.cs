@@ -24,14 +24,14 @@ public sealed class RedisWriteTests
             using var atOnce = new Barrier(2);
             var sender = new Thread(() =>
             {
-                atOnce.SignalAndWait();
+                atOnce.SignalAndWait(CancellationToken.None);
                 write.Send(database);
             });
             sender.Start();
-            atOnce.SignalAndWait();
+            atOnce.SignalAndWait(TestContext.Current.CancellationToken);
             Thread.SpinWait(round % 50);
             await deadline.CancelAsync();
-            await write.Ended;
+            await write.Ended.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
             var outcome = await write.OutcomeAsync(0);
             sender.Join();
 
