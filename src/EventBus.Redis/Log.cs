@@ -80,6 +80,9 @@ internal static partial class Log
     [LoggerMessage(233, LogLevel.Error, "{Count} events of the subscription {Subscription} were received and not handled when it closed, and are lost")]
     public static partial void LostAtClose(this ILogger log, long count, string subscription);
 
+    [LoggerMessage(235, LogLevel.Error, "The subscription {Subscription} cannot take a message from Redis, and drops it: {Error}")]
+    public static partial void NotTaken(this ILogger log, string subscription, string error);
+
     [LoggerMessage(234, LogLevel.Warning, "{Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count as one. Said once; let the publisher send a CloudEvents envelope with an id")]
     public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
 }

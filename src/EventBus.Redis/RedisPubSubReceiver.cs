@@ -105,7 +105,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         {
             while (true)
             {
-                Take(await queue.ReadAsync(stop));
+                TryTake(await queue.ReadAsync(stop));
             }
         }
         catch (Exception exception) when (exception is ChannelClosedException or OperationCanceledException)
@@ -113,8 +113,21 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
             // What had arrived before still counts.
             while (queue.TryRead(out var message))
             {
-                Take(message);
+                TryTake(message);
             }
+        }
+    }
+
+    /// <summary>No message ends the loop, whatever it holds.</summary>
+    private void TryTake(ChannelMessage message)
+    {
+        try
+        {
+            Take(message);
+        }
+        catch (Exception exception)
+        {
+            log.NotTaken(subscription.Name, exception.GetType().Name);
         }
     }
 
