@@ -6,7 +6,7 @@ public sealed class EventBusOptions
     /// <summary>The application's name, the first part of queue and group names. Letters, digits, hyphens, underscores and dots. Default: the host's application name; other characters in it become hyphens, and a hash of the name is appended then.</summary>
     public string? ServiceName { get; set; }
 
-    /// <summary>How long a publish waits for the backend before it ends as failed or in doubt. Default 10 s; 10 ms to 1 h.</summary>
+    /// <summary>How long a publish waits for the backend or the store before it ends as failed or in doubt, and a call of <see cref="ISagas"/> or <see cref="IDeadLetters"/> for the store. Default 10 s; 10 ms to 1 h.</summary>
     public TimeSpan PublishTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long stopping waits for work in flight (in memory: for all that is queued), before handlers are cancelled. Shorter than the host's own shutdown time-out, which is 30 s by default. Default 20 s; 0 to 1 h.</summary>

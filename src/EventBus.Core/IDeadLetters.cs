@@ -1,7 +1,8 @@
 namespace EventBus;
 
 /// <summary>The events that failed for good, for people: look, retry, discard. Resolve it from the container. Thread-safe.</summary>
-/// <remarks>Where a queue of a broker keeps them instead of a store, they can be counted, the first can be listed (the oldest first), and all can be retried; everything else throws <see cref="NotSupportedException"/>, which names the stores that can.</remarks>
+/// <remarks>Where a queue of a broker keeps them instead of a store, they can be counted, the first can be listed (the oldest first), and all can be retried; everything else throws <see cref="NotSupportedException"/>, which names the stores that can.
+/// Every call ends within <see cref="EventBusOptions.PublishTimeout"/> (10 s by default) with an <see cref="EventBusException"/> if the store does not answer; what it was asked to do is in doubt then, and may be asked again.</remarks>
 public interface IDeadLetters
 {
     /// <summary>Lists dead letters, the newest first.</summary>
@@ -25,7 +26,7 @@ public interface IDeadLetters
     /// <returns>False when there is no such dead letter (any more).</returns>
     Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default);
 
-    /// <summary>Retries every dead letter that matches now, the oldest first.</summary>
+    /// <summary>Retries every dead letter that matches now, the oldest first. May take the time of one call for each 100 of them.</summary>
     /// <param name="filter">Which ones, paging ignored; null for all.</param>
     /// <param name="cancellationToken">Stops after the current one.</param>
     /// <returns>How many were retried.</returns>

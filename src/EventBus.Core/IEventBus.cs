@@ -26,7 +26,7 @@ public interface IEventBus
     /// <summary>Publishes a list of events, pipelined, in the order of the list for each key.</summary>
     /// <remarks>
     /// An event that is not accepted holds back the later events of its own key: they are reported as failed and were not sent.
-    /// The time-out holds for each run of 256 events; when one ends without all its events accepted in time, the events after it are not sent, and are reported as failed.
+    /// The time-out holds for each run of 512 events; when one ends without all its events accepted in time, the events after it are not sent, and are reported as failed.
     /// </remarks>
     /// <param name="events">The events; read until the call ends.</param>
     /// <param name="options">What differs from the defaults for every event; null for none. An id cannot be set here.</param>

@@ -1,7 +1,9 @@
 namespace EventBus;
 
 /// <summary>Starts sagas, and shows people those that were started. Resolve it from the container. Thread-safe.</summary>
-/// <remarks>The type of the state says which saga is meant: an application has one saga for each (<c>bus.AddSaga&lt;TSaga, TState&gt;()</c>).</remarks>
+/// <remarks>The type of the state says which saga is meant: an application has one saga for each (<c>bus.AddSaga&lt;TSaga, TState&gt;()</c>).
+/// The store has <see cref="EventBusOptions.PublishTimeout"/> (10 s by default) to answer a call; when it does not, the call ends with an <see cref="EventBusException"/>. What it was asked to do is in doubt then, and may be asked again. <see cref="RunAsync"/> and
+/// <see cref="WaitAsync"/> wait for the end of the saga without limit, and for each answer of the store as long as the others.</remarks>
 public interface ISagas
 {
     /// <summary>Starts a saga and returns its id once it is kept in the store: from then on it comes to its end, on whichever instance.</summary>

@@ -90,7 +90,7 @@ internal sealed class TestStores : IAsyncDisposable
 
     public ValueTask DisposeAsync() => stores.CloseAsync();
 
-    private static string ConnectionString(string file) => file.Contains('=', StringComparison.Ordinal) ? file : $"Data Source={file}";
+    public static string ConnectionString(string file) => file.Contains('=', StringComparison.Ordinal) ? file : $"Data Source={file}";
 }
 
 /// <summary>A folder that is gone when the test is.</summary>

@@ -9,9 +9,12 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
 {
     private const int MaxTake = 1_000;
 
-    private (FailureStore Store, Action Wake, ILogger Log)? opened;
+    // How many are retried within the time of one call.
+    private const int RetriedInTime = 100;
 
-    public void Open(FailureStore store, Action wake, ILogger log) => opened = (store, wake, log);
+    private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log)? opened;
+
+    public void Open(FailureStore store, TimeSpan timeout, Action wake, ILogger log) => opened = (store, new StoreCalls(timeout, time), wake, log);
 
     public Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
     {
@@ -23,26 +26,36 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
                 Keyed("filters and pages");
             }
 
-            return [.. (await Opened().Store.ListDeadAsync(filter, cancellationToken)).Select(Show)];
+            var (store, calls, _, _) = Opened();
+            return [.. (await calls.AskAsync(token => store.ListDeadAsync(filter, token), "list the dead letters", cancellationToken)).Select(Show)];
         });
     }
 
     public Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return door.EnterAsync<DeadLetter?>(async () => await Keyed("finding one").Store.FindDeadAsync(id, cancellationToken) is { } entry ? Show(entry) : null);
+        return door.EnterAsync<DeadLetter?>(async () =>
+        {
+            var (store, calls, _, _) = Keyed("finding one");
+            return await calls.AskAsync(token => store.FindDeadAsync(id, token), "find a dead letter", cancellationToken) is { } entry ? Show(entry) : null;
+        });
     }
 
     public Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
-        door.EnterAsync(async () => await (filter is null || filter == new DeadLetterFilter { Take = filter.Take } ? Opened() : Keyed("counting some of them")).Store.CountDeadAsync(Check(filter), cancellationToken));
+        door.EnterAsync(async () =>
+        {
+            filter = Check(filter);
+            var (store, calls, _, _) = filter == new DeadLetterFilter { Take = filter.Take } ? Opened() : Keyed("counting some of them");
+            return await calls.AskAsync(token => store.CountDeadAsync(filter, token), "count the dead letters", cancellationToken);
+        });
 
     public Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
         return door.EnterAsync(async () =>
         {
-            var (store, wake, log) = Keyed("retrying one");
-            var revived = await store.ReviveAsync(id, time.GetUtcNow(), cancellationToken);
+            var (store, calls, wake, log) = Keyed("retrying one");
+            var revived = await calls.AskAsync(token => store.ReviveAsync(id, time.GetUtcNow(), token), "retry a dead letter", cancellationToken);
             if (revived)
             {
                 log.Revived(id);
@@ -58,8 +71,9 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
         return door.EnterAsync(async () =>
         {
             filter = Check(filter) with { Before = null, Take = MaxTake };
-            var (store, wake, log) = filter == new DeadLetterFilter { Take = MaxTake } ? Opened() : Keyed("retrying some of them");
-            var revived = await store.ReviveAllAsync(filter, time.GetUtcNow(), cancellationToken);
+            var (store, calls, wake, log) = filter == new DeadLetterFilter { Take = MaxTake } ? Opened() : Keyed("retrying some of them");
+            var count = await calls.AskAsync(token => store.CountDeadAsync(filter, token), "count the dead letters", cancellationToken);
+            var revived = await calls.AskAsync(token => store.ReviveAllAsync(filter, time.GetUtcNow(), token), "retry dead letters", cancellationToken, turns: 1 + (count / RetriedInTime));
             log.RevivedAll(revived);
             wake();
             return revived;
@@ -72,8 +86,8 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
         ArgumentException.ThrowIfNullOrWhiteSpace(reason);
         return door.EnterAsync(async () =>
         {
-            var (store, wake, log) = Keyed("discarding one");
-            var discarded = await store.DiscardAsync(id, cancellationToken);
+            var (store, calls, wake, log) = Keyed("discarding one");
+            var discarded = await calls.AskAsync(token => store.DiscardAsync(id, token), "discard a dead letter", cancellationToken);
             if (discarded)
             {
                 log.Discarded(id, reason);
@@ -125,10 +139,10 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
         return filter;
     }
 
-    private (FailureStore Store, Action Wake, ILogger Log) Opened() =>
+    private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log) Opened() =>
         opened ?? throw new EventBusException("The dead letters cannot be read: the bus has not started, or it has no store that keeps failures. Start the host; add a store, for instance bus.StoreInMemory().");
 
     /// <summary>The store, for what a queue of a broker cannot do.</summary>
-    private (FailureStore Store, Action Wake, ILogger Log) Keyed(string what) =>
+    private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log) Keyed(string what) =>
         Opened() is { Store.IsKeyed: true } opened ? opened : throw new NotSupportedException($"The dead letters are in a queue of the broker, which allows to count them, to look at the first, and to retry all; {what} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
 }

@@ -131,6 +131,9 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public Publisher Publisher { get; }
 
+    /// <summary>How long a call of the application's may wait for the backend or a store.</summary>
+    public TimeSpan CallTimeout => plan.Options.PublishTimeout;
+
     public FailureStore? Failures => stores?.Failures;
 
     /// <summary>Where sagas are started; null without any.</summary>

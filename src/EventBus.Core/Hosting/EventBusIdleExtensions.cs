@@ -34,7 +34,8 @@ public static class EventBusIdleExtensions
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            await engine.WhenIdleAsync(either.Token);
+            // Also when a store does not answer how much of its work is due.
+            await engine.WhenIdleAsync(either.Token).WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {

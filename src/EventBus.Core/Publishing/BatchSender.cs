@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Sends many events with one call of the transport, so that their way is pipelined, also while somebody observes each of them.</summary>
-internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines, TimeProvider time, BusDiagnostics diagnostics, Func<Envelope, TimeSpan?, CancellationToken, Task> sendOne)
+internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines, TimeProvider time, BusDiagnostics diagnostics, Func<Envelope, CancellationToken, CancellationToken, Task> sendOne)
 {
     /// <returns>False when time was up before every event had its answer.</returns>
     public async Task<bool> SendAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
@@ -61,7 +61,25 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         return !deadline.IsCancellationRequested;
     }
 
+    /// <summary>With one deadline for all of them, as for those that are sent together.</summary>
     private async Task<bool> SendOneByOneAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
+    {
+        var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
+        try
+        {
+            return await SendOneByOneAsync(batch, outcomes, ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks), cancellationToken);
+        }
+        finally
+        {
+            // A send whose caller gave up goes on, and still needs its deadline.
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                ownDeadline?.Dispose();
+            }
+        }
+    }
+
+    private async Task<bool> SendOneByOneAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline, CancellationToken cancellationToken)
     {
         HashSet<string>? heldBack = null;
         for (var i = 0; i < batch.Length; i++)
@@ -69,11 +87,11 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
             var envelope = batch.Span[i];
             var outcome = envelope.KeyText is { } key && heldBack?.Contains(key) == true
                 ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
-                : await OutcomeOfAsync(sendOne(envelope, timeout, cancellationToken));
+                : await OutcomeOfAsync(sendOne(envelope, deadline, cancellationToken));
             outcomes.Span[i] = outcome;
-            if (outcome.Status == PublishStatus.InDoubt)
+            if (outcome.Status == PublishStatus.InDoubt || deadline.IsCancellationRequested)
             {
-                // One that had no answer in time is enough: the rest would each wait as long.
+                // One that had no answer in time is enough: the rest has no time left.
                 outcomes.Span[(i + 1)..].Fill(PublishOutcome.Failed(new TimeoutException("An earlier event of the list had no answer in time.")));
                 return false;
             }

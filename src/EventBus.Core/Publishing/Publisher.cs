@@ -27,7 +27,7 @@ internal sealed class Publisher
         (this.transport, this.delays, this.events, this.guard, this.environment) = (transport, delays, events, guard, environment);
         (time, diagnostics, durable) = (environment.Time, environment.Diagnostics, transport.Features.Durable);
         deadlines = new DeadlineTokens(time, environment.Timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, CancellationToken.None);
-        batches = new BatchSender(transport, deadlines, time, diagnostics, (envelope, timeout, cancellationToken) => SendObservedAsync(envelope, DescriptorOf(envelope), timeout, cancellationToken));
+        batches = new BatchSender(transport, deadlines, time, diagnostics, (envelope, deadline, cancellationToken) => SendObservedAsync(envelope, DescriptorOf(envelope), deadline, cancellationToken));
     }
 
     /// <summary>Called after an event was put into the delay store.</summary>
@@ -217,10 +217,25 @@ internal sealed class Publisher
     /// <summary>The way that may cost something: telemetry, a time-out of its own, a delay.</summary>
     private async Task SendObservedAsync(Envelope envelope, EventDescriptor descriptor, TimeSpan? timeout, CancellationToken cancellationToken)
     {
+        var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
+        try
+        {
+            await SendObservedAsync(envelope, descriptor, ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks), cancellationToken);
+        }
+        finally
+        {
+            // A send whose caller gave up goes on, and still needs its deadline.
+            if (!cancellationToken.IsCancellationRequested)
+            {
+                ownDeadline?.Dispose();
+            }
+        }
+    }
+
+    private async Task SendObservedAsync(Envelope envelope, EventDescriptor descriptor, CancellationToken deadline, CancellationToken cancellationToken)
+    {
         var startedAt = time.GetTimestamp();
         using var activity = diagnostics.StartPublish(envelope);
-        var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
-        var deadline = ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks);
         envelope.TraceParent = activity?.Id ?? envelope.TraceParent;
         string? error = null;
         try
@@ -228,16 +243,9 @@ internal sealed class Publisher
             await (envelope.Extras?.NotBefore is { } dueAt && dueAt > time.GetUtcNow()
                 ? DelayAsync(envelope, dueAt, deadline, cancellationToken)
                 : Send(envelope, descriptor, deadline, cancellationToken));
-            ownDeadline?.Dispose();
         }
         catch (Exception exception)
         {
-            // A send whose caller gave up goes on, and still needs its deadline.
-            if (!cancellationToken.IsCancellationRequested)
-            {
-                ownDeadline?.Dispose();
-            }
-
             error = (exception as PublishException)?.Failure.ToString() ?? exception.GetType().FullName;
             throw;
         }
@@ -256,7 +264,7 @@ internal sealed class Publisher
 
         try
         {
-            await delays.AddAsync(envelope, dueAt, deadline).AsTask().WaitAsync(cancellationToken);
+            await StoreCalls.UntilAsync(AddAsync(delays, envelope, dueAt, deadline), deadline, time, cancellationToken);
         }
         catch (InvalidOperationException exception)
         {
@@ -268,6 +276,12 @@ internal sealed class Publisher
         }
 
         Delayed?.Invoke();
+
+        static async Task<bool> AddAsync(DelayStore delays, Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline)
+        {
+            await delays.AddAsync(envelope, dueAt, deadline);
+            return true;
+        }
     }
 
     private Envelope? TryPrepare<TEvent>(TEvent @event, PublishOptions? options, BatchRun run, int position)

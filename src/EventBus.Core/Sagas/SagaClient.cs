@@ -52,16 +52,16 @@ internal sealed class SagaClient(Door door) : ISagas
     }
 
     public Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
-        door.EnterAsync<IReadOnlyList<SagaInfo>>(async () => [.. (await Desk().Store.ListAsync(Check(filter), cancellationToken)).Select(SagaView.Show)]);
+        door.EnterAsync<IReadOnlyList<SagaInfo>>(async () => [.. (await Desk().ListAsync(Check(filter), cancellationToken)).Select(SagaView.Show)]);
 
     public Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(id);
-        return door.EnterAsync<SagaInfo?>(async () => await Desk().Store.FindAsync(id, cancellationToken) is { } entry ? SagaView.Show(entry) : null);
+        return door.EnterAsync<SagaInfo?>(async () => await Desk().FindAsync(id, cancellationToken) is { } entry ? SagaView.Show(entry) : null);
     }
 
     public Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default) =>
-        door.EnterAsync(async () => await Desk().Store.CountAsync(Check(filter), cancellationToken));
+        door.EnterAsync(async () => await Desk().CountAsync(Check(filter), cancellationToken));
 
     public Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
     {

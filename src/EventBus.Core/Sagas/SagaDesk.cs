@@ -8,10 +8,18 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
 {
     private static readonly TimeSpan Backoff = TimeSpan.FromMilliseconds(100);
 
+    private readonly StoreCalls calls = new(timeout, engine.Time);
+
     private readonly TimeProvider time = engine.Time;
     private readonly RunEnvironment environment = engine.Environment;
 
     public SagaStore Store => engine.Store;
+
+    public Task<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => calls.AskAsync(token => Store.ListAsync(filter, token), "list the sagas", cancellationToken);
+
+    public Task<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) => calls.AskAsync(token => Store.FindAsync(id, token), "find a saga", cancellationToken);
+
+    public Task<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => calls.AskAsync(token => Store.CountAsync(filter, token), "count the sagas", cancellationToken);
 
     public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) => engine.Replies.ReceiveAsync(engine.Find(saga)!.Definition, context, cancellationToken);
 
@@ -72,7 +80,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
         {
             // Before the look, so that an end after it is not missed.
             using var waiter = engine.Waiters.Wait(id);
-            var entry = await Store.FindAsync(id, cancellationToken) ?? throw new ArgumentException($"There is no saga '{id}' (any more).", nameof(id));
+            var entry = await FindAsync(id, cancellationToken) ?? throw new ArgumentException($"There is no saga '{id}' (any more).", nameof(id));
             if (entry.Saga != saga.Definition.Name)
             {
                 throw new ArgumentException($"The saga '{id}' is one of '{entry.Saga}', whose state is not {typeof(TState)}.", nameof(id));
@@ -149,46 +157,60 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
     private SagaEngine.Driven SagaOf<TState>() =>
         engine.Find(typeof(TState)) ?? throw new ArgumentException($"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
 
-    /// <summary>Keeps a new saga, or finds that it is kept already.</summary>
+    /// <summary>Keeps a new saga, or finds that it is kept already. Tries again until the deadline, whatever the store does.</summary>
     /// <returns>The entry, if it is the given one; null if the id was taken before.</returns>
     private async Task<SagaEntry?> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
-        var deadline = time.GetUtcNow() + timeout;
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        Exception? doubt = null;
         while (true)
         {
             try
             {
-                if (await Store.CreateAsync(entry, cancellationToken))
+                if (await AskAsync(token => Store.CreateAsync(entry, token)))
                 {
                     return entry with { Version = 1 };
                 }
 
-                // Gone again in between: its retention has just ended.
-                if (await Store.FindAsync(entry.Id, cancellationToken) is not { } known)
+                if (await AskAsync(token => Store.FindAsync(entry.Id, token)) is { } known)
                 {
-                    continue;
+                    return known.Saga != entry.Saga
+                        ? throw new ArgumentException($"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.")
+                        : known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
                 }
 
-                if (known.Saga != entry.Saga)
-                {
-                    throw new ArgumentException($"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.");
-                }
-
-                return known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
+                // Gone again in between: its retention has just ended. Anything else is a store that contradicts itself.
             }
-            catch (InvalidOperationException exception) when (exception is not ObjectDisposedException)
+            catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
             {
                 throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: {exception.Message}", exception);
             }
-            catch (Exception exception) when (exception is not (ArgumentException or OperationCanceledException or ObjectDisposedException) && time.GetUtcNow() < deadline)
+            catch (Exception exception) when (exception is not ArgumentException && !cancellationToken.IsCancellationRequested)
             {
-                await Task.Delay(Backoff, time, cancellationToken);
+                doubt = doubt is null || exception is not OperationCanceledException ? exception : doubt;
+                if (exception is ObjectDisposedException)
+                {
+                    throw InDoubt(doubt);
+                }
             }
-            catch (Exception exception) when (exception is not (ArgumentException or OperationCanceledException))
+
+            try
             {
-                throw new EventBusException($"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: {exception.Message} To be sure, start it again with the id \"{entry.Id}\".", exception);
+                await Task.Delay(Backoff, time, either.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw doubt is null
+                    ? new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: the store says that the id is taken, and does not find it.")
+                    : InDoubt(doubt);
             }
         }
+
+        EventBusException InDoubt(Exception cause) => new(
+            $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: {cause.Message} To be sure, start it again with the id \"{entry.Id}\".", cause);
+
+        Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) => StoreCalls.UntilAsync(call(deadline.Token).AsTask(), deadline.Token, time, cancellationToken);
     }
 
     /// <summary>Changes a saga that needs attention, and makes it due.</summary>
@@ -199,7 +221,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
         CancellationToken cancellationToken)
     {
         var turned = default((SagaStatus Status, TimeSpan Stayed));
-        var changed = await engine.Keeper.ChangeAsync(
+        var changed = await calls.AskAsync(token => engine.Keeper.ChangeAsync(
             id,
             entry =>
             {
@@ -221,7 +243,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
                 turned = (status, now - since);
                 return saga.Moves.With(due, status, progress, now) with { WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null, Content = progress.Write() };
             },
-            cancellationToken);
+            token), "change a saga", cancellationToken);
         if (changed is not null)
         {
             environment.Diagnostics.SagaTurned(changed.Saga, SagaStatus.NeedsAttention, changed.Status, turned.Stayed);

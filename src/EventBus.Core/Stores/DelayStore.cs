@@ -8,7 +8,7 @@ public abstract class DelayStore
     /// <summary>How often to look for entries that other instances added. Default 1 s; infinite where there are no others.</summary>
     public virtual TimeSpan PollInterval => TimeSpan.FromSeconds(1);
 
-    /// <summary>Keeps an event. Keeping the same id again changes nothing. A store that is full, and so certainly did not take it, throws <see cref="InvalidOperationException"/>.</summary>
+    /// <summary>Keeps an event. Keeping the same id again changes nothing. A store that certainly did not take it, because it is full or withdrew the call before its turn, throws <see cref="InvalidOperationException"/>.</summary>
     /// <param name="envelope">The event.</param>
     /// <param name="dueAt">When to publish it.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>

@@ -15,7 +15,7 @@ public abstract class SagaStore
     /// <summary>Keeps a new saga, with the version 1 and a <see cref="SagaEntry.Number"/> of its own. False, and nothing is changed, when the id is kept already, whatever became of that saga.</summary>
     /// <param name="entry">The saga.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <exception cref="InvalidOperationException">The store is full, and certainly did not take it.</exception>
+    /// <exception cref="InvalidOperationException">The store certainly did not take it: it is full, or withdrew the call before its turn.</exception>
     public abstract ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken);
 
     /// <summary>Finds a saga; null when there is none with this id.</summary>

@@ -13,6 +13,20 @@ internal abstract class SqlDatabase
     /// <summary>Does a step completely or not at all. When it returns, the step lasts. The step may run more than once, of which one lasts.</summary>
     public abstract ValueTask<T> WriteAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 
+    /// <summary>The same, for what is withdrawn when the token is cancelled before its turn.</summary>
+    /// <exception cref="InvalidOperationException">It was withdrawn, and has certainly not been done.</exception>
+    public async ValueTask<T> WriteOrWithdrawAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await WriteAsync(step, cancellationToken);
+        }
+        catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
+        {
+            throw new InvalidOperationException("The database was busy with other writes until the time was over, so this one was withdrawn before its turn.", exception);
+        }
+    }
+
     /// <summary>Reads, beside whatever is being written.</summary>
     public abstract ValueTask<T> ReadAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 

@@ -23,7 +23,7 @@ internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
     public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
     {
         var (attributes, body) = (StoreFormat.WriteAttributes(envelope), SqlEnvelope.BodyOf(envelope));
-        await database.WriteAsync(
+        await database.WriteOrWithdrawAsync(
             session => session.Prepare(add).Set("@event", envelope.EventId).Set("@name", envelope.EventName).Set("@due", dueAt).Set("@attributes", attributes).Set("@body", body).ExecuteAsync(),
             cancellationToken);
     }

@@ -44,7 +44,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     public override ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
         var content = entry.Content.ToArray();
-        return database.WriteAsync(async session =>
+        return database.WriteOrWithdrawAsync(async session =>
         {
             if (await session.Prepare(taken).Set("@id", entry.Id).NumberAsync() is not null)
             {

@@ -1,0 +1,23 @@
+using EventBus.Transports;
+
+namespace EventBus.Stores;
+
+/// <summary>A store that may stop to take events, whatever their tokens say.</summary>
+internal sealed class SilentDelayStore(DelayStore inner, Func<Task> answering) : DelayStore
+{
+    public override TimeSpan PollInterval => inner.PollInterval;
+
+    public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
+    {
+        await answering();
+        await inner.AddAsync(envelope, dueAt, cancellationToken);
+    }
+
+    public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) => inner.ClaimDueAsync(now, lease, max, cancellationToken);
+
+    public override ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) => inner.RemoveAsync(envelope, cancellationToken);
+
+    public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
+
+    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) => inner.CountDueAsync(now, cancellationToken);
+}
