@@ -72,6 +72,10 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
             {
                 return changed with { Version = changed.Version + 1 };
             }
+
+            // Not on the caller's thread, and not beyond its deadline, however often the store says no.
+            await Task.Yield();
+            cancellationToken.ThrowIfCancellationRequested();
         }
 
         return null;
