@@ -10,7 +10,7 @@ internal sealed class SilentFailureStore(FailureStore inner, Func<Task> answerin
 
     public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.RecordAsync(entry, cancellationToken);
 
-    public override ValueTask<int?> CountStartAsync(string subscription, string eventId, StartCount count, DateTimeOffset now, CancellationToken cancellationToken) => inner.CountStartAsync(subscription, eventId, count, now, cancellationToken);
+    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount count, DateTimeOffset now, CancellationToken cancellationToken) => inner.CountStartAsync(subscription, eventId, count, now, cancellationToken);
 
     public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken) => inner.ForgetStartsAsync(subscription, eventId, cancellationToken);
 
