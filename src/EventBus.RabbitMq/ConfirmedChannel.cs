@@ -51,6 +51,14 @@ internal sealed class ConfirmedChannel : IDisposable
     public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology)
     {
         var properties = RabbitMqWireFormat.Write(envelope, topology.ServiceName);
+        if (RabbitMqFrame.Problem(properties, live.MaxFrame) is { } problem)
+        {
+            // On the wire it would cost the connection, and put in doubt what others have sent.
+            batch.Conclude(index, PublishOutcome.Rejected(new InvalidOperationException(problem)));
+            window.Release();
+            return;
+        }
+
         lock (gate)
         {
             pending.Add(++last, new Pending(batch, index, envelope.EventId, time.GetTimestamp()));

@@ -41,6 +41,9 @@ internal sealed class LiveConnection
 
     public long Epoch { get; }
 
+    /// <summary>The largest frame that was negotiated, in bytes; 0 for no limit.</summary>
+    public uint MaxFrame => Client.FrameMax;
+
     /// <summary>Completes with the cause when the connection is lost or given up. Never throws.</summary>
     public Task<Exception> Ended => ended.Task;
 

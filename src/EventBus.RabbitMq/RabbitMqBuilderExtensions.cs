@@ -69,6 +69,7 @@ public static class RabbitMqBuilderExtensions
     private static RabbitMqOptions Check(RabbitMqOptions options)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(options.Exchange, $"{nameof(RabbitMqOptions)}.{nameof(options.Exchange)}");
+        Check(options.DeliveryLimit, 1, 1_000_000, nameof(options.DeliveryLimit));
         Check(options.MaxUnconfirmed, 1, 100_000, nameof(options.MaxUnconfirmed));
         Check(options.CallTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.CallTimeout));
         Check(options.SilenceTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.SilenceTimeout));

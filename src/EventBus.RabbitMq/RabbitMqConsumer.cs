@@ -7,7 +7,7 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>One epoch of a subscription: a consumer on one channel. It settles its own deliveries and no others, each once, and nothing any more once the channel is lost.</summary>
-internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Channel<Delivery> buffer, bool ordered) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
+internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Channel<Delivery> buffer, bool ordered, bool countsDeliveries) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
 {
     private readonly Lock gate = new();
     private readonly HashSet<long> unsettled = [];
@@ -89,7 +89,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
                 IdMade(routingKey);
             }
 
-            var delivery = new Delivery(envelope, this, (long)deliveryTag, RabbitMqWireFormat.EarlierDeliveries(properties, redelivered), lost.Token);
+            var delivery = new Delivery(envelope, this, (long)deliveryTag, RabbitMqWireFormat.EarlierDeliveries(properties, redelivered, countsDeliveries), lost.Token);
             bool taken;
             lock (gate)
             {

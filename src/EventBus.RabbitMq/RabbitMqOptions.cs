@@ -18,6 +18,12 @@ public sealed class RabbitMqOptions
     /// </summary>
     public IList<TimeSpan> RetrySteps { get; set; } = [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)];
 
+    /// <summary>
+    /// How often a quorum queue hands out an event that is not acknowledged, before the broker itself moves it to <c>{service}.dead-letters</c>: what ends the process or the connection at each delivery does not do so for
+    /// ever. Each lost connection counts for all that it had been sent. Default 200; 1 to 1,000,000. A queue that exists keeps its limit: changing this asks for deleting it first. Classic queues have no limit.
+    /// </summary>
+    public int DeliveryLimit { get; set; } = 200;
+
     /// <summary>How many published events may wait for the broker's confirm at once. Default 1,000; 1 to 100,000.</summary>
     public int MaxUnconfirmed { get; set; } = 1_000;
 

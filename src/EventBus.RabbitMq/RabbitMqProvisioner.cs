@@ -79,7 +79,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
 
     private static string Text(RabbitMqThing thing, ShutdownEventArgs refused) => refused.ReplyCode switch
     {
-        PreconditionFailed => $"{thing.Title} exists with other arguments: {refused.ReplyText}. Empty and delete it, so that it is created anew; or give the bus another name, or {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
+        PreconditionFailed => $"{thing.Title} exists with other arguments: {refused.ReplyText}. The bus declares {thing}. Empty and delete it, so that it is created anew; or give the bus another name, or {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
         AccessRefused => $"{thing.Title} is refused to this user: {refused.ReplyText}. Grant the permissions configure, write and read; or create {thing}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provision)} = {nameof(RabbitMqProvision.Validate)}.",
         _ => $"{thing.Title}: {refused.ReplyCode} {refused.ReplyText}",
     };

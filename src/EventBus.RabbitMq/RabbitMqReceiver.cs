@@ -96,7 +96,7 @@ internal sealed class RabbitMqReceiver : Receiver
 
         var channel = await live.OpenChannelAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
-        using var consumer = new RabbitMqConsumer(channel, live, buffer, subscription.Ordered) { IdMade = IdMade };
+        using var consumer = new RabbitMqConsumer(channel, live, buffer, subscription.Ordered, options.QueueType == RabbitMqQueueType.Quorum) { IdMade = IdMade };
         try
         {
             await new RabbitMqProvisioner(options).RestoreAsync(live, channel, topology.ThingsOf(subscription));

@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
 using EventBus.Transports;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
@@ -5,49 +8,51 @@ using RabbitMQ.Client.Exceptions;
 namespace EventBus;
 
 /// <summary>The names and the shape of what this backend needs on the broker.</summary>
+/// <remarks>
+/// The queues of a subscription separate their parts with a colon, which neither part may hold, and the queues of the service itself with a dot: no two of them share a name, whatever services and subscriptions are called.
+/// </remarks>
 internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions options)
 {
-    // Out of reach on purpose, for every quorum queue: the broker also counts what was merely prefetched or looked at, so its count is no count of starts. RabbitMQ 4 would drop after 20 by default.
-    private const int DeliveryLimit = 1_000_000;
+    // For the queues behind which there is no other: the broker counts each look as a delivery and drops what is over the limit. RabbitMQ 4 has a limit of 20 where none is given.
+    private const int OutOfReach = 1_000_000;
 
     private const ushort NotFound = 404;
+    private const char Separator = ':';
+    private const char HashMark = '#';
     private const string Retries = "retries";
+
+    // AMQP carries the name of a queue as a short string.
+    private const int MaxNameBytes = 255;
+
+    private static readonly SearchValues<char> PlainCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
     public string Exchange => options.Exchange;
 
     public string ServiceName => serviceName;
 
     /// <summary>What failed for good, and what the broker gives up. A plain queue that other tools can read.</summary>
-    public string DeadLetterQueue => $"{serviceName}.dead-letters";
+    public string DeadLetterQueue => OwnQueue("dead-letters");
 
-    /// <summary>What people are to be told of, where no store keeps failures.</summary>
-    public string AlertQueue => $"{serviceName}.alerts";
+    /// <summary>The alerts that are to be sent, where no store keeps failures.</summary>
+    public string AlertQueue => OwnQueue("alerts");
 
-    /// <summary>Refuses subscriptions whose queues would be queues of the bus's own.</summary>
-    /// <exception cref="EventBusException">One or more; all are named.</exception>
-    public void CheckNames(IEnumerable<string> subscriptions)
-    {
-        var taken = subscriptions.Select(name => (Name: name, Queue: QueueOf(name))).Where(subscription => IsOwn(subscription.Queue)).ToList();
-        if (taken.Count > 0)
-        {
-            throw new EventBusException(
-                $"On RabbitMQ a subscription has a queue of its name, and these names are those of queues of the bus's own:{string.Concat(taken.Select(subscription => $"{Environment.NewLine}* '{subscription.Name}' ('{subscription.Queue}')"))}"
-                + $"{Environment.NewLine}Choose other names: not 'alerts', 'dead-letters', 'wait-...' or '....{Retries}'.");
-        }
-    }
-
-    public string QueueOf(string subscription) => $"{serviceName}.{subscription}";
+    public string QueueOf(string subscription) => Join(subscription);
 
     /// <summary>What is to be started again, where no store keeps failures.</summary>
-    public string RetryQueueOf(string subscription) => $"{serviceName}.{subscription}.{Retries}";
+    public string RetryQueueOf(string subscription) => Join(subscription, Retries);
 
     /// <summary>The queue, and the exchange before it, in which events wait for a step's length. Their routing key is the queue that they go on to.</summary>
-    public string WaitQueueOf(TimeSpan step) => $"{WaitPrefix}{step.TotalMilliseconds:0}ms";
+    public string WaitQueueOf(TimeSpan step) => OwnQueue($"wait-{step.TotalMilliseconds:0}ms");
 
-    private string WaitPrefix => $"{serviceName}.wait-";
-
-    private bool IsOwn(string queue) =>
-        queue == DeadLetterQueue || queue == AlertQueue || queue.StartsWith(WaitPrefix, StringComparison.Ordinal) || queue.EndsWith($".{Retries}", StringComparison.Ordinal);
+    /// <summary>The subscription that a queue belongs to; null for any other queue, also for a retry queue.</summary>
+    /// <param name="queue">The queue.</param>
+    /// <param name="known">The subscriptions of this application; others are found only by a name that has no hash.</param>
+    public string? SubscriptionOf(string queue, IEnumerable<string> known)
+    {
+        var prefix = $"{serviceName}{Separator}";
+        return known.FirstOrDefault(subscription => QueueOf(subscription) == queue)
+            ?? (queue.StartsWith(prefix, StringComparison.Ordinal) && queue.AsSpan(prefix.Length).IndexOfAny(Separator, HashMark) < 0 ? queue[prefix.Length..] : null);
+    }
 
     /// <summary>What a subscription needs.</summary>
     public IEnumerable<RabbitMqThing> ThingsOf(Subscription subscription)
@@ -55,7 +60,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         yield return EventExchange;
         yield return Queue(DeadLetterQueue, quorum: true);
         var isQuorum = options.QueueType == RabbitMqQueueType.Quorum;
-        Dictionary<string, object?> arguments = new()
+        var arguments = isQuorum ? GivenUp() : new()
         {
             ["x-dead-letter-exchange"] = "",
             ["x-dead-letter-routing-key"] = DeadLetterQueue,
@@ -76,11 +81,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         yield return Queue(AlertQueue, quorum: true);
         foreach (var subscription in subscriptions)
         {
-            yield return Queue(RetryQueueOf(subscription), quorum: true, new()
-            {
-                ["x-dead-letter-exchange"] = "",
-                ["x-dead-letter-routing-key"] = DeadLetterQueue,
-            });
+            yield return Queue(RetryQueueOf(subscription), quorum: true, GivenUp());
         }
 
         foreach (var name in options.RetrySteps.Distinct().Select(step => (Queue: WaitQueueOf(step), Step: step)))
@@ -146,16 +147,61 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     private static RabbitMqThing Queue(string name, bool quorum, Dictionary<string, object?>? arguments = null)
     {
         Dictionary<string, object?> all = new() { ["x-queue-type"] = quorum ? "quorum" : "classic" };
-        if (quorum)
-        {
-            all["x-delivery-limit"] = DeliveryLimit;
-        }
-
         foreach (var (key, value) in arguments ?? [])
         {
             all.Add(key, value);
         }
 
+        if (quorum)
+        {
+            all.TryAdd("x-delivery-limit", OutOfReach);
+        }
+
         return new RabbitMqThing(name, null) { Arguments = all };
+    }
+
+    /// <summary>What ends a loop that begins below the bus: an event that ends the process, or the connection, at each delivery goes on to the dead letters. At least once, which asks for refusing instead of dropping when the queue is full.</summary>
+    private Dictionary<string, object?> GivenUp() => new()
+    {
+        ["x-delivery-limit"] = options.DeliveryLimit,
+        ["x-dead-letter-exchange"] = "",
+        ["x-dead-letter-routing-key"] = DeadLetterQueue,
+        ["x-dead-letter-strategy"] = "at-least-once",
+        ["x-overflow"] = "reject-publish",
+    };
+
+    private string OwnQueue(string kind)
+    {
+        var name = $"{serviceName}.{kind}";
+        return IsPlain(serviceName) && name.Length <= MaxNameBytes ? name : Hashed(name, [serviceName, kind], own: true);
+    }
+
+    private string Join(params ReadOnlySpan<string> rest)
+    {
+        var name = $"{serviceName}{Separator}{string.Join(Separator, rest!)}";
+        var plain = IsPlain(serviceName);
+        foreach (var part in rest)
+        {
+            plain &= IsPlain(part);
+        }
+
+        return plain && name.Length <= MaxNameBytes ? name : Hashed(name, [serviceName, .. rest], own: false);
+    }
+
+    // Of a bus all names are: the rest is for those who use the transport by itself.
+    private static bool IsPlain(string part) => !part.AsSpan().ContainsAnyExcept(PlainCharacters);
+
+    /// <summary>As much of a name as has room, and a hash of its parts.</summary>
+    private static string Hashed(string name, IReadOnlyList<string> parts, bool own)
+    {
+        var text = new StringBuilder(own ? "own" : "subscription");
+        foreach (var part in parts)
+        {
+            text.Append('\0').Append(part.Length).Append('\0').Append(part);
+        }
+
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+        var readable = new string([.. name.Where(c => PlainCharacters.Contains(c) || c == Separator).Take(MaxNameBytes - hash.Length - 1)]);
+        return $"{readable}{HashMark}{hash}";
     }
 }

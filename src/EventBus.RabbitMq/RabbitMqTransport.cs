@@ -33,7 +33,6 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         (time, failFast) = (topology.TimeProvider, topology.FailFast);
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
-        this.topology.CheckNames(topology.Subscriptions.Select(subscription => subscription.Name));
         connector.Share(topology.ServiceName, time);
         shared = true;
         RabbitMqThing[] things = [.. topology.Subscriptions.SelectMany(this.topology.ThingsOf)];

@@ -26,6 +26,11 @@ internal static class RabbitMqWireFormat
             return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.EventId)} bytes as UTF-8; RabbitMQ carries at most {MaxShortBytes}. Use a shorter one, or fewer characters beyond ASCII.";
         }
 
+        if (!IsShort(envelope.ContentType))
+        {
+            return $"The event's content type is longer than the {MaxShortBytes} bytes that RabbitMQ carries.";
+        }
+
         foreach (var name in envelope.Headers.Keys)
         {
             if (IsAttribute(name) || IsOfBroker(name) || name is "CC" or "BCC")
@@ -150,13 +155,16 @@ internal static class RabbitMqWireFormat
         envelope.Body.ToArray());
 
     /// <summary>How often a message was handed out before, as far as the queue knows.</summary>
-    public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered) =>
-        properties.Headers?.TryGetValue("x-delivery-count", out var count) == true && count is long number
-            ? (int)Math.Clamp(number, 0, int.MaxValue)
-            : redelivered ? 1 : 0;
+    /// <param name="properties">The message's properties.</param>
+    /// <param name="redelivered">What the broker says. Without it the count is the publisher's own: a broker writes it from the second delivery on.</param>
+    /// <param name="counts">The queue counts: a quorum queue. Any other leaves what the publisher wrote.</param>
+    public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool counts) =>
+        !redelivered ? 0
+        : counts && properties.Headers?.TryGetValue("x-delivery-count", out var count) == true && count is long number ? (int)Math.Clamp(number, 0, int.MaxValue)
+        : 1;
 
-    // Three bytes are the most that one UTF-16 unit becomes.
-    private static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
+    /// <summary>Whether a text can be a short string of the protocol. Three bytes are the most that one UTF-16 unit becomes.</summary>
+    public static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
 
     public static bool IsAttribute(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
 

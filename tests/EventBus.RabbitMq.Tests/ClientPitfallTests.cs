@@ -112,7 +112,7 @@ public sealed class ClientPitfallTests
         await using (var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel))
         await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
         {
-            await channel.QueueDeleteAsync($"{name}.tests", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+            await channel.QueueDeleteAsync($"{name}:tests", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
         }
 
         using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);

@@ -10,18 +10,19 @@ public sealed class ProvisionTests
 {
     private readonly string name = TestBroker.NewName();
     private readonly Seen<int> handled = new();
+    private readonly Seen<string> seen = new();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
     public async Task Create_SeveralQueuesOfAnotherKind_IsOneErrorThatShowsTheDifferencesAndTheMend()
     {
-        await DeclareClassicAsync($"{name}.mail");
-        await DeclareClassicAsync($"{name}.stock");
+        await DeclareClassicAsync($"{name}:mail");
+        await DeclareClassicAsync($"{name}:stock");
         var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Create, RabbitMqQueueType.Quorum, "mail", "stock"));
 
-        Assert.Contains($"the queue '{name}.mail' exists with other arguments", error.Message, StringComparison.Ordinal);
-        Assert.Contains($"the queue '{name}.stock' exists with other arguments", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"the queue '{name}:mail' exists with other arguments", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"the queue '{name}:stock' exists with other arguments", error.Message, StringComparison.Ordinal);
         Assert.Contains("inequivalent arg", error.Message, StringComparison.Ordinal);
         Assert.Contains("Empty and delete it", error.Message, StringComparison.Ordinal);
     }
@@ -33,7 +34,7 @@ public sealed class ProvisionTests
         {
             var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Validate, RabbitMqQueueType.Quorum, "mail"));
             Assert.Contains($"the exchange '{name}' is missing", error.Message, StringComparison.Ordinal);
-            Assert.Contains($"Create a durable queue '{name}.mail' with x-queue-type=quorum", error.Message, StringComparison.Ordinal);
+            Assert.Contains($"Create a durable queue '{name}:mail' with x-queue-type=quorum", error.Message, StringComparison.Ordinal);
             Assert.Contains($"bound to '{name}' with the key 'test.happened'", error.Message, StringComparison.Ordinal);
         }
     }
@@ -60,17 +61,80 @@ public sealed class ProvisionTests
         }
 
         var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Validate, RabbitMqQueueType.Classic, "mail"));
-        Assert.Contains("received 'classic' but current is 'quorum'", error.Message, StringComparison.Ordinal);
+        Assert.Matches("inequivalent arg 'x-.*received.*current", error.Message);
+        Assert.Contains("The bus declares a durable queue", error.Message, StringComparison.Ordinal);
+        Assert.Contains("x-queue-type=classic", error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>What a subscription is called never makes its queue one of another's, or one of the bus's own.</summary>
+    [Fact]
+    public async Task Create_SubscriptionsNamedLikeQueuesOfTheBus_HaveQueuesOfTheirOwn()
+    {
+        string[] subscriptions = ["alerts", "dead-letters", "mail", "mail.retries", "retries", "wait-5000ms"];
+        await using var app = await TestBus.StartAsync(name, bus =>
+        {
+            bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100)]));
+            foreach (var subscription in subscriptions)
+            {
+                bus.Subscribe<TestHappened>(subscription, (_, context, _) =>
+                {
+                    if (context.Attempt == 1)
+                    {
+                        throw new InvalidOperationException("Once, so that the retry queues have work too.");
+                    }
+
+                    seen.Add(subscription);
+                    return Task.CompletedTask;
+                });
+            }
+        });
+
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+
+        List<string> found = [];
+        while (found.Count < subscriptions.Length)
+        {
+            found.Add(await seen.NextAsync("the event, once in each subscription"));
+        }
+
+        Assert.Equal(subscriptions, found.Order(StringComparer.Ordinal));
+        Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
+    }
+
+    /// <summary>The service <c>x</c> with the subscription <c>orders.mail</c>, and the service <c>x.orders</c> with <c>mail</c>.</summary>
+    [Fact]
+    public async Task Create_TwoServicesWhoseNamesJoinToOne_DoNotShareAQueue()
+    {
+        await using var one = await StartAsync(name, "orders.mail", "one");
+        await using var other = await StartAsync($"{name}.orders", "mail", "other");
+
+        await one.Bus.PublishAsync(new TestHappened(1), Cancel);
+
+        Assert.Equal(["one", "other"], new[] { await seen.NextAsync("the event in a service"), await seen.NextAsync("the event in the other") }.Order());
+
+        Task<TestBus> StartAsync(string service, string subscription, string tells) => TestBus.StartAsync(service, bus => bus
+            .UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory()
+            .Subscribe<TestHappened>(subscription, (_, _, _) =>
+            {
+                seen.Add(tells);
+                return Task.CompletedTask;
+            }));
     }
 
     [Fact]
-    public async Task Create_SubscriptionsNamedLikeQueuesOfTheBus_AreRefusedTogetherWithTheReason()
+    public async Task Create_QueueWithAnotherDeliveryLimit_IsAnErrorThatShowsBoth()
     {
-        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Create, RabbitMqQueueType.Quorum, "alerts", "dead-letters", "mail.retries", "wait-5000ms", "mail"));
+        await using (await StartAsync(1_000_000))
+        {
+        }
 
-        Assert.All(["alerts", "dead-letters", "mail.retries", "wait-5000ms"], subscription => Assert.Contains($"'{subscription}' ('{name}.{subscription}')", error.Message, StringComparison.Ordinal));
-        Assert.DoesNotContain("'mail' (", error.Message, StringComparison.Ordinal);
-        Assert.Contains("Choose other names", error.Message, StringComparison.Ordinal);
+        var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(200));
+        Assert.Contains($"the queue '{name}:mail' exists with other arguments", error.Message, StringComparison.Ordinal);
+        Assert.Matches("x-delivery-limit.*'?200'?.*1000000", error.Message);
+
+        Task<TestBus> StartAsync(int limit) => TestBus.StartAsync(name, bus => bus
+            .UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.DeliveryLimit) = (name, limit)).StoreInMemory()
+            .Subscribe<TestHappened>("mail", (_, _, _) => Task.CompletedTask));
     }
 
     /// <summary>What is published right after a reconnect is not taken for something that nobody wants, only because the subscription's own channel is not open yet.</summary>
@@ -85,7 +149,7 @@ public sealed class ProvisionTests
         await using (var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel))
         await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
         {
-            await channel.QueueDeleteAsync($"{name}.orders", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+            await channel.QueueDeleteAsync($"{name}:orders", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
         }
 
         var outcomes = new PublishOutcome[1];
@@ -100,7 +164,7 @@ public sealed class ProvisionTests
     public async Task Off_QueueMissing_IsAnErrorThatNamesIt()
     {
         var error = await Assert.ThrowsAsync<EventBusException>(() => StartAsync(RabbitMqProvision.Off, RabbitMqQueueType.Quorum, "mail"));
-        Assert.Contains($"{name}.mail", error.Message, StringComparison.Ordinal);
+        Assert.Contains($"{name}:mail", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -10,12 +10,12 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
     private readonly Dictionary<PendingAlert, (FailedEvent Entry, List<Pulled> Messages)> held = [];
 
     /// <summary>Takes what waits. What is held already, because its channel was lost, is held anew.</summary>
-    public async Task<IReadOnlyList<PendingAlert>> TakeAsync(RabbitMqTopology names, int max, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<PendingAlert>> TakeAsync(RabbitMqTopology names, IReadOnlyCollection<string> subscriptions, int max, CancellationToken cancellationToken)
     {
         var taken = new List<PendingAlert>();
         while (taken.Count < max && await puller.GetAsync(names.AlertQueue, cancellationToken) is { } pulled)
         {
-            var entry = RabbitMqFailureFormat.Read(pulled.Message, names.ServiceName, FailedEventStatus.Dead);
+            var entry = RabbitMqFailureFormat.Read(pulled.Message, names, subscriptions, FailedEventStatus.Dead);
             var alert = new PendingAlert(entry.Id, entry.Number, entry.Subscription, entry.Envelope.EventName);
             lock (gate)
             {

@@ -11,20 +11,35 @@ internal static class RabbitMqFailureFormat
     public const string Prefix = "eventbus-";
 
     private const string ErrorDetails = "error-details";
+    private const string Error = Prefix + "error";
 
-    // All headers travel in one frame, of 128 KB by default. What is too much would cost the connection, and come again, for ever.
+    // What is said of what was left out: the text, and a header's name, of which each byte may be a character of three.
+    private const int MaxNoteBytes = 1_024;
+
+    // Of a frame of 128 KB, which is the default. What is too much would cost the connection, and come again, for ever.
     private const int MaxHeaderBytes = 100_000;
-
-    // A short string's length, a type, and a long string's length.
-    private const int BytesBesideAHeader = 6;
 
     /// <summary>Of what the broker itself put aside, nobody wrote an event's name that can be relied on.</summary>
     private const string Nameless = "event.unreadable";
 
-    public static BasicProperties Write(FailedEvent entry, string serviceName)
+    /// <param name="entry">The entry.</param>
+    /// <param name="serviceName">The application.</param>
+    /// <param name="maxFrame">The largest frame that the connection takes, in bytes; 0 for no limit. What does not fit is left out.</param>
+    public static BasicProperties Write(FailedEvent entry, string serviceName, uint maxFrame)
     {
         var properties = RabbitMqWireFormat.Write(entry.Envelope, serviceName);
+        if (!RabbitMqWireFormat.IsShort(entry.Envelope.ContentType))
+        {
+            // Its bytes were no UTF-8, and what stands for each is longer.
+            properties.ContentType = null;
+        }
+
         var headers = properties.Headers!;
+        foreach (var name in headers.Keys.Where(name => !RabbitMqWireFormat.IsShort(name)).ToList())
+        {
+            headers.Remove(name);
+        }
+
         headers[Prefix + "subscription"] = entry.Subscription;
         headers[Prefix + "starts"] = entry.Starts;
         headers[Prefix + "replays"] = entry.Replays;
@@ -41,9 +56,9 @@ internal static class RabbitMqFailureFormat
         Add("error", entry.Error);
         Add(ErrorDetails, entry.ErrorDetails);
         Add("defect", entry.Envelope.Defect);
-        if (LeaveOut(headers) is { } note)
+        if (LeaveOut(headers, Math.Min(MaxHeaderBytes, RabbitMqFrame.RoomForHeaders(properties, maxFrame) - MaxNoteBytes)) is { } note)
         {
-            headers[Prefix + "error"] = $"{entry.Error} {note}".TrimStart();
+            headers[Error] = $"{(headers.TryGetValue(Error, out var error) ? error : null)} {note}".TrimStart();
         }
 
         return properties;
@@ -59,12 +74,17 @@ internal static class RabbitMqFailureFormat
 
     /// <summary>Reads an entry.</summary>
     /// <param name="message">The message, from a retry queue, the dead letters or the alerts.</param>
-    /// <param name="serviceName">What the names of the application's queues begin with.</param>
+    /// <param name="names">The names of the application's queues.</param>
+    /// <param name="subscriptions">The application's subscriptions.</param>
     /// <param name="status">What an entry of that queue is.</param>
-    public static FailedEvent Read(BasicGetResult message, string serviceName, FailedEventStatus status)
+    public static FailedEvent Read(BasicGetResult message, RabbitMqTopology names, IEnumerable<string> subscriptions, FailedEventStatus status)
     {
-        var headers = message.BasicProperties.Headers;
-        var envelope = RabbitMqWireFormat.Read(Nameless, message.BasicProperties, message.Body.ToArray(), out _);
+        var death = LastDeath(message.BasicProperties.Headers);
+
+        // What the broker took from a subscription's own queue came from anybody: who published it wrote the headers too. Elsewhere the bus wrote them.
+        var givenUp = names.SubscriptionOf(death.Queue, subscriptions);
+        var headers = givenUp is null ? message.BasicProperties.Headers : null;
+        var envelope = RabbitMqWireFormat.Read(death.RoutingKey.Length > 0 && givenUp is not null ? death.RoutingKey : Nameless, message.BasicProperties, message.Body.ToArray(), out _);
         if (Text("defect") is { } defect && envelope.Defect is null)
         {
             envelope = RabbitMqWireFormat.Spoil(envelope, defect);
@@ -72,15 +92,17 @@ internal static class RabbitMqFailureFormat
 
         return new FailedEvent
         {
-            Subscription = Text("subscription") ?? SubscriptionOf(headers, serviceName),
+            Subscription = givenUp ?? Text("subscription") ?? "",
             Envelope = envelope,
             Status = status,
             Starts = (int)Math.Min(int.MaxValue, Number("starts")),
             Replays = (int)Math.Min(int.MaxValue, Number("replays")),
             FirstFailedAt = Time("first-failed"),
             LastFailedAt = Time("last-failed"),
-            Reason = Enum.TryParse<DeadLetterReason>(Text("reason"), out var reason) && Enum.IsDefined(reason) ? reason : DeadLetterReason.HandlerFailed,
-            Error = Text("error") ?? (Text("subscription") is null ? "RabbitMQ itself put it here: its queue has a limit or a policy that dropped it." : null),
+            Reason = death.IsOfLimit && status == FailedEventStatus.Dead ? DeadLetterReason.ProcessEnded
+                : Enum.TryParse<DeadLetterReason>(Text("reason"), out var reason) && Enum.IsDefined(reason) ? reason
+                : DeadLetterReason.HandlerFailed,
+            Error = status == FailedEventStatus.Dead && death.Reason.Length > 0 ? $"RabbitMQ itself put it here: its queue dropped it ({death.Reason})." : Text("error"),
             ErrorDetails = Text(ErrorDetails),
             Number = Number("number"),
             WasInterrupted = Text("suspect") is not null,
@@ -102,34 +124,49 @@ internal static class RabbitMqFailureFormat
         DateTimeOffset Time(string name) => DateTimeOffset.TryParse(Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : default;
     }
 
-    /// <summary>Removes headers until the rest fits: another program's own, the largest first, and only then attributes. An event of this library's has at most 16,384 characters of them.</summary>
-    private static string? LeaveOut(IDictionary<string, object?> headers)
+    /// <summary>Removes headers until the rest fits: another program's own, the largest first, and only then attributes and what failed. An event of this library's has at most 16,384 characters of them.</summary>
+    private static string? LeaveOut(IDictionary<string, object?> headers, int room)
     {
-        var excess = headers.Sum(SizeOf) - MaxHeaderBytes;
+        var excess = headers.Sum(RabbitMqFrame.SizeOf) - room;
         if (excess <= 0)
         {
             return null;
         }
 
         var (bytes, leftOut) = (0, new List<KeyValuePair<string, object?>>());
-        var dispensable = headers.Where(header => header.Key == Prefix + ErrorDetails || !header.Key.StartsWith(Prefix, StringComparison.Ordinal));
-        foreach (var header in dispensable.OrderBy(header => RabbitMqWireFormat.IsAttribute(header.Key)).ThenByDescending(SizeOf).TakeWhile(_ => bytes < excess))
+        foreach (var header in headers.Where(header => RankOf(header.Key) < int.MaxValue).OrderBy(header => RankOf(header.Key)).ThenByDescending(RabbitMqFrame.SizeOf).TakeWhile(_ => bytes < excess))
         {
             headers.Remove(header.Key);
-            bytes += SizeOf(header);
+            bytes += RabbitMqFrame.SizeOf(header);
             leftOut.Add(header);
         }
 
-        return $"(The event came with more headers than RabbitMQ carries beside what failed: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(SizeOf).Key}'.)";
+        return $"(The event came with more headers than RabbitMQ carries beside what failed: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrame.SizeOf).Key}'.)";
     }
 
-    private static int SizeOf(KeyValuePair<string, object?> header) => Encoding.UTF8.GetByteCount(header.Key) + BytesBesideAHeader + (header.Value is string text ? Encoding.UTF8.GetByteCount(text) : sizeof(long));
+    // The order in which headers are left out. Without what the bus counts and whose event it is, the message would be of no use.
+    private static int RankOf(string header) => header switch
+    {
+        Prefix + ErrorDetails => 0,
+        Error or Prefix + "defect" => 2,
+        _ when header.StartsWith(Prefix, StringComparison.Ordinal) => int.MaxValue,
+        _ => !RabbitMqWireFormat.IsAttribute(header) ? 0 : RabbitMqWireFormat.AttributeName(header) is "type" ? 3 : 1,
+    };
 
     private static string Text(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);
 
-    /// <summary>The broker says from which queue it took what it put aside.</summary>
-    private static string SubscriptionOf(IDictionary<string, object?>? headers, string serviceName) =>
-        headers?.TryGetValue("x-first-death-queue", out var value) == true && value is byte[] text && Encoding.UTF8.GetString(text) is var queue && queue.StartsWith($"{serviceName}.", StringComparison.Ordinal)
-            ? queue[(serviceName.Length + 1)..]
-            : "";
+    /// <summary>From which queue the broker took a message last, and why. The newest death comes first and is the broker's own, whatever the publisher wrote behind it.</summary>
+    private static Death LastDeath(IDictionary<string, object?>? headers)
+    {
+        return headers?.TryGetValue("x-death", out var value) == true && value is IList<object?> { Count: > 0 } deaths && deaths[0] is IDictionary<string, object?> death
+            ? new Death(Text(death.TryGetValue("queue", out var queue) ? queue : null), Text(death.TryGetValue("reason", out var reason) ? reason : null), Text(death.TryGetValue("routing-keys", out var keys) && keys is IList<object?> { Count: > 0 } all ? all[0] : null))
+            : new Death("", "", "");
+
+        static string Text(object? value) => value is byte[] text ? Encoding.UTF8.GetString(text) : "";
+    }
+
+    private readonly record struct Death(string Queue, string Reason, string RoutingKey)
+    {
+        public bool IsOfLimit => Reason == "delivery_limit";
+    }
 }

@@ -81,7 +81,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             if (entry.NeedsAlert)
             {
                 // First: a kill between the two tells people of what they do not find yet, instead of never telling them.
-                await sender.SendAsync("", Names.AlertQueue, RabbitMqFailureFormat.Write(entry with { ErrorDetails = null }, Names.ServiceName), ReadOnlyMemory<byte>.Empty, cancellationToken);
+                await sender.SendAsync("", Names.AlertQueue, maxFrame => RabbitMqFailureFormat.Write(entry with { ErrorDetails = null }, Names.ServiceName, maxFrame), ReadOnlyMemory<byte>.Empty, cancellationToken);
             }
 
             await SendAsync("", Names.DeadLetterQueue, entry, cancellationToken);
@@ -153,7 +153,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         await using var looking = new RabbitMqPuller(connector);
         while (found.Count < filter.Take && await LookAgainAsync(looking.GetAsync(Names.DeadLetterQueue, cancellationToken)) is { } pulled)
         {
-            found.Add(RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Dead));
+            found.Add(RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Dead));
         }
 
         return found;
@@ -169,7 +169,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         var (all, revived) = (await LookAgainAsync(taking.CountAsync(Names.DeadLetterQueue, cancellationToken)), 0);
         for (var i = 0L; i < all && await taking.GetAsync(Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
         {
-            var entry = RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Waiting);
+            var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Waiting);
             revived += await TryReviveAsync(entry, cancellationToken) ? 1 : 0;
             await pulled.AckAsync();
         }
@@ -186,7 +186,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
         await PrepareAsync(cancellationToken);
-        return new DueBatch<PendingAlert>(await LookAgainAsync(alerts.TakeAsync(Names, max, cancellationToken)), null);
+        return new DueBatch<PendingAlert>(await LookAgainAsync(alerts.TakeAsync(Names, setup!.Subscriptions, max, cancellationToken)), null);
     }
 
     public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) => alerts.SettleAsync(sent);
@@ -241,8 +241,8 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
 
     private FailedEvent Claim(string subscription, Pulled pulled)
     {
-        var entry = RabbitMqFailureFormat.Read(pulled.Message, Names.ServiceName, FailedEventStatus.Waiting);
-        var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered);
+        var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Waiting);
+        var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered, counts: true);
         var interrupted = entry.WasInterrupted || deaths > 0;
 
         // A message that is held cannot be marked when another one joins it: the first time that the process ended with it as a suspect counts as one in company.
@@ -330,7 +330,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     {
         try
         {
-            await sender.SendAsync(exchange, routingKey, RabbitMqFailureFormat.Write(entry, Names.ServiceName), entry.Envelope.Body, cancellationToken);
+            await sender.SendAsync(exchange, routingKey, maxFrame => RabbitMqFailureFormat.Write(entry, Names.ServiceName, maxFrame), entry.Envelope.Body, cancellationToken);
         }
         catch (RabbitMqPublishException)
         {

@@ -8,13 +8,24 @@ internal sealed class RabbitMqSender(RabbitMqConnector connector) : IAsyncDispos
     private readonly SemaphoreSlim opening = new(1);
     private PullChannel? current;
 
-    /// <summary>Completes when the broker has confirmed it. Throws when it did not, or not in time, or when there is no such queue.</summary>
-    public async Task SendAsync(string exchange, string routingKey, BasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    /// <summary>Completes when the broker has confirmed it. Throws when it did not, or not in time, or when there is no such queue, or when the message does not fit into a frame.</summary>
+    /// <param name="exchange">Where it goes.</param>
+    /// <param name="routingKey">Where it goes on to.</param>
+    /// <param name="write">Makes the properties, for the largest frame that the connection takes.</param>
+    /// <param name="body">The body.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task SendAsync(string exchange, string routingKey, Func<uint, BasicProperties> write, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
         if (channel.Live.IsBlocked)
         {
             throw new InvalidOperationException("RabbitMQ is short of memory or disk, and takes nothing until it has recovered.");
+        }
+
+        var properties = write(channel.Live.MaxFrame);
+        if (RabbitMqFrame.Problem(properties, channel.Live.MaxFrame) is { } problem)
+        {
+            throw new InvalidOperationException(problem);
         }
 
         try

@@ -56,7 +56,7 @@ internal abstract class LedgerProof : Proof
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
                 async () => publishing.IsCompleted && striking.IsCompleted && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
                     && await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}:{Subscription}")
-                    && (!native || await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}.{Subscription}.retries")));
+                    && (!native || await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}:{Subscription}:retries")));
             await Task.WhenAll(publishing, striking);
             await stage.StopVictimsAsync();
         }

@@ -117,12 +117,12 @@ public sealed class FailureQueueTests
         await using (var connection = await ConnectAsync())
         await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
         {
-            await channel.QueueDeleteAsync($"{name}.tests.retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+            await channel.QueueDeleteAsync($"{name}:tests:retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
             await channel.QueueDeleteAsync($"{name}.dead-letters", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
 
             // Nobody publishes to it, so that only the look for what is due can find it gone.
             using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-            while (!await ExistsAsync(connection, $"{name}.tests.retries"))
+            while (!await ExistsAsync(connection, $"{name}:tests:retries"))
             {
                 Assert.False(patience.IsCancellationRequested, "The retry queue was not made again.");
             }
@@ -194,7 +194,7 @@ public sealed class FailureQueueTests
         await using (var connection = await ConnectAsync())
         await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
         {
-            await channel.QueueDeleteAsync($"{name}.two.retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+            await channel.QueueDeleteAsync($"{name}:two:retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
         }
 
         var claimed = await ClaimAsync(stores, "one", "two");
@@ -227,7 +227,7 @@ public sealed class FailureQueueTests
         }
 
         await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":5}"u8.ToArray(), new BasicProperties { MessageId = "five" });
-        await TakeAndGoAsync($"{name}.tests");
+        await TakeAndGoAsync($"{name}:tests");
         await using var app = await StartAsync((e, context) =>
         {
             started.Add(context.Attempt);
@@ -235,7 +235,7 @@ public sealed class FailureQueueTests
         });
 
         Assert.Equal(2, await started.NextAsync("the start that follows"));
-        Assert.Null(await GetAsync($"{name}.tests"));
+        Assert.Null(await GetAsync($"{name}:tests"));
     }
 
     /// <summary>Each claim that ended without a word counts as a start; the budget ends in a dead letter that says so.</summary>
@@ -247,18 +247,18 @@ public sealed class FailureQueueTests
         }
 
         await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":5}"u8.ToArray(), new BasicProperties { MessageId = "five" });
-        await TakeAndGoAsync($"{name}.tests");
+        await TakeAndGoAsync($"{name}:tests");
         await using (var connection = await ConnectAsync())
         await using (var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel))
         {
             // As the bus does with it, and then three processes that end while they run it.
-            var taken = await channel.BasicGetAsync($"{name}.tests", autoAck: true, Cancel);
-            await channel.BasicPublishAsync("", $"{name}.tests.retries", true, new BasicProperties { MessageId = "five", Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "tests", ["eventbus-starts"] = 1, ["eventbus-suspect"] = "true", ["cloudEvents_type"] = "test.happened" } }, taken!.Body, Cancel);
+            var taken = await channel.BasicGetAsync($"{name}:tests", autoAck: true, Cancel);
+            await channel.BasicPublishAsync("", $"{name}:tests:retries", true, new BasicProperties { MessageId = "five", Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "tests", ["eventbus-starts"] = 1, ["eventbus-suspect"] = "true", ["cloudEvents_type"] = "test.happened" } }, taken!.Body, Cancel);
         }
 
         for (var i = 0; i < 3; i++)
         {
-            await TakeAndGoAsync($"{name}.tests.retries");
+            await TakeAndGoAsync($"{name}:tests:retries");
         }
 
         await using var app = await StartAsync((_, context) =>
