@@ -8,6 +8,8 @@ namespace EventBus;
 /// <summary>The headers of a message, taken apart: the attributes of CloudEvents, and those that are the user's.</summary>
 internal ref struct RabbitMqAttributes
 {
+    private const int MaxPrintable = 64;
+
     private object? time;
 
     public string? Id { get; private set; }
@@ -90,7 +92,11 @@ internal ref struct RabbitMqAttributes
     {
         if (!RabbitMqWireFormat.IsAttribute(name))
         {
-            if (!RabbitMqWireFormat.IsOfBroker(name) && RabbitMqWireFormat.Text(value) is { } text)
+            if (name == RabbitMqHeaderCheck.Marker)
+            {
+                Defect ??= $"The header '{Printable(value)}' cannot be read: it is nested too deeply, or has a type or a value that does not exist in .NET.";
+            }
+            else if (!RabbitMqWireFormat.IsOfBroker(name) && RabbitMqWireFormat.Text(value) is { } text)
             {
                 (UserHeaders ??= new(StringComparer.Ordinal))[name] = text;
             }
@@ -125,6 +131,9 @@ internal ref struct RabbitMqAttributes
                 break;
         }
     }
+
+    // Somebody else chose it.
+    private static string Printable(object? name) => string.Concat((RabbitMqWireFormat.Text(name) ?? "?").Take(MaxPrintable).Select(c => c is > ' ' and <= '~' ? c : '?'));
 
     private void SetRare(ReadOnlySpan<char> attribute, string? text)
     {

@@ -1,11 +1,15 @@
 using System.Net.Security;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
 /// <summary>Where connections come from: a connection string, or what the application registered. Names the broker without any secret.</summary>
 internal sealed class RabbitMqSource
 {
+    // The most that a broker can be set to: with less, one large message would end every connection that it is delivered to, for ever.
+    private const uint MaxBodyBytes = 536_870_912;
+
     private readonly IConnection? lent;
 
     private RabbitMqSource(string place, IConnectionFactory? factory, IConnection? lent) => (Place, Factory, this.lent) = (place, factory, lent);
@@ -57,9 +61,55 @@ internal sealed class RabbitMqSource
     /// <summary>Gives a live connection.</summary>
     /// <param name="name">What operators see it called.</param>
     public Task<IConnection> OpenAsync(string name) =>
-        lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
+        Factory is ConnectionFactory known ? OpenAsync(known, name)
+        : lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
         : lent.IsOpen ? Task.FromResult(lent)
         : Task.FromException<IConnection>(new InvalidOperationException("The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
+
+    /// <summary>Opens a connection that does not die of what comes through it. As the factory does it: the first endpoint that takes it.</summary>
+    private static async Task<IConnection> OpenAsync(ConnectionFactory factory, string name)
+    {
+        List<Exception> errors = [];
+        foreach (var endpoint in factory.EndpointResolverFactory([factory.Endpoint]).All())
+        {
+            try
+            {
+                var plain = new AmqpTcpEndpoint(endpoint.HostName, endpoint.Port, new SslOption(), MaxBodyBytes) { AddressFamily = endpoint.AddressFamily };
+                return await Guarded(factory, endpoint.Ssl is { Enabled: true } tls ? tls : null).CreateConnectionAsync([plain], name, CancellationToken.None);
+            }
+            catch (Exception exception)
+            {
+                errors.Add(exception);
+            }
+        }
+
+        throw errors is [var error] ? error : new BrokerUnreachableException(new AggregateException(errors));
+    }
+
+    /// <summary>A copy of a factory: an application's own stays as it is. It recovers nothing, because the bus replaces whatever is lost.</summary>
+    internal static ConnectionFactory Guarded(ConnectionFactory factory, SslOption? tls) => new()
+    {
+        AmqpUriSslProtocols = factory.AmqpUriSslProtocols,
+        AuthMechanisms = factory.AuthMechanisms,
+        AutomaticRecoveryEnabled = false,
+        ClientProperties = factory.ClientProperties,
+        ConsumerDispatchConcurrency = factory.ConsumerDispatchConcurrency,
+        ContinuationTimeout = factory.ContinuationTimeout,
+        CredentialsProvider = factory.CredentialsProvider,
+        HandshakeContinuationTimeout = factory.HandshakeContinuationTimeout,
+        MaxInboundMessageBodySize = MaxBodyBytes,
+        Password = factory.Password,
+        RequestedChannelMax = factory.RequestedChannelMax,
+        RequestedConnectionTimeout = factory.RequestedConnectionTimeout,
+        RequestedFrameMax = factory.RequestedFrameMax,
+        RequestedHeartbeat = factory.RequestedHeartbeat,
+        SocketFactory = family => new RabbitMqGuardedClient(factory.SocketFactory(family), tls),
+        SocketReadTimeout = factory.SocketReadTimeout,
+        SocketWriteTimeout = factory.SocketWriteTimeout,
+        TopologyRecoveryEnabled = false,
+        UserName = factory.UserName,
+        VirtualHost = factory.VirtualHost,
+    };
 
     /// <summary>False for a password that was not escaped: a part of it would be taken for the host, the port or the path, and be named in errors.</summary>
     private static bool IsUnambiguous(Uri uri) =>
@@ -74,8 +124,5 @@ internal sealed class RabbitMqSource
         RequestedConnectionTimeout = options.CallTimeout,
         HandshakeContinuationTimeout = options.CallTimeout,
         ContinuationTimeout = options.CallTimeout,
-
-        // The broker's own maximum: with less, one large message would end every connection that it is delivered to, for ever.
-        MaxInboundMessageBodySize = 134_217_728,
     };
 }

@@ -1,0 +1,127 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>All attributes and headers of a message travel in one frame, and a frame that is larger than was negotiated costs the connection.</summary>
+public sealed class FrameTests : IDisposable
+{
+    private const uint SmallFrame = 8_192;
+
+    private readonly string name = TestBroker.NewName();
+    private readonly Seen<int> handled = new();
+    private readonly LogList log = new();
+    private bool fails;
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>The size that is counted is the size on the wire, to the byte: what just fits goes, and one byte more does not.</summary>
+    [Fact]
+    public async Task Publish_HeadersOfOneByteMoreThanAFrameTakes_IsRejectedAndCostsNoConnection()
+    {
+        await using var app = await StartAsync();
+        var fitting = 0;
+
+        // The client of the tests is traced, so that there is less room than in a frame without a trace.
+        for (var length = SmallFrame - 1_800; length <= SmallFrame; length++)
+        {
+            try
+            {
+                await app.Bus.PublishAsync(new TestHappened(1), new PublishOptions { Headers = HeadersOf((int)length) }, Cancel);
+                fitting++;
+            }
+            catch (PublishException exception)
+            {
+                Assert.Equal(PublishFailure.Rejected, exception.Failure);
+                Assert.Contains("frame_max", exception.ToString(), StringComparison.Ordinal);
+                break;
+            }
+        }
+
+        Assert.InRange(fitting, 1, 1_700);
+        for (var i = 0; i < fitting; i++)
+        {
+            await handled.NextAsync("an event that fits");
+        }
+
+        Assert.DoesNotContain(log.Texts, text => text.Contains("is lost", StringComparison.Ordinal));
+    }
+
+    /// <summary>What another program sent over a larger frame than this one takes is kept as well: retries and dead letters leave out what has no room.</summary>
+    [Fact]
+    public async Task Retry_OfAnEventWithMoreHeadersThanAFrameTakes_ComesAndCostsNoConnection()
+    {
+        fails = true;
+        await using var app = await StartAsync();
+
+        var attributes = new[] { "id", "partitionkey", "correlationid", "causationid" }.Select(attribute => RawPublisher.Text($"cloudEvents_{attribute}", new string('é', attribute == "id" ? 60 : 1_000)));
+        await RawPublisher.PublishAsync(TestBroker.Uri, name, "test.happened", [.. attributes, RawPublisher.Text("tenant", new string('x', 20_000))], "{\"number\":1}");
+
+        for (var start = 1; start <= 4; start++)
+        {
+            Assert.Equal(1, await handled.NextAsync($"start {start}"));
+        }
+
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while (await app.DeadLetters.CountAsync(cancellationToken: Cancel) == 0)
+        {
+            Assert.False(patience.IsCancellationRequested, "There is no dead letter.");
+        }
+
+        Assert.Contains("were left out", Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Error!, StringComparison.Ordinal);
+        Assert.DoesNotContain(log.Texts, text => text.Contains("is lost", StringComparison.Ordinal));
+    }
+
+    /// <summary>A copy is used in its place, with a socket of the bus's own. A setting that a later client adds is to be copied too.</summary>
+    [Fact]
+    public void Factory_OfTheApplication_IsCopiedWhole()
+    {
+        string[] own = ["AutomaticRecoveryEnabled", "TopologyRecoveryEnabled", "TopologyRecoveryFilter", "TopologyRecoveryExceptionHandler", "NetworkRecoveryInterval", "MaxInboundMessageBodySize"];
+        string[] ofTheEndpoint = ["HostName", "Port", "Ssl", "Endpoint", "Uri", "EndpointResolverFactory", "ClientProvidedName"];
+        var factory = new ConnectionFactory
+        {
+            UserName = "user",
+            Password = "secret",
+            VirtualHost = "host",
+            AuthMechanisms = [new ExternalMechanismFactory()],
+            ClientProperties = new Dictionary<string, object?>(),
+            ConsumerDispatchConcurrency = 7,
+            ContinuationTimeout = TimeSpan.FromSeconds(7),
+            CredentialsProvider = new BasicCredentialsProvider("", "user", "secret"),
+            HandshakeContinuationTimeout = TimeSpan.FromSeconds(8),
+            RequestedChannelMax = 9,
+            RequestedConnectionTimeout = TimeSpan.FromSeconds(10),
+            RequestedFrameMax = 11_111,
+            RequestedHeartbeat = TimeSpan.FromSeconds(12),
+            SocketReadTimeout = TimeSpan.FromSeconds(13),
+            SocketWriteTimeout = TimeSpan.FromSeconds(14),
+            AmqpUriSslProtocols = System.Security.Authentication.SslProtocols.Tls13,
+        };
+        var (copy, plain) = (RabbitMqSource.Guarded(factory, null), new ConnectionFactory());
+
+        foreach (var property in typeof(ConnectionFactory).GetProperties().Where(property => property is { CanWrite: true, GetMethod.IsStatic: false } && !own.Contains(property.Name) && !ofTheEndpoint.Contains(property.Name)))
+        {
+            Assert.False(Equals(property.GetValue(plain), property.GetValue(factory)), $"The test sets {property.Name} to nothing of its own.");
+            Assert.True(Equals(property.GetValue(factory), property.GetValue(copy)), $"{property.Name} was not copied.");
+        }
+    }
+
+    public void Dispose() => log.Dispose();
+
+    private static Dictionary<string, string> HeadersOf(int length) =>
+        Enumerable.Range(0, (length / 1_000) + 1).ToDictionary(i => $"h{i}", i => new string('x', Math.Min(1_000, length - (i * 1_000))));
+
+    private Task<TestBus> StartAsync() => TestBus.StartAsync(name, bus =>
+    {
+        bus.Services.AddLogging(logging => logging.AddProvider(log));
+        bus.Services.AddSingleton<IConnectionFactory>(new ConnectionFactory { Uri = TestBroker.Uri, RequestedFrameMax = SmallFrame });
+        bus.UseRabbitMq(options => (options.Exchange, options.RetrySteps) = (name, [TimeSpan.FromMilliseconds(100)]))
+            .Retry(3, TimeSpan.FromMilliseconds(100))
+            .Subscribe<TestHappened>("tests", (e, _, _) =>
+            {
+                handled.Add(e.Number);
+                return fails ? throw new InvalidOperationException("As it was asked to.") : Task.CompletedTask;
+            });
+    });
+}

@@ -1,0 +1,155 @@
+using System.Text;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>Headers that the client does not survive, or closes the connection over.</summary>
+public sealed class PoisonTests : IDisposable
+{
+    private readonly string name = TestBroker.NewName();
+    private readonly Seen<int> handled = new();
+    private readonly Seen<DeadLetterAlert> alerted = new();
+    private readonly LogList log = new();
+    private bool fails;
+
+    public static TheoryData<RabbitMqQueueType, string> Poisons => [.. Enum.GetValues<RabbitMqQueueType>().SelectMany(_ => Headers.Keys, (type, poison) => (type, poison))];
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    private static Dictionary<string, byte[]> Headers { get; } = new()
+    {
+        ["25,000 arrays in arrays"] = RawPublisher.Nested("deep", 25_000),
+        ["101 arrays in arrays"] = RawPublisher.Nested("deep", 101),
+        ["a decimal of 29 places"] = RawPublisher.Entry("deep", 'D', 29, 0, 0, 0, 1),
+        ["a decimal of 255 places in a table"] = RawPublisher.Entry("deep", 'F', RawPublisher.Long(RawPublisher.Entry("d", 'D', 255, 0, 0, 0, 1))),
+        ["a decimal of 29 places in an array"] = RawPublisher.Entry("deep", 'A', RawPublisher.Long([(byte)'D', 29, 0, 0, 0, 1])),
+    };
+
+    [Theory]
+    [MemberData(nameof(Poisons))]
+    public async Task Header_ThatTheClientCannotRead_IsADeadLetterAndCutsNoConnection(RabbitMqQueueType type, string poison)
+    {
+        await using var app = await StartAsync(type);
+
+        await PublishAsync([RawPublisher.Text("cloudEvents_id", "poison"), Headers[poison], RawPublisher.Text("tenant", "a")], 1);
+        await PublishAsync([RawPublisher.Text("cloudEvents_id", "good"), RawPublisher.Nested("deep", 100)], 2);
+
+        Assert.Equal(2, await handled.NextAsync("the event behind it"));
+        Assert.Equal("tests~poison", (await alerted.NextAsync("the alert")).First.Id);
+        var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
+        Assert.Equal(("poison", DeadLetterReason.Unreadable, "{\"number\":1}", "a"), (dead.EventId, dead.Reason, Encoding.UTF8.GetString(dead.Body.Span), dead.Headers["tenant"]));
+        Assert.Contains("The header 'deep' cannot be read", dead.Error!, StringComparison.Ordinal);
+        Assert.DoesNotContain(log.Texts, text => text.Contains("is lost", StringComparison.Ordinal));
+    }
+
+    /// <summary>What ends its consumer at each delivery is given up by the broker, with what was only fetched beside it; all of it comes back with one call, under its own name.</summary>
+    [Fact]
+    public async Task Queue_WhoseConsumersEndAtEachDelivery_EndsInTheDeadLettersAndComesBackWithOneCall()
+    {
+        await using (await StartAsync(limit: 3))
+        {
+        }
+
+        await PublishAsync([], 1);
+        await PublishAsync([RawPublisher.Text("eventbus-subscription", "other"), RawPublisher.Text("eventbus-reason", "Discarded"), RawPublisher.Entry("x-death", 'A', RawPublisher.Long([])), RawPublisher.Text("x-first-death-queue", "other")], 2);
+        for (var death = 1; death <= 4; death++)
+        {
+            await TakeAndGoAsync(2);
+        }
+
+        await using var app = await StartAsync(limit: 3);
+        IReadOnlyList<DeadLetter> dead;
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while ((dead = await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Count < 2)
+        {
+            Assert.False(patience.IsCancellationRequested, "The broker gave up nothing.");
+        }
+
+        Assert.All(dead, letter => Assert.Equal(("tests", "test.happened", DeadLetterReason.ProcessEnded), (letter.Subscription, letter.EventName, letter.Reason)));
+        Assert.All(dead, letter => Assert.Contains("delivery_limit", letter.Error!, StringComparison.Ordinal));
+
+        Assert.Equal(2, await app.DeadLetters.RetryAllAsync(cancellationToken: Cancel));
+
+        Assert.Equal([1, 2], new[] { await handled.NextAsync("the first event"), await handled.NextAsync("the second event") }.Order());
+        Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
+    }
+
+    [Fact]
+    public async Task Queue_OfAHundredLostConnections_LosesNothingToTheDeadLetters()
+    {
+        await using (await StartAsync())
+        {
+        }
+
+        await PublishAsync([], 1);
+        await PublishAsync([], 2);
+        for (var death = 1; death <= 100; death++)
+        {
+            await TakeAndGoAsync(2);
+        }
+
+        await using var app = await StartAsync();
+
+        Assert.Equal([1, 2], new[] { await handled.NextAsync("the first event"), await handled.NextAsync("the second event") }.Order());
+        Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
+    }
+
+    /// <summary>A publisher's own count is not one of the broker's: the event is as fresh as any other.</summary>
+    [Theory]
+    [InlineData(RabbitMqQueueType.Quorum)]
+    [InlineData(RabbitMqQueueType.Classic)]
+    public async Task DeliveryCount_WrittenByThePublisher_TakesNoStartAway(RabbitMqQueueType type)
+    {
+        fails = true;
+        await using var app = await StartAsync(type);
+
+        await PublishAsync([RawPublisher.Entry("x-delivery-count", 'l', 0, 0, 0, 0, 0, 0, 0, 3), RawPublisher.Entry("x-delivery-count", 'l', 0, 0, 0, 0, 0, 0, 0, 3)], 1);
+
+        Assert.Equal(4, (await alerted.NextAsync("the alert")).First.Starts);
+        for (var start = 1; start <= 4; start++)
+        {
+            Assert.Equal(1, await handled.NextAsync($"start {start}"));
+        }
+    }
+
+    public void Dispose() => log.Dispose();
+
+    private Task<TestBus> StartAsync(RabbitMqQueueType type = RabbitMqQueueType.Quorum, int limit = 200) => TestBus.StartAsync(name, bus =>
+    {
+        bus.Services.AddSingleton(alerted);
+        bus.Services.AddLogging(logging => logging.AddProvider(log));
+        bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.QueueType, options.DeliveryLimit, options.RetrySteps) = (name, type, limit, [TimeSpan.FromMilliseconds(100)]))
+            .Retry(3, TimeSpan.FromMilliseconds(100))
+            .AlertWith<Alert>()
+            .Subscribe<TestHappened>("tests", (e, _, _) =>
+            {
+                handled.Add(e.Number);
+                return fails ? throw new InvalidOperationException("As it was asked to.") : Task.CompletedTask;
+            });
+    });
+
+    private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterAlert
+    {
+        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        {
+            seen.Add(alert);
+            return Task.CompletedTask;
+        }
+    }
+
+    /// <summary>Takes what waits and ends without a word, as a process does that is killed.</summary>
+    private async Task TakeAndGoAsync(int count)
+    {
+        await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        for (var taken = 0; taken < count; taken += await channel.BasicGetAsync($"{name}:tests", autoAck: false, Cancel) is null ? 0 : 1)
+        {
+            Assert.False(patience.IsCancellationRequested, "What was taken before did not come back.");
+        }
+    }
+
+    private Task PublishAsync(IEnumerable<byte[]> headers, int number) => RawPublisher.PublishAsync(TestBroker.Uri, name, "test.happened", headers, $"{{\"number\":{number}}}");
+}
