@@ -22,4 +22,7 @@ internal static partial class Log
 
     [LoggerMessage(5, LogLevel.Warning, "RabbitMQ: {Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count as one. Said once; let the publisher set a message id")]
     public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
+
+    [LoggerMessage(7, LogLevel.Error, "RabbitMQ: a message that the client cannot read has cut the connection over which the queue {Queue} is consumed, and comes again. It is in this queue, or in another that shares the connection; the next attempt is in {Delay}. Take it out with the tools of the broker, or let the bus make its own connections: {Error}")]
+    public static partial void UnreadableMessage(this ILogger log, string queue, TimeSpan delay, string error);
 }

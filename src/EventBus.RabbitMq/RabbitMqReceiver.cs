@@ -14,6 +14,9 @@ internal sealed class RabbitMqReceiver : Receiver
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
+    // For how long a message that cut the connection is spoken of. It comes again within seconds, or never.
+    private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(30);
+
     private readonly Subscription subscription;
     private readonly RabbitMqLink link;
     private readonly RabbitMqTopology topology;
@@ -27,12 +30,13 @@ internal sealed class RabbitMqReceiver : Receiver
     private volatile RabbitMqConsumer? current;
     private volatile bool intakeStopped;
     private Task loop = Task.CompletedTask;
+    private Cut? cut;
     private int idsMade;
 
     public RabbitMqReceiver(Subscription subscription, RabbitMqLink link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
         (this.subscription, this.link, this.topology, this.options, this.time, this.log) = (subscription, link, topology, options, time, log);
-        supervisor = new RabbitMqSupervisor(time, (delay, error) => log.ChannelLost(subscription.Name, delay, error.Message));
+        supervisor = new RabbitMqSupervisor(time, Ended);
 
         // The prefetch bounds it: the broker sends no more than that unsettled, and what a lost channel left behind is removed.
         buffer = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(Prefetch) { SingleWriter = true });
@@ -45,6 +49,11 @@ internal sealed class RabbitMqReceiver : Receiver
     public bool IsLive => current is not null;
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
+
+    /// <summary>What cut the connection lately, because the client could not read it; null for nothing.</summary>
+    public string? Poison => Volatile.Read(ref cut) is { } last && time.GetElapsedTime(last.At) < Remembered
+        ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client cannot read and that cuts the connection each time: {last.Cause}"
+        : null;
 
     /// <summary>Completes when the consumer is live for the first time, or cannot ever be.</summary>
     public Task Opened => opened.Task;
@@ -127,6 +136,18 @@ internal sealed class RabbitMqReceiver : Receiver
         }
     }
 
+    private void Ended(TimeSpan delay, Exception error)
+    {
+        if (error is ProtocolException or { InnerException: ProtocolException })
+        {
+            Volatile.Write(ref cut, new Cut(time.GetTimestamp(), error.Message));
+            log.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message);
+            return;
+        }
+
+        log.ChannelLost(subscription.Name, delay, error.Message);
+    }
+
     private void IdMade(string eventName)
     {
         if (Interlocked.Exchange(ref idsMade, 1) == 0)
@@ -134,4 +155,6 @@ internal sealed class RabbitMqReceiver : Receiver
             log.IdMadeFromContent(subscription.Name, eventName);
         }
     }
+
+    private sealed record Cut(long At, string Cause);
 }

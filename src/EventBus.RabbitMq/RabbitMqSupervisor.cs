@@ -42,7 +42,15 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
 
                 // Begun before it is told of, so that who is told may move the clock.
                 var waiting = Task.Delay(delay, time, stop);
-                ended(delay, exception);
+                try
+                {
+                    ended(delay, exception);
+                }
+                catch (Exception)
+                {
+                    // A logger that throws does not end what is kept alive.
+                }
+
                 await waiting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             }
             catch (Exception)

@@ -77,13 +77,16 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
     {
         string? silent;
+        string? poison;
         lock (receivers)
         {
             silent = receivers.Find(receiver => !receiver.IsLive)?.Name;
+            poison = receivers.Select(receiver => receiver.Poison).FirstOrDefault(found => found is not null);
         }
 
         return ValueTask.FromResult(
             publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqRefusal.CauseOf(publisher?.LastError) ?? "connecting"}")
+            : poison is not null ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {poison} Take the message out with the tools of the broker.")
             : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt.")
             : connector.Publishing.IsBlocked ? new TransportHealth(TransportState.Degraded, "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
             : TransportHealth.Healthy);

@@ -133,6 +133,13 @@ internal static class RabbitMqWireFormat
             body);
     }
 
+    /// <summary>A message of which nothing but the body and the routing key is taken.</summary>
+    public static Envelope Unreadable(string routingKey, byte[] body, string defect, out bool idWasMade)
+    {
+        idWasMade = true;
+        return new Envelope(new EnvelopeAttributes { Id = Hash(body, routingKey), Name = routingKey, Defect = defect }, body);
+    }
+
     /// <summary>The same message with a defect that was found when it first came.</summary>
     public static Envelope Spoil(Envelope envelope, string defect) => new(
         new EnvelopeAttributes

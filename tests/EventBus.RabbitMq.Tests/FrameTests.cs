@@ -45,7 +45,7 @@ public sealed class FrameTests : IDisposable
             await handled.NextAsync("an event that fits");
         }
 
-        Assert.DoesNotContain(log.Texts, text => text.Contains("is lost", StringComparison.Ordinal));
+        Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
     }
 
     /// <summary>What another program sent over a larger frame than this one takes is kept as well: retries and dead letters leave out what has no room.</summary>
@@ -70,7 +70,7 @@ public sealed class FrameTests : IDisposable
         }
 
         Assert.Contains("were left out", Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Error!, StringComparison.Ordinal);
-        Assert.DoesNotContain(log.Texts, text => text.Contains("is lost", StringComparison.Ordinal));
+        Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
     }
 
     /// <summary>A copy is used in its place, with a socket of the bus's own. A setting that a later client adds is to be copied too.</summary>

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 
@@ -41,7 +42,29 @@ public sealed class PoisonTests : IDisposable
         var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
         Assert.Equal(("poison", DeadLetterReason.Unreadable, "{\"number\":1}", "a"), (dead.EventId, dead.Reason, Encoding.UTF8.GetString(dead.Body.Span), dead.Headers["tenant"]));
         Assert.Contains("The header 'deep' cannot be read", dead.Error!, StringComparison.Ordinal);
-        Assert.DoesNotContain(log.Texts, text => text.Contains("is lost", StringComparison.Ordinal));
+        Assert.Single(log.Texts, text => text.Contains("the consuming connection is open", StringComparison.Ordinal));
+    }
+
+    /// <summary>A connection of the application's own is read by the client alone: then the log and the health say which queue it is, and why.</summary>
+    [Fact]
+    public async Task Header_ThatCutsASharedConnection_IsNamedWithItsQueueUntilTheBrokerGivesItUp()
+    {
+        await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri, NetworkRecoveryInterval = TimeSpan.FromMilliseconds(100) }.CreateConnectionAsync(Cancel);
+        await using var app = await StartAsync(RabbitMqQueueType.Quorum, limit: 3, connection);
+
+        await PublishAsync([Headers["a decimal of 29 places"]], 1);
+
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        var health = app.Services.GetRequiredService<HealthCheckService>();
+        while (!(await health.CheckHealthAsync(Cancel)).Entries.Values.Any(entry => entry.Status == HealthStatus.Unhealthy && entry.Description?.Contains($"'{name}:tests'", StringComparison.Ordinal) == true && entry.Description.Contains("scale=29", StringComparison.Ordinal)))
+        {
+            Assert.False(patience.IsCancellationRequested, "The health never named the queue.");
+        }
+
+        Assert.Contains(log.Texts, text => text.Contains($"the queue {name}:tests is consumed", StringComparison.Ordinal) && text.Contains("scale=29", StringComparison.Ordinal));
+
+        await PublishAsync([], 2);
+        Assert.Equal(2, await handled.NextAsync("the event behind it, when the broker has given the other up"));
     }
 
     /// <summary>What ends its consumer at each delivery is given up by the broker, with what was only fetched beside it; all of it comes back with one call, under its own name.</summary>
@@ -116,11 +139,16 @@ public sealed class PoisonTests : IDisposable
 
     public void Dispose() => log.Dispose();
 
-    private Task<TestBus> StartAsync(RabbitMqQueueType type = RabbitMqQueueType.Quorum, int limit = 200) => TestBus.StartAsync(name, bus =>
+    private Task<TestBus> StartAsync(RabbitMqQueueType type = RabbitMqQueueType.Quorum, int limit = 200, IConnection? connection = null) => TestBus.StartAsync(name, bus =>
     {
         bus.Services.AddSingleton(alerted);
         bus.Services.AddLogging(logging => logging.AddProvider(log));
-        bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.QueueType, options.DeliveryLimit, options.RetrySteps) = (name, type, limit, [TimeSpan.FromMilliseconds(100)]))
+        if (connection is not null)
+        {
+            bus.Services.AddSingleton(connection);
+        }
+
+        (connection is null ? bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, Configure) : bus.UseRabbitMq(Configure))
             .Retry(3, TimeSpan.FromMilliseconds(100))
             .AlertWith<Alert>()
             .Subscribe<TestHappened>("tests", (e, _, _) =>
@@ -128,6 +156,9 @@ public sealed class PoisonTests : IDisposable
                 handled.Add(e.Number);
                 return fails ? throw new InvalidOperationException("As it was asked to.") : Task.CompletedTask;
             });
+
+        void Configure(RabbitMqOptions options) =>
+            (options.Exchange, options.QueueType, options.DeliveryLimit, options.RetrySteps) = (name, type, limit, [TimeSpan.FromMilliseconds(100)]);
     });
 
     private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterAlert

@@ -1,4 +1,6 @@
+using EventBus.Stores;
 using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
@@ -25,12 +27,17 @@ internal sealed class RabbitMqSender(RabbitMqConnector connector) : IAsyncDispos
         var properties = write(channel.Live.MaxFrame);
         if (RabbitMqFrame.Problem(properties, channel.Live.MaxFrame) is { } problem)
         {
-            throw new InvalidOperationException(problem);
+            throw new StoreRefusedException(StoreScope.Entry, problem);
         }
 
         try
         {
             await channel.Client.BasicPublishAsync(exchange, routingKey, mandatory: true, properties, body, CancellationToken.None).AsTask().WaitAsync(connector.Options.CallTimeout, TimeProvider.System, cancellationToken);
+        }
+        catch (Exception exception) when (exception is ArgumentException or WireFormattingException && channel.IsOpen)
+        {
+            // Nothing was written: the message itself cannot be.
+            throw new StoreRefusedException(StoreScope.Entry, $"The event cannot be written as an AMQP message: {exception.GetType().Name}.", exception);
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
