@@ -150,7 +150,7 @@ internal static class RabbitMqFailureFormat
         Prefix + ErrorDetails => 0,
         Error or Prefix + "defect" => 2,
         _ when header.StartsWith(Prefix, StringComparison.Ordinal) => int.MaxValue,
-        _ => !RabbitMqWireFormat.IsAttribute(header) ? 0 : RabbitMqWireFormat.AttributeName(header) is "type" ? 3 : 1,
+        _ => !RabbitMqWireFormat.IsAttribute(header) ? 0 : RabbitMqWireFormat.AttributeName(header) is "type" or "id" ? 3 : 1,
     };
 
     private static string Text(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);
