@@ -1,7 +1,7 @@
 using System.Collections;
 using Microsoft.Extensions.Logging;
 
-namespace EventBus;
+namespace EventBus.Transports;
 
 /// <summary>Passes log entries on with every text printable, in the message and in its values: no id, type or error that somebody else chose begins a line of its own or acts on a terminal.</summary>
 /// <remarks>Exceptions are passed on as they are.</remarks>
