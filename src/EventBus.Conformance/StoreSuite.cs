@@ -13,6 +13,7 @@ public static class StoreSuite
     private static readonly ImmutableArray<StoreScenario> All =
     [
         .. RecordScenarios.All,
+        .. RefusedScenarios.All,
         .. ClaimScenarios.All,
         .. LineScenarios.All,
         .. DeadLetterScenarios.All,

@@ -24,7 +24,7 @@ internal sealed class SqliteDatabase : SqlDatabase
     public SqliteDatabase(SqliteFile file, SqliteStoreOptions options, ILogger log)
     {
         (this.file, this.options, this.log) = (file, options, log);
-        writer = new SqlWriter(async () => new SqlSession(await file.OpenWriterAsync(), app), file.Explain);
+        writer = new SqlWriter(async () => new SqlSession(await file.OpenWriterAsync(), app), file.Explain, IsDamage);
         readers = new SqlReaders(async () => new SqlSession(await file.OpenReaderAsync(), app), file.Explain);
     }
 

@@ -1,3 +1,7 @@
+using System.Data.Common;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
 namespace EventBus;
 
 /// <summary>SQL as SQLite wants it. Strict tables: a value of the wrong type is refused when it is written, and cannot surprise a reader.</summary>
@@ -14,6 +18,8 @@ internal sealed class SqliteDialect : SqlDialect
     public override string Table => "STRICT";
 
     public override string TableByKey => "STRICT, WITHOUT ROWID";
+
+    public override bool IsDamage(DbException exception) => exception is SqliteException { SqliteErrorCode: raw.SQLITE_CORRUPT };
 
     public override IEnumerable<string> Count(string table, string counts, params string[] columns)
     {

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using EventBus.Stores;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -58,15 +59,20 @@ internal sealed class SqliteFile
 
     public ValueTask<SqliteConnection> OpenReaderAsync() => OpenAsync("PRAGMA query_only = ON;");
 
-    /// <summary>Says what went wrong and what to do; other exceptions pass.</summary>
+    /// <summary>Says what went wrong, what it concerns and what to do; other exceptions pass.</summary>
     public Exception Explain(Exception exception) => exception is not SqliteException { SqliteErrorCode: var code } ? exception : code switch
     {
-        // The code of its own says that certainly nothing was kept.
-        raw.SQLITE_FULL => new InvalidOperationException($"The SQLite database '{Path}' has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
-        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Failed($"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise SqliteStoreOptions.BusyTimeout.", exception),
-        raw.SQLITE_CANTOPEN => Failed("cannot be opened. Check that its folder exists, and that this process may write there.", exception),
-        raw.SQLITE_NOTADB => Failed("is not a SQLite database, or is encrypted with another password. Name another file in StoreInSqlite(...), or move this one away.", exception),
-        raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_AUTH => Failed("must not be written by this process. Let it write the file and its folder.", exception),
+        raw.SQLITE_FULL => Refused("has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
+
+        // A transaction begins with the lock, so that nothing was written without it.
+        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Refused($"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise SqliteStoreOptions.BusyTimeout.", exception),
+        raw.SQLITE_CANTOPEN => Refused("cannot be opened. Check that its folder exists, and that this process may write there.", exception),
+        raw.SQLITE_NOTADB => Refused("is not a SQLite database, or is encrypted with another password. Name another file in StoreInSqlite(...), or move this one away.", exception),
+        raw.SQLITE_READONLY or raw.SQLITE_PERM or raw.SQLITE_AUTH => Refused("must not be written by this process. Let it write the file and its folder.", exception),
+        raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_CONSTRAINT or raw.SQLITE_RANGE =>
+            new StoreRefusedException(StoreScope.Entry, $"The SQLite database '{Path}' cannot keep this entry: {exception.Message}", exception),
+
+        // Of one page or of the whole file, and what was written before a disk failed is unknown: whoever asks finds out.
         raw.SQLITE_CORRUPT => Failed("is damaged. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program.", exception),
         raw.SQLITE_IOERR => Failed("cannot be read or written. Check its disk.", exception),
         _ => Failed($"refused a statement: {exception.Message}", exception),
@@ -112,6 +118,8 @@ internal sealed class SqliteFile
             throw new ArgumentException("The connection string given to StoreInSqlite(...) says Cache=Shared, with which readers lock writers out. Take it out.");
         }
     }
+
+    private StoreRefusedException Refused(string what, Exception cause) => new(StoreScope.Store, $"The SQLite database '{Path}' {what}", cause);
 
     private EventBusException Failed(string what, Exception cause) => new($"The SQLite database '{Path}' {what}", cause);
 

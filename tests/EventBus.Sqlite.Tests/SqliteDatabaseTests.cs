@@ -135,7 +135,7 @@ public sealed class SqliteDatabaseTests : IDisposable
             var writes = Enumerable.Range(0, 20).Select(i => stores.Failures.RecordAsync(Dead($"w{i}"), Token).AsTask()).ToArray();
             foreach (var write in writes)
             {
-                Assert.Contains("locked", (await Assert.ThrowsAsync<EventBusException>(() => write)).Message, StringComparison.Ordinal);
+                Assert.Contains("locked", (await Assert.ThrowsAsync<StoreRefusedException>(() => write)).Message, StringComparison.Ordinal);
             }
 
             Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.9), Patience);
@@ -282,6 +282,43 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(9, (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Count);
     }
 
+    /// <summary>A page of the file that holds nothing but a part of one body points nowhere: whoever reads that body is told that the file is malformed.</summary>
+    [Fact]
+    public async Task Page_ThatIsDamaged_CostsNoOtherEntry()
+    {
+        await using (var stores = await OpenAsync(File))
+        {
+            foreach (var id in new[] { "1", "bad", "2" })
+            {
+                await stores.Failures.RecordAsync(Failed(id) with { Envelope = Event(id, id == "bad" ? 50_000 : 10) }, Token);
+                await stores.Failures.RecordAsync(Dead(id) with { Subscription = "dead", Envelope = Event(id, id == "bad" ? 50_000 : 10) }, Token);
+                await stores.Delays.AddAsync(Event(id, id == "bad" ? 50_000 : 10), Now, Token);
+                await stores.Sagas.CreateAsync(Saga(id) with { DueAt = Now, Content = new byte[id == "bad" ? 50_000 : 10] }, Token);
+            }
+        }
+
+        DamageOverflowPages(File);
+        await using var again = await OpenAsync(File);
+        var due = (await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries;
+        Assert.Equal(["1", "bad", "2"], due.Select(entry => entry.Envelope.EventId));
+        Assert.Equal(["bad"], due.Where(entry => entry.Envelope.Defect is not null).Select(entry => entry.Envelope.EventId));
+        Assert.Equal(["2", "bad", "1"], (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Select(entry => entry.Envelope.EventId));
+        Assert.NotNull((await again.Failures.FindDeadAsync("dead~bad", Token))!.Envelope.Defect);
+        Assert.Equal(["1", "2"], (await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries.Select(envelope => envelope.EventId));
+        Assert.Equal(["1", "bad", "2"], (await again.Sagas.ListDueAsync(["trip"], Now, 10, Token)).Entries.Select(saga => saga.Id));
+        Assert.NotNull((await again.Sagas.FindAsync("bad", Token))!.Defect);
+
+        // It is the dead letter that it has to become, and where it cannot be removed it says so.
+        Assert.Empty(await again.Failures.RenewAsync(due, Now + (2 * Lease), Token));
+        Assert.True(await again.Failures.RecordAsync(due[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, Token));
+        await again.Failures.CompleteAsync(due[0], Token);
+        await again.Failures.CompleteAsync(due[2], Token);
+        Assert.Equal(DeadLetterReason.Unreadable, (await again.Failures.FindDeadAsync("mail~bad", Token))!.Reason);
+        Assert.Equal(StoreScope.Entry, (await Assert.ThrowsAsync<StoreRefusedException>(async () => await again.Failures.DiscardAsync("mail~bad", Token))).Scope);
+        Assert.Equal(2, await again.Failures.SweepAsync(new SweepLimits(Now.AddDays(1), Now, Now), 100, Token));
+        Assert.True(await again.Failures.RecordAsync(Failed("more"), Token));
+    }
+
     [Fact]
     public async Task Stores_Closed_SaySo()
     {
@@ -290,6 +327,30 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await stores.Failures.RecordAsync(Failed("1"), Token));
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await stores.Failures.CountAsync(Token));
+    }
+
+    /// <summary>Overwrites the pointer with which a page of a long row leads to the next one.</summary>
+    private static void DamageOverflowPages(string file)
+    {
+        int page;
+        using (var connection = Connect(file))
+        {
+            page = (int)RunAsync(connection, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA page_size").GetAwaiter().GetResult();
+            page = page > 100 ? page : 4_096;
+        }
+
+        using var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite);
+        var bytes = new byte[page];
+        for (long at = page; stream.Seek(at, SeekOrigin.Begin) == at && stream.Read(bytes) == page; at += page)
+        {
+            // What follows the pointer is one byte of the body, again and again.
+            var body = bytes.AsSpan(4);
+            if (!body.ContainsAnyExcept(body[0]) && body[0] is (byte)'x' or 0 && bytes.AsSpan(0, 4).ContainsAnyExcept((byte)0))
+            {
+                stream.Seek(at, SeekOrigin.Begin);
+                stream.Write([0x7F, 0xFF, 0xFF, 0xFF]);
+            }
+        }
     }
 
     private static Func<System.Data.Common.DbTransaction, CancellationToken, Task> Limit(string pragma) => async (transaction, token) =>

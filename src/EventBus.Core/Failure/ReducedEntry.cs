@@ -30,6 +30,7 @@ internal static class ReducedEntry
             Version = envelope.Version,
             Key = envelope.KeyText,
             Time = envelope.PublishedAt,
+            IdIsDerived = envelope.IdIsDerived,
             ContentType = envelope.ContentType is { Length: <= MaxContentType } type && Ascii.IsValid(type) ? type : Envelope.JsonContentType,
             Defect = envelope.Defect ?? (body is null ? "The store could not keep its body." : null),
         };

@@ -11,7 +11,7 @@ namespace EventBus;
 internal sealed class StoreWriter(RunEnvironment environment)
 {
     // That many times the store takes something else, and right after that not this.
-    private const int Proofs = 3;
+    private const int Proofs = 4;
 
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);

@@ -170,8 +170,15 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         for (var i = 0L; i < all && await taking.GetAsync(Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
         {
             var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Waiting);
-            revived += await TryReviveAsync(entry, cancellationToken) ? 1 : 0;
-            await pulled.AckAsync();
+            try
+            {
+                revived += await TryReviveAsync(entry, cancellationToken) ? 1 : 0;
+                await pulled.AckAsync();
+            }
+            catch (StoreRefusedException exception) when (exception.Scope == StoreScope.Entry)
+            {
+                // It stays where it is, and goes back to the queue with the channel; the others are no worse off.
+            }
         }
 
         return revived;
@@ -241,7 +248,8 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
 
     private FailedEvent Claim(string subscription, Pulled pulled)
     {
-        var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Waiting);
+        // Whatever the message says: it is that of the queue in which it lay.
+        var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Waiting) with { Subscription = subscription };
         var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered, counts: true);
         var interrupted = entry.WasInterrupted || deaths > 0;
 
@@ -313,7 +321,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             await SendAsync("", Names.RetryQueueOf(entry.Subscription), entry with { Starts = 0, Replays = entry.Replays + 1, Number = 0 }, cancellationToken);
             return true;
         }
-        catch (RabbitMqPublishException exception) when (exception.IsReturn)
+        catch (StoreRefusedException exception) when (exception.InnerException is RabbitMqPublishException { IsReturn: true })
         {
             await SendAsync("", Names.DeadLetterQueue, entry with { Status = FailedEventStatus.Dead }, cancellationToken);
             return false;
@@ -332,11 +340,11 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         {
             await sender.SendAsync(exchange, routingKey, maxFrame => RabbitMqFailureFormat.Write(entry, Names.ServiceName, maxFrame), entry.Envelope.Body, cancellationToken);
         }
-        catch (RabbitMqPublishException)
+        catch (RabbitMqPublishException exception)
         {
             // Refused or returned: a queue may have been deleted. The next call looks.
             prepared = false;
-            throw;
+            throw new StoreRefusedException(StoreScope.Store, $"RabbitMQ did not take what was sent to '{routingKey}': the queue is full, unavailable or gone.", exception);
         }
     }
 

@@ -21,7 +21,7 @@ internal sealed class RabbitMqSender(RabbitMqConnector connector) : IAsyncDispos
         var channel = await OpenAsync(cancellationToken);
         if (channel.Live.IsBlocked)
         {
-            throw new InvalidOperationException("RabbitMQ is short of memory or disk, and takes nothing until it has recovered.");
+            throw new StoreRefusedException(StoreScope.Store, "RabbitMQ is short of memory or disk, and takes nothing until it has recovered.");
         }
 
         var properties = write(channel.Live.MaxFrame);

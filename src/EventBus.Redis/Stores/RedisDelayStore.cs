@@ -12,17 +12,8 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
 
     private RedisKey[] Keys => keys ??= [link.Key("delayed:event"), link.Key("delayed:body"), link.Key("delayed:due"), link.Key("delayed:turn")];
 
-    public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.EventId, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
-        }
-        catch (RedisServerException exception) when (exception.Message.Contains("OOM", StringComparison.Ordinal))
-        {
-            throw new InvalidOperationException("Redis is full (maxmemory), and did not take the delayed event. Give it more memory, or remove what it need not keep.", exception);
-        }
-    }
+    public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.EventId, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
 
     public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {

@@ -14,17 +14,8 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
 
     private RedisKey Index => Keys[3];
 
-    public override async ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return (bool)await link.RunAsync(RedisSagaScripts.Create, Keys, Arguments(entry), cancellationToken);
-        }
-        catch (RedisServerException exception) when (exception.Message.Contains("OOM", StringComparison.Ordinal))
-        {
-            throw new InvalidOperationException("Redis is full (maxmemory), and did not take the saga. Give it more memory, or remove what it need not keep.", exception);
-        }
-    }
+    public override async ValueTask<bool> CreateAsync(SagaEntry entry, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(RedisSagaScripts.Create, Keys, Arguments(entry), cancellationToken);
 
     public override async ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken)
     {

@@ -39,8 +39,27 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
     {
         var database = (connection ?? throw NotOpen()).GetDatabase();
 
-        return await connector.AnswerAsync(ask(database), cancellationToken);
+        try
+        {
+            return await connector.AnswerAsync(ask(database), cancellationToken);
+        }
+        catch (RedisServerException exception) when (IsOfServer(exception))
+        {
+            throw new StoreRefusedException(
+                StoreScope.Store,
+                IsFull(exception)
+                    ? "Redis is full (maxmemory), and did not take this. Give it more memory, or remove what it need not keep."
+                    : $"Redis takes nothing now ({exception.Message.Split(' ')[0]}), and did not take this. Look at its state: it may be loading, a replica, or without its disk.",
+                exception);
+        }
     }
+
+    /// <summary>Whether an answer is about the server, and not about what was asked. Of a script that Redis ends at its first write nothing has happened.</summary>
+    private static bool IsOfServer(RedisServerException exception) =>
+        exception.Message.Split(' ')[0] is "LOADING" or "READONLY" or "MISCONF" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY" or "NOREPLICAS" or "NOAUTH" or "WRONGPASS" or "NOPERM"
+        || IsFull(exception);
+
+    private static bool IsFull(RedisServerException exception) => exception.Message.Contains("OOM", StringComparison.Ordinal);
 
     private static InvalidOperationException NotOpen() => new("The stores are not open.");
 }

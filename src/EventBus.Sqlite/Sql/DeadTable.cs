@@ -7,7 +7,7 @@ internal sealed class DeadTable(string prefix)
 {
     private const int Dead = (int)FailedEventStatus.Dead;
 
-    private readonly string kept = $"SELECT {KeptFailure.Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE f.app = @app AND f.status = {Dead}";
+    private readonly string kept = $"f.app = @app AND f.status = {Dead}";
 
     private readonly string counted = $"SELECT sum(n) FROM {prefix}failure_counts f WHERE f.app = @app AND f.status = {Dead}";
 
@@ -32,16 +32,16 @@ internal sealed class DeadTable(string prefix)
     public async ValueTask<List<FailedEvent>> ListAsync(SqlSession session, DeadLetterFilter filter)
     {
         var before = filter.Before is null ? "" : " AND f.number < @before";
-        return await Filtered(session, $"{kept}{Where(filter)}{before} ORDER BY f.number DESC LIMIT @take", filter)
-            .Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(reader => KeptFailure.Read(reader).Event);
+        return await KeptFailure.Rows(prefix, $"{kept}{Where(filter)}{before} ORDER BY f.number DESC LIMIT @take")
+            .ListAsync(session, statement => Filtered(statement, filter).Set("@before", filter.Before).Set("@take", filter.Take), static reader => KeptFailure.Read(reader).Event);
     }
 
     public async ValueTask<FailedEvent?> FindAsync(SqlSession session, string subscription, string eventId) =>
-        await session.Prepare($"{kept} AND f.subscription = @subscription AND f.event_id = @event")
-            .Set("@subscription", subscription).Set("@event", eventId).FirstAsync<FailedEvent?>(reader => KeptFailure.Read(reader).Event);
+        (await KeptFailure.Rows(prefix, $"{kept} AND f.subscription = @subscription AND f.event_id = @event")
+            .ListAsync(session, statement => statement.Set("@subscription", subscription).Set("@event", eventId), static reader => KeptFailure.Read(reader).Event)).FirstOrDefault();
 
     public async ValueTask<long> CountAsync(SqlSession session, DeadLetterFilter filter) =>
-        await Filtered(session, (filter.EventId is null ? counted : countedOne) + Where(filter), filter).NumberAsync() ?? 0;
+        await Filtered(session.Prepare((filter.EventId is null ? counted : countedOne) + Where(filter)), filter).NumberAsync() ?? 0;
 
     public async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(SqlSession session, DateTimeOffset now, DateTimeOffset until, int max)
     {
@@ -66,8 +66,8 @@ internal sealed class DeadTable(string prefix)
     public ValueTask<List<FailureRow>> OldAsync(SqlSession session, DateTimeOffset before, int max) =>
         session.Prepare(old).Set("@before", before).Set("@max", max).ListAsync(FailureRow.Read);
 
-    private static SqlStatement Filtered(SqlSession session, string sql, DeadLetterFilter filter) =>
-        session.Prepare(sql).Set("@subscription", filter.Subscription).Set("@name", filter.EventName).Set("@event", filter.EventId).Set("@reason", (long?)filter.Reason);
+    private static SqlStatement Filtered(SqlStatement statement, DeadLetterFilter filter) =>
+        statement.Set("@subscription", filter.Subscription).Set("@name", filter.EventName).Set("@event", filter.EventId).Set("@reason", (long?)filter.Reason);
 
     private static string Where(DeadLetterFilter filter) =>
         (filter.Subscription is null ? "" : " AND f.subscription = @subscription")

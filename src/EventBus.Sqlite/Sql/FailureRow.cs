@@ -25,6 +25,16 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
         f.starts, f.accompanied, f.replays, f.reason, f.number, f.alert_at, f.first_failed_at, f.last_failed_at, f.error, c.error_details
         """;
 
+    /// <summary>Entries by a condition, which ends with the order and the limit.</summary>
+    public static string Select(string prefix, string which) => $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE {which}";
+
+    /// <summary>The same without what is kept apart, which is what most pages hold.</summary>
+    public static string SelectBare(string prefix, string which) => $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON 1 = 0 WHERE {which}";
+
+    /// <summary>Entries by a condition, to be read whatever is damaged.</summary>
+    public static SqlRows Rows(string prefix, string which) =>
+        new(Select(prefix, which), $"SELECT f.seq FROM {prefix}failures f WHERE {which}", Select(prefix, "f.seq = @row"), SelectBare(prefix, "f.seq = @row"));
+
     /// <summary>Reads an entry; one that cannot be read is a placeholder.</summary>
     public static KeptFailure Read(DbDataReader reader)
     {

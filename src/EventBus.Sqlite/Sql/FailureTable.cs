@@ -54,11 +54,11 @@ internal sealed class FailureTable(string prefix)
     private readonly string parked =
         $"SELECT count(*) FROM (SELECT 1 FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND line_key = @line AND status = {Parked} LIMIT @limit) AS found";
 
-    private readonly string due =
-        $"""
-        SELECT {KeptFailure.Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq
-        WHERE f.app = @app AND f.subscription = @subscription AND f.turn <= @now ORDER BY f.turn, f.seq LIMIT @max
-        """;
+    private readonly string due = KeptFailure.Select(prefix, Due);
+
+    private readonly string dueBare = KeptFailure.SelectBare(prefix, Due);
+
+    private readonly SqlRows one = KeptFailure.Rows(prefix, "f.seq = @seq");
 
     private readonly string claim = $"UPDATE {prefix}failures SET status = CASE WHEN status = {Parked} THEN {Waiting} ELSE status END, claim = @claim, turn = @until, starts = starts + CASE WHEN claim = 0 THEN 1 ELSE 0 END WHERE seq = @seq";
 
@@ -76,16 +76,26 @@ internal sealed class FailureTable(string prefix)
         WHERE seq = @seq
         """;
 
+    private static string Due => "f.app = @app AND f.subscription = @subscription AND f.turn <= @now ORDER BY f.turn, f.seq LIMIT @max";
+
     public ValueTask<FailureRow?> FindAsync(SqlSession session, string subscription, string eventId) =>
         session.Prepare(find).Set("@subscription", subscription).Set("@event", eventId).FirstAsync<FailureRow?>(FailureRow.Read);
 
     /// <summary>Keeps an entry in place of what was kept of it before, if anything; a claim ends.</summary>
-    public async ValueTask KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents contents)
+    /// <param name="session">The session.</param>
+    /// <param name="kept">What was kept.</param>
+    /// <param name="entry">The entry, in the same line if its contents stay.</param>
+    /// <param name="contents">What is large in it; null to leave what is kept as it is.</param>
+    public async ValueTask KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
     {
         if (kept is not null && kept.LineKey == entry.LineKey)
         {
             await (await FillAsync(session, update, entry)).Set("@seq", kept.Seq).ExecuteAsync();
-            await FillContents(session, updateContents, kept.Seq, entry, contents).ExecuteAsync();
+            if (contents is { } changed)
+            {
+                await FillContents(session, updateContents, kept.Seq, entry, changed).ExecuteAsync();
+            }
+
             return;
         }
 
@@ -96,7 +106,7 @@ internal sealed class FailureTable(string prefix)
         }
 
         var seq = await (await FillAsync(session, insert, entry)).NumberAsync();
-        await FillContents(session, insertContents, seq!.Value, entry, contents).ExecuteAsync();
+        await FillContents(session, insertContents, seq!.Value, entry, contents!.Value).ExecuteAsync();
     }
 
     /// <summary>Removes an entry; the next of its line may run.</summary>
@@ -116,9 +126,9 @@ internal sealed class FailureTable(string prefix)
     public async ValueTask<long> CountParkedAsync(SqlSession session, string subscription, string line, int limit) =>
         await OfLine(session, parked, subscription, line).Set("@limit", limit).NumberAsync() ?? 0;
 
-    public async ValueTask<List<KeptFailure>> ClaimAsync(SqlSession session, string subscription, DateTimeOffset now, DateTimeOffset until, int max)
+    public async ValueTask<List<KeptFailure>> ClaimAsync(SqlSession session, string subscription, DateTimeOffset now, DateTimeOffset until, int max, bool bare)
     {
-        var found = await session.Prepare(due).Set("@subscription", subscription).Set("@now", now).Set("@max", max).ListAsync(KeptFailure.Read);
+        var found = await session.Prepare(bare ? dueBare : due).Set("@subscription", subscription).Set("@now", now).Set("@max", max).ListAsync(KeptFailure.Read);
         for (var i = 0; i < found.Count; i++)
         {
             var (seq, turn, kept) = found[i];
@@ -134,6 +144,13 @@ internal sealed class FailureTable(string prefix)
         }
 
         return found;
+    }
+
+    /// <summary>Adds to an entry that was read bare what is kept apart; what is damaged of it stays a placeholder.</summary>
+    public async ValueTask<KeptFailure> FillAsync(SqlSession session, KeptFailure bare)
+    {
+        var whole = (await one.ListAsync(session, statement => statement.Set("@seq", bare.Seq), KeptFailure.Read)).FirstOrDefault(bare);
+        return bare with { Event = bare.Event with { Envelope = whole.Event.Envelope, History = whole.Event.History, ErrorDetails = whole.Event.ErrorDetails } };
     }
 
     /// <summary>Keeps the starts of a claimed entry. False when the claim was lost.</summary>

@@ -10,6 +10,9 @@ internal abstract class SqlDatabase
     /// <summary>What the names of all tables begin with.</summary>
     public abstract string Prefix { get; }
 
+    /// <summary>Whether a step failed because a part of the file is damaged. Nothing else can be written in the same transaction then, so that it is tried again without what it touched.</summary>
+    public bool IsDamage(Exception exception) => (exception as DbException ?? exception.InnerException) is DbException cause && Dialect.IsDamage(cause);
+
     /// <summary>Does a step completely or not at all. When it returns, the step lasts. The step may run more than once, of which one lasts.</summary>
     public abstract ValueTask<T> WriteAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using EventBus.Stores;
 using EventBus.Transports;
 
@@ -13,6 +14,8 @@ internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
         """;
 
     private readonly string due = $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY turn, seq LIMIT @max";
+    private readonly string dueSeqs = $"SELECT seq FROM {database.Prefix}delays WHERE app = @app AND turn <= @now ORDER BY turn, seq LIMIT @max";
+    private readonly string one = $"SELECT seq, event_id, event_name, attributes, body FROM {database.Prefix}delays WHERE app = @app AND seq = @seq";
     private readonly string claim = $"UPDATE {database.Prefix}delays SET claimed = 1, turn = @until WHERE seq = @seq";
     private readonly string next = $"SELECT turn FROM {database.Prefix}delays WHERE app = @app ORDER BY turn LIMIT 1";
     private readonly string remove = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event";
@@ -28,21 +31,60 @@ internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
             cancellationToken);
     }
 
-    public override ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) => database.WriteAsync(async session =>
+    public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
-        var found = await session.Prepare(due).Set("@now", now).Set("@max", max).ListAsync(static reader =>
+        try
         {
-            var row = new SqlRow(reader);
-            var (seq, id, name, attributes, body) = (row.Number(), row.Text(), row.Text(), row.Bytes(), row.Bytes());
-            return (Seq: seq, Envelope: SqlEnvelope.Read(attributes, body, id, name, row.Defect));
-        });
+            return await database.WriteAsync(
+                session => ClaimAsync(session, () => session.Prepare(due).Set("@now", now).Set("@max", max).ListAsync(Read), now.Plus(lease)), cancellationToken);
+        }
+        catch (Exception exception) when (database.IsDamage(exception))
+        {
+            return await ClaimOneByOneAsync(now, lease, max, cancellationToken);
+        }
+    }
+
+    private async ValueTask<DueBatch<Envelope>> ClaimAsync(SqlSession session, Func<ValueTask<List<(long Seq, Envelope Envelope)>>> find, DateTimeOffset until)
+    {
+        var found = await find();
         foreach (var (seq, _) in found)
         {
-            await session.Prepare(claim).Set("@seq", seq).Set("@until", now.Plus(lease)).ExecuteAsync();
+            await session.Prepare(claim).Set("@seq", seq).Set("@until", until).ExecuteAsync();
         }
 
         return new DueBatch<Envelope>([.. found.Select(item => item.Envelope)], (await session.Prepare(next).NumberAsync()).ToTime());
-    }, cancellationToken);
+    }
+
+    /// <summary>A row that is damaged on the disk cannot be leased, and so is not given out: it stays, for a recovery of the file, and the others are no worse off.</summary>
+    private async ValueTask<DueBatch<Envelope>> ClaimOneByOneAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        var claimed = new List<Envelope>();
+        foreach (var seq in await database.ReadAsync(session => session.Prepare(dueSeqs).Set("@now", now).Set("@max", int.MaxValue).ListAsync(static reader => reader.GetInt64(0)), cancellationToken))
+        {
+            try
+            {
+                claimed.AddRange((await database.WriteAsync(session => ClaimAsync(session, () => session.Prepare(one).Set("@seq", seq).ListAsync(Read), now.Plus(lease)), cancellationToken)).Entries);
+            }
+            catch (Exception exception) when (database.IsDamage(exception))
+            {
+                // It stays due, which is no reason to come again at once.
+            }
+
+            if (claimed.Count == max)
+            {
+                break;
+            }
+        }
+
+        return new DueBatch<Envelope>(claimed, null);
+    }
+
+    private static (long Seq, Envelope Envelope) Read(DbDataReader reader)
+    {
+        var row = new SqlRow(reader);
+        var (seq, id, name, attributes, body) = (row.Number(), row.Text(), row.Text(), row.Bytes(), row.Bytes());
+        return (seq, SqlEnvelope.Read(attributes, body, id, name, row.Defect));
+    }
 
     public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
         await database.WriteAsync(session => session.Prepare(remove).Set("@event", envelope.EventId).ExecuteAsync(), cancellationToken);

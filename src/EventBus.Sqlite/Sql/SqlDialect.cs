@@ -1,8 +1,13 @@
+using System.Data.Common;
+
 namespace EventBus;
 
 /// <summary>Where databases differ. Everything else is SQL that SQLite and PostgreSQL both understand: named parameters, upserts, <c>RETURNING</c>, partial indexes.</summary>
 internal abstract class SqlDialect
 {
+    /// <summary>Whether the database found a part of its file damaged: other parts may be whole.</summary>
+    public abstract bool IsDamage(DbException exception);
+
     /// <summary>A 64-bit number; times are UTC ticks.</summary>
     public abstract string Number { get; }
 

@@ -21,13 +21,23 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
 
     private readonly string countClaimed = $"SELECT count(*) FROM {database.Prefix}failures WHERE app = @app AND claim <> 0";
 
-    public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
+    public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         var contents = FailureContents.Of(entry);
-        return database.WriteAsync(async session =>
+        try
+        {
+            return await RecordAsync(contents);
+        }
+        catch (Exception exception) when (entry.Claim != 0 && database.IsDamage(exception))
+        {
+            // What is damaged cannot be replaced either. The entry says where it stands, and is read as a placeholder.
+            return await RecordAsync(null);
+        }
+
+        ValueTask<bool> RecordAsync(FailureContents? contents) => database.WriteAsync(async session =>
         {
             var kept = await FindAsync(session, entry);
-            return IsUnsettled(kept, entry) && await KeepAsync(session, kept, entry, contents);
+            return IsUnsettled(kept, entry) && await KeepAsync(session, kept, contents is null ? entry with { LineKey = kept!.LineKey } : entry, contents);
         }, cancellationToken);
     }
 
@@ -59,20 +69,40 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
         }, cancellationToken);
     }
 
-    public override ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) =>
-        database.WriteAsync(async session =>
+    public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await ClaimDueAsync(subscriptions, now, lease, max, bare: false, cancellationToken);
+        }
+        catch (Exception exception) when (database.IsDamage(exception))
+        {
+            return await ClaimDueAsync(subscriptions, now, lease, max, bare: true, cancellationToken);
+        }
+    }
+
+    private async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, bool bare, CancellationToken cancellationToken)
+    {
+        var (due, next) = await database.WriteAsync(async session =>
         {
             var due = new List<KeptFailure>();
             long? next = null;
             foreach (var subscription in subscriptions)
             {
-                due.AddRange(await table.ClaimAsync(session, subscription, now, now.Plus(lease), max));
+                due.AddRange(await table.ClaimAsync(session, subscription, now, now.Plus(lease), max, bare));
                 next = await table.NextTurnAsync(session, subscription) is { } turn && !(turn >= next) ? turn : next;
             }
 
-            due.Sort((a, b) => (a.Turn, a.Seq).CompareTo((b.Turn, b.Seq)));
-            return new DueBatch<FailedEvent>([.. due.Select(kept => kept.Event)], next.ToTime());
+            return (due, next);
         }, cancellationToken);
+        for (var i = 0; bare && i < due.Count; i++)
+        {
+            due[i] = await database.ReadAsync(session => table.FillAsync(session, due[i]), cancellationToken);
+        }
+
+        due.Sort((a, b) => (a.Turn, a.Seq).CompareTo((b.Turn, b.Seq)));
+        return new DueBatch<FailedEvent>([.. due.Select(kept => kept.Event)], next.ToTime());
+    }
 
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
         database.WriteAsync(session => table.BeginAsync(session, entry), cancellationToken);
@@ -92,7 +122,9 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
             return lost;
         }, cancellationToken);
 
-    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => await database.WriteAsync(async session =>
+    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => await RemovingAsync(entry.Id, session => CompleteAsync(session, entry), cancellationToken);
+
+    private async ValueTask<bool> CompleteAsync(SqlSession session, FailedEvent entry)
     {
         var kept = await FindAsync(session, entry);
         var holds = kept is not null && IsUnsettled(kept, entry);
@@ -102,7 +134,21 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
         }
 
         return holds;
-    }, cancellationToken);
+    }
+
+    /// <summary>A step that removes an entry.</summary>
+    /// <exception cref="StoreRefusedException">A part of it is damaged: it cannot be removed.</exception>
+    private async ValueTask<bool> RemovingAsync(string id, Func<SqlSession, ValueTask<bool>> step, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.WriteAsync(step, cancellationToken);
+        }
+        catch (Exception exception) when (database.IsDamage(exception))
+        {
+            throw new StoreRefusedException(StoreScope.Entry, $"The entry {id} is damaged on the disk and cannot be removed. Recover the database with '.recover' of the sqlite3 program.", exception);
+        }
+    }
 
     public override async ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
         await database.ReadAsync(session => dead.ListAsync(session, filter), cancellationToken);
@@ -182,7 +228,19 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
         // In small steps, so that whatever else is to be written never waits long.
         await RepeatAsync((session, size) => starts.SweepAsync(session, limits.StartsBefore, size));
         await RepeatAsync((session, size) => orders.SweepAsync(session, limits.OrderBefore, size));
-        return limits.DeadBefore is { } before ? await RepeatAsync((session, size) => SweepDeadAsync(session, before, size)) : 0;
+        if (limits.DeadBefore is not { } before)
+        {
+            return 0;
+        }
+
+        try
+        {
+            return await RepeatAsync((session, size) => SweepDeadAsync(session, before, size));
+        }
+        catch (Exception exception) when (database.IsDamage(exception))
+        {
+            return await SweepOneByOneAsync(before, max, cancellationToken);
+        }
 
         async ValueTask<int> RepeatAsync(Func<SqlSession, int, ValueTask<int>> sweep)
         {
@@ -212,7 +270,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
 
     private ValueTask<FailureRow?> FindAsync(SqlSession session, FailedEvent entry) => table.FindAsync(session, entry.Subscription, entry.Envelope.EventId);
 
-    private async ValueTask<bool> KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents contents)
+    private async ValueTask<bool> KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
     {
         await table.KeepAsync(session, kept, entry, contents);
         if (entry.Claim == 0)
@@ -224,7 +282,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
     }
 
     private async ValueTask<bool> ChangeDeadAsync(string id, Func<SqlSession, FailureRow, ValueTask> change, CancellationToken cancellationToken) => Split(id) is var (subscription, eventId)
-        && await database.WriteAsync(async session =>
+        && await RemovingAsync(id, async session =>
         {
             if (await table.FindAsync(session, subscription, eventId) is not { Status: FailedEventStatus.Dead } kept)
             {
@@ -234,6 +292,25 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
             await change(session, kept);
             return true;
         }, cancellationToken);
+
+    /// <summary>Leaves what is damaged where it is, and removes the others all the same.</summary>
+    private async ValueTask<int> SweepOneByOneAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
+    {
+        var removed = 0;
+        foreach (var old in await database.ReadAsync(session => dead.OldAsync(session, before, max), cancellationToken))
+        {
+            try
+            {
+                removed += await DiscardAsync(FailedEvent.MakeId(old.Subscription, old.EventId), cancellationToken) ? 1 : 0;
+            }
+            catch (StoreRefusedException exception) when (exception.Scope == StoreScope.Entry)
+            {
+                // It stays.
+            }
+        }
+
+        return removed;
+    }
 
     private async ValueTask<int> SweepDeadAsync(SqlSession session, DateTimeOffset before, int max)
     {

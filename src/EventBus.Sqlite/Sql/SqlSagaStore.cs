@@ -11,7 +11,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
 
     private readonly SqlCounters counters = new(database.Prefix);
     private readonly string table = $"{database.Prefix}sagas";
-    private readonly string find = $"SELECT {Columns}, content FROM {database.Prefix}sagas WHERE app = @app AND id = @id";
+    private readonly SqlRows find = Rows($"{database.Prefix}sagas", "content", "app = @app AND id = @id");
     private readonly string taken = $"SELECT 1 FROM {database.Prefix}sagas WHERE app = @app AND id = @id";
 
     private readonly string create =
@@ -58,7 +58,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     }
 
     public override ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => session.Prepare(find).Set("@id", id).FirstAsync<SagaEntry?>(Read), cancellationToken);
+        database.ReadAsync(async session => (await find.ListAsync(session, statement => statement.Set("@id", id), Read)).FirstOrDefault(), cancellationToken);
 
     public override async ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
@@ -95,13 +95,13 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     {
         var before = filter.Before is null ? "" : " AND number < @before";
         return await database.ReadAsync(
-            session => Filtered(session, $"SELECT {Columns}, content FROM {table} WHERE app = @app{Where(filter)}{before} ORDER BY number DESC LIMIT @take", filter)
-                .Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(Read),
+            session => Rows(table, "content", $"app = @app{Where(filter)}{before} ORDER BY number DESC LIMIT @take")
+                .ListAsync(session, statement => Filtered(statement, filter).Set("@before", filter.Before).Set("@take", filter.Take), Read),
             cancellationToken);
     }
 
     public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
-        database.ReadAsync(async session => await Filtered(session, $"SELECT sum(n) FROM {database.Prefix}saga_counts WHERE app = @app{Where(filter)}", filter).NumberAsync() ?? 0, cancellationToken);
+        database.ReadAsync(async session => await Filtered(session.Prepare($"SELECT sum(n) FROM {database.Prefix}saga_counts WHERE app = @app{Where(filter)}"), filter).NumberAsync() ?? 0, cancellationToken);
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
     {
@@ -119,12 +119,18 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
     }
 
     // The one that comes next is read without its content.
-    private string First(string time, string which) => $"SELECT {Columns}, CASE WHEN {time} <= @now THEN content END FROM {table} WHERE {which} ORDER BY {time}, number LIMIT @max";
+    private SqlRows First(string time, string which) => Rows(table, $"CASE WHEN {time} <= @now THEN content END", $"{which} ORDER BY {time}, number LIMIT @max");
 
-    private async ValueTask<DueBatch<SagaEntry>> BatchAsync(string sql, Func<SqlStatement, SqlStatement> set, Func<SagaEntry, DateTimeOffset?> time, DateTimeOffset now, int max, CancellationToken cancellationToken)
+    private static SqlRows Rows(string table, string content, string which) => new(
+        $"SELECT {Columns}, {content} FROM {table} WHERE {which}",
+        $"SELECT number FROM {table} WHERE {which}",
+        $"SELECT {Columns}, content FROM {table} WHERE number = @row",
+        $"SELECT {Columns}, NULL AS content FROM {table} WHERE number = @row");
+
+    private async ValueTask<DueBatch<SagaEntry>> BatchAsync(SqlRows rows, Func<SqlStatement, SqlStatement> set, Func<SagaEntry, DateTimeOffset?> time, DateTimeOffset now, int max, CancellationToken cancellationToken)
     {
         // One more than asked for, to know when to come again.
-        var first = await database.ReadAsync(session => set(session.Prepare(sql)).Set("@now", now).Set("@max", max + 1L).ListAsync(Read), cancellationToken);
+        var first = await database.ReadAsync(session => rows.ListAsync(session, statement => set(statement).Set("@now", now).Set("@max", max + 1L), Read), cancellationToken);
         var ready = first.Take(max).TakeWhile(entry => time(entry) <= now).ToList();
         return new DueBatch<SagaEntry>(ready, first.Count > ready.Count ? time(first[ready.Count]) : null);
     }
@@ -133,7 +139,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         .Set("@id", entry.Id).Set("@status", (long)entry.Status).Set("@claim", entry.Claim).Set("@due", entry.DueAt).Set("@alert", entry.AlertAt).Set("@wait", entry.WaitKey)
         .Set("@changed", entry.ChangedAt).Set("@keep", entry.KeepUntil).Set("@content", content);
 
-    private static SqlStatement Filtered(SqlSession session, string sql, SagaFilter filter) => session.Prepare(sql).Set("@saga", filter.Saga).Set("@status", (long?)filter.Status);
+    private static SqlStatement Filtered(SqlStatement statement, SagaFilter filter) => statement.Set("@saga", filter.Saga).Set("@status", (long?)filter.Status);
 
     private static string Where(SagaFilter filter) => (filter.Saga is null ? "" : " AND saga = @saga") + (filter.Status is null ? "" : " AND status = @status");
 

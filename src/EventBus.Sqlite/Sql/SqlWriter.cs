@@ -8,7 +8,8 @@ namespace EventBus;
 /// <remarks>Each step has a savepoint of its own: one that fails is undone alone. Results are handed out when the commit has succeeded. After an error that may have harmed the connection it is opened anew.</remarks>
 /// <param name="open">Opens a connection that writes.</param>
 /// <param name="explain">Turns a database's error into one that says what to do.</param>
-internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<Exception, Exception> explain)
+/// <param name="isDamage">Whether an error says that a part of the file is damaged.</param>
+internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<Exception, Exception> explain, Func<Exception, bool> isDamage)
 {
     private const int MaxWaiting = 1_024;
     private const int MaxBatch = 256;
@@ -97,7 +98,7 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<Exception
             {
                 var cause = explain(exception);
                 operation.Fail(cause);
-                if (!await UndoAsync(current))
+                if (isDamage(exception) || !await UndoAsync(current))
                 {
                     await CloseSessionAsync();
                     return (done, cause);

@@ -124,8 +124,9 @@ public sealed class RedisSagaStoreTests
         await stores.Sagas.CreateAsync(TestStores.Saga("1"), Token);
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "1");
 
-        var refused = await Assert.ThrowsAsync<InvalidOperationException>(async () => await stores.Sagas.CreateAsync(TestStores.Saga("2"), Token));
-        await Assert.ThrowsAsync<RedisServerException>(async () => await stores.Sagas.SaveAsync(TestStores.Saga("1") with { Version = 1, DueAt = null }, Token));
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Sagas.CreateAsync(TestStores.Saga("2"), Token));
+        Assert.Equal(StoreScope.Store, refused.Scope);
+        await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Sagas.SaveAsync(TestStores.Saga("1") with { Version = 1, DueAt = null }, Token));
 
         Assert.Contains("full", refused.Message, StringComparison.Ordinal);
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "0");

@@ -1,0 +1,118 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using static EventBus.Sqlite.Tests.TestStores;
+
+namespace EventBus.Sqlite.Tests;
+
+/// <summary>In memory beside SQLite: one event that the file cannot take, or one row that it cannot give, costs no other event.</summary>
+public sealed class UnstorableTests : IDisposable
+{
+    private readonly TestFolder folder = new();
+    private readonly System.Collections.Concurrent.ConcurrentQueue<string> seen = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private string File => folder["bus.db"];
+
+    public void Dispose() => folder.Dispose();
+
+    [Theory]
+    [InlineData(double.NaN)]
+    [InlineData(double.NegativeInfinity)]
+    public async Task Publish_OfWhatJsonCannotHold_IsRefusedAndOthersAreRetried(double amount)
+    {
+        using var host = await StartAsync(mail => mail.On<AmountMeasured>((e, context, _) => Note($"{e.Amount} {context.Attempt}", fails: context.Attempt == 1)));
+        var bus = host.Services.GetRequiredService<IEventBus>();
+
+        var refused = await Assert.ThrowsAsync<PublishException>(() => bus.PublishAsync(new AmountMeasured(amount), Token));
+        Assert.Equal(PublishFailure.Rejected, refused.Failure);
+        Assert.Contains(nameof(AmountMeasured), refused.Message, StringComparison.Ordinal);
+
+        await bus.PublishAsync(new AmountMeasured(1), Token);
+        await UntilAsync(() => seen.Contains("1 2"), "the other event was retried");
+    }
+
+    [Fact]
+    public async Task Mark_ThatIsDamaged_IsADeadLetterAndOthersAreHandled()
+    {
+        using (var first = await StartAsync(Handle))
+        {
+            await PublishAsync(first, "bad");
+            await UntilAsync(() => seen.Contains("bad"), "the event was handled");
+            await first.StopAsync(Token);
+        }
+
+        using (var connection = Connect(File))
+        {
+            await RunAsync(connection, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = replace(sql, 'STRICT, ', '') WHERE name = 'eventbus_processed'; PRAGMA writable_schema = RESET");
+            await RunAsync(connection, "UPDATE eventbus_processed SET fence = 'nonsense'");
+        }
+
+        using var second = await StartAsync(Handle);
+        await PublishAsync(second, "bad");
+        var letters = second.Services.GetRequiredService<IDeadLetters>();
+        await UntilAsync(() => letters.CountAsync(null, Token).GetAwaiter().GetResult() == 1, "the event is a dead letter");
+        Assert.Equal((DeadLetterReason.Unstorable, "bad"), ((await letters.ListAsync(null, Token))[0].Reason, (await letters.ListAsync(null, Token))[0].EventId));
+        await PublishAsync(second, "good");
+        await UntilAsync(() => seen.Contains("good"), "another event is handled");
+
+        void Handle(SubscriptionBuilder mail) => mail.On<AmountMeasured>((_, context, _) => Note(context.EventId, fails: false)).Idempotent();
+    }
+
+    /// <summary>Whatever dots, hyphens and underscores the two names have.</summary>
+    [Fact]
+    public async Task Services_WhoseNamesRunTogetherWithThoseOfSubscriptions_ShareNothing()
+    {
+        (string Service, string Subscription)[] pairs = [("x", "orders.mail"), ("x.orders", "mail"), ("x-orders", "mail"), ("x_orders", "mail"), ("x", "orders-mail"), ("x", "orders_mail"), ("x.orders", "mail.mail"), ("x.orders.mail", "mail")];
+        foreach (var (service, subscription) in pairs)
+        {
+            await using var stores = await OpenAsync(File, service);
+            var entry = Dead("1") with { Subscription = subscription };
+            Assert.True(await stores.Failures.RecordAsync(entry, Token), $"{service} {subscription}");
+            Assert.Equal(2, await stores.Failures.CountStartAsync(subscription, "2", Now, Token));
+            await stores.Failures.AdvanceAsync(subscription, "k", 1, Now, Token);
+            Assert.Equal(EventBus.Stores.ProcessedState.New, (await stores.Processed.ClaimAsync(new EventBus.Stores.ProcessedKey(subscription, "1"), 0, Now, Lease, Token)).State);
+            await stores.Delays.AddAsync(Event("1"), Now, Token);
+        }
+
+        foreach (var (service, subscription) in pairs)
+        {
+            await using var stores = await OpenAsync(File, service);
+            var own = pairs.Where(pair => pair.Service == service).ToList();
+            Assert.Equal(own.Count, await stores.Failures.CountAsync(Token));
+            Assert.Equal(own.Count, await stores.Processed.CountAsync(Token));
+            Assert.Equal(1, await stores.Delays.CountAsync(Token));
+            Assert.Equal(1, (await stores.Failures.GetOrderAsync(subscription, "k", Token)).Stamp);
+            Assert.Equal(subscription, Assert.Single(await stores.Failures.ListDeadAsync(new DeadLetterFilter { Subscription = subscription }, Token)).Subscription);
+        }
+    }
+
+    private static async Task UntilAsync(Func<bool> condition, string reason)
+    {
+        using var limit = new CancellationTokenSource(Patience);
+        while (!condition())
+        {
+            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}.");
+            await Task.Yield();
+        }
+    }
+
+    private static Task PublishAsync(IHost host, string id) => host.Services.GetRequiredService<IEventBus>().PublishAsync(new AmountMeasured(1), new PublishOptions { EventId = id }, Token);
+
+    private Task Note(string what, bool fails)
+    {
+        seen.Enqueue(what);
+        return fails ? Task.FromException(new IOException("down")) : Task.CompletedTask;
+    }
+
+    private async Task<IHost> StartAsync(Action<SubscriptionBuilder> mail)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite($"Data Source={File}").Retry(TimeSpan.FromMilliseconds(10)).Configure(options => options.ServiceName = "shop").Subscribe("mail", mail));
+        var host = builder.Build();
+        await host.StartAsync(Token);
+        return host;
+    }
+
+    private sealed record AmountMeasured(double Amount);
+}
