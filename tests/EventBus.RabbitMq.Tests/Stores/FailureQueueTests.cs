@@ -281,6 +281,35 @@ public sealed class FailureQueueTests
     public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
         Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqFailureStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().RetrySteps));
 
+    /// <summary>A content type is a short string in AMQP: 255 bytes. Foreign bytes that are no UTF-8 grow when they are read.</summary>
+    [Fact]
+    public async Task Record_OfWhatAmqpCannotHold_IsRefusedForThatEntryAlone()
+    {
+        await using var stores = await OpenStoresAsync("mail");
+        var bad = Waiting("mail", "bad") with { Envelope = new Envelope(new EnvelopeAttributes { Id = "bad", Name = "test.happened", ContentType = new string('\uFFFD', 200) }, "{}"u8.ToArray()) };
+
+        foreach (var status in new[] { FailedEventStatus.Waiting, FailedEventStatus.Dead })
+        {
+            var refused = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Failures.RecordAsync(bad with { Status = status }, Cancel));
+            Assert.Equal(StoreScope.Entry, refused.Scope);
+            Assert.True(await stores.Failures.RecordAsync(Waiting("mail", $"good {status}"), Cancel));
+        }
+    }
+
+    [Fact]
+    public async Task Claim_OfAMessageThatNamesAnotherSubscription_IsThatOfItsQueue()
+    {
+        await using var stores = await OpenStoresAsync("mail");
+        await stores.Failures.CountDeadAsync(new DeadLetterFilter(), Cancel);
+        await using (var connection = await ConnectAsync())
+        {
+            await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
+            await channel.BasicPublishAsync("", $"{name}.mail.retries", true, new BasicProperties { MessageId = "five", Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "other", ["cloudEvents_type"] = "test.happened" } }, "{}"u8.ToArray(), Cancel);
+        }
+
+        Assert.Equal("mail", Assert.Single((await ClaimAsync(stores, "mail")).Entries).Subscription);
+    }
+
     private static FailedEvent Failed(string subscription, string id) => new()
     {
         Subscription = subscription,
