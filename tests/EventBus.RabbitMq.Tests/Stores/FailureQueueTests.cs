@@ -286,13 +286,13 @@ public sealed class FailureQueueTests
     public async Task Record_OfWhatAmqpCannotHold_IsRefusedForThatEntryAlone()
     {
         await using var stores = await OpenStoresAsync("mail");
-        var bad = Waiting("mail", "bad") with { Envelope = new Envelope(new EnvelopeAttributes { Id = "bad", Name = "test.happened", ContentType = new string('\uFFFD', 200) }, "{}"u8.ToArray()) };
+        var bad = Failed("mail", "bad") with { Envelope = new Envelope(new EnvelopeAttributes { Id = "bad", Name = "test.happened", ContentType = new string('\uFFFD', 200) }, "{}"u8.ToArray()) };
 
         foreach (var status in new[] { FailedEventStatus.Waiting, FailedEventStatus.Dead })
         {
             var refused = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Failures.RecordAsync(bad with { Status = status }, Cancel));
             Assert.Equal(StoreScope.Entry, refused.Scope);
-            Assert.True(await stores.Failures.RecordAsync(Waiting("mail", $"good {status}"), Cancel));
+            Assert.True(await stores.Failures.RecordAsync(Failed("mail", $"good {status}"), Cancel));
         }
     }
 

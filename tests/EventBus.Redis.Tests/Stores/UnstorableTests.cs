@@ -1,3 +1,4 @@
+using EventBus.Conformance;
 using EventBus.Stores;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -38,7 +39,8 @@ public sealed class UnstorableTests
         await bus.PublishAsync(new ParcelWeighed(1, new string('x', 1_500_000)), new PublishOptions { EventId = "large" }, Token);
         await bus.PublishAsync(new ParcelWeighed(2, ""), new PublishOptions { EventId = "small" }, Token);
 
-        await UntilAsync(async () => await letters.CountAsync(null, Token) == 2, "both are dead letters");
+        await UntilAsync(async () => await CountAsync(letters) == 2, "both are dead letters");
+        // By now nothing of the event is tried any more that cuts the connection.
         var found = (await letters.ListAsync(null, Token)).ToDictionary(letter => letter.EventId);
         Assert.Equal((DeadLetterReason.Unstorable, true, 1), (found["large"].Reason, found["large"].Body.IsEmpty, found["large"].Starts));
         Assert.Equal((DeadLetterReason.HandlerFailed, false, 2), (found["small"].Reason, found["small"].Body.IsEmpty, found["small"].Starts));
@@ -61,6 +63,19 @@ public sealed class UnstorableTests
         Assert.All([record, claim, delay], refused => Assert.Equal(StoreScope.Store, refused.Scope));
         await admin.GetServers()[0].ConfigSetAsync("maxmemory", "0");
         Assert.True(await stores.Failures.RecordAsync(TestStores.Waiting("1"), Token));
+    }
+
+    /// <summary>Each attempt to write the body cuts the connection for a moment.</summary>
+    private static async Task<long> CountAsync(IDeadLetters letters)
+    {
+        try
+        {
+            return await letters.CountAsync(null, Token);
+        }
+        catch (RedisConnectionException)
+        {
+            return 0;
+        }
     }
 
     private static async Task UntilAsync(Func<Task<bool>> condition, string reason)
