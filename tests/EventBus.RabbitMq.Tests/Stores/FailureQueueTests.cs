@@ -304,7 +304,7 @@ public sealed class FailureQueueTests
         await using (var connection = await ConnectAsync())
         {
             await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
-            await channel.BasicPublishAsync("", $"{name}.mail.retries", true, new BasicProperties { MessageId = "five", Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "other", ["cloudEvents_type"] = "test.happened" } }, "{}"u8.ToArray(), Cancel);
+            await channel.BasicPublishAsync("", $"{name}:mail:retries", true, new BasicProperties { MessageId = "five", Headers = new Dictionary<string, object?> { ["eventbus-subscription"] = "other", ["cloudEvents_type"] = "test.happened" } }, "{}"u8.ToArray(), Cancel);
         }
 
         Assert.Equal("mail", Assert.Single((await ClaimAsync(stores, "mail")).Entries).Subscription);
