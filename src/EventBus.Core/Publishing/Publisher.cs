@@ -264,7 +264,7 @@ internal sealed class Publisher
 
         try
         {
-            await StoreCalls.UntilAsync(AddAsync(delays, envelope, dueAt, deadline), deadline, time, cancellationToken);
+            await StoreCalls.UntilAsync(AddAsync(delays, envelope, dueAt, deadline), time, deadline, cancellationToken);
         }
         catch (InvalidOperationException exception)
         {

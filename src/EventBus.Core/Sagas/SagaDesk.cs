@@ -210,7 +210,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
         EventBusException InDoubt(Exception cause) => new(
             $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: {cause.Message} To be sure, start it again with the id \"{entry.Id}\".", cause);
 
-        Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) => StoreCalls.UntilAsync(call(deadline.Token).AsTask(), deadline.Token, time, cancellationToken);
+        Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) => StoreCalls.UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
     }
 
     /// <summary>Changes a saga that needs attention, and makes it due.</summary>

@@ -20,7 +20,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         try
         {
-            return await UntilAsync(call(either.Token).AsTask(), deadline.Token, time, cancellationToken);
+            return await UntilAsync(call(either.Token).AsTask(), time, deadline.Token, cancellationToken);
         }
         catch (Exception exception) when (exception is OperationCanceledException or TimeoutException && deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -31,7 +31,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
     /// <summary>Waits until the store has answered, the deadline has come, or the caller gives up.</summary>
     /// <exception cref="OperationCanceledException">The caller gave up, or the store ended the call at the deadline.</exception>
     /// <exception cref="TimeoutException">The deadline has come, and the store has not ended the call.</exception>
-    public static async Task<T> UntilAsync<T>(Task<T> asked, CancellationToken deadline, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<T> UntilAsync<T>(Task<T> asked, TimeProvider time, CancellationToken deadline, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);
         try
