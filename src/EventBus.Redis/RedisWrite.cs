@@ -6,8 +6,6 @@ namespace EventBus;
 /// <summary>Entries that go to Redis in one write and share a deadline. Filled and sent by <see cref="RedisSending"/>.</summary>
 internal sealed class RedisWrite
 {
-    private static readonly Task<RedisValue>?[] Expired = [];
-
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly List<(RedisKey Stream, NameValueEntry[] Fields)> entries;
     private readonly CancellationTokenRegistration limit;
@@ -15,6 +13,9 @@ internal sealed class RedisWrite
 
     // Null while it waits. One exchange decides: it is taken, with room for the answers, or it expired before and is never sent.
     private Task<RedisValue>?[]? answers;
+
+    // A write has one entry at least, so that its answers are never this one.
+    private static Task<RedisValue>?[] Expired => Array.Empty<Task<RedisValue>?>();
 
     /// <param name="entries">What it begins with. Owned by the write from now on.</param>
     /// <param name="together">All or none of the entries, as a transaction. Otherwise each has a fate of its own.</param>

@@ -30,7 +30,7 @@ public sealed class RedisWriteTests
             sender.Start();
             atOnce.SignalAndWait(TestContext.Current.CancellationToken);
             Thread.SpinWait(round % 50);
-            await deadline.CancelAsync();
+            Cancel(deadline);
             await write.Ended.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
             var outcome = await write.OutcomeAsync(0);
             sender.Join();
@@ -42,6 +42,9 @@ public sealed class RedisWriteTests
 
         Assert.True(failedAndSent == 0, $"{failedAndSent} of {expired} that failed for sure had been handed over.");
     }
+
+    // At once, and not by a thread of the pool that may be late.
+    private static void Cancel(CancellationTokenSource deadline) => deadline.Cancel();
 
     /// <summary>Takes nothing, and knows whether it was asked to.</summary>
     public class CountingDatabase : DispatchProxy
