@@ -45,11 +45,12 @@ internal sealed class SequenceGuard<TEvent>(Func<TEvent, long> number, long firs
 
     public override Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, CancellationToken cancellationToken)
     {
-        var next = state.Position is { } last ? last + 1 : first;
+        // Not "last + 1": nothing follows the highest number.
         var own = number((TEvent)@event);
+        var (isNext, isLater) = state.Position is { } last ? (own > last && own - 1 == last, own > last) : (own == first, own > first);
         return Task.FromResult(
-            own == next ? OrderDecision.Proceed
-            : own > next ? OrderDecision.Defer
+            isNext ? OrderDecision.Proceed
+            : isLater ? OrderDecision.Defer
 
             // What people replay was given up before, and others went on without it, as they do past a dead letter where that was asked for: it is not to be swallowed now.
             : context.IsReplay || context.MayBePassed ? OrderDecision.Proceed

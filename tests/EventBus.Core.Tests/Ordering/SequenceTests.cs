@@ -49,6 +49,24 @@ public sealed class SequenceTests
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
+    /// <summary>Nothing follows the highest number: what comes again is stale, and waits for nothing.</summary>
+    [Fact]
+    public async Task Sequenced_HighestNumber_IsHandledAndStaleWhenItIsRepeated()
+    {
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().Subscribe("counts", s => s.On<StepCounted>((e, _, _) => Note($"{e.Number}")).Sequenced<StepCounted>(e => e.Number, first: long.MaxValue - 1)),
+            time);
+        foreach (var number in new[] { long.MaxValue, long.MaxValue - 1, long.MaxValue, long.MinValue, 1 })
+        {
+            await running.Bus.PublishAsync(new StepCounted(number), new PublishOptions { Key = "k" }, Token);
+            await running.WhenIdleAsync();
+        }
+
+        Assert.Equal([$"{long.MaxValue - 1}", $"{long.MaxValue}"], seen.Items);
+        await running.PassAsync(time, TimeSpan.FromHours(1));
+        Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
+    }
+
     /// <summary>O2: a failed number is retried before the next one runs.</summary>
     [Fact]
     public async Task Sequenced_ANumberFails_LaterOnesWaitForItsRetry()
@@ -240,3 +258,6 @@ public sealed class SequenceTests
 
 [EventName("step.taken")]
 public sealed record StepTaken(string OrderId, int Number);
+
+[EventName("step.counted")]
+public sealed record StepCounted(long Number);
