@@ -13,6 +13,10 @@ public interface IEventHandler<in TEvent>
     /// <summary>Handles one event. The event is acknowledged only after the returned task has completed successfully.</summary>
     /// <param name="event">The event.</param>
     /// <param name="context">Id, headers and attempt of this delivery, and a way to publish follow-up events that leave only if this handler succeeds. Valid until the returned task completes.</param>
-    /// <param name="cancellationToken">Cancelled when the shutdown budget is spent, the handler's time-out is over, or ownership of the event was lost. The event is then delivered again or counted as failed.</param>
+    /// <param name="cancellationToken">
+    /// Cancelled when the shutdown budget is spent, the handler's time-out is over, or ownership of the event was lost. The event is then delivered again or counted as failed. In memory, events that begin at about the same time share a
+    /// token, which costs no object an event: it is cancelled after the time-out, or when the bus stops, also when this handler has succeeded long ago. Dispose what was registered on it before the handler returns, and
+    /// do not hand it to work that goes on after the handler.
+    /// </param>
     Task HandleAsync(TEvent @event, EventContext context, CancellationToken cancellationToken);
 }

@@ -1,0 +1,108 @@
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using static EventBus.Sqlite.Tests.TestStores;
+
+namespace EventBus.Sqlite.Tests;
+
+/// <summary>Two instances that share a file, and a handler that runs for longer than the lease under which it has its event.</summary>
+public sealed class LeaseTests : IDisposable
+{
+    private const int Leases = 2;
+
+    private static readonly TimeSpan ShortLease = TimeSpan.FromSeconds(2);
+
+    private readonly TestFolder folder = new();
+    private readonly TaskCompletionSource begun = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource finish = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int starts;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        finish.TrySetResult();
+        folder.Dispose();
+    }
+
+    [Fact]
+    public async Task Handler_IdempotentAndLongerThanItsLease_ACopyOnAnotherInstanceWaitsAndIsDropped()
+    {
+        using var first = await StartAsync(s => s.Idempotent(), startsToFail: 0);
+        using var second = await StartAsync(s => s.Idempotent(), startsToFail: 0);
+        await PublishAsync(first);
+        await begun.Task.WaitAsync(Patience, Token);
+        await PublishAsync(second);
+        await UnrenewedLeasesEndAsync();
+        Assert.Equal(1, Volatile.Read(ref starts));
+
+        finish.SetResult();
+        await BusOf(first).WhenIdleAsync(Patience, Token);
+        await BusOf(second).WhenIdleAsync(Patience, Token);
+        Assert.Equal(1, Volatile.Read(ref starts));
+        await Task.WhenAll(first.StopAsync(Token), second.StopAsync(Token));
+    }
+
+    [Fact]
+    public async Task Retry_LongerThanItsLease_IsNotTakenOverByAnotherInstance()
+    {
+        using var first = await StartAsync(_ => { }, startsToFail: 1);
+        using var second = await StartAsync(_ => { }, startsToFail: 1);
+        await PublishAsync(first);
+        await begun.Task.WaitAsync(Patience, Token);
+        await UnrenewedLeasesEndAsync();
+        Assert.Equal(2, Volatile.Read(ref starts));
+
+        finish.SetResult();
+        await BusOf(first).WhenIdleAsync(Patience, Token);
+        await BusOf(second).WhenIdleAsync(Patience, Token);
+        Assert.Equal(2, Volatile.Read(ref starts));
+        await Task.WhenAll(first.StopAsync(Token), second.StopAsync(Token));
+    }
+
+    /// <summary>As long as leases of that length take to end which nobody renews, one after the other.</summary>
+    private async Task UnrenewedLeasesEndAsync()
+    {
+        await using var stores = await OpenAsync(folder["bus.db"]);
+        using var patience = new CancellationTokenSource(Patience);
+        using var asking = new PeriodicTimer(ShortLease / 20);
+        for (var ended = -1; ended < Leases;)
+        {
+            await asking.WaitForNextTickAsync(Token);
+            Assert.False(patience.IsCancellationRequested, "A lease that nobody renews does not end.");
+            var claim = await stores.Processed.ClaimAsync(new ProcessedKey("measure", "1"), 0, TimeProvider.System.GetUtcNow(), ShortLease, Token);
+            ended += claim.State == ProcessedState.New ? 1 : 0;
+        }
+    }
+
+    private static IEventBus BusOf(IHost host) => host.Services.GetRequiredService<IEventBus>();
+
+    private static Task PublishAsync(IHost host) => BusOf(host).PublishAsync(new LeaseTried(1), new PublishOptions { EventId = "one" }, Token);
+
+    private async Task<IHost> StartAsync(Action<SubscriptionBuilder> configure, int startsToFail)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite($"Data Source={folder["bus.db"]}").Retry(3, TimeSpan.Zero)
+            .Configure(options => (options.ServiceName, options.Lease) = ("shop", ShortLease))
+            .Subscribe("mail", s =>
+            {
+                s.On<LeaseTried>(async (_, _, _) =>
+                {
+                    if (Interlocked.Increment(ref starts) <= startsToFail)
+                    {
+                        throw new IOException("The first start fails.");
+                    }
+
+                    begun.TrySetResult();
+                    await finish.Task;
+                });
+                configure(s);
+            }));
+        var host = builder.Build();
+        await host.StartAsync(Token);
+        return host;
+    }
+}
+
+[EventName("lease.tried")]
+public sealed record LeaseTried(int Number);
