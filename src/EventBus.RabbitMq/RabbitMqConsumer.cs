@@ -58,7 +58,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
             unsettled.Clear();
 
             // Not on the client's loop: what handlers registered runs here. The tokens say so at once.
-            _ = lost.CancelAsync();
+            _ = CancelAsync(lost);
             while (buffer.Reader.TryRead(out _))
             {
                 // Comes again through the next channel.
@@ -139,6 +139,9 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
         End(reason.Exception ?? new OperationInterruptedException(reason));
         return Task.CompletedTask;
     }
+
+    /// <summary>What a handler registered may throw, which is no error of the ownership.</summary>
+    private static async Task CancelAsync(CancellationTokenSource source) => await source.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     private ValueTask SettleAsync(long token, bool ack)
     {

@@ -207,7 +207,9 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             // Closed already, or it does not answer: there is nothing more to be polite about.
         }
 
-        _ = connection.DisposeAsync().AsTask().WaitAsync(options.CallTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        _ = EndQuietlyAsync(connection.DisposeAsync().AsTask());
+
+        static async Task EndQuietlyAsync(Task ending) => await ending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     private static TaskCompletionSource<LiveConnection> NewCurrent() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -133,6 +133,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
             opened.TrySetException(RabbitMqRefusal.Of($"the exchange '{topology.Exchange}'", exception));
+
+            // A start that has gone on without it does not ask.
+            _ = opened.Task.Exception;
             throw;
         }
         finally

@@ -124,6 +124,9 @@ internal sealed class RabbitMqReceiver : Receiver
         catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
             opened.TrySetException(RabbitMqRefusal.Of($"the queue '{topology.QueueOf(subscription.Name)}'", exception));
+
+            // A start that has gone on without it does not ask.
+            _ = opened.Task.Exception;
             throw;
         }
         finally

@@ -55,7 +55,7 @@ internal sealed class HeldEntry(RedisReceiver owner, RedisKey stream, RedisValue
         if (wasUnsettled)
         {
             // Not awaited: whoever listens must not hold up the loop that renews the others.
-            _ = lost.CancelAsync();
+            _ = CancelAsync(lost);
         }
 
         return wasUnsettled;
@@ -69,6 +69,9 @@ internal sealed class HeldEntry(RedisReceiver owner, RedisKey stream, RedisValue
             lost.Dispose();
         }
     }
+
+    /// <summary>What a handler registered may throw, which is no error of the ownership.</summary>
+    private static async Task CancelAsync(CancellationTokenSource source) => await source.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     private bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;
 }

@@ -19,6 +19,7 @@ internal sealed class SqliteDatabase : SqlDatabase
     private readonly SqlWriter writer;
     private readonly SqlReaders readers;
     private TimeProvider time = TimeProvider.System;
+    private SqlClock? clock;
     private long app;
 
     public SqliteDatabase(SqliteFile file, SqliteStoreOptions options, ILogger log)
@@ -40,6 +41,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         try
         {
             app = await writer.RunAsync(session => new SqlSchema(Dialect, Prefix).OpenAsync(session, setup.ServiceName), cancellationToken);
+            clock = new SqlClock(time, Prefix);
         }
         catch (Exception exception) when (exception is not (EventBusException or OperationCanceledException))
         {
@@ -57,6 +59,11 @@ internal sealed class SqliteDatabase : SqlDatabase
     {
         try
         {
+            if (clock is { WasSet: true } set)
+            {
+                set.Remember(await writer.RunAsync(set.FollowAsync, cancellationToken));
+            }
+
             return await writer.RunAsync(step, cancellationToken);
         }
         catch (ChannelClosedException)

@@ -167,6 +167,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         {
             if (!running.IsCompleted)
             {
+                _ = running.Observed();
                 environment.Log.HandlerLeftBehind(subscription.Name, context.EventName, context.EventId);
                 throw new OperationCanceledException(token);
             }

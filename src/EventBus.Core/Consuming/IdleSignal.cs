@@ -24,7 +24,7 @@ internal sealed class IdleSignal(TimeProvider time)
         {
             // Armed before the look: what is settled after it is not missed.
             var signal = Arm();
-            if (await isIdle().WaitAsync(cancellationToken))
+            if (await isIdle().Observed().WaitAsync(cancellationToken))
             {
                 return;
             }

@@ -33,10 +33,12 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
         {
             lock (gate)
             {
-                return !isSending && groups.Values.All(group => group.Waiting.Count == 0 || group.NotBefore > time.GetUtcNow());
+                return !isSending && groups.Values.All(group => group.Waiting.Count == 0 || group.NotBefore > Elapsed);
             }
         }
     }
+
+    private TimeSpan Elapsed => time.GetElapsedTime(0);
 
     public void Add(PendingAlert alert)
     {
@@ -81,7 +83,13 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
 
         lock (gate)
         {
-            return groups.Count == 0 ? null : groups.Values.Min(group => group.NotBefore);
+            if (groups.Count == 0)
+            {
+                return null;
+            }
+
+            var wait = groups.Values.Min(group => group.NotBefore) - Elapsed;
+            return time.GetUtcNow() + (wait > TimeSpan.Zero ? wait : TimeSpan.Zero);
         }
     }
 
@@ -90,7 +98,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
     {
         lock (gate)
         {
-            var now = time.GetUtcNow();
+            var now = Elapsed;
             foreach (var (name, over) in groups.Where(entry => entry.Value.Waiting.Count == 0 && entry.Value.NotBefore <= now).ToList())
             {
                 groups.Remove(name);
@@ -99,7 +107,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
             var (key, due) = groups.Where(entry => entry.Value.Waiting.Count > 0 && entry.Value.NotBefore <= now).OrderBy(entry => entry.Value.NotBefore).FirstOrDefault();
             if (due is not null)
             {
-                groups[key] = new Group { NotBefore = DateTimeOffset.MaxValue };
+                groups[key] = new Group { NotBefore = TimeSpan.MaxValue };
                 isSending = true;
             }
 
@@ -112,7 +120,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
         lock (gate)
         {
             var name = (sent.Waiting[0].Subscription, sent.Waiting[0].EventName);
-            var now = time.GetUtcNow();
+            var now = Elapsed;
             var since = groups[name].Waiting;
             groups[name] = told
                 ? new Group { Waiting = since, NotBefore = hurries ? now : now + settings.Interval }
@@ -131,7 +139,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
                 using var timeout = new CancellationTokenSource(SendTimeout, time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
                 var alert = new DeadLetterAlert(first, [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)]) { ServiceName = settings.ServiceName };
-                await sink.AlertAsync(alert, either.Token).WaitAsync(either.Token);
+                await sink.AlertAsync(alert, either.Token).Observed().WaitAsync(either.Token);
             }
 
             return true;
@@ -190,7 +198,8 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
     {
         public List<PendingAlert> Waiting { get; init; } = [];
 
-        public DateTimeOffset NotBefore { get; set; }
+        /// <summary>By the time that only counts: alerts are due by it, whatever becomes of the wall clock.</summary>
+        public TimeSpan NotBefore { get; set; }
 
         public int Failures { get; init; }
     }

@@ -103,7 +103,7 @@ internal sealed class ClaimKeeper(FailureStore store, TimeSpan lease, TimeProvid
 
         public bool Lose()
         {
-            _ = lost.CancelAsync();
+            lost.CancelAsync().Observed();
             return true;
         }
 

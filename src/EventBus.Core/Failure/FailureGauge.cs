@@ -21,7 +21,7 @@ internal sealed class FailureGauge(string subscription, PauseRule rule, RetryPol
     private volatile State state;
     private volatile bool stopping;
     private DateTimeOffset? openedAt;
-    private DateTimeOffset probeAt;
+    private TimeSpan probeAt;
     private TimeSpan delay;
     private long lastProbe;
     private bool probeFailed;
@@ -56,7 +56,7 @@ internal sealed class FailureGauge(string subscription, PauseRule rule, RetryPol
         {
             lock (gate)
             {
-                return state == State.Paused && !stopping ? probeAt : null;
+                return state == State.Paused && !stopping ? time.GetUtcNow() + (probeAt - Elapsed) : null;
             }
         }
     }
@@ -135,7 +135,7 @@ internal sealed class FailureGauge(string subscription, PauseRule rule, RetryPol
     {
         lock (gate)
         {
-            var isDue = state == State.Ready || (state == State.Paused && time.GetUtcNow() >= probeAt);
+            var isDue = state == State.Ready || (state == State.Paused && Elapsed >= probeAt);
             probe = isDue && !stopping ? Begin() : 0;
             WantsDelivery |= probe != 0;
             return probe != 0;
@@ -167,7 +167,7 @@ internal sealed class FailureGauge(string subscription, PauseRule rule, RetryPol
 
             state = State.Paused;
             delay = probeFailed ? Shorter(delay * 2, LongestDelay) : delay;
-            probeAt = time.GetUtcNow() + (probeFailed ? delay : Soon);
+            probeAt = Elapsed + (probeFailed ? delay : Soon);
         }
 
         Changed?.Invoke();
@@ -209,14 +209,17 @@ internal sealed class FailureGauge(string subscription, PauseRule rule, RetryPol
             state = State.Paused;
             mayEnter = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             delay = Shorter(rule.Time, LongestFirstDelay);
-            probeAt = time.GetUtcNow() + delay;
+            probeAt = Elapsed + delay;
             WantsDelivery = false;
         }
 
-        log.Paused(subscription, rule.Count, rule.Time, probeAt);
+        log.Paused(subscription, rule.Count, rule.Time, time.GetUtcNow() + delay);
         Changed?.Invoke();
         return false;
     }
+
+    /// <summary>The time that only counts: probes are due by it, whatever becomes of the wall clock.</summary>
+    private TimeSpan Elapsed => time.GetElapsedTime(0);
 
     private long Begin()
     {

@@ -32,6 +32,7 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly SagaEngine? sagas;
     private readonly Sweeper sweeper;
     private readonly IdleSignal idle;
+    private readonly SteadyTime? steady;
     private readonly AsyncLocal<bool> inHandler = new();
     private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
 
@@ -43,25 +44,30 @@ internal sealed class BusEngine : IAsyncDisposable
         diagnostics.Describe(transport.Features.System, plan.Events.Knows);
         runner = new BackgroundRunner(log);
         idle = new IdleSignal(time);
+
+        // What dies with the process is planned by a clock that never goes back. What others share, or find after a restart, keeps the time of the machine.
+        steady = stores is { Durable: false } ? new SteadyTime(time) : null;
+        var plans = steady ?? time;
         var entropy = new Entropy();
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
-        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log) { StoresWrite = stores is { Durable: true } });
+        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log) { StoresWrite = stores is { Durable: true }, Plans = steady });
         var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
+        var planning = processing with { Time = plans };
         IDeadLetterAlert[] sinks = [.. model.Alerts.Select(create => create(services))];
         var alertSettings = new AlertSettings(options.AlertInterval, plan.ServiceName);
-        due = new DueWork(workers, runner, time, idle, log);
+        due = new DueWork(workers, runner, plans, idle, log);
         if (stores?.Failures is { } failures)
         {
-            claims = failures.PollInterval == Timeout.InfiniteTimeSpan ? null : new ClaimKeeper(failures, options.Lease, time, log);
-            var keeper = claims ?? new ClaimKeeper(failures, options.Lease, time, log);
-            alerts = new AlertLoop(new DeadLetterAlerts(failures), sinks, alertSettings, processing) { Settled = idle.Set };
-            retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, time, log);
-            recorder = new FailureRecorder(failures, alerts, options.MaxParkedPerKey, processing) { Recorded = retries.Wake };
+            claims = failures.PollInterval == Timeout.InfiniteTimeSpan ? null : new ClaimKeeper(failures, options.Lease, plans, log);
+            var keeper = claims ?? new ClaimKeeper(failures, options.Lease, plans, log);
+            alerts = new AlertLoop(new DeadLetterAlerts(failures), sinks, alertSettings, planning) { Settled = idle.Set };
+            retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, plans, log);
+            recorder = new FailureRecorder(failures, alerts, options.MaxParkedPerKey, planning) { Recorded = retries.Wake };
         }
 
         if (stores?.Delays is { } delayed)
         {
-            delays = new DueLoop("delayed events", stop => due.PublishDelayedAsync(delayed, Publisher, options.PublishTimeout, stop), delayed.PollInterval, time, log);
+            delays = new DueLoop("delayed events", stop => due.PublishDelayedAsync(delayed, Publisher, options.PublishTimeout, stop), delayed.PollInterval, plans, log);
             Publisher.Delayed = delays.Wake;
         }
 
@@ -84,15 +90,15 @@ internal sealed class BusEngine : IAsyncDisposable
                     Closing = stopLoops.Token,
                     Settled = idle.Set,
                 },
-                processing);
+                planning);
             SagaDesk = new SagaDesk(sagas, new EventIds(entropy), options.PublishTimeout, abort.Token);
         }
 
-        sweeper = new Sweeper(stores, options.DeadLetterRetention, time, log);
+        sweeper = new Sweeper(stores, options.DeadLetterRetention, plans, log);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
         var suspects = new SuspectGate(time, options.Lease);
-        var idempotency = new IdempotencyEnvironment(time, options.Lease, runner, log);
+        var idempotency = new IdempotencyEnvironment(plans, options.Lease, runner, log);
         makeWorker = (receiver, subscription) =>
         {
             var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
@@ -119,7 +125,7 @@ internal sealed class BusEngine : IAsyncDisposable
                 HasTransactions = once is not null && stores!.Processed!.SupportsTransactions,
                 HandlerTimeout = subscription.Options.HandlerTimeout!.Value,
                 Gauge = subscription.Options is { PauseCount: > 0 and var count, PauseTime: { } within }
-                    ? new FailureGauge(subscription.Subscription.Name, new PauseRule(count, within), retry, time, log) { Changed = Wake }
+                    ? new FailureGauge(subscription.Subscription.Name, new PauseRule(count, within), retry, plans, log) { Changed = Wake }
                     : null,
             };
             var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, processing), recorder!, new SuspectLane(suspects), processing);
@@ -308,7 +314,7 @@ internal sealed class BusEngine : IAsyncDisposable
     }
 
     /// <summary>Waits for the time of a close at most, without throwing.</summary>
-    private Task Quietly(Task task) => Task.WhenAny(task, Task.Delay(CloseTimeout, owner.Time));
+    private Task Quietly(Task task) => Task.WhenAny(task.Observed(), Task.Delay(CloseTimeout, owner.Time));
 
     /// <summary>Handlers may have hung callbacks on their token: those that block or throw must not hold up the stop.</summary>
     private Task CancelAsync(CancellationTokenSource source) => Quietly(source.CancelAsync());
@@ -370,7 +376,7 @@ internal sealed class BusEngine : IAsyncDisposable
             return false;
         }
 
-        var now = owner.Time.GetUtcNow();
+        var now = (steady ?? owner.Time).GetUtcNow();
         var due = (stores?.Failures is { } failures ? await failures.CountDueAsync(now, CancellationToken.None) : 0)
             + (stores?.Delays is { } kept ? await kept.CountDueAsync(now, CancellationToken.None) : 0);
         due += sagas is not null && await sagas.IsAnyDueAsync() ? 1 : 0;

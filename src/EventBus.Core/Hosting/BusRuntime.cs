@@ -50,12 +50,14 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
 
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
 
-    /// <summary>For containers that are disposed without waiting: begins the stop, and waits for nothing. A host stops the bus before.</summary>
+    /// <summary>For containers that are disposed without waiting: says so, begins the stop, and waits for nothing. A host stops the bus before.</summary>
     public void Dispose()
     {
-        if (Engine is not null)
+        if (Engine is { } engine)
         {
-            _ = StopAsync(new CancellationToken(canceled: true));
+            var work = engine.Transport.Work;
+            Log.DisposedRunning(work.Accepted - work.Settled);
+            StopAsync(new CancellationToken(canceled: true)).Observed();
         }
     }
 

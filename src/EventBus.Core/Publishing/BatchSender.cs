@@ -42,7 +42,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         var deadline = ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks);
         try
         {
-            await transport.PublishAsync(batch, outcomes, deadline).AsTask().WaitAsync(cancellationToken);
+            await transport.PublishAsync(batch, outcomes, deadline).AsTask().Observed().WaitAsync(cancellationToken);
             ownDeadline?.Dispose();
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)

@@ -199,7 +199,7 @@ internal sealed class Publisher
         try
         {
             // The caller's token ends the waiting and nothing else: the transport keeps the slot.
-            await (cancellationToken.CanBeCanceled ? new ValueTask(sending.AsTask().WaitAsync(cancellationToken)) : sending);
+            await (cancellationToken.CanBeCanceled ? new ValueTask(sending.AsTask().Observed().WaitAsync(cancellationToken)) : sending);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
@@ -277,9 +277,9 @@ internal sealed class Publisher
 
         Delayed?.Invoke();
 
-        static async Task<bool> AddAsync(DelayStore delays, Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline)
+        async Task<bool> AddAsync(DelayStore delays, Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline)
         {
-            await delays.AddAsync(envelope, dueAt, deadline);
+            await delays.AddAsync(envelope, dueAt + (environment.Plans?.Skew ?? TimeSpan.Zero), deadline);
             return true;
         }
     }
@@ -371,4 +371,7 @@ internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout,
 {
     /// <summary>The stores keep events as bytes: what may get there must be writable.</summary>
     public bool StoresWrite { get; init; }
+
+    /// <summary>The clock of what is delayed, where it is not that of the machine.</summary>
+    public SteadyTime? Plans { get; init; }
 }

@@ -31,7 +31,7 @@ internal sealed class SagaHold(SagaKeeper keeper, SagaDefinition definition, Sag
     /// <summary>The renewal of its lease that was begun last.</summary>
     public Task Renewing { get; set; } = Task.CompletedTask;
 
-    public void Lose() => _ = lost.CancelAsync();
+    public void Lose() => lost.CancelAsync().Observed();
 
     /// <summary>Lets it go. The source of <see cref="Lost"/> is left to the collector: its callbacks may be running.</summary>
     public void Dispose() => keeper.LetGo(this);

@@ -71,6 +71,7 @@ internal sealed class SagaRunner(SagaDefinition definition, int maxStateBytes, I
         {
             if (!running.IsCompleted)
             {
+                _ = running.Observed();
                 environment.Log.SagaStepLeftBehind(definition.Name, call.SagaId, step.Name);
                 throw new OperationCanceledException(either);
             }

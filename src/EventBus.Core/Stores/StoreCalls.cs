@@ -36,7 +36,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);
         try
         {
-            return await asked.WaitAsync(either.Token);
+            return await asked.Observed().WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (!asked.IsCompleted && !cancellationToken.IsCancellationRequested)
         {

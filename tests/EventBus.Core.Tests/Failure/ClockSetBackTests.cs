@@ -1,0 +1,135 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>What was planned before the clock of the machine was set back by an hour runs when its time has elapsed.</summary>
+public sealed class ClockSetBackTests
+{
+    private static readonly TimeSpan Back = TimeSpan.FromHours(-1);
+
+    private readonly SetBackTime time = new();
+    private readonly Seen seen = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Retry_PlannedBefore_RunsInTime()
+    {
+        await using var running = await StartAsync(bus => bus.Retry(TimeSpan.FromSeconds(10), TimeSpan.FromSeconds(10)).Configure(o => o.Retry.Jitter = 0).Subscribe<OrderPlaced>("mail", (_, context, _) =>
+        {
+            seen.Add($"start {context.Attempt}");
+            throw new InvalidOperationException("mail server down");
+        }));
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await running.WhenIdleAsync();
+        await time.PassAsync(running, TimeSpan.FromSeconds(5));
+
+        time.Set(Back);
+        await time.PassAsync(running, TimeSpan.FromSeconds(4));
+        Assert.Equal(["start 1"], seen.Items);
+        await time.PassAsync(running, TimeSpan.FromSeconds(2));
+        Assert.Equal(["start 1", "start 2"], seen.Items);
+
+        // What is planned after it is neither earlier nor later.
+        await time.PassAsync(running, TimeSpan.FromSeconds(8));
+        Assert.Equal(2, seen.Items.Count);
+        await time.PassAsync(running, TimeSpan.FromSeconds(3));
+        Assert.Equal(3, seen.Items.Count);
+    }
+
+    [Fact]
+    public async Task Delay_PlannedBeforeOrAfter_RunsInTime()
+    {
+        await using var running = await StartAsync(bus => bus.Subscribe<OrderPlaced>("mail", (e, _, _) => Note(e.OrderId)));
+        await running.Bus.PublishAsync(new OrderPlaced("before"), new PublishOptions { NotBefore = time.GetUtcNow().AddSeconds(20) }, Token);
+
+        time.Set(Back);
+        await running.Bus.PublishAsync(new OrderPlaced("after"), new PublishOptions { NotBefore = time.GetUtcNow().AddSeconds(10) }, Token);
+        await time.PassAsync(running, TimeSpan.FromSeconds(9));
+        Assert.Empty(seen.Items);
+        await time.PassAsync(running, TimeSpan.FromSeconds(2));
+        Assert.Equal(["after"], seen.Items);
+        await time.PassAsync(running, TimeSpan.FromSeconds(10));
+        Assert.Equal(["after", "before"], seen.Items);
+    }
+
+    [Fact]
+    public async Task Probe_OfAPausedSubscription_RunsInTime()
+    {
+        await using var running = await StartAsync(bus => bus.Retry(TimeSpan.FromHours(2)).Subscribe("mail", s => s.Concurrency(1).PauseWhenFailing(2, TimeSpan.FromSeconds(10)).On<OrderPlaced>((e, _, _) =>
+        {
+            seen.Add(e.OrderId);
+            return e.OrderId is "1" or "2" ? throw new InvalidOperationException("mail server down") : Task.CompletedTask;
+        })));
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await running.Bus.PublishAsync(new OrderPlaced("2"), Token);
+        await running.WhenIdleAsync();
+        time.Set(Back);
+        await running.Bus.PublishAsync(new OrderPlaced("3"), Token);
+
+        // A paused subscription is not idle: what is queued is its next probe.
+        time.Advance(TimeSpan.FromSeconds(12));
+        await running.WhenIdleAsync();
+        Assert.Equal(["1", "2", "3"], seen.Items);
+    }
+
+    [Fact]
+    public async Task Alert_ThatFailedBefore_IsSentInTime()
+    {
+        await using var running = await StartAsync(
+            bus => bus.Retry(0).AlertWith<FailingAlert>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
+            services => services.AddSingleton(seen));
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await running.WhenIdleAsync();
+        Assert.Equal(["alert"], seen.Items);
+
+        time.Set(Back);
+        await time.PassAsync(running, TimeSpan.FromSeconds(2));
+        Assert.Equal(["alert", "alert"], seen.Items);
+    }
+
+    [Fact]
+    public async Task Saga_WaitsAndRetriesPlannedBefore_EndInTime()
+    {
+        await using var running = await StartAsync(bus => bus.AddSaga<Waiting, WaitingState>());
+        var sagas = running.Services.GetRequiredService<ISagas>();
+        var id = await sagas.StartAsync(new WaitingState("1"), cancellationToken: Token);
+        await running.WhenIdleAsync();
+
+        time.Set(Back);
+        await time.PassAsync(running, TimeSpan.FromSeconds(100));
+        Assert.Equal(SagaStatus.Compensated, (await sagas.FindAsync(id, Token))!.Status);
+    }
+
+    private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? services = null) => RunningBus.StartAsync(
+        bus =>
+        {
+            bus.UseInMemory().StoreInMemory();
+            configure(bus);
+        },
+        time,
+        services);
+
+    private Task Note(string text)
+    {
+        seen.Add(text);
+        return Task.CompletedTask;
+    }
+
+    private sealed class FailingAlert(Seen seen) : IDeadLetterAlert
+    {
+        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        {
+            seen.Add("alert");
+            return seen.Items.Count == 1 ? throw new InvalidOperationException("pager down") : Task.CompletedTask;
+        }
+    }
+
+    private sealed record WaitingState(string Name);
+
+    private sealed class Waiting : Saga<WaitingState>
+    {
+        protected internal override void Define(SagaBuilder<WaitingState> saga) =>
+            saga.Step("ask", (_, _) => Task.CompletedTask, (_, _) => Task.CompletedTask).WaitFor<ReceiptSent>(TimeSpan.FromSeconds(90));
+    }
+}
