@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Buffers.Binary;
-using System.Text;
 
 namespace EventBus;
 
@@ -22,10 +21,8 @@ internal static class RabbitMqHeaderCheck
     private const int Headers = 0x2000;
     private const int LengthOfTable = 4;
 
-    // What the broker writes itself. It replaces the first of that name, and of several the client would take the last.
-    private static readonly byte[][] OfBroker = ["x-delivery-count"u8.ToArray(), "x-acquired-count"u8.ToArray(), "x-death"u8.ToArray()];
-
-    private static readonly byte[] MarkerBytes = Encoding.ASCII.GetBytes(Marker);
+    // The same as the marker.
+    private static ReadOnlySpan<byte> MarkerBytes => "eventbus-unreadable"u8;
 
     private enum Field
     {
@@ -152,18 +149,12 @@ internal static class RabbitMqHeaderCheck
         return again || name.SequenceEqual(MarkerBytes);
     }
 
-    private static int PlaceOf(ReadOnlySpan<byte> name)
-    {
-        for (var place = 0; place < OfBroker.Length; place++)
-        {
-            if (name.SequenceEqual(OfBroker[place]))
-            {
-                return place;
-            }
-        }
-
-        return -1;
-    }
+    // What the broker writes itself. It replaces the first of that name, and of several the client would take the last.
+    private static int PlaceOf(ReadOnlySpan<byte> name) =>
+        name.SequenceEqual("x-delivery-count"u8) ? 0
+        : name.SequenceEqual("x-acquired-count"u8) ? 1
+        : name.SequenceEqual("x-death"u8) ? 2
+        : -1;
 
     /// <summary>How many bytes a field takes with its type; -1 if that cannot be said, or they are not there.</summary>
     private static int LengthOf(ReadOnlySpan<byte> field)
