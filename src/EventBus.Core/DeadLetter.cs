@@ -50,6 +50,9 @@ public sealed record DeadLetter
 
     /// <summary>The event as JSON, or the raw bytes of what could not be read; empty where the type cannot be written as JSON.</summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
+
+    /// <summary>The length in bytes that the body had, where <see cref="Body"/> is only its beginning (<see cref="EventBusOptions.MaxUnreadBodyBytes"/>); null where it is whole. What was cut cannot be read: a retry ends in the same dead letter.</summary>
+    public long? FullBodyLength { get; init; }
 }
 
 /// <summary>One start of a handler that failed.</summary>

@@ -30,6 +30,12 @@ public sealed class EventBusOptions
     /// <summary>The size of an event as JSON, in bytes, above which publishing is refused and an arriving event goes to the dead letters unread. Default 262,144; at most 64 MiB.</summary>
     public int MaxBodyBytes { get; set; } = 256 * 1024;
 
+    /// <summary>The size of the body of an event that cannot be read, in bytes, up to which its dead letter keeps it whole; beyond, it keeps the first 65,536 bytes and says so (<see cref="DeadLetter.FullBodyLength"/>). Default 16 MiB; 65,536 bytes to 512 MiB.</summary>
+    public int MaxUnreadBodyBytes { get; set; } = 16 * 1024 * 1024;
+
+    /// <summary>The size in bytes of all such bodies above 65,536 bytes that the dead letters of one subscription keep whole; of what comes beyond, they keep the first 65,536 bytes. RabbitMQ without a store cannot count them and keeps to <see cref="MaxUnreadBodyBytes"/> alone. Default 256 MiB; 0 to 1 TiB.</summary>
+    public long MaxUnreadBytes { get; set; } = 256L * 1024 * 1024;
+
     /// <summary>How deep the JSON of an event may be nested. Default 32; 1 to 1,000.</summary>
     public int MaxDepth { get; set; } = 32;
 

@@ -6,6 +6,7 @@ namespace EventBus;
 public interface IDeadLetters
 {
     /// <summary>Lists dead letters, the newest first.</summary>
+    /// <remarks>A page holds the bodies of its dead letters: <see cref="DeadLetterFilter.Take"/> times <see cref="EventBusOptions.MaxUnreadBodyBytes"/> at most. Take fewer where bodies are large.</remarks>
     /// <param name="filter">Which ones, and which page; null for the first 100 of all.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
@@ -26,7 +27,7 @@ public interface IDeadLetters
     /// <returns>False when there is no such dead letter (any more).</returns>
     Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default);
 
-    /// <summary>Retries every dead letter that matches now, the oldest first. May take the time of one call for each 100 of them.</summary>
+    /// <summary>Retries every dead letter that matches now, the oldest first. Holds ids, a thousand at a time, and no bodies. May take the time of one call for each 100 of them.</summary>
     /// <param name="filter">Which ones, paging ignored; null for all.</param>
     /// <param name="cancellationToken">Stops after the current one.</param>
     /// <returns>How many were retried.</returns>

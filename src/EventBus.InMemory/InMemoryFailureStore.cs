@@ -145,6 +145,26 @@ internal sealed class InMemoryFailureStore : FailureStore
         }
     }
 
+    public override ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult<IReadOnlyList<DeadLetterPlace>>(
+                [.. Matching(filter, table.Dead).SkipWhile(dead => dead.Number <= after).TakeWhile(dead => !(dead.Number >= filter.Before)).Take(filter.Take).Select(dead => new DeadLetterPlace(dead.Id, dead.Number))]);
+        }
+    }
+
+    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            // What could not be read has its bytes.
+            return ValueTask.FromResult(table.Dead.Select(entry => entry.Event)
+                .Where(dead => dead.Subscription == subscription && dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
+                .Sum(dead => dead.Envelope.Body.Length is var length && length > above ? (long)length : 0));
+        }
+    }
+
     public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken)
     {
         lock (gate)
@@ -329,7 +349,9 @@ internal sealed class InMemoryFailureStore : FailureStore
     }
 
     /// <summary>The dead letters that match, the latest first.</summary>
-    private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => table.Dead.Reverse().Select(entry => entry.Event).Where(dead =>
+    private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => Matching(filter, table.Dead.Reverse());
+
+    private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> all) => all.Select(entry => entry.Event).Where(dead =>
         (filter.Subscription is null || filter.Subscription == dead.Subscription)
         && (filter.EventName is null || filter.EventName == dead.Envelope.EventName)
         && (filter.EventId is null || filter.EventId == dead.Envelope.EventId)

@@ -141,7 +141,7 @@ internal static class RabbitMqWireFormat
     }
 
     /// <summary>The same message with a defect that was found when it first came.</summary>
-    public static Envelope Spoil(Envelope envelope, string defect) => new(
+    public static Envelope Spoil(Envelope envelope, string defect, long? fullBodyLength) => new(
         new EnvelopeAttributes
         {
             Id = envelope.EventId,
@@ -157,6 +157,7 @@ internal static class RabbitMqWireFormat
             TraceState = envelope.TraceState,
             Origin = envelope.Origin,
             ContentType = envelope.ContentType,
+            FullBodyLength = fullBodyLength,
             Defect = defect,
         },
         envelope.Body.ToArray());

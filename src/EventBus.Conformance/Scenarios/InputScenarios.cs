@@ -11,6 +11,7 @@ internal static class InputScenarios
     public static IEnumerable<Scenario> All { get; } =
     [
         new("malformed-input", "What cannot be read becomes a dead letter at once with its raw bytes and starts no handler, so that one bad publisher neither stops a queue nor loses evidence.", MalformedAsync),
+        new("unread-bodies", "Bodies that cannot be read are kept whole up to a size, and up to a sum for a subscription; beyond, a dead letter keeps the beginning, says so, and is never handled as if it were whole, so that foreign bodies fill no store.", UnreadBodiesAsync),
         new("foreign-message", "Plain JSON from a program in another language is handled, and its garbage becomes a dead letter, so that other services need no library of ours.", ForeignAsync)
         {
             RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
@@ -48,6 +49,45 @@ internal static class InputScenarios
         }
 
         Expect.Equal(cases.Count, letters.Count, "the number of dead letters");
+    }
+
+    private static async Task UnreadBodiesAsync(ScenarioRun run)
+    {
+        const int Beginning = 64 * 1024;
+        var handled = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.Configure(options => (options.MaxBodyBytes, options.MaxUnreadBodyBytes, options.MaxUnreadBytes) = (MaxBody, 100_000, 150_000))
+            .Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+
+        // In turn, because the sum decides: whole, too large, whole up to the sum, beyond it, small enough for ever.
+        (int Length, bool IsWhole)[] bodies = [(70_000, true), (100_001, false), (80_000, true), (Beginning + 1, false), (Beginning, true)];
+        for (var i = 0; i < bodies.Length; i++)
+        {
+            await node.SendAsync(new Envelope(Plain($"{run.Isolation}-{i}"), Body(i)));
+            await node.Alerts.ReachAsync(i + 1, "an alert is raised");
+        }
+
+        await ExpectAsync(replays: 0);
+        Expect.Equal(bodies.Length, await node.DeadLetters.RetryAllAsync(), "the number of those retried");
+        await node.Alerts.ReachAsync(2 * bodies.Length, "an alert is raised again");
+        await ExpectAsync(replays: 1);
+        Expect.Sequence([], handled.Items, "what reached the handler");
+
+        // Valid JSON as far as it goes: only its length is wrong.
+        byte[] Body(int i) => Encoding.UTF8.GetBytes($$"""{"number":{{i}}}""".PadRight(bodies[i].Length));
+
+        async Task ExpectAsync(int replays)
+        {
+            var letters = (await node.DeadLetters.ListAsync()).ToDictionary(letter => letter.EventId);
+            for (var i = 0; i < bodies.Length; i++)
+            {
+                var (length, isWhole) = bodies[i];
+                var letter = letters[$"{run.Isolation}-{i}"];
+                Expect.Equal((0, replays), (letter.Starts, letter.Replays), $"the starts and replays of the body of {length:N0} bytes");
+                Expect.Equal(isWhole ? null : length, letter.FullBodyLength, $"the full length of the body of {length:N0} bytes, where it was cut");
+                Expect.That(letter.Body.Span.SequenceEqual(Body(i).AsSpan(0, isWhole ? length : Beginning)), $"the kept bytes of the body of {length:N0} bytes", $"{letter.Body.Length} bytes");
+                Expect.Equal(!isWhole, letter.Error!.Contains($"65,536 of {length:N0} bytes", StringComparison.Ordinal), $"whether the error says that the body of {length:N0} bytes was cut ('{letter.Error}')");
+            }
+        }
     }
 
     private static async Task ForeignAsync(ScenarioRun run)

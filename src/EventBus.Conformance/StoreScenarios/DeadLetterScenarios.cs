@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
@@ -9,6 +10,8 @@ internal static class DeadLetterScenarios
     [
         new("dead-letter-filters", "Dead letters are listed, the latest first, and counted by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-pages", "A listing that goes on from page to page repeats and misses nothing while letters come and go, so that people see all.", PagesAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-places", "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are revived in a bounded memory, each once.", PlacesAsync) { RuledOut = StoreRule.Failures },
+        new("unread-bytes", "The large bodies that could not be read are added up for each subscription while they are dead, so that they have a bound.", UnreadAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-find", "A dead letter is found by its id, and nothing else is, so that people do not act on what still runs.", FindAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-revive", "A dead letter is revived once, at once, with a fresh budget and its history, so that a mended handler gets every chance.", ReviveAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-discard", "A dead letter is discarded once, and nothing else is, so that people decide what ends.", DiscardAsync) { RuledOut = StoreRule.Failures },
@@ -79,6 +82,55 @@ internal static class DeadLetterScenarios
         }
 
         Expect.Sequence(["8", "7", "6", "5", "4", "3", "2", "1", "0"], seen, "what the pages held while letters came and went");
+    }
+
+    private static async Task PlacesAsync(StoreRun run)
+    {
+        await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}", reason: i % 2 == 0 ? DeadLetterReason.HandlerFailed : DeadLetterReason.Unreadable)), run.Dead("0") with { Subscription = "stock" }, run.Waiting("alive")]);
+        var all = (await run.Failures.ListDeadAsync(new DeadLetterFilter(), default)).Reverse().Select(dead => new DeadLetterPlace(dead.Id, dead.Number)).ToList();
+        Expect.Sequence(all, await run.Failures.ListDeadPlacesAsync(new DeadLetterFilter(), 0, default), "all places, the oldest first");
+        Expect.Sequence(all[2..4], await run.Failures.ListDeadPlacesAsync(new DeadLetterFilter { Take = 2 }, all[1].Number, default), "a page of two behind the second");
+        Expect.Sequence(all[2..4], await run.Failures.ListDeadPlacesAsync(new DeadLetterFilter { Before = all[4].Number }, all[1].Number, default), "those between the second and the fifth");
+        await ExpectAsync(["mail~1", "mail~3", "mail~5"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable });
+        await ExpectAsync(["mail~1", "mail~3"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable, Take = 2 });
+        await ExpectAsync(["stock~0"], new DeadLetterFilter { Subscription = "stock" });
+        await ExpectAsync(["mail~0", "stock~0"], new DeadLetterFilter { EventId = "0" });
+        await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.paid" });
+
+        Expect.Equal(3, await run.Failures.ReviveAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default), "the number of those revived");
+        Expect.Equal(4, await run.Failures.ReviveAllAsync(new DeadLetterFilter(), run.Now, default), "the number of those revived");
+        await run.ExpectDeadAsync([], "after all were revived");
+
+        async Task ExpectAsync(string[] expected, DeadLetterFilter filter) =>
+            Expect.Sequence(expected, (await run.Failures.ListDeadPlacesAsync(filter, 0, default)).Select(place => place.Id), $"the places for {filter}");
+    }
+
+    private static async Task UnreadAsync(StoreRun run)
+    {
+        const int Above = 64 * 1024;
+        await run.RecordAsync(
+            Large("1", Above + 1, DeadLetterReason.Unreadable),
+            Large("2", Above + 2, DeadLetterReason.TooLarge),
+            Large("3", Above + 3, DeadLetterReason.UnknownEvent),
+            Large("small", Above, DeadLetterReason.Unreadable),
+            Large("read", Above + 100, DeadLetterReason.HandlerFailed),
+            Large("1", Above + 1_000, DeadLetterReason.Unreadable) with { Subscription = "mail.b" },
+            Large("alive", Above + 100, DeadLetterReason.Unreadable) with { Status = FailedEventStatus.Waiting, DueAt = run.In(100) });
+        await ExpectAsync((3 * Above) + 6, "mail", "at first");
+        await ExpectAsync(Above + 1_000, "mail.b", "at first");
+        await ExpectAsync(0, "stock", "at first");
+
+        await run.Failures.DiscardAsync("mail~1", default);
+        await run.Failures.ReviveAsync("mail~2", run.Now, default);
+        await ExpectAsync(Above + 3, "mail", "after one was discarded and one revived");
+        await run.Failures.RecordAsync(await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge }, default);
+        await ExpectAsync((2 * Above) + 5, "mail", "after one died again");
+
+        FailedEvent Large(string id, int bytes, DeadLetterReason reason) =>
+            run.Dead(id, reason: reason) with { Envelope = new Envelope(new EnvelopeAttributes { Id = id, Name = "order.placed" }, new byte[bytes]) };
+
+        async Task ExpectAsync(long expected, string subscription, string when) =>
+            Expect.Equal(expected, await run.Failures.MeasureUnreadAsync(subscription, Above, default), $"the bytes of unread bodies of {subscription} {when}");
     }
 
     private static async Task FindAsync(StoreRun run)

@@ -116,6 +116,7 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
         History = entry.History,
         Number = entry.Number,
         Body = BodyOf(entry),
+        FullBodyLength = entry.Envelope.FullBodyLength,
     };
 
     private static ReadOnlyMemory<byte> BodyOf(FailedEvent entry)

@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Decides what becomes of a failed event, and sees that the decision is kept before the event is acknowledged.</summary>
-internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int maxWaitingPerKey, RunEnvironment environment)
+internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, BodyLimits bodies, int maxWaitingPerKey, RunEnvironment environment)
 {
     public const int MaxErrorLength = 1_024;
 
@@ -67,6 +67,11 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
     /// <summary>Parks an event behind a failed one of its key. False: nothing blocks it, handle it.</summary>
     public async Task<bool> TryParkAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
     {
+        if (bodies.IsTooLarge(envelope.BodyLength))
+        {
+            return false;
+        }
+
         var entry = policy.Fresh(envelope, starts: 0, FailedEventStatus.Parked, environment.Time.GetUtcNow());
         var outcome = ParkOutcome.NotBlocked;
         try
@@ -257,6 +262,10 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, int 
             History = exception is null ? entry.History : [.. entry.History.TakeLast(FailedEvent.MaxHistory - 1), new FailedStart(entry.Starts, now, error)],
             NeedsAlert = reason is not null && alerts.IsWanted,
         };
+        if (reason is not null)
+        {
+            await TryPersistAsync(SubjectOf(entry), slots, async cancel => entry = await bodies.FitAsync(entry, cancel));
+        }
 
         // The order of the two is that in which a kill between them does no harm: what is kept already runs again and is not stale, and what is fresh must not be passed before it is kept.
         var passes = reason is not null && GoesOnPast(policy, entry);

@@ -32,6 +32,7 @@ internal static class ReducedEntry
             Time = envelope.PublishedAt,
             IdIsDerived = envelope.IdIsDerived,
             ContentType = envelope.ContentType is { Length: <= MaxContentType } type && Ascii.IsValid(type) ? type : Envelope.JsonContentType,
+            FullBodyLength = envelope.FullBodyLength,
             Defect = envelope.Defect ?? (body is null ? "The store could not keep its body." : null),
         };
         return entry with

@@ -62,7 +62,7 @@ internal sealed class BusEngine : IAsyncDisposable
             var keeper = claims ?? new ClaimKeeper(failures, options.Lease, plans, log);
             alerts = new AlertLoop(new DeadLetterAlerts(failures), sinks, alertSettings, planning) { Settled = idle.Set };
             retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, plans, log);
-            recorder = new FailureRecorder(failures, alerts, options.MaxParkedPerKey, planning) { Recorded = retries.Wake };
+            recorder = new FailureRecorder(failures, alerts, new BodyLimits(failures, options, plans), options.MaxParkedPerKey, planning) { Recorded = retries.Wake };
         }
 
         if (stores?.Delays is { } delayed)

@@ -11,6 +11,8 @@ internal static class OptionsCheck
         Range(options.DrainTimeout, TimeSpan.Zero, TimeSpan.FromHours(1), $"{nameof(EventBusOptions)}.{nameof(options.DrainTimeout)}", problems);
         Range(options.WarnBodyBytes, 1, int.MaxValue, $"{nameof(EventBusOptions)}.{nameof(options.WarnBodyBytes)}", problems);
         Range(options.MaxBodyBytes, 1, 64 * 1024 * 1024, $"{nameof(EventBusOptions)}.{nameof(options.MaxBodyBytes)}", problems);
+        Range(options.MaxUnreadBodyBytes, 64 * 1024, 512 * 1024 * 1024, $"{nameof(EventBusOptions)}.{nameof(options.MaxUnreadBodyBytes)}", problems);
+        Range(options.MaxUnreadBytes, 0, 1L << 40, $"{nameof(EventBusOptions)}.{nameof(options.MaxUnreadBytes)}", problems);
         Range(options.MaxDepth, 1, 1_000, $"{nameof(EventBusOptions)}.{nameof(options.MaxDepth)}", problems);
         Range(options.MaxParkedPerKey, 1, 1_000_000, $"{nameof(EventBusOptions)}.{nameof(options.MaxParkedPerKey)}", problems);
         Range(options.Lease, TimeSpan.FromSeconds(1), TimeSpan.FromHours(1), $"{nameof(EventBusOptions)}.{nameof(options.Lease)}", problems);

@@ -96,6 +96,18 @@ public abstract class FailureStore
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken);
 
+    /// <summary>The ids and numbers of the dead letters that match, without what they hold, the oldest first.</summary>
+    /// <param name="filter">Which ones, and how many.</param>
+    /// <param name="after">Only those with a higher number.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public abstract ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken);
+
+    /// <summary>How many bytes the bodies of a subscription's dead letters have that could not be read (<see cref="DeadLetterReason.Unreadable"/>, <see cref="DeadLetterReason.TooLarge"/>, <see cref="DeadLetterReason.UnknownEvent"/>) and are larger than a size. Default 0, for a store that cannot tell: then only single bodies have a bound.</summary>
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="above">The size in bytes above which a body counts.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public virtual ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) => ValueTask.FromResult(0L);
+
     /// <summary>One dead letter, or null.</summary>
     /// <param name="id">The dead letter's id.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -120,28 +132,28 @@ public abstract class FailureStore
     {
         ArgumentNullException.ThrowIfNull(filter);
 
-        // Only ids are held, not events.
-        var ids = new List<string>();
-        for (var page = filter with { Before = null, Take = RevivePage }; ;)
+        // What dies from now on has a higher number.
+        if (await ListDeadAsync(filter with { Before = null, Take = 1 }, cancellationToken) is not [{ Number: var last }])
         {
-            var entries = await ListDeadAsync(page, cancellationToken);
-            ids.AddRange(entries.Select(entry => entry.Id));
-            if (entries.Count < RevivePage)
+            return 0;
+        }
+
+        var (revived, after) = (0, 0L);
+        for (var page = filter with { Before = last + 1, Take = RevivePage }; ;)
+        {
+            var places = await ListDeadPlacesAsync(page, after, cancellationToken);
+            foreach (var place in places)
             {
-                break;
+                cancellationToken.ThrowIfCancellationRequested();
+                revived += await ReviveAsync(place.Id, now, cancellationToken) ? 1 : 0;
+                after = place.Number;
             }
 
-            page = page with { Before = entries[^1].Number };
+            if (places.Count < RevivePage)
+            {
+                return revived;
+            }
         }
-
-        var revived = 0;
-        foreach (var id in Enumerable.Reverse(ids))
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            revived += await ReviveAsync(id, now, cancellationToken) ? 1 : 0;
-        }
-
-        return revived;
     }
 
     /// <summary>Removes a dead letter; the next of its line becomes due. False when there is no such dead letter (any more).</summary>
@@ -205,6 +217,11 @@ public abstract class FailureStore
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken);
 }
+
+/// <summary>Where a dead letter stands.</summary>
+/// <param name="Id">Its id.</param>
+/// <param name="Number">Its number.</param>
+public readonly record struct DeadLetterPlace(string Id, long Number);
 
 /// <summary>What <see cref="FailureStore.TryParkAsync"/> did.</summary>
 public enum ParkOutcome

@@ -40,6 +40,11 @@ public static class StoreFormat
                 json.WriteString("notbefore", notBefore);
             }
 
+            if (envelope.FullBodyLength is { } length)
+            {
+                json.WriteNumber("bodylength", length);
+            }
+
             if (envelope.UserHeaders is { Count: > 0 } headers)
             {
                 json.WriteStartObject("headers");
@@ -145,6 +150,7 @@ public static class StoreFormat
             ContentType = Text("contenttype") ?? Envelope.JsonContentType,
             Defect = Text("defect"),
             NotBefore = root.TryGetProperty("notbefore", out var notBefore) ? notBefore.GetDateTimeOffset() : null,
+            FullBodyLength = root.TryGetProperty("bodylength", out var length) ? length.GetInt64() : null,
             Headers = root.TryGetProperty("headers", out var headers)
                 ? headers.EnumerateObject().ToDictionary(header => header.Name, header => header.Value.GetString() ?? "", StringComparer.Ordinal)
                 : null,

@@ -68,6 +68,9 @@ public sealed class Envelope : EventContext
     /// <summary>What is wrong with a message that could not be read as an event; null when all is well.</summary>
     public string? Defect => Extras?.Defect;
 
+    /// <summary>The length in bytes that the body had before a dead letter cut it; null for a whole body.</summary>
+    public long? FullBodyLength => Extras?.FullBodyLength;
+
     /// <summary>The event was published by a handler. A transport that makes publishers wait lets these pass by a bounded reserve, so that no handler waits for itself.</summary>
     public bool FromHandler { get; internal init; }
 
@@ -121,6 +124,29 @@ public sealed class Envelope : EventContext
         return body = JsonSerializer.SerializeToUtf8Bytes(payload!, json);
     }
 
+    /// <summary>The same event with the beginning of its body. It is defective: what is left must never be handled as if it were the whole.</summary>
+    internal Envelope CutBody(int length, string note) => new(
+        new EnvelopeAttributes
+        {
+            Id = Id,
+            Name = Name,
+            Version = Version,
+            Key = KeyText,
+            Time = PublishedAt,
+            Headers = UserHeaders,
+            CorrelationId = Extras?.CorrelationId,
+            CausationId = Extras?.CausationId,
+            IdIsDerived = IdIsDerived,
+            TraceParent = TraceParent,
+            TraceState = TraceState,
+            Origin = OriginText,
+            ContentType = ContentType,
+            FullBodyLength = FullBodyLength ?? BodyLength,
+            Defect = Defect is { } defect ? $"{defect} {note}" : note,
+        },
+        GetBody()[..length].ToArray())
+    { FromHandler = FromHandler };
+
     /// <summary>Binds what came from a wire to the type that the application knows it by.</summary>
     internal void Bind(EventDescriptor known, object value)
     {
@@ -148,6 +174,8 @@ internal sealed class EnvelopeExtras
 
     public DateTimeOffset? NotBefore { get; init; }
 
+    public long? FullBodyLength { get; init; }
+
     /// <returns>Null when there is nothing but an origin.</returns>
     public static EnvelopeExtras? From(in EnvelopeAttributes attributes)
     {
@@ -163,6 +191,7 @@ internal sealed class EnvelopeExtras
                 TraceState = attributes.TraceState,
                 Defect = attributes.Defect,
                 NotBefore = attributes.NotBefore,
+                FullBodyLength = attributes.FullBodyLength,
             };
     }
 }

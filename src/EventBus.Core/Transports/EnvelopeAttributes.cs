@@ -51,6 +51,9 @@ public readonly struct EnvelopeAttributes
     /// <summary>The media type of the body. Default <c>application/json</c>. At most 255 characters.</summary>
     public string ContentType { get; init; } = Envelope.JsonContentType;
 
+    /// <summary>The length in bytes that the body had before a dead letter cut it; null for a whole body. Only stores write and read it.</summary>
+    public long? FullBodyLength { get; init; }
+
     /// <summary>When a delayed event may leave; only stores write and read it.</summary>
     internal DateTimeOffset? NotBefore { get; init; }
 

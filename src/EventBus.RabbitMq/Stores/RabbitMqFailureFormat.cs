@@ -56,6 +56,7 @@ internal static class RabbitMqFailureFormat
         Add("error", entry.Error);
         Add(ErrorDetails, entry.ErrorDetails);
         Add("defect", entry.Envelope.Defect);
+        Add("body-length", entry.Envelope.FullBodyLength?.ToString(CultureInfo.InvariantCulture));
         if (LeaveOut(headers, Math.Min(MaxHeaderBytes, RabbitMqFrame.RoomForHeaders(properties, maxFrame) - MaxNoteBytes)) is { } note)
         {
             headers[Error] = $"{(headers.TryGetValue(Error, out var error) ? error : null)} {note}".TrimStart();
@@ -87,7 +88,7 @@ internal static class RabbitMqFailureFormat
         var envelope = RabbitMqWireFormat.Read(death.RoutingKey.Length > 0 && givenUp is not null ? death.RoutingKey : Nameless, message.BasicProperties, message.Body.ToArray(), out _);
         if (Text("defect") is { } defect && envelope.Defect is null)
         {
-            envelope = RabbitMqWireFormat.Spoil(envelope, defect);
+            envelope = RabbitMqWireFormat.Spoil(envelope, defect, Text("body-length") is null ? null : Number("body-length"));
         }
 
         return new FailedEvent

@@ -231,6 +231,8 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
 
     public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken) => throw NotKeyed();
 
+    public override ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) => throw NotKeyed();
+
     public override ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => throw NotKeyed();

@@ -51,6 +51,25 @@ internal static class RedisDeadLetterScripts
         return rows
         """;
 
+    /// <summary>The next page of an index of dead letters, the lowest number first. KEYS: index, states. ARGV: above and below which number, how many. For each: id, number, state.</summary>
+    public const string PageUp = """
+        local page, rows = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[3], 'WITHSCORES'), {}
+        for i = 1, #page, 2 do
+          rows[#rows + 1] = { page[i], page[i + 1], redis.call('HGET', KEYS[2], page[i]) }
+        end
+        return rows
+        """;
+
+    /// <summary>Adds up the sizes of large bodies. KEYS: large. ARGV: what the ids begin with, the size above which one counts.</summary>
+    public const string Measure = """
+        local sizes, sum = redis.call('HGETALL', KEYS[1]), 0
+        for i = 1, #sizes, 2 do
+          local size = tonumber(sizes[i + 1])
+          if string.sub(sizes[i], 1, #ARGV[1]) == ARGV[1] and size and size > tonumber(ARGV[2]) then sum = sum + size end
+        end
+        return sum
+        """;
+
     /// <summary>Everything of some dead letters. KEYS: dead, states, events, bodies, errors. ARGV: their ids. For each that is dead: id, number, state, event, body, errors.</summary>
     public const string Load = """
         local rows = {}

@@ -40,6 +40,36 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
         return listed;
     }
 
+    /// <summary>Where the dead letters that match are, the oldest first.</summary>
+    public async Task<IReadOnlyList<DeadLetterPlace>> ListPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken)
+    {
+        if (filter.EventId is not null)
+        {
+            return [.. (await ListAsync(filter with { Take = int.MaxValue }, cancellationToken)).Where(entry => entry.Number > after).Reverse().Take(filter.Take).Select(entry => new DeadLetterPlace(entry.Id, entry.Number))];
+        }
+
+        var places = new List<DeadLetterPlace>();
+        while (places.Count < filter.Take)
+        {
+            var size = Math.Min(ScanPage, IsIndexed(filter) ? filter.Take - places.Count : ScanPage);
+            RedisValue[] range = [$"({after}", filter.Before is { } before ? $"({before}" : "+inf", size];
+            var page = Found(await link.RunAsync(RedisDeadLetterScripts.PageUp, [IndexOf(filter), keys.States], range, cancellationToken), filter);
+            places.AddRange(page.Where(each => each.Matches).Take(filter.Take - places.Count).Select(each => new DeadLetterPlace(each.Id, each.Number)));
+            if (page.Count < size)
+            {
+                break;
+            }
+
+            after = page[^1].Number;
+        }
+
+        return places;
+    }
+
+    /// <summary>The bytes of the bodies above a size that could not be read.</summary>
+    public async Task<long> MeasureAsync(string subscription, int above, CancellationToken cancellationToken) =>
+        (long)await link.RunAsync(RedisDeadLetterScripts.Measure, [keys.Large], [FailedEvent.MakeId(subscription, ""), above], cancellationToken);
+
     public async Task<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
     {
         if (filter.EventId is not null)
@@ -123,16 +153,16 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
 
     private RedisKey IndexOf(DeadLetterFilter filter) => filter.Subscription is { } subscription ? keys.DeadOf(subscription) : keys.Dead;
 
-    private async Task<IReadOnlyList<(string Id, long Number, bool Matches)>> PageAsync(DeadLetterFilter filter, long? before, int size, CancellationToken cancellationToken)
-    {
-        var rows = (RedisResult[])(await link.RunAsync(RedisDeadLetterScripts.Page, [IndexOf(filter), keys.States], [before is { } number ? $"({number}" : "+inf", size], cancellationToken))!;
-        return [.. rows.Select(row =>
+    private async Task<IReadOnlyList<(string Id, long Number, bool Matches)>> PageAsync(DeadLetterFilter filter, long? before, int size, CancellationToken cancellationToken) =>
+        Found(await link.RunAsync(RedisDeadLetterScripts.Page, [IndexOf(filter), keys.States], [before is { } number ? $"({number}" : "+inf", size], cancellationToken), filter);
+
+    private static IReadOnlyList<(string Id, long Number, bool Matches)> Found(RedisResult rows, DeadLetterFilter filter) =>
+        [.. ((RedisResult[])rows!).Select(row =>
         {
             var id = (string)row[0]!;
             var state = IsIndexed(filter) ? null : RedisFailureFormat.ReadState(RedisFailureFormat.Split(id).Subscription, row[2], out _);
             return (id, (long)(double)row[1], IsIndexed(filter) || Matches(filter, state?.Name, state?.Entry));
         })];
-    }
 
     /// <summary>The ids that an event can have: one for each subscription.</summary>
     private async Task<string[]> IdsOfAsync(string eventId, string? subscription, CancellationToken cancellationToken) => subscription is not null

@@ -5,7 +5,7 @@ namespace EventBus;
 /// <summary>The keys of the failure store, in the order in which its scripts take them.</summary>
 internal sealed class RedisFailureKeys(RedisStoreLink link)
 {
-    // As RedisFailureLua names them: states, events, bodies, errors, counters, lines, parked, deferred, positions, orders, touched, due, dead, dying, alerts, starts, counted, names; then handout.
+    // As RedisFailureLua names them: states, events, bodies, errors, counters, lines, parked, deferred, positions, orders, touched, due, dead, dying, alerts, starts, counted, names; then handout and large.
     private readonly string[] names =
     [
         "failed:state", "failed:event", "failed:body", "failed:errors", "counters", "lines", "lines:parked", "orders:deferred", "orders:positions", "orders", "orders:touched",
@@ -27,13 +27,16 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
 
     public RedisKey Subscriptions => All[17];
 
+    /// <summary>The sizes of large bodies that could not be read.</summary>
+    public RedisKey Large => link.Key("dead:large");
+
     /// <summary>Everything of the dead letters themselves.</summary>
     public RedisKey[] Load => [Dead, .. All[..4]];
 
     /// <summary>Where the keys of the subscriptions begin, two for each, counted from 1 as scripts do.</summary>
     public int FirstOfSubscriptions => All.Length + 1;
 
-    private RedisKey[] All => shared ??= [.. names.Select(link.Key), link.Key($"handout:{instance}")];
+    private RedisKey[] All => shared ??= [.. names.Select(link.Key), link.Key($"handout:{instance}"), Large];
 
     /// <summary>The keys for a step that concerns some subscriptions.</summary>
     public RedisKey[] For(params IEnumerable<string> subscriptions) => [.. All, .. subscriptions.SelectMany(name => new[] { link.Key($"due:of:{name}"), DeadOf(name) })];

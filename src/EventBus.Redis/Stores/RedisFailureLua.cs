@@ -26,9 +26,9 @@ internal static class RedisFailureLua
         local states, events, bodies, errors, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
         local lines, parked, deferred, positions = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
         local orders, touched, due, dead, dying, alerts = KEYS[10], KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]
-        local starts, counted, names, handout = KEYS[16], KEYS[17], KEYS[18], KEYS[19]
-        local PAIRS = 20
-        local mine, graves = KEYS[20], KEYS[21]
+        local starts, counted, names, handout, large = KEYS[16], KEYS[17], KEYS[18], KEYS[19], KEYS[20]
+        local PAIRS = 21
+        local mine, graves = KEYS[21], KEYS[22]
         """;
 
     private const string Reading = """
@@ -165,6 +165,10 @@ internal static class RedisFailureLua
             call('ZADD', graves, s.number, id)
             call('ZADD', dying, s.last, id)
             if s.alert then call('ZADD', alerts, s.number, id) end
+            if s.reason == 'Unreadable' or s.reason == 'TooLarge' or s.reason == 'UnknownEvent' then
+              local size = call('HSTRLEN', bodies, id)
+              if size > 65536 then call('HSET', large, id, size) end
+            end
           elseif s.status == 'parked' then
             call('ZADD', parked, 0, member(s.line, s.place, id))
           elseif s.status == 'deferred' then
@@ -181,6 +185,7 @@ internal static class RedisFailureLua
             call('ZREM', graves, id)
             call('ZREM', dying, id)
             call('ZREM', alerts, id)
+            call('HDEL', large, id)
           elseif s.status == 'parked' then
             call('ZREM', parked, member(s.line, s.place, id))
           elseif s.status == 'deferred' then

@@ -96,6 +96,11 @@ internal sealed class RedisFailureStore : FailureStore
     public override async ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
         await dead.ListAsync(filter, cancellationToken);
 
+    public override async ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) =>
+        await dead.ListPlacesAsync(filter, after, cancellationToken);
+
+    public override async ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) => await dead.MeasureAsync(subscription, above, cancellationToken);
+
     public override async ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) =>
         (await dead.LoadAsync([id], cancellationToken)).FirstOrDefault();
 

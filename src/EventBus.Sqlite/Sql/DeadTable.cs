@@ -9,6 +9,15 @@ internal sealed class DeadTable(string prefix)
 
     private readonly string kept = $"f.app = @app AND f.status = {Dead}";
 
+    private readonly string places = $"SELECT f.subscription, f.event_id, f.number FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead} AND f.number > @after";
+
+    private readonly string measured =
+        $"""
+        SELECT sum(length(c.body)) FROM {prefix}failures f JOIN {prefix}failure_contents c ON c.seq = f.seq
+        WHERE f.app = @app AND f.status = {Dead} AND f.subscription = @subscription AND f.reason IN ({(int)DeadLetterReason.Unreadable}, {(int)DeadLetterReason.TooLarge}, {(int)DeadLetterReason.UnknownEvent})
+        AND length(c.body) > @above
+        """;
+
     private readonly string counted = $"SELECT sum(n) FROM {prefix}failure_counts f WHERE f.app = @app AND f.status = {Dead}";
 
     private readonly string countedOne = $"SELECT count(*) FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead}";
@@ -35,6 +44,22 @@ internal sealed class DeadTable(string prefix)
         return await KeptFailure.Rows(prefix, $"{kept}{Where(filter)}{before} ORDER BY f.number DESC LIMIT @take")
             .ListAsync(session, statement => Filtered(statement, filter).Set("@before", filter.Before).Set("@take", filter.Take), static reader => KeptFailure.Read(reader).Event);
     }
+
+    /// <summary>Where the dead letters that match are, the oldest first.</summary>
+    public async ValueTask<List<DeadLetterPlace>> PlacesAsync(SqlSession session, DeadLetterFilter filter, long after)
+    {
+        var before = filter.Before is null ? "" : " AND f.number < @before";
+        return await Filtered(session.Prepare($"{places}{Where(filter)}{before} ORDER BY f.number LIMIT @take"), filter)
+            .Set("@after", after).Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(static reader =>
+            {
+                var row = new SqlRow(reader);
+                return new DeadLetterPlace(FailedEvent.MakeId(row.Text(), row.Text()), row.Number());
+            });
+    }
+
+    /// <summary>The bytes of the bodies above a size that could not be read.</summary>
+    public async ValueTask<long> MeasureAsync(SqlSession session, string subscription, int above) =>
+        await session.Prepare(measured).Set("@subscription", subscription).Set("@above", above).NumberAsync() ?? 0;
 
     public async ValueTask<FailedEvent?> FindAsync(SqlSession session, string subscription, string eventId) =>
         (await KeptFailure.Rows(prefix, $"{kept} AND f.subscription = @subscription AND f.event_id = @event")

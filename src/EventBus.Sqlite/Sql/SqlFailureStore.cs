@@ -153,6 +153,12 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
     public override async ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
         await database.ReadAsync(session => dead.ListAsync(session, filter), cancellationToken);
 
+    public override async ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) =>
+        await database.ReadAsync(session => dead.PlacesAsync(session, filter, after), cancellationToken);
+
+    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => dead.MeasureAsync(session, subscription, above), cancellationToken);
+
     public override async ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) =>
         Split(id) is var (subscription, eventId) ? await database.ReadAsync(session => dead.FindAsync(session, subscription, eventId), cancellationToken) : null;
 

@@ -71,6 +71,10 @@ internal sealed class PickyStore : FailureStore
 
     public override ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) => inner.ListDeadAsync(filter, cancellationToken);
 
+    public override ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) => inner.ListDeadPlacesAsync(filter, after, cancellationToken);
+
+    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) => inner.MeasureUnreadAsync(subscription, above, cancellationToken);
+
     public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken)
     {
         Before("find", id);

@@ -13,6 +13,9 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
     private int released;
     private int sent;
 
+    /// <summary>How often what is delivered was handed out before, as the backend says.</summary>
+    public int EarlierDeliveries { get; set; }
+
     /// <summary>How often each event was acknowledged, by its id.</summary>
     public IReadOnlyDictionary<string, int> Acknowledged => acknowledged;
 
@@ -28,7 +31,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
         open = messages.Count;
         foreach (var (attributes, body) in messages)
         {
-            receiver!.HandOut(new Delivery(new Envelope(attributes, body), this));
+            receiver!.HandOut(new Delivery(new Envelope(attributes, body), this, earlierDeliveries: EarlierDeliveries));
         }
 
         await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);

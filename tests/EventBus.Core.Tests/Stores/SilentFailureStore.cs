@@ -33,6 +33,12 @@ internal sealed class SilentFailureStore(FailureStore inner, Func<Task> answerin
         return await inner.ListDeadAsync(filter, cancellationToken);
     }
 
+    public override async ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken)
+    {
+        await answering();
+        return await inner.ListDeadPlacesAsync(filter, after, cancellationToken);
+    }
+
     public override async ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken)
     {
         await answering();

@@ -48,6 +48,10 @@ internal sealed class SwiftAlerts(FailureStore inner) : FailureStore
 
     public override ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) => inner.ListDeadAsync(filter, cancellationToken);
 
+    public override ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) => inner.ListDeadPlacesAsync(filter, after, cancellationToken);
+
+    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) => inner.MeasureUnreadAsync(subscription, above, cancellationToken);
+
     public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) => inner.FindDeadAsync(id, cancellationToken);
 
     public override ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => inner.ReviveAsync(id, now, cancellationToken);

@@ -49,6 +49,25 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ReviveAll_ManyLargeBodies_LoadsNone()
+    {
+        const int Count = 50;
+        const int Size = 2 * 1024 * 1024;
+        for (var i = 0; i < Count; i++)
+        {
+            await Failures.RecordAsync(Dead($"{i}") with { Envelope = Event($"{i}", Size) }, Token);
+        }
+
+        var before = GC.GetTotalAllocatedBytes(precise: true);
+        var revived = await Failures.ReviveAllAsync(new DeadLetterFilter(), Now, Token);
+        var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
+
+        // One is loaded to know where to end. Other tests run beside this one.
+        Assert.Equal(Count, revived);
+        Assert.InRange(allocated, 0, Count * Size / 2);
+    }
+
+    [Fact]
     public async Task Claim_WhatIsDue_CountsTheStartAndNamesTheNextTime()
     {
         await Failures.RecordAsync(Failed("1"), Token);

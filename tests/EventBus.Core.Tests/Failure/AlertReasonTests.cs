@@ -1,0 +1,91 @@
+using System.Text;
+using EventBus.Sagas;
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>Whatever makes an event a dead letter, an alert tells of it.</summary>
+public sealed class AlertReasonTests
+{
+    private readonly HandOverTransport transport = new();
+    private readonly PickyStore store = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static TheoryData<DeadLetterReason> Reasons => [.. Enum.GetValues<DeadLetterReason>()];
+
+    /// <summary>A reason that is new has no case here, and fails.</summary>
+    [Theory]
+    [MemberData(nameof(Reasons))]
+    public async Task Alert_OfEveryReason_IsRaisedWithItsDeadLetter(DeadLetterReason reason)
+    {
+        var alert = reason switch
+        {
+            DeadLetterReason.HandlerFailed => await KillAsync(bus => bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")), ["1"]),
+            DeadLetterReason.PermanentFailure => await KillAsync(bus => bus.PermanentOn<IOException>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")), ["1"]),
+            DeadLetterReason.Unreadable => await KillAsync(Fine, ["1"], body: "no JSON"),
+            DeadLetterReason.UnknownEvent => await KillAsync(Fine, ["1"], name: "order.lost"),
+            DeadLetterReason.TooLarge => await KillAsync(bus => Fine(bus.Configure(options => options.MaxBodyBytes = 10)), ["1"]),
+            DeadLetterReason.KeyBlocked => await KillAsync(
+                bus => bus.Configure(options => options.MaxParkedPerKey = 1).Retry(1, TimeSpan.FromHours(1)).Subscribe("mail", s => s.Ordered().On<OrderPlaced>((_, _, _) => throw new IOException("down"))), ["1", "2", "3"]),
+            DeadLetterReason.OutOfOrder => await KillAsync(
+                bus => bus.Subscribe("mail", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Sequenced<OrderPlaced>(e => 2, configure: options => options.Timeout = TimeSpan.FromMilliseconds(20))), ["1"]),
+            DeadLetterReason.ProcessEnded => await KillAsync(Fine, ["1"], startsBefore: 6),
+            DeadLetterReason.IdReused => await KillAsync(bus => bus.Subscribe("mail", s => s.Idempotent().On<OrderPlaced>((_, _, _) => Task.CompletedTask)), ["1", "1"]),
+            DeadLetterReason.Unstorable => await KillAsync(
+                bus =>
+                {
+                    store.BeforeKeeping = entry => _ = entry.Status == FailedEventStatus.Dead ? 0 : throw new StoreRefusedException(StoreScope.Entry, "on purpose");
+                    return bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down"));
+                },
+                ["1"]),
+            DeadLetterReason.SagaNeedsAttention => await HaltSagaAsync(),
+            _ => throw new NotSupportedException($"Nothing here makes a dead letter for the reason {reason}. Add what does."),
+        };
+
+        Assert.Equal((reason, 1), (alert.First.Reason, alert.Count));
+        Assert.Equal([alert.First.Id], alert.Ids);
+        Assert.Equal(reason == DeadLetterReason.SagaNeedsAttention ? "book-trip" : "mail", alert.First.Subscription);
+        Assert.False(string.IsNullOrWhiteSpace(alert.First.Error));
+    }
+
+    private static EventBusBuilder Fine(EventBusBuilder bus) => bus.Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask);
+
+    /// <summary>Events arrive, and the first dead letter of them is told of.</summary>
+    private async Task<DeadLetterAlert> KillAsync(Func<EventBusBuilder, EventBusBuilder> configure, string[] ids, string? body = null, string name = "order.placed", int startsBefore = 0)
+    {
+        await using var running = await RunningBus.StartAsync(bus => configure(
+            bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed })
+                .AlertWith<AlertInbox>().Retry(0)));
+        for (var i = 0; i < startsBefore; i++)
+        {
+            await store.CountStartAsync("mail", ids[0], new StartCount(1, 0), DateTimeOffset.UtcNow, Token);
+        }
+
+        transport.EarlierDeliveries = startsBefore;
+        for (var i = 0; i < ids.Length; i++)
+        {
+            await transport.DeliverAsync((new EnvelopeAttributes { Id = ids[i], Name = name, Key = "k" }, Encoding.UTF8.GetBytes(body ?? $$"""{"orderId":"{{i}}"}""")));
+        }
+
+        return await running.Services.GetRequiredService<AlertInbox>().NextAsync("an event became a dead letter");
+    }
+
+    private static async Task<DeadLetterAlert> HaltSagaAsync()
+    {
+        var script = new Script();
+        script.Fail("+payment");
+        script.Fail("-flight");
+        await using var running = await script.StartTripsAsync(
+            (saga, steps) =>
+            {
+                saga.Step("flight", steps, undo: true).Retry(0).RetryCompensation(0);
+                saga.Step("payment", steps).Retry(0);
+            },
+            bus => bus.AlertWith<AlertInbox>());
+        await running.RunTripAsync();
+        return await running.Services.GetRequiredService<AlertInbox>().NextAsync("a saga needs attention");
+    }
+}
