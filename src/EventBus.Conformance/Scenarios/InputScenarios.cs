@@ -72,8 +72,8 @@ internal static class InputScenarios
         await ExpectAsync(replays: 1);
         Expect.Sequence([], handled.Items, "what reached the handler");
 
-        // Valid JSON as far as it goes: only its length is wrong.
-        byte[] Body(int i) => Encoding.UTF8.GetBytes($$"""{"number":{{i}}}""".PadRight(bodies[i].Length));
+        // Valid JSON: only its length is wrong.
+        byte[] Body(int i) => Encoding.UTF8.GetBytes($$"""{"number":{{i}},"note":"{{new string('x', bodies[i].Length - 22)}}"}""");
 
         async Task ExpectAsync(int replays)
         {
