@@ -78,8 +78,9 @@ internal sealed class SagaRunner(SagaDefinition definition, int maxStateBytes, I
 
             return new SagaOutcome(await running, null);
         }
-        catch (OperationCanceledException) when (either.IsCancellationRequested && !timeout.IsCancellationRequested)
+        catch (Exception) when (either.IsCancellationRequested && !timeout.IsCancellationRequested)
         {
+            // Of whatever type: clients wrap the cancellation of their calls in exceptions of their own.
             return lost.IsCancellationRequested ? throw new SagaLostException() : SagaOutcome.Interrupted;
         }
         catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)
@@ -88,7 +89,7 @@ internal sealed class SagaRunner(SagaDefinition definition, int maxStateBytes, I
         }
         catch (Exception exception)
         {
-            return new SagaOutcome(default, exception) { IsAnswer = !call.HasSucceeded };
+            return new SagaOutcome(default, exception) { IsAnswer = !call.HasSucceeded && !either.IsCancellationRequested };
         }
     }
 }

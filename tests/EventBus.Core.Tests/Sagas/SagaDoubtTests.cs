@@ -204,6 +204,32 @@ public sealed class SagaDoubtTests
     }
 
     [Fact]
+    public async Task Timeout_ThatAStepReportsByItsRejection_IsNoRejection()
+    {
+        script.Doing = (run, _, ct) => run == "+hotel" ? DeclineWhenCutOffAsync(ct) : Task.CompletedTask;
+        await using var bus = await script.StartTripsAsync((saga, s) =>
+        {
+            saga.Step("flight", s, undo: true);
+            saga.Step("hotel", s, undo: true).Retry(0).Timeout(TimeSpan.FromMilliseconds(50)).RejectedBy<DeclinedException>();
+        });
+
+        Assert.Equal(["hotel", "flight"], (await bus.RunTripAsync()).Compensated);
+    }
+
+    [Fact]
+    public async Task Stop_InAStepThatReportsItByItsRejection_IsAnInterruption()
+    {
+        var runs = 0;
+        script.Doing = (run, _, ct) => run == "+hotel" && ++runs == 1 ? DeclineWhenCutOffAsync(ct) : Task.CompletedTask;
+        await StartAndStopAsync(() => runs == 1);
+
+        var (result, info) = await GoOnAsync();
+
+        Assert.Equal(SagaStatus.Completed, result.Status);
+        Assert.Contains(info.History, entry => entry is { Step: "hotel", Text: "interrupted by a stop" });
+    }
+
+    [Fact]
     public async Task Result_ThatCannotBeKept_IsNoRejection()
     {
         script.Doing = (run, context, _) =>
@@ -233,6 +259,19 @@ public sealed class SagaDoubtTests
     {
         saga.Step("flight", script, undo: true);
         saga.Pivot("payment", (context, ct) => script.RunAsync("+payment", context, ct)).Retry(0).RejectedBy<DeclinedException>();
+    }
+
+    /// <summary>A client that reports the cancellation of its call by the exception that its service's refusals have too.</summary>
+    private static async Task DeclineWhenCutOffAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new DeclinedException();
+        }
     }
 
     private static Action<SagaBuilder<Trip>, Script> Declining(Func<SagaContext<Trip>, CancellationToken, Task> onReply) => (saga, s) =>
