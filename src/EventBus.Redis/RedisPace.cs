@@ -6,8 +6,8 @@ internal sealed class RedisPace
     private const int First = 8;
     private const int Most = 1_024;
 
-    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(250);
-    private static readonly TimeSpan Slow = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Slow = TimeSpan.FromSeconds(2);
 
     private volatile int size = First;
 

@@ -19,7 +19,7 @@ public sealed class RedisPubSubWireFormatTests
                 Time = new DateTimeOffset(2026, 1, 2, 3, 4, 5, TimeSpan.Zero),
                 CorrelationId = "process",
                 CausationId = "0",
-                TraceParent = "00-1-2-01",
+                TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                 TraceState = "a=b",
                 Headers = new Dictionary<string, string> { ["tenant"] = "t \"1\"", ["X-Odd"] = "ü", ["id"] = "mine", ["subject"] = "", ["headers"] = "h" },
             },
@@ -29,7 +29,7 @@ public sealed class RedisPubSubWireFormatTests
 
         Assert.Equal(
             """
-            {"specversion":"1.0","id":"1","type":"order.placed","source":"shop","time":"2026-01-02T03:04:05.0000000Z","datacontenttype":"application/json","partitionkey":"käy","correlationid":"process","causationid":"0","traceparent":"00-1-2-01","tracestate":"a=b","eventversion":2,"tenant":"t \"1\"","headers":"{\"X-Odd\":\"ü\",\"id\":\"mine\",\"subject\":\"\",\"headers\":\"h\"}","data":{"orderId":"4711"}}
+            {"specversion":"1.0","id":"1","type":"order.placed","source":"shop","time":"2026-01-02T03:04:05.0000000Z","datacontenttype":"application/json","partitionkey":"käy","correlationid":"process","causationid":"0","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"a=b","eventversion":2,"tenant":"t \"1\"","headers":"{\"X-Odd\":\"ü\",\"id\":\"mine\",\"subject\":\"\",\"headers\":\"h\"}","data":{"orderId":"4711"}}
             """,
             Encoding.UTF8.GetString(message));
         var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisTexts(), out var idWasMade);

@@ -57,7 +57,7 @@ public sealed class CleanStopTests
         }
 
         await provider.GetRequiredService<IEventBus>().PublishAsync(new OrderPlaced("1"), Token);
-        provider.Dispose();
+        ((IDisposable)provider).Dispose();
 
         Assert.Contains(logs.At(LogLevel.Warning), text => text.Contains("disposed of while the event bus was running", StringComparison.Ordinal) && text.Contains("(1 deliveries", StringComparison.Ordinal));
     }
