@@ -9,7 +9,8 @@ namespace EventBus;
 /// <summary>A connection of the client's that it reads through <see cref="RabbitMqGuardedStream"/>. TLS is done here and not in the client, so that what is read is plain.</summary>
 /// <param name="inner">The client's own.</param>
 /// <param name="tls">How to use TLS; null for without.</param>
-internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls) : ITcpClient
+/// <param name="traffic">Counts what is read and written.</param>
+internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, WireTraffic traffic) : ITcpClient
 {
     private Stream? stream;
 
@@ -29,7 +30,7 @@ internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls) : 
         stream = tls is null ? inner.GetStream() : await SecureAsync(tls, cancellationToken);
     }
 
-    public NetworkStream GetStream() => new RabbitMqGuardedStream(inner.Client, stream ?? throw new InvalidOperationException("It is not connected."));
+    public NetworkStream GetStream() => new RabbitMqGuardedStream(inner.Client, stream ?? throw new InvalidOperationException("It is not connected."), traffic);
 
     public void Close() => inner.Close();
 

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 namespace EventBus;
 
 /// <summary>What comes from the broker, without what the client would not survive. It looks at content headers and lets everything else pass.</summary>
-internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner) : NetworkStream(socket, ownsSocket: false)
+internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, WireTraffic traffic) : NetworkStream(socket, ownsSocket: false)
 {
     // Type, channel and length before a frame, its end after it.
     private const int BeforePayload = 7;
@@ -14,6 +14,8 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner) : Netwo
 
     // A header frame is held until all of it has come. The client gives a frame up that is larger than this.
     private const uint MaxHeaderFrame = 134_217_728;
+
+    private const int Piece = 65_536;
 
     private byte[] buffer = new byte[65_536];
     private int start;
@@ -49,6 +51,7 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner) : Netwo
                 return checkedTo > start ? Take(buffer.Span) : 0;
             }
 
+            traffic.Add(count);
             end += count;
         }
     }
@@ -59,9 +62,20 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner) : Netwo
 
     public override int Read(Span<byte> buffer) => throw new NotSupportedException("The client reads asynchronously.");
 
-    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
+    /// <summary>Writes piece by piece: on a slow wire the next piece of a large event waits until the other side has taken earlier ones. What fits into one piece says nothing of the other side.</summary>
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        do
+        {
+            var piece = buffer[..Math.Min(buffer.Length, Piece)];
+            await inner.WriteAsync(piece, cancellationToken);
+            buffer = buffer[piece.Length..];
+            traffic.Add(buffer.IsEmpty ? 0 : piece.Length);
+        }
+        while (!buffer.IsEmpty);
+    }
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => inner.WriteAsync(buffer, offset, count, cancellationToken);
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
 

@@ -58,7 +58,8 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
     private async Task KeepAsync(CancellationToken stopped)
     {
-        var opening = source.OpenAsync($"eventbus {service} {name}");
+        var traffic = new WireTraffic();
+        var opening = source.OpenAsync($"eventbus {service} {name}", traffic);
         IConnection connection;
         try
         {
@@ -71,7 +72,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             throw;
         }
 
-        var live = new LiveConnection(connection, ++epoch, options.CallTimeout, time) { Blocked = reason => log.Blocked(name, reason) };
+        var live = new LiveConnection(connection, ++epoch, options.CallTimeout, time) { Blocked = reason => log.Blocked(name, reason), Traffic = traffic };
         try
         {
             // A refusal of the virtual host comes when the client believes that it is in: a channel is the first proof that it is.
@@ -86,7 +87,13 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         }
         finally
         {
-            (current, latest) = (NewCurrent(), null);
+            latest = null;
+            if (current.Task.IsCompleted)
+            {
+                // Otherwise the connection was never ready, and callers still wait for the next one on this promise.
+                current = NewCurrent();
+            }
+
             live.Abandon(new InvalidOperationException("The connection was closed by this side."));
             live.StopListening();
             await DiscardAsync(connection);

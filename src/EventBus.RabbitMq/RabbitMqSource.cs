@@ -60,14 +60,15 @@ internal sealed class RabbitMqSource
 
     /// <summary>Gives a live connection.</summary>
     /// <param name="name">What operators see it called.</param>
-    public Task<IConnection> OpenAsync(string name) =>
-        Factory is ConnectionFactory known ? OpenAsync(known, name)
+    /// <param name="traffic">Counts the bytes that it carries, where the library reads them itself.</param>
+    public Task<IConnection> OpenAsync(string name, WireTraffic traffic) =>
+        Factory is ConnectionFactory known ? OpenAsync(known, name, traffic)
         : lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
         : lent.IsOpen ? Task.FromResult(lent)
         : Task.FromException<IConnection>(new InvalidOperationException("The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
 
     /// <summary>Opens a connection that does not die of what comes through it. As the factory does it: the first endpoint that takes it.</summary>
-    private static async Task<IConnection> OpenAsync(ConnectionFactory factory, string name)
+    private static async Task<IConnection> OpenAsync(ConnectionFactory factory, string name, WireTraffic traffic)
     {
         List<Exception> errors = [];
         foreach (var endpoint in factory.EndpointResolverFactory([factory.Endpoint]).All())
@@ -75,7 +76,7 @@ internal sealed class RabbitMqSource
             try
             {
                 var plain = new AmqpTcpEndpoint(endpoint.HostName, endpoint.Port, new SslOption(), MaxBodyBytes) { AddressFamily = endpoint.AddressFamily };
-                return await Guarded(factory, endpoint.Ssl is { Enabled: true } tls ? tls : null).CreateConnectionAsync([plain], name, CancellationToken.None);
+                return await Guarded(factory, endpoint.Ssl is { Enabled: true } tls ? tls : null, traffic).CreateConnectionAsync([plain], name, CancellationToken.None);
             }
             catch (Exception exception)
             {
@@ -87,7 +88,7 @@ internal sealed class RabbitMqSource
     }
 
     /// <summary>A copy of a factory: an application's own stays as it is. It recovers nothing, because the bus replaces whatever is lost.</summary>
-    internal static ConnectionFactory Guarded(ConnectionFactory factory, SslOption? tls) => new()
+    internal static ConnectionFactory Guarded(ConnectionFactory factory, SslOption? tls, WireTraffic traffic) => new()
     {
         AmqpUriSslProtocols = factory.AmqpUriSslProtocols,
         AuthMechanisms = factory.AuthMechanisms,
@@ -103,7 +104,7 @@ internal sealed class RabbitMqSource
         RequestedConnectionTimeout = factory.RequestedConnectionTimeout,
         RequestedFrameMax = factory.RequestedFrameMax,
         RequestedHeartbeat = factory.RequestedHeartbeat,
-        SocketFactory = family => new RabbitMqGuardedClient(factory.SocketFactory(family), tls),
+        SocketFactory = family => new RabbitMqGuardedClient(factory.SocketFactory(family), tls, traffic),
         SocketReadTimeout = factory.SocketReadTimeout,
         SocketWriteTimeout = factory.SocketWriteTimeout,
         TopologyRecoveryEnabled = false,

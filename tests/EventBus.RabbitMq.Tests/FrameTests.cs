@@ -98,7 +98,7 @@ public sealed class FrameTests : IDisposable
             SocketWriteTimeout = TimeSpan.FromSeconds(14),
             AmqpUriSslProtocols = System.Security.Authentication.SslProtocols.Tls13,
         };
-        var (copy, plain) = (RabbitMqSource.Guarded(factory, null), new ConnectionFactory());
+        var (copy, plain) = (RabbitMqSource.Guarded(factory, null, new WireTraffic()), new ConnectionFactory());
 
         foreach (var property in typeof(ConnectionFactory).GetProperties().Where(property => property is { CanWrite: true, GetMethod.IsStatic: false } && !own.Contains(property.Name) && !ofTheEndpoint.Contains(property.Name)))
         {

@@ -261,11 +261,12 @@ public sealed class ReceiveTests
 
     /// <summary>Everything that shows that the broker lives counts, and not only its answer to a question that waits behind large events.</summary>
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Wire_ThatIsSlow_KeepsItsConnection(bool toServer)
+    [InlineData(true, 40, 200_000)]
+    [InlineData(false, 40, 200_000)]
+    [InlineData(true, 2, 4_000_000)]
+    [InlineData(false, 2, 4_000_000)]
+    public async Task Wire_ThatIsSlow_KeepsItsConnection(bool toServer, int count, int length)
     {
-        const int Count = 40;
         var (name, log, handled) = (TestBroker.NewName(), new LogList(), new Seen<int>());
         await using (await StartAsync(TestBroker.Uri, receives: true))
         {
@@ -273,12 +274,12 @@ public sealed class ReceiveTests
 
         await using var wire = new TcpProxy();
 
-        // Of each 16 KB: 2 MB a second. 8 MB take four times as long as silence is borne.
+        // Of each 16 KB: 2 MB a second. 8 MB take four times as long as silence is accepted, and one event of 4 MB twice as long.
         (toServer ? wire.ToServer : wire.ToClient).Delay = TimeSpan.FromMilliseconds(8);
         await using var publisher = await StartAsync(toServer ? wire.Uri : TestBroker.Uri, receives: false);
-        await publisher.Bus.PublishManyAsync([.. Enumerable.Range(0, Count).Select(_ => new Big(new string('x', 200_000)))], new PublishOptions { Timeout = TimeSpan.FromMinutes(1) }, Cancel);
+        await publisher.Bus.PublishManyAsync([.. Enumerable.Range(0, count).Select(_ => new Big(new string('x', length)))], new PublishOptions { Timeout = TimeSpan.FromMinutes(1) }, Cancel);
         await using var receiver = await StartAsync(toServer ? TestBroker.Uri : wire.Uri, receives: true);
-        for (var i = 0; i < Count; i++)
+        for (var i = 0; i < count; i++)
         {
             Assert.Equal(1, await handled.NextAsync($"event {i}"));
         }
@@ -288,7 +289,7 @@ public sealed class ReceiveTests
         Task<TestBus> StartAsync(Uri uri, bool receives) => TestBus.StartAsync(name, bus =>
         {
             bus.Services.AddLogging(logging => logging.AddProvider(log));
-            bus.UseRabbitMq(uri.AbsoluteUri, options => (options.Exchange, options.SilenceTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory().Publishes<Big>();
+            bus.UseRabbitMq(uri.AbsoluteUri, options => (options.Exchange, options.SilenceTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory().Publishes<Big>().Configure(options => options.MaxBodyBytes = 8_000_000);
             if (receives)
             {
                 bus.Subscribe<Big>("tests", (_, context, _) =>

@@ -39,7 +39,7 @@ public sealed class TlsTests : IDisposable
         var serving = ServeAsync(certificate);
 
         var source = RabbitMqSource.Of($"amqps://localhost:{((IPEndPoint)listener.LocalEndpoint).Port}", new RabbitMqOptions { CallTimeout = TimeSpan.FromSeconds(5) });
-        var error = await Assert.ThrowsAnyAsync<Exception>(() => source.OpenAsync("tests"));
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => source.OpenAsync("tests", new WireTraffic()));
 
         Assert.Contains(nameof(AuthenticationException), error.ToString(), StringComparison.Ordinal);
         Assert.False(await serving.WaitAsync(TestBroker.Patience, Cancel), "The client has said something after the handshake.");
