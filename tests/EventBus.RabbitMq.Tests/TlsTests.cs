@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.DependencyInjection;
 using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
@@ -29,12 +30,7 @@ public sealed class TlsTests : IDisposable
     [InlineData("other.example")]
     public async Task Certificate_OfAnUnknownIssuerOrAnotherHost_IsRefused(string host)
     {
-        using var key = RSA.Create(2048);
-        var request = new CertificateRequest($"CN={host}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName(host);
-        request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
+        using var certificate = CertificateOf(host);
         listener.Start();
         var serving = ServeAsync(certificate);
 
@@ -45,7 +41,70 @@ public sealed class TlsTests : IDisposable
         Assert.False(await serving.WaitAsync(TestBroker.Patience, Cancel), "The client has said something after the handshake.");
     }
 
+    /// <summary>TLS is done below the client, so that its headers are looked at there as well.</summary>
+    [Fact]
+    public async Task Header_ThatTheClientCannotRead_OverTls_IsADeadLetter()
+    {
+        var name = TestBroker.NewName();
+        var handled = new Seen<int>();
+        using var certificate = CertificateOf("localhost");
+        listener.Start();
+        _ = AcceptAsync(certificate);
+        var factory = new ConnectionFactory { Uri = TestBroker.Uri };
+        (factory.HostName, factory.Port) = ("localhost", ((IPEndPoint)listener.LocalEndpoint).Port);
+        factory.Ssl = new SslOption("localhost", enabled: true) { AcceptablePolicyErrors = SslPolicyErrors.RemoteCertificateChainErrors };
+        await using var app = await TestBus.StartAsync(name, bus =>
+        {
+            bus.Services.AddSingleton<IConnectionFactory>(factory);
+            bus.UseRabbitMq(options => options.Exchange = name).StoreInMemory().Subscribe<TestHappened>("tests", (e, _, _) =>
+            {
+                handled.Add(e.Number);
+                return Task.CompletedTask;
+            });
+        });
+
+        await RawPublisher.PublishAsync(TestBroker.Uri, name, "test.happened", [RawPublisher.Nested("deep", 25_000)], "{\"number\":1}");
+        await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+
+        Assert.Equal(2, await handled.NextAsync("the event behind it"));
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while (await app.DeadLetters.CountAsync(cancellationToken: Cancel) == 0)
+        {
+            Assert.False(patience.IsCancellationRequested, "There is no dead letter.");
+        }
+    }
+
     public void Dispose() => listener.Dispose();
+
+    private static X509Certificate2 CertificateOf(string host)
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest($"CN={host}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName(host);
+        request.CertificateExtensions.Add(names.Build());
+        return request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
+    }
+
+    private async Task AcceptAsync(X509Certificate2 certificate)
+    {
+        while (true)
+        {
+            _ = PassOnAsync(await listener.AcceptTcpClientAsync(), certificate);
+        }
+    }
+
+    /// <summary>Takes TLS off, as a broker does.</summary>
+    private static async Task PassOnAsync(TcpClient from, X509Certificate2 certificate)
+    {
+        using var client = from;
+        using var broker = new TcpClient();
+        await using var stream = new SslStream(client.GetStream());
+        await stream.AuthenticateAsServerAsync(certificate);
+        await broker.ConnectAsync(TestBroker.Uri.Host, TestBroker.Uri.Port);
+        await using var plain = broker.GetStream();
+        await Task.WhenAny(stream.CopyToAsync(plain), plain.CopyToAsync(stream));
+    }
 
     /// <summary>Whether the client went on to speak its protocol.</summary>
     private async Task<bool> ServeAsync(X509Certificate2 certificate)
