@@ -28,7 +28,7 @@ internal sealed class LiveConnection
     /// <summary>Called with the broker's reason when it takes nothing more from this connection.</summary>
     public required Action<string> Blocked { get; init; }
 
-    /// <summary>Counts the bytes that show that the other side is there; stays at 0 on a connection of the application's.</summary>
+    /// <summary>Counts the bytes that come over it; stays at 0 on a connection of the application's.</summary>
     public required WireTraffic Traffic { get; init; }
 
     /// <summary>The broker takes nothing from this connection for now.</summary>
@@ -37,7 +37,7 @@ internal sealed class LiveConnection
     /// <summary>Completes when the broker takes something again; at once when it does.</summary>
     public Task Unblocked => blocked?.Task ?? Task.CompletedTask;
 
-    /// <summary>Changes whenever the broker shows that it is there: by an answer, or by bytes that move.</summary>
+    /// <summary>Changes whenever the broker shows that it is there: by an answer, or by any byte that comes.</summary>
     public long Heard => Volatile.Read(ref heard) + Traffic.Bytes;
 
     public IConnection Client { get; }

@@ -9,7 +9,7 @@ namespace EventBus;
 /// <summary>A connection of the client's that it reads through <see cref="RabbitMqGuardedStream"/>. TLS is done here and not in the client, so that what is read is plain.</summary>
 /// <param name="inner">The client's own.</param>
 /// <param name="tls">How to use TLS; null for without.</param>
-/// <param name="traffic">Counts what is read and written.</param>
+/// <param name="traffic">Counts what is read.</param>
 internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, WireTraffic traffic) : ITcpClient
 {
     private Stream? stream;

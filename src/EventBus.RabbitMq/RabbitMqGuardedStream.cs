@@ -15,8 +15,6 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, WireTra
     // A header frame is held until all of it has come. The client gives a frame up that is larger than this.
     private const uint MaxHeaderFrame = 134_217_728;
 
-    private const int Piece = 65_536;
-
     private byte[] buffer = new byte[65_536];
     private int start;
     private int checkedTo;
@@ -62,20 +60,9 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, WireTra
 
     public override int Read(Span<byte> buffer) => throw new NotSupportedException("The client reads asynchronously.");
 
-    /// <summary>Writes piece by piece: on a slow wire the next piece of a large event waits until the other side has taken earlier ones. What fits into one piece says nothing of the other side.</summary>
-    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
-    {
-        do
-        {
-            var piece = buffer[..Math.Min(buffer.Length, Piece)];
-            await inner.WriteAsync(piece, cancellationToken);
-            buffer = buffer[piece.Length..];
-            traffic.Add(buffer.IsEmpty ? 0 : piece.Length);
-        }
-        while (!buffer.IsEmpty);
-    }
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
 
-    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => inner.WriteAsync(buffer, offset, count, cancellationToken);
 
     public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
 

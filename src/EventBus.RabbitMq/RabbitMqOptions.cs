@@ -30,7 +30,7 @@ public sealed class RabbitMqOptions
     /// <summary>How long one call to the broker may take before its connection is given up and replaced. Default 10 s; 100 ms to 5 min.</summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>After how long without any sign of life, which is asked for every second, a connection is given up and replaced. On a connection of the application's it must be longer than the largest event takes on the wire; elsewhere every byte is a sign of life. Default 3 s; 100 ms to 5 min. A connection that the broker blocks, because it is short of memory, is not asked. An opening is given as long at first, and twice as long after each that had no answer, up to <see cref="CallTimeout"/>.</summary>
+    /// <summary>After how long without any sign of life, which is asked for every second, a connection is given up and replaced. Every byte that comes is a sign of life. Must be longer than the largest event that is published takes on the wire, and on an <see cref="RabbitMQ.Client.IConnection"/> of the application's, whose bytes the bus does not see, than any event. Default 3 s; 100 ms to 5 min. A connection that the broker blocks, because it is short of memory, is not asked. An opening is given as long at first, and twice as long after each that had no answer, up to <see cref="CallTimeout"/>.</summary>
     public TimeSpan SilenceTimeout { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>How often the broker and this side show each other that they live. Default 10 s; 1 s to 5 min. A registered connection or factory has its own.</summary>

@@ -60,7 +60,7 @@ internal sealed class RabbitMqSource
 
     /// <summary>Gives a live connection.</summary>
     /// <param name="name">What operators see it called.</param>
-    /// <param name="traffic">Counts the bytes that it carries, where the library reads them itself.</param>
+    /// <param name="traffic">Counts the bytes that come over it, where the library reads them itself.</param>
     public Task<IConnection> OpenAsync(string name, WireTraffic traffic) =>
         Factory is ConnectionFactory known ? OpenAsync(known, name, traffic)
         : lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)

@@ -8,6 +8,7 @@ namespace EventBus.RabbitMq.Tests;
 internal static class RawPublisher
 {
     private const byte Method = 1;
+    private const byte Heartbeat = 8;
     private const byte Header = 2;
     private const byte Body = 3;
     private const byte EndOfFrame = 0xCE;
@@ -81,10 +82,16 @@ internal static class RawPublisher
     private static async Task<byte[]> ExpectAsync(NetworkStream stream, byte type, byte method)
     {
         var start = new byte[7];
-        await stream.ReadExactlyAsync(start);
-        var frame = new byte[BinaryPrimitives.ReadInt32BigEndian(start.AsSpan(3)) + 1];
-        await stream.ReadExactlyAsync(frame);
-        var payload = frame[..^1];
+        byte[] payload;
+        do
+        {
+            await stream.ReadExactlyAsync(start);
+            var frame = new byte[BinaryPrimitives.ReadInt32BigEndian(start.AsSpan(3)) + 1];
+            await stream.ReadExactlyAsync(frame);
+            payload = frame[..^1];
+        }
+        while (start[0] == Heartbeat);
+
         return payload[1] == type && payload[3] == method ? payload : throw new InvalidOperationException($"The broker answered with the method {payload[1]}.{payload[3]} instead of {type}.{method}: {Encoding.ASCII.GetString(payload[4..])}");
     }
 }

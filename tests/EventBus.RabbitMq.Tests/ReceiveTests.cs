@@ -263,7 +263,6 @@ public sealed class ReceiveTests
     [Theory]
     [InlineData(true, 40, 200_000)]
     [InlineData(false, 40, 200_000)]
-    [InlineData(true, 2, 4_000_000)]
     [InlineData(false, 2, 4_000_000)]
     public async Task Wire_ThatIsSlow_KeepsItsConnection(bool toServer, int count, int length)
     {
