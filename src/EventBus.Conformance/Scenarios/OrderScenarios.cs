@@ -7,6 +7,10 @@ internal static class OrderScenarios
     [
         new("order-per-key", "An ordered subscription handles the events of each key one at a time and in the order of the publishes, so that the state of an entity never goes back.", OrderPerKeyAsync) { RuledOut = Rule.Ordered },
         new("order-under-failure", "A failed event holds back the later events of its own key only, and they follow in order once it succeeds, is retried or is discarded, so that failure never reorders.", OrderUnderFailureAsync) { RuledOut = Rule.Ordered },
+        new("order-across-a-stop", "An instance that stops while it handles keeps its keys until it has finished, and one that stands by goes on in order, so that a deployment never overtakes a handler.", StopAsync)
+        {
+            RuledOut = Rule.All(Rule.Ordered, Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend.")),
+        },
         new("blocked-key-is-bounded", "Beyond a limit the events behind a failed one join the dead letters in order, so that one blocked key cannot fill the store.", BlockedKeyAsync) { RuledOut = Rule.Ordered },
     ];
 
@@ -96,6 +100,45 @@ internal static class OrderScenarios
 
         void ExpectKey(string key, params string[] expected) =>
             Expect.Sequence(expected, handled.Items.Where(item => item.StartsWith($"{key} ", StringComparison.Ordinal)).Select(item => item[(key.Length + 1)..]), $"what was handled for the key {key}");
+    }
+
+    private static async Task StopAsync(ScenarioRun run)
+    {
+        const int Events = 5, Others = 100;
+        var (handled, others) = (new Ledger<string>(), new Ledger<int>());
+        var finish = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var first = await run.StartAsync(Configure);
+        await first.Bus.PublishAsync(new ParcelSent(0), new PublishOptions { Key = "k" });
+        await handled.ReachAsync(1, "the first event is begun");
+        var second = await run.StartAsync(Configure);
+        for (var i = 1; i < Events; i++)
+        {
+            await second.Bus.PublishAsync(new ParcelSent(i), new PublishOptions { Key = "k" });
+        }
+
+        var stopping = first.StopAsync();
+
+        // For as long as that takes, the one that stands by has every occasion to go on too early.
+        for (var i = 0; i < Others; i++)
+        {
+            await second.Bus.PublishAsync(new InvoicePaid(i));
+            await others.UntilAsync(items => items.Contains(i), $"another subscription handles event {i}");
+        }
+
+        Expect.Sequence(["0 begun"], handled.Items, "what has happened to the key while the instance that stops still handles its first event");
+        finish.SetResult();
+        await Expect.WithinAsync(stopping, "the first instance stops");
+        await handled.ReachAsync(2 * Events, "an event is begun or ended", TimeSpan.FromSeconds(60));
+        Expect.Sequence(Enumerable.Range(0, Events).SelectMany(i => new[] { $"{i} begun", $"{i} ended" }), handled.Items, "what happened to the key");
+
+        void Configure(EventBusBuilder bus) => bus
+            .Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, _, _) =>
+            {
+                handled.Add($"{e.Number} begun");
+                await (e.Number == 0 ? finish.Task : Task.CompletedTask);
+                handled.Add($"{e.Number} ended");
+            }))
+            .Subscribe<InvoicePaid>("others", (e, _, _) => others.NoteAsync(e.Number));
     }
 
     private static async Task BlockedKeyAsync(ScenarioRun run)
