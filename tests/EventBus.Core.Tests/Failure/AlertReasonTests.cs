@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>Whatever makes an event a dead letter, an alert tells of it.</summary>
-public sealed class AlertReasonTests
+public sealed class AlertReasonTests : IAsyncDisposable
 {
     private readonly HandOverTransport transport = new();
     private readonly PickyStore store = new();
@@ -15,6 +15,8 @@ public sealed class AlertReasonTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public static TheoryData<DeadLetterReason> Reasons => [.. Enum.GetValues<DeadLetterReason>()];
+
+    public ValueTask DisposeAsync() => transport.DisposeAsync();
 
     /// <summary>A reason that is new has no case here, and fails.</summary>
     [Theory]
