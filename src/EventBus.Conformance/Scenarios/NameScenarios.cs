@@ -8,7 +8,7 @@ internal static class NameScenarios
     private static readonly Func<Backend, TransportFeatures, string?> Meets = Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend.");
 
     // Names that a backend or a store could take for its own or for parts of others, and names that differ only by what may separate.
-    private static readonly string[] Subscriptions =
+    private static string[] Subscriptions =>
     [
         "mail", "orders.mail", "orders-mail", "orders_mail", "orders.dead-letters", "mail.retries", "dead-letters", "alerts", "retries", "wait-5000ms", "last", "of", "due", "places", ".", "-", "_", "..",
     ];

@@ -6,7 +6,7 @@ namespace EventBus.Conformance;
 internal static class RepeatScenarios
 {
     // Within the lease of the first claim, and after an outage longer than that.
-    private static readonly double[] Repeats = [30, 61];
+    private static double[] Repeats => [30, 61];
 
     public static IEnumerable<StoreScenario> All { get; } =
     [
