@@ -57,7 +57,7 @@ internal sealed class AmqpProperties
         }
         else if (message.IsOdd)
         {
-            Spoil(chance);
+            Spoil(chance, message.Number);
         }
     }
 
@@ -80,7 +80,7 @@ internal sealed class AmqpProperties
 
     private static byte[] Text(ReadOnlySpan<byte> value) => [(byte)'S', .. AmqpSocket.Long(value)];
 
-    private void Spoil(Chance chance)
+    private void Spoil(Chance chance, long number)
     {
         switch (chance.Below(8))
         {
@@ -111,9 +111,10 @@ internal sealed class AmqpProperties
                 headers.Add((Utf8("h"), AmqpField.Deep(chance.Hits(2), chance.Between(1, 60))));
                 break;
             default:
-                // An attribute or a header of another type.
+                // An attribute or a header of another type. An id stays the message's own.
                 var index = chance.Below(headers.Count);
-                headers[index] = (headers[index].Name, AmqpField.Any(chance, 0));
+                var isId = Encoding.UTF8.GetString(headers[index].Name).EndsWith("id", StringComparison.Ordinal);
+                headers[index] = (headers[index].Name, isId ? [(byte)'l', .. AmqpSocket.UInt64((ulong)number)] : AmqpField.Any(chance, 0));
                 headers.Add((FuzzTexts.Odd(chance), AmqpField.Any(chance, 0)));
                 break;
         }

@@ -40,16 +40,17 @@ internal sealed class RedisChannelWire(IDatabase database, ConnectionMultiplexer
             members.Add((Utf8("\"data\""), body));
         }
 
-        return message.IsOdd ? Spoil(members, chance, message.Kind == FuzzKind.Hostile ? 8 : chance.Below(12)) : Join(members);
+        return message.IsOdd ? Spoil(members, chance, message.Kind == FuzzKind.Hostile ? 8 : chance.Below(12), message.Number) : Join(members);
     }
 
-    private static byte[] Spoil(List<(byte[] Name, byte[] Value)> members, Chance chance, int way)
+    private static byte[] Spoil(List<(byte[] Name, byte[] Value)> members, Chance chance, int way, long number)
     {
         var index = chance.Below(members.Count - 1);
         switch (way)
         {
             case 0:
-                members[index] = (members[index].Name, Utf8(chance.Pick(OddJson)));
+                // An id stays the message's own.
+                members[index] = (members[index].Name, Utf8(members[index].Name.AsSpan().SequenceEqual("\"id\""u8) ? chance.Pick($"{number}", "null", "[]") : chance.Pick(OddJson)));
                 break;
             case 1:
                 members.Add(members[index]);
