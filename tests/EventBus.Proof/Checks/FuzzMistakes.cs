@@ -8,6 +8,8 @@ internal static class FuzzMistakes
     public static void Run(Findings findings)
     {
         Check("a ledger of messages", null, Clean());
+        Check("a message that came while another one of its id waited", null, Clean(ledger => Share(ledger, 9, 13)));
+        Check("a message that came after another one of its id was handled", "lost: 13", Clean(ledger => Share(ledger, 4, 13)));
         Check("a message that is nowhere", "lost: 3", Clean(ledger => ledger.Sent(Message(3), FuzzKind.Plain)));
         Check("a message that was handled twice", "twice: 0", Clean(ledger => ledger.Take(new Entry(0, 0, Kind.End, 0))));
         Check("two dead letters of a message", "twice: 1", Clean(ledger => ledger.Bury(1, DeadLetterReason.Unreadable, null)));
@@ -56,7 +58,14 @@ internal static class FuzzMistakes
         return ledger;
     }
 
-    private static FuzzMessage Message(long number) => new() { Number = number, Kind = FuzzKind.Plain, Route = [], Attributes = [], Chance = new Chance(1, number) };
+    private static FuzzMessage Message(long number, long twinOf = FuzzMark.None) =>
+        new() { Number = number, Kind = FuzzKind.Plain, Route = [], Attributes = [], Chance = new Chance(1, number), TwinOf = twinOf };
+
+    private static void Share(FuzzLedger ledger, long number, long twin)
+    {
+        Handle(ledger, number);
+        ledger.Sent(Message(twin, number), FuzzKind.Twin);
+    }
 
     private static void Handle(FuzzLedger ledger, long number)
     {

@@ -5,6 +5,7 @@ namespace EventBus.Proof;
 /// <summary>Publishes fuzz messages no faster than they are handled, and ticks for the healthy subscription beside them.</summary>
 internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetters letters, FuzzLedger ledger)
 {
+    private const int FirstOpen = 16;
     private const int MostOpen = 400;
     private const int AtOnce = 32;
 
@@ -23,7 +24,7 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetter
         var sending = new List<Task>();
         for (var first = 0L; first < ledger.Messages; first += AtOnce)
         {
-            await WaitAsync();
+            await WaitAsync(MostOpenAt(first));
             for (var number = first; number < Math.Min(first + AtOnce, ledger.Messages); number++)
             {
                 sending.Add(SendAsync(number));
@@ -71,10 +72,13 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetter
         }
     }
 
-    private async Task WaitAsync()
+    /// <summary>Few at first: a process that is new has to compile what it runs, and on a busy machine it would do that for hundreds at once.</summary>
+    private static int MostOpenAt(long number) => (int)Math.Min(MostOpen, FirstOpen + (number / 4));
+
+    private async Task WaitAsync(int mostOpen)
     {
         using var timer = new PeriodicTimer(Breath);
-        while (ledger.Open > MostOpen + missing)
+        while (ledger.Open > mostOpen + missing)
         {
             await ReadLettersAsync();
             await timer.WaitForNextTickAsync();
