@@ -373,9 +373,9 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
 
     private FailedEvent NotStarted(FailedEvent entry) => entry with { Status = FailedEventStatus.Waiting, Starts = entry.Starts - 1, DueAt = environment.Time.GetUtcNow() };
 
-    private WriteSubject SubjectOf(FailedEvent entry) => new(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, probe.RunAsync) { IsDelivery = entry.Claim == 0 };
+    private WriteSubject SubjectOf(FailedEvent entry) => new(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, probe.RunAsync) { IsDelivery = entry.Claim == 0, ProbeWrites = store.IsKeyed };
 
-    private WriteSubject SubjectOf(FailurePolicy policy, Envelope envelope) => new(policy.Subscription, envelope.Name, envelope.Id, probe.RunAsync);
+    private WriteSubject SubjectOf(FailurePolicy policy, Envelope envelope) => new(policy.Subscription, envelope.Name, envelope.Id, probe.RunAsync) { ProbeWrites = store.IsKeyed };
 
     private Task PersistAsync(FailedEvent entry, HandlerSlots slots, Func<CancellationToken, ValueTask> write) => Writer.WriteAsync(SubjectOf(entry), slots, write);
 

@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Net.Sockets;
 using EventBus.Stores;
 using Microsoft.Extensions.Logging;
 
@@ -5,18 +8,23 @@ namespace EventBus;
 
 /// <summary>Writes to a store until it takes the write, and tells three kinds of trouble apart: the store takes nothing, it has no room for a subscription, or it cannot take this one entry. Thread-safe.</summary>
 /// <remarks>
-/// A store may say which it is (<see cref="StoreRefusedException"/>). Of any other exception nothing is guessed: a probe writes something unrelated. When the probe succeeds several times and the write
-/// fails right after it each time, the write is at fault.
+/// A store may say which it is (<see cref="StoreRefusedException"/>). Of any other exception nothing is guessed: a probe writes something unrelated. When the write fails several times in a row between two
+/// probes that succeed, the write is at fault. A time-out or a lost connection says nothing of the write until the store has answered all probes for a while.
 /// </remarks>
 internal sealed class StoreWriter(RunEnvironment environment)
 {
-    // That many times the store takes something else, and right after that not this.
+    // That many times in a row the store takes something else, then not this, then something else again.
     private const int Proofs = 4;
 
+    private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan OutageSpan = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
 
     private readonly WriteHold down = new();
+
+    // One at a time for each store, however many writes wait for it.
+    private readonly ConcurrentDictionary<Func<CancellationToken, Task>, Task<bool>> probes = new();
 
     /// <summary>At least one write is held, because the store takes nothing.</summary>
     public bool StoreIsDown => down.IsHeld;
@@ -72,34 +80,58 @@ internal sealed class StoreWriter(RunEnvironment environment)
     private async Task<int> RepeatAsync(WriteSubject subject, HandlerSlots slots, Func<CancellationToken, ValueTask>[] forms, Exception error)
     {
         var held = new Held(subject, this, slots.Hold);
-        var (proofs, backoff, answers) = (0, FirstBackoff, (bool?)null);
+        var (last, proofs, since, backoff, cause) = (0, 0, environment.Time.GetTimestamp(), FirstBackoff, error);
         try
         {
+            // Until the store has answered, it may be down.
+            held.Until(error);
+            var answers = await AnswersAsync(subject, error);
             for (var attempt = 1; ; attempt++)
             {
-                if (IsRefused(error, proofs) && await InsteadAsync(subject, forms, error, proofs) is { } instead)
+                var refused = IsRefusal(error, StoreScope.Entry) || proofs >= Proofs;
+                if (refused && forms.Length == 1)
                 {
-                    return instead;
+                    throw error as StoreRefusedException ?? new StoreRefusedException(StoreScope.Entry, $"The store takes other writes and not this one ({error.GetType()}).", error);
                 }
 
-                var scope = error is StoreRefusedException known ? known.Scope : (answers ??= await AnswersAsync(subject)) == true ? StoreScope.Entry : StoreScope.Store;
-                held.Because(error, scope, attempt, backoff);
-                await Task.Delay(backoff, environment.Time, environment.Abort);
-                backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
-                answers = error is StoreRefusedException ? null : await AnswersAsync(subject);
-                if (answers == false)
+                var reduced = refused && last < forms.Length - 1;
+                if (reduced)
                 {
-                    // The write would say nothing: whether the store takes it shows only while the store takes anything.
-                    continue;
+                    // At once, and with proofs of its own.
+                    (last, proofs, cause) = (last + 1, 0, error);
+                }
+                else
+                {
+                    held.Because(error, error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store, attempt, backoff);
+                    await Task.Delay(backoff, environment.Time, environment.Abort);
+                    backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
                 }
 
-                if (await TryAsync(forms[0]) is not { } next)
+                var before = await AnswersAsync(subject, error);
+                if (before != false)
                 {
-                    return 0;
+                    (var written, error) = await TryAsync(forms, last, error);
+                    if (written >= 0)
+                    {
+                        if (written > 0)
+                        {
+                            environment.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, cause);
+                        }
+
+                        return written;
+                    }
                 }
 
-                proofs += answers == true && next is not StoreRefusedException ? 1 : 0;
-                error = next;
+                answers = before == false ? before : await AnswersAsync(subject, error);
+                if (answers == false || IsRefusal(error, StoreScope.Store))
+                {
+                    // The store itself was in trouble: earlier failures prove nothing, not even of the forms that were given up.
+                    (last, proofs, since) = (0, 0, environment.Time.GetTimestamp());
+                }
+                else if (before == true && answers == true && subject.ProbeWrites && (!IsOutage(error) || (last == 0 && environment.Time.GetElapsedTime(since) >= OutageSpan)))
+                {
+                    proofs++;
+                }
             }
         }
         finally
@@ -108,43 +140,66 @@ internal sealed class StoreWriter(RunEnvironment environment)
         }
     }
 
-    private static bool IsRefused(Exception error, int proofs) => error is StoreRefusedException refused ? refused.Scope == StoreScope.Entry : proofs >= Proofs;
+    private static bool IsRefusal(Exception error, StoreScope scope) => error is StoreRefusedException refused && refused.Scope == scope;
 
-    /// <summary>Writes an alternative. Null when the store takes none of them now.</summary>
-    private async Task<int?> InsteadAsync(WriteSubject subject, Func<CancellationToken, ValueTask>[] forms, Exception error, int proofs)
+    /// <summary>A time-out or a lost connection, which may hit any write.</summary>
+    private static bool IsOutage(Exception? error) =>
+        error is TimeoutException or OperationCanceledException or SocketException or IOException or DbException { IsTransient: true } || (error?.InnerException is { } inner && IsOutage(inner));
+
+    /// <summary>Tries the forms one after another. The last, which keeps no body, only where the failure of the one before is certainly not that of the store.</summary>
+    /// <returns>Which one was written; or -1 and why none was.</returns>
+    private async Task<(int Written, Exception Error)> TryAsync(Func<CancellationToken, ValueTask>[] forms, int last, Exception error)
     {
-        if (forms.Length == 1)
+        for (var form = 0; form <= last; form++)
         {
-            throw error as StoreRefusedException ?? new StoreRefusedException(StoreScope.Entry, $"The store takes other writes and not this one ({error.GetType()}).", error);
-        }
-
-        for (var form = 1; form < forms.Length; form++)
-        {
-            // An alternative that fails for another cause says nothing of the next one, which keeps even less.
             if (await TryAsync(forms[form]) is not { } next)
             {
-                environment.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, error);
-                return form;
+                return (form, error);
             }
 
-            if (!IsRefused(next, proofs))
+            error = next;
+            if (error is StoreRefusedException { Scope: not StoreScope.Entry } || (form > 0 && IsOutage(error)))
             {
-                return null;
+                break;
             }
         }
 
-        return null;
+        return (-1, error);
     }
 
-    private async Task<bool> AnswersAsync(WriteSubject subject)
+    /// <summary>Whether the store takes something else. Null when the error says already what it concerns.</summary>
+    private async Task<bool?> AnswersAsync(WriteSubject subject, Exception error)
     {
+        if (error is StoreRefusedException)
+        {
+            return null;
+        }
+
+        var mine = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var probe = probes.GetOrAdd(subject.Probe, mine.Task);
+        if (probe == mine.Task)
+        {
+            var answers = await ProbeAsync(subject.Probe);
+            probes.TryRemove(subject.Probe, out _);
+            mine.SetResult(answers);
+        }
+
+        var answered = await probe;
+        environment.Abort.ThrowIfCancellationRequested();
+        return answered;
+    }
+
+    private async Task<bool> ProbeAsync(Func<CancellationToken, Task> probe)
+    {
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(environment.Abort);
         try
         {
-            await subject.Probe(environment.Abort);
+            await probe(ended.Token).WaitAsync(ProbeTimeout, environment.Time, environment.Abort);
             return true;
         }
-        catch (Exception) when (!environment.Abort.IsCancellationRequested)
+        catch (Exception)
         {
+            await ended.CancelAsync();
             return false;
         }
     }
@@ -168,6 +223,10 @@ internal sealed class StoreWriter(RunEnvironment environment)
         private WriteHold? hold;
         private string reason = "";
 
+        /// <summary>Holds back what the failure may concern, before anything more is known of it.</summary>
+        public void Until(Exception error) =>
+            Move(error is StoreRefusedException { Scope: not StoreScope.Store } ? Narrow : owner.down, error.Message);
+
         public void Because(Exception error, StoreScope scope, int attempt, TimeSpan backoff)
         {
             var log = owner.Log;
@@ -179,14 +238,16 @@ internal sealed class StoreWriter(RunEnvironment environment)
                     break;
                 case StoreScope.Subscription:
                     log.NoRoom(subject.Subscription, attempt, backoff, error);
-                    Move(subject.IsDelivery ? subscription : null, error.Message);
+                    Move(Narrow, error.Message);
                     break;
                 default:
                     log.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error);
-                    Move(subject.IsDelivery ? subscription : null, $"The store does not take {subject.EventName} {subject.EventId}.");
+                    Move(Narrow, $"The store does not take {subject.EventName} {subject.EventId}.");
                     break;
             }
         }
+
+        private WriteHold? Narrow => subject.IsDelivery ? subscription : null;
 
         public void End() => hold?.Leave(reason);
 
@@ -209,4 +270,7 @@ internal readonly record struct WriteSubject(string Subscription, string EventNa
 {
     /// <summary>The event is a delivery of the transport: while its write is held, the subscription takes no others. Otherwise it is an entry of the store, of which no more are claimed than can run. Default true.</summary>
     public bool IsDelivery { get; init; } = true;
+
+    /// <summary>The probe writes, so that its success says that the store takes writes. Otherwise only the store itself can say that an entry is at fault. Default true.</summary>
+    public bool ProbeWrites { get; init; } = true;
 }

@@ -24,7 +24,7 @@ internal sealed class RabbitMqSender(RabbitMqConnector connector) : IAsyncDispos
             throw new StoreRefusedException(StoreScope.Store, "RabbitMQ is short of memory or disk, and takes nothing until it has recovered.");
         }
 
-        var properties = write(channel.Live.MaxFrame);
+        var properties = Properties(write, channel.Live.MaxFrame);
         if (RabbitMqFrame.Problem(properties, channel.Live.MaxFrame) is { } problem)
         {
             throw new StoreRefusedException(StoreScope.Entry, problem);
@@ -55,6 +55,18 @@ internal sealed class RabbitMqSender(RabbitMqConnector connector) : IAsyncDispos
         }
 
         return ValueTask.CompletedTask;
+    }
+
+    private static BasicProperties Properties(Func<uint, BasicProperties> write, uint maxFrame)
+    {
+        try
+        {
+            return write(maxFrame);
+        }
+        catch (Exception exception)
+        {
+            throw new StoreRefusedException(StoreScope.Entry, $"The event cannot be written as an AMQP message: {exception.GetType().Name}.", exception);
+        }
     }
 
     private async Task<PullChannel> OpenAsync(CancellationToken cancellationToken)

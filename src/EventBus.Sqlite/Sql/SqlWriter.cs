@@ -67,9 +67,9 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<Exception
         await CloseSessionAsync();
     }
 
-    /// <summary>An effect's failure is that of its own handler: for the others the store has failed, which they try again.</summary>
-    private static Exception NotItsOwn(Exception cause) =>
-        cause is EffectException ? new EventBusException("The effect of another event ended the transaction twice in a row. This step is tried again.", cause) : cause;
+    /// <summary>The failure is that of the step which ended the transaction. Of the others nothing has lasted, and nothing is wrong with them: they are tried again.</summary>
+    private static StoreRefusedException NotItsOwn(Exception cause) =>
+        cause is StoreRefusedException { Scope: StoreScope.Store } refused ? refused : new StoreRefusedException(StoreScope.Store, "Another step ended the transaction twice in a row. Nothing of this step was written, and it is tried again.", cause);
 
     /// <summary>Does steps in one transaction, as many as its time allows. When one of them ended the transaction, it returns the others that had begun, of which nothing has lasted, and the error.</summary>
     private async ValueTask<(List<SqlOperation> Undone, Exception? Cause)> TryAsync(Queue<SqlOperation> waiting, TimeProvider time)

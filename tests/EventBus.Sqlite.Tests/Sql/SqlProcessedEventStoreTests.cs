@@ -146,6 +146,39 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
         Assert.True(await stores.Failures.RecordAsync(Failed("1"), Token));
     }
 
+    /// <summary>Two effects of other events end the transaction of a healthy write, one after the other.</summary>
+    [Fact]
+    public async Task Effects_ThatEndTheTransactionTwice_AreNoFailureOfTheWriteBesideThem()
+    {
+        var hold = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var holds = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var keys = Enumerable.Range(0, 3).Select(number => new ProcessedKey("mail", $"k{number}")).ToArray();
+        var fences = new long[keys.Length];
+        for (var i = 0; i < keys.Length; i++)
+        {
+            fences[i] = (await Processed.ClaimAsync(keys[i], 0, Now, Lease, Token)).Fence;
+        }
+
+        var holding = Processed.CompleteAsync(keys[0], fences[0], Done(async (_, _) =>
+        {
+            holds.TrySetResult();
+            await hold.Task;
+        }), Token).AsTask();
+        await holds.Task.WaitAsync(Patience, Token);
+        var record = stores.Failures.RecordAsync(Failed("1"), Token).AsTask();
+        var enders = new[] { 1, 2 }.Select(i => Processed.CompleteAsync(keys[i], fences[i], Done((transaction, token) => transaction.RollbackAsync(token)), Token).AsTask()).ToArray();
+        hold.SetResult();
+
+        Assert.Equal(StoreScope.Store, (await Assert.ThrowsAsync<StoreRefusedException>(() => record)).Scope);
+        Assert.True(await holding);
+        foreach (var ender in enders)
+        {
+            await Assert.ThrowsAsync<EffectException>(() => ender);
+        }
+
+        Assert.True(await stores.Failures.RecordAsync(Failed("1"), Token));
+    }
+
     [Fact]
     public async Task Effect_LongerThanItsTime_IsToldToEndAndUndone()
     {
