@@ -53,6 +53,8 @@ internal static class RedisDelayScripts
         """;
 
     private const string Keys = """
+        local types = { 'hash', 'hash' }
+        """ + RedisKeyTypes.Check + """
         local events, bodies, due, turns = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
         """;

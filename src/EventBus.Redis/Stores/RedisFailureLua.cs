@@ -18,7 +18,11 @@ internal static class RedisFailureLua
 
         """;
 
-    public const string All = Keys + Counter + Reading + Lines + Moving;
+    public const string All = Types + RedisKeyTypes.Check + Keys + Counter + Reading + Lines + Moving;
+
+    private const string Types = """
+        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string' }
+        """;
 
     // RedisFailureKeys has them in the same order. From PAIRS on: for each subscription what is due, and its dead.
     private const string Keys = """

@@ -155,7 +155,15 @@ internal sealed class RedisFailureStore : FailureStore
     {
         if (unanswered is { } lost)
         {
-            await link.RunAsync(RedisFailureScripts.TakeBack, lost.Keys, [lost.Token], cancellationToken);
+            try
+            {
+                await link.RunAsync(RedisFailureScripts.TakeBack, lost.Keys, [lost.Token], cancellationToken);
+            }
+            catch (RedisServerException)
+            {
+                // A key of one of its subscriptions is overwritten. That is no reason to keep the others waiting: what was claimed comes again when its lease has ended.
+            }
+
             unanswered = null;
         }
     }

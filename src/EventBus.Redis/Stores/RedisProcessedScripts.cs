@@ -86,6 +86,8 @@ internal static class RedisProcessedScripts
         """;
 
     private const string All = """
+        local types = { 'hash', 'hash', [5] = 'hash' }
+        """ + RedisKeyTypes.Check + """
         local rows, outbox, ends, claims, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
         -- Nothing for a row that is missing or cannot be read: handling twice is better than never.

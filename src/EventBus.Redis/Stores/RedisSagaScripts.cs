@@ -81,6 +81,8 @@ internal static class RedisSagaScripts
         """;
 
     private const string All = """
+        local types = { 'hash', 'hash', 'hash', [5] = 'hash' }
+        """ + RedisKeyTypes.Check + """
         local rows, contents, places, index, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 
         -- A time and a number, each with the slash that follows it.

@@ -1,0 +1,147 @@
+using EventBus.Stores;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>Redis does not undo what a script wrote before it failed. A key of another type must stop a script before its first write, so that no repeat takes a half for the whole.</summary>
+public sealed class RedisOverwrittenKeyTests
+{
+    private static readonly string[] FailureKeys =
+    [
+        "failed:state", "failed:event", "failed:body", "failed:errors", "counters", "lines", "lines:parked", "orders:deferred", "orders:positions", "orders", "orders:touched",
+        "due", "dead", "dead:last", "alerts", "starts", "starts:counted", "subscriptions", "due:of:mail", "dead:of:mail",
+    ];
+
+    private static readonly ProcessedKey Handled = new("mail", "handled");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string, string> Cases =>
+    [
+        .. new[] { "record", "settle", "park", "defer", "start", "advance", "claim", "revive", "discard" }.SelectMany(step => FailureKeys.Select(key => new TheoryDataRow<string, string>(step, key))),
+        .. new[] { "delayed:event", "delayed:body", "delayed:due", "delayed:turn" }.Select(key => new TheoryDataRow<string, string>("delay", key)),
+        .. new[] { "mark", "done" }.SelectMany(step => new[] { "processed", "processed:outbox", "processed:ends", "processed:claims", "counters" }.Select(key => new TheoryDataRow<string, string>(step, key))),
+        .. new[] { "create", "save" }.SelectMany(step => new[] { "sagas", "sagas:content", "sagas:place", "sagas:index", "counters" }.Select(key => new TheoryDataRow<string, string>(step, key))),
+    ];
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public async Task Step_WhileAKeyHasAnotherType_LeavesNothingAndItsRepeatDoesAll(string step, string name)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var stores = await TestStores.OpenAsync(redis.Prefix);
+        var run = await PrepareAsync(stores, step);
+        var key = TestStores.Key(redis.Prefix, name);
+        RedisKey aside = $"{redis.Prefix}:aside";
+        var before = await DumpAsync(redis);
+        var exists = await redis.Database.KeyExistsAsync(key) && await redis.Database.KeyRenameAsync(key, aside);
+        RedisKey other = $"{redis.Prefix}:other";
+        await redis.Database.ListLeftPushAsync(other, "overwritten");
+        await redis.Database.KeyRenameAsync(other, key);
+
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            var refusal = await Assert.ThrowsAsync<RedisServerException>(run);
+            Assert.Contains($"WRONGTYPE The key {key} holds a list", refusal.Message, StringComparison.Ordinal);
+        }
+
+        Assert.True(await (exists ? redis.Database.KeyRenameAsync(aside, key) : redis.Database.KeyDeleteAsync(key)));
+        Assert.Equal(before, await DumpAsync(redis));
+        Assert.True(await run());
+    }
+
+    [Fact]
+    public async Task Record_RepeatedOnceTheKeyIsRemoved_IsDueAndHandedOut()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var stores = await TestStores.OpenAsync(redis.Prefix);
+        var entry = TestStores.Waiting("p-1", "line");
+        await redis.Database.ListLeftPushAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "overwritten");
+        await Assert.ThrowsAsync<RedisServerException>(async () => await stores.RecordAsync(entry));
+        await redis.Database.KeyDeleteAsync(TestStores.Key(redis.Prefix, "due:of:mail"));
+
+        Assert.True(await stores.RecordAsync(entry));
+
+        Assert.Equal("p-1", Assert.Single(await stores.ClaimAsync()).Envelope.EventId);
+    }
+
+    [Fact]
+    public async Task Claim_AfterAnotherThatWasRefused_GivesTheOtherSubscriptions()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var stores = await TestStores.OpenAsync(redis.Prefix);
+        await stores.RecordAsync(TestStores.Waiting("p-1", subscription: "print"));
+        await redis.Database.ListLeftPushAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "overwritten");
+        await Assert.ThrowsAsync<RedisServerException>(() => stores.ClaimAsync(null, 10, "mail", "print"));
+
+        Assert.Equal("p-1", Assert.Single(await stores.ClaimAsync(null, 10, "print")).Envelope.EventId);
+    }
+
+    /// <summary>Makes what the step needs. The step says whether it did all of it.</summary>
+    private static async Task<Func<Task<bool>>> PrepareAsync(TestStores stores, string step)
+    {
+        var parked = TestStores.Waiting("p-2", "line") with { Status = FailedEventStatus.Parked };
+        var deferred = TestStores.Waiting("p-3") with { Status = FailedEventStatus.Deferred, OrderKey = "o", Position = 2 };
+        switch (step)
+        {
+            case "record":
+                return () => stores.RecordAsync(TestStores.Waiting("p-1", "line")).AsTask();
+            case "settle":
+                await stores.RecordAsync(TestStores.Waiting("p-1", "line"));
+                var claimed = Assert.Single(await stores.ClaimAsync());
+                return () => stores.RecordAsync(claimed with { Status = FailedEventStatus.Dead, NeedsAlert = true }).AsTask();
+            case "park":
+                await stores.RecordAsync(TestStores.Waiting("p-1", "line"));
+                return async () => await stores.Failures.TryParkAsync(parked, 10, Token) == ParkOutcome.Parked;
+            case "defer":
+                return async () => await stores.Failures.DeferAsync(deferred, 0, 10, Token) == DeferOutcome.Deferred;
+            case "start":
+                return async () => (await stores.Failures.CountStartAsync("mail", "p-1", new StartCount(1, 0), TestStores.Now, Token))?.Starts == 2;
+            case "advance":
+                await stores.Failures.DeferAsync(deferred with { DueAt = TestStores.Now.AddHours(1) }, 0, 10, Token);
+                return () => stores.Failures.AdvanceAsync("mail", "o", 1, TestStores.Now, Token).AsTask();
+            case "claim":
+                await stores.RecordAsync(TestStores.Waiting("p-1", "line"));
+                return async () => (await stores.ClaimAsync()).Count == 1;
+            case "revive":
+                await stores.RecordAsync(TestStores.Dead("p-1", "line"));
+                return () => stores.Failures.ReviveAsync("mail~p-1", TestStores.Now, Token).AsTask();
+            case "discard":
+                await stores.RecordAsync(TestStores.Dead("p-1", "line"));
+                return () => stores.Failures.DiscardAsync("mail~p-1", Token).AsTask();
+            case "delay":
+                return async () =>
+                {
+                    await stores.Delays.AddAsync(TestStores.Event("p-1"), TestStores.Now, Token);
+                    return (await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries.Count == 1;
+                };
+            case "mark":
+                return async () => (await ClaimAsync(stores)).State == ProcessedState.New;
+            case "done":
+                var claim = await ClaimAsync(stores);
+                return async () => await stores.Processed.CompleteAsync(Handled, claim.Fence, new Completion([TestStores.Event("out")], [], TestStores.Now), Token)
+                    && (await ClaimAsync(stores)).Outbox.Count == 1;
+            case "create":
+                return async () => await stores.Sagas.CreateAsync(TestStores.Saga("s-1"), Token) && await IsDueAsync(stores);
+            default:
+                await stores.Sagas.CreateAsync(TestStores.Saga("s-1") with { DueAt = null }, Token);
+                return async () => await stores.Sagas.SaveAsync(TestStores.Saga("s-1") with { Version = 1 }, Token) && await IsDueAsync(stores);
+        }
+    }
+
+    private static async Task<ProcessedClaim> ClaimAsync(TestStores stores) => await stores.Processed.ClaimAsync(Handled, 1, TestStores.Now, TestStores.Lease, Token);
+
+    private static async Task<bool> IsDueAsync(TestStores stores) => (await stores.Sagas.ListDueAsync(["trip"], TestStores.Now, 10, Token)).Entries.Count == 1;
+
+    /// <summary>Everything that the stores have in Redis.</summary>
+    private static async Task<SortedDictionary<string, string>> DumpAsync(TestRedis redis)
+    {
+        var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        await foreach (var key in redis.Admin.GetServers()[0].KeysAsync(pattern: $"*{redis.Prefix}*"))
+        {
+            found[(string)key!] = Convert.ToHexString(await redis.Database.KeyDumpAsync(key) ?? []);
+        }
+
+        return found;
+    }
+}
