@@ -16,37 +16,39 @@ public sealed class RedisOverwrittenKeyTests
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string, string> Cases =>
+    public static TheoryData<string, string[]> Steps =>
     [
-        .. new[] { "record", "settle", "park", "defer", "start", "advance", "claim", "revive", "discard" }.SelectMany(step => FailureKeys.Select(key => new TheoryDataRow<string, string>(step, key))),
-        .. new[] { "delayed:event", "delayed:body", "delayed:due", "delayed:turn" }.Select(key => new TheoryDataRow<string, string>("delay", key)),
-        .. new[] { "mark", "done" }.SelectMany(step => new[] { "processed", "processed:outbox", "processed:ends", "processed:claims", "counters" }.Select(key => new TheoryDataRow<string, string>(step, key))),
-        .. new[] { "create", "save" }.SelectMany(step => new[] { "sagas", "sagas:content", "sagas:place", "sagas:index", "counters" }.Select(key => new TheoryDataRow<string, string>(step, key))),
+        .. new[] { "record", "settle", "park", "defer", "start", "advance", "claim", "revive", "discard" }.Select(step => new TheoryDataRow<string, string[]>(step, FailureKeys)),
+        new("delay", ["delayed:event", "delayed:body", "delayed:due", "delayed:turn"]),
+        .. new[] { "mark", "done" }.Select(step => new TheoryDataRow<string, string[]>(step, ["processed", "processed:outbox", "processed:ends", "processed:claims", "counters"])),
+        .. new[] { "create", "save" }.Select(step => new TheoryDataRow<string, string[]>(step, ["sagas", "sagas:content", "sagas:place", "sagas:index", "counters"])),
     ];
 
     [Theory]
-    [MemberData(nameof(Cases))]
-    public async Task Step_WhileAKeyHasAnotherType_LeavesNothingAndItsRepeatDoesAll(string step, string name)
+    [MemberData(nameof(Steps))]
+    public async Task Step_WhileAKeyHasAnotherType_LeavesNothingAndItsRepeatDoesAll(string step, string[] names)
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
         var run = await PrepareAsync(stores, step);
-        var key = TestStores.Key(redis.Prefix, name);
-        RedisKey aside = $"{redis.Prefix}:aside";
-        var before = await DumpAsync(redis);
-        var exists = await redis.Database.KeyExistsAsync(key) && await redis.Database.KeyRenameAsync(key, aside);
-        RedisKey other = $"{redis.Prefix}:other";
-        await redis.Database.ListLeftPushAsync(other, "overwritten");
-        await redis.Database.KeyRenameAsync(other, key);
-
-        for (var attempt = 0; attempt < 2; attempt++)
+        var keys = Array.ConvertAll(names, name => TestStores.Key(redis.Prefix, name));
+        var before = await DumpAsync(redis, keys);
+        foreach (var key in keys)
         {
-            var refusal = await Assert.ThrowsAsync<RedisServerException>(run);
-            Assert.Contains($"WRONGTYPE The key {key} holds a list", refusal.Message, StringComparison.Ordinal);
+            RedisKey aside = $"{redis.Prefix}:aside";
+            var exists = await redis.Database.KeyExistsAsync(key) && await redis.Database.KeyRenameAsync(key, aside);
+            await redis.Database.ListLeftPushAsync(key, "overwritten");
+
+            for (var attempt = 0; attempt < 2; attempt++)
+            {
+                var refusal = await Assert.ThrowsAsync<RedisServerException>(run);
+                Assert.Contains($"WRONGTYPE The key {key} holds a list", refusal.Message, StringComparison.Ordinal);
+            }
+
+            Assert.True(await (exists ? redis.Database.KeyRenameAsync(aside, key) : redis.Database.KeyDeleteAsync(key)));
+            Assert.Equal(before, await DumpAsync(redis, keys));
         }
 
-        Assert.True(await (exists ? redis.Database.KeyRenameAsync(aside, key) : redis.Database.KeyDeleteAsync(key)));
-        Assert.Equal(before, await DumpAsync(redis));
         Assert.True(await run());
     }
 
@@ -133,15 +135,6 @@ public sealed class RedisOverwrittenKeyTests
 
     private static async Task<bool> IsDueAsync(TestStores stores) => (await stores.Sagas.ListDueAsync(["trip"], TestStores.Now, 10, Token)).Entries.Count == 1;
 
-    /// <summary>Everything that the stores have in Redis.</summary>
-    private static async Task<SortedDictionary<string, string>> DumpAsync(TestRedis redis)
-    {
-        var found = new SortedDictionary<string, string>(StringComparer.Ordinal);
-        await foreach (var key in redis.Admin.GetServers()[0].KeysAsync(pattern: $"*{redis.Prefix}*"))
-        {
-            found[(string)key!] = Convert.ToHexString(await redis.Database.KeyDumpAsync(key) ?? []);
-        }
-
-        return found;
-    }
+    private static async Task<string[]> DumpAsync(TestRedis redis, RedisKey[] keys) =>
+        Array.ConvertAll(await Task.WhenAll(keys.Select(key => redis.Database.KeyDumpAsync(key))), dump => Convert.ToHexString(dump ?? []));
 }
