@@ -2,7 +2,7 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>A receiver's own connection, which may wait at the server. Opened when it is first asked for, so that a start without Redis does not wait for it. Thread-safe.</summary>
+/// <summary>A receiver's own connection, for what may take long: it waits at the server, or the answer is large. Opened when it is first asked for, so that a start without Redis does not wait for it. Thread-safe.</summary>
 internal sealed class RedisBlockingConnection(RedisConnector connector)
 {
     private readonly Lock gate = new();

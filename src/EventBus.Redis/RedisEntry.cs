@@ -14,6 +14,29 @@ internal readonly struct RedisEntry
 
     public RedisValue Id => source is RedisResult reply ? (RedisValue)reply[0] : ((StreamEntry)source).Id;
 
+    /// <summary>How many bytes its fields hold.</summary>
+    public long Bytes
+    {
+        get
+        {
+            var bytes = 0L;
+            if (source is RedisResult reply)
+            {
+                var values = reply[1];
+                for (var i = 0; i < values.Length; i++)
+                {
+                    bytes += ((RedisValue)values[i]).Length();
+                }
+            }
+            else
+            {
+                bytes = ((StreamEntry)source).Values.Sum(each => each.Name.Length() + each.Value.Length());
+            }
+
+            return bytes;
+        }
+    }
+
     public static implicit operator RedisEntry(StreamEntry entry) => new(entry);
 
     /// <summary>What its fields mean.</summary>

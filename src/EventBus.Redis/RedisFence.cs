@@ -4,7 +4,7 @@ namespace EventBus;
 
 /// <summary>What only the holder of the lease may do to a consumer group: each command checks the lease where it acts. Thread-safe; every failure is thrown.</summary>
 /// <remarks>Acknowledgements need no fence. They concern an event that is done with, whoever handled it; at most they spare the next owner the repetition.</remarks>
-internal sealed class RedisFence(IDatabase database, RedisKey lease, string group, string consumer)
+internal sealed class RedisFence(RedisKey lease, string group, string consumer)
 {
     private const string Refusal = "FENCED";
 
@@ -54,9 +54,9 @@ internal sealed class RedisFence(IDatabase database, RedisKey lease, string grou
     public static bool IsRefusal(Exception exception) => exception is RedisServerException && exception.Message.StartsWith(Refusal, StringComparison.Ordinal);
 
     /// <summary>Makes this consumer the owner of what is pending for the whole group, a page at a time.</summary>
-    public async Task<RedisTakenOver> TakeOverAsync(string token, RedisKey stream, RedisValue after, int count)
+    public async Task<RedisTakenOver> TakeOverAsync(IDatabase reading, string token, RedisKey stream, RedisValue after, int count)
     {
-        var answer = await database.ScriptEvaluateAsync(TakeOverScript, [lease, stream], [group, consumer, token, after == RedisGroup.Start ? "-" : $"({after}", count]);
+        var answer = await reading.ScriptEvaluateAsync(TakeOverScript, [lease, stream], [group, consumer, token, after == RedisGroup.Start ? "-" : $"({after}", count]);
         var counts = new Dictionary<RedisValue, int>();
         var last = RedisValue.Null;
         for (var i = 0; i < answer[0].Length; i++)
@@ -76,11 +76,12 @@ internal sealed class RedisFence(IDatabase database, RedisKey lease, string grou
     }
 
     /// <summary>Reads new entries, without waiting for any.</summary>
+    /// <param name="reading">A connection that may take its time.</param>
     /// <param name="token">Shows that the lease is ours.</param>
     /// <param name="streams">The streams.</param>
     /// <param name="count">How many of each stream.</param>
-    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(string token, IReadOnlyList<RedisKey> streams, int count) =>
-        RedisGroup.ToEntries(await database.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
+    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(IDatabase reading, string token, IReadOnlyList<RedisKey> streams, int count) =>
+        RedisGroup.ToEntries(await reading.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
 }
 
 /// <summary>A page of what was pending.</summary>

@@ -27,22 +27,27 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return gone
         """;
 
-    // What this consumer owns, with its content, in the order of the ids given. Counts as a renewal and not as a delivery. What is gone from the stream is struck off the group and counted.
+    // What this consumer owns, with its content, in the order of the ids given, until it is a megabyte. Counts as a renewal of all of them and not as a delivery. What is gone from the stream is removed from the group and counted.
     private const string FetchScript = """
-        local entries, deleted = {}, 0
+        local FULL = 1024 * 1024
+        local entries, deleted, done, bytes = {}, 0, 0, 0
         for i = 3, #ARGV do
+          done = bytes < FULL and done + 1 or done
           if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
             redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', 0, 'JUSTID')
-            local found = redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])[1]
+            local found = bytes < FULL and redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])[1]
             if found then
               entries[#entries + 1] = found
-            else
+              for _, value in ipairs(found[2]) do
+                bytes = bytes + #value
+              end
+            elseif bytes < FULL then
               redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
               deleted = deleted + 1
             end
           end
         end
-        return {entries, deleted}
+        return {entries, deleted, done}
         """;
 
     // The ids alone, each with how often it was handed out before, and counted as handed out once more: an answer that is lost is short, whatever the entries hold.
@@ -145,9 +150,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return null;
     }
 
-    /// <summary>Brings the content of what is pending for this consumer, over a connection that may take its time.</summary>
-    /// <returns>The entries that it still owns, and how many were gone from the stream.</returns>
-    public async Task<(RedisEntry[] Entries, int Deleted)> FetchAsync(IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
+    /// <summary>Brings the content of what is pending for this consumer, about a megabyte at a time, and renews all of it.</summary>
+    /// <returns>The entries that it still owns, how many were gone from the stream, and how many of the ids are done with.</returns>
+    public async Task<(RedisEntry[] Entries, int Deleted, int Done)> FetchAsync(IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
     {
         var answer = await reading.ScriptEvaluateAsync(FetchScript, [stream], [group, consumer, .. ids]);
         var entries = new RedisEntry[answer[0].Length];
@@ -156,7 +161,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
             entries[i] = new RedisEntry(answer[0][i]);
         }
 
-        return (entries, (int)answer[1]);
+        return (entries, (int)answer[1], (int)answer[2]);
     }
 
     public Task AckAsync(RedisKey stream, RedisValue[] ids) =>

@@ -29,6 +29,9 @@ internal sealed record RedisMember(Subscription Subscription, RedisGroup Group, 
     /// <summary>The connection that may wait at the server.</summary>
     public required RedisBlockingConnection Blocking { get; init; }
 
+    /// <summary>The connection for answers that may be large: what is short does not wait behind them, and nothing waits at the server before them.</summary>
+    public required RedisBlockingConnection Bulk { get; init; }
+
     /// <summary>Where the group stands in its streams.</summary>
     public required RedisPlace Place { get; init; }
 }

@@ -13,7 +13,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
 
     private static readonly TimeSpan MaxPoll = TimeSpan.FromMilliseconds(200);
 
-    private readonly RedisFence fence = new(member.Group.Database, lease.Key, member.Group.Name, member.Group.Consumer);
+    private readonly RedisFence fence = new(lease.Key, member.Group.Name, member.Group.Consumer);
     private readonly Dictionary<RedisKey, RedisValue> positions = [];
     private readonly TimeSpan poll = member.ClaimAfter / 3 < MaxPoll ? member.ClaimAfter / 3 : MaxPoll;
     private readonly RedisPace pace = new();
@@ -166,7 +166,7 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
             var room = await RoomAsync(stop);
             var held = Receiver.Held.IdsOf(stream);
             var (askedAt, count) = (Member.Names.Time.GetTimestamp(), pace.Of(Math.Min(Page, room)));
-            var page = await PacedAsync(fence.TakeOverAsync(token, stream, after, count), taken => taken.Entries.Count + taken.Deleted >= count, stop);
+            var page = await PacedAsync(bulk => fence.TakeOverAsync(bulk, token, stream, after, count), taken => taken.Entries.Select(each => each.Entry), stop);
             if (page.Deleted > 0)
             {
                 Member.Log.EntriesDeleted(page.Deleted, stream!, Member.Group.Name);
@@ -192,8 +192,8 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     {
         var (room, over) = (await RoomAsync(stop), ended.Task);
         var streams = Member.Group.Streams;
-        var (askedAt, count) = (Member.Names.Time.GetTimestamp(), pace.Of(Member.ShareOf(room)));
-        var found = await PacedAsync(fence.ReadNewAsync(token, streams, count), read => read.Any(each => each.Entries.Length >= count), stop);
+        var (askedAt, count) = (Member.Names.Time.GetTimestamp(), Member.ShareOf(pace.Of(room)));
+        var found = await PacedAsync(bulk => fence.ReadNewAsync(bulk, token, streams, count), read => read.SelectMany(each => each.Entries), stop);
         foreach (var (stream, entries) in found)
         {
             if (!await HandOutAsync(token, stream, entries.Select(entry => (entry, 0)), askedAt, stop))
@@ -214,13 +214,15 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
         }
     }
 
-    private async Task<T> PacedAsync<T>(Task<T> asked, Func<T, bool> isFull, CancellationToken stop)
+    private async Task<T> PacedAsync<T>(Func<IDatabase, Task<T>> ask, Func<T, IEnumerable<RedisEntry>> entriesOf, CancellationToken stop)
     {
         try
         {
-            var askedAt = Member.Names.Time.GetTimestamp();
-            var answer = await Member.Connector.AnswerAsync(asked, stop);
-            pace.Answered(Member.Names.Time.GetElapsedTime(askedAt), isFull(answer), TimeSpan.Zero);
+            // The watchdog ends a connection without a sign of life. As long as there is one, what comes is worth waiting for.
+            var bulk = await Member.Bulk.OpenAsync().WaitAsync(stop);
+            var answer = await ask(bulk).WaitAsync(stop);
+            RedisEntry[] entries = [.. entriesOf(answer)];
+            pace.Answered(entries.Length, entries.Sum(entry => entry.Bytes));
             return answer;
         }
         catch
@@ -265,7 +267,6 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
     /// <summary>The lease is another's, or may be by now.</summary>
     public void LoseLease(string token)
     {
-        Member.Log.LeaseLost(Member.Group.Name, token);
         lock (gate)
         {
             lease.Drop(token);
@@ -274,6 +275,8 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
                 EndEpoch();
             }
         }
+
+        Member.Log.LeaseLost(Member.Group.Name, token);
     }
 
     /// <summary>Everything unsettled is lost here, and comes again in the order of the streams.</summary>

@@ -1,31 +1,51 @@
 namespace EventBus;
 
-/// <summary>How many entries one answer should bring: few at first and after a failure, twice as many after a quick answer, half as many after a slow one, and one at least. Thread-safe.</summary>
+/// <summary>How many entries one answer should bring: about a megabyte, one entry at least. Few at first and after a failure, at most twice as many with every answer. Thread-safe.</summary>
+/// <remarks>Time is no measure: an answer that comes late may be a small one over a long way.</remarks>
 internal sealed class RedisPace
 {
-    private const int First = 8;
+    private const int First = 4;
     private const int Most = 1_024;
+    private const double Bytes = 1024 * 1024;
 
-    private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(500);
-    private static readonly TimeSpan Slow = TimeSpan.FromSeconds(2);
-
-    private volatile int size = First;
+    private readonly Lock gate = new();
+    private int size = First;
+    private double average;
 
     /// <summary>How many to ask for where there is room for so many.</summary>
-    public int Of(int room) => Math.Min(size, room);
+    public int Of(int room)
+    {
+        lock (gate)
+        {
+            return Math.Min(size, room);
+        }
+    }
 
     /// <summary>An answer has come.</summary>
-    /// <param name="elapsed">How long it took after it was asked for.</param>
-    /// <param name="isFull">It brought as many as it was asked for, and so did not wait for any.</param>
-    /// <param name="waited">How long it may have waited for the first entry otherwise.</param>
-    public void Answered(TimeSpan elapsed, bool isFull, TimeSpan waited)
+    /// <param name="entries">How many entries it brought.</param>
+    /// <param name="bytes">How many bytes they hold together.</param>
+    public void Answered(int entries, long bytes)
     {
-        var before = size;
-        size = elapsed > Slow + (isFull ? TimeSpan.Zero : waited) ? Math.Max(1, before / 2)
-            : isFull && elapsed < Quick ? Math.Min(Most, before * 2)
-            : before;
+        if (entries == 0)
+        {
+            return;
+        }
+
+        lock (gate)
+        {
+            // It rises at once and falls slowly: one answer that is too large costs more than one that is too small.
+            var latest = Math.Max(1, (double)bytes / entries);
+            average = Math.Max(latest, (average + latest) / 2);
+            size = (int)Math.Clamp(Bytes / average, 1, Math.Min(Most, size * 2));
+        }
     }
 
     /// <summary>There was no answer.</summary>
-    public void Failed() => size = 1;
+    public void Failed()
+    {
+        lock (gate)
+        {
+            size = Math.Max(1, size / 2);
+        }
+    }
 }

@@ -95,38 +95,25 @@ internal sealed class RedisReceiver : Receiver
     /// <param name="askedAt">When they were asked for.</param>
     public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt) => group.AckAsync(stream, HandOut(stream, entries, askedAt));
 
-    /// <summary>Brings what this consumer owns and nobody here has seen, so much at a time that an answer takes about a second.</summary>
+    /// <summary>Brings what this consumer owns and has not handed out, about a megabyte at a time.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="unseen">The ids, with how often each may have been started before.</param>
-    /// <param name="pace">How many at a time.</param>
     /// <param name="stop">Ends it.</param>
-    public async Task FetchAsync(RedisKey stream, IReadOnlyList<(RedisValue Id, int EarlierDeliveries)> unseen, RedisPace pace, CancellationToken stop)
+    public async Task FetchAsync(RedisKey stream, IReadOnlyList<(RedisValue Id, int EarlierDeliveries)> unseen, CancellationToken stop)
     {
+        var earlier = unseen.ToDictionary(each => each.Id, each => each.EarlierDeliveries);
         for (var done = 0; done < unseen.Count;)
         {
-            var page = unseen.Skip(done).Take(pace.Of(unseen.Count - done)).ToDictionary(each => each.Id, each => each.EarlierDeliveries);
             var askedAt = time.GetTimestamp();
-            (RedisEntry[] Entries, int Deleted) answer;
-            try
-            {
-                var blocking = await member.Blocking.OpenAsync().WaitAsync(stop);
-                answer = await group.FetchAsync(blocking, stream, page.Keys).WaitAsync(stop);
-            }
-            catch
-            {
-                pace.Failed();
-                throw;
-            }
-
-            // It may have stood behind a read that waits.
-            pace.Answered(time.GetElapsedTime(askedAt), answer.Entries.Length == page.Count, RedisConnector.Block);
+            var bulk = await member.Bulk.OpenAsync().WaitAsync(stop);
+            var answer = await group.FetchAsync(bulk, stream, unseen.Skip(done).Select(each => each.Id)).WaitAsync(stop);
             if (answer.Deleted > 0)
             {
                 member.Log.EntriesDeleted(answer.Deleted, stream!, group.Name);
             }
 
-            await member.Connector.AnswerAsync(TakeAsync(stream, answer.Entries.Select(entry => (entry, page.GetValueOrDefault(entry.Id, 1))), askedAt), stop);
-            done += page.Count;
+            await member.Connector.AnswerAsync(TakeAsync(stream, answer.Entries.Select(entry => (entry, earlier.GetValueOrDefault(entry.Id, 1))), askedAt), stop);
+            done += answer.Done;
         }
     }
 
@@ -239,8 +226,7 @@ internal sealed class RedisReceiver : Receiver
         (reading as RedisOrderedReading)?.Stop();
         await stopIntake.CancelAsync();
         deliveries.Writer.TryComplete();
-        var end = member.Blocking.CloseAsync();
-        await Task.WhenAll(end, running, finding, upkeep.Claiming, upkeep.Sweeping).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(member.Blocking.CloseAsync(), member.Bulk.CloseAsync(), running, finding, upkeep.Claiming, upkeep.Sweeping).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
         // For the next owner it was not handed out.
         var buffered = Drain();

@@ -33,7 +33,7 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
             {
                 var held = Receiver.Held.IdsOf(stream);
                 page = await Member.Connector.AnswerAsync(Member.Group.PendingAsync(stream, from, null, OwnBatch), stop);
-                await Receiver.FetchAsync(stream, [.. page.Where(each => !held.Contains(each.MessageId)).Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))], pace, stop);
+                await Receiver.FetchAsync(stream, [.. page.Where(each => !held.Contains(each.MessageId)).Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))], stop);
                 from = page.Length > 0 ? $"({page[^1].MessageId}" : null;
             }
             while (page.Length == OwnBatch);
@@ -51,7 +51,7 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
         }
 
         var blocking = await Member.Blocking.OpenAsync().WaitAsync(stop);
-        var count = pace.Of(Member.ShareOf(room));
+        var count = Member.ShareOf(pace.Of(room));
         var sentAt = Member.Names.Time.GetTimestamp();
         IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> found;
         try
@@ -65,7 +65,7 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
             throw;
         }
 
-        pace.Answered(Member.Names.Time.GetElapsedTime(sentAt), found.Any(each => each.Entries.Length >= count), RedisConnector.Block);
+        pace.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
         foreach (var (stream, entries) in found)
         {
             await Member.Connector.AnswerAsync(Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0)), sentAt), stop);

@@ -82,7 +82,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             throw;
         }
 
-        var receiver = new RedisReceiver(new RedisMember(subscription, group, Names, options.ClaimAfter, log) { Connector = connector, Blocking = blocking, Place = place });
+        var receiver = new RedisReceiver(new RedisMember(subscription, group, Names, options.ClaimAfter, log) { Connector = connector, Blocking = blocking, Bulk = new RedisBlockingConnection(connector), Place = place });
         receiver.Start(live);
         lock (gate)
         {

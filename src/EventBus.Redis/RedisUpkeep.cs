@@ -16,7 +16,6 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
     private readonly RedisTopology names = member.Names;
     private readonly TimeSpan renewPeriod = member.ClaimAfter / 3;
     private readonly ConcurrentDictionary<string, string> failures = new();
-    private readonly RedisPace pace = new();
 
     /// <summary>What people should look at; null when there is nothing.</summary>
     public string? Complaint => failures.Select(each => $"The subscription '{member.Subscription.Name}' cannot {each.Key}: {each.Value}").FirstOrDefault();
@@ -112,7 +111,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         (RedisValue Id, int Deliveries)[] unseen = [.. taken.Where(each => !held.Contains(each.Id))];
         if (unseen.Length > 0)
         {
-            await receiver.FetchAsync(stream, unseen, pace, stop);
+            await receiver.FetchAsync(stream, unseen, stop);
             member.Log.TookOver(group.Name, unseen.Length, stream!);
         }
 

@@ -12,12 +12,12 @@ public sealed class RedisFenceTests
         await redis.Database.StringSetAsync(lease, "theirs");
         await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, "app:parcels", "$");
         await redis.Database.StreamAddAsync(redis.ParcelStream, "type", "parcel.sent");
-        var fence = new RedisFence(redis.Database, lease, "app:parcels", "me");
+        var fence = new RedisFence(lease, "app:parcels", "me");
 
-        Assert.True(RedisFence.IsRefusal(await Assert.ThrowsAsync<RedisServerException>(() => fence.ReadNewAsync("mine", [redis.ParcelStream], 10))));
+        Assert.True(RedisFence.IsRefusal(await Assert.ThrowsAsync<RedisServerException>(() => fence.ReadNewAsync(redis.Database, "mine", [redis.ParcelStream], 10))));
         Assert.Equal(0, await redis.PendingAsync());
         await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app:parcels", "they", ">", 1);
-        Assert.True(RedisFence.IsRefusal(await Assert.ThrowsAsync<RedisServerException>(() => fence.TakeOverAsync("mine", redis.ParcelStream, RedisGroup.Start, 10))));
+        Assert.True(RedisFence.IsRefusal(await Assert.ThrowsAsync<RedisServerException>(() => fence.TakeOverAsync(redis.Database, "mine", redis.ParcelStream, RedisGroup.Start, 10))));
         Assert.Equal("they", Assert.Single(await redis.Database.StreamPendingMessagesAsync(redis.ParcelStream, "app:parcels", 10, default)).ConsumerName);
     }
 }

@@ -54,6 +54,37 @@ public sealed class RedisSlowWireTests
         await delivery.AckAsync();
     }
 
+    [Theory]
+    [InlineData(0.3)]
+    [InlineData(1.5)]
+    public async Task Throughput_OverALongWireAfterACut_Recovers(double delay)
+    {
+        const int Count = 200;
+        await using var redis = await TestRedis.OpenAsync();
+        await using var proxy = Slow();
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync(address: TestRedis.Through(proxy.Port)));
+        proxy.Sever();
+        await redis.Log.LineAsync("reads from Redis again");
+        proxy.ToClient.Delay = TimeSpan.FromSeconds(delay);
+        await TestRedis.PublishAcceptedAsync(await redis.StartAsync(), [.. Enumerable.Range(0, Count).Select(number => TestRedis.Parcel(number))]);
+
+        await TakeAllAsync(receiver, Count, TimeSpan.FromSeconds(10 + (10 * delay)));
+    }
+
+    [Fact]
+    public async Task TakeOver_OnAnIdleSubscription_NeedsNoNewEvents()
+    {
+        const int Count = 100;
+        await using var redis = await TestRedis.OpenAsync();
+        await PublishBacklogAsync(redis, TestRedis.Parcels(), Count, 1);
+        foreach (var entry in await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app:parcels", "dead", ">", Count))
+        {
+            await redis.Database.ExecuteAsync("XCLAIM", redis.ParcelStream, "app:parcels", "dead", 0, entry.Id, "IDLE", 600_000, "JUSTID");
+        }
+
+        await TakeAllAsync(await redis.SubscribeAsync(await redis.StartAsync()), Count, TimeSpan.FromSeconds(15));
+    }
+
     [Fact]
     public async Task Publish_LongerThanASignOfLifeMayTake_IsAccepted()
     {
@@ -86,6 +117,23 @@ public sealed class RedisSlowWireTests
         proxy.ToClient.BytesPerSecond = Rate;
 
         Assert.Equal(8, (await stores.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Count);
+    }
+
+    private static async Task TakeAllAsync(Receiver receiver, int count, TimeSpan time)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        limit.CancelAfter(time);
+        for (var i = 0; i < count; i++)
+        {
+            try
+            {
+                await (await receiver.Deliveries.ReadAsync(limit.Token)).AckAsync();
+            }
+            catch (OperationCanceledException)
+            {
+                Assert.Fail($"Only {i} of {count} events came within {time}.");
+            }
+        }
     }
 
     private static TcpProxy Slow() => new(int.Parse(TestRedis.EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));

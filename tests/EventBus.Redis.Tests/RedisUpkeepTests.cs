@@ -102,6 +102,22 @@ public sealed class RedisUpkeepTests
         Assert.Single(names);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task LogProvider_ThatFails_EndsNoReading(bool ordered)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        using var logs = new FailingLogs();
+        var subscription = TestRedis.Parcels() with { Ordered = ordered };
+        var receiver = await redis.SubscribeAsync(await redis.StartAsync(subscriptions: [subscription], log: BackendLog.Create(logs, "EventBus.Redis")), subscription);
+
+        await redis.KillConnectionsAsync();
+        await TestRedis.PublishAcceptedAsync(await redis.StartAsync(), TestRedis.Parcel(1));
+
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+    }
+
     [Fact]
     public async Task Receiver_DisposedAfterItsTransport_LeavesNoConnection()
     {

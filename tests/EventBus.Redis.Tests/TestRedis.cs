@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -49,11 +50,11 @@ internal sealed class TestRedis : IAsyncDisposable
         new(new EnvelopeAttributes { Id = $"p-{number}", Name = name, Key = key, Time = DateTimeOffset.UnixEpoch.AddSeconds(number) }, [(byte)'1']);
 
     /// <summary>Starts one application's transport.</summary>
-    public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null, bool failFast = false, Action<RedisOptions>? configure = null)
+    public async Task<RedisTransport> StartAsync(TimeSpan? claimAfter = null, string? address = null, Subscription[]? subscriptions = null, bool failFast = false, Action<RedisOptions>? configure = null, ILogger? log = null)
     {
         var options = new RedisOptions { KeyPrefix = Prefix, ClaimAfter = claimAfter ?? TimeSpan.FromSeconds(60) };
         configure?.Invoke(options);
-        var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}"), "bus.UseRedis(...)", Log), options, Log);
+        var transport = new RedisTransport(new RedisConnector(ConfigurationOptions.Parse($"{address ?? Address},name={Prefix}"), "bus.UseRedis(...)", log ?? Log), options, log ?? Log);
         made.Push(transport);
         using var limit = new CancellationTokenSource(Patience);
         await transport.StartAsync(new TransportTopology("app", subscriptions ?? [Parcels()], ["parcel.sent"], TimeProvider.System) { FailFast = failFast }, limit.Token);

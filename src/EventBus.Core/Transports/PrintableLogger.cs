@@ -4,20 +4,39 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Transports;
 
 /// <summary>Passes log entries on with every text printable, in the message and in its values: no id, type or error that somebody else chose begins a line of its own or acts on a terminal.</summary>
-/// <remarks>Exceptions are passed on as they are.</remarks>
+/// <remarks>Exceptions are passed on as they are. What the log provider throws is dropped: the loops of the bus log where nothing may interrupt them.</remarks>
 internal sealed class PrintableLogger(ILogger inner) : ILogger
 {
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => inner.BeginScope(state);
 
-    public bool IsEnabled(LogLevel logLevel) => inner.IsEnabled(logLevel);
+    public bool IsEnabled(LogLevel logLevel)
+    {
+        try
+        {
+            return inner.IsEnabled(logLevel);
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+    }
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         ArgumentNullException.ThrowIfNull(formatter);
-        if (inner.IsEnabled(logLevel))
+        try
         {
+            if (!inner.IsEnabled(logLevel))
+            {
+                return;
+            }
+
             inner.Log(logLevel, eventId, new Entry(PrintableText.Of(formatter(state, exception)), state as IReadOnlyList<KeyValuePair<string, object?>> ?? []), exception, static (entry, _) => entry.Message);
+        }
+        catch (Exception)
+        {
+            // A log provider that fails must not end the work that is logged, and there is no other place to report it.
         }
     }
 
