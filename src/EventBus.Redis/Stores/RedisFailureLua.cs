@@ -21,7 +21,7 @@ internal static class RedisFailureLua
     public const string All = Types + RedisKeyTypes.Check + Keys + Counter + Reading + Lines + Moving;
 
     private const string Types = """
-        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string' }
+        local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string', [20] = 'hash' }
         """;
 
     // RedisFailureKeys has them in the same order. From PAIRS on: for each subscription what is due, and its dead.
