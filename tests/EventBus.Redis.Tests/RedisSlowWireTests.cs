@@ -68,7 +68,7 @@ public sealed class RedisSlowWireTests
         proxy.ToClient.Delay = TimeSpan.FromSeconds(delay);
         await TestRedis.PublishAcceptedAsync(await redis.StartAsync(), [.. Enumerable.Range(0, Count).Select(number => TestRedis.Parcel(number))]);
 
-        await TakeAllAsync(receiver, Count, TimeSpan.FromSeconds(10 + (10 * delay)));
+        await TakeAllAsync(receiver, Count, TimeSpan.FromSeconds(15 + (30 * delay)));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using EventBus.Stores;
 using StackExchange.Redis;
 
@@ -10,6 +11,10 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions options)
 {
+    // Redis allows no smaller limit of one argument (proto-max-bulk-len), and has this one where it does not say.
+    private const long SmallestLimit = 1024 * 1024;
+    private const long UsualLimit = 512 * 1024 * 1024;
+
     private IConnectionMultiplexer? connection;
     private string? root;
 
@@ -31,8 +36,17 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
     public RedisKey Key(string name) => (root ?? throw NotOpen()) + name;
 
     /// <summary>Runs a script, of which Redis keeps a copy, so that only its hash is sent.</summary>
-    public Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken) =>
-        AskAsync(database => database.ScriptEvaluateAsync(script, keys, values), cancellationToken);
+    /// <exception cref="StoreRefusedException">A value is longer than Redis reads. It would cut the connection, for everything else that goes over it too.</exception>
+    public async Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
+    {
+        var longest = LongestOf(values);
+        if (longest >= SmallestLimit && await LimitAsync(cancellationToken) is var limit && longest > limit)
+        {
+            throw new StoreRefusedException(StoreScope.Entry, $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
+        }
+
+        return await AskAsync(database => database.ScriptEvaluateAsync(script, keys, values), cancellationToken);
+    }
 
     /// <summary>Asks Redis. See <see cref="RedisConnector.AnswerAsync{T}"/>.</summary>
     public async Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, CancellationToken cancellationToken)
@@ -51,6 +65,32 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
                     ? "Redis is full (maxmemory), and did not take this. Give it more memory, or remove what it need not keep."
                     : $"Redis takes nothing now ({exception.Message.Split(' ')[0]}), and did not take this. Look at its state: it may be loading, a replica, or without its disk.",
                 exception);
+        }
+    }
+
+    private static long LongestOf(RedisValue[] values)
+    {
+        var longest = 0L;
+        foreach (var value in values)
+        {
+            longest = Math.Max(longest, value.Length());
+        }
+
+        return longest;
+    }
+
+    /// <summary>The longest argument that the server reads, asked for each time, as it can be set while the server runs.</summary>
+    private async Task<long> LimitAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var answer = await AskAsync(database => database.ExecuteAsync("CONFIG", "GET", "proto-max-bulk-len"), cancellationToken);
+            return answer.Length == 2 && long.TryParse((string?)answer[1], CultureInfo.InvariantCulture, out var limit) ? limit : UsualLimit;
+        }
+        catch (Exception exception) when (exception is RedisServerException or RedisCommandException or StoreRefusedException)
+        {
+            // The user may not ask, or the client does not: CONFIG is an administrator's command.
+            return UsualLimit;
         }
     }
 
