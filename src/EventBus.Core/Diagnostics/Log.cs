@@ -135,7 +135,7 @@ internal static partial class Log
     public static partial void SagaLost(this ILogger log, string saga, string sagaId);
 
     [LoggerMessage(46, LogLevel.Error, "The store did not take a write of the saga {Saga} {SagaId} (attempt {Attempt}); the saga stands still, and the write is repeated after {Backoff}")]
-    public static partial void SagaStoreDown(this ILogger log, string saga, string sagaId, int attempt, TimeSpan backoff, Exception exception);
+    public static partial void SagaNotSaved(this ILogger log, string saga, string sagaId, int attempt, TimeSpan backoff, Exception exception);
 
     [LoggerMessage(47, LogLevel.Warning, "The saga {Saga} left the step {Step} of {SagaId} behind, which did not end after its token was cancelled; it may still be running")]
     public static partial void SagaStepLeftBehind(this ILogger log, string saga, string sagaId, string step);

@@ -157,6 +157,9 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public bool SagaStoreIsDown => sagas?.StoreIsDown == true;
 
+    /// <summary>The sagas that their store does not take, while it takes others.</summary>
+    public IReadOnlyList<string> RefusedSagas => sagas?.Refused ?? [];
+
     /// <summary>The subscriptions that take no events although the bus runs; none, unless a transport breaks its contract.</summary>
     public IEnumerable<string> DeafSubscriptions => workers.Values.Where(worker => worker.HasEnded).Select(worker => worker.Name);
 

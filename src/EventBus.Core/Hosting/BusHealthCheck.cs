@@ -6,6 +6,8 @@ namespace EventBus;
 /// <summary>Says whether a bus can publish and consume.</summary>
 internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
 {
+    private const int MostNamed = 10;
+
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
         runtime.Door.EnterAsync(() => CheckAsync(context, cancellationToken));
 
@@ -42,6 +44,11 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
         if (engine.PausedSubscriptions.ToList() is { Count: > 0 } paused)
         {
             complaints.Add($"These subscriptions are paused, because all that they start fails: {string.Join(", ", paused)}. They go on by themselves once an event succeeds.");
+        }
+
+        if (engine.RefusedSagas is { Count: > 0 } refused)
+        {
+            complaints.Add($"The saga store does not take {refused.Count} sagas, while it takes others: {string.Join(", ", refused.Take(MostNamed))}. They are tried again.");
         }
 
         return complaints.Count > 0 ? HealthCheckResult.Degraded(PrintableText.Of($"{string.Join(' ', complaints)} {description}".TrimEnd()))

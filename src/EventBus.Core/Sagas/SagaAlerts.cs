@@ -14,15 +14,29 @@ internal sealed class SagaAlerts(SagaStore store, SagaKeeper keeper) : AlertSour
     {
         var due = await store.ListAlertsAsync(now, max, cancellationToken);
         var claimed = new List<PendingAlert>();
+        var next = due.Entries.Count == max ? now : due.NextDue;
         foreach (var entry in due.Entries)
         {
-            if (await store.SaveAsync(entry with { AlertAt = now + lease }, cancellationToken))
+            try
             {
-                claimed.Add(new PendingAlert(entry.Id, entry.Claim, entry.Saga, EventName));
+                if (keeper.MayTry(entry.Id, out _) && await store.SaveAsync(entry with { AlertAt = now + lease }, cancellationToken))
+                {
+                    claimed.Add(new PendingAlert(entry.Id, entry.Claim, entry.Saga, EventName));
+                }
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                // One saga that cannot be written keeps no other from its alert.
+                await keeper.RefuseAsync(entry, exception);
+            }
+
+            if (!keeper.MayTry(entry.Id, out var retryAt) && (retryAt < next || next is null))
+            {
+                next = retryAt;
             }
         }
 
-        return new DueBatch<PendingAlert>(claimed, due.Entries.Count == max ? now : due.NextDue);
+        return new DueBatch<PendingAlert>(claimed, next);
     }
 
     public override async ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)

@@ -36,7 +36,21 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         }
         catch (Exception exception)
         {
+            await GiveUpAsync(hold, exception);
+        }
+    }
+
+    /// <summary>Lets go of a saga that cannot go on, as it was saved last. One that cannot even be written so is left to its lease.</summary>
+    public async Task GiveUpAsync(SagaHold hold, Exception exception)
+    {
+        try
+        {
             await writer.HaltAfterAsync(hold, exception);
+            keeper.Accept(hold.Id);
+        }
+        catch (Exception refusal) when (!keeper.Closing.IsCancellationRequested)
+        {
+            await keeper.RefuseAsync(hold.Entry, refusal);
         }
     }
 

@@ -65,6 +65,9 @@ internal sealed class SagaEngine
 
     public bool StoreIsDown => keeper.StoreIsDown;
 
+    /// <summary>The sagas that the store does not take, while it takes others.</summary>
+    public IReadOnlyList<string> Refused => keeper.Refused;
+
     /// <summary>No saga is in hand.</summary>
     public bool IsIdle => running.IsEmpty && Alerts?.IsIdle != false;
 
@@ -174,11 +177,24 @@ internal sealed class SagaEngine
         }
 
         // Those in hand are due only when their lease ends, which a frozen process may see before its renewal.
-        var due = await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), room + running.Count, stop);
-        var taking = due.Entries.Where(entry => Reserve(entry.Id)).Take(room).ToList();
+        // Neither do those that the store does not take stand in the way of others.
+        var due = await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), room + running.Count + keeper.Refused.Count, stop);
+        DateTimeOffset? next = due.NextDue;
+        var taking = due.Entries.Where(entry => MayTry(entry.Id) && Reserve(entry.Id)).Take(room).ToList();
         await Task.WhenAll(taking.Select(TakeAsync));
         settled();
-        return taking.Count == room ? time.GetUtcNow() : due.NextDue;
+        return taking.Count == room ? time.GetUtcNow() : next;
+
+        bool MayTry(string id)
+        {
+            if (keeper.MayTry(id, out var retryAt))
+            {
+                return true;
+            }
+
+            next = retryAt < next || next is null ? retryAt : next;
+            return false;
+        }
     }
 
     private async Task TakeAsync(SagaEntry entry)
@@ -188,11 +204,21 @@ internal sealed class SagaEngine
         try
         {
             hold = await claims.ClaimAsync(saga, entry);
+            keeper.Accept(entry.Id);
         }
-        catch
+        catch (Exception exception)
         {
-            Unreserve(entry.Id);
-            throw;
+            try
+            {
+                await RefuseAsync(saga, entry, exception);
+            }
+            finally
+            {
+                Unreserve(entry.Id);
+            }
+
+            loop.Wake();
+            return;
         }
 
         if (hold is not null)
@@ -204,6 +230,15 @@ internal sealed class SagaEngine
         // It was put off, or somebody else was quicker: when to come again has changed.
         Unreserve(entry.Id);
         loop.Wake();
+    }
+
+    /// <summary>A saga that cannot be claimed is tried again later, and needs attention once it is certain that the store takes others.</summary>
+    private async Task RefuseAsync(Driven saga, SagaEntry entry, Exception exception)
+    {
+        if (await keeper.RefuseAsync(entry, exception))
+        {
+            await saga.Driver.GiveUpAsync(new SagaHold(keeper, saga.Definition, entry, new SagaProgress(), entry.DueAt ?? time.GetUtcNow()), exception);
+        }
     }
 
     private bool Reserve(string id) => running.TryAdd(id, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
 using EventBus.Stores;
 
 namespace EventBus;
@@ -8,8 +9,15 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestRefusal = TimeSpan.FromMinutes(1);
+
+    // That many times the store takes something else, and not the saga.
+    private const int Proofs = 4;
+
+    private const string NoSaga = "eventbus/probe";
 
     private readonly ConcurrentDictionary<string, SagaHold> held = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Refusal> refused = new(StringComparer.Ordinal);
     private readonly TimeProvider time = environment.Time;
 
     // At the next look a third would be left still: a busy machine does not lose what it holds.
@@ -22,6 +30,9 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
     /// <summary>At least one write is held, because the store does not take it.</summary>
     public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
 
+    /// <summary>The sagas that the store does not take in any form, while it takes others.</summary>
+    public IReadOnlyList<string> Refused => [.. refused.Where(saga => !IsStale(saga.Value)).Select(saga => saga.Key).Order(StringComparer.Ordinal)];
+
     public DateTimeOffset LeaseFrom(DateTimeOffset now) => now + lease;
 
     /// <summary>Keeps the lease until the saga is let go.</summary>
@@ -29,11 +40,44 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
 
     public void LetGo(SagaHold hold) => held.TryRemove(new KeyValuePair<string, SagaHold>(hold.Id, hold));
 
+    /// <summary>A saga could be written: nothing is wrong with it any more.</summary>
+    public void Accept(string id) => refused.TryRemove(id, out _);
+
+    /// <summary>A write of a saga that is not held failed: it is left alone for a while, and others go on.</summary>
+    /// <returns>The store takes others, and it was certain or seen several times that it does not take this one.</returns>
+    /// <exception cref="Exception">The store takes nothing: <paramref name="error"/>.</exception>
+    public async Task<bool> RefuseAsync(SagaEntry entry, Exception error)
+    {
+        if (!await ConcernsEntryAsync(entry, error))
+        {
+            ExceptionDispatchInfo.Throw(error);
+        }
+
+        foreach (var (id, _) in refused.Where(saga => IsStale(saga.Value)))
+        {
+            refused.TryRemove(id, out _);
+        }
+
+        var failures = refused.TryGetValue(entry.Id, out var earlier) ? earlier.Failures + 1 : 1;
+        var backoff = TimeSpan.FromSeconds(Math.Min(1 << Math.Min(failures - 1, 10), LongestRefusal.TotalSeconds));
+        refused[entry.Id] = new Refusal(failures, time.GetUtcNow() + backoff);
+        environment.Log.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error);
+        return error is StoreRefusedException || failures >= Proofs;
+    }
+
+    /// <summary>Whether a saga may be tried; and when one that may not is tried again.</summary>
+    public bool MayTry(string id, out DateTimeOffset retryAt)
+    {
+        retryAt = refused.TryGetValue(id, out var refusal) ? refusal.RetryAt : default;
+        return retryAt <= time.GetUtcNow();
+    }
+
     /// <summary>Changes a held saga and saves it, however long the store is down.</summary>
     /// <param name="hold">The saga.</param>
     /// <param name="change">Changes the progress. Called once.</param>
     /// <param name="where">Says where the entry stands then; called again when replies have come meanwhile.</param>
     /// <exception cref="SagaLostException">Another instance has it now: nothing was changed.</exception>
+    /// <exception cref="StoreRefusedException">The store takes other writes, and not this one.</exception>
     /// <exception cref="OperationCanceledException">The bus stops before the store took it.</exception>
     public async Task SaveAsync(SagaHold hold, Action<SagaProgress> change, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
@@ -145,32 +189,67 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
         }
     }
 
+    /// <exception cref="StoreRefusedException">The store takes other writes, and not this one.</exception>
     private async Task SaveGatedAsync(SagaHold hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
-        var backoff = FirstBackoff;
+        var (backoff, proofs) = (FirstBackoff, 0);
         for (var attempt = 1; ; attempt++)
         {
             try
             {
                 await SaveOnceAsync(hold, where);
-                break;
+                return;
             }
             catch (Exception exception) when (exception is not SagaLostException && !closing.IsCancellationRequested)
             {
-                environment.Log.SagaStoreDown(hold.Definition.Name, hold.Id, attempt, backoff, exception);
-            }
+                environment.Log.SagaNotSaved(hold.Definition.Name, hold.Id, attempt, backoff, exception);
+                var concernsEntry = await ConcernsEntryAsync(hold.Entry, exception);
+                if (concernsEntry && (exception is StoreRefusedException || ++proofs == Proofs))
+                {
+                    throw exception as StoreRefusedException ?? new StoreRefusedException(StoreScope.Entry, $"The store takes other sagas and not this one ({exception.GetType()}).", exception);
+                }
 
-            Interlocked.Increment(ref heldWrites);
-            try
-            {
-                await Task.Delay(backoff, time, closing);
-            }
-            finally
-            {
-                Interlocked.Decrement(ref heldWrites);
+                await WaitAsync(backoff, concernsEntry);
             }
 
             backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+        }
+    }
+
+    /// <summary>Nobody has tried since: the saga is not due any more, or gone.</summary>
+    private bool IsStale(Refusal refusal) => refusal.RetryAt + LongestRefusal <= time.GetUtcNow();
+
+    private async Task WaitAsync(TimeSpan backoff, bool concernsEntry)
+    {
+        var held = concernsEntry ? 0 : 1;
+        Interlocked.Add(ref heldWrites, held);
+        try
+        {
+            await Task.Delay(backoff, time, closing);
+        }
+        finally
+        {
+            Interlocked.Add(ref heldWrites, -held);
+        }
+    }
+
+    /// <summary>Whether a failed write says something of its saga, and nothing of the store.</summary>
+    private async Task<bool> ConcernsEntryAsync(SagaEntry entry, Exception error)
+    {
+        if (error is StoreRefusedException refused)
+        {
+            return refused.Scope == StoreScope.Entry;
+        }
+
+        try
+        {
+            // No saga has version 0: the store compares, and changes nothing.
+            await store.SaveAsync(entry with { Id = NoSaga, Version = 0, Content = ReadOnlyMemory<byte>.Empty }, closing);
+            return true;
+        }
+        catch (Exception) when (!closing.IsCancellationRequested)
+        {
+            return false;
         }
     }
 
@@ -222,4 +301,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
             }
         }
     }
+
+    /// <summary>How often in a row a saga could not be written, and when it is tried again.</summary>
+    private readonly record struct Refusal(int Failures, DateTimeOffset RetryAt);
 }

@@ -81,23 +81,23 @@ internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, Sag
     public Task HaltAfterAsync(SagaHold hold, Exception exception)
     {
         var why = $"It could not go on: {OneLine(exception)}";
-        return AlarmAsync(hold, null, why, exception, async () => await keeper.ChangeAsync(
-            hold.Id,
-            entry =>
+        return AlarmAsync(hold, null, why, exception, async () =>
+        {
+            try
             {
-                // What the broken change left behind is not what is stored.
-                if (entry.Claim != hold.Entry.Claim || SagaMoves.IsEnd(entry.Status) || SagaProgress.Read(entry.Content, out _) is not { } progress)
+                await HaltAsSavedAsync(hold, (progress, now) =>
                 {
-                    return null;
-                }
-
-                var now = time.GetUtcNow();
-                progress.Active()?.CutOff();
-                progress.Held = false;
-                var status = moves.Halt(progress, why, now);
-                return moves.With(entry, status, progress, now) with { DueAt = null, AlertAt = AlertAt(now), ChangedAt = now, Content = progress.Write() };
-            },
-            keeper.Closing));
+                    progress.Active()?.CutOff();
+                    progress.Held = false;
+                    moves.Halt(progress, why, now);
+                });
+            }
+            catch (Exception) when (!keeper.Closing.IsCancellationRequested)
+            {
+                // The store may have no room for the reason: it is in the log.
+                await HaltAsSavedAsync(hold, null);
+            }
+        });
     }
 
     /// <summary>The step that is kept as begun was not run by this instance, and will not be run now.</summary>
@@ -115,6 +115,28 @@ internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, Sag
         var text = PrintableText.Of($"{exception.GetType().Name}: {exception.Message}".ReplaceLineEndings(" "));
         return EnvelopeLimits.Start(text, MaxErrorLength);
     }
+
+    /// <summary>What a broken change left behind is not what is stored: that is what needs attention.</summary>
+    private async Task HaltAsSavedAsync(SagaHold hold, Action<SagaProgress, DateTimeOffset>? note) => await keeper.ChangeAsync(
+        hold.Id,
+        entry =>
+        {
+            if (entry.Claim != hold.Entry.Claim || SagaMoves.IsEnd(entry.Status) || SagaProgress.Read(entry.Content, out _) is not { } progress)
+            {
+                return null;
+            }
+
+            var now = time.GetUtcNow();
+            note?.Invoke(progress, now);
+            return moves.With(entry, SagaStatus.NeedsAttention, progress, now) with
+            {
+                DueAt = null,
+                AlertAt = AlertAt(now),
+                ChangedAt = now,
+                Content = note is null ? entry.Content : progress.Write(),
+            };
+        },
+        keeper.Closing);
 
     private async Task AlarmAsync(SagaHold hold, string? step, string why, Exception? error, Func<Task> write)
     {

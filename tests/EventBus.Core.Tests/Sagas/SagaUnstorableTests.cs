@@ -1,0 +1,144 @@
+using System.Collections.Concurrent;
+using System.Text;
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus.Sagas;
+
+/// <summary>One saga that the store does not take needs attention. It holds up no other, and says nothing of the store.</summary>
+public sealed class SagaUnstorableTests : IDisposable
+{
+    private const string Bad = "trip-bad";
+
+    private readonly Script script = new();
+    private readonly SagaAttentionTests.Pager pager = new();
+    private readonly LogMemory logs = new();
+    private readonly FakeTimeProvider time = new();
+    private readonly ConcurrentDictionary<string, ReadOnlyMemory<byte>> kept = new(StringComparer.Ordinal);
+    private readonly PickySagaStore store;
+
+    public SagaUnstorableTests() => store = new(new InMemorySagaStore(100), kept);
+
+    public void Dispose() => logs.Dispose();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    /// <summary>Whether the store says that it is this entry.</summary>
+    public static TheoryData<bool> Told => [true, false];
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Save_OfOneSagaIsRefused_ItNeedsAttentionAsItWasSavedLastAndOthersComplete(bool told)
+    {
+        store.Before = entry => Refuse(entry.Id == Bad && Encoding.UTF8.GetString(entry.Content.Span).Contains("\"Done\":[\"\\u002Bflight\"", StringComparison.OrdinalIgnoreCase), told);
+        await using var bus = await StartAsync();
+
+        await ExpectAttentionAsync(bus);
+
+        var info = (await bus.Sagas().FindAsync(Bad, Token))!;
+        Assert.Contains("It could not go on", info.Error, StringComparison.Ordinal);
+        Assert.Equal(["+flight"], script.Calls.Take(1));
+
+        store.Before = _ => { };
+        Assert.True(await bus.Sagas().RetryAsync(Bad, Token));
+        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "the saga goes on when it is retried");
+    }
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Save_HasNoRoomForTheReasonEither_ItNeedsAttentionWithoutIt(bool told)
+    {
+        store.Before = entry => Refuse(entry.Id == Bad && !entry.Content.Span.SequenceEqual(kept[Bad].Span), told);
+        await using var bus = await StartAsync();
+
+        await ExpectAttentionAsync(bus);
+    }
+
+    [Theory, MemberData(nameof(Told))]
+    public async Task Save_ImpossibleInEveryForm_LeavesItToItsLeaseAndNamesIt(bool told)
+    {
+        var refuses = true;
+        store.Before = entry => Refuse(refuses && entry.Id == Bad, told);
+        await using var bus = await StartAsync();
+        await bus.Sagas().StartAsync(new Trip("ada"), Bad, Token);
+        await UntilAsync(async () => (await HealthAsync(bus)).Description?.Contains(Bad, StringComparison.Ordinal) == true, "the health check names the saga");
+        await bus.Sagas().StartAsync(new Trip("eve"), "trip-good", Token);
+        await UntilAsync(async () => (await bus.Sagas().FindAsync("trip-good", Token))!.Status == SagaStatus.Completed, "the other saga completes");
+        await UntilAsync(() => Task.FromResult(logs.At(LogLevel.Error).Count(text => text.Contains(Bad, StringComparison.Ordinal)) > 12), "it was tried again after its lease");
+
+        var health = await HealthAsync(bus);
+        Assert.Equal(HealthStatus.Degraded, health.Status);
+        Assert.Contains("does not take 1 sagas", health.Description, StringComparison.Ordinal);
+        Assert.DoesNotContain(logs.Entries, entry => entry.Text.Contains("'sagas'", StringComparison.Ordinal) && entry.Level == LogLevel.Error && !entry.Text.Contains(Bad, StringComparison.Ordinal));
+
+        refuses = false;
+        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention || (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "it goes on");
+        await UntilAsync(async () => (await HealthAsync(bus)).Status == HealthStatus.Healthy, "the health check is content");
+    }
+
+    /// <summary>Neither does an alert that cannot be leased keep those of others back.</summary>
+    [Fact]
+    public async Task Alert_OfOneSagaCannotBeClaimed_OthersAreSent()
+    {
+        script.Error = new InvalidOperationException("planned");
+        script.Fail("+flight");
+        script.Fail("-flight");
+        store.Before = entry => Refuse(entry is { Id: Bad, Status: SagaStatus.NeedsAttention, DueAt: null } && entry.AlertAt > time.GetUtcNow(), told: true);
+        await using var bus = await StartAsync();
+        await bus.Sagas().StartAsync(new Trip("ada"), Bad, Token);
+        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention, "the first needs attention");
+        await bus.Sagas().StartAsync(new Trip("eve"), "trip-2", Token);
+
+        await UntilAsync(() => Task.FromResult(pager.Alerts.Count > 0), "the alert of the other was sent");
+        Assert.Equal(["trip-2"], pager.Alerts[0].Ids);
+    }
+
+    private static void Refuse(bool refuses, bool told)
+    {
+        if (refuses)
+        {
+            throw told ? new StoreRefusedException(StoreScope.Entry, "too large") : new IOException("no");
+        }
+    }
+
+    private async Task ExpectAttentionAsync(RunningBus bus)
+    {
+        await bus.Sagas().StartAsync(new Trip("ada"), Bad, Token);
+        await bus.Sagas().StartAsync(new Trip("eve"), "trip-good", Token);
+        await UntilAsync(
+            async () =>
+            {
+                Assert.DoesNotContain("does not take writes", (await HealthAsync(bus)).Description ?? "", StringComparison.Ordinal);
+                return pager.Alerts.Count > 0;
+            },
+            "the operator is alerted");
+        await UntilAsync(async () => (await bus.Sagas().FindAsync("trip-good", Token))!.Status == SagaStatus.Completed, "the other saga completes");
+        Assert.Equal([Bad], Assert.Single(pager.Alerts).Ids);
+        Assert.Equal(SagaStatus.NeedsAttention, (await bus.Sagas().FindAsync(Bad, Token))!.Status);
+        Assert.Equal(HealthStatus.Healthy, (await HealthAsync(bus)).Status);
+    }
+
+    private static async Task<HealthReportEntry> HealthAsync(RunningBus bus) => (await bus.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
+
+    private async Task UntilAsync(Func<Task<bool>> condition, string reason)
+    {
+        using var limit = new CancellationTokenSource(RunningBus.Patience);
+        while (!await condition())
+        {
+            Assert.False(limit.IsCancellationRequested, $"Waited too long until {reason}. {string.Join('\n', logs.Entries)}");
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+    }
+
+    private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
+        bus =>
+        {
+            bus.UseInMemory().UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = new InMemoryFailureStore(100), Sagas = store }).AddSaga<BookTrip, Trip>();
+            bus.Services.AddSingleton(pager);
+            bus.AlertWith<SagaAttentionTests.Pager>();
+        },
+        time,
+        services => services.AddScoped(_ => new BookTrip(script)).AddSingleton<ILoggerProvider>(logs).AddLogging().AddHealthChecks());
+}
