@@ -69,7 +69,8 @@ public sealed class FrameTests : IDisposable
             Assert.False(patience.IsCancellationRequested, "There is no dead letter.");
         }
 
-        Assert.Contains("were left out", Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Error!, StringComparison.Ordinal);
+        // How much more has to go depends on how long the error's details are.
+        Assert.DoesNotContain("tenant", Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel)).Headers.Keys);
         Assert.Single(log.Texts, text => text.Contains("the publishing connection is open", StringComparison.Ordinal));
     }
 
