@@ -52,8 +52,8 @@ public abstract class EventContext
     /// <summary>Whether people had this event retried after it had become a dead letter.</summary>
     public bool IsReplay => handling?.Replays > 0;
 
-    /// <summary>A key for effects outside the bus: the same for every start, redelivery and replay of this event in this subscription, and for no other. With <c>KeyBy</c> the same for all events that count as copies of one another.</summary>
-    public string IdempotencyKey => $"{Subscription}~{handling?.Key ?? EventId}";
+    /// <summary>A key for effects outside the bus: the same for every start, redelivery and replay of this event in this subscription, and for no other. With <c>KeyBy</c> the same for all events that count as copies of one another. On a keyed bus it begins with the key of the bus.</summary>
+    public string IdempotencyKey => $"{owner?.Publisher.EffectPrefix}{Subscription}~{handling?.Key ?? EventId}";
 
     /// <summary>In an idempotent subscription, a number that is higher for each later run of the same event: a resource that remembers the highest can refuse a run that was overtaken. 0 elsewhere.</summary>
     public long FencingNumber => handling is { Fence: > 0 } claimed ? claimed.Fence : owner?.Once?.FenceOf(Source) ?? 0;

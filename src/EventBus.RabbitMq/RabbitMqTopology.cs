@@ -24,7 +24,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     // AMQP carries the name of a queue as a short string.
     private const int MaxNameBytes = 255;
 
-    private static readonly SearchValues<char> PlainCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+    private static readonly SearchValues<char> PlainCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+");
 
     public string Exchange => options.Exchange;
 

@@ -1,8 +1,9 @@
 using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Conformance;
 
-/// <summary>Two different pairs of service and subscription never make one name of a backend.</summary>
+/// <summary>Two different pairs of service and subscription never make one name of a backend, and neither do two buses of one service.</summary>
 internal static class NameScenarios
 {
     private static readonly Func<Backend, TransportFeatures, string?> Meets = Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend.");
@@ -17,6 +18,8 @@ internal static class NameScenarios
     [
         new("names-apart", "Subscriptions whose names are made to collide each get every event and keep their own dead letters, so that a name chosen freely never takes events from another.", SubscriptionsAsync),
         new("services-apart", "Services whose names and subscriptions run together to the same text each get every event, so that a new service takes nothing from another.", ServicesAsync) { RuledOut = Meets },
+        new("buses-apart", "Two buses of one application with the same subscriptions, event ids and stores keep their delayed events, retries, marks and dead letters apart, so that a second bus takes nothing from the first.", BusesAsync),
+        new("buses-share", "Two buses of one application, and services whose names look like theirs, each get every event in subscriptions of the same names, so that each is a service of its own.", SharedAsync) { RuledOut = Meets },
     ];
 
     private static async Task SubscriptionsAsync(ScenarioRun run)
@@ -50,6 +53,85 @@ internal static class NameScenarios
         // Each fails on the event that has its number.
         Task HandleAsync(string name, int number) =>
             Subscriptions[number] == name ? throw new InvalidOperationException("The handler fails on purpose.") : handled.NoteAsync((name, number));
+    }
+
+    private static async Task BusesAsync(ScenarioRun run)
+    {
+        const string Subscription = "same-name";
+        const int Count = 20;
+        var (first, second) = (new Ledger<(int Number, string EffectKey)>(), new Ledger<(int Number, string EffectKey)>());
+        var node = await run.StartAsync(bus =>
+        {
+            // An event type for each, so that the two meet only where they should not.
+            bus.Subscribe(Subscription, s => s.On<ParcelSent>((e, context, _) => HandleAsync(first, e.Number, context)).Idempotent());
+            bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, run.Isolation).Subscribe(Subscription, s => s.On<InvoicePaid>((e, context, _) => HandleAsync(second, e.Number, context)).Idempotent()));
+        });
+        var (otherBus, otherLetters) = (node.Services.GetRequiredKeyedService<IEventBus>("second"), node.Services.GetRequiredKeyedService<IDeadLetters>("second"));
+
+        var due = TimeProvider.System.GetUtcNow() + TimeSpan.FromMilliseconds(200);
+        for (var number = 0; number < Count; number++)
+        {
+            var options = new PublishOptions { NotBefore = due, EventId = $"{run.Isolation}-{number}" };
+            await node.Bus.PublishAsync(new ParcelSent(number), options);
+            await otherBus.PublishAsync(new InvoicePaid(number), options);
+        }
+
+        await first.ReachAsync(Count - 1, "the first bus handles an event");
+        await second.ReachAsync(Count - 1, "the second bus handles an event");
+        await node.Alerts.ReachAsync(2, "an alert is raised");
+        await node.QuietAsync();
+        foreach (var (ledger, letters, name) in new[] { (first, node.DeadLetters, ParcelSent.EventName), (second, otherLetters, "invoice.paid") })
+        {
+            Expect.Sequence(Enumerable.Range(1, Count - 1), ledger.Items.Select(item => item.Number).Order(), $"what the bus of {name} handled");
+            Expect.Sequence([(name, $"{run.Isolation}-0")], (await letters.ListAsync()).Select(letter => (letter.EventName, letter.EventId)), $"the dead letters of the bus of {name}");
+        }
+
+        Expect.Equal(0, first.Items.Select(item => item.EffectKey).Intersect(second.Items.Select(item => item.EffectKey), StringComparer.Ordinal).Count(), "the number of keys of effects that both have");
+        Expect.Equal(1, await otherLetters.RetryAllAsync(new DeadLetterFilter()), "the number of dead letters that the second bus retries");
+        await node.Alerts.ReachAsync(3, "an alert is raised");
+        Expect.Equal((1L, 1L), (await node.DeadLetters.CountAsync(), await otherLetters.CountAsync()), "the numbers of dead letters in the end");
+
+        // The event 0 fails for good, and the next three once.
+        static Task HandleAsync(Ledger<(int, string)> ledger, int number, EventContext context) =>
+            number == 0 || (number < 4 && context.Attempt == 1) ? throw new InvalidOperationException("The handler fails on purpose.") : ledger.NoteAsync((number, context.IdempotencyKey));
+    }
+
+    private static async Task SharedAsync(ScenarioRun run)
+    {
+        const int Count = 20;
+        string[] subscriptions = ["mail", "second.mail", "second"];
+        var handled = new Ledger<(string Bus, string Subscription, int Number)>();
+        var node = await run.StartAsync(bus =>
+        {
+            Subscribe(bus, "default");
+            foreach (var key in new[] { "second", "second.mail", "a key: {x}" })
+            {
+                bus.Services.AddKeyedEventBus(key, other => Subscribe(run.Prepare(other, run.Isolation), key));
+            }
+        });
+        foreach (var service in new[] { $"{run.Isolation}.second", $"{run.Isolation}-second", $"{run.Isolation}_second" })
+        {
+            await run.StartAsync(bus => Subscribe(bus.Configure(options => options.ServiceName = service), service));
+        }
+
+        for (var number = 0; number < Count; number++)
+        {
+            await (number % 2 == 0 ? node.Bus : node.Services.GetRequiredKeyedService<IEventBus>("second")).PublishAsync(new ParcelSent(number));
+        }
+
+        await handled.ReachAsync(Count * subscriptions.Length * 7, "an event is handled");
+        foreach (var group in handled.Items.GroupBy(item => (item.Bus, item.Subscription), item => item.Number))
+        {
+            Expect.Sequence(Enumerable.Range(0, Count), group.Order(), $"what '{group.Key.Subscription}' of '{group.Key.Bus}' handled");
+        }
+
+        void Subscribe(EventBusBuilder bus, string owner)
+        {
+            foreach (var name in subscriptions)
+            {
+                bus.Subscribe<ParcelSent>(name, (e, _, _) => handled.NoteAsync((owner, name, e.Number)));
+            }
+        }
     }
 
     private static async Task ServicesAsync(ScenarioRun run)

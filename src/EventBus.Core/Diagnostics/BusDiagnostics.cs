@@ -10,6 +10,8 @@ internal sealed class BusDiagnostics : IDisposable
 {
     public const string Name = "EventBus";
 
+    private const string BusTag = "eventbus.bus";
+
     private readonly ActivitySource source = new(Name);
     private readonly Meter meter;
     private readonly bool ownsMeter;
@@ -25,6 +27,7 @@ internal sealed class BusDiagnostics : IDisposable
     private readonly Histogram<double> sagaStates;
     private readonly Counter<long> sagaReplies;
     private string system = "";
+    private string? bus;
     private Func<string, bool> isKnown = static _ => true;
 
     public BusDiagnostics(IMeterFactory? meters, TimeProvider time)
@@ -52,8 +55,9 @@ internal sealed class BusDiagnostics : IDisposable
 
     /// <summary>Says what the tags are made of.</summary>
     /// <param name="messagingSystem">The backend.</param>
+    /// <param name="busKey">The key of the bus; null for the default bus, which has no tag of its own.</param>
     /// <param name="knowsEvent">Whether the application declared an event of a name. Other names are not tags of metrics: their number is not bounded.</param>
-    public void Describe(string messagingSystem, Func<string, bool> knowsEvent) => (system, isKnown) = (messagingSystem, knowsEvent);
+    public void Describe(string messagingSystem, string? busKey, Func<string, bool> knowsEvent) => (system, bus, isKnown) = (messagingSystem, busKey, knowsEvent);
 
     /// <summary>The trace context that an event carries: that of the current activity, if there is one.</summary>
     public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
@@ -67,7 +71,7 @@ internal sealed class BusDiagnostics : IDisposable
             _ = ActivityContext.TryParse(published, envelope.TraceState, out parent);
         }
 
-        var activity = source.StartActivity($"publish {eventName}", ActivityKind.Producer, parent);
+        var activity = Start($"publish {eventName}", ActivityKind.Producer, parent);
         activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "publish").SetTag("messaging.operation.type", "send")
             .SetTag("messaging.destination.name", eventName);
         return activity;
@@ -75,7 +79,7 @@ internal sealed class BusDiagnostics : IDisposable
 
     public void Published(Activity? activity, string eventName, string? eventId, long startedAt, string? error)
     {
-        var tags = new TagList { { "messaging.system", system }, { "messaging.operation.name", "publish" }, { "messaging.destination.name", eventName } };
+        var tags = Tags(new() { { "messaging.system", system }, { "messaging.operation.name", "publish" }, { "messaging.destination.name", eventName } });
         if (error is not null)
         {
             tags.Add("error.type", error);
@@ -91,7 +95,7 @@ internal sealed class BusDiagnostics : IDisposable
     {
         // A handler's span is a child of the publish, so that one process is one tree.
         _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var parent);
-        var activity = source.StartActivity($"process {Bounded(context.EventName)}", ActivityKind.Consumer, parent);
+        var activity = Start($"process {Bounded(context.EventName)}", ActivityKind.Consumer, parent);
         activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "process").SetTag("messaging.operation.type", "process")
             .SetTag("messaging.destination.name", context.EventName).SetTag("messaging.consumer.group.name", context.Subscription)
             .SetTag("messaging.message.id", context.EventId).SetTag("messaging.message.conversation_id", context.CorrelationId)
@@ -117,7 +121,7 @@ internal sealed class BusDiagnostics : IDisposable
     {
         if (unrouted.Enabled)
         {
-            unrouted.Add(1, new TagList { { "messaging.system", system }, { "messaging.destination.name", eventName } });
+            unrouted.Add(1, Tags(new() { { "messaging.system", system }, { "messaging.destination.name", eventName } }));
         }
     }
 
@@ -133,7 +137,7 @@ internal sealed class BusDiagnostics : IDisposable
     /// <summary>The root of a saga's tree.</summary>
     public Activity? StartSaga(string saga, string sagaId)
     {
-        var activity = source.StartActivity($"saga {saga}");
+        var activity = Start($"saga {saga}", ActivityKind.Internal, default);
         activity?.SetTag("eventbus.saga", saga).SetTag("eventbus.saga.id", sagaId);
         return activity;
     }
@@ -142,7 +146,7 @@ internal sealed class BusDiagnostics : IDisposable
     public Activity? StartSagaStep(string saga, string sagaId, string step, string direction, int attempt, string? traceParent)
     {
         _ = ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent);
-        var activity = source.StartActivity($"saga {saga} {step} {direction}", ActivityKind.Internal, parent);
+        var activity = Start($"saga {saga} {step} {direction}", ActivityKind.Internal, parent);
         activity?.SetTag("eventbus.saga", saga).SetTag("eventbus.saga.id", sagaId).SetTag("eventbus.saga.step", step).SetTag("eventbus.saga.direction", direction).SetTag("eventbus.attempt", attempt);
         return activity;
     }
@@ -158,15 +162,15 @@ internal sealed class BusDiagnostics : IDisposable
     /// <summary>A saga has left a status.</summary>
     public void SagaTurned(string saga, SagaStatus left, SagaStatus entered, TimeSpan stayed)
     {
-        sagaStates.Record(Math.Max(stayed.TotalSeconds, 0), new TagList { { "eventbus.saga", saga }, { "eventbus.saga.status", left.ToString() } });
+        sagaStates.Record(Math.Max(stayed.TotalSeconds, 0), Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", left.ToString() } }));
         if (entered is not (SagaStatus.Running or SagaStatus.Compensating))
         {
-            sagasEnded.Add(1, new TagList { { "eventbus.saga", saga }, { "eventbus.saga.status", entered.ToString() } });
+            sagasEnded.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", entered.ToString() } }));
         }
     }
 
     /// <summary>A reply came.</summary>
-    public void SagaReplied(string saga, string outcome) => sagaReplies.Add(1, new TagList { { "eventbus.saga", saga }, { "eventbus.outcome", outcome } });
+    public void SagaReplied(string saga, string outcome) => sagaReplies.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.outcome", outcome } }));
 
     public void Dispose()
     {
@@ -177,12 +181,29 @@ internal sealed class BusDiagnostics : IDisposable
         }
     }
 
-    private TagList SubscriptionTags(string eventName, string subscription) => new()
+    private TagList SubscriptionTags(string eventName, string subscription) => Tags(new()
     {
         { "messaging.system", system },
         { "messaging.destination.name", Bounded(eventName) },
         { "messaging.consumer.group.name", subscription },
-    };
+    });
+
+    /// <summary>The tags of a measurement, and which bus of the application it is of.</summary>
+    private TagList Tags(TagList tags)
+    {
+        if (bus is not null)
+        {
+            tags.Add(BusTag, bus);
+        }
+
+        return tags;
+    }
+
+    private Activity? Start(string name, ActivityKind kind, ActivityContext parent)
+    {
+        var activity = source.StartActivity(name, kind, parent);
+        return bus is null ? activity : activity?.SetTag(BusTag, bus);
+    }
 
     /// <summary>What the conventions of OpenTelemetry say for a value outside of a known set.</summary>
     private string Bounded(string eventName) => isKnown(eventName) ? eventName : "_OTHER";

@@ -41,7 +41,7 @@ internal sealed class BusEngine : IAsyncDisposable
         (this.model, this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (model, plan, transport, stores, diagnostics, owner);
         var (time, log, options) = (owner.Time, owner.Log, plan.Options);
         names = [.. model.Subscriptions.Select(subscription => subscription.Name)];
-        diagnostics.Describe(transport.Features.System, plan.Events.Knows);
+        diagnostics.Describe(transport.Features.System, model.Key, plan.Events.Knows);
         runner = new BackgroundRunner(log);
         idle = new IdleSignal(time);
 
@@ -50,7 +50,13 @@ internal sealed class BusEngine : IAsyncDisposable
         var plans = steady ?? time;
         var entropy = new Entropy();
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
-        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log) { StoresWrite = stores is { Durable: true }, Plans = steady });
+        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log) 
+        {
+            ServiceName = plan.ServiceName,
+            EffectPrefix = model.Key is { } key ? $"{key}+" : "",
+            StoresWrite = stores is { Durable: true },
+            Plans = steady,
+        });
         var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
         var planning = processing with { Time = plans };
         IDeadLetterAlert[] sinks = [.. model.Alerts.Select(create => create(services))];

@@ -18,9 +18,10 @@ public static class EventBusServiceCollectionExtensions
         return Add(services, null, configure);
     }
 
-    /// <summary>Adds a further bus under a key, or more to it. Resolve it with <c>[FromKeyedServices("billing")] IEventBus</c>.</summary>
+    /// <summary>Adds a further bus under a key, or more to it: repeated calls with one key add up. Resolve it with <c>[FromKeyedServices("billing")] IEventBus</c>.</summary>
+    /// <remarks>On a backend and in a store it is a service of its own, named after the application's service and the key (<c>shop+billing</c>): it shares streams and exchanges with the other buses of the application, and neither subscriptions, retries, dead letters, delayed events, handled events nor sagas.</remarks>
     /// <param name="services">The application's services.</param>
-    /// <param name="key">The key, also the name of its options; its health check is named <c>eventbus-key</c>.</param>
+    /// <param name="key">The key, also the name of its options; its health check is named <c>eventbus-key</c>, and its metrics and traces have it in the tag <c>eventbus.bus</c>. Two keys that differ only in case are an error at the start.</param>
     /// <param name="configure">Registers a backend, handlers and settings.</param>
     public static IServiceCollection AddKeyedEventBus(this IServiceCollection services, string key, Action<EventBusBuilder> configure)
     {

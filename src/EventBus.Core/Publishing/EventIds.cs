@@ -22,11 +22,11 @@ internal sealed class EventIds(Entropy entropy)
         return FromHalves((milliseconds << 16) | high, Variant | ((ulong)Interlocked.Increment(ref low) & LowMask));
     }
 
-    /// <summary>The id of the n-th event that a handler published: the same whenever the handler runs again for the same event.</summary>
-    public static Guid Derive(string parentId, string subscription, int ordinal)
+    /// <summary>The id of the n-th event that a handler published: the same whenever the handler runs again for the same event, and another one in a subscription of the same name of another service.</summary>
+    public static Guid Derive(string service, string parentId, string subscription, int ordinal)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(Encoding.UTF8.GetBytes($"{parentId.Length}:{parentId}/{subscription.Length}:{subscription}/{ordinal}"), hash);
+        SHA256.HashData(Encoding.UTF8.GetBytes($"{service.Length}:{service}/{parentId.Length}:{parentId}/{subscription.Length}:{subscription}/{ordinal}"), hash);
 
         // Version 8 is the one for ids that an application derives by a rule of its own (RFC 9562, section 5.8).
         var first = (BinaryPrimitives.ReadUInt64BigEndian(hash) & ~0xF000UL) | 0x8000UL;

@@ -30,6 +30,12 @@ internal sealed class Publisher
         batches = new BatchSender(transport, deadlines, time, diagnostics, (envelope, deadline, cancellationToken) => SendObservedAsync(envelope, DescriptorOf(envelope), deadline, cancellationToken));
     }
 
+    /// <summary>The name under which the bus works.</summary>
+    public string ServiceName => environment.ServiceName;
+
+    /// <summary>What the keys of effects begin with: nothing for the default bus.</summary>
+    public string EffectPrefix => environment.EffectPrefix;
+
     /// <summary>Called after an event was put into the delay store.</summary>
     public Action? Delayed { get; set; }
 
@@ -98,7 +104,7 @@ internal sealed class Publisher
 
     /// <summary>Makes the envelope of an event that a handler publishes through its context.</summary>
     public Envelope CreateFollowUp(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
-        Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(parent.Id, subscription, ordinal), parent.CorrelationId, parent.Id));
+        Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(environment.ServiceName, parent.Id, subscription, ordinal), parent.CorrelationId, parent.Id));
 
     /// <summary>Makes the envelope of an event that a saga publishes.</summary>
     /// <param name="event">The event.</param>
@@ -109,7 +115,7 @@ internal sealed class Publisher
     public Envelope CreateForSaga(object @event, PublishOptions? options, string sagaId, string origin, int ordinal) =>
         options is { CorrelationId: not null }
             ? throw new PublishException("What a saga publishes has the saga's id as correlation id, so that replies find it. Leave PublishOptions.CorrelationId out.", PublishFailure.Rejected, null)
-            : Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(sagaId, origin, ordinal), sagaId, null, sagaId));
+            : Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(environment.ServiceName, sagaId, origin, ordinal), sagaId, null, sagaId));
 
     /// <summary>Whether anybody may listen to a type of event, as far as this process knows.</summary>
     public bool MayBeHeard<TEvent>() => transport.MayHaveSubscribers(events.For(typeof(TEvent)).Name);
@@ -369,6 +375,12 @@ internal sealed class Publisher
 /// <summary>What every publisher of a bus shares.</summary>
 internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout, EventIds Ids, BusDiagnostics Diagnostics, AsyncLocal<bool> InHandler, ILogger Log)
 {
+    /// <summary>The name under which the bus works.</summary>
+    public required string ServiceName { get; init; }
+
+    /// <summary>What the keys of effects begin with: nothing for the default bus.</summary>
+    public required string EffectPrefix { get; init; }
+
     /// <summary>The stores keep events as bytes: what may get there must be writable.</summary>
     public bool StoresWrite { get; init; }
 

@@ -14,6 +14,9 @@ internal sealed class BusModel(IServiceCollection services, string? key)
 
     public string? Key { get; } = key;
 
+    /// <summary>The other buses of the application.</summary>
+    public IEnumerable<BusModel> Others => Services.Where(service => service.ServiceType == typeof(BusModel)).Select(service => (BusModel)service.ImplementationInstance!).Where(other => other != this);
+
     public string OptionsName => Key ?? Microsoft.Extensions.Options.Options.DefaultName;
 
     public List<EventModel> Events { get; } = [];

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using EventBus.Stores;
@@ -10,6 +11,8 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
 {
     private const int MaxNameLength = 100;
     private const int HashLength = 8;
+    private const int KeyHashLength = 32;
+    private const char KeyMark = '+';
 
     /// <summary>Checks a registration against the features of its backend and stores. All mistakes are reported together.</summary>
     /// <exception cref="EventBusConfigurationException">There is at least one.</exception>
@@ -17,9 +20,10 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
     {
         var problems = new List<string>(found);
         CheckTransports(model, problems);
+        CheckKeys(model, problems);
         OptionsCheck.Check(options, problems);
         problems.AddRange(model.Webhooks.SelectMany(webhook => webhook.Options.Problems(webhook.Url)));
-        var serviceName = NameOfService(options, applicationName, problems);
+        var serviceName = NameOfBus(NameOfService(options, applicationName, problems), model.Key);
         var json = new EventJson(model.JsonContexts, Math.Clamp(options.MaxDepth, 1, 1_000));
         var events = DescribeEvents(model, json, features, stores, problems);
         CheckUpcasts(model, events, problems);
@@ -104,9 +108,24 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         }
         else if (model.Transports.Count > 1)
         {
-            problems.Add($"Several backends were chosen ({string.Join(", ", model.Transports.Select(t => $"bus.{t.Call}"))}), and a bus has one. Keep one of the calls, or make a second bus with AddKeyedEventBus(...).");
+            problems.Add($"Several backends were chosen ({string.Join(", ", model.Transports.Select(t => $"bus.{t.Call}"))}), and a bus has one. Keep one of the calls, or make {(model.Key is null ? "a second bus with AddKeyedEventBus(...)" : $"another bus under a key other than '{model.Key}'")}.");
         }
     }
+
+    private static void CheckKeys(BusModel model, List<string> problems)
+    {
+        // The names of health checks are compared without regard to case.
+        if (model.Others.FirstOrDefault(other => other.Key is not null && string.Equals(other.Key, model.Key, StringComparison.OrdinalIgnoreCase)) is { } alike)
+        {
+            problems.Add($"Two buses have keys that differ only in case, '{model.Key}' and '{alike.Key}', so that their health checks would have one name. Give one of them another key.");
+        }
+    }
+
+    /// <summary>The name under which a bus works: that of its service, and after a plus sign, which no name of a service holds, its key. A key that is no name is written as far as it is one, with its hash after a second plus sign.</summary>
+    private static string NameOfBus(string serviceName, string? key) =>
+        key is null ? serviceName
+        : IsName(key, allowUpper: true) ? $"{serviceName}{KeyMark}{key}"
+        : $"{serviceName}{KeyMark}{Allowed(key)}{KeyMark}{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(key.AsSpan())))[..KeyHashLength]}";
 
     private static string NameOfService(EventBusOptions options, string? applicationName, List<string> problems)
     {
@@ -122,9 +141,11 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         }
 
         // The host chose this name. Two names that differ only in what is left out must not become one.
-        var allowed = string.Concat(name.Take(MaxNameLength - HashLength - 1).Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
-        return $"{allowed}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..HashLength]}";
+        return $"{Allowed(name)}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..HashLength]}";
     }
+
+    private static string Allowed(string name) =>
+        string.Concat(name.Take(MaxNameLength - HashLength - 1).Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' ? c : '-'));
 
     private static Dictionary<Type, EventDescriptor> DescribeEvents(BusModel model, EventJson json, TransportFeatures? features, BusStores? stores, List<string> problems)
     {

@@ -28,7 +28,7 @@ internal sealed class SagaAnnouncer(string saga, Publisher publisher, bool isWan
         publisher.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
 
     /// <summary>The id of an event that a step publishes, where it is given none.</summary>
-    public static Guid IdOf(string saga, string sagaId, string step, SagaDirection direction, int ordinal) => EventIds.Derive(sagaId, OriginOf(saga, step, direction), ordinal);
+    public static Guid IdOf(string service, string saga, string sagaId, string step, SagaDirection direction, int ordinal) => EventIds.Derive(service, sagaId, OriginOf(saga, step, direction), ordinal);
 
     public static SagaKeptEvent Keep(Envelope envelope) => new(envelope.EventId, envelope.EventName, StoreFormat.WriteAttributes(envelope), envelope.GetBody().ToArray());
 

@@ -31,11 +31,11 @@ public sealed class SagaContext<TState>
     /// <summary>Which start this is: 1 for the first. Starts that ended with their process count.</summary>
     public int Attempt => call.Attempt;
 
-    /// <summary>A key for effects outside: <c>saga id/step/execute</c> or <c>saga id/step/compensate</c>, the same however often the step runs, and for no other. A service that takes one does nothing twice.</summary>
-    public string IdempotencyKey => $"{call.SagaId}/{call.Step}/{(IsCompensation ? "compensate" : "execute")}";
+    /// <summary>A key for effects outside: <c>saga id/step/execute</c> or <c>saga id/step/compensate</c>, the same however often the step runs, and for no other. On a keyed bus it begins with the key of the bus. A service that takes one does nothing twice.</summary>
+    public string IdempotencyKey => $"{call.EffectPrefix}{call.SagaId}/{call.Step}/{(IsCompensation ? "compensate" : "execute")}";
 
     /// <summary>The key under which the step is executed, also while it is being undone: what a compensation tells the service not to accept any more, in case a request is still on its way.</summary>
-    public string ExecutionKey => $"{call.SagaId}/{call.Step}/execute";
+    public string ExecutionKey => $"{call.EffectPrefix}{call.SagaId}/{call.Step}/execute";
 
     /// <summary>Higher for each later run of the same saga by another instance: a resource that remembers the highest can refuse one that was overtaken.</summary>
     public long FencingNumber => call.Fence;
@@ -107,6 +107,9 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
     public long Fence => fence;
 
     public IReadOnlyList<object> Published => published;
+
+    /// <summary>What the keys of effects begin with.</summary>
+    public string EffectPrefix { get; init; } = "";
 
     /// <summary>The reply that came, as JSON (UTF-8); empty for other directions.</summary>
     public ReadOnlyMemory<byte> Reply { get; init; }

@@ -154,6 +154,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         SagaCall? call = null;
         call = new SagaCall(hold.Id, step.Name, direction, active.Failures + active.Interruptions + 1, hold.Entry.Claim)
         {
+            EffectPrefix = driving.Publisher.EffectPrefix,
             Reply = reply is null ? default : JsonMarshal.GetRawUtf8Value(reply.Body).ToArray(),
             Create = (@event, options, ordinal) => announcer.Create(@event, options, call!, ordinal),
         };

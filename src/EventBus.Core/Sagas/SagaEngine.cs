@@ -33,7 +33,7 @@ internal sealed class SagaEngine
         loop = new DueLoop("sagas", StartDueAsync, store.PollInterval, time, environment.Log);
         driving = new SagaDriving(keeper, parts.Publisher, Alerts, environment) { Wake = loop.Wake, Ended = Waiters.Signal };
         claims = new SagaClaims(store, keeper, new SagaClock(time, parts.Entropy, environment.Log), driving);
-        Replies = new SagaReplies(store, keeper, parts.Events, loop.Wake, environment);
+        Replies = new SagaReplies(store, keeper, parts.Events, parts.Publisher.ServiceName, loop.Wake, environment);
         sagas = definitions.ToFrozenDictionary(definition => definition.Name, definition =>
         {
             var announcer = new SagaAnnouncer(definition.Name, parts.Publisher, options.PublishEvents);

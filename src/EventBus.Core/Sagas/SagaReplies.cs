@@ -4,7 +4,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Takes events that answer sagas, and puts each into the inbox of the saga that waits for it.</summary>
-internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegistry events, Action wake, RunEnvironment environment)
+internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegistry events, string service, Action wake, RunEnvironment environment)
 {
     private const int MaxFound = 100;
 
@@ -97,8 +97,8 @@ internal sealed class SagaReplies(SagaStore store, SagaKeeper keeper, EventRegis
         && (entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key)));
 
     /// <summary>It was published by a handler of what another step of the saga asked, and that step waits for the same event: a second answer, which comes when the saga has gone on.</summary>
-    private static bool AnswersAnother(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? causationId, string eventName) =>
+    private bool AnswersAnother(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? causationId, string eventName) =>
         Guid.TryParseExact(causationId, "D", out var question)
         && progress.Steps.Exists(step => step != progress.Active() && definition.Find(step.Name)?.ReplyName == eventName
-            && Enumerable.Range(1, step.Published).Any(ordinal => SagaAnnouncer.IdOf(definition.Name, entry.Id, step.Name, SagaDirection.Execute, ordinal) == question));
+            && Enumerable.Range(1, step.Published).Any(ordinal => SagaAnnouncer.IdOf(service, definition.Name, entry.Id, step.Name, SagaDirection.Execute, ordinal) == question));
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Hosting;
 using System.Collections.Concurrent;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -104,7 +105,7 @@ public sealed class HandlingTests
         await bus.PassAsync(time, TimeSpan.FromSeconds(7));
 
         Assert.Equal(["1 process parent"], seen.Items);
-        Assert.Equal(EventIds.Derive("parent", "receipts", 0).ToString("D"), Assert.Single(ids));
+        Assert.Equal(EventIds.Derive(bus.Services.GetRequiredService<IHostEnvironment>().ApplicationName, "parent", "receipts", 0).ToString("D"), Assert.Single(ids));
     }
 
     [Fact]

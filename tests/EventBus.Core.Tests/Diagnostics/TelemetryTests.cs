@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
@@ -127,6 +128,55 @@ public sealed class TelemetryTests
             }
         }
     }
+
+    [Fact]
+    public async Task Telemetry_OfAKeyedBus_SaysWhichBus()
+    {
+        var measured = new ConcurrentBag<(string Instrument, object? Name, object? Bus)>();
+        var spans = new ConcurrentBag<Activity>();
+        using var listener = new MeterListener { InstrumentPublished = (instrument, listening) => listening.EnableMeasurementEvents(instrument) };
+        listener.SetMeasurementEventCallback<long>((instrument, _, tags, _) => Add(instrument, tags));
+        listener.SetMeasurementEventCallback<double>((instrument, _, tags, _) => Add(instrument, tags));
+        listener.Start();
+        using var root = new Activity("request").Start();
+        using var tracing = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "EventBus",
+            Sample = (ref options) => options.TraceId == root.TraceId ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.None,
+            ActivityStopped = spans.Add,
+        };
+        ActivitySource.AddActivityListener(tracing);
+        await using var running = await RunningBus.StartAsync(Configure, services: services => services.AddKeyedEventBus("billing", Configure));
+        var billing = running.Services.GetRequiredKeyedService<IEventBus>("billing");
+
+        await running.Bus.PublishAsync(new BusMeasured(), Token);
+        await running.WhenIdleAsync();
+        await billing.PublishAsync(new BusMeasured(), Token);
+        await billing.PublishAsync(new BusUnheard(), Token);
+        await billing.WhenIdleAsync(RunningBus.Patience, Token);
+
+        string[] instruments = ["eventbus.dead_letters", "eventbus.retries", "messaging.client.consumed.messages", "messaging.client.operation.duration", "messaging.client.sent.messages", "messaging.process.duration"];
+        Assert.Equal(instruments, measured.Where(item => item is { Name: "bus.measured", Bus: null }).Select(item => item.Instrument).Distinct().Order(StringComparer.Ordinal));
+        Assert.Equal(instruments, measured.Where(item => item is { Name: "bus.measured", Bus: "billing" }).Select(item => item.Instrument).Distinct().Order(StringComparer.Ordinal));
+        Assert.Contains(("eventbus.unrouted", "bus.unheard", "billing"), measured);
+        Assert.Equal([null, "billing"], spans.Where(span => span.DisplayName == "publish bus.measured").OrderBy(span => span.StartTimeUtc).Select(span => span.GetTagItem("eventbus.bus")));
+        Assert.Contains(spans, span => span.DisplayName == "process bus.measured" && (string?)span.GetTagItem("eventbus.bus") == "billing");
+
+        static void Configure(EventBusBuilder bus) => bus.UseInMemory().Retry(1, TimeSpan.Zero).Publishes<BusUnheard>().Subscribe<BusMeasured>("meter", (_, _, _) => throw new IOException());
+
+        void Add(Instrument instrument, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            var all = tags.ToArray().ToDictionary();
+            if (instrument.Meter.Name == "EventBus" && all.GetValueOrDefault("messaging.destination.name") is "bus.measured" or "bus.unheard")
+            {
+                measured.Add((instrument.Name, all["messaging.destination.name"], all.GetValueOrDefault("eventbus.bus")));
+            }
+        }
+    }
+
+    private sealed record BusMeasured;
+
+    private sealed record BusUnheard;
 
     private sealed record MetricMeasured;
 

@@ -27,15 +27,17 @@ public sealed class EventIdsTests
     public void Next_SameSeed_SameIds() => Assert.Equal(new EventIds(new Entropy(42)).Next(0), new EventIds(new Entropy(42)).Next(0));
 
     [Fact]
-    public void Derive_SameInput_SameId() => Assert.Equal(EventIds.Derive("event", "subscription", 1), EventIds.Derive("event", "subscription", 1));
+    public void Derive_SameInput_SameId() => Assert.Equal(EventIds.Derive("shop", "event", "subscription", 1), EventIds.Derive("shop", "event", "subscription", 1));
 
     [Theory]
-    [InlineData("event", "subscription", 2)]
-    [InlineData("event", "subscriptio", 1)]
-    [InlineData("even", "tsubscription", 1)]
-    public void Derive_OtherInput_OtherId(string parent, string subscription, int ordinal) =>
-        Assert.NotEqual(EventIds.Derive("event", "subscription", 1), EventIds.Derive(parent, subscription, ordinal));
+    [InlineData("shop", "event", "subscription", 2)]
+    [InlineData("shop", "event", "subscriptio", 1)]
+    [InlineData("shop", "even", "tsubscription", 1)]
+    [InlineData("shop+billing", "event", "subscription", 1)]
+    [InlineData("shope", "vent", "subscription", 1)]
+    public void Derive_OtherInput_OtherId(string service, string parent, string subscription, int ordinal) =>
+        Assert.NotEqual(EventIds.Derive("shop", "event", "subscription", 1), EventIds.Derive(service, parent, subscription, ordinal));
 
     [Fact]
-    public void Derive_AnyInput_IsVersion8() => Assert.Equal(8, EventIds.Derive("event", "subscription", 1).Version);
+    public void Derive_AnyInput_IsVersion8() => Assert.Equal(8, EventIds.Derive("shop", "event", "subscription", 1).Version);
 }

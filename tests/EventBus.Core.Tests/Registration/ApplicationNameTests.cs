@@ -24,11 +24,43 @@ public sealed class ApplicationNameTests
         Assert.Equal(names[1], await ServiceNameOfAsync(applications[1]));
     }
 
-    private static async Task<string> ServiceNameOfAsync(string application)
+    [Fact]
+    public async Task Key_OfABus_MakesANameThatNoServiceAndNoOtherKeyHas()
+    {
+        string?[] keys = [null, "billing", "Billing.x", ".billing", "-billing", "billing+", "a+b", "a b", "a\tb", "a:b", "a.b", "a-b", "{a}", "\ud800", "\ud801", "\ufffd", new string('k', 100), new string('k', 101), new string('k', 102)];
+
+        var names = new List<string>();
+        foreach (var key in keys)
+        {
+            names.Add(await ServiceNameOfAsync("shop", key));
+        }
+
+        Assert.Equal(["shop", "shop+billing"], names.Take(2));
+        Assert.Equal(keys.Length, names.Distinct(StringComparer.Ordinal).Count());
+
+        // A service's own name holds no plus sign, and a hashed key has a second one.
+        Assert.All(names.Skip(1), name => Assert.Matches(@"^shop\+[A-Za-z0-9._-]{1,100}(\+[0-9a-f]{32})?$", name));
+        Assert.Equal(names[7], await ServiceNameOfAsync("shop", keys[7]));
+        Assert.DoesNotContain(await ServiceNameOfAsync("shop+billing"), names);
+        foreach (var hashed in names.Skip(1).Select(name => name["shop+".Length..]).Where(name => name.Contains('+', StringComparison.Ordinal)))
+        {
+            Assert.DoesNotContain(await ServiceNameOfAsync("shop", hashed), names);
+        }
+    }
+
+    private static async Task<string> ServiceNameOfAsync(string application, string? key = null)
     {
         var transport = new NamedTransport();
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings { ApplicationName = application });
-        builder.Services.AddEventBus(bus => bus.UseTransport("UseNamed()", _ => transport));
+        if (key is null)
+        {
+            builder.Services.AddEventBus(bus => bus.UseTransport("UseNamed()", _ => transport));
+        }
+        else
+        {
+            builder.Services.AddKeyedEventBus(key, bus => bus.UseTransport("UseNamed()", _ => transport));
+        }
+
         using var host = builder.Build();
         await host.StartAsync(TestContext.Current.CancellationToken);
         await host.StopAsync(TestContext.Current.CancellationToken);

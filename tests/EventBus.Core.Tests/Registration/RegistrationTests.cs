@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
 namespace EventBus;
@@ -38,6 +39,47 @@ public sealed class RegistrationTests
 
         Assert.Equal(["billing"], seen.Items);
         Assert.NotNull(running.Services.GetRequiredKeyedService<IDeadLetters>("billing"));
+    }
+
+    [Fact]
+    public async Task AddKeyedEventBus_BesideTheDefault_HasItsOwnHealthCheckOptionsAndLogger()
+    {
+        var logs = new LogMemory();
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory(),
+            services: services => services
+                .AddLogging(logging => logging.AddProvider(logs))
+                .AddKeyedEventBus("billing", bus => bus.UseInMemory().Configure(options => options.MaxBodyBytes = 1_000))
+                .AddKeyedEventBus("bill\ning", bus => bus.UseInMemory())
+                .AddHealthChecks());
+
+        var report = await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token);
+        Assert.Equal(["eventbus", "eventbus-bill\ning", "eventbus-billing"], report.Entries.Keys.Order(StringComparer.Ordinal));
+        Assert.All(report.Entries.Values, entry => Assert.Equal(HealthStatus.Healthy, entry.Status));
+        var options = running.Services.GetRequiredService<IOptionsMonitor<EventBusOptions>>();
+        Assert.Equal((1_000, 256 * 1024), (options.Get("billing").MaxBodyBytes, options.CurrentValue.MaxBodyBytes));
+        Assert.Contains(logs.At(LogLevel.Information), text => text.Contains("+billing started", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task AddKeyedEventBus_TwoCompleteOnesUnderOneKey_IsAStartUpErrorThatNamesIt()
+    {
+        var error = await Assert.ThrowsAsync<EventBusConfigurationException>(() => RunningBus.StartAsync(
+            bus => bus.UseInMemory(),
+            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory()).AddKeyedEventBus("billing", bus => bus.UseInMemory())));
+
+        Assert.Contains("another bus under a key other than 'billing'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AddKeyedEventBus_KeysThatDifferOnlyInCase_IsAStartUpErrorThatNamesBoth()
+    {
+        var error = await Assert.ThrowsAsync<EventBusConfigurationException>(() => RunningBus.StartAsync(
+            bus => bus.UseInMemory(),
+            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory()).AddKeyedEventBus("Billing", bus => bus.UseInMemory())));
+
+        Assert.Contains("'billing'", error.Message, StringComparison.Ordinal);
+        Assert.Contains("'Billing'", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus.Sagas;
@@ -234,7 +236,7 @@ public sealed class SagaTests
         var failed = Assert.Single(events.OfType<SagaFailed>());
         Assert.Equal(("bad", "compensated", "payment", typeof(InvalidOperationException).FullName), (failed.SagaId, failed.Status, failed.FailedStep, failed.Error));
         Assert.Equal(["payment", "hotel", "flight"], failed.Compensated);
-        Assert.Equal(EventIds.Derive("good", "book-trip/completed", 1).ToString(), heard.Single(item => item.Event is SagaCompleted).Id);
+        Assert.Equal(EventIds.Derive(bus.Services.GetRequiredService<IHostEnvironment>().ApplicationName, "good", "book-trip/completed", 1).ToString(), heard.Single(item => item.Event is SagaCompleted).Id);
     }
 
     [Fact]
