@@ -50,7 +50,7 @@ internal sealed class BusEngine : IAsyncDisposable
         var plans = steady ?? time;
         var entropy = new Entropy();
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
-        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log) 
+        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log)
         {
             ServiceName = plan.ServiceName,
             EffectPrefix = model.Key is { } key ? $"{key}+" : "",
