@@ -21,6 +21,11 @@ internal static class BrokerScenarios
             RuledOut = Rule.All(Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."), Rule.Durable),
             Exclusive = true,
         },
+        new("publish-through-a-restart", "What is published while the broker restarts, and was certainly not sent, is sent within its deadline, so that a short outage is no error of the application.", PublishThroughARestartAsync)
+        {
+            RuledOut = Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."),
+            Exclusive = true,
+        },
     ];
 
     private static async Task EventsWaitAsync(ScenarioRun run)
@@ -42,6 +47,40 @@ internal static class BrokerScenarios
         Expect.Sequence(Enumerable.Range(0, 20), handled.Items.Order(), "what both instances handled");
 
         void Configure(EventBusBuilder bus) => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number));
+    }
+
+    private static async Task PublishThroughARestartAsync(ScenarioRun run)
+    {
+        var patience = TimeSpan.FromSeconds(60);
+        var (node, failures) = (await run.StartAsync(bus => bus.Publishes<ParcelSent>()), new List<string>());
+        await node.Bus.PublishAsync(new ParcelSent(0));
+        var restarting = run.Backend.RestartBrokerAsync(CancellationToken.None);
+        var publishing = PublishAsync();
+        await Expect.WithinAsync(restarting, "the restart ends", patience);
+        await Expect.WithinAsync(publishing, "a publish after the restart is accepted", patience);
+        Expect.That(failures.Count == 0, $"no publish fails before its deadline, but: {string.Join(' ', failures)}");
+
+        async Task PublishAsync()
+        {
+            // Until one that began after the restart was accepted.
+            for (var (number, restarted, accepted) = (1, false, false); !restarted || !accepted; number++)
+            {
+                restarted = restarting.IsCompleted;
+                try
+                {
+                    await node.Bus.PublishAsync(new ParcelSent(number), new PublishOptions { Key = "one", Timeout = patience });
+                    accepted = true;
+                }
+                catch (PublishException exception)
+                {
+                    accepted = false;
+                    if (exception.Failure != PublishFailure.InDoubt)
+                    {
+                        failures.Add(exception.Message);
+                    }
+                }
+            }
+        }
     }
 
     private static async Task InterruptAsync(ScenarioRun run, Func<CancellationToken, Task> interrupt)

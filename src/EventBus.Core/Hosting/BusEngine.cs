@@ -38,6 +38,8 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public BusEngine(BusModel model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusRuntime owner)
     {
+        // Within the process there is no connection that may come back.
+        transport = transport.Features.Serializes ? new RepeatingTransport(transport, owner.Time) : transport;
         (this.model, this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (model, plan, transport, stores, diagnostics, owner);
         var (time, log, options) = (owner.Time, owner.Log, plan.Options);
         names = [.. model.Subscriptions.Select(subscription => subscription.Name)];

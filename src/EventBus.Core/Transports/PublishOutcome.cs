@@ -25,7 +25,7 @@ public readonly record struct PublishOutcome
     /// <param name="error">Why, and what to change.</param>
     public static PublishOutcome Rejected(Exception error) => new(PublishStatus.Rejected, error);
 
-    /// <summary>The event certainly reached nobody; publishing it again may succeed.</summary>
+    /// <summary>The event certainly reached nobody; publishing it again may succeed. The bus does so until the deadline (<see cref="Transport.PublishAsync"/>).</summary>
     /// <param name="error">Why.</param>
     public static PublishOutcome Failed(Exception error) => new(PublishStatus.Failed, error);
 

@@ -22,7 +22,8 @@ public abstract class Transport : IAsyncDisposable
     /// <summary>Sends events and reports each. Completes when every outcome is known, and at the latest soon after the token is cancelled. Thread-safe.</summary>
     /// <remarks>
     /// Events of one key keep the order of the batch and of the calls. Once it is known that one is not accepted, later ones of the same key that have not been sent are not sent, and fail.
-    /// An outcome that is left unwritten, also by throwing, counts as in doubt. An internal retry sends the same id again.
+    /// An outcome that is left unwritten, also by throwing, counts as in doubt. A retry of the transport's own sends the same id again.
+    /// Where events leave the process (<see cref="TransportFeatures.Serializes"/>), the bus calls again for those that have failed, until the deadline, and holds later ones of their keys back meanwhile.
     /// </remarks>
     /// <param name="batch">The events. The memory is valid until the call completes; the envelopes may be kept.</param>
     /// <param name="outcomes">As long as the batch: where the outcome of each event is written.</param>

@@ -1,0 +1,146 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>What was certainly not sent is sent again within its deadline, and the order of its key holds.</summary>
+public sealed class RepeatedPublishTests
+{
+    private static readonly PublishOutcome NotSent = PublishOutcome.Failed(new InvalidOperationException("Away."));
+    private static readonly PublishOutcome Refused = PublishOutcome.Rejected(new InvalidOperationException("No permission."));
+    private static readonly PublishOutcome Doubtful = PublishOutcome.InDoubt(new InvalidOperationException("No answer."));
+
+    private readonly ScriptedWire wire = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Publish_CertainlyNotSent_IsSentAgainUnderItsIdUntilItIsTaken()
+    {
+        await using var running = await StartAsync();
+        var publishing = PublishAsync(running, "a1");
+
+        (await wire.NextAsync("a1")).Answer(NotSent);
+        (await wire.NextAsync("a1")).Answer(NotSent);
+        (await wire.NextAsync("a1")).Answer(PublishOutcome.Accepted);
+
+        await publishing;
+    }
+
+    [Fact]
+    public async Task Publish_NotSentUntilItsDeadline_IsFailed()
+    {
+        await using var running = await StartAsync();
+        var publishing = PublishAsync(running, "a1", TimeSpan.FromMilliseconds(200));
+        var answering = AnswerAsync();
+
+        var failure = await Assert.ThrowsAsync<PublishException>(() => publishing);
+
+        Assert.Equal(PublishFailure.Failed, failure.Failure);
+        Assert.Contains("Away.", failure.Message, StringComparison.Ordinal);
+        Assert.False(answering.IsFaulted);
+
+        async Task AnswerAsync()
+        {
+            while (!publishing.IsCompleted)
+            {
+                (await wire.NextAsync("a1")).Answer(NotSent);
+            }
+        }
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Publish_RefusedOrInDoubt_IsNotSentAgain(bool refused)
+    {
+        await using var running = await StartAsync();
+        var publishing = PublishAsync(running, "a1");
+
+        (await wire.NextAsync("a1")).Answer(refused ? Refused : Doubtful);
+
+        var failure = await Assert.ThrowsAsync<PublishException>(() => publishing);
+        Assert.Equal(refused ? PublishFailure.Rejected : PublishFailure.InDoubt, failure.Failure);
+        Assert.False(wire.HasAttempt);
+    }
+
+    [Fact]
+    public async Task Publish_BehindOneOfItsKeyThatIsSentAgain_WaitsAndOtherKeysDoNot()
+    {
+        await using var running = await StartAsync();
+        var first = PublishAsync(running, "a1");
+        (await wire.NextAsync("a1")).Answer(NotSent);
+        var again = await wire.NextAsync("a1");
+
+        var second = PublishAsync(running, "a2");
+        var third = PublishAsync(running, "a3");
+        var other = PublishAsync(running, "b1");
+
+        (await wire.NextAsync("b1")).Answer(PublishOutcome.Accepted);
+        await other;
+        Assert.False(wire.HasAttempt);
+        again.Answer(PublishOutcome.Accepted);
+        await first;
+
+        // In their order, and without waiting for one another.
+        var (next, last) = (await wire.NextAsync("a2"), await wire.NextAsync("a3"));
+        last.Answer(PublishOutcome.Accepted);
+        next.Answer(PublishOutcome.Accepted);
+        await Task.WhenAll(second, third);
+    }
+
+    [Fact]
+    public async Task Publish_SeveralOfAKeyNotSent_AreSentAgainInTheirOrder()
+    {
+        await using var running = await StartAsync();
+        var first = PublishAsync(running, "a1");
+        var second = PublishAsync(running, "a2");
+        var (one, two) = (await wire.NextAsync("a1"), await wire.NextAsync("a2"));
+
+        // Answered in the wrong order: the first is still on its way when the second has failed.
+        two.Answer(NotSent);
+        one.Answer(NotSent);
+
+        (await wire.NextAsync("a1")).Answer(PublishOutcome.Accepted);
+        await first;
+        (await wire.NextAsync("a2")).Answer(PublishOutcome.Accepted);
+        await second;
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Publish_LaterEventOfItsKeyMayBeTaken_IsFailedAndNotSentAgain(bool inDoubt)
+    {
+        await using var running = await StartAsync();
+        var first = PublishAsync(running, "a1");
+        var second = PublishAsync(running, "a2");
+        var (one, two) = (await wire.NextAsync("a1"), await wire.NextAsync("a2"));
+
+        one.Answer(NotSent);
+        two.Answer(inDoubt ? Doubtful : PublishOutcome.Accepted);
+
+        Assert.Equal(PublishFailure.Failed, (await Assert.ThrowsAsync<PublishException>(() => first)).Failure);
+        Assert.Equal(inDoubt, await Record.ExceptionAsync(() => second) is PublishException { Failure: PublishFailure.InDoubt });
+        Assert.False(wire.HasAttempt);
+    }
+
+    [Fact]
+    public async Task PublishMany_PartlyNotSent_SendsTheRestAgainAndNothingBehindWhatWasRefused()
+    {
+        await using var running = await StartAsync();
+        var publishing = running.Bus.PublishManyAsync([.. new[] { "a1", "b1", "c1", "a2", "b2", "c2" }.Select(id => new OrderPlaced(id))], null, Token);
+
+        var attempt = await wire.NextAsync();
+        attempt.Answer(NotSent, Refused, PublishOutcome.Accepted, NotSent, NotSent, NotSent);
+        var ids = attempt.Ids;
+        (await wire.NextAsync(ids[0], ids[3], ids[5])).Answer(PublishOutcome.Accepted, PublishOutcome.Accepted, PublishOutcome.Accepted);
+
+        var failure = await Assert.ThrowsAsync<PublishManyException>(() => publishing);
+        Assert.Equal([null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null], failure.Items.Select(item => item?.Failure));
+    }
+
+    private static Task PublishAsync(RunningBus running, string id, TimeSpan? timeout = null) =>
+        running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id, Timeout = timeout ?? TimeSpan.FromMinutes(1) }, Token);
+
+    private Task<RunningBus> StartAsync() => RunningBus.StartAsync(bus =>
+    {
+        bus.Event<OrderPlaced>().KeyedBy(e => e.OrderId[..1]);
+        bus.UseTransport("Scripted()", _ => wire).StoreInMemory();
+    });
+}
