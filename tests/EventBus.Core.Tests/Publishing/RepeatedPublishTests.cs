@@ -3,7 +3,7 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>What was certainly not sent is sent again within its deadline, and the order of its key holds.</summary>
-public sealed class RepeatedPublishTests
+public sealed class RepeatedPublishTests : IAsyncDisposable
 {
     private static readonly PublishOutcome NotSent = PublishOutcome.Failed(new InvalidOperationException("Away."));
     private static readonly PublishOutcome Refused = PublishOutcome.Rejected(new InvalidOperationException("No permission."));
@@ -134,6 +134,8 @@ public sealed class RepeatedPublishTests
         var failure = await Assert.ThrowsAsync<PublishManyException>(() => publishing);
         Assert.Equal([null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null], failure.Items.Select(item => item?.Failure));
     }
+
+    public ValueTask DisposeAsync() => wire.DisposeAsync();
 
     private static Task PublishAsync(RunningBus running, string id, TimeSpan? timeout = null) =>
         running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id, Timeout = timeout ?? TimeSpan.FromMinutes(1) }, Token);
