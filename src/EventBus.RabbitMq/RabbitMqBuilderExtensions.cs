@@ -17,7 +17,7 @@ public static class RabbitMqBuilderExtensions
     /// RabbitMQ keeps no keys: idempotent, ordered or guarded subscriptions and delayed events need a store beside it, <c>bus.StoreInSqlite(...)</c> or <c>bus.StoreInRedis(...)</c>.
     /// </remarks>
     /// <param name="bus">The bus.</param>
-    /// <param name="connectionString">An AMQP URI: <c>amqp://user:password@host:5672/virtual-host</c>, or <c>amqps://</c> for TLS.</param>
+    /// <param name="connectionString">An AMQP URI: <c>amqp://user:password@host:5672/virtual-host</c>, or <c>amqps://</c> for TLS. Several nodes of a cluster are separated by commas: <c>amqp://user:password@node1:5672,node2:5672</c>.</param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, string connectionString, Action<RabbitMqOptions>? configure = null)
     {

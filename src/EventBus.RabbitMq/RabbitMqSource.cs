@@ -27,28 +27,42 @@ internal sealed class RabbitMqSource
     /// <exception cref="ArgumentException">It is no AMQP URI. The text is not repeated in the message: it may hold a password.</exception>
     public static RabbitMqSource Of(string connectionString, RabbitMqOptions options)
     {
-        if (!Uri.TryCreate(connectionString, UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps") || !IsUnambiguous(uri))
+        List<ConnectionFactory> hosts = [];
+        foreach (var text in RabbitMqHosts.Split(connectionString))
         {
-            throw NotAnAddress();
+            if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("amqp" or "amqps") || !IsUnambiguous(uri))
+            {
+                throw NotAnAddress();
+            }
+
+            try
+            {
+                hosts.Add(Create(uri, options));
+            }
+            catch (Exception)
+            {
+                // Its words repeat parts of the text.
+                throw NotAnAddress();
+            }
         }
 
-        ConnectionFactory factory;
-        try
+        foreach (var host in hosts)
         {
-            factory = Create(uri, options);
-        }
-        catch (Exception)
-        {
-            // Its words repeat parts of the text.
-            throw NotAnAddress();
+            // Of an amqps:// address the client accepts any valid certificate, whatever host it was made for: whoever is on the way could read everything.
+            host.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
         }
 
-        // Of an amqps:// address the client accepts any valid certificate, whatever host it was made for: whoever is on the way could read everything.
-        factory.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
-        return new RabbitMqSource($"{factory.HostName}:{factory.Endpoint.Port}", factory, null);
+        var factory = hosts[0];
+        if (hosts.Count > 1)
+        {
+            var all = new RabbitMqHosts([.. hosts.Select(host => host.Endpoint)]);
+            factory.EndpointResolverFactory = _ => all;
+        }
+
+        return new RabbitMqSource(string.Join(',', hosts.Select(host => $"{host.HostName}:{host.Endpoint.Port}")), factory, null);
 
         static ArgumentException NotAnAddress() => new(
-            "The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an @, %2F for a / and %3A for a : in the password or the virtual host.", nameof(connectionString));
+            "The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an @, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.", nameof(connectionString));
     }
 
     /// <summary>The application's factory: credentials, TLS and time-outs are the application's, the connections are this library's own.</summary>

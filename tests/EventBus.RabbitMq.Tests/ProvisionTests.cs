@@ -223,6 +223,8 @@ public sealed class ProvisionTests
     [InlineData("amqp://user:p%40ss%2Fw%3Ard@broker:5673/shop%2Fnorth", "broker:5673")]
     [InlineData("amqps://user:secret@broker", "broker:5671")]
     [InlineData("amqp://broker", "broker:5672")]
+    [InlineData("amqp://user:secret@one,two:5673,[::1]:5674/shop", "one:5672,two:5673,[::1]:5674")]
+    [InlineData("amqps://user:a,b@one, two", "one:5671,two:5671")]
     public void ConnectionString_AsHostingToolsWriteIt_IsUnderstoodAndNotRepeated(string text, string place) =>
         Assert.Equal(place, RabbitMqSource.Of(text, new RabbitMqOptions()).Place);
 
@@ -234,6 +236,8 @@ public sealed class ProvisionTests
     [InlineData("amqp://user:12?kX9-canary@host")]
     [InlineData("amqp://user:kX9-canary:12@host")]
     [InlineData("amqp://user:secret@host/kX9-canary/north")]
+    [InlineData("amqp://user:kX9-canary@one,,two")]
+    [InlineData("amqp://user:12@kX9-canary,one:port")]
     public void ConnectionString_NotUnderstood_IsRefusedWithoutRepeatingIt(string text)
     {
         var thrown = new List<string>();

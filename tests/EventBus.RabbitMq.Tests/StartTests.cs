@@ -41,6 +41,41 @@ public sealed class StartTests
         Assert.Equal(1, await handled.NextAsync("the event that was published once the broker was back"));
     }
 
+    /// <summary>The nodes of a cluster: whichever of them is gone, refuses, or swallows everything, another is taken.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Hosts_Several_AnotherIsTakenWhereOneIsGone(bool swallows)
+    {
+        await using var first = new TcpProxy();
+        await using var second = new TcpProxy();
+        TcpProxy[] wires = [first, second];
+        var handled = new Seen<int>();
+        var address = first.Uri.AbsoluteUri.Replace($":{first.Port}", $":{first.Port},127.0.0.1:{second.Port}", StringComparison.Ordinal);
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), bus => bus
+            .UseRabbitMq(address, options => options.SilenceTimeout = TimeSpan.FromMilliseconds(500))
+            .StoreInMemory()
+            .Subscribe<TestHappened>("tests", (e, _, _) =>
+            {
+                handled.Add(e.Number);
+                return Task.CompletedTask;
+            }));
+
+        for (var round = 0; round < 4; round++)
+        {
+            // All connections go to the one, then all to the other.
+            var (gone, left) = (wires[round % 2], wires[(round + 1) % 2]);
+            (left.Mute, left.Refuse) = (false, false);
+            (gone.Mute, gone.Refuse) = (swallows, !swallows);
+            gone.Sever();
+            await PublishUntilAcceptedAsync(app.Bus, new TestHappened(round));
+            while (await handled.NextAsync($"the event of round {round}") != round)
+            {
+                // An earlier one that was in doubt, and sent again.
+            }
+        }
+    }
+
     [Fact]
     public async Task Start_BrokerOutOfReachAndFailFast_Throws()
     {
@@ -200,5 +235,23 @@ public sealed class StartTests
 
         await Assert.ThrowsAsync<ArgumentException>(() => app.Bus.RetireSubscriptionAsync("tests", cancellationToken: Cancel));
         await app.Bus.RetireSubscriptionAsync("never-there", cancellationToken: Cancel);
+    }
+
+    /// <summary>Publishes again what did not get through while a connection was lost.</summary>
+    private static async Task PublishUntilAcceptedAsync(IEventBus bus, TestHappened happened)
+    {
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while (true)
+        {
+            try
+            {
+                await bus.PublishAsync(happened, patience.Token);
+                return;
+            }
+            catch (PublishException)
+            {
+                await Task.Yield();
+            }
+        }
     }
 }
