@@ -17,6 +17,7 @@ internal static class Catalogue
         new ConsumersKilledProof(),
         new BrokerKilledProof(),
         new MixedFaultsProof(),
+        new FailoverProof(),
         new CurvesProof(),
         new FuzzProof(),
     ];

@@ -15,19 +15,22 @@ internal sealed class RabbitMqNode : IAsyncDisposable
 
     private readonly string folder;
     private readonly string password;
-    private readonly int names = FreePort.Next();
+    private readonly RabbitMqNode? peer;
+    private readonly int names;
     private readonly Dictionary<string, string> environment;
     private readonly List<Process> processes = [];
 
     /// <param name="folder">Where its files are; the name of the folder above is the node's.</param>
     /// <param name="port">Where clients connect to.</param>
     /// <param name="password">That of its user <c>bus</c>.</param>
-    public RabbitMqNode(string folder, int port, string password)
+    /// <param name="peer">A node, started before this one, with which it may form a cluster: they share the name service and the cookie. Null for a node of its own.</param>
+    public RabbitMqNode(string folder, int port, string password, RabbitMqNode? peer = null)
     {
-        (this.folder, Port, this.password) = (folder, port, password);
+        (this.folder, Port, this.password, this.peer) = (folder, port, password, peer);
+        names = peer?.names ?? FreePort.Next();
         environment = new()
         {
-            ["HOME"] = folder,
+            ["HOME"] = peer?.folder ?? folder,
             ["ERL_EPMD_PORT"] = $"{names}",
             ["ERL_EPMD_ADDRESS"] = "127.0.0.1",
             ["RABBITMQ_NODENAME"] = $"{Path.GetFileName(Path.GetDirectoryName(folder))}@localhost",
@@ -49,6 +52,8 @@ internal sealed class RabbitMqNode : IAsyncDisposable
 
     public int Port { get; }
 
+    public string Name => environment["RABBITMQ_NODENAME"];
+
     public int ProcessId => int.Parse(File.ReadAllText(InFolder("pid")), CultureInfo.InvariantCulture);
 
     /// <summary>How to reach it, at its own port or through a proxy.</summary>
@@ -64,9 +69,12 @@ internal sealed class RabbitMqNode : IAsyncDisposable
             await File.WriteAllTextAsync(InFolder("rabbitmq.conf"), $"default_user = bus\ndefault_pass = {password}\n");
             await File.WriteAllTextAsync(InFolder("enabled_plugins"), "[].\n");
 
-            // Started here, the name service ends with the program instead of staying behind.
-            Start("epmd", _ => { });
-            await UntilTheNamesAreServedAsync();
+            if (peer is null)
+            {
+                // Started here, the name service ends with the program instead of staying behind.
+                Start("epmd", _ => { });
+                await UntilTheNamesAreServedAsync();
+            }
         }
 
         var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -113,7 +121,7 @@ internal sealed class RabbitMqNode : IAsyncDisposable
     /// <summary>Runs <c>rabbitmqctl</c> and returns what it printed.</summary>
     public async Task<string> ControlAsync(params string[] arguments)
     {
-        using var process = new Process { StartInfo = Prepare(Path.Combine(Programs, "rabbitmqctl"), ["-n", environment["RABBITMQ_NODENAME"], .. arguments]) };
+        using var process = new Process { StartInfo = Prepare(Path.Combine(Programs, "rabbitmqctl"), ["-n", Name, .. arguments]) };
         process.Start();
         var (said, complained) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync().WaitAsync(Patience);

@@ -7,7 +7,8 @@ internal static class DeliveryCheck
     /// <param name="outcomes">By number: what the publisher was told.</param>
     /// <param name="entries">What the handlers wrote down.</param>
     /// <param name="dead">The events that ended as dead letters.</param>
-    public static void Run(Findings findings, Outcome[] outcomes, IEnumerable<Entry> entries, IReadOnlySet<long> dead)
+    /// <param name="mayLose">The backend promises less: what it accepted and lost is counted, and is no failure.</param>
+    public static void Run(Findings findings, Outcome[] outcomes, IEnumerable<Entry> entries, IReadOnlySet<long> dead, bool mayLose = false)
     {
         var (starts, ends) = (new int[outcomes.Length], new int[outcomes.Length]);
         var strange = new SortedSet<long>();
@@ -27,7 +28,16 @@ internal static class DeliveryCheck
         findings.Note("published: accepted", outcomes.Count(outcome => outcome == Outcome.Accepted));
         findings.Note("published: in doubt, failed", $"{outcomes.Count(outcome => outcome == Outcome.InDoubt):N0}, {outcomes.Count(outcome => outcome == Outcome.Failed):N0}");
         findings.Note("handled", all.Count(number => ends[number] > 0));
-        findings.None("lost", all.Where(number => outcomes[number] == Outcome.Accepted && ends[number] == 0 && !dead.Contains(number)));
+        var lost = all.Where(number => outcomes[number] == Outcome.Accepted && ends[number] == 0 && !dead.Contains(number)).ToList();
+        if (mayLose)
+        {
+            findings.Note("accepted and lost", lost.Count);
+        }
+        else
+        {
+            findings.None("lost", lost);
+        }
+
         findings.Note("recovered (in doubt, and handled)", all.Count(number => outcomes[number] == Outcome.InDoubt && ends[number] > 0));
         findings.None("unexpected", strange);
         findings.Note("duplicate deliveries", ends.Sum(count => Math.Max(0, count - 1)));

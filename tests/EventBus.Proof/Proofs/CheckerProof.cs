@@ -66,7 +66,7 @@ internal sealed class CheckerProof : Proof
         Check("a call that outlives its deadline", "longest call: 3.10 s", clean, 3.1);
 
         void Check(string mistake, string? reported, FaultRound[] rounds, double longest = 2.9) =>
-            Expect(findings, mistake, reported, found => RecoveryCheck.Run(found, rounds, TimeSpan.FromSeconds(longest), TimeSpan.FromSeconds(2)));
+            Expect(findings, mistake, reported, found => RecoveryCheck.Run(found, rounds, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(longest), TimeSpan.FromSeconds(2)));
     }
 
     private static void Poison(Findings findings)

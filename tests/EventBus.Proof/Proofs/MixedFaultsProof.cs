@@ -2,9 +2,6 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-[EventName("signal.sent")]
-internal sealed record Signal(long Number);
-
 /// <summary>One fault after the other befalls the broker and the wire to it, while events are published: after each of them a fresh event gets through soon.</summary>
 internal sealed class MixedFaultsProof : Proof
 {
@@ -13,10 +10,9 @@ internal sealed class MixedFaultsProof : Proof
     private const int MostSignals = 4_000_000;
     private const int LongestHold = 3_000;
 
-    private static readonly TimeSpan ProbeInterval = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan Attempt = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
-    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LongestRecovery = TimeSpan.FromSeconds(3);
 
     public override string Name => "mixed-faults";
 
@@ -27,13 +23,7 @@ internal sealed class MixedFaultsProof : Proof
     // Recovery is measured.
     public override bool RunsAlone => true;
 
-    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) =>
-        bus.Subscribe(Subscription, s => s.On<Signal>((signal, context, _) =>
-        {
-            journal.Write(Kind.Start, signal.Number, context.Attempt);
-            journal.Write(Kind.End, signal.Number, context.Attempt);
-            return Task.CompletedTask;
-        }));
+    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) => SignalSource.Subscribe(bus, Subscription, journal);
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {
@@ -66,15 +56,14 @@ internal sealed class MixedFaultsProof : Proof
         }
 
         DeliveryCheck.Run(findings, run.Outcomes(), stage.Journals.Entries, new HashSet<long>());
-        RecoveryCheck.Run(findings, rounds, publisher.LongestCall, TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds));
+        RecoveryCheck.Run(findings, rounds, LongestRecovery, publisher.LongestCall, TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds));
     }
 
     /// <summary>The state of a run: what was sent, and what was heard.</summary>
     private sealed class Run(BrokerScene scene, SignalSource source)
     {
-        private readonly Dictionary<long, long> heard = [];
+        private readonly SignalWatch watch = new(scene.Stage, source);
         private readonly HashSet<long> unwatched = [];
-        private int read;
 
         /// <summary>What the publisher was told. What was sent into a broker without a queue is nobody's: accepted, and not to be expected.</summary>
         public Outcome[] Outcomes() => [.. source.Outcomes.Select((outcome, number) => unwatched.Contains(number) ? Outcome.InDoubt : outcome)];
@@ -93,14 +82,7 @@ internal sealed class MixedFaultsProof : Proof
 
             await fault.StrikeAsync(scene, hold);
             var answered = await AnsweredAsync();
-            var probes = new HashSet<long>();
-            var sending = new List<Task>();
-            var recovery = await RecoveryAsync(answered, () =>
-            {
-                sending.Add(source.SendAsync(out var number));
-                probes.Add(number);
-            }, probes);
-            await Task.WhenAll(sending);
+            var (recovery, probes) = await watch.RecoveryAsync(answered);
             if (fault.LosesWhatWaits)
             {
                 unwatched.UnionWith(probes);
@@ -115,8 +97,7 @@ internal sealed class MixedFaultsProof : Proof
             await source.PauseAsync();
             await Until.TrueAsync("Every accepted event handled, and nothing left over", Patience, async () =>
             {
-                Listen();
-                return source.Accepted().All(number => unwatched.Contains(number) || heard.ContainsKey(number)) && await scene.Broker.IsIdleAsync(scene.Word, scene.Subscription);
+                return watch.AllHeard(unwatched) && await scene.Broker.IsIdleAsync(scene.Word, scene.Subscription);
             });
         }
 
@@ -136,36 +117,6 @@ internal sealed class MixedFaultsProof : Proof
                 }
             });
             return Stopwatch.GetTimestamp();
-        }
-
-        private async Task<TimeSpan?> RecoveryAsync(long answered, Action probe, HashSet<long> probes)
-        {
-            using var timer = new PeriodicTimer(ProbeInterval);
-            while (Stopwatch.GetElapsedTime(answered) < Silence)
-            {
-                probe();
-                await timer.WaitForNextTickAsync();
-                Listen();
-                if (probes.Where(heard.ContainsKey).Select(number => heard[number]).Order().FirstOrDefault() is > 0 and var at)
-                {
-                    return Stopwatch.GetElapsedTime(answered, at);
-                }
-            }
-
-            return null;
-        }
-
-        private void Listen()
-        {
-            scene.Stage.Journals.Poll();
-            var entries = scene.Stage.Journals.Entries;
-            for (; read < entries.Count; read++)
-            {
-                if (entries[read].Kind == Kind.End)
-                {
-                    heard.TryAdd(entries[read].A, entries[read].At);
-                }
-            }
         }
     }
 }

@@ -8,7 +8,7 @@ internal static class Runner
     // Most of a proof's time is waiting for leases to run out. More at once would let a busy machine lose leases that are being renewed.
     private const int SideBySide = 3;
 
-    private const string Usage = "Usage: <proof>... | all [--transport redis|redis-pubsub|rabbitmq|rabbitmq-classic] [--store sqlite|redis|memory|native] [--quick] [--seed N] [--keep]";
+    private const string Usage = "Usage: <proof>... | all [--transport redis|redis-pubsub|rabbitmq|rabbitmq-classic|...] [--store sqlite|redis|memory|native] [--quick] [--seed N] [--keep]";
 
     public static async Task<int> RunAsync(string[] args)
     {

@@ -1,8 +1,13 @@
 namespace EventBus.Proof;
 
+[EventName(SignalSource.EventName)]
+internal sealed record Signal(long Number);
+
 /// <summary>Publishes all the time, a few hundred events a second, unless it is paused: so that every fault meets calls on their way.</summary>
 internal sealed class SignalSource(Publishing publisher)
 {
+    public const string EventName = "signal.sent";
+
     private const int MostAtOnce = 200;
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(5);
@@ -16,6 +21,15 @@ internal sealed class SignalSource(Publishing publisher)
 
     /// <summary>The numbers of what was accepted.</summary>
     public IEnumerable<long> Accepted() => Outcomes.Index().Where(item => item.Item == Outcome.Accepted).Select(item => (long)item.Index);
+
+    /// <summary>Subscribes a victim, which writes down what it handles.</summary>
+    public static void Subscribe(EventBusBuilder bus, string subscription, Journal journal) =>
+        bus.Subscribe(subscription, s => s.On<Signal>((signal, context, _) =>
+        {
+            journal.Write(Kind.Start, signal.Number, context.Attempt);
+            journal.Write(Kind.End, signal.Number, context.Attempt);
+            return Task.CompletedTask;
+        }));
 
     public void Resume()
     {
