@@ -18,6 +18,8 @@ internal sealed class ConfirmedChannel : IDisposable
     private readonly Lock gate = new();
     private readonly Dictionary<ulong, Pending> pending = [];
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource refused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource? drained;
     private ulong last;
     private ulong oldest = 1;
     private long settledAt;
@@ -38,6 +40,27 @@ internal sealed class ConfirmedChannel : IDisposable
 
     /// <summary>Completes with the cause when the channel has ended.</summary>
     public Task<Exception> Ended => ended.Task;
+
+    /// <summary>Completes with the first event that the broker refused (nack).</summary>
+    public Task Refused => refused.Task;
+
+    /// <summary>Completes when nothing is unconfirmed. Nothing is sent meanwhile.</summary>
+    public Task Drained
+    {
+        get
+        {
+            lock (gate)
+            {
+                drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                if (pending.Count == 0)
+                {
+                    drained.TrySetResult();
+                }
+
+                return drained.Task;
+            }
+        }
+    }
 
     /// <summary>Waits until the number of unconfirmed events is below its bound.</summary>
     public Task EnterAsync(CancellationToken cancellationToken) => window.WaitAsync(cancellationToken);
@@ -140,6 +163,16 @@ internal sealed class ConfirmedChannel : IDisposable
             {
                 oldest++;
             }
+
+            if (pending.Count == 0)
+            {
+                drained?.TrySetResult();
+            }
+        }
+
+        if (!accepted)
+        {
+            refused.TrySetResult();
         }
 
         return Task.CompletedTask;

@@ -12,6 +12,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private const int MaxWaitingCalls = 1_024;
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
 
+    // How long a channel lives at least, and how long what is unanswered on it may take, where the broker refuses events.
+    private static readonly TimeSpan ReplaceTime = TimeSpan.FromSeconds(1);
+
     private readonly RabbitMqLink link;
     private readonly RabbitMqTopology topology;
     private readonly RabbitMqOptions options;
@@ -112,6 +115,24 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private async Task KeepAsync(CancellationToken stopped)
     {
         var live = connection = await link.ConnectionAsync(stopped);
+        try
+        {
+            await UseChannelAsync(live, isFirst: true, stopped);
+            while (true)
+            {
+                await UseChannelAsync(live, isFirst: false, stopped);
+            }
+        }
+        finally
+        {
+            current = null;
+        }
+    }
+
+    /// <summary>Sends over one channel until the broker refuses an event on it. A channel remembers the leaders of queues: after one was lost, it can refuse everything for as long as the channel is open.</summary>
+    /// <exception cref="Exception">The channel has ended.</exception>
+    private async Task UseChannelAsync(LiveConnection live, bool isFirst, CancellationToken stopped)
+    {
         var channel = await live.OpenChannelAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
         using var confirmed = new ConfirmedChannel(channel, live, options.MaxUnconfirmed, time);
@@ -120,14 +141,30 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         var writing = Task.CompletedTask;
         try
         {
-            var provisioner = new RabbitMqProvisioner(options);
-            await provisioner.RestoreAsync(live, channel, [topology.EventExchange]);
-            await provisioner.RestoreAsync(live, Targets);
-            supervisor.Succeeded();
+            if (isFirst)
+            {
+                var provisioner = new RabbitMqProvisioner(options);
+                await provisioner.RestoreAsync(live, channel, [topology.EventExchange]);
+                await provisioner.RestoreAsync(live, Targets);
+                supervisor.Succeeded();
+            }
+
             current = confirmed;
             opened.TrySetResult();
             writing = WriteAsync(confirmed, end.Token);
-            var first = await Task.WhenAny(writing, confirmed.Ended, live.Ended).WaitAsync(stopped);
+            var refused = ReplaceableAsync(confirmed, end.Token);
+            var first = await Task.WhenAny(writing, confirmed.Ended, live.Ended, refused).WaitAsync(stopped);
+            if (first == refused && !stopped.IsCancellationRequested)
+            {
+                await end.CancelAsync();
+                await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+
+                // What is still unanswered goes first, so that the next channel cannot overtake it.
+                await ((Task)Task.WhenAny(confirmed.Drained, live.Ended)).WaitAsync(ReplaceTime, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
+                return;
+            }
+
             cause = first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
         }
         catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception, options) && !opened.Task.IsCompleted)
@@ -140,7 +177,6 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
         finally
         {
-            current = null;
             await end.CancelAsync();
             await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             confirmed.Abandon(cause);
@@ -148,6 +184,14 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
 
         throw cause;
+    }
+
+    /// <summary>Ends once the broker has refused an event, but leaves a channel some time: a queue that is full refuses all the time.</summary>
+    private async Task ReplaceableAsync(ConfirmedChannel channel, CancellationToken end)
+    {
+        var pause = Task.Delay(ReplaceTime, time, end);
+        await channel.Refused.WaitAsync(end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await pause.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
     /// <summary>Sends what is waiting until the channel ends. A batch that was begun goes on with the next channel.</summary>

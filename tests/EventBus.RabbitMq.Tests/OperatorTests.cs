@@ -35,6 +35,36 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         });
     }
 
+    /// <summary>A channel that was opened while a queue had no leader refuses what goes there for as long as it is open: each refusal makes the next event go over another.</summary>
+    [Fact]
+    public async Task Publish_Refused_GoesOnOverAnotherChannel()
+    {
+        await using var app = await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory());
+        await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        var queue = await channel.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: true, new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" }, cancellationToken: Cancel);
+        await channel.QueueBindAsync(queue.QueueName, name, "test.happened", cancellationToken: Cancel);
+        var before = await ChannelsAsync();
+
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while ((await ChannelsAsync()).IsSubsetOf(before))
+        {
+            Assert.False(patience.IsCancellationRequested, "The channel of the refused events was never replaced.");
+            var error = await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(1), Cancel));
+            Assert.Equal(PublishFailure.InDoubt, error.Failure);
+        }
+
+        await channel.QueueDeleteAsync(queue.QueueName, cancellationToken: Cancel);
+        await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+        while (await handled.NextAsync("the event after those that were refused") != 2)
+        {
+            // Another queue had room for them.
+        }
+
+        async Task<HashSet<string>> ChannelsAsync() =>
+            [.. (await broker.Node.ControlAsync("--silent", "list_channels", "pid", "confirm")).Split('\n').Where(line => line.EndsWith("true", StringComparison.Ordinal))];
+    }
+
     [Fact]
     public async Task Publish_BrokerIsShortOfMemory_FailsForSureAndGoesOnWithTheSameConnection()
     {
