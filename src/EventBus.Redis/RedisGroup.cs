@@ -27,6 +27,22 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return gone
         """;
 
+    // What was handed out to this consumer, or renewed by it, no longer ago than so many milliseconds. Returns the ids.
+    private const string KeepRecentScript = """
+        local kept, from = {}, '-'
+        repeat
+          local page = redis.call('XPENDING', KEYS[1], ARGV[1], from, '+', 100, ARGV[2])
+          for _, each in ipairs(page) do
+            if each[3] <= tonumber(ARGV[3]) then
+              redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, each[1], 'IDLE', 0, 'JUSTID')
+              kept[#kept + 1] = each[1]
+            end
+          end
+          from = #page > 0 and '(' .. page[#page][1]
+        until #page < 100
+        return kept
+        """;
+
     // What this consumer owns, with its content, in the order of the ids given, until it is a megabyte. Counts as a renewal of all of them and not as a delivery. What is gone from the stream is removed from the group and counted.
     private const string FetchScript = """
         local FULL = 1024 * 1024
@@ -170,6 +186,10 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>Renews what this consumer holds. Returns the ids that it no longer owns.</summary>
     public async Task<RedisValue[]> KeepAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
         (RedisValue[])(await database.ScriptEvaluateAsync(KeepScript, [stream], [group, consumer, .. ids]))!;
+
+    /// <summary>Renews what was handed out to this consumer no longer ago than so. Returns the ids.</summary>
+    public async Task<RedisValue[]> KeepRecentAsync(RedisKey stream, TimeSpan handedOutWithin) =>
+        (RedisValue[])(await database.ScriptEvaluateAsync(KeepRecentScript, [stream], [group, consumer, (long)Math.Ceiling(handedOutWithin.TotalMilliseconds)]))!;
 
     /// <summary>Leaves entries to whichever consumer claims next, each with how often it was handed out and may have been started.</summary>
     public Task GiveBackAsync(RedisKey stream, IEnumerable<(RedisValue Id, long Deliveries)> entries) => database.ScriptEvaluateAsync(

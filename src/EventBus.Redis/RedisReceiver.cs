@@ -39,6 +39,7 @@ internal sealed class RedisReceiver : Receiver
     public RedisReceiver(RedisMember member)
     {
         (this.member, group, time) = (member, member.Group, member.Names.Time);
+        Arrivals = new RedisArrivals(time);
         lease = member.Subscription.Ordered ? new RedisLease(group.Database, member.Names, group.Name, group.Consumer, member.ClaimAfter) : null;
         reading = lease is null ? new RedisSharedReading(this, member) : new RedisOrderedReading(this, member, lease);
         settling = new RedisSettling(this, member, close.Token);
@@ -59,6 +60,9 @@ internal sealed class RedisReceiver : Receiver
 
     /// <summary>What is read and not yet acknowledged. Its size is the bound of all channels.</summary>
     public HeldEntries Held { get; } = new();
+
+    /// <summary>What is on its way from Redis.</summary>
+    public RedisArrivals Arrivals { get; }
 
     /// <param name="live">The group is there. Otherwise it is created as soon as Redis answers, and begins at what comes then.</param>
     public void Start(bool live)
@@ -104,7 +108,7 @@ internal sealed class RedisReceiver : Receiver
         var earlier = unseen.ToDictionary(each => each.Id, each => each.EarlierDeliveries);
         for (var done = 0; done < unseen.Count;)
         {
-            var askedAt = time.GetTimestamp();
+            using var arrival = Arrivals.Begin();
             var bulk = await member.Bulk.OpenAsync().WaitAsync(stop);
             var answer = await group.FetchAsync(bulk, stream, unseen.Skip(done).Select(each => each.Id)).WaitAsync(stop);
             if (answer.Deleted > 0)
@@ -112,7 +116,7 @@ internal sealed class RedisReceiver : Receiver
                 member.Log.EntriesDeleted(answer.Deleted, stream!, group.Name);
             }
 
-            await member.Connector.AnswerAsync(TakeAsync(stream, answer.Entries.Select(entry => (entry, earlier.GetValueOrDefault(entry.Id, 1))), askedAt), stop);
+            await member.Connector.AnswerAsync(TakeAsync(stream, answer.Entries.Select(entry => (entry, earlier.GetValueOrDefault(entry.Id, 1))), arrival.At), stop);
             done += answer.Done;
         }
     }
@@ -129,6 +133,7 @@ internal sealed class RedisReceiver : Receiver
         var others = new List<RedisValue>();
         var word = member.Names.WordOf(stream);
         var last = RedisValue.Null;
+        var late = 0;
         foreach (var (entry, earlier) in entries)
         {
             last = entry.Id;
@@ -144,12 +149,25 @@ internal sealed class RedisReceiver : Receiver
                 continue;
             }
 
-            var held = new HeldEntry(this, stream, entry.Id, envelope, earlier, givenAt);
+            var ownedAt = Arrivals.OwnedAt(stream, entry.Id, givenAt);
+            if (lease is null && time.GetElapsedTime(ownedAt) > member.KeepFor)
+            {
+                // It came so late that another instance may have it by now: nothing begins here, and whoever claims it next has it.
+                late++;
+                continue;
+            }
+
+            var held = new HeldEntry(this, stream, entry.Id, envelope, earlier, ownedAt);
             if (Held.TryAdd(held) && !TryWrite(held))
             {
                 // The intake has stopped: the entry stays pending, and is given back with what nobody saw.
                 Held.Remove(held);
             }
+        }
+
+        if (late > 0)
+        {
+            member.Log.DeliveriesLost(late, member.Subscription.Name);
         }
 
         // They come in the order of the stream.

@@ -52,7 +52,7 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
 
         var blocking = await Member.Blocking.OpenAsync().WaitAsync(stop);
         var count = Member.ShareOf(pace.Of(room));
-        var sentAt = Member.Names.Time.GetTimestamp();
+        using var arrival = Receiver.Arrivals.Begin();
         IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> found;
         try
         {
@@ -68,7 +68,7 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
         pace.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
         foreach (var (stream, entries) in found)
         {
-            await Member.Connector.AnswerAsync(Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0)), sentAt), stop);
+            await Member.Connector.AnswerAsync(Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0)), arrival.At), stop);
         }
     }
 }

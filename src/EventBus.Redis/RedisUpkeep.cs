@@ -118,7 +118,26 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         return next;
     }
 
-    private Task RenewAsync(CancellationToken stop) => ForEachAsync(receiver.Held.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
+    private async Task RenewAsync(CancellationToken stop)
+    {
+        await ForEachAsync(receiver.Held.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
+
+        // An answer that is long on its way: what is in it is owned, and not held yet. In an ordered subscription the lease covers it.
+        if (!member.Subscription.Ordered && receiver.Arrivals.Oldest is { } waited && waited > renewPeriod / 2)
+        {
+            await ForEachAsync(group.Streams, stream => RenewArrivingAsync(stream, stop));
+        }
+    }
+
+    private async Task RenewArrivingAsync(RedisKey stream, CancellationToken stop)
+    {
+        // Only what was handed out since: what was let go of stays for whoever claims it.
+        if (receiver.Arrivals.Oldest is { } waited)
+        {
+            var now = names.Time.GetTimestamp();
+            receiver.Arrivals.Renewed(stream, await member.Connector.AnswerAsync(group.KeepRecentAsync(stream, waited), stop), now);
+        }
+    }
 
     private async Task RenewAsync(RedisKey stream, HeldEntry[] entries, CancellationToken stop)
     {

@@ -3,6 +3,7 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>Notices a wire that swallows everything: asks each server for an answer every second, and ends the connections of one that neither answers nor shows another sign of life.</summary>
+/// <remarks>The connection for subscriptions may be swallowed alone. It is asked too, and ended alone: an idle one says nothing by itself.</remarks>
 /// <param name="wire">What the connections go through.</param>
 /// <param name="patience">How long there may be no sign of life.</param>
 internal sealed class RedisWatchdog(RedisWire wire, TimeSpan patience)
@@ -19,7 +20,7 @@ internal sealed class RedisWatchdog(RedisWire wire, TimeSpan patience)
             try
             {
                 IServer[] connected = [.. connection.GetServers().Where(server => server.IsConnected)];
-                await (connected.Length > 0 ? Task.WhenAll(connected.Select(WatchAsync)) : connection.GetDatabase().PingAsync());
+                await (connected.Length > 0 ? Task.WhenAll([.. connected.Select(WatchAsync), WatchSubscriptionsAsync(connection)]) : connection.GetDatabase().PingAsync());
             }
             catch (ObjectDisposedException)
             {
@@ -50,6 +51,25 @@ internal sealed class RedisWatchdog(RedisWire wire, TimeSpan patience)
         else
         {
             wire.End(server.EndPoint);
+        }
+    }
+
+    private async Task WatchSubscriptionsAsync(ConnectionMultiplexer connection)
+    {
+        if (!wire.HasSubscriptions)
+        {
+            return;
+        }
+
+        var answer = connection.GetSubscriber().PingAsync();
+        if (wire.SubscriptionsUnanswered >= patience)
+        {
+            await WaitAsync(answer, LastChance);
+            wire.EndSubscriptions(patience);
+        }
+        else
+        {
+            await WaitAsync(answer, Interval);
         }
     }
 

@@ -39,6 +39,23 @@ internal sealed class RedisWire(Tunnel? inner) : Tunnel
         .DefaultIfEmpty(TimeSpan.MaxValue)
         .Min();
 
+    /// <summary>Whether there are connections of their own for subscriptions, as in version 2 of the protocol.</summary>
+    public bool HasSubscriptions => open.Keys.Any(IsSubscription);
+
+    /// <summary>The longest time for which a connection for subscriptions has left something without an answer.</summary>
+    public TimeSpan SubscriptionsUnanswered => open.Keys.Where(IsSubscription).Select(each => each.Unanswered).DefaultIfEmpty(TimeSpan.Zero).Max();
+
+    /// <summary>Ends the connections for subscriptions that have left something without an answer for so long.</summary>
+    public void EndSubscriptions(TimeSpan unanswered)
+    {
+        foreach (var stream in open.Keys.Where(each => IsSubscription(each) && each.Unanswered >= unanswered))
+        {
+            stream.End();
+        }
+    }
+
+    private static bool IsSubscription(RedisWireStream stream) => stream.Type == ConnectionType.Subscription;
+
     /// <summary>Ends the connections to a server. The client sees the end of each, and makes others.</summary>
     public void End(EndPoint server)
     {

@@ -14,9 +14,15 @@ internal sealed class RedisWireStream(Stream inner, Socket? socket, ConnectionTy
 
     private long livedAt = TimeProvider.System.GetTimestamp();
 
+    // When the first write after the last received byte began; 0 for none.
+    private long askedAt;
+
     public ConnectionType Type => type;
 
     public TimeSpan Silence => TimeProvider.System.GetElapsedTime(Volatile.Read(ref livedAt));
+
+    /// <summary>For how long something that was sent has had no answer, not one byte of it; zero when everything was answered.</summary>
+    public TimeSpan Unanswered => Volatile.Read(ref askedAt) is not 0 and var since ? TimeProvider.System.GetElapsedTime(since) : TimeSpan.Zero;
 
     public override bool CanRead => true;
 
@@ -57,6 +63,7 @@ internal sealed class RedisWireStream(Stream inner, Socket? socket, ConnectionTy
 
     public override void Write(ReadOnlySpan<byte> buffer)
     {
+        Asked();
         while (buffer.Length > 0)
         {
             var piece = buffer[..Math.Min(buffer.Length, Piece)];
@@ -69,6 +76,7 @@ internal sealed class RedisWireStream(Stream inner, Socket? socket, ConnectionTy
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
     {
+        Asked();
         while (buffer.Length > 0)
         {
             var piece = buffer[..Math.Min(buffer.Length, Piece)];
@@ -104,11 +112,14 @@ internal sealed class RedisWireStream(Stream inner, Socket? socket, ConnectionTy
     {
         if (count > 0)
         {
+            Volatile.Write(ref askedAt, 0);
             Volatile.Write(ref livedAt, TimeProvider.System.GetTimestamp());
         }
 
         return count;
     }
+
+    private void Asked() => Interlocked.CompareExchange(ref askedAt, TimeProvider.System.GetTimestamp(), 0);
 
     private void Sent(long begunAt)
     {

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
@@ -21,6 +22,33 @@ public sealed class RedisOrderTests
         Assert.Equal(Enumerable.Range(1, 19), await HandleAsync(receiver, 19));
         await receiver.DisposeAsync();
         Assert.Equal(0, await redis.PendingAsync());
+    }
+
+    [Fact]
+    public async Task Deliveries_OverTheApplicationsOwnConnection_ComeInOrderAndLeaveItOpen()
+    {
+        const int Count = 200;
+        await using var redis = await TestRedis.OpenAsync();
+        await using var lent = await ConnectionMultiplexer.ConnectAsync(TestRedis.Address);
+        var connector = new RedisConnector(ConfigurationOptions.Parse($"{TestRedis.Address},name={redis.Prefix}"), "bus.UseRedis()", redis.Log) { Lent = lent };
+        await using (var transport = new RedisTransport(connector, new RedisOptions { KeyPrefix = redis.Prefix }, redis.Log))
+        {
+            await transport.StartAsync(new TransportTopology("app", [Line()], ["parcel.sent"], TimeProvider.System), TestContext.Current.CancellationToken);
+            var first = await redis.SubscribeAsync(transport, Line());
+            await PublishAsync(transport, 0, Count);
+            Assert.Equal(Enumerable.Range(0, Count / 2), await HandleAsync(first, Count / 2));
+
+            // What was handed out and is not settled goes to the next in the same order, over its own connection for what is pending.
+            await TestRedis.NextAsync(first);
+            await first.DisposeAsync();
+            var second = await redis.SubscribeAsync(transport, Line());
+            Assert.Equal(Enumerable.Range(Count / 2, Count / 2), await HandleAsync(second, Count / 2));
+            await second.DisposeAsync();
+            Assert.Equal(0, await redis.PendingAsync());
+        }
+
+        await redis.ConnectedAsync(count => count == 0);
+        Assert.True(lent.IsConnected);
     }
 
     [Fact]

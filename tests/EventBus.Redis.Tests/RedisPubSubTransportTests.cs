@@ -87,6 +87,26 @@ public sealed class RedisPubSubTransportTests
         }
     }
 
+    [Theory]
+    [InlineData("resp2")]
+    [InlineData("resp3")]
+    public async Task Subscription_WhoseConnectionIsSwallowedAlone_IsNoticedAndListensAgain(string protocol)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var proxy = new TcpProxy(int.Parse(TestRedis.EndPoint.Split(':')[1], System.Globalization.CultureInfo.InvariantCulture));
+        await using var app = await TestPubSub.StartAsync(redis, $"{TestRedis.Through(proxy.Port)},protocol={protocol}");
+        await using var other = await TestPubSub.StartAsync(redis);
+        var receiver = await app.SubscribeAsync("parcel.*");
+        await TestRedis.PublishAcceptedAsync(other.Transport, TestRedis.Parcel(1));
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+
+        Assert.Equal(1, proxy.ForgetThoseThatSaid("PSUBSCRIBE"));
+
+        await other.PublishUntilDeliveredAsync(receiver);
+        Assert.Contains(app.Warnings, text => text.Contains("is lost (", StringComparison.Ordinal));
+        Assert.Contains(app.Warnings, text => text.Contains("is lost to this instance", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Buffer_Full_DropsCountsAndIsDegraded()
     {

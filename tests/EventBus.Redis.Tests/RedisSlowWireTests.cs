@@ -55,6 +55,34 @@ public sealed class RedisSlowWireTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Entry_LongerOnItsWayThanAnInstanceMayBeSilent_StaysWithItsOwner(bool taken)
+    {
+        var claimAfter = TimeSpan.FromSeconds(3);
+        await using var redis = await TestRedis.OpenAsync();
+        await using var proxy = Slow();
+        await PublishBacklogAsync(redis, TestRedis.Parcels(), 1, 8 * 1024);
+        if (taken)
+        {
+            var entry = Assert.Single(await redis.Database.StreamReadGroupAsync(redis.ParcelStream, "app:parcels", "dead", ">", 1));
+            await redis.Database.ExecuteAsync("XCLAIM", redis.ParcelStream, "app:parcels", "dead", 0, entry.Id, "IDLE", 600_000, "JUSTID");
+        }
+
+        var transport = await redis.StartAsync(claimAfter, TestRedis.Through(proxy.Port));
+        proxy.ToClient.BytesPerSecond = Rate;
+        var owner = await redis.SubscribeAsync(transport);
+        await redis.OwnedAsync(consumer => consumer != "dead");
+        var rival = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
+        var delivery = await owner.Deliveries.ReadAsync(Token).AsTask().WaitAsync(Long, Token);
+
+        Assert.Equal(("p-0", taken ? 1 : 0, false), (delivery.Envelope.EventId, delivery.EarlierDeliveries, delivery.Lost.IsCancellationRequested));
+        Assert.False(rival.Deliveries.TryPeek(out _));
+        await delivery.AckAsync();
+        Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("are lost to this instance", StringComparison.Ordinal));
+    }
+
+    [Theory]
     [InlineData(0.3)]
     [InlineData(1.5)]
     public async Task Throughput_OverALongWireAfterACut_Recovers(double delay)

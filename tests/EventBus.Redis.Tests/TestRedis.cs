@@ -96,6 +96,22 @@ internal sealed class TestRedis : IAsyncDisposable
     /// <summary>How many entries are delivered and not acknowledged.</summary>
     public async Task<long> PendingAsync() => (await Database.StreamPendingAsync(ParcelStream, "app:parcels")).PendingMessageCount;
 
+    /// <summary>Waits until one entry is pending, for a consumer whose name is as it should be.</summary>
+    public async Task OwnedAsync(Predicate<string> isIt)
+    {
+        using var limit = new CancellationTokenSource(Patience, TimeProvider.System);
+        while (true)
+        {
+            var pending = await Database.StreamPendingMessagesAsync(ParcelStream, "app:parcels", 2, RedisValue.Null);
+            if (pending.Length == 1 && isIt(pending[0].ConsumerName!))
+            {
+                return;
+            }
+
+            Assert.False(limit.IsCancellationRequested, $"Pending: {string.Join(", ", pending.Select(each => each.ConsumerName))}.");
+        }
+    }
+
     /// <summary>The ids of the events in the stream, in its order.</summary>
     public async Task<string[]> ParcelIdsAsync() => [.. (await Database.StreamRangeAsync(ParcelStream)).Select(entry => (string)entry["id"]!)];
 

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 
 namespace EventBus;
 
@@ -81,6 +82,19 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         }
     }
 
+    /// <summary>Forgets the connections through which a client has said something that holds a text, in any case of its letters.</summary>
+    /// <returns>How many there are.</returns>
+    public int ForgetThoseThatSaid(string text)
+    {
+        var found = wires.Keys.Where(wire => wire.HasSaid(text)).ToArray();
+        foreach (var wire in found)
+        {
+            wire.Forget();
+        }
+
+        return found.Length;
+    }
+
     public async ValueTask DisposeAsync()
     {
         listener.Stop();
@@ -114,8 +128,12 @@ internal sealed partial class TcpProxy : IAsyncDisposable
             }
 
             await wire.Server.ConnectAsync(IPAddress.Loopback, server);
-            var said = wire.PumpAsync(client, wire.Server, ToServer, () => sent.TrySetResult());
-            var answered = wire.PumpAsync(wire.Server, client, ToClient, () => { });
+            var said = wire.PumpAsync(client, wire.Server, ToServer, bytes =>
+            {
+                wire.Said(bytes.Span);
+                sent.TrySetResult();
+            });
+            var answered = wire.PumpAsync(wire.Server, client, ToClient, _ => { });
             await await Task.WhenAny(said, answered);
             await Task.WhenAll(said, answered);
         }
@@ -133,13 +151,17 @@ internal sealed partial class TcpProxy : IAsyncDisposable
     /// <summary>One connection of a client, and the one to the server that belongs to it.</summary>
     private sealed class Wire(Socket client) : IDisposable
     {
+        // So much of what a client says is remembered.
+        private const int Remembered = 65_536;
+
         private readonly CancellationTokenSource cut = new();
+        private readonly StringBuilder said = new();
         private volatile bool forgotten;
 
         public Socket Server { get; } = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
 
         /// <summary>Carries what one side says, until it has said all.</summary>
-        public async Task PumpAsync(Socket from, Socket to, TcpProxyDirection direction, Action passed)
+        public async Task PumpAsync(Socket from, Socket to, TcpProxyDirection direction, Action<ReadOnlyMemory<byte>> passed)
         {
             var (buffer, dark) = (new byte[16_384], false);
             while (true)
@@ -164,11 +186,30 @@ internal sealed partial class TcpProxy : IAsyncDisposable
 
                 var admitted = direction.Admit(count, out var last);
                 await to.SendAsync(buffer.AsMemory(0, admitted), cut.Token);
-                passed();
+                passed(buffer.AsMemory(0, admitted));
                 if (last)
                 {
                     Reset();
                 }
+            }
+        }
+
+        public void Said(ReadOnlySpan<byte> bytes)
+        {
+            lock (said)
+            {
+                if (said.Length < Remembered)
+                {
+                    said.Append(Encoding.Latin1.GetString(bytes));
+                }
+            }
+        }
+
+        public bool HasSaid(string text)
+        {
+            lock (said)
+            {
+                return said.ToString().Contains(text, StringComparison.OrdinalIgnoreCase);
             }
         }
 
