@@ -47,6 +47,12 @@ internal static partial class Log
     [LoggerMessage(216, LogLevel.Error, "The key {Stream} has the name of a stream of events and holds something else: the group {Group} leaves it out until that is mended. Rename the key, or delete it")]
     public static partial void NotAStream(this ILogger log, string stream, string group);
 
+    [LoggerMessage(222, LogLevel.Error, "The user has no right to the stream {Stream}: the group {Group} leaves it out until it has. Grant it the key")]
+    public static partial void StreamDenied(this ILogger log, string stream, string group);
+
+    [LoggerMessage(223, LogLevel.Error, "The key {Key} beside the streams cannot be used, and counts as empty until it can: {Refusal}. Delete it or rename it, or grant the right to it")]
+    public static partial void KeyUnusable(this ILogger log, string key, string refusal);
+
     [LoggerMessage(217, LogLevel.Error, "The stream {Stream} cannot be trimmed, nor its groups watched; that is tried again every {Period}")]
     public static partial void CannotTrim(this ILogger log, string stream, TimeSpan period, Exception exception);
 

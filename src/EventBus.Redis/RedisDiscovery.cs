@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -5,12 +6,17 @@ namespace EventBus;
 /// <summary>Brings streams that appear later to a subscription with a wildcard in front, from their first entry on; and to any subscription the streams that were left out because their keys held something else.</summary>
 internal sealed class RedisDiscovery(RedisMember member)
 {
+    private const string Purpose = "find streams that appear";
+
     private static readonly TimeSpan AskPeriod = TimeSpan.FromSeconds(1);
 
     // Going through all keys takes the server a while when there are many.
     private static readonly TimeSpan ScanPeriod = TimeSpan.FromSeconds(10);
 
-    private readonly RedisDirectory directory = new(member.Group.Database, member.Names);
+    private volatile string? failure;
+
+    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    public string? Complaint => failure is { } said ? $"The subscription '{member.Subscription.Name}' cannot {Purpose}: {said}" : null;
 
     public async Task RunAsync(CancellationToken stop)
     {
@@ -21,40 +27,52 @@ internal sealed class RedisDiscovery(RedisMember member)
             await Task.Delay(AskPeriod, member.Names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             try
             {
-                if (!RedisTopology.IsOpen(member.Subscription))
+                var isOpen = RedisTopology.IsOpen(member.Subscription);
+                var isScan = isOpen && member.Names.Time.GetElapsedTime(scannedAt) >= ScanPeriod;
+                await TakeInAsync(isOpen ? await member.Connector.AnswerAsync(member.Place.Directory.KnownAsync(), stop) : [.. member.Place.LeftOut], stop);
+                if (isScan)
                 {
-                    await TakeInAsync([.. member.Place.LeftOut], stop);
-                    continue;
-                }
-
-                await TakeInAsync(await member.Connector.AnswerAsync(directory.KnownAsync(), stop), stop);
-                if (member.Names.Time.GetElapsedTime(scannedAt) >= ScanPeriod)
-                {
+                    scannedAt = member.Names.Time.GetTimestamp();
                     using var timeout = new CancellationTokenSource(RedisPlace.ScanTimeout, member.Names.Time);
                     using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
-                    await TakeInAsync(await directory.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
-                    scannedAt = member.Names.Time.GetTimestamp();
+                    await TakeInAsync(await member.Place.Directory.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
                 }
+
+                // Between two scans it is not known whether the next one succeeds.
+                failure = isScan || !isOpen ? null : failure;
             }
-            catch (Exception)
+            catch (Exception exception) when (stop.IsCancellationRequested || RedisRefusal.IsOutage(exception))
             {
                 // The reading loop reports an outage; the next round asks again.
+            }
+            catch (Exception exception)
+            {
+                if (failure is null)
+                {
+                    member.Log.UpkeepFails(member.Subscription.Name, Purpose, exception);
+                }
+
+                failure = exception.Message;
             }
         }
     }
 
     private async Task TakeInAsync(RedisKey[] found, CancellationToken stop)
     {
+        ExceptionDispatchInfo? first = null;
         foreach (var stream in found.Except(member.Group.Streams).Where(member.Names.IsStream))
         {
             try
             {
                 await member.Connector.AnswerAsync(member.Place.TakeInAsync(stream), stop);
             }
-            catch (Exception exception) when (exception is RedisServerException)
+            catch (Exception exception) when (!RedisRefusal.IsOutage(exception))
             {
-                // The others are taken in all the same; the next round asks again.
+                // The others are taken in all the same.
+                first ??= ExceptionDispatchInfo.Capture(exception);
             }
         }
+
+        first?.Throw();
     }
 }

@@ -11,6 +11,8 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     // A token is a number, the number with which this tenure began, and the taker's own name, which no other ever has. Numbers follow the server's clock as well, so that they rise even after Redis forgot everything.
     // A taker that has the lease already gets it under a new number, which shuts out its own earlier commands that are still on their way; the tenure stays the same.
     private const string TakeScript = """
+        local types = { 'string', 'string' }
+        """ + RedisKeyTypes.Check + """
         local holder = redis.call('GET', KEYS[1])
         if holder and string.sub(holder, -#ARGV[1]) ~= ARGV[1] then
           return false

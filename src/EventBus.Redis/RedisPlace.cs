@@ -5,46 +5,18 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>Where a subscription's group stands in its streams: written down beside them, so that a group that was destroyed is made again where it was. Thread-safe; every failure is thrown.</summary>
-internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology names, ILogger log)
+internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisDirectory directory, RedisTopology names, ILogger log)
 {
-    // Up to here everything is acknowledged: what comes before the oldest pending entry, or, when nothing is pending, up to the last that was read. An opening parenthesis means: before it.
-    private const string NoteScript = """
-        local groups = redis.pcall('XINFO', 'GROUPS', KEYS[2])
-        if groups.err then
-          return false
-        end
-        for _, each in ipairs(groups) do
-          local info = {}
-          for i = 1, #each, 2 do
-            info[each[i]] = each[i + 1]
-          end
-          if info['name'] == ARGV[1] then
-            local place = info['last-delivered-id']
-            if info['pending'] > 0 then
-              place = '(' .. redis.call('XPENDING', KEYS[2], ARGV[1])[2]
-            end
-            -- Redis at its memory limit lets a script go on writing that has written before.
-            redis.call('HDEL', KEYS[1], ARGV[1])
-            redis.call('HSET', KEYS[1], ARGV[1], place)
-          end
-        end
-        return false
-        """;
-
     public static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<RedisKey, RedisStreamId> seen = new();
-    private readonly ConcurrentDictionary<RedisKey, bool> leftOut = new();
-    private readonly RedisDirectory directory = new(group.Database, names);
+    private readonly ConcurrentDictionary<RedisKey, string> leftOut = new();
 
-    /// <summary>What people should look at; null when there is nothing.</summary>
-    public string? Complaint => leftOut.Keys.Select(stream => $"The key '{stream}' has the name of a stream of events and holds something else. Rename it, or delete it.").FirstOrDefault();
+    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    public string? Complaint => leftOut.Select(each => $"{each.Value} The subscription reads its other streams.").FirstOrDefault();
 
-    /// <summary>Redis says that a key holds something else than a stream.</summary>
-    public static bool IsWrongType(Exception exception) => exception is RedisServerException && exception.Message.Contains("WRONGTYPE", StringComparison.Ordinal);
-
-    /// <summary>Redis says that a group or its stream is not there: the reading makes it again.</summary>
-    public static bool IsGone(Exception exception) => exception is RedisServerException && (exception.Message.Contains("NOGROUP", StringComparison.Ordinal) || exception.Message.Contains("no such key", StringComparison.Ordinal));
+    /// <summary>What is written down beside the streams.</summary>
+    public RedisDirectory Directory => directory;
 
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
     /// <remarks>A new group begins at what comes from now on. One that reads every stream there is, and was there before, begins at the beginning of those that appeared meanwhile.</remarks>
@@ -78,16 +50,21 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     /// <summary>The keys that are left out.</summary>
     public IEnumerable<RedisKey> LeftOut => leftOut.Keys;
 
-    /// <summary>Reads on without the keys that hold something else than a stream, where there are others to read. They come back when they are found again as streams.</summary>
+    /// <summary>Reads on without the keys that hold something else than a stream, or that the user may not touch, where there are others to read. They come back when they can be read.</summary>
     /// <returns>Whether there are any.</returns>
     public async Task<bool> LeaveOutStrayKeysAsync()
     {
         var before = leftOut.Count;
         foreach (var stream in group.Streams)
         {
-            if (CanLeaveOut && await group.Database.KeyTypeAsync(stream) is not (RedisType.Stream or RedisType.None))
+            try
             {
-                LeaveOut(stream);
+                // Acknowledges nothing; it asks for the type of the key, and for the right to write.
+                await group.AckAsync(stream, [RedisGroup.Start]);
+            }
+            catch (RedisServerException exception) when (CanLeaveOut && RedisRefusal.IsOfKey(exception))
+            {
+                LeaveOut(stream, exception);
             }
         }
 
@@ -107,7 +84,18 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     }
 
     /// <summary>Writes down where the group stands.</summary>
-    public Task NoteAsync() => Task.WhenAll(group.Streams.Select(NoteAsync));
+    public async Task NoteAsync()
+    {
+        var streams = group.Streams;
+        await Task.WhenAll(streams.Select(stream => directory.NoteAsync(stream, group.Name)));
+
+        // Whoever deleted these may have deleted more: without them others do not find the streams, and a group that reads all begins at the end of those that appear while it is away.
+        await directory.EnterAsync(streams);
+        if (isOpen && !await directory.ReadsAllAsync(group.Name))
+        {
+            await directory.EnterReaderOfAllAsync(group.Name);
+        }
+    }
 
     /// <summary>Looks whether Redis went back behind what was read here: it was started again from an older copy. Its groups went back with it.</summary>
     public async Task CheckAsync()
@@ -133,7 +121,7 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
     private async Task CreateAllAsync(bool mending, CancellationToken limit)
     {
         var beginning = mending ? RedisGroup.Start : RedisGroup.End;
-        var isEntered = !isOpen || await group.Database.SetContainsAsync(names.OpenGroups, group.Name);
+        var isEntered = !isOpen || await directory.ReadsAllAsync(group.Name);
         if (isOpen)
         {
             beginning = isEntered ? RedisGroup.Start : beginning;
@@ -144,7 +132,7 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
         await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, mending, beginning)));
 
         // Only now: whoever finds it there takes every stream without the group for a later one.
-        await (isEntered ? Task.CompletedTask : group.Database.SetAddAsync(names.OpenGroups, group.Name));
+        await (isEntered ? Task.CompletedTask : directory.EnterReaderOfAllAsync(group.Name));
         await directory.EnterAsync(group.Streams);
     }
 
@@ -157,19 +145,27 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
             leftOut.TryRemove(stream, out _);
             return true;
         }
-        catch (RedisServerException exception) when ((isOpen || (mending && CanLeaveOut)) && IsWrongType(exception))
+        catch (RedisServerException exception) when ((isOpen || leftOut.ContainsKey(stream) || (mending && CanLeaveOut)) && RedisRefusal.IsOfKey(exception))
         {
-            LeaveOut(stream);
+            LeaveOut(stream, exception);
             return false;
         }
     }
 
-    private void LeaveOut(RedisKey stream)
+    private void LeaveOut(RedisKey stream, Exception exception)
     {
         group.Remove(stream);
-        if (leftOut.TryAdd(stream, true))
+        var isDenied = RedisRefusal.IsKeyDenied(exception);
+        if (leftOut.TryAdd(stream, isDenied ? $"The user has no right to the stream '{stream}': grant it." : $"The key '{stream}' has the name of a stream of events and holds something else. Rename it, or delete it."))
         {
-            log.NotAStream(stream!, group.Name);
+            if (isDenied)
+            {
+                log.StreamDenied(stream!, group.Name);
+            }
+            else
+            {
+                log.NotAStream(stream!, group.Name);
+            }
         }
     }
 
@@ -181,7 +177,7 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
             return;
         }
 
-        var note = await group.Database.HashGetAsync(names.PlacesOf(stream), group.Name);
+        var note = await directory.NoteOfAsync(stream, group.Name);
         var (place, wasThere) = (Read(note), mending || !note.IsNull);
         var end = wasThere ? await EndAsync(stream) : null;
         var last = seen.TryGetValue(stream, out var read) && read > place.GetValueOrDefault() ? read : place;
@@ -208,10 +204,8 @@ internal sealed class RedisPlace(RedisGroup group, bool isOpen, RedisTopology na
             seen.TryRemove(stream, out _);
         }
 
-        await NoteAsync(stream);
+        await directory.NoteAsync(stream, group.Name);
     }
-
-    private Task NoteAsync(RedisKey stream) => group.Database.ScriptEvaluateAsync(NoteScript, [names.PlacesOf(stream), stream], [group.Name]);
 
     /// <summary>The last id that the stream ever had; null when there is no stream.</summary>
     private async Task<RedisStreamId?> EndAsync(RedisKey stream) =>

@@ -88,13 +88,13 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
         try
         {
             var isMended = false;
-            if (RedisPlace.IsGone(exception))
+            if (RedisRefusal.IsGone(exception))
             {
                 await member.Place.CreateAsync(mending: true, stop);
                 Mended();
                 isMended = true;
             }
-            else if (RedisPlace.IsWrongType(exception))
+            else if (RedisRefusal.IsOfKey(exception))
             {
                 isMended = await member.Connector.AnswerAsync(member.Place.LeaveOutStrayKeysAsync(), stop);
             }

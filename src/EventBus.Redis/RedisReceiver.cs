@@ -23,6 +23,7 @@ internal sealed class RedisReceiver : Receiver
     private readonly RedisReading reading;
     private readonly RedisSettling settling;
     private readonly RedisUpkeep upkeep;
+    private readonly RedisDiscovery discovery;
     private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
     private readonly CancellationTokenSource stopIntake = new();
     private readonly CancellationTokenSource close = new();
@@ -44,6 +45,7 @@ internal sealed class RedisReceiver : Receiver
         reading = lease is null ? new RedisSharedReading(this, member) : new RedisOrderedReading(this, member, lease);
         settling = new RedisSettling(this, member, close.Token);
         upkeep = new RedisUpkeep(this, reading, member);
+        discovery = new RedisDiscovery(member);
     }
 
     public override ChannelReader<Delivery> Deliveries => deliveries.Reader;
@@ -55,8 +57,8 @@ internal sealed class RedisReceiver : Receiver
     /// <summary>Why nothing is received; null when all is well.</summary>
     public string? Complaint => running.IsCompleted ? "Reading has ended; start the application again." : reading.Complaint;
 
-    /// <summary>What people should look at although events are received; null when there is nothing.</summary>
-    public string? Remark => member.Place.Complaint ?? upkeep.Complaint;
+    /// <summary>What an operator should look at although events are received; null when there is nothing.</summary>
+    public string? Remark => member.Place.Complaint ?? settling.Complaint ?? upkeep.Complaint ?? discovery.Complaint;
 
     /// <summary>What is read and not yet acknowledged. Its size is the bound of all channels.</summary>
     public HeldEntries Held { get; } = new();
@@ -69,7 +71,7 @@ internal sealed class RedisReceiver : Receiver
     {
         running = reading.RunAsync(live, stopIntake.Token);
         keeping = lease is not null && reading is RedisOrderedReading ordered ? new RedisLeaseKeeper(ordered, lease, member).RunAsync(close.Token) : Task.CompletedTask;
-        finding = RedisTopology.IsOpen(member.Subscription) || group.Streams.Count > 1 ? new RedisDiscovery(member).RunAsync(stopIntake.Token) : Task.CompletedTask;
+        finding = RedisTopology.IsOpen(member.Subscription) || group.Streams.Count > 1 ? discovery.RunAsync(stopIntake.Token) : Task.CompletedTask;
         upkeep.Start(stopIntake.Token, close.Token);
     }
 
@@ -307,9 +309,9 @@ internal sealed class RedisReceiver : Receiver
                 await group.GiveBackAsync(stream, unseen);
             }
         }
-        catch (Exception exception) when (RedisPlace.IsGone(exception) || RedisPlace.IsWrongType(exception))
+        catch (RedisServerException)
         {
-            // There is nothing to give back, and the other streams go back all the same.
+            // It is gone, or somebody has changed it or the rights to it: there is nothing to give back. The other streams go back all the same, and so does the lease.
         }
     }
 }

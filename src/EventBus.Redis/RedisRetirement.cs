@@ -3,16 +3,14 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>Removes the consumer groups of a subscription that is no longer used. Its streams are not known any more: all of them are looked through.</summary>
-internal sealed class RedisRetirement(IConnectionMultiplexer connection, RedisTopology names, TimeSpan claimAfter)
+internal sealed class RedisRetirement(IDatabase database, RedisDirectory directory, RedisTopology names, TimeSpan claimAfter)
 {
-    private readonly IDatabase database = connection.GetDatabase();
-
     /// <exception cref="EventBusException">Somebody consumes it, or events wait in it and are not to be discarded.</exception>
     public async Task RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
     {
         var group = names.GroupOf(subscription);
         var streams = new List<RedisKey>();
-        var all = await new RedisDirectory(database, names).ScanAsync(cancellationToken);
+        var all = await directory.ScanAsync(cancellationToken);
         foreach (var key in all)
         {
             if (await StateOfAsync(key, group) is { } state)

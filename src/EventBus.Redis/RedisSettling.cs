@@ -10,8 +10,20 @@ namespace EventBus;
 internal sealed class RedisSettling(RedisReceiver receiver, RedisMember member, CancellationToken close)
 {
     private readonly Lock gate = new();
-    private readonly Dictionary<RedisKey, (Channel<HeldEntry> Waiting, Task Running)> lines = [];
+    private readonly Dictionary<RedisKey, (Channel<HeldEntry> Waiting, RedisSettlingLine Line, Task Running)> lines = [];
     private bool isComplete;
+
+    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    public string? Complaint
+    {
+        get
+        {
+            lock (gate)
+            {
+                return lines.Values.Select(each => each.Line.Complaint).FirstOrDefault(each => each is not null);
+            }
+        }
+    }
 
     public void Add(HeldEntry entry)
     {
@@ -25,7 +37,8 @@ internal sealed class RedisSettling(RedisReceiver receiver, RedisMember member, 
             if (!lines.TryGetValue(entry.Stream, out var line))
             {
                 var waiting = Channel.CreateUnbounded<HeldEntry>(new UnboundedChannelOptions { SingleReader = true });
-                lines.Add(entry.Stream, line = (waiting, new RedisSettlingLine(entry.Stream, receiver, member).RunAsync(waiting.Reader, close)));
+                var settling = new RedisSettlingLine(entry.Stream, receiver, member);
+                lines.Add(entry.Stream, line = (waiting, settling, settling.RunAsync(waiting.Reader, close)));
             }
 
             line.Waiting.Writer.TryWrite(entry);

@@ -4,10 +4,18 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Acknowledges what waits of one stream, together. What fails is tried again until the receiver closes; what is refused for good is dropped.</summary>
+/// <summary>Acknowledges what waits of one stream, together. What fails is tried again until the receiver closes; what is refused for good is dropped. What is refused again and again for another reason is logged once and named by the health check.</summary>
 internal sealed class RedisSettlingLine(RedisKey stream, RedisReceiver receiver, RedisMember member)
 {
     private const int Batch = 256;
+
+    // After so many failures in a row it is no moment any more.
+    private const int Few = 3;
+
+    private volatile string? complaint;
+
+    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    public string? Complaint => complaint;
 
     public async Task RunAsync(ChannelReader<HeldEntry> waiting, CancellationToken close)
     {
@@ -25,21 +33,31 @@ internal sealed class RedisSettlingLine(RedisKey stream, RedisReceiver receiver,
             {
                 await member.Connector.AnswerAsync(member.Group.AckAsync(stream, [.. batch.Select(entry => entry.Id)]), close);
             }
-            catch (Exception exception) when (RedisPlace.IsGone(exception) || RedisPlace.IsWrongType(exception))
+            catch (Exception exception) when (RedisRefusal.IsGone(exception) || RedisRefusal.IsOfKey(exception))
             {
-                // There is nothing any more that could be acknowledged.
+                // There is nothing any more that could be acknowledged, or no right to it: it would hold the place of other streams' events.
                 member.Log.NotAcknowledged(batch.Count, stream!, member.Subscription.Name, exception);
             }
-            catch (Exception) when (!close.IsCancellationRequested)
+            catch (Exception exception) when (!close.IsCancellationRequested)
             {
-                await Task.Delay(RedisBackoff.After(++failures), member.Names.Time, close);
+                if (++failures >= Few && !RedisRefusal.IsOutage(exception))
+                {
+                    if (complaint is null)
+                    {
+                        member.Log.UpkeepFails(member.Subscription.Name, $"acknowledge what it has handled of {stream}", exception);
+                    }
+
+                    complaint = $"The subscription '{member.Subscription.Name}' cannot acknowledge what it has handled of '{stream}': {exception.Message}";
+                }
+
+                await Task.Delay(RedisBackoff.After(failures), member.Names.Time, close);
                 continue;
             }
 
             receiver.Held.Remove(CollectionsMarshal.AsSpan(batch));
             batch.ForEach(entry => entry.Dispose());
             batch.Clear();
-            failures = 0;
+            (failures, complaint) = (0, null);
         }
     }
 }

@@ -19,6 +19,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private volatile RedisReceiver[] receivers = [];
     private IConnectionMultiplexer? connection;
     private readonly CancellationTokenSource stop = new();
+    private RedisDirectory? directory;
     private RedisTrimmer? trimmer;
     private Task trimming = Task.CompletedTask;
     private RedisTopology? names;
@@ -41,6 +42,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     private RedisSending Sending => sending ?? throw new InvalidOperationException("The transport was not started.");
 
+    private RedisDirectory Directory => directory ?? throw new InvalidOperationException("The transport was not started.");
+
     private RedisTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
 
     public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
@@ -48,7 +51,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         (names, failFast) = (new RedisTopology(options, topology), topology.FailFast);
         connection = await connector.ShareAsync(failFast, cancellationToken);
         sending = new RedisSending(connection.GetDatabase());
-        trimmer = new RedisTrimmer(connection.GetDatabase(), names, options, log);
+        directory = new RedisDirectory(connection.GetDatabase(), names, log);
+        trimmer = new RedisTrimmer(connection.GetDatabase(), directory, names, options, log);
         trimming = trimmer.RunAsync(stop.Token);
     }
 
@@ -66,7 +70,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
     {
         var group = new RedisGroup(Connection.GetDatabase(), Names.GroupOf(subscription), RedisTopology.NewConsumer(), Names.StreamsOf(subscription));
-        var place = new RedisPlace(group, RedisTopology.IsOpen(subscription), Names, log);
+        var place = new RedisPlace(group, RedisTopology.IsOpen(subscription), Directory, Names, log);
         var blocking = new RedisBlockingConnection(connector);
         bool live;
         try
@@ -96,7 +100,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         try
         {
-            await new RedisRetirement(Connection, Names, options.ClaimAfter).RetireAsync(subscription, discardWaiting, cancellationToken).WaitAsync(RetireTimeout, Names.Time, cancellationToken);
+            await new RedisRetirement(Connection.GetDatabase(), Directory, Names, options.ClaimAfter).RetireAsync(subscription, discardWaiting, cancellationToken).WaitAsync(RetireTimeout, Names.Time, cancellationToken);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
@@ -121,7 +125,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
 
         var remark = receivers.Where(each => !each.IsStopping).Select(each => each.Remark).FirstOrDefault(each => each is not null);
-        return (remark ?? trimmer?.Complaint) is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy;
+        return (remark ?? directory?.Complaint ?? trimmer?.Complaint) is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy;
     }
 
     public override async ValueTask DisposeAsync()
@@ -151,13 +155,13 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             await place.CreateAsync(mending: false, cancellationToken);
             return true;
         }
-        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !RedisConnector.IsRefusal(exception) && !RedisPlace.IsWrongType(exception))
+        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !RedisConnector.IsRefusal(exception) && !RedisRefusal.IsWrongType(exception))
         {
             return false;
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            var mend = RedisPlace.IsWrongType(exception) ? " One of these keys holds something else than a stream: rename it, or delete it."
+            var mend = RedisRefusal.IsWrongType(exception) ? " One of these keys holds something else than a stream: rename it, or delete it."
                 : RedisConnector.IsRefusal(exception) ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, sets, hashes, keys and scripts: ACL SETUSER ... ~{Names.AnyStream} +@stream +@set +@hash +@string +@keyspace +@scripting +@transaction +@connection +info."
                 : "";
             throw new EventBusException($"Redis did not create the consumer group '{group.Name}' of {string.Join(", ", group.Streams.Select(stream => $"'{stream}'"))}: {exception.Message}{mend}", exception);

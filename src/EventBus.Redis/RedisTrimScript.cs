@@ -6,6 +6,8 @@ internal static class RedisTrimScript
     // KEYS: the stream, the trimmer's lock, the places, the open groups. ARGV: the trimmer, the lock's time and the time after which a group counts as idle in ms, whether to trim, the maximum length (0: none).
     // Returns the names of idle groups, pairs of groups and what they lost to the maximum length, and whether more is to be cut off.
     public const string Text = """
+        local types = { 'stream', 'string', 'hash', 'set' }
+        """ + RedisKeyTypes.Check + """
         local stream = KEYS[1]
         if redis.call('EXISTS', stream) == 0 then
           return {{}, {}, 0}

@@ -8,10 +8,9 @@ namespace EventBus;
 /// A stream without any group keeps its entries, unless a maximum length is set: whoever subscribes from the beginning may still want them. A group that is idle, or was destroyed and not retired, still holds
 /// its entries: nothing is lost without being asked.
 /// </remarks>
-internal sealed class RedisTrimmer(IDatabase database, RedisTopology names, RedisOptions options, ILogger log)
+internal sealed class RedisTrimmer(IDatabase database, RedisDirectory directory, RedisTopology names, RedisOptions options, ILogger log)
 {
     private readonly string self = RedisTopology.NewConsumer();
-    private readonly RedisDirectory directory = new(database, names);
     private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
 
     // Kept by the one loop, and read by others.

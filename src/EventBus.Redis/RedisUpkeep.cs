@@ -69,7 +69,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
             catch (Exception exception)
             {
                 // What is wrong with Redis as a whole, the reading reports.
-                if (exception is not (RedisConnectionException or TimeoutException) && !RedisPlace.IsGone(exception) && reading.Complaint is null && failures.TryAdd(what, exception.Message))
+                if (!RedisRefusal.IsOutage(exception) && !RedisRefusal.IsGone(exception) && reading.Complaint is null && failures.TryAdd(what, exception.Message))
                 {
                     member.Log.UpkeepFails(member.Subscription.Name, what, exception);
                 }
@@ -148,9 +148,9 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
                 await member.Connector.AnswerAsync(RenewPageAsync(stream, page), stop);
             }
         }
-        catch (Exception exception) when (RedisPlace.IsWrongType(exception))
+        catch (Exception exception) when (RedisRefusal.IsOfKey(exception))
         {
-            // The stream is gone, and with it the ownership of what was in it.
+            // The stream is gone, or the right to it, and with it the ownership of what was in it.
             reading.Lose(entries);
             throw;
         }

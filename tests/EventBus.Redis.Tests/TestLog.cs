@@ -22,8 +22,8 @@ internal sealed class TestLog : ILogger
         }
     }
 
-    /// <summary>Waits for a line that contains a text.</summary>
-    public async Task<string> LineAsync(string text)
+    /// <summary>Waits for a line that contains some texts.</summary>
+    public async Task<string> LineAsync(params string[] texts)
     {
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
         while (true)
@@ -31,7 +31,7 @@ internal sealed class TestLog : ILogger
             Task added;
             lock (gate)
             {
-                if (lines.Find(line => line.Contains(text, StringComparison.Ordinal)) is { } found)
+                if (lines.Find(line => texts.All(text => line.Contains(text, StringComparison.Ordinal))) is { } found)
                 {
                     return found;
                 }
