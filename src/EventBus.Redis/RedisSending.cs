@@ -26,7 +26,7 @@ internal sealed class RedisSending(IDatabase database)
         {
             if (open is null || open.Deadline != deadline || open.Count == MaxEntries)
             {
-                waiting.Enqueue(open = new RedisWrite([], together: false, deadline));
+                waiting.Enqueue(open = new RedisWrite(new List<(RedisKey, NameValueEntry[])>(), together: false, deadline));
             }
 
             place = (open, open.Add(stream, fields));

@@ -7,7 +7,7 @@ namespace EventBus;
 internal sealed class RedisWrite
 {
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly List<(RedisKey Stream, NameValueEntry[] Fields)> entries;
+    private readonly IList<(RedisKey Stream, NameValueEntry[] Fields)> entries;
     private readonly CancellationTokenRegistration limit;
     private Exception? error;
 
@@ -20,7 +20,7 @@ internal sealed class RedisWrite
     /// <param name="entries">What it begins with. Owned by the write from now on.</param>
     /// <param name="together">All or none of the entries, as a transaction. Otherwise each has a fate of its own.</param>
     /// <param name="deadline">Ends the waiting for its turn and for the answers.</param>
-    public RedisWrite(List<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool together, CancellationToken deadline)
+    public RedisWrite(IList<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool together, CancellationToken deadline)
     {
         (this.entries, Together, Deadline) = (entries, together, deadline);
         limit = deadline.UnsafeRegister(static state => ((RedisWrite)state!).TimeIsUp(), this);

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Reflection;
 using EventBus.Transports;
 using StackExchange.Redis;
@@ -6,52 +7,80 @@ namespace EventBus.Redis.Tests;
 
 public sealed class RedisWriteTests
 {
-    private const int Rounds = 300;
-
-    // So many that making room for their answers takes a while, in which the time may be up.
-    private const int Entries = 100_000;
-
-    [Fact]
-    public async Task Send_TimeIsUpAtThatMoment_IsFailedOnlyIfNothingWasHandedOver()
+    /// <summary>Steps of a write at which its time may be up.</summary>
+    public enum Moment
     {
-        List<(RedisKey, NameValueEntry[])> entries = [.. Enumerable.Repeat(((RedisKey)"stream", Array.Empty<NameValueEntry>()), Entries)];
-        var (failedAndSent, expired) = (0, 0);
-        for (var round = 0; round < Rounds; round++)
-        {
-            using var deadline = new CancellationTokenSource();
-            var database = DispatchProxy.Create<IDatabase, CountingDatabase>();
-            var write = new RedisWrite(entries, together: false, deadline.Token);
-            using var atOnce = new Barrier(2);
-            var sender = new Thread(() =>
-            {
-                atOnce.SignalAndWait(CancellationToken.None);
-                write.Send(database);
-            });
-            sender.Start();
-            atOnce.SignalAndWait(TestContext.Current.CancellationToken);
-            Thread.SpinWait(round % 50);
-            await deadline.CancelAsync();
-            await write.Ended.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
-            var outcome = await write.OutcomeAsync(0);
-            sender.Join();
-
-            var isFailed = outcome.Status == PublishStatus.Failed;
-            failedAndSent += isFailed && ((CountingDatabase)(object)database).IsUsed ? 1 : 0;
-            expired += isFailed ? 1 : 0;
-        }
-
-        Assert.True(failedAndSent == 0, $"{failedAndSent} of {expired} that failed for sure had been handed over.");
+        BeforeItIsSent,
+        WhileRoomForItsAnswersIsMade,
+        WhileItIsHandedOver,
+        AfterItWasHandedOver,
     }
 
-    /// <summary>Takes nothing, and knows whether it was asked to.</summary>
-    public class CountingDatabase : DispatchProxy
+    [Theory]
+    [InlineData(Moment.BeforeItIsSent, PublishStatus.Failed)]
+    [InlineData(Moment.WhileRoomForItsAnswersIsMade, PublishStatus.Failed)]
+    [InlineData(Moment.WhileItIsHandedOver, PublishStatus.InDoubt)]
+    [InlineData(Moment.AfterItWasHandedOver, PublishStatus.InDoubt)]
+    public async Task Send_TimeIsUpAtAnyMoment_IsFailedOnlyIfNothingWasHandedOver(Moment moment, PublishStatus expected)
     {
+        using var deadline = new CancellationTokenSource();
+        var database = DispatchProxy.Create<IDatabase, SilentDatabase>();
+        var entries = new WatchedEntries();
+        var write = new RedisWrite(entries, together: false, deadline.Token);
+        var atThatMoment = default(Task<PublishOutcome>);
+        entries.Counted = () => Pass(Moment.WhileRoomForItsAnswersIsMade);
+        ((SilentDatabase)(object)database).Asked = () => Pass(Moment.WhileItIsHandedOver);
+
+        Pass(Moment.BeforeItIsSent);
+        write.Send(database);
+        Pass(Moment.AfterItWasHandedOver);
+        await write.Ended.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
+
+        // What the caller is told as soon as its time is up, and what anybody would be told later.
+        Assert.Equal((expected, expected), ((await atThatMoment!).Status, (await write.OutcomeAsync(0)).Status));
+        Assert.Equal(expected != PublishStatus.Failed, ((SilentDatabase)(object)database).IsUsed);
+
+        void Pass(Moment passed)
+        {
+            if (passed == moment && atThatMoment is null)
+            {
+                deadline.Cancel();
+                Assert.True(write.Ended.IsCompleted);
+                atThatMoment = write.OutcomeAsync(0).AsTask();
+                Assert.True(atThatMoment.IsCompleted);
+            }
+        }
+    }
+
+    /// <summary>Takes everything, and never answers.</summary>
+    public class SilentDatabase : DispatchProxy
+    {
+        public Action Asked { get; set; } = () => { };
+
         public bool IsUsed { get; private set; }
 
         protected override object? Invoke(MethodInfo? targetMethod, object?[]? args)
         {
             IsUsed = true;
-            throw new IOException("The wire is cut.");
+            Asked();
+            return new TaskCompletionSource<RedisValue>().Task;
+        }
+    }
+
+    /// <summary>One entry, and says when it is counted: the write does so between its two steps.</summary>
+    private sealed class WatchedEntries : Collection<(RedisKey, NameValueEntry[])>, IList<(RedisKey, NameValueEntry[])>
+    {
+        public WatchedEntries() => Add(("stream", []));
+
+        public Action Counted { get; set; } = () => { };
+
+        int ICollection<(RedisKey, NameValueEntry[])>.Count
+        {
+            get
+            {
+                Counted();
+                return Count;
+            }
         }
     }
 }
