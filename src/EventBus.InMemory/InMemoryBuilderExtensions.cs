@@ -39,6 +39,7 @@ public static class InMemoryBuilderExtensions
             Delays = new InMemoryDelayStore(options.StoreCapacity),
             Processed = processed,
             Sagas = new InMemorySagaStore(options.StoreCapacity),
+            Instances = new InMemoryInstances(),
             Shortages = () => [.. failures.Shortages(), .. processed.Shortages()],
         };
     }

@@ -25,4 +25,7 @@ internal static partial class Log
 
     [LoggerMessage(7, LogLevel.Error, "RabbitMQ: a message that the client cannot read has cut the connection over which the queue {Queue} is consumed, and comes again. It is in this queue, or in another that shares the connection; the next attempt is in {Delay}. Take it out with the tools of the broker, or let the bus make its own connections: {Error}")]
     public static partial void UnreadableMessage(this ILogger log, string queue, TimeSpan delay, string error);
+
+    [LoggerMessage(8, LogLevel.Information, "RabbitMQ does not tell how many consumers the queue {Queue} has, so that instances which do not share the store of this one stay unnoticed. Said once: {Error}")]
+    public static partial void CannotCountConsumers(this ILogger log, string queue, string error);
 }

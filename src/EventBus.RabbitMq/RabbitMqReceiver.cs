@@ -12,6 +12,9 @@ internal sealed class RabbitMqReceiver : Receiver
     // A quorum queue hands out the next event only when a majority has written an acknowledgement: with one for each handler they would mostly wait for it.
     private const int FetchedPerHandler = 4;
 
+    // The broker looks once in the time of a heartbeat, and gives a silent connection up at the second look that finds nothing new.
+    private const int HeartbeatsUntilDead = 3;
+
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     // For how long a message that cut the connection is spoken of. It comes again within seconds, or never.
@@ -32,6 +35,7 @@ internal sealed class RabbitMqReceiver : Receiver
     private Task loop = Task.CompletedTask;
     private Cut? cut;
     private int idsMade;
+    private int countRefused;
 
     public RabbitMqReceiver(Subscription subscription, RabbitMqLink link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
@@ -64,6 +68,32 @@ internal sealed class RabbitMqReceiver : Receiver
     private ushort Prefetch => (ushort)Math.Clamp(FetchedPerHandler * subscription.Concurrency, 1, ushort.MaxValue);
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
+
+    /// <summary>How many others consume the queue; null while this one does not, or where the broker does not say.</summary>
+    public async Task<OtherConsumers?> CountOthersAsync(CancellationToken cancellationToken)
+    {
+        // A quorum queue with a single active consumer counts that one alone.
+        if (!IsLive || intakeStopped || (subscription.Ordered && options.QueueType == RabbitMqQueueType.Quorum))
+        {
+            return null;
+        }
+
+        try
+        {
+            var live = await link.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            var state = await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(topology.QueueOf(subscription.Name)));
+            return IsLive ? new OtherConsumers((int)state.ConsumerCount - 1, live.Client.Heartbeat * HeartbeatsUntilDead) : null;
+        }
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        {
+            if (exception is OperationInterruptedException && Interlocked.Exchange(ref countRefused, 1) == 0)
+            {
+                log.CannotCountConsumers(topology.QueueOf(subscription.Name), exception.Message);
+            }
+
+            return null;
+        }
+    }
 
     public override async ValueTask StopIntakeAsync()
     {

@@ -74,6 +74,17 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
     }
 
+    public override async ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken)
+    {
+        RabbitMqReceiver? receiver;
+        lock (receivers)
+        {
+            receiver = receivers.Find(each => each.Name == subscription);
+        }
+
+        return receiver is null ? null : await receiver.CountOthersAsync(cancellationToken);
+    }
+
     public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
     {
         string? silent;

@@ -8,6 +8,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>Where every cursor begins, and where XAUTOCLAIM ends.</summary>
     public static readonly RedisValue Start = "0-0";
 
+    // Behind every entry that a clock made. The last of all ids would not do: Redis takes it for the sign that asks for new entries.
+    private static readonly RedisValue BehindAll = "9223372036854775807-0";
+
     /// <summary>The present end of a stream.</summary>
     public static readonly RedisValue End = "$";
 
@@ -217,6 +220,28 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// <summary>What is pending for this consumer between two ids, with its delivery counts.</summary>
     public Task<StreamPendingMessageInfo[]> PendingAsync(RedisKey stream, RedisValue? from, RedisValue? to, int count) =>
         database.StreamPendingMessagesAsync(stream, group, count, consumer, from, to);
+
+    /// <summary>The other consumers of the group that were there lately, and shows itself as one.</summary>
+    /// <param name="within">How long ago they may have been there.</param>
+    public async Task<HashSet<string>> OthersAsync(TimeSpan within)
+    {
+        var others = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var stream in known)
+        {
+            try
+            {
+                // An instance that stands by asks for nothing else. What it asks for here is what it holds behind every entry: nothing, so that nothing moves.
+                await database.StreamReadGroupAsync(stream, group, consumer, BehindAll, count: 1);
+                others.UnionWith((await database.StreamConsumerInfoAsync(stream, group)).Where(each => each.Name != consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds).Select(each => each.Name));
+            }
+            catch (RedisServerException exception) when (RedisPlace.IsGone(exception) || RedisPlace.IsWrongType(exception))
+            {
+                // The reading makes it again, or leaves it out.
+            }
+        }
+
+        return others;
+    }
 
     /// <summary>Removes this consumer from the group, unless something is still pending for it.</summary>
     public Task LeaveAsync() => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));

@@ -121,6 +121,10 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         }
     }
 
+    /// <summary>The consumer that has it, where that is another.</summary>
+    public async Task<IReadOnlyCollection<string>> OtherHoldersAsync() =>
+        (string?)await database.StringGetAsync(Key) is { } held && held[(held.LastIndexOf(':') + 1)..] is var holder && holder != consumer ? [holder] : [];
+
     /// <summary>Leaves it to whoever asks next.</summary>
     public async Task ReleaseAsync()
     {

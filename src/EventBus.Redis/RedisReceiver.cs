@@ -14,6 +14,9 @@ internal sealed class RedisReceiver : Receiver
 {
     private const int MaxUnseen = 10_000;
 
+    // The bus asks who else is there every 5 s, and an instance that stands by shows itself then.
+    private static readonly TimeSpan ShownEvery = TimeSpan.FromSeconds(10);
+
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     private readonly RedisMember member;
@@ -73,6 +76,23 @@ internal sealed class RedisReceiver : Receiver
         keeping = lease is not null && reading is RedisOrderedReading ordered ? new RedisLeaseKeeper(ordered, lease, member).RunAsync(close.Token) : Task.CompletedTask;
         finding = RedisTopology.IsOpen(member.Subscription) || group.Streams.Count > 1 ? discovery.RunAsync(stopIntake.Token) : Task.CompletedTask;
         upkeep.Start(stopIntake.Token, close.Token);
+    }
+
+    /// <summary>How many others consume the group; null while that is not known.</summary>
+    public async Task<OtherConsumers?> CountOthersAsync(CancellationToken cancellationToken)
+    {
+        // A living consumer asks for more every second, or renews what it holds.
+        var deadFor = (member.ClaimAfter / 3) + ShownEvery;
+        try
+        {
+            var others = await member.Connector.AnswerAsync(group.OthersAsync(deadFor), cancellationToken);
+            others.UnionWith(lease is null ? [] : await member.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
+            return new OtherConsumers(others.Count, deadFor);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or RedisCommandException)
+        {
+            return null;
+        }
     }
 
     public override async ValueTask StopIntakeAsync()

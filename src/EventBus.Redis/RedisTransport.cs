@@ -108,6 +108,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
     }
 
+    public override async ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
+        Array.Find(receivers, each => !each.IsStopping && each.Subscription == subscription) is { } receiver ? await receiver.CountOthersAsync(cancellationToken) : null;
+
     public override async ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
     {
         try

@@ -37,6 +37,7 @@ public static class SqliteBuilderExtensions
             Delays = new SqlDelayStore(database),
             Processed = new SqlProcessedEventStore(database),
             Sagas = new SqlSagaStore(database),
+            Instances = new SqlInstances(database),
             OpenAsync = database.OpenAsync,
             CloseAsync = database.CloseAsync,
         };

@@ -57,7 +57,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         // As that version has left it.
         using (var connection = Connect(File))
         {
-            await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name = 'saga'; ALTER TABLE eventbus_starts DROP COLUMN accompanied; ALTER TABLE eventbus_failures DROP COLUMN accompanied; UPDATE eventbus_meta SET value = 1 WHERE name = 'schema'");
+            await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name = 'saga'; ALTER TABLE eventbus_starts DROP COLUMN accompanied; ALTER TABLE eventbus_failures DROP COLUMN accompanied; DROP TABLE eventbus_instances; UPDATE eventbus_meta SET value = 1 WHERE name = 'schema'");
         }
 
         var upgraded = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
@@ -71,7 +71,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         }
 
         using var after = Connect(File);
-        Assert.Equal(3, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
+        Assert.Equal(4, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
     }
 
     [Fact]

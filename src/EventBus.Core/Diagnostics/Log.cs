@@ -166,6 +166,15 @@ internal static partial class Log
 
     [LoggerMessage(54, LogLevel.Warning, "{Count} sagas had not ended when the bus stopped, and are lost with the stores {Store}")]
     public static partial void SagasLostAtStop(this ILogger log, long count, string store);
+
+    [LoggerMessage(14, LogLevel.Information, "The store of this bus is {Store}, which instances on other machines do not reach, and {System} shares the subscriptions of a service among all its instances: run one instance, or give all of them one store that they share (bus.StoreInRedis(...))")]
+    public static partial void StoreIsPrivate(this ILogger log, string store, string system);
+
+    [LoggerMessage(15, LogLevel.Warning, "Other instances consume {Subscriptions} of this service and do not share its store, which is {Store}: an idempotent subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one store that they share (bus.StoreInRedis(...)), or run one instance only")]
+    public static partial void ForeignConsumers(this ILogger log, string subscriptions, string store);
+
+    [LoggerMessage(16, LogLevel.Information, "No other instance consumes the subscriptions of this service without sharing its store any more")]
+    public static partial void ForeignConsumersGone(this ILogger log);
 }
 
 /// <summary>What every run logs. In a class of its own: the first use of one prepares all messages of its class, which a start should not have to wait for.</summary>

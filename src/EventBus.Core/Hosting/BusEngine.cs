@@ -31,6 +31,7 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly DueLoop? delays;
     private readonly SagaEngine? sagas;
     private readonly Sweeper sweeper;
+    private readonly ConsumerWatch? watch;
     private readonly IdleSignal idle;
     private readonly SteadyTime? steady;
     private readonly AsyncLocal<bool> inHandler = new();
@@ -103,6 +104,9 @@ internal sealed class BusEngine : IAsyncDisposable
         }
 
         sweeper = new Sweeper(stores, options.DeadLetterRetention, plans, log);
+        watch = stores?.Instances is not null && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0
+            ? new ConsumerWatch(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], processing)
+            : null;
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
         var suspects = new SuspectGate(time, options.Lease);
@@ -174,6 +178,9 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>The subscriptions that take no events because the store does not take what they have to keep, and why.</summary>
     public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions => workers.Values.Select(worker => (worker.Name, worker.HeldBecause)).Where(held => held.HeldBecause is not null)!;
 
+    /// <summary>What other instances that do not share the store do to this one; null where there are none.</summary>
+    public string? ForeignConsumers => watch?.Complaint;
+
     /// <summary>What the stores will soon have no room for.</summary>
     public IReadOnlyCollection<string> Shortages => stores?.Shortages() ?? [];
 
@@ -242,6 +249,11 @@ internal sealed class BusEngine : IAsyncDisposable
         if (delays is not null)
         {
             StartLoop("delays", delays.RunAsync);
+        }
+
+        if (watch is not null)
+        {
+            StartLoop("consumers of other instances", watch.RunAsync);
         }
 
         owner.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);
@@ -318,6 +330,7 @@ internal sealed class BusEngine : IAsyncDisposable
         await CloseAsync(transport.DisposeAsync().AsTask());
         if (stores is not null)
         {
+            await Quietly(watch?.EndAsync() ?? Task.CompletedTask);
             await CloseAsync(stores.CloseAsync().AsTask());
         }
 

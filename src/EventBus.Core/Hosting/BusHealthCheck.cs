@@ -41,6 +41,11 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
         }
 
         List<string> complaints = [.. engine.HeldSubscriptions.Select(held => $"The subscription {held.Subscription} takes no events: {held.Reason}"), .. engine.Shortages];
+        if (engine.ForeignConsumers is { } foreign)
+        {
+            complaints.Add(foreign);
+        }
+
         if (engine.PausedSubscriptions.ToList() is { Count: > 0 } paused)
         {
             complaints.Add($"These subscriptions are paused, because all that they start fails: {string.Join(", ", paused)}. They go on by themselves once an event succeeds.");

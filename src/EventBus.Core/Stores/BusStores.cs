@@ -21,6 +21,9 @@ public sealed class BusStores
     /// <summary>How far every saga is, and its state.</summary>
     public SagaStore? Sagas { get; init; }
 
+    /// <summary>Set where only processes of this machine can reach the stores: which of them do. Null, the default, where every instance of the application reaches the same stores.</summary>
+    public InstanceStore? Instances { get; init; }
+
     /// <summary>What the stores will soon have no room for, a sentence each that names the subscription and what fills its room: the health check is degraded and shows them. Default nothing.</summary>
     public Func<IReadOnlyCollection<string>> Shortages { get; init; } = static () => [];
 

@@ -55,6 +55,12 @@ public abstract class Transport : IAsyncDisposable
     public virtual ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>
         throw new NotSupportedException($"The backend {Features.System} keeps nothing for a subscription beyond the process, so there is nothing to retire.");
 
+    /// <summary>How many other receivers consume a subscription. Asked every few seconds where instances share subscriptions (<see cref="TransportFeatures.SharesSubscriptions"/>) and not their stores. Thread-safe. Default null: the backend cannot tell.</summary>
+    /// <param name="subscription">The name of a subscription of this transport.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>The others; null while that is not known.</returns>
+    public virtual ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => ValueTask.FromResult<OtherConsumers?>(null);
+
     /// <summary>Flushes and closes, within a bound of its own whatever the broker does. Safe to call twice.</summary>
     public abstract ValueTask DisposeAsync();
 }
