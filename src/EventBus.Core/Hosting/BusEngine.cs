@@ -103,10 +103,10 @@ internal sealed class BusEngine : IAsyncDisposable
             SagaDesk = new SagaDesk(sagas, new EventIds(entropy), options.PublishTimeout, abort.Token);
         }
 
-        sweeper = new Sweeper(stores, options.DeadLetterRetention, plans, log);
         watch = stores?.Instances is not null && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0
             ? new ConsumerWatch(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], processing)
             : null;
+        sweeper = new Sweeper(stores, options.DeadLetterRetention, plans, log);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
         var suspects = new SuspectGate(time, options.Lease);
