@@ -32,10 +32,10 @@ internal sealed class RabbitMqReceiver : Receiver
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private volatile RabbitMqConsumer? current;
     private volatile bool intakeStopped;
+    private int countRefused;
     private Task loop = Task.CompletedTask;
     private Cut? cut;
     private int idsMade;
-    private int countRefused;
 
     public RabbitMqReceiver(Subscription subscription, RabbitMqLink link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
