@@ -234,7 +234,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
                 await database.StreamReadGroupAsync(stream, group, consumer, BehindAll, count: 1);
                 others.UnionWith((await database.StreamConsumerInfoAsync(stream, group)).Where(each => each.Name != consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds).Select(each => each.Name));
             }
-            catch (RedisServerException exception) when (RedisPlace.IsGone(exception) || RedisPlace.IsWrongType(exception))
+            catch (RedisServerException exception) when (RedisRefusal.IsGone(exception) || RedisRefusal.IsWrongType(exception))
             {
                 // The reading makes it again, or leaves it out.
             }
