@@ -12,6 +12,6 @@ public sealed class PublishManyException : EventBusException
     private static string Describe(IReadOnlyList<PublishException?> items)
     {
         var failed = items.Count(item => item is not null);
-        return $"{failed} of {items.Count} events were not accepted. The first: {items.First(item => item is not null)!.Message} See {nameof(Items)} for each.";
+        return $"{failed} of {items.Count} events were not accepted. The first: {ExceptionText.MessageOf(items.First(item => item is not null)!)} See {nameof(Items)} for each.";
     }
 }

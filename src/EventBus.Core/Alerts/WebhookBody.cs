@@ -67,7 +67,7 @@ internal static class WebhookBody
     /// <summary>The beginning of a text that somebody else chose: letters, digits, pictures and what no chat takes for markup, with a question mark for all else.</summary>
     private static string Plain(string text, int max)
     {
-        var start = EnvelopeLimits.Start(text, max);
+        var start = PrintableText.Start(text, max);
         var plain = new StringBuilder(start.Length);
         for (var i = 0; i < start.Length; i++)
         {

@@ -42,7 +42,13 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 
         try
         {
-            if (JsonSerializer.Deserialize(envelope.GetBody().Span, descriptor.Json!) is not { } value)
+            var body = envelope.GetBody().Span;
+            if (descriptor.Members?.Judge(body) is { } rejection)
+            {
+                return rejection;
+            }
+
+            if (JsonSerializer.Deserialize(body, descriptor.Json!) is not { } value)
             {
                 return new Rejection(DeadLetterReason.Unreadable, "The body is the JSON value null.");
             }

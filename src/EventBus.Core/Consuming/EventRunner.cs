@@ -135,7 +135,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         var ambient = Ambient.Current;
         try
         {
-            return pipeline(context, token) ?? throw new InvalidOperationException("The handler returned null instead of a task.");
+            return pipeline(context, token) ?? throw new InvalidOperationException("The handler, or what was given to bus.Use, returned null instead of a task.");
         }
         catch (Exception exception)
         {

@@ -14,7 +14,8 @@ internal static class HandlerPipeline
         foreach (var create in Enumerable.Reverse(model.Middleware))
         {
             var middleware = create(services);
-            var next = step;
+            var inner = step;
+            EventStep next = (context, cancellationToken) => inner(context, cancellationToken) ?? throw new InvalidOperationException("The handler, or what was given to bus.Use, returned null instead of a task.");
             step = (context, cancellationToken) => middleware(context, next, cancellationToken);
         }
 

@@ -110,7 +110,7 @@ internal sealed class BusDiagnostics : IDisposable
         if (error is not null)
         {
             tags.Add("error.type", error.GetType().FullName);
-            activity?.SetStatus(ActivityStatusCode.Error, error.Message).SetTag("error.type", error.GetType().FullName);
+            activity?.SetStatus(ActivityStatusCode.Error, ExceptionText.MessageOf(error)).SetTag("error.type", error.GetType().FullName);
         }
 
         consumed.Add(1, tags);
@@ -155,7 +155,7 @@ internal sealed class BusDiagnostics : IDisposable
     {
         if (error is not null)
         {
-            activity?.SetStatus(ActivityStatusCode.Error, error.Message).SetTag("error.type", error.GetType().FullName);
+            activity?.SetStatus(ActivityStatusCode.Error, ExceptionText.MessageOf(error)).SetTag("error.type", error.GetType().FullName);
         }
     }
 

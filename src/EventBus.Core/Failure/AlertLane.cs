@@ -4,7 +4,10 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Tells one alert of the dead letters, at its own pace: one that hangs or fails holds up no other. Thread-safe.</summary>
-/// <remarks>The first dead letter of a subscription and event name is told of at once; those that follow within the interval together, when it is over.</remarks>
+/// <remarks>
+/// The first dead letter of a subscription and event name is told of at once; those that follow within the interval together, when it is over. Names that the application did not declare count as one: a sender who
+/// invents names makes neither more groups nor more alerts.
+/// </remarks>
 internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, AlertSettings settings, RunEnvironment environment)
 {
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
@@ -19,7 +22,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
 
     private readonly Lock gate = new();
     private readonly TimeProvider time = environment.Time;
-    private readonly Dictionary<(string Subscription, string EventName), Group> groups = [];
+    private readonly Dictionary<(string Subscription, string? EventName), Group> groups = [];
     private bool isSending;
     private bool hurries;
 
@@ -44,7 +47,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
     {
         lock (gate)
         {
-            var name = (alert.Subscription, alert.EventName);
+            var name = NameOf(alert);
             if (!groups.TryGetValue(name, out var group))
             {
                 groups.Add(name, group = new Group());
@@ -119,7 +122,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
     {
         lock (gate)
         {
-            var name = (sent.Waiting[0].Subscription, sent.Waiting[0].EventName);
+            var name = NameOf(sent.Waiting[0]);
             var now = Elapsed;
             var since = groups[name].Waiting;
             groups[name] = told
@@ -128,6 +131,8 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
             isSending = false;
         }
     }
+
+    private (string Subscription, string? EventName) NameOf(PendingAlert alert) => (alert.Subscription, settings.KnowsEvent(alert.EventName) ? alert.EventName : null);
 
     private async Task<bool> TryTellAsync(Group due, CancellationToken stop)
     {
@@ -139,7 +144,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
                 using var timeout = new CancellationTokenSource(SendTimeout, time);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, stop);
                 var alert = new DeadLetterAlert(first, [.. pending.Select(alert => alert.Id).Distinct(StringComparer.Ordinal)]) { ServiceName = settings.ServiceName };
-                await sink.AlertAsync(alert, either.Token).Observed().WaitAsync(either.Token);
+                await (sink.AlertAsync(alert, either.Token) ?? throw new InvalidOperationException("It returned null instead of a task.")).Observed().WaitAsync(either.Token);
             }
 
             return true;
@@ -208,4 +213,5 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
 /// <summary>What all alerts of a bus share.</summary>
 /// <param name="Interval">How often people are told of the same subscription and event name at most.</param>
 /// <param name="ServiceName">Whose dead letters they are.</param>
-internal sealed record AlertSettings(TimeSpan Interval, string ServiceName);
+/// <param name="KnowsEvent">Whether the application declared an event of a name.</param>
+internal sealed record AlertSettings(TimeSpan Interval, string ServiceName, Func<string, bool> KnowsEvent);

@@ -32,7 +32,7 @@ internal sealed class BodyLimits(FailureStore store, EventBusOptions options, Ti
         return dead with
         {
             Envelope = dead.Envelope.CutBody(Beginning, note),
-            Error = $"{EnvelopeLimits.Start(dead.Error ?? "", FailureRecorder.MaxErrorLength - note.Length - 1)} {note}".TrimStart(),
+            Error = $"{PrintableText.Start(dead.Error ?? "", FailureRecorder.MaxErrorLength - note.Length - 1)} {note}".TrimStart(),
         };
     }
 

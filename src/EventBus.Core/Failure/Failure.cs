@@ -31,4 +31,8 @@ internal sealed record Interrupted : Failure
 }
 
 /// <summary>Why an event goes to the dead letters without its handler being started.</summary>
-internal sealed record Rejection(DeadLetterReason Reason, string Error);
+internal sealed record Rejection(DeadLetterReason Reason, string Error)
+{
+    /// <summary>The end of the error, of texts that somebody else chose: for those who look at the dead letter, and not for logs. Null for none.</summary>
+    public string? Foreign { get; init; }
+}

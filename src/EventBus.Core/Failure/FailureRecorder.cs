@@ -6,9 +6,7 @@ namespace EventBus;
 /// <summary>Decides what becomes of a failed event, and sees that the decision is kept before the event is acknowledged.</summary>
 internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, BodyLimits bodies, int maxWaitingPerKey, RunEnvironment environment)
 {
-    public const int MaxErrorLength = 1_024;
-
-    private const int MaxDetailsLength = 8_192;
+    public const int MaxErrorLength = ExceptionText.MaxMessage;
 
     private static readonly TimeSpan GiveBackTimeout = TimeSpan.FromSeconds(1);
 
@@ -179,15 +177,22 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
     public async Task CompleteAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots)
     {
         var handled = entry with { Error = "Its handler has succeeded, and the store could not remove it. Discard it." };
-        var (written, isNew) = await WriteAsync(policy, handled, slots, async (_, cancel) =>
-        {
-            await store.CompleteAsync(entry, cancel);
-            return true;
-        });
-        if (written != handled)
-        {
-            Report(written, isNew, null);
-        }
+        await WriteAsync(
+            policy,
+            handled,
+            slots,
+            async (_, cancel) =>
+            {
+                await store.CompleteAsync(entry, cancel);
+                return true;
+            },
+            (written, isNew) =>
+            {
+                if (written != handled)
+                {
+                    Report(written, isNew, null, written.Error);
+                }
+            });
     }
 
     /// <summary>A claimed entry was not started after all, because its subscription was paused meanwhile: it is due again, and the start is not counted.</summary>
@@ -241,12 +246,12 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
     public Task WhenWritableAsync(HandlerSlots slots) => Writer.WhenWritableAsync(slots);
 
     /// <summary>What becomes of an event when the store cannot carry out a step for it alone.</summary>
-    public static Rejection Unstorable(StoreRefusedException refused) => new(DeadLetterReason.Unstorable, refused.Message);
+    public static Rejection Unstorable(StoreRefusedException refused) => new(DeadLetterReason.Unstorable, ExceptionText.MessageOf(refused));
 
     private async Task KeepAsync(FailurePolicy policy, FailedEvent entry, Failure failure, DateTimeOffset now, HandlerSlots slots)
     {
         var exception = (failure as Threw)?.Exception;
-        var error = EnvelopeLimits.Start(PrintableText.Of(failure is Rejected rejected ? rejected.Rejection.Error : FirstLine($"{exception!.GetType()}: {exception.Message}")), MaxErrorLength);
+        var error = failure is Rejected rejected ? PrintableText.Of(rejected.Rejection.Error + rejected.Rejection.Foreign, MaxErrorLength) : ExceptionText.Of(exception!);
         var reason = Judge(policy, entry, failure);
         var counted = failure is Threw { Counts: false } ? entry.Starts - 1 : entry.Starts;
         entry = entry with
@@ -258,7 +263,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
             Starts = counted,
             LastFailedAt = now,
             Error = error,
-            ErrorDetails = exception is null ? null : EnvelopeLimits.Start(exception.ToString(), MaxDetailsLength),
+            ErrorDetails = exception is null ? null : ExceptionText.DetailsOf(exception),
             History = exception is null ? entry.History : [.. entry.History.TakeLast(FailedEvent.MaxHistory - 1), new FailedStart(entry.Starts, now, error)],
             NeedsAlert = reason is not null && alerts.IsWanted,
         };
@@ -274,16 +279,20 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
             await PassAsync(policy, entry, slots);
         }
 
-        var kept = await WriteAsync(policy, entry, slots, async (form, cancel) => await store.RecordAsync(form, cancel));
-        Report(kept.Entry, kept.IsNew, exception);
-        if ((passes && entry.Claim == 0) || (!passes && GoesOnPast(policy, kept.Entry)))
+        var kept = await WriteAsync(
+            policy,
+            entry,
+            slots,
+            async (form, cancel) => await store.RecordAsync(form, cancel),
+            (written, isNew) => Report(written, isNew, exception, failure is Rejected { Rejection: { Foreign: not null, Error: var ours } } ? ours : written.Error));
+        if ((passes && entry.Claim == 0) || (!passes && GoesOnPast(policy, kept)))
         {
-            await PassAsync(policy, kept.Entry, slots);
+            await PassAsync(policy, kept, slots);
         }
     }
 
-    /// <summary>Writes an entry; or, where the store cannot take it, a dead letter in its place.</summary>
-    private async Task<(FailedEvent Entry, bool IsNew)> WriteAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots, Func<FailedEvent, CancellationToken, ValueTask<bool>> write)
+    /// <summary>Writes an entry; or, where the store cannot take it, a dead letter in its place. What was written is reported before anyone who waits for alerts goes on.</summary>
+    private async Task<FailedEvent> WriteAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots, Func<FailedEvent, CancellationToken, ValueTask<bool>> write, Action<FailedEvent, bool> report)
     {
         var (written, isNew, expected) = (entry, false, 0);
         try
@@ -294,6 +303,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
                 cancel => Write(entry, write, cancel),
                 cancel => Write(ReducedEntry.WithBody(entry, policy, alerts.IsWanted), store.RecordAsync, cancel),
                 cancel => Write(ReducedEntry.WithoutBody(entry, policy, alerts.IsWanted), store.RecordAsync, cancel));
+            report(written, isNew);
         }
         finally
         {
@@ -303,7 +313,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
             }
         }
 
-        return (written, isNew);
+        return written;
 
         async ValueTask Write(FailedEvent form, Func<FailedEvent, CancellationToken, ValueTask<bool>> how, CancellationToken cancel)
         {
@@ -335,7 +345,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
     private static bool GoesOnPast(FailurePolicy policy, FailedEvent dead) =>
         policy.ContinueWhenBlocked && dead is { OrderKey: not null, Position: not null, Reason: not DeadLetterReason.KeyBlocked };
 
-    private void Report(FailedEvent entry, bool kept, Exception? exception)
+    private void Report(FailedEvent entry, bool kept, Exception? exception, string? error)
     {
         if (!kept)
         {
@@ -344,7 +354,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
         else if (entry.Status == FailedEventStatus.Dead)
         {
             environment.Diagnostics.DeadLettered(entry.Envelope, entry.Subscription, entry.Reason);
-            environment.Log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Starts, entry.Id, entry.Error, exception);
+            environment.Log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Starts, entry.Id, error, exception);
         }
         else
         {
@@ -393,6 +403,4 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
         : failure is Threw { Counts: false } ? null
         : policy.Retry.Allows(entry.Starts) ? null
         : DeadLetterReason.HandlerFailed;
-
-    private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
 }

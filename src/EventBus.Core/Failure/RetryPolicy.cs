@@ -13,8 +13,17 @@ internal sealed class RetryPolicy(RetryOptions options, IReadOnlyList<Func<Excep
     public bool Allows(int starts) => starts <= count;
 
     /// <summary>Whether an exception, or what an aggregate of a single one wraps, was declared permanent.</summary>
-    public bool IsPermanent(Exception exception) =>
-        isPermanent.Any(test => test(exception)) || (exception is AggregateException { InnerExceptions: [var only] } && IsPermanent(only));
+    public bool IsPermanent(Exception exception) => Unwrap(exception).Any(each => isPermanent.Any(test => test(each)));
+
+    /// <summary>The exception, and what aggregates of a single one wrap.</summary>
+    public static IEnumerable<Exception> Unwrap(Exception exception)
+    {
+        yield return exception;
+        while (exception is AggregateException { InnerExceptions: [var only] })
+        {
+            yield return exception = only;
+        }
+    }
 
     /// <summary>The wait after the given number of starts: as listed, the last for all that follow; or 1, 6, 24, 96 ... times the first delay, at most the longest. Spread by the jitter.</summary>
     public TimeSpan DelayAfter(int starts)

@@ -143,8 +143,8 @@ internal sealed class StoreWriter(RunEnvironment environment)
     private static bool IsRefusal(Exception error, StoreScope scope) => error is StoreRefusedException refused && refused.Scope == scope;
 
     /// <summary>A time-out or a lost connection, which may hit any write.</summary>
-    private static bool IsOutage(Exception? error) =>
-        error is TimeoutException or OperationCanceledException or SocketException or IOException or DbException { IsTransient: true } || (error?.InnerException is { } inner && IsOutage(inner));
+    private static bool IsOutage(Exception error) =>
+        ExceptionText.AllOf(error).Any(each => each is TimeoutException or OperationCanceledException or SocketException or IOException or DbException { IsTransient: true });
 
     /// <summary>Tries the forms one after another. The last, which keeps no body, only where the failure of the one before is certainly not that of the store.</summary>
     /// <returns>Which one was written; or -1 and why none was.</returns>
@@ -225,7 +225,7 @@ internal sealed class StoreWriter(RunEnvironment environment)
 
         /// <summary>Holds back what the failure may concern, before anything more is known of it.</summary>
         public void Until(Exception error) =>
-            Move(error is StoreRefusedException { Scope: not StoreScope.Store } ? Narrow : owner.down, error.Message);
+            Move(error is StoreRefusedException { Scope: not StoreScope.Store } ? Narrow : owner.down, ExceptionText.MessageOf(error));
 
         public void Because(Exception error, StoreScope scope, int attempt, TimeSpan backoff)
         {
@@ -234,11 +234,11 @@ internal sealed class StoreWriter(RunEnvironment environment)
             {
                 case StoreScope.Store:
                     log.StoreDown(attempt, backoff, error);
-                    Move(owner.down, error.Message);
+                    Move(owner.down, ExceptionText.MessageOf(error));
                     break;
                 case StoreScope.Subscription:
                     log.NoRoom(subject.Subscription, attempt, backoff, error);
-                    Move(Narrow, error.Message);
+                    Move(Narrow, ExceptionText.MessageOf(error));
                     break;
                 default:
                     log.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error);

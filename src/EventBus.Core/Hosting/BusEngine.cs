@@ -63,7 +63,7 @@ internal sealed class BusEngine : IAsyncDisposable
         var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
         var planning = processing with { Time = plans };
         IDeadLetterAlert[] sinks = [.. model.Alerts.Select(create => create(services))];
-        var alertSettings = new AlertSettings(options.AlertInterval, plan.ServiceName);
+        var alertSettings = new AlertSettings(options.AlertInterval, plan.ServiceName, plan.Events.Knows);
         due = new DueWork(workers, runner, plans, idle, log);
         if (stores?.Failures is { } failures)
         {

@@ -152,7 +152,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException)
         {
-            problems.Add(exception.Message);
+            problems.Add(ExceptionText.MessageOf(exception));
             return null;
         }
     }

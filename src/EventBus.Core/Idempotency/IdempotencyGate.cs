@@ -154,7 +154,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
             catch (StoreRefusedException exception)
             {
                 // The handler has run: another start would change nothing, and might repeat what it did elsewhere.
-                return new Rejected(new Rejection(DeadLetterReason.Unstorable, $"Its handler has succeeded, and the store cannot mark it as handled. {exception.Message}"));
+                return new Rejected(new Rejection(DeadLetterReason.Unstorable, $"Its handler has succeeded, and the store cannot mark it as handled. {ExceptionText.MessageOf(exception)}"));
             }
 
             if (committed)

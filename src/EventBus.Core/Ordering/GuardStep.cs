@@ -30,7 +30,8 @@ internal sealed class CustomGuard<TEvent, TGuard>(OrderGuardOptions options) : G
     public override Type EventType => typeof(TEvent);
 
     public override Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, CancellationToken cancellationToken) =>
-        context.Services.GetRequiredService<TGuard>().DecideAsync((TEvent)@event, context, cancellationToken);
+        context.Services.GetRequiredService<TGuard>().DecideAsync((TEvent)@event, context, cancellationToken)
+        ?? throw new InvalidOperationException($"The guard {typeof(TGuard)} returned null instead of a task.");
 }
 
 /// <summary>The guard that counts: number n + 1 of a key follows number n.</summary>

@@ -22,6 +22,11 @@ internal sealed class OrderGate(IReadOnlyList<GuardStep> guards, FailurePolicy p
         foreach (var guard in own)
         {
             var decision = await guard.DecideAsync(@event, context, state, cancellationToken);
+            if (decision is not (OrderDecision.Proceed or OrderDecision.Defer or OrderDecision.Skip))
+            {
+                throw new InvalidOperationException($"A guard of {guard.EventType} decided {decision}, which is no {nameof(OrderDecision)}.");
+            }
+
             if (decision != OrderDecision.Proceed)
             {
                 return new Judgement(decision, position, decision == OrderDecision.Defer ? Wait(guard, position, state) : null);

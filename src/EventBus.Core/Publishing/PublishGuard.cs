@@ -71,11 +71,11 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
         }
         catch (EventBusException exception)
         {
-            throw new PublishException(exception.Message, PublishFailure.Rejected, envelope.Id, exception);
+            throw new PublishException(ExceptionText.MessageOf(exception), PublishFailure.Rejected, envelope.Id, exception);
         }
         catch (Exception exception)
         {
-            throw new PublishException($"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: {exception.Message}", PublishFailure.Rejected, envelope.Id, exception);
+            throw new PublishException($"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: {ExceptionText.MessageOf(exception)}", PublishFailure.Rejected, envelope.Id, exception);
         }
 
         if (length > maxBytes)

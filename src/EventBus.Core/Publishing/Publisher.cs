@@ -149,7 +149,7 @@ internal sealed class Publisher
     private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Inherited inherited)
     {
         guard.Check(options);
-        var key = options?.Key ?? descriptor.KeyOf?.Invoke(@event) ?? inherited.Key;
+        var key = options?.Key ?? KeyOf(descriptor, @event) ?? inherited.Key;
         guard.CheckKey(key);
         var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } || inherited.IsAny
             ? new EnvelopeExtras
@@ -172,6 +172,20 @@ internal sealed class Publisher
         // What a saga publishes is kept as bytes, on every store; and every event may have to be, where the store is durable.
         guard.CheckSize(envelope, descriptor, environment.StoresWrite || inherited.Key is not null);
         return envelope;
+    }
+
+    /// <summary>The key as the event type was declared. Code of the application makes it.</summary>
+    private static string? KeyOf(EventDescriptor descriptor, object @event)
+    {
+        try
+        {
+            return descriptor.KeyOf?.Invoke(@event);
+        }
+        catch (Exception exception)
+        {
+            throw new PublishException(
+                $"The event '{descriptor.Name}' was not published: what was given to KeyedBy for {descriptor.Type} threw {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
+        }
     }
 
     private Task Send(Envelope envelope, EventDescriptor descriptor, CancellationToken deadline, CancellationToken cancellationToken)
@@ -274,7 +288,7 @@ internal sealed class Publisher
         }
         catch (InvalidOperationException exception)
         {
-            throw new PublishException($"The event '{envelope.Name}' {envelope.Id} was not kept for its time: {exception.Message}", PublishFailure.Failed, envelope.Id, exception);
+            throw new PublishException($"The event '{envelope.Name}' {envelope.Id} was not kept for its time: {ExceptionText.MessageOf(exception)}", PublishFailure.Failed, envelope.Id, exception);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
@@ -301,7 +315,7 @@ internal sealed class Publisher
             }
 
             var descriptor = Descriptor(@event);
-            if (run.HoldsBackAny && run.IsHeldBack(options?.Key ?? descriptor.KeyOf?.Invoke(@event)))
+            if (run.HoldsBackAny && run.IsHeldBack(options?.Key ?? KeyOf(descriptor, @event)))
             {
                 throw new PublishException($"The event at position {position} was not sent, because an earlier event of the same key was not accepted.", PublishFailure.Failed, null);
             }
@@ -310,7 +324,7 @@ internal sealed class Publisher
         }
         catch (Exception exception)
         {
-            run.Reject(position, KeyOrNull(@event, options), exception as PublishException ?? new PublishException(exception.Message, PublishFailure.Rejected, null, exception));
+            run.Reject(position, KeyOrNull(@event, options), exception as PublishException ?? new PublishException(ExceptionText.MessageOf(exception), PublishFailure.Rejected, null, exception));
             return null;
         }
     }
@@ -320,7 +334,7 @@ internal sealed class Publisher
     {
         try
         {
-            return options?.Key ?? (@event is null ? null : Descriptor(@event).KeyOf?.Invoke(@event));
+            return options?.Key ?? (@event is null ? null : KeyOf(Descriptor(@event), @event));
         }
         catch (Exception)
         {
@@ -328,18 +342,20 @@ internal sealed class Publisher
         }
     }
 
+    private static string? TextOf(Exception? error) => error is null ? null : ExceptionText.MessageOf(error);
+
     private PublishException? Conclude(PublishOutcome outcome, Envelope envelope, EventDescriptor descriptor) => outcome.Status switch
     {
         PublishStatus.Accepted => null,
         PublishStatus.Unrouted => Unrouted(descriptor, envelope.Id),
-        PublishStatus.Rejected => new PublishException($"The event '{envelope.Name}' {envelope.Id} cannot be published as it is: {outcome.Error?.Message}", PublishFailure.Rejected, envelope.Id, outcome.Error),
+        PublishStatus.Rejected => new PublishException($"The event '{envelope.Name}' {envelope.Id} cannot be published as it is: {TextOf(outcome.Error)}", PublishFailure.Rejected, envelope.Id, outcome.Error),
         PublishStatus.Failed => outcome.Error as PublishException
-            ?? new PublishException($"The event '{envelope.Name}' {envelope.Id} was not accepted and reached nobody: {outcome.Error?.Message}", PublishFailure.Failed, envelope.Id, outcome.Error),
+            ?? new PublishException($"The event '{envelope.Name}' {envelope.Id} was not accepted and reached nobody: {TextOf(outcome.Error)}", PublishFailure.Failed, envelope.Id, outcome.Error),
         _ => outcome.Error as PublishException ?? InDoubt(envelope, outcome.Error),
     };
 
     private PublishException InDoubt(Envelope envelope, Exception? cause) => new(
-        $"It is in doubt whether the event '{envelope.Name}' {envelope.Id} was accepted: {cause?.Message ?? $"{transport.Features.System} gave no answer."} "
+        $"It is in doubt whether the event '{envelope.Name}' {envelope.Id} was accepted: {TextOf(cause) ?? $"{transport.Features.System} gave no answer."} "
         + $"To be sure, publish it again with PublishOptions.EventId = \"{envelope.Id}\", so that it can be recognised as the same event.{(durable ? "" : " In memory it is lost if this process ends.")}",
         PublishFailure.InDoubt, envelope.Id, cause);
 

@@ -74,7 +74,7 @@ internal static class SagaCatalog
         }
         catch (Exception exception)
         {
-            problems.Add($"The saga '{saga.Name}' ({saga.SagaType}) cannot be made and asked for its steps: {exception.Message}");
+            problems.Add($"The saga '{saga.Name}' ({saga.SagaType}) cannot be made and asked for its steps: {ExceptionText.MessageOf(exception)}");
             return null;
         }
     }

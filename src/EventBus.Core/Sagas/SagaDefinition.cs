@@ -53,6 +53,5 @@ internal sealed class SagaStep(SagaStepModel model, RetryPolicy execution, Retry
     public RetryPolicy RetryOf(SagaDirection direction) => direction == SagaDirection.Compensate ? compensation : execution;
 
     /// <summary>The exception means that the step had no effect.</summary>
-    public bool IsRejection(Exception exception) =>
-        model.IsRejection.Exists(test => test(exception)) || (exception is AggregateException { InnerExceptions: [var only] } && IsRejection(only));
+    public bool IsRejection(Exception exception) => RetryPolicy.Unwrap(exception).Any(each => model.IsRejection.Exists(test => test(each)));
 }

@@ -150,7 +150,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
         }
         catch (Exception exception)
         {
-            throw new ArgumentException($"The saga '{saga.Definition.Name}' cannot begin with this state: {exception.Message}", nameof(state), exception);
+            throw new ArgumentException($"The saga '{saga.Definition.Name}' cannot begin with this state: {ExceptionText.MessageOf(exception)}", nameof(state), exception);
         }
     }
 
@@ -184,7 +184,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
             }
             catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
             {
-                throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: {exception.Message}", exception);
+                throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: {ExceptionText.MessageOf(exception)}", exception);
             }
             catch (Exception exception) when (exception is not ArgumentException && !cancellationToken.IsCancellationRequested)
             {
@@ -208,7 +208,7 @@ internal sealed class SagaDesk(SagaEngine engine, EventIds ids, TimeSpan timeout
         }
 
         EventBusException InDoubt(Exception cause) => new(
-            $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: {cause.Message} To be sure, start it again with the id \"{entry.Id}\".", cause);
+            $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: {ExceptionText.MessageOf(cause)} To be sure, start it again with the id \"{entry.Id}\".", cause);
 
         Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) => StoreCalls.UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
     }

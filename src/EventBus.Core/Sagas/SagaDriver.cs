@@ -216,7 +216,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
         if (error is SagaStateException)
         {
-            await writer.HaltAsync(hold, error.Message, error, NotRun);
+            await writer.HaltAsync(hold, ExceptionText.MessageOf(error), error, NotRun);
             return false;
         }
 
@@ -304,7 +304,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         if (left.Count > 0 && !SagaMoves.IsEnd(hold.Entry.Status))
         {
             // They never can be sent as things are.
-            await writer.HaltAsync(hold, left[0].Second!.Message, left[0].Second, (progress, _) =>
+            await writer.HaltAsync(hold, ExceptionText.MessageOf(left[0].Second!), left[0].Second, (progress, _) =>
             {
                 (progress.EventsRefused, progress.Outbox) = (true, left.ConvertAll(item => item.First));
                 SagaWriter.NotBegun(progress);

@@ -110,7 +110,7 @@ internal sealed class SagaModel<[DynamicallyAccessedMembers(DynamicallyAccessedM
         }
         catch (Exception exception)
         {
-            throw new SagaStateException($"The state, written in version {state.Version}, cannot be read: {exception.Message}", exception);
+            throw new SagaStateException($"The state, written in version {state.Version}, cannot be read: {ExceptionText.MessageOf(exception)}", exception);
         }
     }
 }

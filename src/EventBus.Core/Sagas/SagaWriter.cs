@@ -6,8 +6,6 @@ namespace EventBus;
 /// <summary>Writes where a held saga stands: what it has turned to, until when it is left, that it needs people.</summary>
 internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, SagaDriving driving)
 {
-    private const int MaxErrorLength = 1_024;
-
     private readonly SagaKeeper keeper = driving.Keeper;
     private readonly RunEnvironment environment = driving.Environment;
     private readonly TimeProvider time = driving.Environment.Time;
@@ -110,11 +108,7 @@ internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, Sag
     }
 
     /// <summary>An error as it is kept.</summary>
-    public static string OneLine(Exception exception)
-    {
-        var text = PrintableText.Of($"{exception.GetType().Name}: {exception.Message}".ReplaceLineEndings(" "));
-        return EnvelopeLimits.Start(text, MaxErrorLength);
-    }
+    public static string OneLine(Exception exception) => PrintableText.Of($"{exception.GetType().Name}: {ExceptionText.MessageOf(exception)}", ExceptionText.MaxMessage);
 
     /// <summary>What a broken change left behind is not what is stored: that is what needs attention.</summary>
     private async Task HaltAsSavedAsync(SagaHold hold, Action<SagaProgress, DateTimeOffset>? note) => await keeper.ChangeAsync(

@@ -5,6 +5,7 @@ namespace EventBus;
 /// <summary>All that the bus knows of one event type. Made at start; read from many threads.</summary>
 internal sealed class EventDescriptor(Type type, string name, int version)
 {
+    private readonly Lazy<EventMembers?>? members;
     private int warnedUnrouted;
     private int warnedSize;
 
@@ -15,7 +16,18 @@ internal sealed class EventDescriptor(Type type, string name, int version)
     public int Version { get; } = version;
 
     /// <summary>How the event is written as JSON; null where neither a context nor reflection knows the type.</summary>
-    public JsonTypeInfo? Json { get; init; }
+    public JsonTypeInfo? Json
+    {
+        get;
+        init
+        {
+            field = value;
+            members = value is null ? null : new Lazy<EventMembers?>(() => EventMembers.For(value));
+        }
+    }
+
+    /// <summary>The members that it has as JSON; null where every object may be such an event.</summary>
+    public EventMembers? Members => members?.Value;
 
     /// <summary>Proves cheaply that most events are small; null where there is no type information.</summary>
     public SizeProbe? Size { get; init; }

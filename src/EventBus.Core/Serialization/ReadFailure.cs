@@ -6,21 +6,15 @@ namespace EventBus;
 internal static class ReadFailure
 {
     /// <summary>The kinds of the exceptions, the place in the JSON, and where the code of the application threw.</summary>
-    public static string Describe(Exception exception)
-    {
-        var (text, inner) = (Place(exception), exception.InnerException);
-        for (; inner is not null; inner = inner.InnerException)
-        {
-            // The reader's own, at the same place, says no more.
-            text += inner is JsonException ? "" : $", because of {Place(inner)}";
-        }
+    public static string Describe(Exception exception) => string.Join(
+        ", because of ",
 
-        return text;
-    }
+        // The reader's own within another, at the same place, says no more.
+        ExceptionText.AllOf(exception).Where(each => each == exception || each is not JsonException).Select(Place));
 
     private static string Place(Exception exception) => exception is JsonException json
         ? $"{typeof(JsonException)}{(json is { LineNumber: { } line, BytePositionInLine: { } position } ? $" at line {line + 1}, byte {position + 1}" : "")}"
-        : $"{exception.GetType()}{Frame(exception.StackTrace)}";
+        : $"{exception.GetType()}{Frame(ExceptionText.TraceOf(exception))}";
 
     /// <summary>The method that threw, without its file.</summary>
     private static string Frame(string? trace)
@@ -30,8 +24,8 @@ internal static class ReadFailure
             return "";
         }
 
-        var end = trace.AsSpan().IndexOfAny('\r', '\n');
-        var frame = (end < 0 ? trace : trace[..end]).Trim();
+        var end = trace.IndexOf('\n', StringComparison.Ordinal);
+        var frame = PrintableText.Of(end < 0 ? trace : trace[..end], ExceptionText.MaxMessage).Trim();
         var file = frame.IndexOf(") in ", StringComparison.Ordinal);
         return $" {(file < 0 ? frame : frame[..(file + 1)])}";
     }

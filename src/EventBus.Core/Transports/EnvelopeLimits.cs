@@ -84,9 +84,6 @@ internal static class EnvelopeLimits
         return forbidden;
     }
 
-    /// <summary>The beginning of a text, without half a character at its end.</summary>
-    public static string Start(string text, int max) => text.Length <= max ? text : text[..(char.IsHighSurrogate(text[max - 1]) ? max - 1 : max)];
-
     private static string? ProblemOf(in EnvelopeAttributes given, out IReadOnlyDictionary<string, string>? kept)
     {
         kept = given.Headers;
@@ -166,7 +163,7 @@ internal static class EnvelopeLimits
         }
     }
 
-    private static string? Cut(string? text, int max) => text is null ? null : PrintableText.Of(Start(text, max)) is var printable && printable.Length > max ? Start(printable, max) : printable;
+    private static string? Cut(string? text, int max) => text is null ? null : PrintableText.Of(text, max);
 
     /// <summary>In place of an id that cannot be kept: two ids never become one, and copies of an event keep one id.</summary>
     private static string Digest(string id)

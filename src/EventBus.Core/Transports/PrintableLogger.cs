@@ -4,9 +4,11 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Transports;
 
 /// <summary>Passes log entries on with every text printable, in the message and in its values: no id, type or error that somebody else chose begins a line of its own or acts on a terminal.</summary>
-/// <remarks>Exceptions are passed on as they are. What the log provider throws is dropped: the loops of the bus log where nothing may interrupt them.</remarks>
+/// <remarks>An exception is passed on as it is where its texts are printable, so that log providers see its type; otherwise a <see cref="PrintableException"/> stands for it, and its type is among the values. What the log provider throws is dropped: the loops of the bus log where nothing may interrupt them.</remarks>
 internal sealed class PrintableLogger(ILogger inner) : ILogger
 {
+    private const string ExceptionType = "ExceptionType";
+
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => inner.BeginScope(state);
 
@@ -32,7 +34,14 @@ internal sealed class PrintableLogger(ILogger inner) : ILogger
                 return;
             }
 
-            inner.Log(logLevel, eventId, new Entry(PrintableText.Of(formatter(state, exception)), state as IReadOnlyList<KeyValuePair<string, object?>> ?? []), exception, static (entry, _) => entry.Message);
+            var shown = exception is null || ExceptionText.IsPlain(exception) ? exception : new PrintableException(exception);
+            var values = state as IReadOnlyList<KeyValuePair<string, object?>> ?? [];
+            if (shown != exception)
+            {
+                values = [new(ExceptionType, exception!.GetType().ToString()), .. values];
+            }
+
+            inner.Log(logLevel, eventId, new Entry(PrintableText.Of(formatter(state, shown)), values), shown, static (entry, _) => entry.Message);
         }
         catch (Exception)
         {

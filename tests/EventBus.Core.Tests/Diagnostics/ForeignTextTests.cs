@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
@@ -27,7 +28,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
     public static TheoryData<string, string> Bodies => new()
     {
         { "a value behind a dictionary key", $$$"""{"map":{"{{{Secret}}}":"x"}}""" },
-        { "a key that is there twice", $$"""{"{{Secret}}":1,"{{Secret}}":2}""" },
+        { "a key that is there twice", $$$"""{"map":{"{{{Secret}}}":1,"{{{Secret}}}":2}}""" },
         { "a value of another type", $$"""{"number":"{{Secret}}"}""" },
         { "a body that is a text", $"\"{Secret}\"" },
         { "no JSON", Secret },
@@ -108,6 +109,26 @@ public sealed class ForeignTextTests : IAsyncDisposable
         Assert.Equal(["_OTHER"], Of("eventbus.dead_letters"));
 
         IEnumerable<string?> Of(string instrument) => names.Where(name => name.Instrument == instrument).Select(name => name.Name).Distinct().Order(StringComparer.Ordinal);
+    }
+
+    [Fact]
+    public async Task Alerts_OfInventedNames_AreSentTogether()
+    {
+        var time = new FakeTimeProvider();
+        await using var bus = await RunningBus.StartAsync(
+            bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AlertWith<AlertInbox>().Publishes<OrderShipped>().SubscribeAny("all", "#", (_, _) => throw new InvalidOperationException("planned")).Retry(0),
+            time);
+        var inbox = bus.Services.GetRequiredService<AlertInbox>();
+
+        await transport.DeliverAsync([.. Enumerable.Range(0, 100).Select(i => (new EnvelopeAttributes { Id = $"{i}", Name = $"invented.name{i}" }, "{}"u8.ToArray()))]);
+        var first = await inbox.NextAsync("an event of an invented name failed");
+        await transport.DeliverAsync((new EnvelopeAttributes { Id = "known", Name = "order.shipped" }, """{"orderId":"1"}"""u8.ToArray()));
+        var known = await inbox.NextAsync("an event of a declared name failed");
+        await bus.PassAsync(time, TimeSpan.FromMinutes(1));
+        var rest = await inbox.NextAsync("the interval is over");
+
+        Assert.Equal("order.shipped", known.First.EventName);
+        Assert.Equal(100, first.Count + rest.Count);
     }
 
     [Theory]

@@ -1,7 +1,8 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 
-namespace EventBus.Transports;
+namespace EventBus;
 
 /// <summary>Text that somebody else chose, as one line without tricks: what does not print is written as its code, <c>\u000A</c> for a line feed.</summary>
 /// <remarks>Covers control characters, line and paragraph separators, format characters (which turn the direction of writing or are invisible), half and unassigned characters. A text that was made printable stays as it is.</remarks>
@@ -40,7 +41,19 @@ internal static class PrintableText
         return printable.ToString();
     }
 
-    private static int IndexOfHidden(string text)
+    /// <summary>The beginning of a text, as one printable line.</summary>
+    /// <param name="text">Any text; of a long one, no more than the beginning is copied.</param>
+    /// <param name="max">The most characters that are returned.</param>
+    public static string Of(string text, int max) => Start(Of(Start(text, max)), max);
+
+    /// <summary>The beginning of a text, without half a character at its end.</summary>
+    public static string Start(string text, int max) => text.Length <= max ? text : text[..(char.IsHighSurrogate(text[max - 1]) ? max - 1 : max)];
+
+    /// <summary>Whether nothing has to be replaced.</summary>
+    /// <param name="text">Any text.</param>
+    public static bool IsShown(ReadOnlySpan<char> text) => IndexOfHidden(text) < 0;
+
+    private static int IndexOfHidden(ReadOnlySpan<char> text)
     {
         for (var i = 0; i < text.Length; i++)
         {
@@ -49,12 +62,12 @@ internal static class PrintableText
                 continue;
             }
 
-            if (!Rune.TryGetRuneAt(text, i, out var rune) || !IsShown(rune))
+            if (Rune.DecodeFromUtf16(text[i..], out var rune, out var length) != OperationStatus.Done || !IsShown(rune))
             {
                 return i;
             }
 
-            i += rune.Utf16SequenceLength - 1;
+            i += length - 1;
         }
 
         return -1;

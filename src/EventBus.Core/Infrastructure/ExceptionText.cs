@@ -1,0 +1,165 @@
+using System.Text;
+using System.Text.Json;
+
+namespace EventBus;
+
+/// <summary>What exceptions say, for logs, traces, stores and other messages: printable and bounded. The one place that reads the texts of an exception. Never throws.</summary>
+/// <remarks>
+/// The members of an exception are code of the application: they may throw, return null, or return a text of any length, of which no more than the bound is copied. What an exception of the JSON reader says holds keys
+/// and pieces of what was read: only its line and position are told.
+/// </remarks>
+internal static class ExceptionText
+{
+    /// <summary>The longest message, in characters.</summary>
+    public const int MaxMessage = 1_024;
+
+    /// <summary>The longest description with stack traces, in characters.</summary>
+    public const int MaxDetails = 8_192;
+
+    // So many exceptions are described: of chains and aggregates that hold more, the outermost.
+    private const int MaxExceptions = 16;
+
+    // A text with stack traces that is longer does not go to a log provider.
+    private const int MaxPlain = 64 * 1_024;
+
+    private const string PathInMessage = " Path: $";
+
+    /// <summary>The first line of the message.</summary>
+    public static string MessageOf(Exception exception) => PrintableText.Of(FirstLine(Message(exception)), MaxMessage);
+
+    /// <summary>The type and the first line of the message.</summary>
+    public static string Of(Exception exception) => PrintableText.Of($"{exception.GetType()}: {FirstLine(Message(exception))}", MaxMessage);
+
+    /// <summary>Types, messages and stack traces of the exception and of those in it, the outermost first. A message is one line; all lines but the first are indented.</summary>
+    public static string DetailsOf(Exception exception)
+    {
+        var text = new StringBuilder();
+        foreach (var each in AllOf(exception))
+        {
+            text.Append(text.Length > 0 ? "\n ---> " : "").Append(PrintableText.Of($"{each.GetType()}: {Message(each)}", MaxMessage));
+            AppendTrace(text, each);
+            if (text.Length >= MaxDetails)
+            {
+                break;
+            }
+        }
+
+        return PrintableText.Start(text.ToString(), MaxDetails);
+    }
+
+    /// <summary>The stack trace, every line of it indented; null where there is none.</summary>
+    public static string? TraceOf(Exception exception)
+    {
+        var text = new StringBuilder();
+        AppendTrace(text, exception);
+        return text.Length == 0 ? null : PrintableText.Start(text.ToString(1, text.Length - 1), MaxDetails);
+    }
+
+    /// <summary>Whether all that a log provider may write of an exception is printable, bounded, and begins no line but its first and those of stack traces.</summary>
+    public static bool IsPlain(Exception exception)
+    {
+        try
+        {
+            // The messages first: a text of all of them is made only when it is known to be short.
+            return Chain(exception).Take(MaxExceptions + 1).ToList() is { Count: <= MaxExceptions } chain && chain.TrueForAll(HasPlainMessage) && chain.TrueForAll(HasPlainTrace)
+                && HasPlainLines(exception.ToString());
+        }
+        catch (Exception)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The exception and those in it, as many as are described.</summary>
+    public static IEnumerable<Exception> AllOf(Exception exception) => Chain(exception).Take(MaxExceptions);
+
+    private static IEnumerable<Exception> Chain(Exception exception)
+    {
+        var left = new Stack<Exception>([exception]);
+        while (left.TryPop(out var next))
+        {
+            yield return next;
+            IEnumerable<Exception> inner = next is AggregateException { InnerExceptions: var several } ? several.Take(MaxExceptions + 1).Reverse() : next.InnerException is { } one ? [one] : [];
+            foreach (var each in inner)
+            {
+                left.Push(each);
+            }
+        }
+    }
+
+    /// <summary>The beginning of the message as it is.</summary>
+    private static string Message(Exception exception)
+    {
+        switch (exception)
+        {
+            case JsonException json:
+                return json is { LineNumber: { } line, BytePositionInLine: { } position } ? $"at line {line + 1}, byte {position + 1}" : "JSON that cannot be read or written";
+
+            case AggregateException:
+                // Its own message is made of all messages in it.
+                return AllOf(exception).FirstOrDefault(each => each is not AggregateException) is { } first ? $"One or more errors occurred. ({Message(first)})" : "One or more errors occurred.";
+
+            default:
+                try
+                {
+                    return exception.Message is { } message ? WithoutPath(PrintableText.Start(message, MaxMessage)) : "(its message is null)";
+                }
+                catch (Exception problem)
+                {
+                    return $"(its message cannot be read: {problem.GetType()})";
+                }
+        }
+    }
+
+    /// <summary>The JSON path at the end of a message of the serializer names keys of what was read or written.</summary>
+    private static string WithoutPath(string message) => message.IndexOf(PathInMessage, StringComparison.Ordinal) is >= 0 and var path ? message[..path] : message;
+
+    private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
+
+    private static void AppendTrace(StringBuilder text, Exception exception)
+    {
+        string? trace;
+        try
+        {
+            trace = exception.StackTrace;
+        }
+        catch (Exception problem)
+        {
+            trace = $"(its stack trace cannot be read: {problem.GetType()})";
+        }
+
+        foreach (var line in PrintableText.Start(trace ?? "", MaxDetails).AsSpan().EnumerateLines())
+        {
+            if (line.Trim() is { Length: > 0 } frame)
+            {
+                text.Append("\n   ").Append(PrintableText.Of(frame.ToString()));
+            }
+        }
+    }
+
+    private static bool HasPlainMessage(Exception exception) => exception is AggregateException
+        || (exception is not JsonException && exception.Message is { Length: <= MaxMessage } message && PrintableText.IsShown(message) && !message.Contains(PathInMessage, StringComparison.Ordinal));
+
+    private static bool HasPlainTrace(Exception exception) => exception.StackTrace is not { } trace || (trace.Length <= MaxPlain && HasPlainLines($"\n{trace}"));
+
+    private static bool HasPlainLines(string? text)
+    {
+        if (text is null or { Length: > MaxPlain })
+        {
+            return false;
+        }
+
+        foreach (var range in text.AsSpan().Split('\n'))
+        {
+            // The runtime begins a line of its own where an exception was thrown again.
+            var line = text.AsSpan()[range].TrimEnd('\r');
+            var isOurs = range.Start.Value == 0 || line.IsEmpty || line[0] == ' ' || line.StartsWith("--- End of ", StringComparison.Ordinal);
+            if (!isOurs || !PrintableText.IsShown(line))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,143 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace EventBus;
+
+/// <summary>The members that an event type has as JSON. An object that has members, and none of these, is no such event: it would be read as one of nulls and zeros. Thread-safe.</summary>
+internal sealed class EventMembers
+{
+    private const int MaxNames = 5;
+    private const int MaxName = 64;
+    private const int MaxType = 200;
+
+    private readonly JsonTypeInfo info;
+    private readonly List<(string Name, byte[] Utf8)> known;
+    private readonly List<string> metadata;
+    private readonly JsonReaderOptions reading;
+
+    private EventMembers(JsonTypeInfo info, IEnumerable<string> names, List<string> metadata)
+    {
+        (this.info, this.metadata) = (info, metadata);
+        known = [.. names.Distinct(StringComparer.Ordinal).Select(name => (name, Encoding.UTF8.GetBytes(name)))];
+        var options = info.Options;
+        reading = new JsonReaderOptions { AllowTrailingCommas = options.AllowTrailingCommas, CommentHandling = options.ReadCommentHandling, MaxDepth = options.MaxDepth };
+    }
+
+    /// <summary>Null where any object may be such an event: the type has no members, takes members of all names, or is read by a converter of its own.</summary>
+    public static EventMembers? For(JsonTypeInfo info)
+    {
+        var (names, metadata) = (new List<string>(), new List<string>());
+        if (!TryAdd(info, names))
+        {
+            return null;
+        }
+
+        if (info.PolymorphismOptions is { } polymorphism)
+        {
+            metadata.Add(polymorphism.TypeDiscriminatorPropertyName);
+            foreach (var derived in polymorphism.DerivedTypes)
+            {
+                if (derived.DerivedType != info.Type && !(info.Options.TryGetTypeInfo(derived.DerivedType, out var derivedInfo) && TryAdd(derivedInfo, names)))
+                {
+                    return null;
+                }
+            }
+        }
+
+        if (info.Options.ReferenceHandler is not null)
+        {
+            metadata.AddRange(["$id", "$ref", "$values"]);
+        }
+
+        return names.Count == 0 ? null : new EventMembers(info, names, metadata);
+    }
+
+    /// <summary>Looks at the names of a body until one is known, which is the first one as a rule.</summary>
+    /// <returns>Why the body is no such event; null when it may be one, and when it is no object.</returns>
+    /// <exception cref="JsonException">It is no JSON.</exception>
+    public Rejection? Judge(ReadOnlySpan<byte> body)
+    {
+        var reader = new Utf8JsonReader(body, reading);
+        if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+        {
+            return null;
+        }
+
+        var (found, count) = (new List<string>(), 0);
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            if (IsKnown(ref reader))
+            {
+                return null;
+            }
+
+            var name = NameOf(ref reader);
+            if (!metadata.Contains(name, StringComparer.Ordinal) && ++count <= MaxNames)
+            {
+                found.Add(Foreign(name));
+            }
+
+            reader.Skip();
+        }
+
+        return count == 0 ? null : new Rejection(
+            DeadLetterReason.Unreadable,
+            $"The body is an object without any member of {PrintableText.Of(info.Type.ToString(), MaxType)}: expected is one of {List(known.Take(MaxNames).Select(member => Cut(member.Name)), known.Count)}.")
+        {
+            Foreign = $" Its members are {List(found, count)}.",
+        };
+    }
+
+    private static bool TryAdd(JsonTypeInfo info, List<string> names)
+    {
+        if (info.Kind != JsonTypeInfoKind.Object || info.Properties.Any(property => property.IsExtensionData))
+        {
+            return false;
+        }
+
+        // One that is ignored is neither written nor read.
+        names.AddRange(info.Properties.Where(property => property.Get is not null || property.Set is not null || property.AssociatedParameter is not null).Select(property => property.Name));
+        return true;
+    }
+
+    private bool IsKnown(ref Utf8JsonReader reader)
+    {
+        foreach (var (_, utf8) in known)
+        {
+            if (reader.ValueTextEquals(utf8))
+            {
+                return true;
+            }
+        }
+
+        if (!info.Options.PropertyNameCaseInsensitive)
+        {
+            return false;
+        }
+
+        var given = NameOf(ref reader);
+        return known.Exists(member => member.Name.Equals(given, StringComparison.OrdinalIgnoreCase));
+    }
+
+    private static string NameOf(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.GetString()!;
+        }
+        catch (InvalidOperationException)
+        {
+            // Bytes that are no UTF-8.
+            return "";
+        }
+    }
+
+    /// <summary>A name that somebody else chose. What is no identifier may be content, as the keys of a dictionary are: of that only the length is told.</summary>
+    private static string Foreign(string name) =>
+        name.Length > 0 && name.Index().All(c => char.IsLetterOrDigit(c.Item) || c.Item is '_' or '-' or '.' or ':' or '$' || (c.Item == '@' && c.Index == 0)) ? Cut(name) : $"(a name of {name.Length:N0} characters)";
+
+    private static string Cut(string name) => name.Length > MaxName ? $"{PrintableText.Of(name, MaxName)}..." : PrintableText.Of(name, MaxName);
+
+    private static string List(IEnumerable<string> first, int count) => $"{string.Join(", ", first)}{(count > MaxNames ? $" and {count - MaxNames:N0} more" : "")}";
+}

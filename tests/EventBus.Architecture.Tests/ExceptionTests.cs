@@ -1,0 +1,52 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace EventBus.Architecture.Tests;
+
+/// <summary>The texts of an exception are code of the application, and may be of any length: one place reads them.</summary>
+/// <remarks>The libraries of the backends see exceptions of their clients and not of the application.</remarks>
+public sealed class ExceptionTests
+{
+    private static readonly HashSet<string> Texts = ["Message", "StackTrace", "Source", "HelpLink", "Data", "ToString", "GetBaseException"];
+
+    [Fact]
+    public void Texts_OfExceptions_AreReadInOnePlace() =>
+        Rule.NoOffenders(
+            from project in SourceProject.All
+            where project.IsDeterministic
+            from found in Reads(project).Concat(Interpolations(project))
+            where Path.GetFileName(found.SyntaxTree.FilePath) != "ExceptionText.cs"
+            select ($"{Path.GetFileNameWithoutExtension(found.SyntaxTree.FilePath)}: {found}", found.Where),
+            "These read the text of an exception, which may throw, be null, be of any length, or hold content. Ask ExceptionText:");
+
+    private static IEnumerable<SyntaxNode> Reads(SourceProject project) =>
+        from found in project.Nodes<SimpleNameSyntax>()
+        where Texts.Contains(found.Node.Identifier.Text)
+        let receiver = found.Node.Parent switch
+        {
+            MemberAccessExpressionSyntax access when access.Name == found.Node => access.Expression,
+            MemberBindingExpressionSyntax binding => binding.Ancestors().OfType<ConditionalAccessExpressionSyntax>().FirstOrDefault()?.Expression,
+            _ => null,
+        }
+        where receiver is not BaseExpressionSyntax && receiver is not null && IsException(found.Model.GetTypeInfo(receiver).Type)
+        select found.Node.Parent!;
+
+    private static IEnumerable<SyntaxNode> Interpolations(SourceProject project) =>
+        from found in project.Nodes<InterpolationSyntax>()
+        where IsException(found.Model.GetTypeInfo(found.Node.Expression).Type)
+        select (SyntaxNode)found.Node;
+
+    private static bool IsException(ITypeSymbol? type)
+    {
+        for (; type is not null; type = type.BaseType)
+        {
+            if (type.ToDisplayString() == "System.Exception")
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}

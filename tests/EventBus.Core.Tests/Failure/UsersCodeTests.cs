@@ -1,0 +1,316 @@
+using System.Diagnostics;
+using EventBus.Sagas;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>Code of the application that fails where the bus touches it is a failure of that event alone: retried, kept, reported, and passed by all others.</summary>
+public sealed class UsersCodeTests
+{
+    private readonly FakeTimeProvider time = new();
+    private readonly Seen mailed = new();
+    private readonly Seen other = new();
+    private readonly ConsoleLog log = new();
+
+    public static TheoryData<string> Exceptions => [.. BadException.All.Keys];
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [MemberData(nameof(Exceptions))]
+    public async Task Handler_ThrowsWhatCannotBeDescribed_FailsAloneAndIsKept(string which)
+    {
+        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Ordered().WhenBlocked(WhenBlocked.Continue).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
+
+        var letter = await FailAndGoOnAsync(bus);
+
+        Assert.StartsWith(BadException.All[which]().GetType().ToString(), letter.Error, StringComparison.Ordinal);
+        Assert.Equal(letter.Error, Assert.Single(letter.History.Select(start => start.Error).Distinct()));
+        Assert.DoesNotContain("secret", $"{letter.Error} {letter.ErrorDetails}", StringComparison.Ordinal);
+        Assert.DoesNotContain(log.Lines, line => line.StartsWith("forged", StringComparison.Ordinal) || line.Contains("secret", StringComparison.Ordinal) || line.Any(char.IsControl) || line.Length > 100_000);
+        Assert.Equal(2, log.Lines.Count(line => line.Contains("for good on order.placed", StringComparison.Ordinal) || line.Contains("failed to handle order.placed", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Exceptions))]
+    public async Task Handler_ThrowsWhatCannotBeDescribedUnderATrace_FailsAloneAndIsKept(string which)
+    {
+        using var listener = new ActivityListener { ShouldListenTo = source => source.Name == BusDiagnostics.Name, Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded };
+        ActivitySource.AddActivityListener(listener);
+        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Idempotent().PauseWhenFailing(50, TimeSpan.FromMinutes(1)).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
+
+        Assert.StartsWith(BadException.All[which]().GetType().ToString(), (await FailAndGoOnAsync(bus)).Error, StringComparison.Ordinal);
+    }
+
+    public static TheoryData<string, string> Places => new()
+    {
+        { "guard throws", "BadThing" },
+        { "guard returns null", "returned null instead of a task" },
+        { "guard decides nonsense", "which is no OrderDecision" },
+        { "number", "BadThing" },
+        { "idempotency key", "BadThing" },
+        { "middleware throws", "BadThing" },
+        { "middleware returns null", "returned null instead of a task" },
+        { "middleware is cancelled", "OperationCanceledException" },
+        { "middleware runs it twice", "BadThing" },
+        { "constructor", "BadThing" },
+        { "factory returns null", "OddHandler" },
+        { "handler returns null", "returned null instead of a task" },
+        { "dispose", "BadThing" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Places))]
+    public async Task Code_AroundAHandlerFails_FailsAloneAndIsKept(string place, string expected)
+    {
+        // The first event fails, at each of its two starts.
+        var trap = new Trap(place);
+        await using var bus = await StartAsync(
+            bus => bus.Use((context, next, token) => context.Subscription == "mail" ? trap.AroundAsync(() => next(context, token)) : next(context, token)).Subscribe("mail", s => (place switch
+            {
+                "number" => s.Sequenced<OrderPlaced>(e => trap.IsSprung("number") ? throw new BadThing() : e.OrderId == "bad" ? 1 : 2, configure: options => options.Timeout = TimeSpan.FromSeconds(1)),
+                "idempotency key" => s.Idempotent(options => options.KeyBy<OrderPlaced>(e => trap.IsSprung("idempotency key") ? throw new BadThing() : e.OrderId)),
+                _ when place.StartsWith("guard", StringComparison.Ordinal) => s.Guard<OrderPlaced, OddGuard>(),
+                _ => s,
+            }).On<OrderPlaced, OddHandler>()),
+            services => services.AddSingleton(trap).AddSingleton(mailed).AddScoped<OddGuard>().AddScoped<OddHandler>(provider =>
+                trap.IsSprung("constructor") ? throw new BadThing() : trap.IsSprung("factory returns null") ? null! : new OddHandler(trap, mailed)));
+
+        var letter = await FailAndGoOnAsync(bus, goesOn: place != "number");
+
+        Assert.Contains(expected, letter.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Exceptions))]
+    public async Task Alert_ThrowsWhatCannotBeDescribed_IsSentAgainAndHoldsUpNoOther(string which)
+    {
+        var trap = new Trap("alert") { Exception = BadException.All[which] };
+        await using var bus = await StartAsync(
+            bus => bus.Retry(0).AlertWith<OddAlert>().Subscribe<OrderPlaced>("mail", (e, _, _) => HandleAsync(e, () => new BadThing())),
+            services => services.AddSingleton(new OddAlert(trap, mailed)));
+
+        await bus.Bus.PublishAsync(new OrderPlaced("bad"), Token);
+        await bus.WhenIdleAsync();
+        await bus.Services.GetRequiredService<AlertInbox>().NextAsync("the event failed for good");
+        await bus.PassAsync(time, TimeSpan.FromSeconds(2));
+        await bus.PassAsync(time, TimeSpan.FromSeconds(4));
+
+        Assert.Equal(["bad", "alert"], mailed.Items);
+        Assert.Equal(2, log.Lines.Count(line => line.Contains("The alert EventBus.UsersCodeTests+OddAlert failed", StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [MemberData(nameof(Exceptions))]
+    public async Task SagaStep_ThrowsWhatCannotBeDescribed_IsRetriedAndUndone(string which)
+    {
+        var script = new Script();
+        script.Doing = (run, context, _) => run == "+hotel" ? throw BadException.All[which]() : Task.CompletedTask;
+        await using var bus = await script.StartTripsAsync((saga, s) =>
+        {
+            saga.Step("flight", s, undo: true);
+            saga.Step("hotel", s, undo: true).Retry(1, TimeSpan.Zero);
+        });
+
+        var result = await bus.RunTripAsync();
+
+        Assert.Equal((SagaStatus.Compensated, "hotel"), (result.Status, result.FailedStep));
+        Assert.Equal(["+flight", "+hotel", "+hotel", "-hotel", "-flight"], script.Calls);
+        Assert.StartsWith(BadException.All[which]().GetType().Name, result.Error, StringComparison.Ordinal);
+        Assert.True(result.Error!.Length <= 1_024 && !result.Error.Any(char.IsControl));
+    }
+
+    [Theory]
+    [MemberData(nameof(Exceptions))]
+    public async Task SagaCompensation_ThrowsWhatCannotBeDescribed_NeedsAttentionAndAlerts(string which)
+    {
+        var script = new Script();
+        script.Fail("+hotel");
+        script.Doing = (run, context, _) => run == "-flight" ? throw BadException.All[which]() : Task.CompletedTask;
+        await using var bus = await script.StartTripsAsync(
+            (saga, s) =>
+            {
+                saga.Step("flight", s, undo: true).RetryCompensation(1, TimeSpan.Zero);
+                saga.Step("hotel", s, undo: true).Retry(0);
+            },
+            bus => bus.AlertWith<AlertInbox>());
+
+        var result = await bus.RunTripAsync();
+
+        Assert.Equal(SagaStatus.NeedsAttention, result.Status);
+        Assert.Equal(["+flight", "+hotel", "-hotel", "-flight", "-flight"], script.Calls);
+        var alert = await bus.Services.GetRequiredService<AlertInbox>().NextAsync("a compensation failed for good");
+        Assert.StartsWith($"The compensation of 'flight' failed: {BadException.All[which]().GetType().Name}", alert.First.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Exceptions))]
+    public async Task Publish_GetterKeyOrHeaderThrows_IsRejectedAndNothingIsLost(string which)
+    {
+        await using var bus = await StartAsync(bus =>
+        {
+            bus.Event<OddEvent>().KeyedBy(odd => odd.Place == "key" ? throw BadException.All[which]() : odd.Place);
+            bus.Subscribe<OddEvent>("mail", (e, _, _) => Note(mailed, e.Place));
+        });
+
+        foreach (var place in (string[])["getter", "key"])
+        {
+            var refused = await Assert.ThrowsAsync<PublishException>(() => bus.Bus.PublishAsync(new OddEvent(place, BadException.All[which]), Token));
+            Assert.Equal(PublishFailure.Rejected, refused.Failure);
+            Assert.Contains("odd.event", refused.Message, StringComparison.Ordinal);
+            Assert.True(refused.Message.Length < 2_000, "The message of the refusal is too long.");
+        }
+
+        var several = await Assert.ThrowsAsync<PublishManyException>(() => bus.Bus.PublishManyAsync<OddEvent>(
+            [new("first", BadException.All[which]), new("getter", BadException.All[which]), new("key", BadException.All[which]), new("last", BadException.All[which])], cancellationToken: Token));
+        await bus.WhenIdleAsync();
+
+        Assert.Equal([null, PublishFailure.Rejected, PublishFailure.Rejected, null], several.Items.Select(item => item?.Failure));
+        Assert.Equal(["first", "last"], mailed.Items);
+        Assert.Equal(HealthStatus.Healthy, (await HealthAsync(bus)).Status);
+    }
+
+    /// <summary>Publishes an event that fails, and others before and after it is given up.</summary>
+    private async Task<DeadLetter> FailAndGoOnAsync(RunningBus bus, bool goesOn = true)
+    {
+        await bus.Bus.PublishAsync(new OrderPlaced("bad"), new PublishOptions { Key = "k", EventId = "bad" }, Token);
+        await bus.WhenIdleAsync();
+        await bus.PassAsync(time, TimeSpan.FromSeconds(5));
+        var alert = await bus.Services.GetRequiredService<AlertInbox>().NextAsync("the event failed for good");
+        await bus.Bus.PublishAsync(new OrderPlaced("later"), new PublishOptions { Key = "k" }, Token);
+        await bus.WhenIdleAsync();
+
+        Assert.Equal(["bad", "later"], other.Items);
+        Assert.Equal(goesOn ? ["later"] : [], mailed.Items.Where(item => item == "later"));
+        var letter = Assert.Single(await bus.DeadLetters.ListAsync(cancellationToken: Token));
+        Assert.Equal((letter.Id, "bad", DeadLetterReason.HandlerFailed, 2), (alert.First.Id, letter.EventId, letter.Reason, letter.Starts));
+        Assert.True(letter is { Error.Length: <= 1_024 and > 0, ErrorDetails.Length: <= 8_192 and > 0 } && !letter.Error.Any(char.IsControl), letter.Error);
+        return letter;
+    }
+
+    private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? more = null) => RunningBus.StartAsync(
+        bus =>
+        {
+            bus.UseInMemory().Configure(options => options.Retry.Jitter = 0).Retry(1, TimeSpan.FromSeconds(5)).AlertWith<AlertInbox>().Subscribe<OrderPlaced>("other", (e, _, _) => Note(other, e.OrderId));
+            configure(bus);
+        },
+        time,
+        services =>
+        {
+            services.AddSingleton<AlertInbox>().AddLogging(logging => logging.AddProvider(log)).AddHealthChecks();
+            more?.Invoke(services);
+        });
+
+    private static async Task<HealthReportEntry> HealthAsync(RunningBus bus) => (await bus.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
+
+    private Task HandleAsync(OrderPlaced e, Func<Exception> exception)
+    {
+        mailed.Add(e.OrderId);
+        return e.OrderId == "bad" ? throw exception() : Task.CompletedTask;
+    }
+
+    private static Task Note(Seen seen, string item)
+    {
+        seen.Add(item);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Springs twice.</summary>
+    private sealed class Trap(string place)
+    {
+        private int left = 2;
+
+        public Func<Exception> Exception { get; init; } = () => new BadThing();
+
+        public bool IsSprung(string here) => here == place && left-- > 0;
+
+        public async Task RunAsync(Func<Task> next)
+        {
+            await next();
+            if (IsSprung("middleware runs it twice"))
+            {
+                await next();
+                throw new BadThing();
+            }
+        }
+
+        public Task AroundAsync(Func<Task> next) =>
+            IsSprung("middleware throws") ? throw new BadThing()
+            : IsSprung("middleware is cancelled") ? throw new OperationCanceledException()
+            : IsSprung("middleware returns null") ? null!
+            : RunAsync(next);
+    }
+
+    private sealed class BadThing() : Exception("planned");
+
+    private sealed class OddGuard(Trap trap) : IOrderGuard<OrderPlaced>
+    {
+        public Task<OrderDecision> DecideAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) =>
+            trap.IsSprung("guard throws") ? throw new BadThing()
+            : trap.IsSprung("guard returns null") ? null!
+            : Task.FromResult(trap.IsSprung("guard decides nonsense") ? (OrderDecision)7 : OrderDecision.Proceed);
+    }
+
+    private sealed class OddHandler(Trap trap, Seen seen) : IEventHandler<OrderPlaced>, IDisposable
+    {
+        public Task HandleAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) => trap.IsSprung("handler returns null") ? null! : Note(seen, @event.OrderId);
+
+        public void Dispose()
+        {
+            if (trap.IsSprung("dispose"))
+            {
+                throw new BadThing();
+            }
+        }
+    }
+
+    private sealed class OddAlert(Trap trap, Seen seen) : IDeadLetterAlert
+    {
+        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => trap.IsSprung("alert") ? throw trap.Exception() : Note(seen, "alert");
+    }
+
+    private sealed record OddEvent(string Place, [property: System.Text.Json.Serialization.JsonIgnore] Func<Exception> Exception)
+    {
+        public string Getter => Place == "getter" ? throw Exception() : "fine";
+    }
+
+    /// <summary>Writes what the console logger writes: the message, then the exception, line by line. Looks at what other log providers look at, too.</summary>
+    private sealed class ConsoleLog : ILoggerProvider, ILogger
+    {
+        private readonly List<string> lines = [];
+
+        public IReadOnlyList<string> Lines
+        {
+            get
+            {
+                lock (lines)
+                {
+                    return [.. lines];
+                }
+            }
+        }
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            var text = $"{formatter(state, exception)}\n{exception?.ToString().ReplaceLineEndings("\n")}\n{exception?.StackTrace?.ReplaceLineEndings("\n")}\n{exception?.Message}\n{exception?.InnerException?.Message}";
+            lock (lines)
+            {
+                lines.AddRange(text.Split('\n'));
+            }
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}
