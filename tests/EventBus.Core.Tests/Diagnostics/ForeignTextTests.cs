@@ -124,11 +124,16 @@ public sealed class ForeignTextTests : IAsyncDisposable
         var first = await inbox.NextAsync("an event of an invented name failed");
         await transport.DeliverAsync((new EnvelopeAttributes { Id = "known", Name = "order.shipped" }, """{"orderId":"1"}"""u8.ToArray()));
         var known = await inbox.NextAsync("an event of a declared name failed");
-        await bus.PassAsync(time, TimeSpan.FromMinutes(1));
-        var rest = await inbox.NextAsync("the interval is over");
+        var (reported, alerts) = (first.Count, 1);
+        for (; reported < 100; alerts++)
+        {
+            time.Advance(TimeSpan.FromMinutes(1));
+            reported += (await inbox.NextAsync("the interval is over")).Count;
+        }
 
         Assert.Equal("order.shipped", known.First.EventName);
-        Assert.Equal(100, first.Count + rest.Count);
+        Assert.Equal(100, reported);
+        Assert.InRange(alerts, 1, 10);
     }
 
     [Theory]
