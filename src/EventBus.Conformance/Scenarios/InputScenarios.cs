@@ -12,6 +12,7 @@ internal static class InputScenarios
     [
         new("malformed-input", "What cannot be read becomes a dead letter at once with its raw bytes and starts no handler, so that one bad publisher neither stops a queue nor loses evidence.", MalformedAsync),
         new("unread-bodies", "Bodies that cannot be read are kept whole up to a size, and up to a sum for a subscription; beyond, a dead letter keeps the beginning, says so, and is never handled as if it were whole, so that foreign bodies fill no store.", UnreadBodiesAsync),
+        new("other-members", "An object that has members and none of those of its event type becomes a dead letter that names both, and starts no handler, so that an envelope of another bus or another casing is never taken for an event of nulls and zeros.", OtherMembersAsync),
         new("foreign-message", "Plain JSON from a program in another language is handled, and its garbage becomes a dead letter, so that other services need no library of ours.", ForeignAsync)
         {
             RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
@@ -87,6 +88,32 @@ internal static class InputScenarios
                 Expect.That(letter.Body.Span.SequenceEqual(Body(i).AsSpan(0, isWhole ? length : Beginning)), $"the kept bytes of the body of {length:N0} bytes", $"{letter.Body.Length} bytes");
                 Expect.Equal(!isWhole, letter.Error!.Contains($"65,536 of {length:N0} bytes", StringComparison.Ordinal), $"whether the error says that the body of {length:N0} bytes was cut ('{letter.Error}')");
             }
+        }
+    }
+
+    private static async Task OtherMembersAsync(ScenarioRun run)
+    {
+        var handled = new Ledger<int>();
+        var node = await run.StartAsync(bus => bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
+        string[] others = ["""{"messageId":"1","message":{"number":5}}""", """{"parcel":{"number":5},"specversion":"1.0"}""", """{"Nummer":5}"""];
+        string[] own = ["""{"other":5,"number":7}""", """{"number":8}""", "{}"];
+        foreach (var (i, body) in others.Concat(own).Index())
+        {
+            await node.SendAsync(new Envelope(Plain($"{run.Isolation}-{i}"), Encoding.UTF8.GetBytes(body)));
+        }
+
+        await handled.ReachAsync(own.Length, "those that have a member of the type, and the one that has none, are handled");
+        await node.Alerts.ReachAsync(others.Length, "an alert is raised");
+        await node.QuietAsync();
+
+        Expect.Sequence([0, 7, 8], handled.Items.Order(), "what reached the handler");
+        var letters = (await node.DeadLetters.ListAsync()).OrderBy(letter => letter.EventId, StringComparer.Ordinal).ToList();
+        Expect.Sequence(others, letters.Select(letter => Encoding.UTF8.GetString(letter.Body.Span)), "the bodies of the dead letters");
+        foreach (var (letter, found) in letters.Zip((string[])["messageId, message", "parcel, specversion", "Nummer"]))
+        {
+            Expect.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Starts), "the reason and the starts of a dead letter");
+            Expect.That(letter.Error is { } error && error.Contains("number, note", StringComparison.Ordinal) && error.Contains(found, StringComparison.Ordinal), "an error that names the members expected and those found", letter.Error);
+            Expect.That(!node.Logs.Entries.Items.Any(entry => entry.Text.Contains(found, StringComparison.Ordinal)), "no name of a foreign member in a log");
         }
     }
 
