@@ -45,7 +45,7 @@ public sealed class EventBusOptions
     /// <summary>How long this instance holds a failed event, or the key of an idempotent one, without renewing: when the process dies, another instance goes on after that time. Renewed while a handler runs. A store in memory, which ends with the process, needs none for keys. Default 30 s; 1 s to 1 h.</summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How often people are alerted of dead letters of the same subscription and event name at most: those that follow the first are told of together. Default 1 min; 0 to 1 h.</summary>
+    /// <summary>How often people are alerted of dead letters of the same subscription and event name at most: those that follow the first are told of together. Event names that the application does not declare count as one. Default 1 min; 0 to 1 h.</summary>
     public TimeSpan AlertInterval { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>How long dead letters are kept; null until people retry or discard them. Default null; 1 min to 10 years.</summary>

@@ -13,7 +13,7 @@ public interface IDeadLetterAlert
     Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken);
 }
 
-/// <summary>Dead letters of one subscription and event name that people are to be told of: usually one, more when many came within <see cref="EventBusOptions.AlertInterval"/>.</summary>
+/// <summary>Dead letters of one subscription and event name (or of names that the application does not declare) that people are to be told of: usually one, more when many came within <see cref="EventBusOptions.AlertInterval"/>.</summary>
 /// <param name="First">The first of them, in full.</param>
 /// <param name="Ids">The ids of all, the oldest first.</param>
 public sealed record DeadLetterAlert(DeadLetter First, IReadOnlyList<string> Ids)
