@@ -2,7 +2,6 @@ using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using EventBus.Stores;
-using EventBus.Transports;
 
 namespace EventBus;
 

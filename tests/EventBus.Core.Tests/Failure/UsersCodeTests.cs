@@ -8,12 +8,14 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>Code of the application that fails where the bus touches it is a failure of that event alone: retried, kept, reported, and passed by all others.</summary>
-public sealed class UsersCodeTests
+public sealed class UsersCodeTests : IDisposable
 {
     private readonly FakeTimeProvider time = new();
     private readonly Seen mailed = new();
     private readonly Seen other = new();
     private readonly ConsoleLog log = new();
+
+    public void Dispose() => log.Dispose();
 
     public static TheoryData<string> Exceptions => [.. BadException.All.Keys];
 

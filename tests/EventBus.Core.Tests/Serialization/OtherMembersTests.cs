@@ -14,8 +14,6 @@ public sealed class OtherMembersTests : IAsyncDisposable
     private readonly LogMemory log = new();
     private readonly Seen handled = new();
 
-    private static CancellationToken Token => TestContext.Current.CancellationToken;
-
     public async ValueTask DisposeAsync()
     {
         log.Dispose();
