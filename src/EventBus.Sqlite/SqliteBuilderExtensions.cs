@@ -38,6 +38,7 @@ public static class SqliteBuilderExtensions
             Processed = new SqlProcessedEventStore(database),
             Sagas = new SqlSagaStore(database),
             Instances = new SqlInstances(database),
+            Shortages = () => database.Problems,
             OpenAsync = database.OpenAsync,
             CloseAsync = database.CloseAsync,
         };

@@ -1,3 +1,4 @@
+using System.Data;
 using System.Data.Common;
 using System.Threading.Channels;
 using EventBus.Stores;
@@ -20,13 +21,15 @@ internal sealed class SqliteDatabase : SqlDatabase
     private readonly SqlReaders readers;
     private TimeProvider time = TimeProvider.System;
     private SqlClock? clock;
+    private string? service;
     private long app;
+    private string? moved;
 
     public SqliteDatabase(SqliteFile file, SqliteStoreOptions options, ILogger log)
     {
         (this.file, this.options, this.log) = (file, options, log);
-        writer = new SqlWriter(async () => new SqlSession(await file.OpenWriterAsync(), app), file.Explain, IsDamage);
-        readers = new SqlReaders(async () => new SqlSession(await file.OpenReaderAsync(), app), file.Explain);
+        writer = new SqlWriter(OpenWriterAsync, MovedOf, file.Explain, IsDamage);
+        readers = new SqlReaders(async () => new SqlSession(await file.OpenReaderAsync(), app), LeaveMovedAsync, file.Explain);
     }
 
     public override SqlDialect Dialect { get; } = new SqliteDialect();
@@ -42,12 +45,16 @@ internal sealed class SqliteDatabase : SqlDatabase
         {
             app = await writer.RunAsync(session => new SqlSchema(Dialect, Prefix).OpenAsync(session, setup.ServiceName), cancellationToken);
             clock = new SqlClock(time, Prefix);
+            service = setup.ServiceName;
         }
         catch (Exception exception) when (exception is not (EventBusException or OperationCanceledException))
         {
             throw new EventBusException(exception.Message, exception);
         }
     }
+
+    /// <summary>What is wrong with the file; nothing as long as it takes writes.</summary>
+    public IReadOnlyCollection<string> Problems => writer.Problem is { } problem ? [problem] : [];
 
     public async ValueTask CloseAsync()
     {
@@ -117,6 +124,64 @@ internal sealed class SqliteDatabase : SqlDatabase
         {
             throw new EffectException(new InvalidOperationException("An effect committed, rolled back or closed the transaction that it was given. Only the store may end it."));
         }
+    }
+
+    /// <summary>Opens the file, with tables where it was made again.</summary>
+    private async ValueTask<SqlSession> OpenWriterAsync()
+    {
+        var session = new SqlSession(await file.OpenWriterAsync(), app);
+        if (service is null)
+        {
+            return session;
+        }
+
+        try
+        {
+            await using var transaction = await session.Connection.BeginTransactionAsync(IsolationLevel.Serializable);
+            session.Transaction = transaction;
+            app = await new SqlSchema(Dialect, Prefix).OpenAsync(session, service);
+            await transaction.CommitAsync();
+            session.Transaction = null;
+            Volatile.Write(ref moved, null);
+            return session;
+        }
+        catch (Exception)
+        {
+            await session.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Why what is written into a session's file would be lost; null when it would not.</summary>
+    private StoreRefusedException? MovedOf(SqlSession session)
+    {
+        var connection = (SqliteConnection)session.Connection;
+        if (SqliteMoved.Of(connection) is not { } what)
+        {
+            writer.Problem = session.HasWritten && SqliteMoved.IsLogMissing(connection)
+                ? $"The write-ahead log of the SQLite database '{file.Path}' was deleted while the stores use it. Stop every process that uses the database, which saves what is in it, and start again."
+                : null;
+            return null;
+        }
+
+        if (Interlocked.Exchange(ref moved, what) is null)
+        {
+            log.FileMoved(file.Path, what);
+        }
+
+        return new StoreRefusedException(StoreScope.Store, $"The SQLite database '{file.Path}' {what}. It is opened again.");
+    }
+
+    /// <summary>Whether a session that reads is of no more use. The writer makes the file again before it is opened to be read.</summary>
+    private async ValueTask<bool> LeaveMovedAsync(SqlSession session)
+    {
+        if (SqliteMoved.Of((SqliteConnection)session.Connection) is null)
+        {
+            return false;
+        }
+
+        await writer.RunAsync(static _ => ValueTask.FromResult(true), CancellationToken.None);
+        return true;
     }
 
     // On the thread pool, outside of the writer's context: an effect that blocks cannot lock the writer up with itself.

@@ -24,7 +24,7 @@ public sealed class BusStores
     /// <summary>Set where only processes of this machine can reach the stores: which of them do. Null, the default, where every instance of the application reaches the same stores.</summary>
     public InstanceStore? Instances { get; init; }
 
-    /// <summary>What the stores will soon have no room for, a sentence each that names the subscription and what fills its room: the health check is degraded and shows them. Default nothing.</summary>
+    /// <summary>What is wrong with the stores, or what they will soon have no room for, a sentence each that names what it concerns: the health check is degraded and shows them. Default nothing.</summary>
     public Func<IReadOnlyCollection<string>> Shortages { get; init; } = static () => [];
 
     /// <summary>Connects, and creates or checks what is missing; called once, before anything else. It throws <see cref="EventBusException"/> saying what to do when that is impossible. Default nothing.</summary>

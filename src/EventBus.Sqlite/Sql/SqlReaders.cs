@@ -4,8 +4,9 @@ namespace EventBus;
 
 /// <summary>A few connections that read beside the writer, each on a thread of its own.</summary>
 /// <param name="open">Opens a connection that reads.</param>
+/// <param name="leaveAsync">Whether a session is of no more use, because its file is not the one under its path any more.</param>
 /// <param name="explain">Turns a database's error into one that says what to do.</param>
-internal sealed class SqlReaders(Func<ValueTask<SqlSession>> open, Func<Exception, Exception> explain)
+internal sealed class SqlReaders(Func<ValueTask<SqlSession>> open, Func<SqlSession, ValueTask<bool>> leaveAsync, Func<Exception, Exception> explain)
 {
     private const int Count = 2;
     private const int MaxWaiting = 1_024;
@@ -41,6 +42,12 @@ internal sealed class SqlReaders(Func<ValueTask<SqlSession>> open, Func<Exceptio
 
             try
             {
+                if (session is { } used && await leaveAsync(used))
+                {
+                    session = null;
+                    await CloseAsync(used);
+                }
+
                 session ??= await open();
                 await operation.RunAsync(session);
                 operation.Complete();

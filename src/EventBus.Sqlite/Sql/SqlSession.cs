@@ -17,6 +17,9 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
     /// <summary>The transaction in which the steps run; null while reading.</summary>
     public DbTransaction? Transaction { get; set; }
 
+    /// <summary>A transaction was committed on it.</summary>
+    public bool HasWritten { get; set; }
+
     /// <summary>Somebody may still be using the connection, who was told to stop and did not: it is closed, and never used again.</summary>
     public bool IsAbandoned { get; set; }
 

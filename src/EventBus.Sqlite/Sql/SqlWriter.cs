@@ -7,9 +7,10 @@ namespace EventBus;
 /// <summary>The one writer of a database: whatever waits is done in one transaction, so that one sync to the disk serves all who wait for it.</summary>
 /// <remarks>Each step has a savepoint of its own: one that fails is undone alone. Results are handed out when the commit has succeeded. After an error that may have harmed the connection it is opened anew.</remarks>
 /// <param name="open">Opens a connection that writes.</param>
+/// <param name="movedOf">Says why what a session writes would be lost; null when it would not.</param>
 /// <param name="explain">Turns a database's error into one that says what to do.</param>
 /// <param name="isDamage">Whether an error says that a part of the file is damaged.</param>
-internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<Exception, Exception> explain, Func<Exception, bool> isDamage)
+internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSession, Exception?> movedOf, Func<Exception, Exception> explain, Func<Exception, bool> isDamage)
 {
     private const int MaxWaiting = 1_024;
     private const int MaxBatch = 256;
@@ -21,6 +22,9 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<Exception
     private readonly Channel<SqlOperation> queue = Channel.CreateBounded<SqlOperation>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private SqlSession? session;
     private Task loop = Task.CompletedTask;
+
+    /// <summary>Why nothing can be written at present, or what else is wrong; null when all is well.</summary>
+    public string? Problem { get; set; }
 
     public void Start(TimeProvider time) => loop = SqlThread.RunAsync("EventBus SQL writer", () => LoopAsync(time));
 
@@ -114,13 +118,24 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<Exception
     {
         try
         {
-            session ??= await open();
+            if (session is { } used && movedOf(used) is not null)
+            {
+                await CloseSessionAsync();
+            }
+
+            if (session is null)
+            {
+                session = await open();
+                Problem = null;
+            }
+
             session.Transaction = await session.Connection.BeginTransactionAsync(IsolationLevel.Serializable);
             return session;
         }
         catch (Exception exception)
         {
             var cause = explain(exception);
+            Problem = cause.Message;
 
             // Those who came meanwhile would wait for the same again.
             while (waiting.TryDequeue(out var operation) || queue.Reader.TryRead(out operation))
@@ -160,6 +175,13 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<Exception
             await current.Transaction!.CommitAsync();
             await current.Transaction.DisposeAsync();
             current.Transaction = null;
+            current.HasWritten = true;
+
+            // Committed, into a file that nobody finds any more.
+            if (movedOf(current) is { } moved)
+            {
+                throw moved;
+            }
         }
         catch (Exception exception)
         {

@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace EventBus;
+
+/// <summary>Finds out whether the file of a connection is still the one under its path. What is written into a file that was deleted or replaced is lost when it is closed.</summary>
+internal static partial class SqliteMoved
+{
+    private const string Library = "e_sqlite3";
+    private const int HasMoved = 20;
+
+    // With another build of SQLite only a file that is missing is noticed. Windows refuses to delete a file that is open.
+    private static readonly bool CanAsk = IsUsual();
+
+    /// <summary>Why the connection is of no more use; null when it is.</summary>
+    public static string? Of(SqliteConnection connection)
+    {
+        var path = raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string();
+        return !File.Exists(path) ? "was deleted or moved away while the stores used it"
+            : CanAsk && sqlite3_file_control(connection.Handle!, 0, HasMoved, out var moved) == raw.SQLITE_OK && moved != 0 ? "was replaced by another file while the stores used it"
+            : null;
+    }
+
+    /// <summary>Whether the write-ahead log that the connection has written to is missing under its path.</summary>
+    public static bool IsLogMissing(SqliteConnection connection) => !File.Exists($"{raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string()}-wal");
+
+    private static bool IsUsual()
+    {
+        try
+        {
+            return raw.GetNativeLibraryName() == Library;
+        }
+        catch (Exception)
+        {
+            // A provider of the application's own.
+            return false;
+        }
+    }
+
+    [LibraryImport(Library)]
+    private static partial int sqlite3_file_control(sqlite3 database, nint name, int operation, out int value);
+}

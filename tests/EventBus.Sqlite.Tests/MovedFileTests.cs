@@ -1,0 +1,182 @@
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using static EventBus.Sqlite.Tests.TestStores;
+
+namespace EventBus.Sqlite.Tests;
+
+/// <summary>The file is deleted or replaced while the stores use it. Windows refuses both.</summary>
+public sealed class MovedFileTests : IDisposable
+{
+    private readonly TestFolder folder = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private string File => folder["data/bus.db"];
+
+    public void Dispose() => folder.Dispose();
+
+    [Fact]
+    public async Task File_Deleted_IsMadeAgainAndTakesWhatFollows()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to delete a file that is open.");
+        using var host = await StartAsync();
+        await FailAsync(host, 1);
+        Delete();
+
+        await FailAsync(host, 2);
+
+        Assert.Equal(["e-2"], await DeadAsync(host));
+        Assert.Equal(["e-2"], await FoundAsync());
+        Assert.Equal(HealthStatus.Healthy, (await CheckAsync(host)).Status);
+        await FailAsync(host, 3);
+        Delete();
+        await UntilAsync(() => Task.FromResult(System.IO.File.Exists(File)), "the file is made again without any event");
+        await host.StopAsync(Token);
+    }
+
+    [Fact]
+    public async Task File_ReplacedByACopy_TakesWhatFollows()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to replace a file that is open.");
+        using (var earlier = await StartAsync())
+        {
+            await FailAsync(earlier, 1);
+            await earlier.StopAsync(Token);
+        }
+
+        System.IO.File.Copy(File, folder["copy.db"]);
+        using var host = await StartAsync();
+        await FailAsync(host, 2);
+        Delete();
+        System.IO.File.Move(folder["copy.db"], File);
+
+        await FailAsync(host, 3);
+
+        Assert.Equal(["e-1", "e-3"], (await DeadAsync(host)).Order());
+        Assert.Equal(["e-1", "e-3"], await FoundAsync());
+        await host.StopAsync(Token);
+    }
+
+    [Fact]
+    public async Task Folder_Deleted_IsNamedByHealthUntilItIsBack()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to delete a file that is open.");
+        using var host = await StartAsync();
+        await FailAsync(host, 1);
+        Directory.Delete(folder["data"], recursive: true);
+
+        await UntilAsync(async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry && entry.Description!.Contains(File, StringComparison.Ordinal), "health names the file");
+        Directory.CreateDirectory(folder["data"]);
+        await UntilAsync(async () => (await CheckAsync(host)).Status == HealthStatus.Healthy, "health is green again");
+
+        await FailAsync(host, 2);
+        Assert.Equal(["e-2"], await FoundAsync());
+        await host.StopAsync(Token);
+    }
+
+    [Fact]
+    public async Task Log_Deleted_IsNamedByHealthAndAStopSavesIt()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to delete a file that is open.");
+        using (var host = await StartAsync())
+        {
+            await FailAsync(host, 1);
+            System.IO.File.Delete($"{File}-wal");
+            await UntilAsync(async () => await CheckAsync(host) is { Status: HealthStatus.Degraded } entry && entry.Description!.Contains("write-ahead log", StringComparison.Ordinal), "health names the log");
+            await FailAsync(host, 2);
+            await host.StopAsync(Token);
+        }
+
+        Assert.Equal(["e-1", "e-2"], await FoundAsync());
+    }
+
+    [Fact]
+    public async Task Write_CommittedIntoADeletedFile_IsRefusedAndNotInTheNextOne()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows refuses to delete a file that is open.");
+        Directory.CreateDirectory(folder["data"]);
+        await using var stores = await OpenAsync(File);
+        var key = new ProcessedKey("mail", "1");
+        var claim = await stores.Processed.ClaimAsync(key, 7, Now, Lease, Token);
+
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Processed.CompleteAsync(key, claim.Fence, new Completion([], [DeleteAsync], Now + Lease), Token));
+
+        Assert.Equal(StoreScope.Store, refused.Scope);
+        Assert.Equal(ProcessedState.New, (await stores.Processed.ClaimAsync(key, 7, Now, Lease, Token)).State);
+        Assert.Equal(0, await stores.Failures.CountAsync(Token));
+
+        Task DeleteAsync(System.Data.Common.DbTransaction transaction, CancellationToken cancellationToken)
+        {
+            Delete();
+            return Task.CompletedTask;
+        }
+    }
+
+    private static async Task FailAsync(IHost host, int number)
+    {
+        var alerts = host.Services.GetRequiredService<Alerts>();
+        var next = alerts.NextAsync();
+        await host.Services.GetRequiredService<IEventBus>().PublishAsync(new FileTouched(number), new PublishOptions { EventId = $"e-{number}" }, Token);
+        Assert.Equal($"e-{number}", await next.WaitAsync(Patience, Token));
+    }
+
+    private static async Task<IEnumerable<string>> DeadAsync(IHost host) => (await host.Services.GetRequiredService<IDeadLetters>().ListAsync(cancellationToken: Token)).Select(letter => letter.EventId);
+
+    private static async Task<HealthReportEntry> CheckAsync(IHost host) => (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries["eventbus"];
+
+    private static async Task UntilAsync(Func<Task<bool>> condition, string what)
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(10), TimeProvider.System);
+        while (!await condition())
+        {
+            Assert.False(limit.IsCancellationRequested, $"Not within 10 s: {what}.");
+        }
+    }
+
+    /// <summary>What somebody finds who opens the path.</summary>
+    private async Task<IEnumerable<string>> FoundAsync()
+    {
+        await using var stores = await OpenAsync(File);
+        return (await stores.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Select(dead => dead.Envelope.EventId).Order();
+    }
+
+    private void Delete()
+    {
+        foreach (var end in new[] { "", "-wal", "-shm" })
+        {
+            System.IO.File.Delete($"{File}{end}");
+        }
+    }
+
+    private async Task<IHost> StartAsync()
+    {
+        Directory.CreateDirectory(folder["data"]);
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddHealthChecks();
+        builder.Services.AddSingleton<Alerts>();
+        builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite(ConnectionString(File)).Retry(0).AlertWith<Alerts>()
+            .Configure(options => (options.ServiceName, options.AlertInterval) = ("shop", TimeSpan.Zero))
+            .Subscribe<FileTouched>("touched", (_, _, _) => throw new InvalidOperationException("fails, as it should")));
+        var host = builder.Build();
+        await host.StartAsync(Token);
+        return host;
+    }
+
+    [EventName("file.touched")]
+    private sealed record FileTouched(int Number);
+
+    private sealed class Alerts : IDeadLetterAlert
+    {
+        private TaskCompletionSource<string> next = new();
+
+        public Task<string> NextAsync() => (next = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+
+        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        {
+            next.TrySetResult(alert.First.EventId);
+            return Task.CompletedTask;
+        }
+    }
+}
