@@ -17,8 +17,9 @@ internal static partial class SqliteMoved
     public static string? Of(SqliteConnection connection)
     {
         var path = raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string();
+        var moved = 0;
         return !File.Exists(path) ? "was deleted or moved away while the stores used it"
-            : CanAsk && sqlite3_file_control(connection.Handle!, 0, HasMoved, out var moved) == raw.SQLITE_OK && moved != 0 ? "was replaced by another file while the stores used it"
+            : CanAsk && sqlite3_file_control(connection.Handle!, 0, HasMoved, ref moved) == raw.SQLITE_OK && moved != 0 ? "was replaced by another file while the stores used it"
             : null;
     }
 
@@ -39,5 +40,5 @@ internal static partial class SqliteMoved
     }
 
     [LibraryImport(Library)]
-    private static partial int sqlite3_file_control(sqlite3 database, nint name, int operation, out int value);
+    private static partial int sqlite3_file_control(sqlite3 database, nint name, int operation, ref int value);
 }
