@@ -96,6 +96,9 @@ public enum DeadLetterReason
 
     /// <summary>The store cannot write or read it as it is. What could be kept of it is kept; <see cref="DeadLetter.Error"/> says what was left out.</summary>
     Unstorable,
+
+    /// <summary>The broker itself gave it up: it expired, its queue was full, or a consumer rejected it. <see cref="DeadLetter.Error"/> has the broker's reason.</summary>
+    DroppedByBroker,
 }
 
 /// <summary>Which dead letters are meant.</summary>

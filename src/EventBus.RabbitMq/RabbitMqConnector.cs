@@ -16,6 +16,9 @@ internal sealed class RabbitMqConnector(RabbitMqSource source, RabbitMqOptions o
 
     public ILogger Log => log;
 
+    /// <summary>No store is beside the broker: its queues keep what failed.</summary>
+    public bool KeepsFailures { get; set; }
+
     /// <summary>The broker, for people: host and port.</summary>
     public string Place => source.Place;
 

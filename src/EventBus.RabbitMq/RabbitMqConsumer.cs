@@ -83,7 +83,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
         try
         {
             // Copied: the client lends the body for the length of this call.
-            var envelope = Read(routingKey, properties, body.ToArray(), out var idWasMade);
+            var envelope = RabbitMqWireFormat.ReadAny(routingKey, properties, body.ToArray(), out var idWasMade);
             if (idWasMade)
             {
                 IdMade(routingKey);
@@ -111,19 +111,6 @@ internal sealed class RabbitMqConsumer(IChannel channel, LiveConnection live, Ch
         {
             // The client would swallow it and leave the message unsettled for ever.
             End(exception);
-        }
-    }
-
-    /// <summary>Whatever is wrong with a message is wrong each time that it comes: an error would end this channel and each that follows it.</summary>
-    private static Envelope Read(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idWasMade)
-    {
-        try
-        {
-            return RabbitMqWireFormat.Read(routingKey, properties, body, out idWasMade);
-        }
-        catch (Exception exception)
-        {
-            return RabbitMqWireFormat.Unreadable(routingKey, body, $"The message cannot be read ({exception.GetType().Name}).", out idWasMade);
         }
     }
 

@@ -13,6 +13,9 @@ internal static class RabbitMqHeaderCheck
     // The client's reader calls itself once or twice for each; a few thousand would be too many.
     private const int MaxDepth = 100;
 
+    // The place of the list of deaths among the broker's names.
+    private const int DeathPlace = 2;
+
     // Class, weight and size of the body; then the flags of the properties, and the properties.
     private const int FlagsAt = 12;
     private const int PropertiesAt = FlagsAt + 2;
@@ -88,6 +91,7 @@ internal static class RabbitMqHeaderCheck
         var (seen, bad) = (0, default(byte[]));
         for (var at = 0; at < table.Length;)
         {
+            var before = seen;
             var field = Read(table[at..], ref seen, out var size);
             var entry = table.Slice(at, field == Field.Torn ? table.Length - at : size);
             var name = entry.Slice(1, Math.Min(entry[0], entry.Length - 1));
@@ -95,7 +99,7 @@ internal static class RabbitMqHeaderCheck
             {
                 good.Write(entry);
             }
-            else if (!name.SequenceEqual(MarkerBytes) && PlaceOf(name) < 0)
+            else if (!name.SequenceEqual(MarkerBytes) && (field == Field.Torn || PlaceOf(name) < 0 || (PlaceOf(name) == DeathPlace && before != seen && !TryKeepBeginning(entry, name, good))))
             {
                 bad ??= name.ToArray();
             }
@@ -114,6 +118,34 @@ internal static class RabbitMqHeaderCheck
         good.WrittenSpan.CopyTo(mended.AsSpan(tableAt + LengthOfTable));
         payload[(tableAt + LengthOfTable + table.Length)..].CopyTo(mended.AsSpan(tableAt + LengthOfTable + good.WrittenCount));
         return mended;
+    }
+
+    /// <summary>Keeps what comes first in a list of deaths: the broker's own, in front of whatever its publisher wrote.</summary>
+    private static bool TryKeepBeginning(ReadOnlySpan<byte> entry, ReadOnlySpan<byte> name, ArrayBufferWriter<byte> good)
+    {
+        var value = entry[(1 + name.Length)..];
+        if ((char)value[0] != 'A')
+        {
+            return false;
+        }
+
+        var items = value[(1 + LengthOfTable)..];
+        var kept = 0;
+        while (kept < items.Length && LengthOf(items[kept..]) is > 0 and var length && IsReadable(items.Slice(kept, length)))
+        {
+            kept += length;
+        }
+
+        if (kept == 0)
+        {
+            return false;
+        }
+
+        good.Write(entry[..(2 + name.Length)]);
+        BinaryPrimitives.WriteInt32BigEndian(good.GetSpan(LengthOfTable), kept);
+        good.Advance(LengthOfTable);
+        good.Write(items[..kept]);
+        return true;
     }
 
     /// <summary>Reads one entry of the outermost table.</summary>
@@ -153,7 +185,7 @@ internal static class RabbitMqHeaderCheck
     private static int PlaceOf(ReadOnlySpan<byte> name) =>
         name.SequenceEqual("x-delivery-count"u8) ? 0
         : name.SequenceEqual("x-acquired-count"u8) ? 1
-        : name.SequenceEqual("x-death"u8) ? 2
+        : name.SequenceEqual("x-death"u8) ? DeathPlace
         : -1;
 
     /// <summary>How many bytes a field takes with its type; -1 if that cannot be said, or they are not there.</summary>

@@ -171,7 +171,7 @@ internal sealed class RabbitMqReceiver : Receiver
 
     private void Ended(TimeSpan delay, Exception error)
     {
-        if (error is ProtocolException or { InnerException: ProtocolException })
+        if (RabbitMqRefusal.IsUnreadable(error))
         {
             Volatile.Write(ref cut, new Cut(time.GetTimestamp(), error.Message));
             log.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message);

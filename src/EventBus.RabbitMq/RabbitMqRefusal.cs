@@ -1,3 +1,4 @@
+using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
@@ -12,6 +13,13 @@ internal static class RabbitMqRefusal
     public static bool IsRefusal(OperationInterruptedException exception, RabbitMqOptions options) =>
         IsRefusal(exception) || (options.Provision != RabbitMqProvision.Create && exception.ShutdownReason?.ReplyCode == 404);
 
+    /// <summary>The broker closed the channel because of something that was published. It says not what: one of those that it has not answered.</summary>
+    public static bool IsOfPublish(Exception cause) =>
+        cause is OperationInterruptedException { ShutdownReason: { Initiator: ShutdownInitiator.Peer, ClassId: 60, MethodId: 40 } };
+
+    /// <summary>An exchange or a queue is missing.</summary>
+    public static bool IsMissing(Exception cause) => cause is OperationInterruptedException { ShutdownReason.ReplyCode: 404 };
+
     /// <summary>The broker does not let this user in.</summary>
     public static bool IsRefusal(Exception? error) => error switch
     {
@@ -21,6 +29,9 @@ internal static class RabbitMqRefusal
         AggregateException several => several.InnerExceptions.Any(IsRefusal),
         _ => IsRefusal(error.InnerException),
     };
+
+    /// <summary>The client closed the connection, because it could not read what came.</summary>
+    public static bool IsUnreadable(Exception? error) => error is ProtocolException or { InnerException: ProtocolException };
 
     /// <summary>What is behind an error, as a sentence: the client wraps it, and says only that no endpoint could be reached.</summary>
     public static string? CauseOf(Exception? error) => error switch

@@ -30,8 +30,14 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 
     public string ServiceName => serviceName;
 
-    /// <summary>What failed for good, and what the broker gives up. A plain queue that other tools can read.</summary>
+    /// <summary>What failed for good, where no store keeps failures. A plain queue that other tools can read.</summary>
     public string DeadLetterQueue => OwnQueue("dead-letters");
+
+    /// <summary>What the broker itself gives up, until the bus has kept it as a dead letter.</summary>
+    public string GivenUpQueue => OwnQueue("given-up");
+
+    /// <summary>Where the broker puts what it gives up, and where what failed for good may be.</summary>
+    public IEnumerable<RabbitMqThing> GivenUpThings => [Queue(GivenUpQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
 
     /// <summary>The alerts that are to be sent, where no store keeps failures.</summary>
     public string AlertQueue => OwnQueue("alerts");
@@ -58,12 +64,16 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     public IEnumerable<RabbitMqThing> ThingsOf(Subscription subscription)
     {
         yield return EventExchange;
-        yield return Queue(DeadLetterQueue, quorum: true);
+        foreach (var thing in GivenUpThings)
+        {
+            yield return thing;
+        }
+
         var isQuorum = options.QueueType == RabbitMqQueueType.Quorum;
         var arguments = isQuorum ? GivenUp() : new()
         {
             ["x-dead-letter-exchange"] = "",
-            ["x-dead-letter-routing-key"] = DeadLetterQueue,
+            ["x-dead-letter-routing-key"] = GivenUpQueue,
         };
         if (subscription.Ordered)
         {
@@ -77,7 +87,11 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     /// <summary>What failures need where no store keeps them. These queues are always quorum queues: they count deliveries, and hand on what has waited at least once.</summary>
     public IEnumerable<RabbitMqThing> FailureThings(IEnumerable<string> subscriptions)
     {
-        yield return Queue(DeadLetterQueue, quorum: true);
+        foreach (var thing in GivenUpThings)
+        {
+            yield return thing;
+        }
+
         yield return Queue(AlertQueue, quorum: true);
         foreach (var subscription in subscriptions)
         {
@@ -165,7 +179,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     {
         ["x-delivery-limit"] = options.DeliveryLimit,
         ["x-dead-letter-exchange"] = "",
-        ["x-dead-letter-routing-key"] = DeadLetterQueue,
+        ["x-dead-letter-routing-key"] = GivenUpQueue,
         ["x-dead-letter-strategy"] = "at-least-once",
         ["x-overflow"] = "reject-publish",
     };

@@ -13,6 +13,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     private readonly List<RabbitMqReceiver> receivers = [];
     private RabbitMqTopology? topology;
     private RabbitMqPublisher? publisher;
+    private RabbitMqGivenUp? givenUp;
     private TimeProvider time = TimeProvider.System;
     private bool failFast;
     private bool startedDegraded;
@@ -26,6 +27,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         Redelivers = true,
         SharesSubscriptions = true,
         ReportsUnrouted = true,
+        GivesUp = true,
         MaxBodyBytes = 134_217_728,
     };
 
@@ -35,6 +37,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
         connector.Share(topology.ServiceName, time);
         shared = true;
+        givenUp = new RabbitMqGivenUp(connector, this.topology, [.. topology.Subscriptions.Select(subscription => subscription.Name)], time);
         RabbitMqThing[] things = [.. topology.Subscriptions.SelectMany(this.topology.ThingsOf)];
         publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log) { Targets = things };
         publisher.Start();
@@ -85,6 +88,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         return receiver is null ? null : await receiver.CountOthersAsync(cancellationToken);
     }
 
+    public override ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => Started(givenUp).TakeAsync(cancellationToken);
+
     public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
     {
         string? silent;
@@ -100,6 +105,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             : poison is not null ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {poison} Take the message out with the tools of the broker.")
             : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt.")
             : connector.Publishing.IsBlocked ? new TransportHealth(TransportState.Degraded, "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
+            : givenUp?.Problem is { } problem ? new TransportHealth(TransportState.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
             : TransportHealth.Healthy);
     }
 
@@ -112,7 +118,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             receivers.Clear();
         }
 
-        await Task.WhenAll(open.Select(receiver => receiver.DisposeAsync().AsTask()).Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask));
+        await Task.WhenAll(open.Select(receiver => receiver.DisposeAsync().AsTask()).Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask).Append(givenUp?.DisposeAsync().AsTask() ?? Task.CompletedTask));
         if (shared)
         {
             shared = false;

@@ -85,6 +85,23 @@ internal static class RabbitMqWireFormat
         }
     }
 
+    /// <summary>The same without exceptions: whatever is wrong with a message is wrong each time that it comes.</summary>
+    /// <param name="routingKey">The event's name where no header says otherwise.</param>
+    /// <param name="properties">The message's properties.</param>
+    /// <param name="body">The body; owned by the envelope from now on.</param>
+    /// <param name="idWasMade">The publisher gave no id.</param>
+    public static Envelope ReadAny(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idWasMade)
+    {
+        try
+        {
+            return Read(routingKey, properties, body, out idWasMade);
+        }
+        catch (Exception exception)
+        {
+            return Unreadable(routingKey, body, $"The message cannot be read ({exception.GetType().Name}).", out idWasMade);
+        }
+    }
+
     /// <summary>Reads whatever arrived. What cannot be read as an event has a defect, and keeps its bytes.</summary>
     /// <param name="routingKey">The event's name where no header says otherwise.</param>
     /// <param name="properties">The message's properties.</param>

@@ -25,12 +25,12 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
         var queues = (await broker.Node.ControlAsync("--silent", "list_queues", "name", "arguments")).Split('\n').Where(line => line.StartsWith(name, StringComparison.Ordinal))
             .Select(line => (Name: line.Split('\t')[0][name.Length..], Arguments: line.Split('\t')[1])).OrderBy(queue => queue.Name, StringComparer.Ordinal).ToList();
 
-        Assert.Equal([".alerts", ".dead-letters", ".wait-5000ms", ":tests", ":tests:retries"], queues.Select(queue => queue.Name));
-        Assert.All(queues[..3], queue => Assert.Contains("{\"x-delivery-limit\",1000000}", queue.Arguments, StringComparison.Ordinal));
-        Assert.All(queues[3..], queue =>
+        Assert.Equal([".alerts", ".dead-letters", ".given-up", ".wait-5000ms", ":tests", ":tests:retries"], queues.Select(queue => queue.Name));
+        Assert.All(queues[..4], queue => Assert.Contains("{\"x-delivery-limit\",1000000}", queue.Arguments, StringComparison.Ordinal));
+        Assert.All(queues[4..], queue =>
         {
             Assert.Contains("{\"x-delivery-limit\",200}", queue.Arguments, StringComparison.Ordinal);
-            Assert.Contains($"{{\"x-dead-letter-routing-key\",\"{name}.dead-letters\"}}", queue.Arguments, StringComparison.Ordinal);
+            Assert.Contains($"{{\"x-dead-letter-routing-key\",\"{name}.given-up\"}}", queue.Arguments, StringComparison.Ordinal);
             Assert.Contains("{\"x-dead-letter-strategy\",\"at-least-once\"}", queue.Arguments, StringComparison.Ordinal);
         });
     }

@@ -21,7 +21,7 @@ internal sealed class BodyLimits(FailureStore store, EventBusOptions options, Ti
     public async ValueTask<FailedEvent> FitAsync(FailedEvent dead, CancellationToken cancellationToken)
     {
         var length = dead.Envelope.BodyLength;
-        if (dead.Claim != 0 || length <= Beginning || dead.Reason is not (DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
+        if (dead.Claim != 0 || length <= Beginning || !(IsTooLarge(length) || dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
             || (length <= options.MaxUnreadBodyBytes && await HasRoomAsync(dead.Subscription, length, cancellationToken)))
         {
             return dead;

@@ -29,6 +29,8 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly DueWork due;
     private readonly DueLoop? retries;
     private readonly DueLoop? delays;
+    private readonly DueLoop? givenUp;
+    private readonly Dictionary<string, FailurePolicy> policies = new(StringComparer.Ordinal);
     private readonly SagaEngine? sagas;
     private readonly Sweeper sweeper;
     private readonly ConsumerWatch? watch;
@@ -72,6 +74,11 @@ internal sealed class BusEngine : IAsyncDisposable
             alerts = new AlertLoop(new DeadLetterAlerts(failures), sinks, alertSettings, planning) { Settled = idle.Set };
             retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, plans, log);
             recorder = new FailureRecorder(failures, alerts, new BodyLimits(failures, options, plans), options.MaxParkedPerKey, planning) { Recorded = retries.Wake };
+            if (transport.Features.GivesUp)
+            {
+                var keeping = new GivenUpLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(options.Retry, [], entropy)), owner.Time);
+                givenUp = new DueLoop("given up", keeping.KeepAllAsync, Timeout.InfiniteTimeSpan, owner.Time, log);
+            }
         }
 
         if (stores?.Delays is { } delayed)
@@ -121,6 +128,7 @@ internal sealed class BusEngine : IAsyncDisposable
                 ContinueWhenBlocked = subscription.Model.ContinueWhenBlocked,
                 Guarded = subscription.Model.Guards.Count > 0,
             };
+            policies[policy.Subscription] = policy;
             var once = (subscription.Model.Idempotency ?? model.Idempotency) is { } wanted ? new IdempotencyGate(subscription.Subscription.Name, stores!.Processed!, wanted, recorder!, idempotency) : null;
             var runtime = new SubscriptionRuntime
             {
@@ -224,6 +232,10 @@ internal sealed class BusEngine : IAsyncDisposable
             }
 
             StartLoop("retries", _ => retries.RunAsync(stopRetries.Token));
+            if (givenUp is not null)
+            {
+                StartLoop("given up", _ => givenUp.RunAsync(stopRetries.Token));
+            }
         }
 
         if (sagas is not null)

@@ -61,6 +61,12 @@ public abstract class Transport : IAsyncDisposable
     /// <returns>The others; null while that is not known.</returns>
     public virtual ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => ValueTask.FromResult<OtherConsumers?>(null);
 
+    /// <summary>Takes an event that the broker itself gave up, where it does so (<see cref="TransportFeatures.GivesUp"/>). The bus asks every second, keeps it as a dead letter and then acknowledges it. Default none.</summary>
+    /// <remarks>Not being able to look is no error here: it shows in <see cref="CheckHealthAsync"/>. What is not settled comes again.</remarks>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>Null when there is none for now.</returns>
+    public virtual ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => ValueTask.FromResult<GivenUp?>(null);
+
     /// <summary>Flushes and closes, within a bound of its own whatever the broker does. Safe to call twice.</summary>
     public abstract ValueTask DisposeAsync();
 }

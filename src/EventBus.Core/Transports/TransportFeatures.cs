@@ -27,6 +27,9 @@ public sealed record TransportFeatures
     /// <summary><see cref="Transport.Work"/> is counted, so that waiting for idleness is possible. Default false.</summary>
     public bool CountsWork { get; init; }
 
+    /// <summary>The broker may give events up by itself, for their age or a limit, and the transport hands them over (<see cref="Transport.TakeGivenUpAsync"/>). Default false.</summary>
+    public bool GivesUp { get; init; }
+
     /// <summary>The largest body in bytes that the backend takes. Default: no limit of its own.</summary>
     public long MaxBodyBytes { get; init; } = long.MaxValue;
 }

@@ -82,15 +82,17 @@ internal static class RabbitMqFailureFormat
     {
         var death = LastDeath(message.BasicProperties.Headers);
 
-        // What the broker took from a subscription's own queue came from anybody: who published it wrote the headers too. Elsewhere the bus wrote them.
+        // What the broker took from a subscription's own queue came from anybody: who published it wrote the headers too. Elsewhere the bus wrote them, and none that cannot be read.
         var givenUp = names.SubscriptionOf(death.Queue, subscriptions);
-        var headers = givenUp is null ? message.BasicProperties.Headers : null;
-        var envelope = RabbitMqWireFormat.Read(death.RoutingKey.Length > 0 && givenUp is not null ? death.RoutingKey : Nameless, message.BasicProperties, message.Body.ToArray(), out _);
+        var headers = givenUp is null && message.BasicProperties.Headers?.ContainsKey(RabbitMqHeaderCheck.Marker) != true ? message.BasicProperties.Headers : null;
+        var envelope = RabbitMqWireFormat.ReadAny(death.RoutingKey.Length > 0 && givenUp is not null ? death.RoutingKey : Nameless, message.BasicProperties, message.Body.ToArray(), out _);
         if (Text("defect") is { } defect && envelope.Defect is null)
         {
             envelope = RabbitMqWireFormat.Spoil(envelope, defect, Text("body-length") is null ? null : Number("body-length"));
         }
 
+        // What the bus itself puts into a queue of dead letters or alerts has none.
+        var givesUp = status == FailedEventStatus.Dead && death.Reason.Length > 0;
         return new FailedEvent
         {
             Subscription = givenUp ?? Text("subscription") ?? "",
@@ -100,10 +102,10 @@ internal static class RabbitMqFailureFormat
             Replays = (int)Math.Min(int.MaxValue, Number("replays")),
             FirstFailedAt = Time("first-failed"),
             LastFailedAt = Time("last-failed"),
-            Reason = death.IsOfLimit && status == FailedEventStatus.Dead ? DeadLetterReason.ProcessEnded
+            Reason = givesUp ? death.IsOfLimit ? DeadLetterReason.ProcessEnded : DeadLetterReason.DroppedByBroker
                 : Enum.TryParse<DeadLetterReason>(Text("reason"), out var reason) && Enum.IsDefined(reason) ? reason
                 : DeadLetterReason.HandlerFailed,
-            Error = status == FailedEventStatus.Dead && death.Reason.Length > 0 ? $"RabbitMQ itself put it here: its queue dropped it ({death.Reason})." : Text("error"),
+            Error = givesUp ? death.Text : Text("error"),
             ErrorDetails = Text(ErrorDetails),
             Number = Number("number"),
             WasInterrupted = Text("suspect") is not null,
@@ -169,5 +171,14 @@ internal static class RabbitMqFailureFormat
     private readonly record struct Death(string Queue, string Reason, string RoutingKey)
     {
         public bool IsOfLimit => Reason == "delivery_limit";
+
+        public string Text => $"RabbitMQ itself gave the event up in the queue '{Queue}' ({Reason}): " + Reason switch
+        {
+            "delivery_limit" => "it was handed out and not acknowledged more often than the delivery limit allows.",
+            "expired" => "it waited for longer than its time to live.",
+            "maxlen" => "the queue was longer than its limit.",
+            "rejected" => "a consumer rejected it.",
+            _ => "this reason is not known to the bus.",
+        };
     }
 }

@@ -32,6 +32,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     {
         (setup, names) = (opened, new RabbitMqTopology(opened.ServiceName, connector.Options));
         connector.Share(opened.ServiceName, opened.Time);
+        connector.KeepsFailures = true;
         try
         {
             var connecting = connector.Publishing.ConnectionAsync(cancellationToken);

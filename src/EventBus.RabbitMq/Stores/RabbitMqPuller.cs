@@ -82,4 +82,13 @@ internal sealed record Pulled(BasicGetResult Message, PullChannel Channel)
             await Channel.Live.CallAsync(Channel.Client.BasicAckAsync(Message.DeliveryTag, multiple: false, CancellationToken.None).AsTask());
         }
     }
+
+    /// <summary>Gives it back to its queue.</summary>
+    public async Task ReleaseAsync()
+    {
+        if (IsHeld)
+        {
+            await Channel.Live.CallAsync(Channel.Client.BasicNackAsync(Message.DeliveryTag, multiple: false, requeue: true, CancellationToken.None).AsTask());
+        }
+    }
 }
