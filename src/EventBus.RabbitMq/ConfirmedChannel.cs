@@ -51,13 +51,7 @@ internal sealed class ConfirmedChannel : IDisposable
         {
             lock (gate)
             {
-                drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-                if (pending.Count == 0)
-                {
-                    drained.TrySetResult();
-                }
-
-                return drained.Task;
+                return pending.Count == 0 ? Task.CompletedTask : (drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
         }
     }
@@ -71,7 +65,12 @@ internal sealed class ConfirmedChannel : IDisposable
     public Task Unblocked => live.Unblocked;
 
     /// <summary>Writes one event. What becomes of it is told to its batch later.</summary>
-    public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology)
+    /// <param name="batch">The call that it belongs to.</param>
+    /// <param name="index">Its place there.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="topology">The names.</param>
+    /// <param name="again">It was sent before, and may have been taken.</param>
+    public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology, bool again)
     {
         var properties = RabbitMqWireFormat.Write(envelope, topology.ServiceName);
         if (RabbitMqFrame.Problem(properties, live.MaxFrame) is { } problem)
@@ -84,7 +83,7 @@ internal sealed class ConfirmedChannel : IDisposable
 
         lock (gate)
         {
-            pending.Add(++last, new Pending(batch, index, envelope.EventId, time.GetTimestamp()));
+            pending.Add(++last, new Pending(batch, index, envelope.EventId, time.GetTimestamp(), again));
         }
 
         try
@@ -100,6 +99,12 @@ internal sealed class ConfirmedChannel : IDisposable
             // Nothing was written, and the broker counts what it gets: the next event has this one's number.
             Reject(exception);
         }
+        catch (AlreadyClosedException) when (!again)
+        {
+            // Nothing was written: the next channel sends it.
+            PutBack();
+            throw;
+        }
     }
 
     /// <summary>How long events have been waiting without a confirm of any of them.</summary>
@@ -111,19 +116,14 @@ internal sealed class ConfirmedChannel : IDisposable
         }
     }
 
-    /// <summary>The channel is gone: nobody will ever say what became of the rest.</summary>
-    public void Abandon(Exception cause)
+    /// <summary>The channel is gone. What is left has no answer, in the order in which it was sent.</summary>
+    public IReadOnlyList<Unanswered> TakeRest()
     {
-        Pending[] rest;
         lock (gate)
         {
-            rest = [.. pending.Values];
+            Unanswered[] rest = [.. pending.OrderBy(publish => publish.Key).Select(publish => new Unanswered(publish.Value.Batch, publish.Value.Index, publish.Value.WasSentBefore))];
             pending.Clear();
-        }
-
-        foreach (var publish in rest)
-        {
-            publish.Batch.Conclude(publish.Index, PublishOutcome.InDoubt(new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
+            return rest;
         }
     }
 
@@ -138,6 +138,22 @@ internal sealed class ConfirmedChannel : IDisposable
                 last--;
                 publish.Batch.Conclude(publish.Index, PublishOutcome.Rejected(new InvalidOperationException($"The event cannot be written as an AMQP message: {cause.Message}", cause)));
                 window.Release();
+                if (pending.Count == 0)
+                {
+                    drained?.TrySetResult();
+                    drained = null;
+                }
+            }
+        }
+    }
+
+    private void PutBack()
+    {
+        lock (gate)
+        {
+            if (pending.Remove(last, out var publish))
+            {
+                publish.Batch.PutBack(publish.Index);
             }
         }
     }
@@ -167,6 +183,7 @@ internal sealed class ConfirmedChannel : IDisposable
             if (pending.Count == 0)
             {
                 drained?.TrySetResult();
+                drained = null;
             }
         }
 
@@ -202,8 +219,15 @@ internal sealed class ConfirmedChannel : IDisposable
     /// <param name="Index">Its place there.</param>
     /// <param name="Id">The event's id.</param>
     /// <param name="SentAt">When it was written.</param>
-    private record struct Pending(PublishBatch Batch, int Index, string Id, long SentAt)
+    /// <param name="WasSentBefore">It was sent over an earlier channel, and may have been taken.</param>
+    private record struct Pending(PublishBatch Batch, int Index, string Id, long SentAt, bool WasSentBefore)
     {
         public bool Returned { get; set; }
     }
 }
+
+/// <summary>An event that was sent, and of which the broker said nothing before the channel ended.</summary>
+/// <param name="Batch">The call that it belongs to.</param>
+/// <param name="Index">Its place there.</param>
+/// <param name="WasSentBefore">It was sent over an earlier channel too, and may have been taken.</param>
+internal readonly record struct Unanswered(PublishBatch Batch, int Index, bool WasSentBefore);

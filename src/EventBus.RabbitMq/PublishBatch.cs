@@ -51,6 +51,29 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         }
     }
 
+    /// <summary>An event that was sent and may have been taken, to be sent again. Null if it is not to be sent any more.</summary>
+    public Envelope? TakeAgain(int index)
+    {
+        lock (gate)
+        {
+            if (states[index] == State.Sent && batch.Span[index].Key is { } key && heldBack?.Contains(key) == true)
+            {
+                ConcludeLocked(index, PublishOutcome.InDoubt(new InvalidOperationException("RabbitMQ closed the channel before the confirm, and an earlier event of the same key was not accepted when it was sent again.")));
+            }
+
+            return states[index] == State.Sent ? batch.Span[index] : null;
+        }
+    }
+
+    /// <summary>An event that was taken to be sent was certainly not taken by the broker: it waits again.</summary>
+    public void PutBack(int index)
+    {
+        lock (gate)
+        {
+            states[index] = states[index] == State.Sent ? State.Waiting : states[index];
+        }
+    }
+
     public void Conclude(int index, PublishOutcome outcome)
     {
         lock (gate)

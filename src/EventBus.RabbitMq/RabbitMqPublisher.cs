@@ -10,6 +10,8 @@ namespace EventBus;
 internal sealed class RabbitMqPublisher : IAsyncDisposable
 {
     private const int MaxWaitingCalls = 1_024;
+    private const ushort AccessRefused = 403;
+
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
 
     // How long a channel lives at least, and how long what is unanswered on it may take, where the broker refuses events.
@@ -19,6 +21,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private readonly RabbitMqTopology topology;
     private readonly RabbitMqOptions options;
     private readonly TimeProvider time;
+    private readonly ILogger log;
     private readonly RabbitMqSupervisor supervisor;
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -26,15 +29,19 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private readonly Channel<PublishBatch> waiting = Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
     private volatile ConfirmedChannel? current;
     private LiveConnection? connection;
+    private readonly List<Unanswered> again = [];
     private PublishBatch? head;
     private int next;
+    private int refusals;
+    private bool mayCreate;
+    private bool toldUnchecked;
     private int calls = 1;
     private int disposed;
     private Task loop = Task.CompletedTask;
 
     public RabbitMqPublisher(RabbitMqLink link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
-        (this.link, this.topology, this.options, this.time) = (link, topology, options, time);
+        (this.link, this.topology, this.options, this.time, this.log) = (link, topology, options, time, log);
         supervisor = new RabbitMqSupervisor(time, (delay, error) => log.ChannelLost("the publisher", delay, error.Message));
     }
 
@@ -144,7 +151,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             if (isFirst)
             {
                 var provisioner = new RabbitMqProvisioner(options);
-                await provisioner.RestoreAsync(live, channel, [topology.EventExchange]);
+                mayCreate = await RestoreExchangeAsync(provisioner, live);
                 await provisioner.RestoreAsync(live, Targets);
                 supervisor.Succeeded();
             }
@@ -165,7 +172,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
                 return;
             }
 
-            cause = first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
+            cause = confirmed.Ended.IsCompleted ? await confirmed.Ended : first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
         }
         catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
@@ -179,7 +186,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         {
             await end.CancelAsync();
             await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            confirmed.Abandon(cause);
+            SettleRest(confirmed.TakeRest(), cause);
             _ = channel.DiscardAsync();
         }
 
@@ -194,9 +201,114 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         await pause.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
+    /// <summary>Makes the exchange again if it is gone.</summary>
+    /// <returns>False where this user may not: then it is there, or what is published is refused.</returns>
+    private async Task<bool> RestoreExchangeAsync(RabbitMqProvisioner provisioner, LiveConnection live)
+    {
+        try
+        {
+            await live.OnChannelAsync(async channel =>
+            {
+                await provisioner.RestoreAsync(live, channel, [topology.EventExchange]);
+                return true;
+            });
+            return options.Provision == RabbitMqProvision.Create;
+        }
+        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == AccessRefused)
+        {
+            if (!toldUnchecked)
+            {
+                toldUnchecked = true;
+                log.ExchangeUnchecked(topology.Exchange, RabbitMqRefusal.CauseOf(exception)!);
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>What becomes of the events that have no answer, now that the channel has ended.</summary>
+    /// <remarks>
+    /// When the broker refuses an event it closes the channel without saying which: the only one is known. Of several, those before it may have been taken: they are sent again one at a time, unless that is
+    /// refused twice in a row.
+    /// </remarks>
+    private void SettleRest(IReadOnlyList<Unanswered> rest, Exception cause)
+    {
+        if (!RabbitMqRefusal.IsOfPublish(cause) || rest.Count == 0)
+        {
+            foreach (var publish in rest)
+            {
+                publish.Batch.Conclude(publish.Index, PublishOutcome.InDoubt(new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
+            }
+
+            return;
+        }
+
+        var comesBack = mayCreate && RabbitMqRefusal.IsMissing(cause);
+        if (rest is not [var only])
+        {
+            again.InsertRange(0, rest.Select(publish => publish with { WasSentBefore = true }));
+        }
+        else if (comesBack)
+        {
+            if (!only.WasSentBefore)
+            {
+                only.Batch.PutBack(only.Index);
+            }
+
+            again.Insert(0, only);
+        }
+        else if (only.WasSentBefore)
+        {
+            only.Batch.Conclude(only.Index, PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused one of several events that were on their way, and this one when it was sent again: {RabbitMqRefusal.CauseOf(cause)} It may have been taken the first time.", cause)));
+            if (++refusals > 1)
+            {
+                GiveUpAgain(cause);
+            }
+        }
+        else
+        {
+            only.Batch.Conclude(only.Index, PublishOutcome.Rejected(new InvalidOperationException(
+                $"RabbitMQ refuses the event: {RabbitMqRefusal.CauseOf(cause)}{(RabbitMqRefusal.IsMissing(cause) ? $" Create the exchange '{topology.Exchange}', or give this user the permission to configure it." : "")}", cause)));
+        }
+    }
+
+    private void GiveUpAgain(Exception cause)
+    {
+        foreach (var publish in again)
+        {
+            publish.Batch.Conclude(publish.Index, publish.WasSentBefore
+                ? PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused some of the events that were on their way, and did not say which: {RabbitMqRefusal.CauseOf(cause)}", cause))
+                : PublishOutcome.Failed(new InvalidOperationException($"RabbitMQ refuses what is published: {RabbitMqRefusal.CauseOf(cause)}", cause)));
+        }
+
+        again.Clear();
+        refusals = 0;
+    }
+
+    /// <summary>Sends one at a time what the channel before this one left without an answer, so that a refusal concerns a known event.</summary>
+    private async Task SendAgainAsync(ConfirmedChannel channel, CancellationToken end)
+    {
+        while (again is [var publish, ..])
+        {
+            await channel.EnterAsync(end);
+            await channel.Unblocked.WaitAsync(end);
+            again.RemoveAt(0);
+            if ((publish.WasSentBefore ? publish.Batch.TakeAgain(publish.Index) : publish.Batch.Take(publish.Index)) is not { } envelope)
+            {
+                channel.Leave();
+                continue;
+            }
+
+            await channel.SendAsync(publish.Batch, publish.Index, envelope, topology, publish.WasSentBefore);
+            await channel.Drained.WaitAsync(end);
+            refusals = 0;
+        }
+    }
+
     /// <summary>Sends what is waiting until the channel ends. A batch that was begun goes on with the next channel.</summary>
     private async Task WriteAsync(ConfirmedChannel channel, CancellationToken end)
     {
+        await SendAgainAsync(channel, end);
         while (true)
         {
             if (head is null)
@@ -220,15 +332,16 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
                 // Whatever is written to a broker that takes nothing is in doubt later; what was not written has failed for sure.
                 await channel.Unblocked.WaitAsync(end);
-                var index = next++;
-                if (head.Take(index) is { } envelope)
+                if (head.Take(next) is { } envelope)
                 {
-                    await channel.SendAsync(head, index, envelope, topology);
+                    await channel.SendAsync(head, next, envelope, topology, again: false);
                 }
                 else
                 {
                     channel.Leave();
                 }
+
+                next++;
             }
 
             head = null;
