@@ -59,7 +59,7 @@ internal sealed class LiveConnection
     /// <summary>Opens a channel, within the deadline. One that opens too late is closed again: on a connection of the application's it would stay.</summary>
     public async Task<IChannel> OpenChannelAsync(CreateChannelOptions? options = null)
     {
-        var opening = Client.CreateChannelAsync(options, CancellationToken.None);
+        var opening = CreateAsync();
         try
         {
             return await CallAsync(opening);
@@ -68,6 +68,18 @@ internal sealed class LiveConnection
         {
             _ = DiscardAsync();
             throw;
+        }
+
+        async Task<IChannel> CreateAsync()
+        {
+            try
+            {
+                return await Client.CreateChannelAsync(options, CancellationToken.None);
+            }
+            catch (ChannelAllocationException exception)
+            {
+                throw new InvalidOperationException($"The connection has no room for another channel: channel_max is {Client.ChannelMax:N0}, and each subscription needs one. Raise channel_max of the broker, or RequestedChannelMax of the connection factory.", exception);
+            }
         }
 
         async Task DiscardAsync()

@@ -85,7 +85,16 @@ internal ref struct RabbitMqAttributes
 
         // As the bus writes it: no text is made of it. Anything else that is a time is read as well.
         return (time is byte[] { Length: > 0 } bytes && bytes[^1] is (byte)'Z' && Utf8Parser.TryParse(bytes, out published, out var length, 'O') && length == bytes.Length)
-            || DateTimeOffset.TryParse(RabbitMqWireFormat.Text(time), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published);
+            || DateTimeOffset.TryParse(RabbitMqWireFormat.Text(time), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published)
+            || IsNumber(RabbitMqWireFormat.Text(time), out published);
+
+        // Some clients write the number of seconds or milliseconds.
+        static bool IsNumber(string? text, out DateTimeOffset published)
+        {
+            var isNumber = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
+            published = RabbitMqWireFormat.FromUnix(number);
+            return isNumber;
+        }
     }
 
     private void Set(string name, object? value, IReadOnlyBasicProperties properties, string routingKey)
@@ -101,6 +110,12 @@ internal ref struct RabbitMqAttributes
                 (UserHeaders ??= new(StringComparer.Ordinal))[name] = text;
             }
 
+            return;
+        }
+
+        if (value is null)
+        {
+            // As if it were not there.
             return;
         }
 
@@ -170,7 +185,7 @@ internal ref struct RabbitMqAttributes
             return;
         }
 
-        if (Text(value, null, attribute) is { } specification && specification != "1.0")
+        if (Text(value, null, attribute) is { } specification && specification is not ("1.0" or "1"))
         {
             Defect ??= "The message claims a version of CloudEvents other than 1.0.";
         }

@@ -60,7 +60,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
     }
 
     // Subscriptions share some. Two that differ do not have one name: the topology sees to that.
-    private static IEnumerable<RabbitMqThing> Distinct(IEnumerable<RabbitMqThing> things) => things.DistinctBy(thing => (thing.Name, thing.ExchangeType));
+    public static IEnumerable<RabbitMqThing> Distinct(IEnumerable<RabbitMqThing> things) => things.DistinctBy(thing => (thing.Name, thing.ExchangeType));
 
     /// <summary>Each try is on a channel of its own, because a refusal ends it.</summary>
     private async Task<string?> ProblemAsync(LiveConnection live, RabbitMqThing thing)

@@ -17,6 +17,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     // How long a channel lives at least, and how long what is unanswered on it may take, where the broker refuses events.
     private static readonly TimeSpan ReplaceTime = TimeSpan.FromSeconds(1);
 
+    // How often a channel is opened at most that the broker closes because it refuses an event.
+    private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(50);
+
     private readonly RabbitMqLink link;
     private readonly RabbitMqTopology topology;
     private readonly RabbitMqOptions options;
@@ -124,10 +127,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         var live = connection = await link.ConnectionAsync(stopped);
         try
         {
-            await UseChannelAsync(live, isFirst: true, stopped);
-            while (true)
+            for (var restores = true; ;)
             {
-                await UseChannelAsync(live, isFirst: false, stopped);
+                restores = await UseChannelAsync(live, restores, stopped);
             }
         }
         finally
@@ -137,8 +139,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     }
 
     /// <summary>Sends over one channel until the broker refuses an event on it. A channel remembers the leaders of queues: after one was lost, it can refuse everything for as long as the channel is open.</summary>
+    /// <returns>Whether the next channel is to make again what is missing.</returns>
     /// <exception cref="Exception">The channel has ended.</exception>
-    private async Task UseChannelAsync(LiveConnection live, bool isFirst, CancellationToken stopped)
+    private async Task<bool> UseChannelAsync(LiveConnection live, bool restores, CancellationToken stopped)
     {
         var channel = await live.OpenChannelAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
@@ -148,7 +151,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         var writing = Task.CompletedTask;
         try
         {
-            if (isFirst)
+            if (restores)
             {
                 var provisioner = new RabbitMqProvisioner(options);
                 mayCreate = await RestoreExchangeAsync(provisioner, live);
@@ -169,7 +172,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
                 // What is still unanswered goes first, so that the next channel cannot overtake it.
                 await ((Task)Task.WhenAny(confirmed.Drained, live.Ended)).WaitAsync(ReplaceTime, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
                 cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
-                return;
+                return false;
             }
 
             cause = confirmed.Ended.IsCompleted ? await confirmed.Ended : first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
@@ -190,7 +193,14 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             _ = channel.DiscardAsync();
         }
 
-        throw cause;
+        if (!RabbitMqRefusal.IsOfPublish(cause))
+        {
+            throw cause;
+        }
+
+        // What was refused is told to its caller. The other events need not wait for long.
+        await Task.Delay(RefusalPause, time, stopped);
+        return RabbitMqRefusal.IsMissing(cause);
     }
 
     /// <summary>Ends once the broker has refused an event, but leaves a channel some time: a queue that is full refuses all the time.</summary>

@@ -17,6 +17,9 @@ internal static class RabbitMqRefusal
     public static bool IsOfPublish(Exception cause) =>
         cause is OperationInterruptedException { ShutdownReason: { Initiator: ShutdownInitiator.Peer, ClassId: 60, MethodId: 40 } };
 
+    /// <summary>The broker answered with an error; the connection was not lost.</summary>
+    public static bool IsAnswer(OperationInterruptedException exception) => exception.ShutdownReason is { Initiator: ShutdownInitiator.Peer, ReplyCode: 403 or 404 or 405 or 406 };
+
     /// <summary>An exchange or a queue is missing.</summary>
     public static bool IsMissing(Exception cause) => cause is OperationInterruptedException { ShutdownReason.ReplyCode: 404 };
 

@@ -14,6 +14,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     private RabbitMqTopology? topology;
     private RabbitMqPublisher? publisher;
     private RabbitMqGivenUp? givenUp;
+    private RabbitMqUpkeep? upkeep;
     private TimeProvider time = TimeProvider.System;
     private bool failFast;
     private bool startedDegraded;
@@ -46,6 +47,9 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         {
             await PrepareAsync(things, cancellationToken);
         }
+
+        upkeep = new RabbitMqUpkeep(connector.Publishing, [.. RabbitMqProvisioner.Distinct(things)], options, time);
+        upkeep.Start();
     }
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) =>
@@ -92,18 +96,19 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 
     public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
     {
-        string? silent;
+        RabbitMqReceiver? silent;
         string? poison;
         lock (receivers)
         {
-            silent = receivers.Find(receiver => !receiver.IsLive)?.Name;
+            silent = receivers.Find(receiver => !receiver.IsLive);
             poison = receivers.Select(receiver => receiver.Poison).FirstOrDefault(found => found is not null);
         }
 
         return ValueTask.FromResult(
             publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqRefusal.CauseOf(publisher?.LastError) ?? "connecting"}")
             : poison is not null ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {poison} Take the message out with the tools of the broker.")
-            : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt.")
+            : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt. {RabbitMqRefusal.CauseOf(silent.LastError)}".TrimEnd())
+            : upkeep?.Problem is { } missing ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {missing}")
             : connector.Publishing.IsBlocked ? new TransportHealth(TransportState.Degraded, "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
             : givenUp?.Problem is { } problem ? new TransportHealth(TransportState.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
             : TransportHealth.Healthy);
@@ -118,7 +123,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             receivers.Clear();
         }
 
-        await Task.WhenAll(open.Select(receiver => receiver.DisposeAsync().AsTask()).Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask).Append(givenUp?.DisposeAsync().AsTask() ?? Task.CompletedTask));
+        await Task.WhenAll(open.Select(receiver => receiver.DisposeAsync().AsTask()).Append(publisher?.DisposeAsync().AsTask() ?? Task.CompletedTask).Append(givenUp?.DisposeAsync().AsTask() ?? Task.CompletedTask).Append(upkeep?.DisposeAsync().AsTask() ?? Task.CompletedTask));
         if (shared)
         {
             shared = false;

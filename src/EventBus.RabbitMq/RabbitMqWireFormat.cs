@@ -16,6 +16,9 @@ internal static class RabbitMqWireFormat
     // What the protocol calls a short string, and the message id is one.
     private const int MaxShortBytes = 255;
 
+    // The last second of the year 9999.
+    private const long MaxUnixSeconds = 253_402_300_799;
+
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     /// <summary>Why RabbitMQ cannot carry an event as it is; null when it can.</summary>
@@ -122,23 +125,27 @@ internal static class RabbitMqWireFormat
         }
 
         var contentType = properties.ContentType is { Length: > 0 } given ? given : "application/json";
-        if (contentType.StartsWith("application/cloudevents", StringComparison.OrdinalIgnoreCase) || properties.ContentEncoding is { Length: > 0 } and not "utf-8")
+        if (contentType.StartsWith("application/cloudevents", StringComparison.OrdinalIgnoreCase))
         {
-            defect ??= "The message is in the structured mode of CloudEvents or compressed; only the binary mode with a plain body is read.";
+            defect ??= "The message is in the structured mode of CloudEvents; only the binary mode with a plain body is read.";
+        }
+        else if (!IsPlain(properties.ContentEncoding))
+        {
+            defect ??= "The content encoding of the message is not UTF-8 as it is: a compressed body is not read.";
         }
 
-        var id = attributes.Id is { Length: > 0 } own ? own : properties.MessageId;
+        var id = attributes.Id is { Length: > 0 } own ? own : UsableOrNull(properties.MessageId);
         idWasMade = id is not { Length: > 0 };
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id is { Length: > 0 } ? id : Hash(body, routingKey),
+                Id = id is { Length: > 0 } ? id : Hash(body, properties.MessageId is { Length: > 0 } odd ? $"{routingKey}\0{odd}" : routingKey),
                 Name = attributes.Type is { Length: > 0 } type ? type : routingKey,
                 Version = version,
                 Key = attributes.Key,
                 Time = time,
                 Headers = attributes.UserHeaders,
-                CorrelationId = attributes.CorrelationId ?? properties.CorrelationId,
+                CorrelationId = attributes.CorrelationId ?? UsableOrNull(properties.CorrelationId),
                 CausationId = attributes.CausationId,
                 IdIsDerived = attributes.IdIsDerived,
                 TraceParent = attributes.TraceParent,
@@ -180,12 +187,13 @@ internal static class RabbitMqWireFormat
         envelope.Body.ToArray());
 
     /// <summary>How often a message was handed out before, as far as the queue knows.</summary>
+    /// <remarks>From RabbitMQ 4.3 on the count leaves out what was given back; a redelivery is at least one. A count of every delivery, which 4.3 writes too, is the publisher's own on earlier versions.</remarks>
     /// <param name="properties">The message's properties.</param>
     /// <param name="redelivered">What the broker says. Without it the count is the publisher's own: a broker writes it from the second delivery on.</param>
     /// <param name="counts">The queue counts: a quorum queue. Any other leaves what the publisher wrote.</param>
     public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool counts) =>
         !redelivered ? 0
-        : counts && properties.Headers?.TryGetValue("x-delivery-count", out var count) == true && count is long number ? (int)Math.Clamp(number, 0, int.MaxValue)
+        : counts && properties.Headers?.TryGetValue("x-delivery-count", out var count) == true ? (int)Math.Clamp(count as long? ?? count as int? ?? 1, 1, int.MaxValue)
         : 1;
 
     /// <summary>Whether a text can be a short string of the protocol. Three bytes are the most that one UTF-16 unit becomes.</summary>
@@ -210,6 +218,7 @@ internal static class RabbitMqWireFormat
             return value switch
             {
                 byte[] bytes => StrictUtf8.GetString(bytes),
+                BinaryTableValue binary => StrictUtf8.GetString(binary.Bytes),
                 AmqpTimestamp stamp => FromUnix(stamp.UnixTime).ToString("O", CultureInfo.InvariantCulture),
                 bool flag => flag ? "true" : "false",
                 IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
@@ -222,8 +231,52 @@ internal static class RabbitMqWireFormat
         }
     }
 
-    public static DateTimeOffset FromUnix(long seconds) =>
-        DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, 0, DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+    /// <summary>A time of another client's: seconds, or milliseconds and less where it would be after the year 9999.</summary>
+    public static DateTimeOffset FromUnix(long time)
+    {
+        var seconds = Math.Max(0, time);
+        while (seconds > MaxUnixSeconds)
+        {
+            seconds /= 1_000;
+        }
+
+        return DateTimeOffset.FromUnixTimeSeconds(seconds);
+    }
+
+    /// <summary>Whether a content encoding says that the body is UTF-8 as it is. Clients write the character set there too, in any case, and several encodings in a list.</summary>
+    private static bool IsPlain(string? encoding)
+    {
+        foreach (var part in encoding.AsSpan().Split(','))
+        {
+            var token = encoding.AsSpan()[part].Trim();
+            var plain = token.IsEmpty;
+            foreach (var known in (ReadOnlySpan<string>)["utf-8", "utf8", "us-ascii", "ascii", "identity", "none", "8bit", "7bit", "binary"])
+            {
+                plain |= token.Equals(known, StringComparison.OrdinalIgnoreCase);
+            }
+
+            if (!plain)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>A property of the protocol that other clients fill with what they like, the bytes of a GUID for instance: what is no text is not used.</summary>
+    private static string? UsableOrNull(string? text)
+    {
+        foreach (var c in text.AsSpan())
+        {
+            if (char.IsControl(c) || c is '\u2028' or '\u2029' or (>= '\uFDD0' and <= '\uFDEF') or >= '\uFFFD')
+            {
+                return null;
+            }
+        }
+
+        return text;
+    }
 
     private static string Hash(byte[] content, string name)
     {

@@ -170,8 +170,12 @@ public sealed class GivenUpTests(PrivateBroker broker) : IDisposable
 
     private Task<string> SetPolicyAsync(string definition) => broker.Node.ControlAsync("set_policy", name, $"^{name}:tests$", definition, "--apply-to", "queues");
 
-    private Task PublishAsync(string id, string? queue = null) =>
-        TestBroker.PublishForeignAsync(queue is null ? name : "", queue ?? "test.happened", "{\"number\":1}"u8.ToArray(), new BasicProperties { MessageId = id }, broker.Uri);
+    private async Task PublishAsync(string id, string? queue = null)
+    {
+        await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
+        await channel.BasicPublishAsync(queue is null ? name : "", queue ?? "test.happened", mandatory: true, new BasicProperties { MessageId = id }, "{\"number\":1}"u8.ToArray(), Cancel);
+    }
 
     /// <summary>Takes the event and goes.</summary>
     private async Task TakeAsync(Func<IChannel, BasicGetResult, ValueTask> settle)

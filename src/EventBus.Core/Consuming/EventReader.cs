@@ -35,14 +35,15 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             return unknownIsFine ? null : new Rejection(DeadLetterReason.UnknownEvent, $"This application knows no event '{envelope.Name}' in version {envelope.Version}.");
         }
 
-        if (!IsJson(envelope.ContentType))
+        var json = JsonContent.Of(envelope.ContentType);
+        if (!json.IsJson)
         {
             return unknownIsFine ? null : new Rejection(DeadLetterReason.Unreadable, $"The body is '{envelope.ContentType}', and only JSON can be read.");
         }
 
         try
         {
-            var body = envelope.GetBody().Span;
+            var body = json.ToUtf8(envelope.GetBody()).Span;
             if (descriptor.Members?.Judge(body) is { } rejection)
             {
                 return rejection;
@@ -61,13 +62,6 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
             // Whatever it is: constructors and setters of the event type run here, and throw what they like.
             return new Rejection(DeadLetterReason.Unreadable, $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}.");
         }
-    }
-
-    private static bool IsJson(string contentType)
-    {
-        var parameters = contentType.IndexOf(';', StringComparison.Ordinal);
-        var mediaType = contentType.AsSpan(0, parameters < 0 ? contentType.Length : parameters).Trim();
-        return mediaType.Equals(Envelope.JsonContentType, StringComparison.OrdinalIgnoreCase) || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
     }
 
     private Rejection? CarryForward(object payload, EventContext context, SubscriptionRuntime subscription)

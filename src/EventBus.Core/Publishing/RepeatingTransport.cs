@@ -28,6 +28,8 @@ internal sealed class RepeatingTransport(Transport inner, TimeProvider time) : T
 
     public override ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) => inner.RetireAsync(subscription, discardWaiting, cancellationToken);
 
+    public override ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => inner.CountOthersAsync(subscription, cancellationToken);
+
     public override ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => inner.TakeGivenUpAsync(cancellationToken);
 
     public override ValueTask DisposeAsync()

@@ -34,8 +34,13 @@ internal static class EnvelopeLimits
     {
         ArgumentNullException.ThrowIfNull(given.Id);
         ArgumentNullException.ThrowIfNull(given.Name);
-        var fitted = given with { TraceParent = IsTraceParent(given.TraceParent) ? given.TraceParent : null };
-        var problem = ProblemOf(given, out var kept);
+        // What cannot be used of a trace is left out, as W3C Trace Context says: it costs no event. Only its length is bounded.
+        var fitted = given with
+        {
+            TraceParent = IsTraceParent(given.TraceParent) ? given.TraceParent : null,
+            TraceState = given.TraceState is { Length: <= MaxTraceState } state && IndexOfForbidden(state) >= 0 ? null : given.TraceState,
+        };
+        var problem = ProblemOf(fitted, out var kept);
         return problem is null && given.Defect is null
             ? fitted
             : fitted with
@@ -49,7 +54,7 @@ internal static class EnvelopeLimits
                 CausationId = Cut(given.CausationId, MaxText),
                 Origin = Cut(given.Origin, MaxText),
                 ContentType = Cut(given.ContentType, MaxContentType)!,
-                TraceState = Cut(given.TraceState, MaxTraceState),
+                TraceState = Cut(fitted.TraceState, MaxTraceState),
                 Headers = kept,
                 Defect = PrintableText.Of(given.Defect ?? problem!),
             };

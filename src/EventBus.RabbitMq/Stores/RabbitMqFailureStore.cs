@@ -42,7 +42,11 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
                 return;
             }
 
-            await PrepareAsync(cancellationToken);
+            // Where nothing is consumed nothing fails: who only publishes needs no right to more. What is asked of the dead letters makes its queues then.
+            if (opened.Subscriptions.Count > 0)
+            {
+                await PrepareAsync(cancellationToken);
+            }
         }
         catch (Exception exception) when (!opened.FailFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
@@ -347,7 +351,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         {
             // Refused or returned: a queue may have been deleted. The next call looks.
             prepared = false;
-            throw new StoreRefusedException(StoreScope.Store, $"RabbitMQ did not take what was sent to '{routingKey}': the queue is full, unavailable or gone.", exception);
+            throw new StoreRefusedException(exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store, $"RabbitMQ did not take what was sent to '{routingKey}': the queue is full, unavailable or gone.", exception);
         }
     }
 

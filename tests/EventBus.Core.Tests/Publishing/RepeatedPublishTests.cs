@@ -1,3 +1,4 @@
+using System.Reflection;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -133,6 +134,16 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
 
         var failure = await Assert.ThrowsAsync<PublishManyException>(() => publishing);
         Assert.Equal([null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null], failure.Items.Select(item => item?.Failure));
+    }
+
+    /// <summary>A member with a default that is not passed on would be that of no transport.</summary>
+    [Fact]
+    public void Transport_EveryMember_IsPassedOn()
+    {
+        var missing = typeof(Transport).GetMethods(BindingFlags.Instance | BindingFlags.Public).Where(method => method.IsVirtual && method.DeclaringType == typeof(Transport)).Select(method => method.Name)
+            .Except(typeof(RepeatingTransport).GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly).Select(method => method.Name));
+
+        Assert.Empty(missing);
     }
 
     public ValueTask DisposeAsync() => wire.DisposeAsync();

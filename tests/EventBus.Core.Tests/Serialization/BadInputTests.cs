@@ -97,6 +97,11 @@ public sealed class BadInputTests : IAsyncDisposable
     [InlineData("application/x-msgpack", false)]
     [InlineData("Application/JSON; charset=utf-8", true)]
     [InlineData("application/vnd.parcel+json", true)]
+    [InlineData("text/json", true)]
+    [InlineData(" application/json ;charset=\"UTF-8\"", true)]
+    [InlineData("application/json; charset=us-ascii", true)]
+    [InlineData("application/json; charset=klingon", false)]
+    [InlineData("application/json; charset=utf-16", false)]
     public async Task Malformed_ContentType_IsReadOnlyIfItIsJson(string contentType, bool readable)
     {
         await using var bus = await StartAsync();
@@ -105,6 +110,25 @@ public sealed class BadInputTests : IAsyncDisposable
 
         Assert.Equal(readable ? 0 : 1, await bus.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Token));
         Assert.Equal(readable ? 1 : 0, seen.Items.Count);
+    }
+
+    /// <summary>Other clients write a byte order mark, or another character set and say so.</summary>
+    [Theory]
+    [InlineData("application/json", "utf-8", true)]
+    [InlineData("application/json; charset=UTF-8", "utf-8", true)]
+    [InlineData("application/json; charset=iso-8859-1", "iso-8859-1", false)]
+    [InlineData("application/json; charset=utf-16", "utf-16", true)]
+    [InlineData("application/json; charset=utf-16", "utf-16", false)]
+    [InlineData("application/json; charset=utf-32", "utf-32", false)]
+    public async Task Body_InACharacterSetThatItsTypeNames_IsRead(string contentType, string charset, bool marked)
+    {
+        await using var bus = await StartAsync();
+        var encoding = Encoding.GetEncoding(charset);
+
+        await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = Name, ContentType = contentType }, [.. marked ? encoding.GetPreamble() : [], .. encoding.GetBytes(Good)]));
+
+        Assert.Equal(0, await bus.DeadLetters.CountAsync(cancellationToken: Token));
+        Assert.Single(seen.Items);
     }
 
     public static TheoryData<string, string, DeadLetterReason?> Bombs => new()

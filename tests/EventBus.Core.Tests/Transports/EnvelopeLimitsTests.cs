@@ -62,6 +62,12 @@ public sealed class EnvelopeLimitsTests
         foreach (var c in "\0\r\n\t\u001b\u007f\u0085\u009b\u2028\u2029\ud800\udc00\ufdd0\uffff")
         {
             var envelope = new Envelope(With(attribute, $"a{c}b"), []);
+            if (attribute == "tracestate")
+            {
+                // What cannot be used of a trace costs no event.
+                Assert.Equal((null, null), (envelope.TraceState, envelope.Defect));
+                continue;
+            }
 
             Assert.Contains($"'{attribute}' has 3 characters, and the one at 1 is not allowed: U+{(int)c:X4}", envelope.Defect, StringComparison.Ordinal);
             AssertWithinBounds(envelope);

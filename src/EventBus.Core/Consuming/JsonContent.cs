@@ -1,0 +1,64 @@
+using System.Text;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>What a media type says of a body: whether it is JSON, and in which characters.</summary>
+internal readonly ref struct JsonContent
+{
+    private static ReadOnlySpan<byte> Utf8Mark => [0xEF, 0xBB, 0xBF];
+
+    private readonly ReadOnlySpan<char> charset;
+
+    private JsonContent(bool isJson, ReadOnlySpan<char> charset)
+    {
+        IsJson = isJson;
+        this.charset = charset;
+    }
+
+    public bool IsJson { get; }
+
+    /// <param name="contentType">The media type with its parameters, in any case.</param>
+    public static JsonContent Of(string contentType)
+    {
+        if (ReferenceEquals(contentType, Envelope.JsonContentType))
+        {
+            return new JsonContent(true, default);
+        }
+
+        var end = contentType.IndexOf(';', StringComparison.Ordinal);
+        var mediaType = contentType.AsSpan(0, end < 0 ? contentType.Length : end).Trim();
+        var isJson = mediaType.Equals(Envelope.JsonContentType, StringComparison.OrdinalIgnoreCase) || mediaType.Equals("text/json", StringComparison.OrdinalIgnoreCase)
+            || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
+        return new JsonContent(isJson, end < 0 ? default : CharsetOf(contentType.AsSpan(end + 1)));
+    }
+
+    /// <summary>The body as UTF-8 without a byte order mark.</summary>
+    /// <exception cref="ArgumentException">The character set is not known, or the body is not in it.</exception>
+    public ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> body)
+    {
+        if (charset.IsEmpty || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase) || charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase))
+        {
+            return body.Span.StartsWith(Utf8Mark) ? body[Utf8Mark.Length..] : body;
+        }
+
+        var encoding = Encoding.GetEncoding(charset.ToString(), EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback);
+        var mark = encoding.Preamble;
+        return Encoding.UTF8.GetBytes(encoding.GetString(mark.Length > 0 && body.Span.StartsWith(mark) ? body.Span[mark.Length..] : body.Span));
+    }
+
+    private static ReadOnlySpan<char> CharsetOf(ReadOnlySpan<char> parameters)
+    {
+        foreach (var range in parameters.Split(';'))
+        {
+            var parameter = parameters[range].Trim();
+            var equals = parameter.IndexOf('=');
+            if (equals > 0 && parameter[..equals].TrimEnd().Equals("charset", StringComparison.OrdinalIgnoreCase))
+            {
+                return parameter[(equals + 1)..].Trim().Trim('"');
+            }
+        }
+
+        return default;
+    }
+}
