@@ -43,6 +43,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
                     return bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down"));
                 },
                 ["1"]),
+            DeadLetterReason.DroppedByBroker => await KillAsync(Fine, [], givenUp: "1"),
             DeadLetterReason.SagaNeedsAttention => await HaltSagaAsync(),
             _ => throw new NotSupportedException($"Nothing here makes a dead letter for the reason {reason}. Add what does."),
         };
@@ -56,7 +57,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
     private static EventBusBuilder Fine(EventBusBuilder bus) => bus.Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask);
 
     /// <summary>Events arrive, and the first dead letter of them is told of.</summary>
-    private async Task<DeadLetterAlert> KillAsync(Func<EventBusBuilder, EventBusBuilder> configure, string[] ids, string? body = null, string name = "order.placed", int startsBefore = 0)
+    private async Task<DeadLetterAlert> KillAsync(Func<EventBusBuilder, EventBusBuilder> configure, string[] ids, string? body = null, string name = "order.placed", int startsBefore = 0, string? givenUp = null)
     {
         await using var running = await RunningBus.StartAsync(bus => configure(
             bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed })
@@ -70,6 +71,11 @@ public sealed class AlertReasonTests : IAsyncDisposable
         for (var i = 0; i < ids.Length; i++)
         {
             await transport.DeliverAsync((new EnvelopeAttributes { Id = ids[i], Name = name, Key = "k" }, Encoding.UTF8.GetBytes(body ?? $$"""{"orderId":"{{i}}"}""")));
+        }
+
+        if (givenUp is not null)
+        {
+            await transport.GiveUpAsync("mail", DeadLetterReason.DroppedByBroker, "expired", new EnvelopeAttributes { Id = givenUp, Name = name }, "{}"u8.ToArray());
         }
 
         return await running.Services.GetRequiredService<AlertInbox>().NextAsync("an event became a dead letter");

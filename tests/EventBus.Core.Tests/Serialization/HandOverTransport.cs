@@ -6,12 +6,15 @@ namespace EventBus;
 /// <summary>A transport that delivers whatever a test hands it, however bad, and counts how each of it was settled.</summary>
 internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
 {
+    private readonly ConcurrentQueue<GivenUp> givenUp = new();
     private readonly ConcurrentDictionary<string, int> acknowledged = new(StringComparer.Ordinal);
     private TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ScriptedReceiver? receiver;
     private int open;
     private int released;
     private int sent;
+
+    public override TransportFeatures Features { get; } = new() { System = "scripted", Durable = true, Ordered = true, Redelivers = true, SharesSubscriptions = true, GivesUp = true };
 
     /// <summary>How often what is delivered was handed out before, as the backend says.</summary>
     public int EarlierDeliveries { get; set; }
@@ -36,6 +39,17 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
 
         await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
     }
+
+    /// <summary>Hands out what the broker gave up, and waits until it is acknowledged.</summary>
+    public async Task GiveUpAsync(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body)
+    {
+        all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        open = 1;
+        givenUp.Enqueue(new GivenUp(subscription, reason, error, new Delivery(new Envelope(attributes, body), this)));
+        await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
+    }
+
+    public override ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => ValueTask.FromResult(givenUp.TryDequeue(out var next) ? next : null);
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
