@@ -9,8 +9,6 @@ public sealed class ForeignSpellingTests
 {
     private static readonly byte[] Body = "{\"number\":1}"u8.ToArray();
 
-    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
     public static TheoryData<string?> PlainEncodings => ["UTF-8", "utf-8", "Utf8", "us-ascii", "identity", "identity, UTF-8", " , utf-8 ", "8bit", "", (string?)null];
 
     /// <summary>On the real broker, with every attribute in the type that another client may choose.</summary>
