@@ -23,10 +23,10 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Warning, "RabbitMQ: {Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count as one. Said once; let the publisher set a message id")]
     public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
 
-    [LoggerMessage(9, LogLevel.Information, "RabbitMQ: the exchange {Exchange} could not be declared, because this user may not configure it; it is taken to be there. Said once: {Error}")]
+    [LoggerMessage(12, LogLevel.Information, "RabbitMQ: the exchange {Exchange} could not be declared, because this user may not configure it; it is taken to be there. Said once: {Error}")]
     public static partial void ExchangeUnchecked(this ILogger log, string exchange, string error);
 
-    [LoggerMessage(8, LogLevel.Warning, "RabbitMQ: {Problem}")]
+    [LoggerMessage(11, LogLevel.Warning, "RabbitMQ: {Problem}")]
     public static partial void GivenUpUnread(this ILogger log, string problem);
 
     [LoggerMessage(7, LogLevel.Error, "RabbitMQ: a message that the client cannot read has cut the connection over which the queue {Queue} is consumed, and comes again. It is in this queue, or in another that shares the connection; the next attempt is in {Delay}. Take it out with the tools of the broker, or let the bus make its own connections: {Error}")]
