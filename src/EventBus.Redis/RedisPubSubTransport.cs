@@ -71,6 +71,32 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
                     : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
             }
         }
+
+        if (sending.Length > 1)
+        {
+            await SendDiscardedAsync(batch, outcomes, deadline);
+        }
+    }
+
+    /// <summary>Sends one by one what was in a transaction that Redis discarded, because it refuses one of its commands: the others it takes.</summary>
+    private async Task SendDiscardedAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        var heldBack = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var envelope = batch.Span[i];
+            if (outcomes.Span[i].Status == PublishStatus.Failed && RedisRefusal.IsDiscarded(outcomes.Span[i].Error) && (envelope.Key is null || !heldBack.Contains(envelope.Key)))
+            {
+                var outcome = new PublishOutcome[1];
+                await PublishAsync(new[] { envelope }, outcome, deadline);
+                outcomes.Span[i] = outcome[0];
+            }
+
+            if (outcomes.Span[i].Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && envelope.Key is { } key)
+            {
+                heldBack.Add(key);
+            }
+        }
     }
 
     public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
@@ -189,7 +215,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         (message, outcome) = ([], default);
         if (!envelope.FromHandler && Array.Exists(receivers, static each => each.IsStopping) && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.EventName)))
         {
-            outcome = PublishOutcome.Failed(new InvalidOperationException("The bus is stopping, and its own subscription would miss the event."));
+            outcome = PublishOutcome.Rejected(new InvalidOperationException("The bus is stopping, and its own subscription would miss the event."));
             return false;
         }
 
@@ -200,7 +226,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
         catch (EventBusException exception)
         {
-            outcome = PublishOutcome.Failed(exception);
+            outcome = PublishOutcome.Rejected(exception);
             return false;
         }
     }

@@ -17,6 +17,17 @@ internal static class RedisRefusal
     /// <summary>The user has no right to a command or to a key.</summary>
     public static bool IsDenied(Exception exception) => exception is RedisServerException && exception.Message.Contains("NOPERM", StringComparison.Ordinal);
 
+    /// <summary>Trying the command again cannot help, until somebody changes the rights or the key: nothing has happened. Whatever else Redis answers may pass: that it is loading, busy, a replica, or short of memory.</summary>
+    public static bool IsForGood(Exception exception) => IsWrongType(exception) || IsDenied(exception) || RedisConnector.IsRefusal(exception)
+        || (exception is RedisServerException && (exception.Message.StartsWith("ERR unknown command", StringComparison.Ordinal) || exception.Message.Contains("too large", StringComparison.Ordinal)));
+
+    /// <summary>A transaction was discarded, because one of its commands was refused; which, the client does not say.</summary>
+    public static bool IsDiscarded(Exception? exception) => exception is RedisServerException && exception.Message.StartsWith("EXECABORT", StringComparison.Ordinal);
+
+    /// <summary>It is the beginning or the end of a transaction that was refused: what should have been in it may have been carried out all the same.</summary>
+    public static bool IsOfTransaction(Exception exception) =>
+        exception is RedisServerException && (exception.Message.Contains("'exec'", StringComparison.OrdinalIgnoreCase) || exception.Message.Contains("'multi'", StringComparison.OrdinalIgnoreCase) || exception.Message.Contains("EXEC without MULTI", StringComparison.Ordinal));
+
     /// <summary>It concerns one key, and lasts until somebody changes that key or the rights to it.</summary>
     public static bool IsOfKey(Exception exception) => IsWrongType(exception) || IsKeyDenied(exception);
 

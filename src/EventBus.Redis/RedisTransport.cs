@@ -175,9 +175,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask PublishOneAsync(Envelope envelope, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
-        if (TryWrite(envelope, out var fields) is { } problem)
+        var problem = TryWrite(envelope, out var fields);
+        if (problem is not null || (RedisArgumentLimit.IsNear(envelope.Body.Length) && (problem = await TooLongAsync(envelope)) is not null))
         {
-            outcomes.Span[0] = PublishOutcome.Failed(problem);
+            outcomes.Span[0] = PublishOutcome.Rejected(problem);
             return;
         }
 
@@ -200,9 +201,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             {
                 outcomes.Span[i] = PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."));
             }
-            else if (TryWrite(envelope, out var fields) is { } problem)
+            else if ((TryWrite(envelope, out var fields) ?? (RedisArgumentLimit.IsNear(envelope.Body.Length) ? await TooLongAsync(envelope) : null)) is { } problem)
             {
-                outcomes.Span[i] = PublishOutcome.Failed(problem);
+                outcomes.Span[i] = PublishOutcome.Rejected(problem);
                 if (envelope.Key is { } failedKey)
                 {
                     (heldBack ??= new(StringComparer.Ordinal)).Add(failedKey);
@@ -220,11 +221,54 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             var write = new RedisWrite(entries, together: true, deadline);
             Sending.Add(write);
             await write.Ended;
+            var refusals = new Dictionary<RedisKey, PublishOutcome>();
             for (var position = 0; position < indexes.Count; position++)
             {
                 var outcome = await write.OutcomeAsync(position);
+                if (outcome.Status == PublishStatus.Failed && RedisRefusal.IsDiscarded(outcome.Error))
+                {
+                    var stream = entries[position].Item1;
+                    outcome = refusals.TryGetValue(stream, out var known) ? known : refusals[stream] = await WhyDiscardedAsync(stream, outcome, deadline);
+                }
+
                 outcomes.Span[indexes[position]] = outcome;
             }
+        }
+    }
+
+    /// <summary>Asks what a stream has to do with it that a transaction was discarded: by adding an entry with an id that no stream takes.</summary>
+    private async Task<PublishOutcome> WhyDiscardedAsync(RedisKey stream, PublishOutcome otherwise, CancellationToken deadline)
+    {
+        try
+        {
+            await Connection.GetDatabase().ExecuteAsync("XADD", [stream, "NOMKSTREAM", "0-0", "type", "none"]).WaitAsync(RedisConnector.Answer, Names.Time, deadline);
+        }
+        catch (RedisServerException exception) when (RedisRefusal.IsForGood(exception))
+        {
+            return PublishOutcome.Rejected(exception);
+        }
+        catch (Exception)
+        {
+            // The id was refused, or it may pass: the events of this stream are sent again.
+        }
+
+        return otherwise;
+    }
+
+    /// <returns>Why the event is longer than Redis reads; null when it is not.</returns>
+    private async Task<EventBusException?> TooLongAsync(Envelope envelope)
+    {
+        try
+        {
+            var limit = await RedisArgumentLimit.AskAsync(arguments => Connection.GetDatabase().ExecuteAsync("CONFIG", arguments)).WaitAsync(RedisConnector.Answer, Names.Time);
+            return envelope.Body.Length is var length && length > limit
+                ? new EventBusException($"The event has {length:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len). Make it smaller, or raise the limit of the server.")
+                : null;
+        }
+        catch (Exception exception) when (RedisRefusal.IsOutage(exception))
+        {
+            // What becomes of the event itself will say so.
+            return null;
         }
     }
 
@@ -261,14 +305,19 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         ? PublishOutcome.Accepted
         : PublishOutcome.InDoubt(new EventBusException("Redis, or a proxy before it, answered the publish with something that is no id of a stream entry. Publish again under the same id."));
 
-    /// <summary>Failed is only what certainly did not happen: Redis refused it, or it never left.</summary>
-    internal static PublishOutcome Judge(Exception exception) => exception switch
+    /// <summary>Failed and rejected is only what certainly did not happen: Redis refused it, or it never left. Rejected is what it refuses for good.</summary>
+    internal static PublishOutcome Judge(Exception exception) => !IsCertain(exception) ? PublishOutcome.InDoubt(exception)
+        : RedisRefusal.IsForGood(exception) ? PublishOutcome.Rejected(exception)
+        : PublishOutcome.Failed(exception);
+
+    private static bool IsCertain(Exception exception) => exception switch
     {
-        RedisServerException => PublishOutcome.Failed(exception),
-        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => PublishOutcome.Failed(exception),
+        // The client itself does not send it: the server is a replica, for instance.
+        RedisServerException or RedisCommandException => !RedisRefusal.IsOfTransaction(exception),
+        RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => true,
 
         // What the client says of a whole batch for which it had no connection.
-        RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection, CommandStatus: CommandStatus.Unknown } => PublishOutcome.Failed(exception),
-        _ => PublishOutcome.InDoubt(exception),
+        RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection, CommandStatus: CommandStatus.Unknown } => true,
+        _ => false,
     };
 }

@@ -219,7 +219,7 @@ public sealed class RedisPubSubTransportTests
 
         await receiver.StopIntakeAsync();
 
-        Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(500)))[0].Status);
+        Assert.Equal(PublishStatus.Rejected, (await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(500)))[0].Status);
         var taken = 0;
         while (receiver.Deliveries.TryRead(out var delivery))
         {
@@ -264,7 +264,20 @@ public sealed class RedisPubSubTransportTests
         var exception = await Assert.ThrowsAsync<EventBusException>(() => app.SubscribeAsync("parcel.sent"));
 
         Assert.Contains($"&{redis.Prefix}:*", exception.Message, StringComparison.Ordinal);
-        Assert.Equal(PublishStatus.Failed, (await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(1)))[0].Status);
+        Assert.Equal(PublishStatus.Rejected, (await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(1)))[0].Status);
+    }
+
+    [Fact]
+    public async Task Publish_ListWithAChannelThatIsNotGranted_RejectsItAndSendsTheOthers()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var strict = new PrivateRedis("--user", "default", "on", $">{PrivateRedis.Password}", "~*", "+@all", "resetchannels", $"&{redis.Prefix}:parcel.*");
+        await strict.StartAsync();
+        await using var app = await TestPubSub.StartAsync(redis, strict.Address);
+
+        var outcomes = await TestRedis.PublishAsync(app.Transport, TestRedis.Parcel(1), TestRedis.Event(2, "letter.sent", "key"), TestRedis.Parcel(3, "key"), TestRedis.Parcel(4));
+
+        Assert.Equal([PublishStatus.Accepted, PublishStatus.Rejected, PublishStatus.Failed, PublishStatus.Accepted], outcomes.Select(outcome => outcome.Status));
     }
 
     [Fact]

@@ -147,7 +147,7 @@ public sealed class RedisTransportTests
 
         var outcomes = await Task.WhenAll(events.Select(each => TestRedis.PublishAsync(transport, each)));
 
-        Assert.All(outcomes, (outcome, i) => Assert.Equal(i % 2 == 0 ? PublishStatus.Accepted : PublishStatus.Failed, outcome[0].Status));
+        Assert.All(outcomes, (outcome, i) => Assert.Equal(i % 2 == 0 ? PublishStatus.Accepted : PublishStatus.Rejected, outcome[0].Status));
         Assert.Equal(100, await redis.Database.StreamLengthAsync(redis.ParcelStream));
     }
 
@@ -169,7 +169,77 @@ public sealed class RedisTransportTests
 
         var outcomes = await TestRedis.PublishAsync(transport, TestRedis.Parcel(1, "key"), TestRedis.Parcel(2, "key"));
 
-        Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.Failed, outcome.Status));
+        Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.Rejected, outcome.Status));
+    }
+
+    [Theory]
+    [InlineData("WRONGTYPE Operation against a key holding the wrong kind of value", PublishStatus.Rejected)]
+    [InlineData("NOPERM No permissions to access a key", PublishStatus.Rejected)]
+    [InlineData("NOPERM this user has no permissions to run the 'xadd' command", PublishStatus.Rejected)]
+    [InlineData("NOAUTH Authentication required.", PublishStatus.Rejected)]
+    [InlineData("ERR Elements are too large to be stored", PublishStatus.Rejected)]
+    [InlineData("OOM command not allowed when used memory > 'maxmemory'.", PublishStatus.Failed)]
+    [InlineData("READONLY You can't write against a read only replica.", PublishStatus.Failed)]
+    [InlineData("LOADING Redis is loading the dataset in memory", PublishStatus.Failed)]
+    [InlineData("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", PublishStatus.Failed)]
+    [InlineData("CLUSTERDOWN The cluster is down", PublishStatus.Failed)]
+    [InlineData("NOREPLICAS Not enough good replicas to write.", PublishStatus.Failed)]
+    [InlineData("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", PublishStatus.Failed)]
+    public void Publish_AnsweredWithAnError_IsRejectedOnlyIfTryingAgainCannotHelp(string answer, PublishStatus expected) =>
+        Assert.Equal(expected, RedisTransport.Judge(new RedisServerException(RedisErrorKind.Unknown, CommandFlags.None, answer)).Status);
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task Publish_RightTakenWhileRunning_IsRejectedAtOnceAndTheRestOfAListIsNot(int count)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
+        var transport = await redis.StartAsync(address: server.Address);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
+        await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "default", "resetkeys", $"%R~*", $"~{{{redis.Prefix}}}:letter");
+
+        var outcomes = await TestRedis.PublishAsync(transport, [TestRedis.Parcel(1), .. Enumerable.Range(2, count - 1).Select(number => TestRedis.Event(number, "letter.sent"))]);
+
+        Assert.Equal(PublishStatus.Rejected, outcomes[0].Status);
+        Assert.All(outcomes[1..], outcome => Assert.Equal(PublishStatus.Failed, outcome.Status));
+    }
+
+    [Fact]
+    public async Task Publish_ListWithoutTheRightToATransaction_IsNeverFailedWhileItIsTaken()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
+        var transport = await redis.StartAsync(address: server.Address);
+        await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "default", "-@transaction");
+
+        var outcomes = await TestRedis.PublishAsync(transport, TestRedis.Parcel(1), TestRedis.Parcel(2));
+
+        Assert.Equal(2, await admin.GetDatabase().StreamLengthAsync(redis.ParcelStream));
+        Assert.All(outcomes, outcome => Assert.Equal(PublishStatus.InDoubt, outcome.Status));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Publish_LongerThanRedisReads_IsRejectedAndKeepsTheConnection(int count)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis("--proto-max-bulk-len", "1mb");
+        await server.StartAsync();
+        var transport = await redis.StartAsync(address: server.Address);
+        var large = new Envelope(new EnvelopeAttributes { Id = "large", Name = "parcel.sent" }, new byte[(1024 * 1024) + 1]);
+
+        var outcomes = await TestRedis.PublishAsync(transport, [large, .. Enumerable.Range(1, count - 1).Select(number => TestRedis.Parcel(number))]);
+
+        Assert.Equal(PublishStatus.Rejected, outcomes[0].Status);
+        Assert.Contains("proto-max-bulk-len", outcomes[0].Error!.Message, StringComparison.Ordinal);
+        Assert.All(outcomes[1..], outcome => Assert.Equal(PublishStatus.Accepted, outcome.Status));
+        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestContext.Current.CancellationToken)).State);
     }
 
     [Fact]

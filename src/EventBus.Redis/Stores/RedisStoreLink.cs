@@ -1,4 +1,3 @@
-using System.Globalization;
 using EventBus.Stores;
 using StackExchange.Redis;
 
@@ -11,10 +10,6 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions options)
 {
-    // Redis allows no smaller limit of one argument (proto-max-bulk-len), and has this one where it does not say.
-    private const long SmallestLimit = 1024 * 1024;
-    private const long UsualLimit = 512 * 1024 * 1024;
-
     private IConnectionMultiplexer? connection;
     private string? root;
 
@@ -40,7 +35,8 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
     public async Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
     {
         var longest = LongestOf(values);
-        if (longest >= SmallestLimit && await LimitAsync(cancellationToken) is var limit && longest > limit)
+        if (RedisArgumentLimit.IsNear(longest)
+            && await RedisArgumentLimit.AskAsync(arguments => AskAsync(database => database.ExecuteAsync("CONFIG", arguments), cancellationToken)) is var limit && longest > limit)
         {
             throw new StoreRefusedException(StoreScope.Entry, $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
         }
@@ -77,21 +73,6 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
         }
 
         return longest;
-    }
-
-    /// <summary>The longest argument that the server reads, asked for each time, as it can be set while the server runs.</summary>
-    private async Task<long> LimitAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            var answer = await AskAsync(database => database.ExecuteAsync("CONFIG", "GET", "proto-max-bulk-len"), cancellationToken);
-            return answer.Length == 2 && long.TryParse((string?)answer[1], CultureInfo.InvariantCulture, out var limit) ? limit : UsualLimit;
-        }
-        catch (Exception exception) when (exception is RedisServerException or RedisCommandException or StoreRefusedException)
-        {
-            // The user may not ask, or the client does not: CONFIG is an administrator's command.
-            return UsualLimit;
-        }
     }
 
     /// <summary>Whether an answer is about the server, and not about what was asked. Of a script that Redis ends at its first write nothing has happened.</summary>
