@@ -8,6 +8,12 @@ internal static partial class Log
     [LoggerMessage(201, LogLevel.Warning, "Redis keeps no append-only file (appendonly no): events that it accepted are lost when it stops. Set appendonly yes")]
     public static partial void NoAppendOnlyFile(this ILogger log);
 
+    [LoggerMessage(224, LogLevel.Information, "It could not be checked {What}: Redis refuses {Commands} to this user. Everything else goes on")]
+    public static partial void NotChecked(this ILogger log, string what, string commands);
+
+    [LoggerMessage(225, LogLevel.Information, "This user has no right to the delayed events in Redis: they are left to other instances, and none can be published with a delay here")]
+    public static partial void DelaysDenied(this ILogger log);
+
     [LoggerMessage(210, LogLevel.Warning, "Redis is out of reach. The bus starts without it and keeps trying; until then nothing is received or kept, and publishing fails")]
     public static partial void StartedDegraded(this ILogger log);
 

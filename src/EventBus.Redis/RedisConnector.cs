@@ -108,6 +108,19 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         return connection;
     }
 
+    /// <summary>Asks for a sign of life. A refusal is one too.</summary>
+    public static async Task PingAsync(IConnectionMultiplexer connection)
+    {
+        try
+        {
+            await connection.GetDatabase().PingAsync();
+        }
+        catch (RedisServerException exception) when (RedisRefusal.IsDenied(exception))
+        {
+            // It answers.
+        }
+    }
+
     /// <summary>Redis answers, and does not let this user in: trying again cannot help. Whatever else it answers may pass: that it is loading, busy, a replica, or short of memory.</summary>
     public static bool IsRefusal(Exception? exception) => exception switch
     {
@@ -172,28 +185,62 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         if (Lent == connection)
         {
             // The application's may not have been made for admin commands.
-            await connection.GetDatabase().PingAsync().WaitAsync(Answer, TimeProvider.System);
+            await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
             await using var own = await OpenAsync(Silence);
             await TryCheckServerAsync(own);
             return;
         }
 
-        var server = await InfoAsync("server");
-        if (Version.TryParse(server.GetValueOrDefault("redis_version"), out var version) && version < Oldest)
+        await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
+
+        // What only informs prevents no start: the user may not have the right to it.
+        if (!Version.TryParse((await InfoAsync("server"))?.GetValueOrDefault("redis_version") ?? await GreetingAsync(), out var version))
+        {
+            log.NotChecked($"whether its version is {Oldest} or later", "INFO and HELLO");
+        }
+        else if (version < Oldest)
         {
             throw new EventBusException($"The Redis at the address given to {call} is of version {version}; at least {Oldest} is needed.");
         }
 
-        var persistence = await InfoAsync("persistence");
-        if (persistence.GetValueOrDefault("aof_enabled") == "0")
+        if ((await InfoAsync("persistence"))?.GetValueOrDefault("aof_enabled") is not { } kept)
+        {
+            log.NotChecked("whether Redis keeps what it accepts (appendonly)", "INFO");
+        }
+        else if (kept == "0")
         {
             log.NoAppendOnlyFile();
         }
 
-        async Task<Dictionary<string, string>> InfoAsync(string section)
+        async Task<Dictionary<string, string>?> InfoAsync(string section) => await AskAsync("INFO", section) is not { } answer
+            ? null
+            : ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+
+        // Names and values in turns.
+        async Task<string?> GreetingAsync()
         {
-            var text = (string?)await connection.GetDatabase().ExecuteAsync("INFO", section).WaitAsync(Answer, TimeProvider.System);
-            return (text ?? "").Split('\n').Select(line => line.Trim().Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+            var answer = await AskAsync("HELLO");
+            for (var i = 0; i + 1 < (answer?.Length ?? 0); i += 2)
+            {
+                if ((string?)answer![i] == "version")
+                {
+                    return (string?)answer[i + 1];
+                }
+            }
+
+            return null;
+        }
+
+        async Task<RedisResult?> AskAsync(string command, params object[] arguments)
+        {
+            try
+            {
+                return await connection.GetDatabase().ExecuteAsync(command, arguments).WaitAsync(Answer, TimeProvider.System);
+            }
+            catch (Exception exception) when (exception is RedisCommandException || RedisRefusal.IsDenied(exception) || (exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal)))
+            {
+                return null;
+            }
         }
     }
 

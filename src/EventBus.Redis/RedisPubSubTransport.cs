@@ -131,7 +131,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     {
         try
         {
-            await Connection.GetDatabase().PingAsync().WaitAsync(PingTimeout, Names.Time, cancellationToken);
+            await RedisConnector.PingAsync(Connection).WaitAsync(PingTimeout, Names.Time, cancellationToken);
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {

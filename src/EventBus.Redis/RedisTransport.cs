@@ -115,7 +115,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         try
         {
-            await Connection.GetDatabase().PingAsync().WaitAsync(PingTimeout, Names.Time, cancellationToken);
+            await RedisConnector.PingAsync(Connection).WaitAsync(PingTimeout, Names.Time, cancellationToken);
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {

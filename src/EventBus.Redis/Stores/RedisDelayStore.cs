@@ -9,15 +9,35 @@ namespace EventBus;
 internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayStore
 {
     private RedisKey[]? keys;
+    private bool isUsed;
+    private int saidThatNoneIsPublished;
 
     private RedisKey[] Keys => keys ??= [link.Key("delayed:event"), link.Key("delayed:body"), link.Key("delayed:due"), link.Key("delayed:turn")];
 
-    public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken) =>
+    public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
+    {
         await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.EventId, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
+        isUsed = true;
+    }
 
     public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
-        var rows = (RedisResult[])(await link.RunAsync(RedisDelayScripts.Claim, Keys, [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
+        RedisResult[] rows;
+        try
+        {
+            rows = (RedisResult[])(await link.RunAsync(RedisDelayScripts.Claim, Keys, [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
+        }
+        catch (StoreRefusedException exception) when (!isUsed && exception.InnerException is { } refusal && RedisRefusal.IsDenied(refusal))
+        {
+            // A process that publishes without delays needs no right to this.
+            if (Interlocked.Exchange(ref saidThatNoneIsPublished, 1) == 0)
+            {
+                log.DelaysDenied();
+            }
+
+            return new DueBatch<Envelope>([], null);
+        }
+
         var due = new List<Envelope>(rows.Length);
         foreach (var row in rows.Skip(1))
         {
