@@ -72,7 +72,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
 
         // Whoever held it last has probably died of it. Its start is counted when its turn has come, and not with its claim: those before it may end the process while it waits.
-        using var turn = await EnterAsync(entry, suspects.EnterAsync(environment.Abort));
+        using var turn = await EnterLaneAsync(entry);
         var start = entry with { Starts = entry.Starts + 1 };
         if (turn is not null && !MayBegin(start.Starts, entry.Accompanied))
         {
@@ -80,15 +80,14 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return;
         }
 
-        using var run = turn is null ? null : await EnterAsync(entry, suspects.Gate.EnterAsync(
-            IsToRunAlone(entry.Starts, entry.Accompanied), slots => failures.AccompanyAsync(start, slots), environment.Abort));
+        using var run = turn is null ? null : await EnterGateAsync(IsToRunAlone(entry.Starts, entry.Accompanied), slots => failures.AccompanyAsync(start, slots), entry);
         if (run is null)
         {
             return;
         }
 
         await run.CountCompanyAsync(subscription.Slots);
-        if (await failures.BeginAsync(subscription.Failure, start with { Accompanied = entry.Accompanied + (run.IsAccompanied ? 1 : 0) }, subscription.Slots))
+        if (await failures.BeginAsync(subscription.Failure, start with { Accompanied = entry.Accompanied + (run.BeginCounting() ? 1 : 0) }, subscription.Slots))
         {
             run.Counted();
             await RetryNowAsync(start, lost);
@@ -185,12 +184,11 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return;
         }
 
-        using var turn = await EnterAsync(suspects.EnterAsync(environment.Abort));
+        using var turn = await EnterLaneAsync();
         var count = await failures.CountStartAsync(subscription.Failure, envelope, default, subscription.Slots);
         if (count is var (starts, accompanied) && MayBegin(starts + 1, accompanied))
         {
-            using var run = await EnterAsync(suspects.Gate.EnterAsync(
-                IsToRunAlone(starts, accompanied), slots => failures.AccompanyAsync(subscription.Failure, envelope, slots), environment.Abort));
+            using var run = await EnterGateAsync(IsToRunAlone(starts, accompanied), slots => failures.AccompanyAsync(subscription.Failure, envelope, slots));
             if (delivery.Lost.IsCancellationRequested)
             {
                 await delivery.ReleaseAsync();
@@ -198,7 +196,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             }
 
             await run.CountCompanyAsync(subscription.Slots);
-            count = await failures.CountStartAsync(subscription.Failure, envelope, new StartCount(1, run.IsAccompanied ? 1 : 0), subscription.Slots);
+            count = await failures.CountStartAsync(subscription.Failure, envelope, new StartCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots);
             run.Counted();
             if (count is var (start, _) && MayBegin(start, accompanied))
             {
@@ -225,27 +223,73 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         await delivery.AckAsync();
     }
 
-    private async Task<T> EnterAsync<T>(Task<T> entering)
+    private async Task<SuspectLane.Turn> EnterLaneAsync()
     {
+        var entering = suspects.EnterAsync(environment.Abort);
         await failures.WaitForAsync(entering, subscription.Slots);
         return await entering;
     }
 
-    /// <summary>Waits for the turn of a claimed entry. Null: it had to wait, and was given back, because it would have counted as started if the process had ended meanwhile. It can be claimed again now.</summary>
-    private async Task<T?> EnterAsync<T>(FailedEvent entry, Task<T> entering)
-        where T : class, IDisposable
+    /// <summary>Waits for the turn of a claimed entry. Null: it had to wait, and was given back. It can be claimed again now.</summary>
+    private async Task<SuspectLane.Turn?> EnterLaneAsync(FailedEvent entry)
     {
-        if (entering.IsCompleted || !failures.ClaimsAreStarts)
+        if (!failures.ClaimsAreStarts)
         {
-            return await EnterAsync(entering);
+            return await EnterLaneAsync();
         }
 
+        var entering = suspects.EnterAsync(environment.Abort);
+        if (!entering.IsCompleted)
+        {
+            await PutBackUntilAsync(entry, entering);
+            (await entering).Dispose();
+            return null;
+        }
+
+        return await entering;
+    }
+
+    /// <summary>Enters the gate, with the slot in hand.</summary>
+    private async Task<SuspectRun> EnterGateAsync(bool alone, Func<HandlerSlots, Task> becomesAccompanied)
+    {
+        var arrived = environment.Time.GetTimestamp();
+        while (true)
+        {
+            if (suspects.Gate.TryEnter(alone, arrived, becomesAccompanied) is { } run)
+            {
+                return run;
+            }
+
+            await failures.WaitForAsync(suspects.Gate.WhenFreeAsync(alone, arrived, environment.Abort), subscription.Slots);
+        }
+    }
+
+    /// <summary>The same for a claimed entry. Null: it had to wait, and was given back. It can be claimed again now.</summary>
+    private async Task<SuspectRun?> EnterGateAsync(bool alone, Func<HandlerSlots, Task> becomesAccompanied, FailedEvent entry)
+    {
+        if (!failures.ClaimsAreStarts)
+        {
+            return await EnterGateAsync(alone, becomesAccompanied);
+        }
+
+        var arrived = environment.Time.GetTimestamp();
+        if (suspects.Gate.TryEnter(alone, arrived, becomesAccompanied) is { } run)
+        {
+            return run;
+        }
+
+        await PutBackUntilAsync(entry, suspects.Gate.WhenFreeAsync(alone, arrived, environment.Abort));
+        return null;
+    }
+
+    /// <summary>Gives a claimed entry back until its turn may have come: its claim would count as a start if the process ended meanwhile.</summary>
+    private async Task PutBackUntilAsync(FailedEvent entry, Task free)
+    {
         Interlocked.Increment(ref waitingSuspects);
         try
         {
             await failures.PutBackAsync(entry, subscription.Slots);
-            (await EnterAsync(entering)).Dispose();
-            return null;
+            await failures.WaitForAsync(free, subscription.Slots);
         }
         finally
         {

@@ -15,13 +15,29 @@ internal sealed class SuspectGate(TimeProvider time, TimeSpan longRun)
     private readonly List<long> waitingAlone = [];
     private TaskCompletionSource changed = NewSignal();
 
-    /// <summary>Lets a suspect run. Before it is started, <see cref="SuspectRun.CountCompanyAsync"/> is to be called.</summary>
+    /// <summary>Lets a suspect run, if it may now. To be called with a slot in hand, so that what has entered begins. Before it is started, <see cref="SuspectRun.CountCompanyAsync"/> is to be called.</summary>
     /// <param name="alone">It is to run alone.</param>
+    /// <param name="arrived">When it came first, as a timestamp.</param>
     /// <param name="becomesAccompanied">Keeps, durably, that the run became an accompanied one. Called at most once, after <see cref="SuspectRun.Counted"/>.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    public async Task<SuspectRun> EnterAsync(bool alone, Func<HandlerSlots, Task> becomesAccompanied, CancellationToken cancellationToken)
+    /// <returns>Null: it is to wait.</returns>
+    public SuspectRun? TryEnter(bool alone, long arrived, Func<HandlerSlots, Task> becomesAccompanied)
     {
-        var arrived = time.GetTimestamp();
+        lock (gate)
+        {
+            if (WaitOf(alone, arrived) > TimeSpan.Zero)
+            {
+                return null;
+            }
+
+            var run = new SuspectRun(this, alone, [.. running], becomesAccompanied) { StartedAt = time.GetTimestamp() };
+            running.Add(run);
+            return run;
+        }
+    }
+
+    /// <summary>Completes when a suspect may run, which then tries to enter; another may be quicker.</summary>
+    public async Task WhenFreeAsync(bool alone, long arrived, CancellationToken cancellationToken)
+    {
         var waits = false;
         try
         {
@@ -31,12 +47,10 @@ internal sealed class SuspectGate(TimeProvider time, TimeSpan longRun)
                 TimeSpan wait;
                 lock (gate)
                 {
-                    wait = WaitOf(alone);
+                    wait = WaitOf(alone, arrived);
                     if (wait <= TimeSpan.Zero)
                     {
-                        var run = new SuspectRun(this, alone, [.. running], becomesAccompanied) { StartedAt = time.GetTimestamp() };
-                        running.Add(run);
-                        return run;
+                        return;
                     }
 
                     if (alone && !waits)
@@ -85,7 +99,7 @@ internal sealed class SuspectGate(TimeProvider time, TimeSpan longRun)
     }
 
     /// <summary>How long to wait until it may be different; zero when it may run.</summary>
-    private TimeSpan WaitOf(bool alone)
+    private TimeSpan WaitOf(bool alone, long arrived)
     {
         var wait = TimeSpan.Zero;
         foreach (var run in running)
@@ -94,8 +108,8 @@ internal sealed class SuspectGate(TimeProvider time, TimeSpan longRun)
             wait = left > wait ? left : wait;
         }
 
-        // What is to run alone is not kept waiting for ever by others that come one after the other.
-        return !alone && wait <= TimeSpan.Zero && waitingAlone.Exists(since => time.GetElapsedTime(since) >= longRun) ? longRun : wait;
+        // What is to run alone is not kept waiting for ever by others that come one after the other, and does not keep them waiting for longer than it would wait for one of them.
+        return !alone && wait <= TimeSpan.Zero && time.GetElapsedTime(arrived) < longRun && waitingAlone.Exists(since => time.GetElapsedTime(since) >= longRun) ? longRun - time.GetElapsedTime(arrived) : wait;
     }
 }
 
@@ -105,13 +119,14 @@ internal sealed class SuspectRun(SuspectGate gate, bool alone, IReadOnlyList<Sus
     private readonly TaskCompletionSource counted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock marking = new();
     private Task? marked;
+    private bool isCounting;
+
+    // One that is to run alone and enters beside another runs beside one that has shown not to end the process quickly.
+    private bool accompanied = !alone && others.Count > 0;
 
     public bool Alone => alone;
 
     public required long StartedAt { get; init; }
-
-    /// <summary>Whether its own start counts as accompanied. One that is to run alone and runs beside another all the same runs beside one that has shown not to end the process quickly.</summary>
-    public bool IsAccompanied => !alone && others.Count > 0;
 
     /// <summary>Sees that those that run already are known as accompanied before this one is started beside them.</summary>
     /// <param name="slots">Where the caller holds a slot.</param>
@@ -120,6 +135,17 @@ internal sealed class SuspectRun(SuspectGate gate, bool alone, IReadOnlyList<Sus
         foreach (var other in others)
         {
             await other.AccompanyAsync(slots);
+        }
+    }
+
+    /// <summary>Its start is about to be kept.</summary>
+    /// <returns>Whether it counts as accompanied. Who enters from now on waits for <see cref="Counted"/>.</returns>
+    public bool BeginCounting()
+    {
+        lock (marking)
+        {
+            isCounting = true;
+            return accompanied;
         }
     }
 
@@ -141,7 +167,14 @@ internal sealed class SuspectRun(SuspectGate gate, bool alone, IReadOnlyList<Sus
     {
         lock (marking)
         {
-            return marked ??= IsAccompanied ? Task.CompletedTask : MarkAsync(slots);
+            if (!isCounting)
+            {
+                // It may not come to that for long. Its own count will say it.
+                accompanied = true;
+                return Task.CompletedTask;
+            }
+
+            return marked ??= accompanied ? Task.CompletedTask : MarkAsync(slots);
         }
     }
 

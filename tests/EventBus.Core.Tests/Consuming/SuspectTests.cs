@@ -111,6 +111,70 @@ public sealed class SuspectTests
         Assert.Equal("deadly", Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
     }
 
+    /// <summary>A suspect that is to run alone lends its slot while it waits, and a fresh event that hangs has that slot when its turn has come.</summary>
+    [Fact]
+    public async Task Suspect_WhoseTurnComesWhileAnotherHasItsSlot_DelaysNoOtherSubscription()
+    {
+        await using var first = await StartAsync((_, ct) => Never(ct));
+        first.HandOut("mail", "alone");
+        await seen.HasAsync("mail alone 2");
+        first.HandOut("stock", "b");
+        await seen.HasAsync("stock b 2");
+
+        var released = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var second = await StartAsync((job, ct) => job == "runs" ? Never(ct) : job == "fresh" ? released.Task : Task.CompletedTask, concurrency: 1);
+        second.HandOut("other", "runs");
+        await seen.HasAsync("other runs 2");
+        second.HandOut("mail", "alone");
+        second.HandOut("mail", "fresh", earlier: 0);
+        await seen.HasAsync("mail fresh 1");
+        time.Advance(Lease);
+
+        second.HandOut("stock", "c");
+
+        await seen.HasAsync("stock c handled");
+        Assert.DoesNotContain("mail alone 3", seen.Items);
+        released.SetResult();
+        await seen.HasAsync("mail alone handled");
+    }
+
+    [Fact]
+    public async Task Run_ThatIsJoinedBeforeItsStartIsCounted_CountsTheCompanyItself()
+    {
+        var gate = new SuspectGate(time, Lease);
+        var slots = new HandlerSlots(1);
+        using var first = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
+        using var second = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
+
+        await second.CountCompanyAsync(slots).WaitAsync(RunningBus.Patience, Token);
+
+        Assert.True(first.BeginCounting());
+        Assert.True(second.BeginCounting());
+
+        static Task Unexpected(HandlerSlots slots) => throw new InvalidOperationException("It is counted already.");
+    }
+
+    [Fact]
+    public async Task Suspect_BehindSeveralThatAreToRunAlone_WaitsOneLeaseAtMost()
+    {
+        var gate = new SuspectGate(time, Lease);
+        var arrived = time.GetTimestamp();
+        time.Advance(Lease / 2);
+        var later = time.GetTimestamp();
+        using var running = gate.TryEnter(alone: true, later, _ => Task.CompletedTask);
+        using var abort = new CancellationTokenSource();
+        var waiting = gate.WhenFreeAsync(alone: true, arrived, abort.Token);
+        time.Advance(Lease / 2);
+
+        Assert.Null(gate.TryEnter(alone: false, later, _ => Task.CompletedTask));
+        using var next = gate.TryEnter(alone: false, arrived, _ => Task.CompletedTask);
+
+        Assert.NotNull(next);
+        Assert.False(waiting.IsCompleted);
+        await abort.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+    }
+
     /// <summary>Lets time pass until something is seen.</summary>
     private async Task PassUntilAsync(string item)
     {
@@ -126,7 +190,7 @@ public sealed class SuspectTests
 
     private static Task Never(CancellationToken cancellationToken) => new TaskCompletionSource().Task.WaitAsync(cancellationToken);
 
-    private async Task<Process> StartAsync(Func<string, CancellationToken, Task> handle)
+    private async Task<Process> StartAsync(Func<string, CancellationToken, Task> handle, int concurrency = 8)
     {
         var transport = new SuspectTransport();
         var running = await RunningBus.StartAsync(
@@ -136,7 +200,7 @@ public sealed class SuspectTests
                     .Configure(options => (options.Lease, options.DrainTimeout, options.Retry.Jitter) = (Lease, TimeSpan.Zero, 0));
                 foreach (var subscription in new[] { "mail", "stock", "other" })
                 {
-                    bus.Subscribe(subscription, s => s.On<OrderPlaced>(async (e, context, ct) =>
+                    bus.Subscribe(subscription, s => s.Concurrency(concurrency).On<OrderPlaced>(async (e, context, ct) =>
                     {
                         seen.Add($"{subscription} {e.OrderId} {context.Attempt}");
                         await handle(e.OrderId, ct);
@@ -153,8 +217,8 @@ public sealed class SuspectTests
     {
         public Journal Acknowledged => transport.Acknowledged;
 
-        public void HandOut(string subscription, string job) => transport.Receivers[subscription].HandOut(
-            new Delivery(new Envelope(new EnvelopeAttributes { Id = job, Name = "order.placed" }, System.Text.Encoding.UTF8.GetBytes($"{{\"orderId\":\"{job}\"}}")), transport, 0, 1, CancellationToken.None));
+        public void HandOut(string subscription, string job, int earlier = 1) => transport.Receivers[subscription].HandOut(
+            new Delivery(new Envelope(new EnvelopeAttributes { Id = job, Name = "order.placed" }, System.Text.Encoding.UTF8.GetBytes($"{{\"orderId\":\"{job}\"}}")), transport, 0, earlier, CancellationToken.None));
 
         public ValueTask DisposeAsync() => running.DisposeAsync();
     }
