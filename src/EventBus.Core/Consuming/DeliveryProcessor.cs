@@ -80,16 +80,15 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return;
         }
 
-        using var run = turn is null ? null : await EnterGateAsync(IsToRunAlone(entry.Starts, entry.Accompanied), slots => failures.AccompanyAsync(start, slots), entry);
+        using var run = turn is null ? null : await EnterGateAsync(IsToRunAlone(entry.Starts, entry.Accompanied), (slots, kept) => failures.AccompanyAsync(start, slots, kept), entry);
         if (run is null)
         {
             return;
         }
 
         await run.CountCompanyAsync(subscription.Slots);
-        if (await failures.BeginAsync(subscription.Failure, start with { Accompanied = entry.Accompanied + (run.BeginCounting() ? 1 : 0) }, subscription.Slots))
+        if (await failures.BeginAsync(subscription.Failure, start with { Accompanied = entry.Accompanied + (run.BeginCounting() ? 1 : 0) }, subscription.Slots, run.Counted))
         {
-            run.Counted();
             await RetryNowAsync(start, lost);
         }
     }
@@ -188,7 +187,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         var count = await failures.CountStartAsync(subscription.Failure, envelope, default, subscription.Slots);
         if (count is var (starts, accompanied) && MayBegin(starts + 1, accompanied))
         {
-            using var run = await EnterGateAsync(IsToRunAlone(starts, accompanied), slots => failures.AccompanyAsync(subscription.Failure, envelope, slots));
+            using var run = await EnterGateAsync(IsToRunAlone(starts, accompanied), (slots, kept) => failures.AccompanyAsync(subscription.Failure, envelope, slots, kept));
             if (delivery.Lost.IsCancellationRequested)
             {
                 await delivery.ReleaseAsync();
@@ -196,8 +195,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             }
 
             await run.CountCompanyAsync(subscription.Slots);
-            count = await failures.CountStartAsync(subscription.Failure, envelope, new StartCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots);
-            run.Counted();
+            count = await failures.CountStartAsync(subscription.Failure, envelope, new StartCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots, run.Counted);
             if (count is var (start, _) && MayBegin(start, accompanied))
             {
                 context.EnsureHandling().Attempt = start;
@@ -250,7 +248,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     }
 
     /// <summary>Enters the gate, with the slot in hand.</summary>
-    private async Task<SuspectRun> EnterGateAsync(bool alone, Func<HandlerSlots, Task> becomesAccompanied)
+    private async Task<SuspectRun> EnterGateAsync(bool alone, Func<HandlerSlots, Action, Task> becomesAccompanied)
     {
         var arrived = environment.Time.GetTimestamp();
         while (true)
@@ -265,7 +263,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     }
 
     /// <summary>The same for a claimed entry. Null: it had to wait, and was given back. It can be claimed again now.</summary>
-    private async Task<SuspectRun?> EnterGateAsync(bool alone, Func<HandlerSlots, Task> becomesAccompanied, FailedEvent entry)
+    private async Task<SuspectRun?> EnterGateAsync(bool alone, Func<HandlerSlots, Action, Task> becomesAccompanied, FailedEvent entry)
     {
         if (!failures.ClaimsAreStarts)
         {

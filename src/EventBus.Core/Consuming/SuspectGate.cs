@@ -20,7 +20,7 @@ internal sealed class SuspectGate(TimeProvider time, TimeSpan longRun)
     /// <param name="arrived">When it came first, as a timestamp.</param>
     /// <param name="becomesAccompanied">Keeps, durably, that the run became an accompanied one. Called at most once, after <see cref="SuspectRun.Counted"/>.</param>
     /// <returns>Null: it is to wait.</returns>
-    public SuspectRun? TryEnter(bool alone, long arrived, Func<HandlerSlots, Task> becomesAccompanied)
+    public SuspectRun? TryEnter(bool alone, long arrived, Func<HandlerSlots, Action, Task> becomesAccompanied)
     {
         lock (gate)
         {
@@ -114,15 +114,17 @@ internal sealed class SuspectGate(TimeProvider time, TimeSpan longRun)
 }
 
 /// <summary>One run of a suspect; ends when it is disposed.</summary>
-internal sealed class SuspectRun(SuspectGate gate, bool alone, IReadOnlyList<SuspectRun> others, Func<HandlerSlots, Task> becomesAccompanied) : IDisposable
+/// <remarks>Others wait for what is written of it, and never until its caller or another one has a handler slot again: a hanging event may hold that slot.</remarks>
+internal sealed class SuspectRun(SuspectGate gate, bool alone, IReadOnlyList<SuspectRun> others, Func<HandlerSlots, Action, Task> becomesAccompanied) : IDisposable
 {
     private readonly TaskCompletionSource counted = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource marked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock marking = new();
-    private Task? marked;
-    private bool isCounting;
 
     // One that is to run alone and enters beside another runs beside one that has shown not to end the process quickly.
     private bool accompanied = !alone && others.Count > 0;
+    private bool isCounting;
+    private bool hasEnded;
 
     public bool Alone => alone;
 
@@ -145,6 +147,12 @@ internal sealed class SuspectRun(SuspectGate gate, bool alone, IReadOnlyList<Sus
         lock (marking)
         {
             isCounting = true;
+            if (accompanied)
+            {
+                // Its count says it, and it is not started before that is kept.
+                marked.TrySetResult();
+            }
+
             return accompanied;
         }
     }
@@ -157,30 +165,48 @@ internal sealed class SuspectRun(SuspectGate gate, bool alone, IReadOnlyList<Sus
         gate.Leave(this);
         lock (marking)
         {
-            marked ??= Task.CompletedTask;
+            hasEnded = true;
         }
 
         counted.TrySetResult();
+        marked.TrySetResult();
     }
 
     private Task AccompanyAsync(HandlerSlots slots)
     {
         lock (marking)
         {
-            if (!isCounting)
+            if (hasEnded || !isCounting)
             {
-                // It may not come to that for long. Its own count will say it.
+                // It may not come to its start for long. Its own count will say it.
                 accompanied = true;
                 return Task.CompletedTask;
             }
 
-            return marked ??= accompanied ? Task.CompletedTask : MarkAsync(slots);
+            if (accompanied)
+            {
+                return marked.Task;
+            }
+
+            accompanied = true;
         }
+
+        return MarkAsync(slots);
     }
 
     private async Task MarkAsync(HandlerSlots slots)
     {
         await counted.Task;
-        await becomesAccompanied(slots);
+        try
+        {
+            if (!Volatile.Read(ref hasEnded))
+            {
+                await becomesAccompanied(slots, () => marked.TrySetResult());
+            }
+        }
+        finally
+        {
+            marked.TrySetResult();
+        }
     }
 }

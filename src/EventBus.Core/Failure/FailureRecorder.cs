@@ -109,15 +109,26 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
     }
 
     /// <summary>Counts starts of an event that may have ended its process. Null: it is kept as failed already, and needs none.</summary>
-    public async Task<StartCount?> CountStartAsync(FailurePolicy policy, Envelope envelope, StartCount added, HandlerSlots slots)
+    /// <param name="policy">How the subscription fails.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="added">What to add.</param>
+    /// <param name="slots">Where the caller holds a slot, which is lent while the store takes nothing.</param>
+    /// <param name="counted">Called once that is known, which may be long before the caller has a slot again.</param>
+    public async Task<StartCount?> CountStartAsync(FailurePolicy policy, Envelope envelope, StartCount added, HandlerSlots slots, Action? counted = null)
     {
         StartCount? count = null;
         try
         {
-            await PersistAsync(policy, envelope, slots, async cancel => count = await store.CountStartAsync(policy.Subscription, envelope.Id, added, environment.Time.GetUtcNow(), cancel));
+            await PersistAsync(policy, envelope, slots, async cancel =>
+            {
+                count = await store.CountStartAsync(policy.Subscription, envelope.Id, added, environment.Time.GetUtcNow(), cancel);
+                counted?.Invoke();
+            });
         }
         catch (StoreRefusedException exception)
         {
+            counted?.Invoke();
+
             // Without a count it might end the process for ever.
             await RecordAsync(policy, policy.Fresh(envelope, starts: 1), new Rejected(Unstorable(exception)), slots);
         }
@@ -126,8 +137,16 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
     }
 
     /// <summary>The counted start that is running became an accompanied one.</summary>
-    public Task AccompanyAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots) =>
-        TryPersistAsync(policy, envelope, slots, async cancel => await store.CountStartAsync(policy.Subscription, envelope.Id, new StartCount(0, 1), environment.Time.GetUtcNow(), cancel));
+    /// <param name="policy">How the subscription fails.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="slots">Where the caller holds a slot.</param>
+    /// <param name="kept">Called once that is kept, which may be long before the caller has a slot again.</param>
+    public Task AccompanyAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots, Action kept) =>
+        TryPersistAsync(policy, envelope, slots, async cancel =>
+        {
+            await store.CountStartAsync(policy.Subscription, envelope.Id, new StartCount(0, 1), environment.Time.GetUtcNow(), cancel);
+            kept();
+        });
 
     /// <summary>A delivery was kept as failed before it could be acknowledged: what belongs to that may not have been done.</summary>
     public async Task FinishKeptAsync(FailurePolicy policy, Envelope envelope, HandlerSlots slots)
@@ -153,19 +172,35 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
     public bool ClaimsAreStarts => !store.IsKeyed;
 
     /// <summary>The start of a claimed entry, which is running, became an accompanied one.</summary>
-    public Task AccompanyAsync(FailedEvent entry, HandlerSlots slots) =>
-        TryPersistAsync(SubjectOf(entry), slots, async cancel => await store.BeginAsync(entry with { Accompanied = entry.Accompanied + 1 }, cancel));
+    /// <param name="entry">The entry.</param>
+    /// <param name="slots">Where the caller holds a slot.</param>
+    /// <param name="kept">Called once that is kept, which may be long before the caller has a slot again.</param>
+    public Task AccompanyAsync(FailedEvent entry, HandlerSlots slots, Action kept) =>
+        TryPersistAsync(SubjectOf(entry), slots, async cancel =>
+        {
+            await store.BeginAsync(entry with { Accompanied = entry.Accompanied + 1 }, cancel);
+            kept();
+        });
 
     /// <summary>Counts the start that follows, of a claimed entry that may have ended its process. False: it is another's now, or dead because its starts cannot be counted.</summary>
-    public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots)
+    /// <param name="policy">How the subscription fails.</param>
+    /// <param name="entry">The entry, with that start.</param>
+    /// <param name="slots">Where the caller holds a slot, which is lent while the store takes nothing.</param>
+    /// <param name="counted">Called once that is known, which may be long before the caller has a slot again.</param>
+    public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, HandlerSlots slots, Action counted)
     {
         var held = false;
         try
         {
-            await PersistAsync(entry, slots, async cancel => held = await store.BeginAsync(entry, cancel));
+            await PersistAsync(entry, slots, async cancel =>
+            {
+                held = await store.BeginAsync(entry, cancel);
+                counted();
+            });
         }
         catch (StoreRefusedException exception)
         {
+            counted();
             await RecordAsync(policy, entry with { Starts = entry.Starts - 1 }, new Rejected(Unstorable(exception)), slots);
         }
 

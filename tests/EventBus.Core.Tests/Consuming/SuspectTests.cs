@@ -151,7 +151,7 @@ public sealed class SuspectTests
         Assert.True(first.BeginCounting());
         Assert.True(second.BeginCounting());
 
-        static Task Unexpected(HandlerSlots slots) => throw new InvalidOperationException("It is counted already.");
+        static Task Unexpected(HandlerSlots slots, Action kept) => throw new InvalidOperationException("It is counted already.");
     }
 
     [Fact]
@@ -161,13 +161,13 @@ public sealed class SuspectTests
         var arrived = time.GetTimestamp();
         time.Advance(Lease / 2);
         var later = time.GetTimestamp();
-        using var running = gate.TryEnter(alone: true, later, _ => Task.CompletedTask);
+        using var running = gate.TryEnter(alone: true, later, (_, _) => Task.CompletedTask);
         using var abort = new CancellationTokenSource();
         var waiting = gate.WhenFreeAsync(alone: true, arrived, abort.Token);
         time.Advance(Lease / 2);
 
-        Assert.Null(gate.TryEnter(alone: false, later, _ => Task.CompletedTask));
-        using var next = gate.TryEnter(alone: false, arrived, _ => Task.CompletedTask);
+        Assert.Null(gate.TryEnter(alone: false, later, (_, _) => Task.CompletedTask));
+        using var next = gate.TryEnter(alone: false, arrived, (_, _) => Task.CompletedTask);
 
         Assert.NotNull(next);
         Assert.False(waiting.IsCompleted);
@@ -187,7 +187,6 @@ public sealed class SuspectTests
         }
     }
 
-
     private static Task Never(CancellationToken cancellationToken) => new TaskCompletionSource().Task.WaitAsync(cancellationToken);
 
     private async Task<Process> StartAsync(Func<string, CancellationToken, Task> handle, int concurrency = 8)
@@ -197,7 +196,7 @@ public sealed class SuspectTests
             bus =>
             {
                 bus.UseTransport("Suspects()", _ => transport).UseStores(_ => new BusStores { Name = "kept", Durable = true, Failures = store })
-                    .Configure(options => (options.Lease, options.DrainTimeout, options.Retry.Jitter) = (Lease, TimeSpan.Zero, 0));
+                    .Configure(options => (options.Lease, options.DrainTimeout, options.Retry.Jitter, options.HandlerTimeout) = (Lease, TimeSpan.Zero, 0, TimeSpan.FromHours(1)));
                 foreach (var subscription in new[] { "mail", "stock", "other" })
                 {
                     bus.Subscribe(subscription, s => s.Concurrency(concurrency).On<OrderPlaced>(async (e, context, ct) =>
