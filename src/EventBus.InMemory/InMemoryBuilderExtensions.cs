@@ -28,7 +28,7 @@ public static class InMemoryBuilderExtensions
 
     internal static BusStores Stores(InMemoryOptions options, IServiceProvider? services = null)
     {
-        var log = BackendLog.Create(services?.GetService<ILoggerFactory>(), "EventBus.InMemory");
+        var log = BackendLog.Create(services?.GetService<ILoggerFactory>(), "EventBus.InMemory", services?.GetService<TimeProvider>());
         var failures = new InMemoryFailureStore(options.StoreCapacity, log);
         var processed = new InMemoryProcessedEventStore(options.StoreCapacity, log);
         return new BusStores

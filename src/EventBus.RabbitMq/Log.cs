@@ -12,13 +12,13 @@ internal static partial class Log
     public static partial void StartedDegraded(this ILogger log, string place);
 
     [LoggerMessage(2, LogLevel.Warning, "RabbitMQ: the {Link} connection is lost or could not be opened; the next attempt is in {Delay}: {Error}")]
-    public static partial void Disconnected(this ILogger log, string link, TimeSpan delay, string error);
+    public static partial void Disconnected(this ILogger log, string link, TimeSpan delay, string error, Exception exception);
 
     [LoggerMessage(3, LogLevel.Warning, "RabbitMQ: the broker blocks the {Link} connection, because it is short of memory or disk: {Reason}")]
     public static partial void Blocked(this ILogger log, string link, string reason);
 
     [LoggerMessage(4, LogLevel.Warning, "RabbitMQ: the channel of {Owner} ended; the next attempt is in {Delay}: {Error}")]
-    public static partial void ChannelLost(this ILogger log, string owner, TimeSpan delay, string error);
+    public static partial void ChannelLost(this ILogger log, string owner, TimeSpan delay, string error, Exception exception);
 
     [LoggerMessage(5, LogLevel.Warning, "RabbitMQ: {Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count as one. Said once; let the publisher set a message id")]
     public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
@@ -30,7 +30,7 @@ internal static partial class Log
     public static partial void GivenUpUnread(this ILogger log, string problem);
 
     [LoggerMessage(7, LogLevel.Error, "RabbitMQ: a message that the client cannot read has cut the connection over which the queue {Queue} is consumed, and comes again. It is in this queue, or in another that shares the connection; the next attempt is in {Delay}. Take it out with the tools of the broker, or let the bus make its own connections: {Error}")]
-    public static partial void UnreadableMessage(this ILogger log, string queue, TimeSpan delay, string error);
+    public static partial void UnreadableMessage(this ILogger log, string queue, TimeSpan delay, string error, Exception exception);
 
     [LoggerMessage(8, LogLevel.Information, "RabbitMQ does not tell how many consumers the queue {Queue} has, so that instances which do not share the store of this one stay unnoticed. Said once: {Error}")]
     public static partial void CannotCountConsumers(this ILogger log, string queue, string error);

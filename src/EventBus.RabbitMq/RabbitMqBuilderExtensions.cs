@@ -40,7 +40,7 @@ public static class RabbitMqBuilderExtensions
     }
 
     internal static RabbitMqConnector Connect(string connectionString, RabbitMqOptions options, ILoggerFactory? logs) =>
-        new(RabbitMqSource.Of(connectionString, options), Check(options), LogOf(logs));
+        new(RabbitMqSource.Of(connectionString, options), Check(options), LogOf(logs, null));
 
     private static RabbitMqSource Registered(IServiceProvider services) =>
         services.GetService<IConnectionFactory>() is { } factory ? RabbitMqSource.Of(factory)
@@ -57,14 +57,14 @@ public static class RabbitMqBuilderExtensions
         {
             var options = new RabbitMqOptions();
             configure?.Invoke(options);
-            return new RabbitMqConnector(locate(Check(options), services), options, LogOf(services.GetService<ILoggerFactory>()));
+            return new RabbitMqConnector(locate(Check(options), services), options, LogOf(services.GetService<ILoggerFactory>(), services.GetService<TimeProvider>()));
         });
         return bus
             .UseTransport("UseRabbitMq(...)", services => new RabbitMqTransport(services.GetRequiredKeyedService<RabbitMqConnector>(key)))
             .UseDefaultStores(services => RabbitMqStores.Create(services.GetRequiredKeyedService<RabbitMqConnector>(key)));
     }
 
-    private static ILogger LogOf(ILoggerFactory? logs) => BackendLog.Create(logs, "EventBus.RabbitMq");
+    private static ILogger LogOf(ILoggerFactory? logs, TimeProvider? time) => BackendLog.Create(logs, "EventBus.RabbitMq", time);
 
     private static RabbitMqOptions Check(RabbitMqOptions options)
     {

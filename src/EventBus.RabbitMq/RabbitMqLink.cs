@@ -10,6 +10,9 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
 
+    // A connection that is opened and lost again and again is told of no more often.
+    private static readonly TimeSpan TellAgain = TimeSpan.FromMinutes(1);
+
     private readonly string service;
     private readonly string name;
     private readonly RabbitMqSource source;
@@ -22,6 +25,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private volatile LiveConnection? latest;
     private Task loop = Task.CompletedTask;
     private long epoch;
+    private long toldAt;
 
     // A wire that swallows everything swallows the opening too: it is given up as soon as an open connection would be. Each further one is given twice as long, so that a broker that is only slow is reached in the end.
     private TimeSpan patience;
@@ -30,7 +34,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     {
         (this.service, this.name, this.source, this.options, this.time, this.log) = (service, name, source, options, time, log);
         patience = FirstPatience;
-        supervisor = new RabbitMqSupervisor(time, (delay, error) => log.Disconnected(name, delay, RabbitMqRefusal.CauseOf(error)!));
+        supervisor = new RabbitMqSupervisor(time, $"the {name} connection", log, (full, delay, error) => full.Disconnected(name, delay, RabbitMqRefusal.CauseOf(error)!, error));
     }
 
     public Exception? LastError => supervisor.LastError;
@@ -79,7 +83,12 @@ internal sealed class RabbitMqLink : IAsyncDisposable
             var probe = await FirstChannelAsync(live, stopped);
             patience = FirstPatience;
             supervisor.Succeeded();
-            log.Connected(name, live.Epoch);
+            if (epoch == 1 || time.GetElapsedTime(toldAt) >= TellAgain)
+            {
+                toldAt = time.GetTimestamp();
+                log.Connected(name, live.Epoch);
+            }
+
             latest = live;
             current.TrySetResult(live);
             await ProbeAsync(live, probe, stopped);

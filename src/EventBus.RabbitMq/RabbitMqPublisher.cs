@@ -45,7 +45,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     public RabbitMqPublisher(RabbitMqLink link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
         (this.link, this.topology, this.options, this.time, this.log) = (link, topology, options, time, log);
-        supervisor = new RabbitMqSupervisor(time, (delay, error) => log.ChannelLost("the publisher", delay, error.Message));
+        supervisor = new RabbitMqSupervisor(time, "the channel of the publisher", log, (full, delay, error) => full.ChannelLost("the publisher", delay, error.Message, error));
     }
 
     /// <summary>What the events of this application go to. It is there before they are sent, so that none is taken for one that nobody wants.</summary>

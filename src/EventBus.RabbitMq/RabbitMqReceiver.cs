@@ -40,7 +40,7 @@ internal sealed class RabbitMqReceiver : Receiver
     public RabbitMqReceiver(Subscription subscription, RabbitMqLink link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
         (this.subscription, this.link, this.topology, this.options, this.time, this.log) = (subscription, link, topology, options, time, log);
-        supervisor = new RabbitMqSupervisor(time, Ended);
+        supervisor = new RabbitMqSupervisor(time, $"the channel of {subscription.Name}", log, Ended);
 
         // The prefetch bounds it: the broker sends no more than that unsettled, and what a lost channel left behind is removed.
         buffer = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(Prefetch) { SingleWriter = true });
@@ -169,16 +169,16 @@ internal sealed class RabbitMqReceiver : Receiver
         }
     }
 
-    private void Ended(TimeSpan delay, Exception error)
+    private void Ended(ILogger full, TimeSpan delay, Exception error)
     {
         if (RabbitMqRefusal.IsUnreadable(error))
         {
             Volatile.Write(ref cut, new Cut(time.GetTimestamp(), error.Message));
-            log.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message);
+            full.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message, error);
             return;
         }
 
-        log.ChannelLost(subscription.Name, delay, error.Message);
+        full.ChannelLost(subscription.Name, delay, error.Message, error);
     }
 
     private void IdMade(string eventName)

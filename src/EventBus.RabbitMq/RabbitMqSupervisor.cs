@@ -1,7 +1,14 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
 namespace EventBus;
 
 /// <summary>Keeps one thing alive: runs it until it ends, waits with backoff and jitter, and runs it again. One attempt at a time.</summary>
-internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exception> ended)
+/// <param name="time">Measures the waits.</param>
+/// <param name="activity">What is kept alive, as the log names it.</param>
+/// <param name="log">Where its ends are logged: the first of an outage in full.</param>
+/// <param name="ended">Logs one in full.</param>
+internal sealed class RabbitMqSupervisor(TimeProvider time, string activity, ILogger log, Action<ILogger, TimeSpan, Exception> ended)
 {
     private const int FirstDelay = 50;
     private const int MaxDelay = 2_000;
@@ -20,7 +27,11 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
     public Task Failed => failed.Task;
 
     /// <summary>It lives. Once it has done so for a few seconds, the next delay is a short one: what dies right after each opening is not tried ever so often.</summary>
-    public void Succeeded() => (livesSince, LastError) = (time.GetTimestamp(), null);
+    public void Succeeded()
+    {
+        (livesSince, LastError) = (time.GetTimestamp(), null);
+        log.Working(activity);
+    }
 
     /// <param name="live">Throws when what it keeps alive has ended.</param>
     /// <param name="stop">Ends the loop.</param>
@@ -44,7 +55,7 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, Action<TimeSpan, Exc
                 var waiting = Task.Delay(delay, time, stop);
                 try
                 {
-                    ended(delay, exception);
+                    log.Failing(activity, exception, full => ended(full, delay, exception));
                 }
                 catch (Exception)
                 {

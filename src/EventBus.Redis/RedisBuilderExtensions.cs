@@ -81,7 +81,7 @@ public static class RedisBuilderExtensions
         return bus.UseStores(services => RedisStores.Create(RedisSource.Locate(configuration, "bus.StoreInRedis", services), Options(configure), LogOf(services)));
     }
 
-    internal static ILogger LogOf(IServiceProvider services) => BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis");
+    internal static ILogger LogOf(IServiceProvider services) => BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis", services.GetService<TimeProvider>());
 
     private static RedisOptions Options(Action<RedisOptions>? configure)
     {

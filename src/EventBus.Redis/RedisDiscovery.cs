@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -13,6 +14,7 @@ internal sealed class RedisDiscovery(RedisMember member)
     // Going through all keys takes the server a while when there are many.
     private static readonly TimeSpan ScanPeriod = TimeSpan.FromSeconds(10);
 
+    private readonly string activity = $"{member.Subscription.Name}: {Purpose}";
     private volatile string? failure;
 
     /// <summary>What an operator should look at; null when there is nothing.</summary>
@@ -40,6 +42,10 @@ internal sealed class RedisDiscovery(RedisMember member)
 
                 // Between two scans it is not known whether the next one succeeds.
                 failure = isScan || !isOpen ? null : failure;
+                if (failure is null)
+                {
+                    member.Log.Working(activity);
+                }
             }
             catch (Exception exception) when (stop.IsCancellationRequested || RedisRefusal.IsOutage(exception))
             {
@@ -47,11 +53,7 @@ internal sealed class RedisDiscovery(RedisMember member)
             }
             catch (Exception exception)
             {
-                if (failure is null)
-                {
-                    member.Log.UpkeepFails(member.Subscription.Name, Purpose, exception);
-                }
-
+                member.Log.Failing(activity, exception, full => full.UpkeepFails(member.Subscription.Name, Purpose, exception));
                 failure = exception.Message;
             }
         }

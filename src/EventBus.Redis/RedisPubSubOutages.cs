@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -6,9 +7,12 @@ namespace EventBus;
 /// <summary>Tells of every time in which nothing was received: those events are gone, and nobody else will say so.</summary>
 internal sealed class RedisPubSubOutages : IDisposable
 {
+    private const string Listening = "listening";
+
     private readonly IConnectionMultiplexer connection;
     private readonly ILogger log;
     private int isOut;
+    private volatile bool isTold;
 
     public RedisPubSubOutages(IConnectionMultiplexer connection, ILogger log)
     {
@@ -27,7 +31,8 @@ internal sealed class RedisPubSubOutages : IDisposable
     {
         if (CarriesEvents(change) && Interlocked.Exchange(ref isOut, 1) == 0)
         {
-            log.ListeningLost(change.FailureType.ToString());
+            var failure = change.FailureType.ToString();
+            isTold = log.Failing(Listening, change.Exception ?? new IOException(failure), full => full.ListeningLost(failure));
         }
     }
 
@@ -35,7 +40,11 @@ internal sealed class RedisPubSubOutages : IDisposable
     {
         if (CarriesEvents(change) && Interlocked.Exchange(ref isOut, 0) == 1)
         {
-            log.ListeningAgain();
+            log.Working(Listening);
+            if (isTold)
+            {
+                log.ListeningAgain();
+            }
         }
     }
 

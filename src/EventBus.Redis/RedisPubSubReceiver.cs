@@ -127,7 +127,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         }
         catch (Exception exception)
         {
-            log.NotTaken(subscription.Name, exception.GetType().Name);
+            log.Failing($"taking messages for {subscription.Name}", exception, full => full.NotTaken(subscription.Name, exception.GetType().Name));
         }
     }
 

@@ -1,8 +1,11 @@
+using EventBus.Transports;
+
 namespace EventBus;
 
 /// <summary>The loop that brings entries to a receiver, until its intake stops. Outages and vanished groups do not end it.</summary>
 internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
 {
+    private readonly string activity = $"reading for {member.Subscription.Name}";
     private volatile string? complaint;
 
     /// <summary>Why nothing comes at present; null when all is well.</summary>
@@ -18,7 +21,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
     {
         complaint = live ? null : "Its consumer group is not there yet.";
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var (failures, interrupted) = (0, false);
+        var (failures, interrupted, isTold) = (0, false, false);
         while (!stop.IsCancellationRequested)
         {
             try
@@ -33,8 +36,14 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
                 {
                     await member.Connector.AnswerAsync(member.Place.CheckAsync(), stop);
                     await ResumeAsync(stop);
-                    member.Log.BackInReach(member.Subscription.Name);
                     interrupted = false;
+                }
+
+                member.Log.Working(activity);
+                if (isTold)
+                {
+                    isTold = false;
+                    member.Log.BackInReach(member.Subscription.Name);
                 }
 
                 complaint = null;
@@ -51,11 +60,7 @@ internal abstract class RedisReading(RedisReceiver receiver, RedisMember member)
             catch (Exception exception)
             {
                 complaint = exception.Message;
-                if (!interrupted)
-                {
-                    member.Log.CannotRead(member.Subscription.Name, exception);
-                }
-
+                isTold |= member.Log.Failing(activity, exception, full => full.CannotRead(member.Subscription.Name, exception));
                 interrupted = true;
                 await RecoverAsync(exception, ++failures, stop);
             }

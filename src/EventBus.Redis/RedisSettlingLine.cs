@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Threading.Channels;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -12,6 +13,7 @@ internal sealed class RedisSettlingLine(RedisKey stream, RedisReceiver receiver,
     // After so many failures in a row it is no moment any more.
     private const int Few = 3;
 
+    private readonly string activity = $"{member.Subscription.Name}: acknowledging of {stream}";
     private volatile string? complaint;
 
     /// <summary>What an operator should look at; null when there is nothing.</summary>
@@ -42,11 +44,7 @@ internal sealed class RedisSettlingLine(RedisKey stream, RedisReceiver receiver,
             {
                 if (++failures >= Few && !RedisRefusal.IsOutage(exception))
                 {
-                    if (complaint is null)
-                    {
-                        member.Log.UpkeepFails(member.Subscription.Name, $"acknowledge what it has handled of {stream}", exception);
-                    }
-
+                    member.Log.Failing(activity, exception, full => full.UpkeepFails(member.Subscription.Name, $"acknowledge what it has handled of {stream}", exception));
                     complaint = $"The subscription '{member.Subscription.Name}' cannot acknowledge what it has handled of '{stream}': {exception.Message}";
                 }
 
@@ -58,6 +56,7 @@ internal sealed class RedisSettlingLine(RedisKey stream, RedisReceiver receiver,
             batch.ForEach(entry => entry.Dispose());
             batch.Clear();
             (failures, complaint) = (0, null);
+            member.Log.Working(activity);
         }
     }
 }

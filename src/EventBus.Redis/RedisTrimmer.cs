@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -41,6 +42,8 @@ internal sealed class RedisTrimmer(IDatabase database, RedisDirectory directory,
         }
     }
 
+    private static string TrimmingOf(string stream) => $"trimming of {stream}";
+
     private async Task PassAsync(CancellationToken stop)
     {
         var found = new Dictionary<(string Stream, string Group), Finding>();
@@ -59,15 +62,16 @@ internal sealed class RedisTrimmer(IDatabase database, RedisDirectory directory,
             {
                 // The others are trimmed all the same.
                 failed[stream!] = exception.Message;
-                if (!failures.ContainsKey(stream!))
-                {
-                    log.CannotTrim(stream!, options.TrimPeriod, exception);
-                }
+                log.Failing(TrimmingOf(stream!), exception, full => full.CannotTrim(stream!, options.TrimPeriod, exception));
             }
         }
 
-        failures = failed;
+        foreach (var stream in failures.Keys.Where(stream => !failed.ContainsKey(stream)))
+        {
+            log.Working(TrimmingOf(stream));
+        }
 
+        failures = failed;
         foreach (var ((stream, group), finding) in found)
         {
             if (finding.Lost > 0)

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -45,6 +46,8 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         Noting = RepeatAsync("write down how far it is", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod, close);
     }
 
+    private string ActivityOf(string what) => $"{member.Subscription.Name}: {what}";
+
     /// <summary>A living consumer asks for more every second, or holds something.</summary>
     private Task SweepAsync(CancellationToken stop) => member.Connector.AnswerAsync(group.SweepAsync((member.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)), stop);
 
@@ -60,7 +63,10 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
             try
             {
                 await pass(stop);
-                failures.TryRemove(what, out _);
+                if (failures.TryRemove(what, out _))
+                {
+                    member.Log.Working(ActivityOf(what));
+                }
             }
             catch (Exception) when (stop.IsCancellationRequested)
             {
@@ -69,9 +75,10 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
             catch (Exception exception)
             {
                 // What is wrong with Redis as a whole, the reading reports.
-                if (!RedisRefusal.IsOutage(exception) && !RedisRefusal.IsGone(exception) && reading.Complaint is null && failures.TryAdd(what, exception.Message))
+                if (!RedisRefusal.IsOutage(exception) && !RedisRefusal.IsGone(exception) && reading.Complaint is null)
                 {
-                    member.Log.UpkeepFails(member.Subscription.Name, what, exception);
+                    failures[what] = exception.Message;
+                    member.Log.Failing(ActivityOf(what), exception, full => full.UpkeepFails(member.Subscription.Name, what, exception));
                 }
             }
 

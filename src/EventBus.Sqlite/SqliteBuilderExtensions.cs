@@ -24,7 +24,7 @@ public static class SqliteBuilderExtensions
         configure?.Invoke(options);
         options.Check();
         var file = new SqliteFile(connectionString, options);
-        return bus.UseStores(services => Stores(file, options, BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Sqlite")));
+        return bus.UseStores(services => Stores(file, options, BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Sqlite", services.GetService<TimeProvider>())));
     }
 
     internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log)

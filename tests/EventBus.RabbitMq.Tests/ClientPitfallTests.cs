@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using RabbitMQ.Client;
 
@@ -139,7 +140,7 @@ public sealed class ClientPitfallTests
         var time = new WatchedTime();
         var (delays, attempts, atOnce) = (new List<TimeSpan>(), 0, 0);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var supervisor = new RabbitMqSupervisor(time, (delay, _) => delays.Add(delay));
+        var supervisor = new RabbitMqSupervisor(time, "it", NullLogger.Instance, (_, delay, _) => delays.Add(delay));
         var loop = supervisor.RunAsync(
             async _ =>
             {
@@ -171,7 +172,7 @@ public sealed class ClientPitfallTests
         var time = new WatchedTime();
         var delays = new List<TimeSpan>();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var supervisor = new RabbitMqSupervisor(time, (delay, _) => delays.Add(delay));
+        var supervisor = new RabbitMqSupervisor(time, "it", NullLogger.Instance, (_, delay, _) => delays.Add(delay));
         var attempts = 0;
         var loop = supervisor.RunAsync(
             _ =>

@@ -20,6 +20,7 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
     // And so often, before it is taken for granted that they cannot be read.
     private const int FailuresUntilUnread = 3;
 
+    private readonly string activity = $"the alert {sink.GetType()}";
     private readonly Lock gate = new();
     private readonly TimeProvider time = environment.Time;
     private readonly Dictionary<(string Subscription, string? EventName), Group> groups = [];
@@ -147,11 +148,13 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
                 await (sink.AlertAsync(alert, either.Token) ?? throw new InvalidOperationException("It returned null instead of a task.")).Observed().WaitAsync(either.Token);
             }
 
+            environment.Log.Working(activity);
+
             return true;
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            environment.Log.AlertFailed(sink.GetType(), pending.Count, pending[0].Id, exception);
+            environment.Log.Failing(activity, exception, full => full.AlertFailed(sink.GetType(), pending.Count, pending[0].Id, exception));
             return false;
         }
     }

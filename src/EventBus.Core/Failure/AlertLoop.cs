@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -7,6 +8,8 @@ namespace EventBus;
 /// <remarks>It hands what it claims to a lane for each alert, and marks as sent what all of them were told of. A restart tells them again of what only some of them know.</remarks>
 internal sealed class AlertLoop
 {
+    private const string Marking = "marking alerts as sent";
+
     private const int ClaimSize = 1_000;
 
     // After so many failures in a row it is not the store, or not only.
@@ -171,6 +174,7 @@ internal sealed class AlertLoop
         {
             await source.ToldAsync(sent, stop);
             markFailures = 0;
+            log.Working(Marking);
             return [];
         }
         catch (Exception) when (++markFailures >= MostInVain && !stop.IsCancellationRequested)
@@ -198,7 +202,7 @@ internal sealed class AlertLoop
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
                 failed.Add(alert);
-                log.NotMarked(alert.Id, exception);
+                log.Failing(Marking, exception, full => full.NotMarked(alert.Id, exception));
             }
         }
 

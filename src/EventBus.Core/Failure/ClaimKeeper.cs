@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -7,9 +8,14 @@ namespace EventBus;
 /// <summary>Renews the leases of the failed events that this instance is handling, and cancels the handlers of those that were lost. Thread-safe.</summary>
 internal sealed class ClaimKeeper(FailureStore store, TimeSpan lease, TimeProvider time, ILogger log)
 {
+    private const string Activity = "leases";
+
     private const int MostInVain = 3;
 
     private readonly ConcurrentDictionary<FailedEvent, Held> held = new(ReferenceEqualityComparer.Instance);
+
+    // The subscriptions of which one entry at least was not renewed.
+    private readonly List<string> failing = [];
 
     /// <summary>Keeps a claim until the returned object is disposed.</summary>
     public Held Hold(FailedEvent entry)
@@ -31,16 +37,21 @@ internal sealed class ClaimKeeper(FailureStore store, TimeSpan lease, TimeProvid
         }
     }
 
+    private static string ActivityOf(string subscription) => $"{Activity} of {subscription}";
+
     private async Task RenewAsync(CancellationToken stop)
     {
         var renewing = held.Values.ToList();
         try
         {
             await RenewAsync(renewing, stop);
+            log.Working(Activity);
+            failing.ForEach(subscription => log.Working(ActivityOf(subscription)));
+            failing.Clear();
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            log.LoopFailed("leases", exception);
+            log.Failing(Activity, exception, full => full.LoopFailed(Activity, exception));
             await RenewOneByOneAsync(renewing, stop);
             Lose(renewing.Where(kept => kept.RenewedAt + lease <= time.GetUtcNow()));
         }
@@ -62,7 +73,12 @@ internal sealed class ClaimKeeper(FailureStore store, TimeSpan lease, TimeProvid
             {
                 failed++;
                 var entry = renewing[i].Entry;
-                log.NotRenewed(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
+                if (!failing.Contains(entry.Subscription))
+                {
+                    failing.Add(entry.Subscription);
+                }
+
+                log.Failing(ActivityOf(entry.Subscription), exception, full => full.NotRenewed(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception));
             }
         }
     }

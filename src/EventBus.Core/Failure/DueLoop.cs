@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -26,10 +27,11 @@ internal sealed class DueLoop(string name, Func<CancellationToken, Task<DateTime
             try
             {
                 next = await step(stop);
+                log.Working(name);
             }
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
-                log.LoopFailed(name, exception);
+                log.Failing(name, exception, full => full.LoopFailed(name, exception));
                 next = time.GetUtcNow() + Backoff;
             }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Net.Sockets;
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -13,6 +14,8 @@ namespace EventBus;
 /// </remarks>
 internal sealed class StoreWriter(RunEnvironment environment)
 {
+    private const string Activity = "writing to the store";
+
     // That many times in a row the store takes something else, then not this, then something else again.
     private const int Proofs = 4;
 
@@ -223,6 +226,9 @@ internal sealed class StoreWriter(RunEnvironment environment)
         private WriteHold? hold;
         private string reason = "";
 
+        // What of the entry, or of its subscription, is logged as failing.
+        private string? activity;
+
         /// <summary>Holds back what the failure may concern, before anything more is known of it.</summary>
         public void Until(Exception error) =>
             Move(error is StoreRefusedException { Scope: not StoreScope.Store } ? Narrow : owner.down, ExceptionText.MessageOf(error));
@@ -233,15 +239,15 @@ internal sealed class StoreWriter(RunEnvironment environment)
             switch (scope)
             {
                 case StoreScope.Store:
-                    log.StoreDown(attempt, backoff, error);
+                    log.Failing(Activity, error, full => full.StoreDown(attempt, backoff, error));
                     Move(owner.down, ExceptionText.MessageOf(error));
                     break;
                 case StoreScope.Subscription:
-                    log.NoRoom(subject.Subscription, attempt, backoff, error);
+                    log.Failing(Own($"room for {subject.Subscription}"), error, full => full.NoRoom(subject.Subscription, attempt, backoff, error));
                     Move(Narrow, ExceptionText.MessageOf(error));
                     break;
                 default:
-                    log.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error);
+                    log.Failing(Own($"keeping {subject.EventName} {subject.EventId} of {subject.Subscription}"), error, full => full.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
                     Move(Narrow, $"The store does not take {subject.EventName} {subject.EventId}.");
                     break;
             }
@@ -249,7 +255,26 @@ internal sealed class StoreWriter(RunEnvironment environment)
 
         private WriteHold? Narrow => subject.IsDelivery ? subscription : null;
 
-        public void End() => hold?.Leave(reason);
+        public void End()
+        {
+            hold?.Leave(reason);
+            Own(null);
+            if (!owner.down.IsHeld)
+            {
+                owner.Log.Working(Activity);
+            }
+        }
+
+        private string Own(string? next)
+        {
+            if (activity is not null && activity != next)
+            {
+                owner.Log.Working(activity);
+            }
+
+            activity = next;
+            return next ?? "";
+        }
 
         private void Move(WriteHold? next, string why)
         {

@@ -20,7 +20,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         this.model = model;
         this.services = services;
         Time = services.GetService<TimeProvider>() ?? TimeProvider.System;
-        Log = BackendLog.Create(services.GetService<ILoggerFactory>(), model.Key is null ? BusDiagnostics.Name : $"{BusDiagnostics.Name}.{model.Key}");
+        Log = BackendLog.Create(services.GetService<ILoggerFactory>(), model.Key is null ? BusDiagnostics.Name : $"{BusDiagnostics.Name}.{model.Key}", services.GetService<TimeProvider>());
         Door = services.GetService<Door>() ?? new Door();
         Client = new BusClient(Door);
         DeadLetters = new DeadLetters(Door, Time);

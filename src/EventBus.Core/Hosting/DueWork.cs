@@ -8,6 +8,9 @@ namespace EventBus;
 /// <summary>What the two due loops do: start failed events again, and publish delayed ones.</summary>
 internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> workers, BackgroundRunner runner, TimeProvider time, IdleSignal idle, ILogger log)
 {
+    private const string Publishing = "publishing delayed events";
+    private const string Removing = "removing delayed events that are published";
+
     // How many entries are claimed at once at most: failed ones for each subscription, delayed ones in all.
     private const int ClaimSize = 16;
 
@@ -20,6 +23,7 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
     private static readonly TimeSpan LeaseMargin = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, int> retriesInFlight = new(StringComparer.Ordinal);
+    private bool claimsFail;
 
     /// <summary>No claimed entry is in hand.</summary>
     public bool IsIdle => retriesInFlight.Values.All(count => count == 0);
@@ -44,13 +48,22 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
         var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
         try
         {
-            return Earlier(next, await ClaimAsync(withRoom, store, claims, lease, size, wake, stop));
+            next = Earlier(next, await ClaimAsync(withRoom, store, claims, lease, size, wake, stop));
+            if (claimsFail)
+            {
+                claimsFail = false;
+                Array.ForEach(withRoom, worker => log.Working(ClaimingFor(worker)));
+            }
+
+            return next;
         }
         catch (Exception) when (withRoom.Length > 1 && !stop.IsCancellationRequested)
         {
             return Earlier(next, await ClaimOneByOneAsync(withRoom, store, claims, lease, size, wake, stop));
         }
     }
+
+    private static string ClaimingFor(SubscriptionWorker worker) => $"claims for {worker.Name}";
 
     /// <summary>What a store does not give for all subscriptions together it may give for each: a damaged entry of one holds up no other.</summary>
     private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, FailureStore store, ClaimKeeper claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
@@ -61,11 +74,14 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
             try
             {
                 next = Earlier(next, await ClaimAsync([withRoom[i]], store, claims, lease, size, wake, stop));
+                log.Working(ClaimingFor(withRoom[i]));
                 given++;
             }
             catch (Exception exception) when (!stop.IsCancellationRequested && (given > 0 || i < MostInVain))
             {
-                log.NotClaimed(withRoom[i].Name, exception);
+                var name = withRoom[i].Name;
+                claimsFail = true;
+                log.Failing(ClaimingFor(withRoom[i]), exception, full => full.NotClaimed(name, exception));
                 next = Earlier(next, time.GetUtcNow() + AfterFailure);
             }
         }
@@ -155,11 +171,12 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
         try
         {
             await publisher.SendDueAsync(envelope);
+            log.Working(Publishing);
         }
         catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
         {
             // Still in the store: due again when the lease is over, and recognisable by its id.
-            log.DelayedPublishFailed(envelope.Name, envelope.Id, exception);
+            log.Failing(Publishing, exception, full => full.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
             return;
         }
         catch (PublishException exception)
@@ -171,11 +188,12 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
         try
         {
             await store.RemoveAsync(envelope, stop);
+            log.Working(Removing);
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
             // Published and still in the store: published again when the lease is over, with the same id. The others of the batch are no worse off.
-            log.DelayedNotRemoved(envelope.Name, envelope.Id, exception);
+            log.Failing(Removing, exception, full => full.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
         }
     }
 }

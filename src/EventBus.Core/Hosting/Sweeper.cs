@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -31,10 +32,11 @@ internal sealed class Sweeper(BusStores? stores, TimeSpan? deadLetterRetention, 
         try
         {
             await sweep(stop);
+            log.Working(name);
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            log.LoopFailed(name, exception);
+            log.Failing(name, exception, full => full.LoopFailed(name, exception));
         }
     }
 

@@ -10,6 +10,8 @@ namespace EventBus;
 /// <remarks>Only what is done suppresses. While another run holds the claim this one waits; when the store is down nothing runs.</remarks>
 internal sealed class IdempotencyGate(string subscription, ProcessedEventStore store, IdempotencyOptions options, FailureRecorder failures, IdempotencyEnvironment environment) : OnceStep
 {
+    private const string Leases = "idempotency leases";
+
     private const int MaxKey = 256;
 
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
@@ -206,12 +208,13 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
             if (await store.RenewAsync(key, fence, now + environment.Lease, CancellationToken.None))
             {
                 renewal.At = now;
+                environment.Log.Working(Leases);
                 return;
             }
         }
         catch (Exception exception)
         {
-            environment.Log.LoopFailed("idempotency leases", exception);
+            environment.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
             if (renewal.At + environment.Lease > environment.Time.GetUtcNow())
             {
                 return;

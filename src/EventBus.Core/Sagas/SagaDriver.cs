@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -12,6 +13,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
     // The events of a saga are tried again on their own account; their publish had its whole time-out already.
     private static readonly TimeSpan SendBackoff = TimeSpan.FromSeconds(5);
 
+    private readonly string sending = $"events of the saga {definition.Name}";
     private readonly SagaWriter writer = new(definition, moves, driving);
     private readonly SagaKeeper keeper = driving.Keeper;
     private readonly RunEnvironment environment = driving.Environment;
@@ -289,7 +291,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
         if (left.Find(item => !IsRefusal(item.Second!)) is { Second: { } problem })
         {
             var dueAt = time.GetUtcNow() + SendBackoff;
-            environment.Log.SagaEventsWait(definition.Name, hold.Id, dueAt, problem);
+            environment.Log.Failing(sending, problem, full => full.SagaEventsWait(definition.Name, hold.Id, dueAt, problem));
             await writer.LeaveAsync(
                 hold,
                 progress =>
@@ -301,6 +303,7 @@ internal sealed class SagaDriver(SagaDefinition definition, SagaMoves moves, Sag
             return false;
         }
 
+        environment.Log.Working(sending);
         if (left.Count > 0 && !SagaMoves.IsEnd(hold.Entry.Status))
         {
             // They never can be sent as things are.

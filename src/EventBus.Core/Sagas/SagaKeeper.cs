@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -13,6 +14,10 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
 
     // That many times the store takes something else, and not the saga.
     private const int Proofs = 4;
+
+    private const string Saves = "saves of sagas";
+    private const string Leases = "saga leases";
+    private const string Refusals = "saves of sagas that the store does not take";
 
     private const string NoSaga = "eventbus/probe";
 
@@ -41,7 +46,13 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
     public void LetGo(SagaHold hold) => held.TryRemove(new KeyValuePair<string, SagaHold>(hold.Id, hold));
 
     /// <summary>A saga could be written: nothing is wrong with it any more.</summary>
-    public void Accept(string id) => refused.TryRemove(id, out _);
+    public void Accept(string id)
+    {
+        if (refused.TryRemove(id, out _) && refused.IsEmpty)
+        {
+            environment.Log.Working(Refusals);
+        }
+    }
 
     /// <summary>A write of a saga that is not held failed: it is left alone for a while, and others go on.</summary>
     /// <returns>The store takes others, and it was certain or seen several times that it does not take this one.</returns>
@@ -61,7 +72,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
         var failures = refused.TryGetValue(entry.Id, out var earlier) ? earlier.Failures + 1 : 1;
         var backoff = TimeSpan.FromSeconds(Math.Min(1 << Math.Min(failures - 1, 10), LongestRefusal.TotalSeconds));
         refused[entry.Id] = new Refusal(failures, time.GetUtcNow() + backoff);
-        environment.Log.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error);
+        environment.Log.Failing(Refusals, error, full => full.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error));
         return error is StoreRefusedException || failures >= Proofs;
     }
 
@@ -170,6 +181,8 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
             {
                 await SaveOnceAsync(hold, static (_, entry, until) => entry with { DueAt = until });
             }
+
+            environment.Log.Working(Leases);
         }
         catch (SagaLostException)
         {
@@ -177,7 +190,7 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
         }
         catch (Exception exception)
         {
-            environment.Log.LoopFailed("saga leases", exception);
+            environment.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
             if (hold.LeaseEnd <= time.GetUtcNow() + (lease / 6))
             {
                 hold.Lose();
@@ -198,11 +211,12 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
             try
             {
                 await SaveOnceAsync(hold, where);
+                environment.Log.Working(Saves);
                 return;
             }
             catch (Exception exception) when (exception is not SagaLostException && !closing.IsCancellationRequested)
             {
-                environment.Log.SagaNotSaved(hold.Definition.Name, hold.Id, attempt, backoff, exception);
+                LogNotSaved(hold, attempt, backoff, exception);
                 var concernsEntry = await ConcernsEntryAsync(hold.Entry, exception);
                 if (concernsEntry && (exception is StoreRefusedException || ++proofs == Proofs))
                 {
@@ -215,6 +229,9 @@ internal sealed class SagaKeeper(SagaStore store, TimeSpan lease, RunEnvironment
             backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
         }
     }
+
+    private void LogNotSaved(SagaHold hold, int attempt, TimeSpan backoff, Exception exception) =>
+        environment.Log.Failing(Saves, exception, full => full.SagaNotSaved(hold.Definition.Name, hold.Id, attempt, backoff, exception));
 
     /// <summary>Nobody has tried since: the saga is not due any more, or gone.</summary>
     private bool IsStale(Refusal refusal) => refusal.RetryAt + LongestRefusal <= time.GetUtcNow();

@@ -133,11 +133,11 @@ internal sealed class SagaWriter(SagaDefinition definition, SagaMoves moves, Sag
 
     private async Task AlarmAsync(SagaHold hold, string? step, string why, Exception? error, Func<Task> write)
     {
-        environment.Log.SagaNeedsAttention(definition.Name, hold.Id, step, why, error);
         driving.Alerts?.Expect();
         try
         {
             await write();
+            environment.Log.SagaNeedsAttention(definition.Name, hold.Id, step, why, error);
         }
         finally
         {

@@ -58,14 +58,15 @@ public sealed class SagaUnstorableTests : IDisposable
     [Theory, MemberData(nameof(Told))]
     public async Task Save_ImpossibleInEveryForm_LeavesItToItsLeaseAndNamesIt(bool told)
     {
-        var refuses = true;
-        store.Before = entry => Refuse(refuses && entry.Id == Bad, told);
+        var (refuses, attempts) = (true, 0);
+        store.Before = entry => Refuse(refuses && entry.Id == Bad && Interlocked.Increment(ref attempts) > 0, told);
         await using var bus = await StartAsync();
         await bus.Sagas().StartAsync(new Trip("ada"), Bad, Token);
         await UntilAsync(async () => (await HealthAsync(bus)).Description?.Contains(Bad, StringComparison.Ordinal) == true, "the health check names the saga");
         await bus.Sagas().StartAsync(new Trip("eve"), "trip-good", Token);
         await UntilAsync(async () => (await bus.Sagas().FindAsync("trip-good", Token))!.Status == SagaStatus.Completed, "the other saga completes");
-        await UntilAsync(() => Task.FromResult(logs.At(LogLevel.Error).Count(text => text.Contains(Bad, StringComparison.Ordinal)) > 12), "it was tried again after its lease");
+        await UntilAsync(() => Task.FromResult(Volatile.Read(ref attempts) > 20), "it was tried again after its lease");
+        Assert.InRange(logs.At(LogLevel.Error).Count(text => text.Contains(Bad, StringComparison.Ordinal)), 1, 4);
 
         var health = await HealthAsync(bus);
         Assert.Equal(HealthStatus.Degraded, health.Status);
