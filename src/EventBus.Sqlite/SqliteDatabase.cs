@@ -191,7 +191,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         foreach (var effect in effects)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await effect(transaction, cancellationToken);
+            await (effect(transaction, cancellationToken) ?? throw new InvalidOperationException("An effect given to OnCommit returned null instead of a task."));
         }
     }
 

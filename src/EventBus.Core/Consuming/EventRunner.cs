@@ -201,7 +201,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
         catch (EffectException exception)
         {
-            return new Threw(exception.InnerException!);
+            return new Threw(exception.InnerException ?? exception);
         }
         catch (Exception exception)
         {

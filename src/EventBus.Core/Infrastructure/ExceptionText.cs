@@ -61,7 +61,7 @@ internal static class ExceptionText
         try
         {
             // The messages first: a text of all of them is made only when it is known to be short.
-            return Chain(exception).Take(MaxExceptions + 1).ToList() is { Count: <= MaxExceptions } chain && chain.TrueForAll(HasPlainMessage) && chain.TrueForAll(HasPlainTrace)
+            return Chain(exception).Take(MaxExceptions + 1).ToList() is { Count: <= MaxExceptions } chain && chain.TrueForAll(HasPlainMessage) && chain.TrueForAll(HasPlainTrace) && chain.TrueForAll(HasPlainRest)
                 && HasPlainLines(exception.ToString());
         }
         catch (Exception)
@@ -141,6 +141,11 @@ internal static class ExceptionText
         || (exception is not JsonException && exception.Message is { Length: <= MaxMessage } message && PrintableText.IsShown(message) && !message.Contains(PathInMessage, StringComparison.Ordinal));
 
     private static bool HasPlainTrace(Exception exception) => exception.StackTrace is not { } trace || (trace.Length <= MaxPlain && HasPlainLines($"\n{trace}"));
+
+    /// <summary>What some log providers write too. The entries of the data are values of their own: it is enough that there are any to be had.</summary>
+    private static bool HasPlainRest(Exception exception) =>
+        (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsShown(from))) && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsShown(link)))
+        && exception.Data is { Count: >= 0 };
 
     private static bool HasPlainLines(string? text)
     {

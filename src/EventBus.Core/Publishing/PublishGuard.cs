@@ -33,9 +33,17 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
             throw Refuse($"PublishOptions.Timeout is {timeout}; it must be above zero and at most one hour.");
         }
 
-        if (options.Headers is { Count: > 0 } headers)
+        try
         {
-            CheckHeaders(headers);
+            if (options.Headers is { Count: > 0 } headers)
+            {
+                CheckHeaders(headers);
+            }
+        }
+        catch (Exception exception) when (exception is not PublishException)
+        {
+            // A dictionary of the application's own.
+            throw new PublishException($"PublishOptions.Headers cannot be read: {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
         }
     }
 

@@ -69,17 +69,18 @@ internal sealed class Publisher
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        var run = new BatchRun(list.Count);
-        var envelopes = new Envelope[Math.Min(BatchSize, list.Count)];
+        var count = list.Count;
+        var run = new BatchRun(count);
+        var envelopes = new Envelope[Math.Min(BatchSize, count)];
         var positions = new int[envelopes.Length];
         var outcomes = new PublishOutcome[envelopes.Length];
         var inTime = true;
-        for (var next = 0; next < list.Count && inTime;)
+        for (var next = 0; next < count && inTime;)
         {
             var filled = 0;
-            for (; next < list.Count && filled < envelopes.Length; next++)
+            for (; next < count && filled < envelopes.Length; next++)
             {
-                if (TryPrepare(list[next], options, run, next) is { } envelope)
+                if (TryPrepare(list, options, run, next) is { } envelope)
                 {
                     positions[filled] = next;
                     envelopes[filled++] = envelope;
@@ -93,7 +94,7 @@ internal sealed class Publisher
                 run.Conclude(positions[i], envelopes[i], Conclude(outcomes[i], envelopes[i], envelopes[i].Descriptor!));
             }
 
-            for (; !inTime && next < list.Count; next++)
+            for (; !inTime && next < count; next++)
             {
                 run.Reject(next, null, new PublishException($"The event at position {next} was not sent: earlier events of the list were not accepted in time.", PublishFailure.Failed, null));
             }
@@ -304,11 +305,13 @@ internal sealed class Publisher
         }
     }
 
-    private Envelope? TryPrepare<TEvent>(TEvent @event, PublishOptions? options, BatchRun run, int position)
+    private Envelope? TryPrepare<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, BatchRun run, int position)
         where TEvent : notnull
     {
+        object? @event = null;
         try
         {
+            @event = list[position];
             if (@event is null)
             {
                 throw new PublishException($"The event at position {position} of the list is null.", PublishFailure.Rejected, null);
@@ -324,7 +327,8 @@ internal sealed class Publisher
         }
         catch (Exception exception)
         {
-            run.Reject(position, KeyOrNull(@event, options), exception as PublishException ?? new PublishException(ExceptionText.MessageOf(exception), PublishFailure.Rejected, null, exception));
+            run.Reject(position, KeyOrNull(@event, options), exception as PublishException
+                ?? new PublishException($"The event at position {position} of the list was not published: {ExceptionText.MessageOf(exception)}", PublishFailure.Rejected, null, exception));
             return null;
         }
     }

@@ -1,5 +1,7 @@
+using System.Collections.ObjectModel;
 using System.Diagnostics;
 using EventBus.Sagas;
+using EventBus.Stores;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
@@ -43,6 +45,15 @@ public sealed class UsersCodeTests : IDisposable
         using var listener = new ActivityListener { ShouldListenTo = source => source.Name == BusDiagnostics.Name, Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded };
         ActivitySource.AddActivityListener(listener);
         await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Idempotent().PauseWhenFailing(50, TimeSpan.FromMinutes(1)).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
+
+        Assert.StartsWith(BadException.All[which]().GetType().ToString(), (await FailAndGoOnAsync(bus)).Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Exceptions))]
+    public async Task Handler_OnTheQuickWayThrowsWhatCannotBeDescribed_FailsAloneAndIsKept(string which)
+    {
+        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Idempotent().On<OrderPlaced>((e, _, _) => HandleAsync(e, () => new EffectException(BadException.All[which]())))));
 
         Assert.StartsWith(BadException.All[which]().GetType().ToString(), (await FailAndGoOnAsync(bus)).Error, StringComparison.Ordinal);
     }
@@ -167,12 +178,18 @@ public sealed class UsersCodeTests : IDisposable
             Assert.True(refused.Message.Length < 2_000, "The message of the refusal is too long.");
         }
 
+        var headers = await Assert.ThrowsAsync<PublishException>(() => bus.Bus.PublishAsync(new OddEvent("fine", BadException.All[which]), new PublishOptions { Headers = new OddHeaders(BadException.All[which]) }, Token));
+        Assert.Contains("Headers cannot be read", headers.Message, StringComparison.Ordinal);
         var several = await Assert.ThrowsAsync<PublishManyException>(() => bus.Bus.PublishManyAsync<OddEvent>(
             [new("first", BadException.All[which]), new("getter", BadException.All[which]), new("key", BadException.All[which]), new("last", BadException.All[which])], cancellationToken: Token));
         await bus.WhenIdleAsync();
 
         Assert.Equal([null, PublishFailure.Rejected, PublishFailure.Rejected, null], several.Items.Select(item => item?.Failure));
         Assert.Equal(["first", "last"], mailed.Items);
+        var holes = await Assert.ThrowsAsync<PublishManyException>(() => bus.Bus.PublishManyAsync(new OddList(BadException.All[which]), cancellationToken: Token));
+        await bus.WhenIdleAsync();
+        Assert.Equal([null, PublishFailure.Rejected, null], holes.Items.Select(item => item?.Failure));
+        Assert.Equal(["first", "last", "0", "2"], mailed.Items);
         Assert.Equal(HealthStatus.Healthy, (await HealthAsync(bus)).Status);
     }
 
@@ -278,6 +295,22 @@ public sealed class UsersCodeTests : IDisposable
     private sealed record OddEvent(string Place, [property: System.Text.Json.Serialization.JsonIgnore] Func<Exception> Exception)
     {
         public string Getter => Place == "getter" ? throw Exception() : "fine";
+    }
+
+    private sealed class OddHeaders(Func<Exception> exception) : ReadOnlyDictionary<string, string>(new Dictionary<string, string> { ["a"] = "b" }), IReadOnlyDictionary<string, string>
+    {
+        int IReadOnlyCollection<KeyValuePair<string, string>>.Count => throw exception();
+    }
+
+    private sealed class OddList(Func<Exception> exception) : IReadOnlyList<OddEvent>
+    {
+        public int Count => 3;
+
+        public OddEvent this[int index] => index == 1 ? throw exception() : new OddEvent($"{index}", exception);
+
+        public IEnumerator<OddEvent> GetEnumerator() => throw exception();
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
     }
 
     /// <summary>Writes what the console logger writes: the message, then the exception, line by line. Looks at what other log providers look at, too.</summary>
