@@ -64,7 +64,8 @@ internal sealed class EventMembers
             return null;
         }
 
-        var (found, count) = (new List<string>(), 0);
+        // Made only for a name that is not known.
+        var (found, count) = ((List<string>?)null, 0);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             if (IsKnown(ref reader))
@@ -75,13 +76,13 @@ internal sealed class EventMembers
             var name = NameOf(ref reader);
             if (!metadata.Contains(name, StringComparer.Ordinal) && ++count <= MaxNames)
             {
-                found.Add(Foreign(name));
+                (found ??= []).Add(Foreign(name));
             }
 
             reader.Skip();
         }
 
-        return count == 0 ? null : new Rejection(
+        return found is null ? null : new Rejection(
             DeadLetterReason.Unreadable,
             $"The body is an object without any member of {PrintableText.Of(info.Type.ToString(), MaxType)}: expected is one of {List(known.Take(MaxNames).Select(member => Cut(member.Name)), known.Count)}.")
         {
@@ -111,14 +112,10 @@ internal sealed class EventMembers
             }
         }
 
-        if (!info.Options.PropertyNameCaseInsensitive)
-        {
-            return false;
-        }
-
-        var given = NameOf(ref reader);
-        return known.Exists(member => member.Name.Equals(given, StringComparison.OrdinalIgnoreCase));
+        return info.Options.PropertyNameCaseInsensitive && IsKnownInOtherCase(NameOf(ref reader));
     }
+
+    private bool IsKnownInOtherCase(string name) => known.Exists(member => member.Name.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     private static string NameOf(ref Utf8JsonReader reader)
     {

@@ -74,6 +74,19 @@ public sealed class OtherMembersTests : IAsyncDisposable
         Assert.Equal(isFine, EventMembers.For(info)!.Judge(Encoding.UTF8.GetBytes(body)) is null);
     }
 
+    [Fact]
+    public void Judge_OfAKnownMember_AllocatesNothing()
+    {
+        var members = EventMembers.For(new EventJson([], 32).Find(typeof(SizeMeasured))!)!;
+        var body = """{"height":1,"other":2}"""u8.ToArray();
+        _ = members.Judge(body);
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        _ = members.Judge(body);
+
+        Assert.Equal(before, GC.GetAllocatedBytesForCurrentThread());
+    }
+
     [Theory]
     [InlineData("[1]")]
     [InlineData("1")]
