@@ -80,6 +80,12 @@ internal static partial class Log
     [LoggerMessage(215, LogLevel.Error, "The consumer group {Group} lost {Count} events of the stream {Stream} to its maximum length (RedisOptions.MaxLength)")]
     public static partial void LostToMaxLength(this ILogger log, string group, long count, string stream);
 
+    [LoggerMessage(226, LogLevel.Warning, "No consumer group reads the stream {Stream}: its oldest events are cut off beyond {Limit} (RedisOptions.MaxUnreadLength). Subscribe to them, or stop publishing them. Said once")]
+    public static partial void StreamUnread(this ILogger log, string stream, long limit);
+
+    [LoggerMessage(227, LogLevel.Warning, "No subscription of this application uses the consumer group {Group} of the stream {Stream} any more, and what comes waits in it. If that is so for good, call {Removal}. Said once")]
+    public static partial void GroupLeftBehind(this ILogger log, string group, string stream, string removal);
+
     [LoggerMessage(230, LogLevel.Warning, "{Count} events of the subscription {Subscription} were dropped, because it holds as many unhandled ones as it may. Make its handlers faster, raise its concurrency, or use a backend that keeps events")]
     public static partial void Dropped(this ILogger log, long count, string subscription);
 

@@ -100,6 +100,11 @@ public static class RedisBuilderExtensions
             throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.MaxLength)} is {options.MaxLength}; at least 1 is allowed, or null for no limit.");
         }
 
+        if (options.MaxUnreadLength < 1)
+        {
+            throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} is {options.MaxUnreadLength}; at least 1 is allowed, or null for no limit.");
+        }
+
         return options;
     }
 

@@ -13,10 +13,16 @@ public sealed class RedisOptions
     public TimeSpan ClaimAfter { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
-    /// Whether to cut off a stream what all of its consumer groups have handled, by one instance at a time. Whatever one group has not handled stays, however long that takes, and a stream without any group stays whole.
+    /// Whether to cut off a stream what all of its consumer groups have handled, by one instance at a time. Whatever one group has not handled stays, however long that takes; a stream that no group reads is bounded by <see cref="MaxUnreadLength"/>.
     /// Switch it off where other programs read the streams without a consumer group. Default true.
     /// </summary>
     public bool Trim { get; set; } = true;
+
+    /// <summary>
+    /// How many entries a stream keeps that no consumer group reads and that has no group to come back, looked at every <see cref="TrimPeriod"/>. The oldest beyond are cut off: the stream is named once in the log and in the data of the
+    /// health check, which is degraded once something was cut off. Null for no limit. Default 100,000; at least 1.
+    /// </summary>
+    public long? MaxUnreadLength { get; set; } = 100_000;
 
     /// <summary>How often streams are trimmed and their groups looked at. Default 1 min; 100 ms to 1 day.</summary>
     public TimeSpan TrimPeriod { get; set; } = TimeSpan.FromMinutes(1);

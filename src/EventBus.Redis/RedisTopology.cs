@@ -38,6 +38,18 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     /// <summary>Whoever has it trims a stream.</summary>
     public RedisKey TrimmerOf(RedisKey stream) => $"{root}trimmer:{WordOf(stream)}";
 
+    /// <summary>How many entries were cut off a stream because no group reads it.</summary>
+    public RedisKey CutOf(RedisKey stream) => $"{root}cut:{WordOf(stream)}";
+
+    /// <summary>Whether a stream holds the library's own events: nobody is warned of those.</summary>
+    public bool IsOwn(RedisKey stream) => WordOf(stream) == "saga";
+
+    /// <summary>Whether a group belongs to this application, and none of its subscriptions uses it any more.</summary>
+    public bool IsLeftBehind(string group) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal) && !topology.Subscriptions.Any(subscription => GroupOf(subscription) == group);
+
+    /// <summary>Whether a group is that of a subscription of this instance.</summary>
+    public bool IsUsed(string group) => topology.Subscriptions.Any(subscription => GroupOf(subscription) == group);
+
     /// <summary>The first words of all streams that an application has written or subscribed to. Other programs do not enter theirs.</summary>
     public RedisKey KnownWords => root + "known:streams";
 

@@ -52,7 +52,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         connection = await connector.ShareAsync(failFast, cancellationToken);
         sending = new RedisSending(connection.GetDatabase());
         directory = new RedisDirectory(connection.GetDatabase(), names, log);
-        trimmer = new RedisTrimmer(connection.GetDatabase(), directory, names, options, log);
+        trimmer = new RedisTrimmer(connection.GetDatabase(), directory, () => streams.Values.Distinct(), names, options, log);
         trimming = trimmer.RunAsync(stop.Token);
     }
 
@@ -128,7 +128,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
 
         var remark = receivers.Where(each => !each.IsStopping).Select(each => each.Remark).FirstOrDefault(each => each is not null);
-        return (remark ?? directory?.Complaint ?? trimmer?.Complaint) is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy;
+        return ((remark ?? directory?.Complaint ?? trimmer?.Complaint) is { } complaint ? new TransportHealth(TransportState.Degraded, complaint) : TransportHealth.Healthy) with { Data = trimmer?.Data ?? TransportHealth.Healthy.Data };
     }
 
     public override async ValueTask DisposeAsync()

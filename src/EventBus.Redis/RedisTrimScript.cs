@@ -3,14 +3,16 @@ namespace EventBus;
 /// <summary>One look at a stream and its groups, and what may be cut off it, in one step.</summary>
 internal static class RedisTrimScript
 {
-    // KEYS: the stream, the trimmer's lock, the places, the open groups. ARGV: the trimmer, the lock's time and the time after which a group counts as idle in ms, whether to trim, the maximum length (0: none).
-    // Returns the names of idle groups, pairs of groups and what they lost to the maximum length, and whether more is to be cut off.
+    // KEYS: the stream, the trimmer's lock, the places, the open groups, what was cut off unread. ARGV: the trimmer, the lock's time and the time after which a group counts as idle in ms, whether to trim, the maximum
+    // length (0: none), the maximum length while no group reads it (0: none), the time after which a consumer counts as gone in ms.
+    // Returns the names of idle groups, pairs of groups and what they lost to the maximum length, whether more is to be cut off, the groups none of whose consumers is there, and, for a stream that no group reads, its length
+    // and how much was cut off so far.
     public const string Text = """
-        local types = { 'stream', 'string', 'hash', 'set' }
+        local types = { 'stream', 'string', 'hash', 'set', 'string' }
         """ + RedisKeyTypes.Check + """
         local stream = KEYS[1]
         if redis.call('EXISTS', stream) == 0 then
-          return {{}, {}, 0}
+          return {{}, {}, 0, {}, {}}
         end
 
         local function less(a, b)
@@ -77,8 +79,11 @@ internal static class RedisTrimScript
           end
         end
 
-        local idle, lost, more, low = {}, {}, 0, nil
+        local idle, lost, more, low, gone, unread = {}, {}, 0, nil, {}, {}
         for _, group in ipairs(groups) do
+          if not group.silent or group.silent > tonumber(ARGV[7]) then
+            gone[#gone + 1] = group.name
+          end
           if group.first and now - tonumber(string.match(group.first, '%d+')) > tonumber(ARGV[3]) and (not group.silent or group.silent > tonumber(ARGV[3])) then
             idle[#idle + 1] = group.name
           end
@@ -90,6 +95,23 @@ internal static class RedisTrimScript
         -- Redis cuts off a limited number at a time; when there was something, there may be more.
         if active and ARGV[4] == '1' and low and redis.call('XTRIM', stream, 'MINID', '~', low) > 0 then
           more = 1
+        end
+
+        -- Nobody reads it, and no group has a place in it to come back to.
+        if #groups == 0 and ARGV[4] == '1' and ARGV[6] ~= '0' then
+          local cut = 0
+          if active and redis.call('XLEN', stream) > tonumber(ARGV[6]) then
+            -- Whole nodes first, a limited number at a time; then what is left of it, which is less than a node.
+            cut = redis.call('XTRIM', stream, 'MAXLEN', '~', ARGV[6])
+            if cut > 0 then
+              more = 1
+            else
+              cut = redis.call('XTRIM', stream, 'MAXLEN', '=', ARGV[6])
+            end
+          end
+          unread = {redis.call('XLEN', stream), cut > 0 and redis.call('INCRBY', KEYS[5], cut) or tonumber(redis.call('GET', KEYS[5]) or 0)}
+        elseif active and #groups > 0 then
+          redis.call('DEL', KEYS[5])
         end
 
         local excess = redis.call('XLEN', stream) - tonumber(ARGV[5])
@@ -112,6 +134,6 @@ internal static class RedisTrimScript
           redis.call('XTRIM', stream, 'MINID', '=', entries[cut + 1][1])
           more = excess > cut and 1 or more
         end
-        return {idle, lost, more}
+        return {idle, lost, more, gone, unread}
         """;
 }

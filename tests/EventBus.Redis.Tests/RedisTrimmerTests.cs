@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
@@ -156,6 +157,82 @@ public sealed class RedisTrimmerTests
         Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task StreamThatNoGroupReads_IsBoundedNamedOnceAndDegradedOnceCutOff(bool declared)
+    {
+        const int Limit = 250;
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await StartAsync(redis, options => options.MaxUnreadLength = Limit);
+        RedisKey stream = declared ? redis.ParcelStream : $"{{{redis.Prefix}}}:letter";
+        var name = declared ? "parcel.sent" : "letter.sent";
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Event(0, name));
+        await redis.Log.LineAsync("No consumer group reads", stream!);
+        var health = await transport.CheckHealthAsync(TestToken);
+        Assert.Equal((TransportState.Healthy, true), (health.State, health.Data.ContainsKey(stream!)));
+
+        foreach (var batch in Enumerable.Range(1, Count).Chunk(50))
+        {
+            await TestRedis.PublishAcceptedAsync(transport, [.. batch.Select(number => TestRedis.Event(number, name))]);
+        }
+
+        health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
+        Assert.Contains(stream!, health.Description, StringComparison.Ordinal);
+        Assert.Contains("cut off", (string)health.Data[stream!], StringComparison.Ordinal);
+        Assert.Equal(Limit, await LengthAsync(redis, length => length == Limit, stream));
+        Assert.Equal($"p-{Count}", (string?)(await redis.Database.StreamRangeAsync(stream, count: 1, messageOrder: Order.Descending))[0]["id"]);
+        Assert.Single(redis.Log.Lines, line => line.Contains("No consumer group reads", StringComparison.Ordinal));
+
+        // A group that is there takes part from then on, and what it has not read stays.
+        await redis.Database.StreamCreateConsumerGroupAsync(stream, "app:parcels", "0-0");
+        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Event(Count + 1, name));
+        await RoundAsync(redis, name.Split('.')[0]);
+        await RoundAsync(redis, name.Split('.')[0]);
+        Assert.Equal(Limit + 1, await redis.Database.StreamLengthAsync(stream));
+    }
+
+    [Fact]
+    public async Task StreamOfTheLibrarysOwnEvents_IsBoundedWithoutAWord()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);
+        await TestRedis.PublishAcceptedAsync(transport, [.. Enumerable.Range(0, 406).Select(number => TestRedis.Event(number, "saga.step.completed"))]);
+
+        RedisKey stream = $"{{{redis.Prefix}}}:saga";
+        Assert.Equal(20, await LengthAsync(redis, length => length <= 20, stream));
+        var health = await transport.CheckHealthAsync(TestToken);
+        Assert.Equal((TransportState.Healthy, 0), (health.State, health.Data.Count));
+        Assert.DoesNotContain(redis.Log.Lines, line => line.Contains(":saga", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("app:removed", "RetireSubscriptionAsync(\"removed\")", true)]
+    [InlineData("renamed:mail", "XGROUP DESTROY", false)]
+    public async Task GroupThatIsLeftBehind_IsNamedWithItsRemovalAndNeverCutOff(string group, string removal, bool ours)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);
+        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, group, "$");
+        await PublishAsync(transport);
+
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        object? said;
+        while (!(await transport.CheckHealthAsync(TestToken)).Data.TryGetValue($"{redis.ParcelStream} {group}", out said))
+        {
+            Assert.False(limit.IsCancellationRequested, "The group is not named.");
+        }
+
+        Assert.Contains(removal, (string)said, StringComparison.Ordinal);
+        await RoundAsync(redis);
+        await RoundAsync(redis);
+        await RoundAsync(redis);
+        Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
+        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestToken)).State);
+        Assert.Equal(ours ? 1 : 0, redis.Log.Lines.Count(line => line.Contains(group, StringComparison.Ordinal)));
+    }
+
     private static Task<RedisTransport> StartAsync(TestRedis redis, Action<RedisOptions>? configure = null) => redis.StartAsync(configure: options =>
     {
         options.TrimPeriod = TimeSpan.FromMilliseconds(100);
@@ -180,12 +257,12 @@ public sealed class RedisTrimmerTests
         }
     }
 
-    private static async Task<long> LengthAsync(TestRedis redis, Predicate<long> isIt)
+    private static async Task<long> LengthAsync(TestRedis redis, Predicate<long> isIt, RedisKey? stream = null)
     {
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
         while (true)
         {
-            var length = await redis.Database.StreamLengthAsync(redis.ParcelStream);
+            var length = await redis.Database.StreamLengthAsync(stream ?? redis.ParcelStream);
             if (isIt(length))
             {
                 return length;
@@ -196,10 +273,10 @@ public sealed class RedisTrimmerTests
     }
 
     /// <summary>Waits for a round of the trimmer that begins after the call: somebody takes the lock that this one takes away.</summary>
-    private static async Task RoundAsync(TestRedis redis)
+    private static async Task RoundAsync(TestRedis redis, string word = "parcel")
     {
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        var key = $"{{{redis.Prefix}}}:trimmer:parcel";
+        var key = $"{{{redis.Prefix}}}:trimmer:{word}";
         await redis.Database.KeyDeleteAsync(key);
         while (!await redis.Database.KeyExistsAsync(key))
         {

@@ -1,3 +1,5 @@
+using System.Collections.ObjectModel;
+
 namespace EventBus.Transports;
 
 /// <summary>The state of a backend's connection.</summary>
@@ -5,6 +7,9 @@ namespace EventBus.Transports;
 /// <param name="Description">What is wrong and what to do, without secrets; null when healthy.</param>
 public sealed record TransportHealth(TransportState State, string? Description = null)
 {
+    /// <summary>What an operator may want to know whatever the state is, by name: the data of the health check. Default nothing.</summary>
+    public IReadOnlyDictionary<string, object> Data { get; init; } = ReadOnlyDictionary<string, object>.Empty;
+
     /// <summary>All is well.</summary>
     public static TransportHealth Healthy { get; } = new(TransportState.Healthy);
 }
