@@ -10,7 +10,8 @@ namespace EventBus;
 /// <summary>Writes to a store until it takes the write, and tells three kinds of trouble apart: the store takes nothing, it has no room for a subscription, or it cannot take this one entry. Thread-safe.</summary>
 /// <remarks>
 /// A store may say which it is (<see cref="StoreRefusedException"/>). Of any other exception nothing is guessed: a probe writes something unrelated. When the write fails several times in a row between two
-/// probes that succeed, the write is at fault. A time-out or a lost connection says nothing of the write until the store has answered all probes for a while.
+/// probes that succeed, the write is at fault. A time-out or a lost connection says nothing of the write until the store has answered all probes for a while. The probe after a write comes after the backoff:
+/// a write that cuts its own connection is no store that is down.
 /// </remarks>
 internal sealed class StoreWriter(RunEnvironment environment)
 {
@@ -83,7 +84,8 @@ internal sealed class StoreWriter(RunEnvironment environment)
     private async Task<int> RepeatAsync(WriteSubject subject, HandlerSlots slots, Func<CancellationToken, ValueTask>[] forms, Exception error)
     {
         var held = new Held(subject, this, slots.Hold);
-        var (last, proofs, since, backoff, cause) = (0, 0, environment.Time.GetTimestamp(), FirstBackoff, error);
+        var proofs = new Proof(environment.Time);
+        var (last, before, backoff, cause) = (0, (bool?)null, FirstBackoff, error);
         try
         {
             // Until the store has answered, it may be down.
@@ -91,49 +93,63 @@ internal sealed class StoreWriter(RunEnvironment environment)
             var answers = await AnswersAsync(subject, error);
             for (var attempt = 1; ; attempt++)
             {
-                var refused = IsRefusal(error, StoreScope.Entry) || proofs >= Proofs;
+                var refused = IsRefusal(error, StoreScope.Entry);
+                if (!refused || last == forms.Length - 1)
+                {
+                    held.Because(error, error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store, attempt, backoff);
+                    await Task.Delay(backoff, environment.Time, environment.Abort);
+                    backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+
+                    // Not right after the write, which may have cut the connection itself: by now there is another one.
+                    answers = await AnswersAsync(subject, error);
+                    if (answers == false || IsRefusal(error, StoreScope.Store))
+                    {
+                        // The store itself was in trouble: earlier failures prove nothing, not even of the forms that were given up.
+                        last = 0;
+                        proofs.Reset();
+                    }
+                    else if (before == true && answers == true && subject.ProbeWrites)
+                    {
+                        proofs.Add(IsOutage(error), ofWhole: last == 0);
+                    }
+
+                    before = answers;
+                    if (answers == false)
+                    {
+                        continue;
+                    }
+
+                    refused |= proofs.Suffices;
+                }
+
                 if (refused && forms.Length == 1)
                 {
                     throw error as StoreRefusedException ?? new StoreRefusedException(StoreScope.Entry, $"The store takes other writes and not this one ({error.GetType()}).", error);
                 }
 
-                var reduced = refused && last < forms.Length - 1;
-                if (reduced)
+                if (refused && last < forms.Length - 1)
                 {
-                    // At once, and with proofs of its own.
-                    (last, proofs, cause) = (last + 1, 0, error);
-                }
-                else
-                {
-                    held.Because(error, error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store, attempt, backoff);
-                    await Task.Delay(backoff, environment.Time, environment.Abort);
-                    backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+                    // With proofs of its own.
+                    (last, cause) = (last + 1, error);
+                    proofs.Next();
                 }
 
-                var before = await AnswersAsync(subject, error);
-                if (before != false)
+                (var written, error) = await TryAsync(subject, forms, last, backoff, error);
+                if (written >= 0)
                 {
-                    (var written, error) = await TryAsync(forms, last, error);
-                    if (written >= 0)
+                    if (written > 0)
                     {
-                        if (written > 0)
-                        {
-                            environment.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, cause);
-                        }
-
-                        return written;
+                        environment.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, cause);
                     }
+
+                    return written;
                 }
 
-                answers = before == false ? before : await AnswersAsync(subject, error);
-                if (answers == false || IsRefusal(error, StoreScope.Store))
+                answers = await AnswersAsync(subject, error);
+                if (answers == false && !IsOutage(error))
                 {
-                    // The store itself was in trouble: earlier failures prove nothing, not even of the forms that were given up.
-                    (last, proofs, since) = (0, 0, environment.Time.GetTimestamp());
-                }
-                else if (before == true && answers == true && subject.ProbeWrites && (!IsOutage(error) || (last == 0 && environment.Time.GetElapsedTime(since) >= OutageSpan)))
-                {
-                    proofs++;
+                    last = 0;
+                    proofs.Reset();
                 }
             }
         }
@@ -151,7 +167,7 @@ internal sealed class StoreWriter(RunEnvironment environment)
 
     /// <summary>Tries the forms one after another. The last, which keeps no body, only where the failure of the one before is certainly not that of the store.</summary>
     /// <returns>Which one was written; or -1 and why none was.</returns>
-    private async Task<(int Written, Exception Error)> TryAsync(Func<CancellationToken, ValueTask>[] forms, int last, Exception error)
+    private async Task<(int Written, Exception Error)> TryAsync(WriteSubject subject, Func<CancellationToken, ValueTask>[] forms, int last, TimeSpan pause, Exception error)
     {
         for (var form = 0; form <= last; form++)
         {
@@ -164,6 +180,16 @@ internal sealed class StoreWriter(RunEnvironment environment)
             if (error is StoreRefusedException { Scope: not StoreScope.Entry } || (form > 0 && IsOutage(error)))
             {
                 break;
+            }
+
+            if (form < last && IsOutage(error))
+            {
+                // The form may have cut the connection, over which the next one is to be written.
+                await Task.Delay(pause, environment.Time, environment.Abort);
+                if (await AnswersAsync(subject, error) == false)
+                {
+                    break;
+                }
             }
         }
 
@@ -218,6 +244,30 @@ internal sealed class StoreWriter(RunEnvironment environment)
         {
             return exception;
         }
+    }
+
+    /// <summary>What speaks for a write being at fault and not the store: it failed, and the store took something else before and after it.</summary>
+    private sealed class Proof(TimeProvider time)
+    {
+        private int clear;
+        private int outages;
+        private long since = time.GetTimestamp();
+
+        /// <summary>Time-outs and lost connections count only when the store has answered for a while.</summary>
+        public bool Suffices => clear >= Proofs || (clear + outages >= Proofs && time.GetElapsedTime(since) >= OutageSpan);
+
+        /// <param name="isOutage">It failed by a time-out or a lost connection.</param>
+        /// <param name="ofWhole">It is the whole write that failed. A form of which a part was left out is given up for no time-out.</param>
+        public void Add(bool isOutage, bool ofWhole)
+        {
+            clear += isOutage ? 0 : 1;
+            outages += isOutage && ofWhole ? 1 : 0;
+        }
+
+        /// <summary>What follows is proven by itself.</summary>
+        public void Next() => (clear, outages) = (0, 0);
+
+        public void Reset() => (clear, outages, since) = (0, 0, time.GetTimestamp());
     }
 
     /// <summary>A write that is held: it holds back the bus, its subscription or nothing else, as its latest failure says.</summary>

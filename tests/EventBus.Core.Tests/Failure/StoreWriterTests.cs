@@ -68,6 +68,42 @@ public sealed class StoreWriterTests
         Assert.InRange(time.GetElapsedTime(start), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(90));
     }
 
+    /// <summary>The store is away for a moment after each try: that is no outage of its own, and ends with a verdict.</summary>
+    [Theory]
+    [InlineData(0.05)]
+    [InlineData(2)]
+    public async Task Write_CutsItsConnectionEachTime_IsReducedWhileTheStoreReconnects(double seconds)
+    {
+        var connectedAt = time.GetUtcNow();
+        var start = time.GetTimestamp();
+        probe = _ => IsConnected() ? Task.CompletedTask : throw new IOException("not connected");
+
+        Assert.Equal(WithBody, await WriteAsync(
+            _ =>
+            {
+                connectedAt = time.GetUtcNow() + TimeSpan.FromSeconds(seconds);
+                return new IOException("cut");
+            },
+            _ => IsConnected() ? null : new IOException("not connected")));
+        Assert.InRange(time.GetElapsedTime(start), TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(120));
+        Assert.False(writer.StoreIsDown);
+
+        bool IsConnected() => time.GetUtcNow() >= connectedAt;
+    }
+
+    /// <summary>A store that is up only now and then cuts every write off: no write is at fault for that.</summary>
+    [Fact]
+    public async Task Write_WhileTheStoreComesAndGoes_IsNeverJudged()
+    {
+        var start = time.GetTimestamp();
+        probe = _ => Seconds() % 7 < 4 ? Task.CompletedTask : throw new IOException("down");
+
+        Assert.Equal(Whole, await WriteAsync(_ => Seconds() < 300 ? new IOException("down") : null));
+        Assert.Equal(0, written[WithBody]);
+
+        double Seconds() => time.GetElapsedTime(start).TotalSeconds;
+    }
+
     [Fact]
     public async Task Body_OfAReducedEntryFailsOnce_IsKept()
     {
