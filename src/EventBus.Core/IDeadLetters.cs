@@ -31,6 +31,7 @@ public interface IDeadLetters
     /// <param name="filter">Which ones, paging ignored; null for all.</param>
     /// <param name="cancellationToken">Stops after the current one.</param>
     /// <returns>How many were retried.</returns>
+    /// <exception cref="EventBusException">The store could not retry some of them, and says how many and why; all others are retried. Or it failed for 20 in a row, or gave no answer in time: what it had retried by then is.</exception>
     Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
 
     /// <summary>Removes a dead letter for good. The discard is logged with its reason.</summary>

@@ -10,12 +10,9 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private const int MaxExcused = 3;
 
     private readonly BusDiagnostics diagnostics = environment.Diagnostics;
-    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
     private readonly Type? onlyType = subscription.IsPlain ? subscription.OnlyType : null;
     private readonly OnceStep? once = subscription.Once;
     private int waitingSuspects;
-
-    private CancellationToken FreshDeadline => deadlines.Token(environment.Time.GetTimestamp());
 
     /// <summary>Handles a fresh delivery.</summary>
     /// <param name="delivery">The delivery; settled when the returned task completes.</param>
@@ -26,17 +23,17 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         EventContext context = envelope.TryClaim(subscription) ? envelope : new DeliveryContext(envelope, subscription);
         if (envelope.Payload?.GetType() != onlyType || onlyType is null || delivery.Lost.CanBeCanceled || delivery.EarlierDeliveries > 0 || diagnostics.ObservesProcess)
         {
-            return new ValueTask(HandleFullyAsync(delivery, context, startedAt));
+            return new ValueTask(HandleFullyAsync(delivery, context));
         }
 
         // The quick way: a handler that completes at once costs nothing beside itself.
         var fence = 0L;
         if (once is not null && !once.TryClaim(envelope, out fence))
         {
-            return new ValueTask(HandleFullyAsync(delivery, context, startedAt));
+            return new ValueTask(HandleFullyAsync(delivery, context));
         }
 
-        var token = deadlines.Token(startedAt);
+        var token = runner.DeadlineFrom(startedAt);
         var running = runner.Start(context, token);
         if (!running.IsCompletedSuccessfully || context.State is not null)
         {
@@ -95,13 +92,12 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
     private async Task RetryNowAsync(FailedEvent entry, CancellationToken lost)
     {
-        using var linked = CancellationTokenSource.CreateLinkedTokenSource(FreshDeadline, lost);
         var context = new DeliveryContext(entry.Envelope, subscription);
         var handling = context.EnsureHandling();
-        (handling.Attempt, handling.Replays, handling.MayBePassed) = (entry.Starts, entry.Replays, subscription.Failure.ContinueWhenBlocked);
+        (handling.Attempt, handling.Replays, handling.MayBePassed, handling.IsKept) = (entry.Starts, entry.Replays, subscription.Failure.ContinueWhenBlocked, true);
         while (true)
         {
-            var (failure, position) = await runner.RunAsync(context, entry.Envelope, linked.Token);
+            var (failure, position) = await runner.RunAsync(context, entry.Envelope, lost);
             if (lost.IsCancellationRequested)
             {
                 return;
@@ -145,7 +141,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private static Rejected ProcessEnded(int starts) =>
         new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {starts} times while the handler ran, or was stopped without notice. It is not started again. Look for what ends the process: a stack overflow, lack of memory, a native crash."));
 
-    private async Task HandleFullyAsync(Delivery delivery, EventContext context, long startedAt)
+    private async Task HandleFullyAsync(Delivery delivery, EventContext context)
     {
         try
         {
@@ -160,7 +156,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             }
             else
             {
-                await RunAndSettleAsync(delivery, context, 1, deadlines.Token(startedAt));
+                await RunAndSettleAsync(delivery, context, 1);
             }
         }
         catch (Exception) when (environment.Abort.IsCancellationRequested)
@@ -201,7 +197,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
                 context.EnsureHandling().Attempt = start;
 
                 // If it ends in any other way than with the process, the accompanied starts before it were probably the other's fault.
-                await RunAndSettleAsync(delivery, context, start - accompanied, FreshDeadline);
+                await RunAndSettleAsync(delivery, context, start - accompanied);
                 return;
             }
 
@@ -295,13 +291,12 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
     }
 
-    private async Task RunAndSettleAsync(Delivery delivery, EventContext context, int start, CancellationToken token)
+    private async Task RunAndSettleAsync(Delivery delivery, EventContext context, int start)
     {
-        using var linked = delivery.Lost.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(token, delivery.Lost) : null;
         bool settled;
         do
         {
-            var (failure, position) = await runner.RunAsync(context, delivery.Envelope, linked?.Token ?? token);
+            var (failure, position) = await runner.RunAsync(context, delivery.Envelope, delivery.Lost);
             settled = await SettleAsync(delivery, failure, start, position);
         }
         while (!settled);

@@ -12,13 +12,21 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     // What is missing after a start is probably still in the broker's queue. Also the time that a bus which was paused is given.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
+    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
     private readonly DateTimeOffset startedAt = environment.Time.GetUtcNow();
     private readonly BusDiagnostics diagnostics = environment.Diagnostics;
     private readonly EventStep pipeline = subscription.Pipeline;
 
-    /// <summary>Reads the event, asks its guards and handles it.</summary>
+    /// <summary>The token of a handler that starts now.</summary>
+    /// <param name="now">Now, as a timestamp.</param>
+    public CancellationToken DeadlineFrom(long now) => deadlines.Token(now);
+
+    /// <summary>Reads the event, asks its guards and handles it. The guards have one time-out together and the handler has another, which begins when it is started: what waited for a store before is no start.</summary>
+    /// <param name="context">The delivery.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="lost">Cancelled when the event is another's.</param>
     /// <returns>Why it was not handled, null if it was or need not be; and its number, if a guard counts.</returns>
-    public async ValueTask<(Failure? Failure, long? Position)> RunAsync(EventContext context, Envelope envelope, CancellationToken token)
+    public async ValueTask<(Failure? Failure, long? Position)> RunAsync(EventContext context, Envelope envelope, CancellationToken lost)
     {
         long? position = null;
         try
@@ -30,17 +38,17 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
 
             if (subscription.Guard is not { } guard)
             {
-                return (await HandleObservedAsync(context, envelope, token), null);
+                return (await HandleObservedAsync(context, envelope, lost), null);
             }
 
-            var judgement = await JudgeAsync(guard, context, envelope, token);
+            var judgement = await JudgeAsync(guard, context, envelope, lost);
             position = judgement.Position;
             if (judgement.Waiting is { } waiting)
             {
                 return (waiting with { NotGivenUpBefore = NotGivenUpBefore(waiting) }, position);
             }
 
-            var failure = judgement.Decision == OrderDecision.Skip ? null : await HandleObservedAsync(context, envelope, token);
+            var failure = judgement.Decision == OrderDecision.Skip ? null : await HandleObservedAsync(context, envelope, lost);
             if (failure is null)
             {
                 await guard.AdvanceAsync(envelope, position);
@@ -65,12 +73,12 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     }
 
     /// <summary>Asks the guards. Where no handler follows, the services that they asked for are given back here.</summary>
-    private static async Task<Judgement> JudgeAsync(OrderGate guard, EventContext context, Envelope envelope, CancellationToken token)
+    private async Task<Judgement> JudgeAsync(OrderGate guard, EventContext context, Envelope envelope, CancellationToken lost)
     {
         var proceeds = false;
         try
         {
-            var judgement = await guard.JudgeAsync(context, envelope, token);
+            var judgement = await guard.JudgeAsync(context, envelope, () => FreshDeadline, lost);
             proceeds = judgement.Decision == OrderDecision.Proceed;
             return judgement;
         }
@@ -89,26 +97,36 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
 
     private static ValueTask CloseScopeAsync(EventContext context) => context.State?.CloseScopeAsync() ?? ValueTask.CompletedTask;
 
-    private async Task<Failure?> HandleObservedAsync(EventContext context, Envelope envelope, CancellationToken token)
+    private CancellationToken FreshDeadline => DeadlineFrom(environment.Time.GetTimestamp());
+
+    private async Task<Failure?> HandleObservedAsync(EventContext context, Envelope envelope, CancellationToken lost)
     {
         if (!diagnostics.ObservesProcess)
         {
-            return await HandleOnceAsync(context, envelope, token);
+            return await HandleOnceAsync(context, envelope, lost);
         }
 
         var startedAt = environment.Time.GetTimestamp();
         using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
-        var failure = await HandleOnceAsync(context, envelope, token);
+        var failure = await HandleOnceAsync(context, envelope, lost);
         diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
         return failure;
     }
 
-    private Task<Failure?> HandleOnceAsync(EventContext context, Envelope envelope, CancellationToken token) =>
-        subscription.Once is { } once ? HandleOnceAsync(once, context, envelope, token)
-            : subscription.Gauge is null ? OutcomeAsync(context, Start(context, token), token)
-            : StartAsync(context, null, token);
+    private async Task<Failure?> HandleOnceAsync(EventContext context, Envelope envelope, CancellationToken lost)
+    {
+        if (subscription.Once is { } once)
+        {
+            return await HandleOnceAsync(once, context, envelope, lost);
+        }
 
-    private async Task<Failure?> HandleOnceAsync(OnceStep once, EventContext context, Envelope envelope, CancellationToken token)
+        var deadline = FreshDeadline;
+        using var either = lost.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(deadline, lost) : null;
+        var token = either?.Token ?? deadline;
+        return subscription.Gauge is null ? await OutcomeAsync(context, Start(context, token), token) : await StartAsync(context, null, token);
+    }
+
+    private async Task<Failure?> HandleOnceAsync(OnceStep once, EventContext context, Envelope envelope, CancellationToken lost)
     {
         var started = false;
         try
@@ -121,7 +139,8 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
                     started = true;
                     return StartAsync(context, commit, running);
                 },
-                token);
+                () => FreshDeadline,
+                lost);
         }
         finally
         {

@@ -33,6 +33,9 @@ internal sealed class Handling
     /// <summary>It was kept while later events of its key went on: a number that has passed does not make it stale.</summary>
     public bool MayBePassed { get; set; }
 
+    /// <summary>It is an entry of the store of failed events, and no delivery of the transport.</summary>
+    public bool IsKept { get; set; }
+
     /// <summary>What the handler wants done in the commit that marks the event done.</summary>
     public List<Func<DbTransaction, CancellationToken, Task>>? Effects { get; set; }
 

@@ -34,8 +34,9 @@ internal abstract class OnceStep
     /// <param name="context">The delivery.</param>
     /// <param name="envelope">The event.</param>
     /// <param name="handle">Runs the handler, and calls what it is given in the scope of the delivery once the handler has succeeded.</param>
-    /// <param name="token">The handler's token.</param>
-    public abstract Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token);
+    /// <param name="deadline">Makes the token of a wait, or of a handler, that begins now.</param>
+    /// <param name="lost">Cancelled when the event is another's.</param>
+    public abstract Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, Func<CancellationToken> deadline, CancellationToken lost);
 }
 
 /// <summary>What belongs to a handler's success, done in the scope of the delivery.</summary>

@@ -55,14 +55,21 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
         return door.EnterAsync(async () =>
         {
             var (store, calls, wake, log) = Keyed("retrying one");
-            var revived = await calls.AskAsync(token => store.ReviveAsync(id, time.GetUtcNow(), token), "retry a dead letter", cancellationToken);
-            if (revived)
+            try
             {
-                log.Revived(id);
+                var revived = await calls.AskAsync(token => store.ReviveAsync(id, time.GetUtcNow(), token), "retry a dead letter", cancellationToken);
+                if (revived)
+                {
+                    log.Revived(id);
+                }
+
+                return revived;
+            }
+            finally
+            {
+                // Also after a failure: the store may have done it.
                 wake();
             }
-
-            return revived;
         });
     }
 
@@ -73,10 +80,17 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
             filter = Check(filter) with { Before = null, Take = MaxTake };
             var (store, calls, wake, log) = filter == new DeadLetterFilter { Take = MaxTake } ? Opened() : Keyed("retrying some of them");
             var count = await calls.AskAsync(token => store.CountDeadAsync(filter, token), "count the dead letters", cancellationToken);
-            var revived = await calls.AskAsync(token => store.ReviveAllAsync(filter, time.GetUtcNow(), token), "retry dead letters", cancellationToken, turns: 1 + (count / RetriedInTime));
-            log.RevivedAll(revived);
-            wake();
-            return revived;
+            try
+            {
+                var revived = await calls.AskAsync(token => store.ReviveAllAsync(filter, time.GetUtcNow(), token), "retry dead letters", cancellationToken, turns: 1 + (count / RetriedInTime));
+                log.RevivedAll(revived);
+                return revived;
+            }
+            finally
+            {
+                // Also after a failure: others are due.
+                wake();
+            }
         });
     }
 
@@ -87,14 +101,21 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
         return door.EnterAsync(async () =>
         {
             var (store, calls, wake, log) = Keyed("discarding one");
-            var discarded = await calls.AskAsync(token => store.DiscardAsync(id, token), "discard a dead letter", cancellationToken);
-            if (discarded)
+            try
             {
-                log.Discarded(id, reason);
+                var discarded = await calls.AskAsync(token => store.DiscardAsync(id, token), "discard a dead letter", cancellationToken);
+                if (discarded)
+                {
+                    log.Discarded(id, reason);
+                }
+
+                return discarded;
+            }
+            finally
+            {
+                // Also after a failure: the next of its line may be due.
                 wake();
             }
-
-            return discarded;
         });
     }
 

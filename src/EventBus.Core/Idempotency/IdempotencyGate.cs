@@ -57,7 +57,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
 
     public override long FenceOf(Envelope envelope) => envelope.Uuid != Guid.Empty ? local?.FenceOf(KeyOf(envelope)) ?? 0 : 0;
 
-    public override async Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
+    public override async Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, Func<CancellationToken> deadline, CancellationToken lost)
     {
         var owner = context.Owner!;
         var own = context.Event is { } @event ? options.KeyOf(@event.GetType())?.Invoke(@event) : null;
@@ -73,19 +73,23 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         // What a handler publishes when it runs again has the same id and perhaps another time stamp in its body.
         var fingerprint = own is null && !envelope.IdIsDerived && envelope.BodyLength >= 0 ? Fingerprint(envelope) : 0;
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var subject = SubjectOf(envelope) with { IsDelivery = context.State is not { IsKept: true } };
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
         try
         {
-            var claim = await ClaimAsync(key, SubjectOf(envelope), fingerprint, ended.Task, owner.Slots, token);
+            var claim = await ClaimAsync(key, subject, fingerprint, ended.Task, owner.Slots, waiting.Token);
             if (claim.State != ProcessedState.Done)
             {
-                return await RunClaimedAsync(context, envelope, key, claim.Fence, handle, token);
+                // Waiting for the store, or for another run, was not the handler's time.
+                using var handling = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
+                return await RunClaimedAsync(context, subject, key, claim.Fence, handle, handling.Token);
             }
 
             return claim.Fingerprint != 0 && fingerprint != 0 && claim.Fingerprint != fingerprint
                 ? new Rejected(new Rejection(DeadLetterReason.IdReused, $"An event with the id '{envelope.Id}' but other content was handled before. Its publisher must give every event an id of its own."))
-                : await DispatchAsync(key, SubjectOf(envelope), claim.Outbox, owner);
+                : await DispatchAsync(key, subject, claim.Outbox, owner);
         }
-        catch (OperationCanceledException) when (token.IsCancellationRequested)
+        catch (OperationCanceledException) when (waiting.IsCancellationRequested)
         {
             // The handler was not started: waiting for another run does not count.
             return Interrupted.Instance;
@@ -138,7 +142,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         }
     }
 
-    private async Task<Failure?> RunClaimedAsync(EventContext context, Envelope envelope, ProcessedKey key, long fence, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
+    private async Task<Failure?> RunClaimedAsync(EventContext context, WriteSubject subject, ProcessedKey key, long fence, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
     {
         var owner = context.Owner!;
         var handling = context.EnsureHandling();
@@ -151,7 +155,7 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         {
             try
             {
-                await failures.Writer.WriteAsync(SubjectOf(envelope), owner.Slots, async cancel => committed = await CompleteAsync(key, fence, handling, lost.Token, cancel));
+                await failures.Writer.WriteAsync(subject, owner.Slots, async cancel => committed = await CompleteAsync(key, fence, handling, lost.Token, cancel));
             }
             catch (StoreRefusedException exception)
             {
@@ -170,11 +174,11 @@ internal sealed class IdempotencyGate(string subscription, ProcessedEventStore s
         });
         if (committed)
         {
-            return failure ?? await DispatchAsync(key, SubjectOf(envelope), handling.Outbox ?? [], owner);
+            return failure ?? await DispatchAsync(key, subject, handling.Outbox ?? [], owner);
         }
 
         // A claim that cannot be given back ends with its lease.
-        await failures.Writer.TryWriteAsync(SubjectOf(envelope), owner.Slots, cancel => store.ReleaseAsync(key, fence, cancel));
+        await failures.Writer.TryWriteAsync(subject, owner.Slots, cancel => store.ReleaseAsync(key, fence, cancel));
 
         // Another run has the claim: its outcome counts, and this event is looked at again.
         return lost.IsCancellationRequested && !token.IsCancellationRequested ? Interrupted.Instance : failure;

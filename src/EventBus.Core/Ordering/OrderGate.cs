@@ -9,7 +9,11 @@ internal sealed class OrderGate(IReadOnlyList<GuardStep> guards, FailurePolicy p
 {
     private readonly GuardStep[] guards = [.. guards.OrderBy(guard => !guard.Counts)];
 
-    public async Task<Judgement> JudgeAsync(EventContext context, Envelope envelope, CancellationToken cancellationToken)
+    /// <param name="context">The delivery.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="deadline">Makes the token of guards that are asked now. The store may have kept them waiting, which is not their time.</param>
+    /// <param name="lost">Cancelled when the event is another's.</param>
+    public async Task<Judgement> JudgeAsync(EventContext context, Envelope envelope, Func<CancellationToken> deadline, CancellationToken lost)
     {
         // Events that nobody guards can be what guarded ones wait for, so that every event of the subscription passes here.
         if (context.Event is not { } @event || guards.Where(guard => guard.IsFor(@event.GetType())).ToList() is not { Count: > 0 } own)
@@ -19,9 +23,10 @@ internal sealed class OrderGate(IReadOnlyList<GuardStep> guards, FailurePolicy p
 
         var position = own.Select(guard => guard.PositionOf(@event)).FirstOrDefault(number => number is not null);
         var state = await failures.GetOrderAsync(policy, envelope, slots);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
         foreach (var guard in own)
         {
-            var decision = await guard.DecideAsync(@event, context, state, cancellationToken);
+            var decision = await guard.DecideAsync(@event, context, state, either.Token);
             if (decision is not (OrderDecision.Proceed or OrderDecision.Defer or OrderDecision.Skip))
             {
                 throw new InvalidOperationException($"A guard of {guard.EventType} decided {decision}, which is no {nameof(OrderDecision)}.");

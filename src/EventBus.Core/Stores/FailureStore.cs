@@ -11,6 +11,9 @@ namespace EventBus.Stores;
 /// </remarks>
 public abstract class FailureStore
 {
+    // What fails for so many in a row fails for all.
+    private const int MostInVain = 20;
+
     private const int RevivePage = 1_000;
 
     /// <summary>How often to look for due entries that other instances added. Default 1 s; infinite where there are no others.</summary>
@@ -128,6 +131,7 @@ public abstract class FailureStore
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Stops after the current one.</param>
     /// <returns>How many were revived.</returns>
+    /// <exception cref="EventBusException">Some could not be revived, and all others were.</exception>
     public virtual async ValueTask<int> ReviveAllAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(filter);
@@ -138,20 +142,30 @@ public abstract class FailureStore
             return 0;
         }
 
-        var (revived, after) = (0, 0L);
+        var (revived, after, failed, inARow, first) = (0, 0L, 0, 0, (Exception?)null);
         for (var page = filter with { Before = last + 1, Take = RevivePage }; ;)
         {
             var places = await ListDeadPlacesAsync(page, after, cancellationToken);
             foreach (var place in places)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                revived += await ReviveAsync(place.Id, now, cancellationToken) ? 1 : 0;
                 after = place.Number;
+                try
+                {
+                    revived += await ReviveAsync(place.Id, now, cancellationToken) ? 1 : 0;
+                    inARow = 0;
+                }
+                catch (Exception exception) when (!cancellationToken.IsCancellationRequested && exception is not StoreRefusedException { Scope: StoreScope.Store } && ++inARow < MostInVain)
+                {
+                    // It concerns this one, as far as can be seen.
+                    failed++;
+                    first ??= exception;
+                }
             }
 
             if (places.Count < RevivePage)
             {
-                return revived;
+                return first is null ? revived : throw new EventBusException($"{revived} dead letters are due again, and {failed} could not be revived. They are dead letters still; the first failed with: {ExceptionText.MessageOf(first)}", first);
             }
         }
     }

@@ -81,7 +81,11 @@ internal sealed class PickyStore : FailureStore
         return inner.FindDeadAsync(id, cancellationToken);
     }
 
-    public override ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => inner.ReviveAsync(id, now, cancellationToken);
+    public override ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        Before("revive", id);
+        return inner.ReviveAsync(id, now, cancellationToken);
+    }
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => inner.DiscardAsync(id, cancellationToken);
 

@@ -176,6 +176,89 @@ public sealed class UnstorableTests : IDisposable
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("mail good")), "another event is handled");
     }
 
+    /// <summary>What waits for the store is not the handler's time: it is started once, with its whole time-out.</summary>
+    [Fact]
+    public async Task Guard_WaitsForItsStoreForLongerThanTheTimeOut_BurnsNoStart()
+    {
+        var down = true;
+        store.Before = (step, _) => Refuse(down && step == "order", told: false);
+        var cancelled = new List<bool>();
+        await using var running = await RunningBus.StartAsync(
+            bus =>
+            {
+                Configure(bus).Subscribe("mail", mail => mail.On<OrderPlaced>((e, context, ct) =>
+                {
+                    cancelled.Add(ct.IsCancellationRequested);
+                    return Note($"mail {context.Attempt}");
+                }).Guard<OrderPlaced, Gate>().HandlerTimeout(TimeSpan.FromMinutes(1)));
+                bus.Event<OrderPlaced>().KeyedBy(e => e.OrderId);
+            },
+            time,
+            services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen).AddSingleton(new Gate("")));
+        store.BeforeKeeping = _ => Refuse(down, told: false);
+        await PublishAsync(running, "1");
+        var start = time.GetTimestamp();
+        await UntilAsync(() => Task.FromResult(time.GetElapsedTime(start) > TimeSpan.FromMinutes(3)), "three time-outs have passed");
+        Assert.Empty(seen.Items);
+
+        down = false;
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("mail 1")), "the event is handled");
+        Assert.Equal([false], cancelled);
+        Assert.Equal(0, await store.CountAsync(Token));
+    }
+
+    /// <summary>One that cannot be retried keeps no other from it, and the caller learns of it.</summary>
+    [Theory]
+    [InlineData("first")]
+    [InlineData("second")]
+    [InlineData("third")]
+    public async Task RetryAll_OfWhichOneCannotBeRetried_RetriesTheOthersAndSaysSo(string bad)
+    {
+        var down = true;
+        store.Before = (step, id) => Refuse(step == "revive" && id == $"mail~{bad}", told: false);
+        await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.PermanentOn<InvalidDataException>());
+        foreach (var id in new[] { "first", "second", "third" })
+        {
+            await PublishAsync(running, id);
+            await UntilAsync(() => Task.FromResult(seen.Items.Contains($"alert {id}")), "it is a dead letter");
+        }
+
+        down = false;
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => running.DeadLetters.RetryAllAsync(null, Token));
+
+        Assert.StartsWith("2 dead letters are due again, and 1 could not be revived", exception.Message, StringComparison.Ordinal);
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1 && seen.Items.Count(item => item.StartsWith("mail ", StringComparison.Ordinal)) == 5, "the others are handled");
+        Assert.Equal(bad, await FirstAsync(running, letter => letter.EventId));
+    }
+
+    /// <summary>The mark of an entry of the store is held: deliveries go on, since no more entries are claimed than can run.</summary>
+    [Fact]
+    public async Task Mark_OfARetryIsHeld_LetsDeliveriesOn()
+    {
+        var refuses = true;
+        var processed = new PickyProcessedStore { BeforeCompleting = key => Refuse(refuses && key == "bad", told: false) };
+        await using var running = await RunningBus.StartAsync(
+            bus => Configure(bus).Retry(1, TimeSpan.Zero).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = processed })
+                .Subscribe("mail", mail => mail.On<OrderPlaced>((e, context, _) => e.OrderId == "bad" && context.Attempt == 1 ? throw new IOException("down") : Note($"mail {e.OrderId}")).Idempotent()),
+            time,
+            services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
+        await PublishAsync(running, "bad");
+        await UntilAsync(() => Task.FromResult(logs.At(LogLevel.Error).Any(text => text.Contains("mail has to keep of", StringComparison.Ordinal))), "its mark is held");
+
+        await PublishAsync(running, "good");
+
+        // No time passes, so that nothing is decided about the mark meanwhile.
+        using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+        while (!seen.Items.Contains("mail good"))
+        {
+            Assert.False(patience.IsCancellationRequested, "The delivery waits for the mark of another event.");
+            await Task.Yield();
+        }
+
+        refuses = false;
+        await UntilAsync(async () => await store.CountAsync(Token) == 0, "it was marked after all");
+    }
+
     [Fact]
     public async Task Claim_OfOneSubscriptionFails_OthersAreRetried()
     {
@@ -315,8 +398,11 @@ public sealed class UnstorableTests : IDisposable
 
     internal sealed class Gate(string defers) : IOrderGuard<OrderPlaced>
     {
-        public Task<OrderDecision> DecideAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken) =>
-            Task.FromResult(@event.OrderId == defers ? OrderDecision.Defer : OrderDecision.Proceed);
+        public Task<OrderDecision> DecideAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return Task.FromResult(@event.OrderId == defers ? OrderDecision.Defer : OrderDecision.Proceed);
+        }
     }
 
     private sealed class PickyProcessedStore : ProcessedEventStore
@@ -324,6 +410,8 @@ public sealed class UnstorableTests : IDisposable
         private readonly InMemoryProcessedEventStore inner = new(1_000);
 
         public Action<string> Before { get; init; } = _ => { };
+
+        public Action<string> BeforeCompleting { get; init; } = _ => { };
 
         public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
         {
@@ -333,7 +421,11 @@ public sealed class UnstorableTests : IDisposable
 
         public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) => inner.RenewAsync(key, fence, until, cancellationToken);
 
-        public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken) => inner.CompleteAsync(key, fence, completion, cancellationToken);
+        public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+        {
+            BeforeCompleting(key.Key);
+            return inner.CompleteAsync(key, fence, completion, cancellationToken);
+        }
 
         public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) => inner.DispatchedAsync(key, cancellationToken);
 

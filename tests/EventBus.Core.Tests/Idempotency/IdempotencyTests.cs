@@ -173,6 +173,28 @@ public sealed class IdempotencyTests
         Assert.Equal(["1"], seen.Items);
     }
 
+    /// <summary>I5: what waits for the store is not the handler's time. It is started once, with its whole time-out.</summary>
+    [Fact]
+    public async Task Idempotent_StoreDownForLongerThanTheTimeOut_BurnsNoStart()
+    {
+        var store = new ScriptedProcessedStore { Down = true };
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().UseStores(_ => Stores(store)).Retry(0).Subscribe("points", s => s
+                .On<OrderPlaced>((_, context, ct) => Note($"start {context.Attempt}, cancelled: {ct.IsCancellationRequested}"))
+                .Idempotent().HandlerTimeout(TimeSpan.FromMinutes(1))),
+            time);
+        await PublishAsync(running, "1");
+        await store.Asked.WaitAsync(RunningBus.Patience, Token);
+        var start = time.GetTimestamp();
+        await AdvanceUntilAsync(() => time.GetElapsedTime(start) > TimeSpan.FromMinutes(3), "three time-outs have passed");
+        Assert.Empty(seen.Items);
+
+        store.Down = false;
+        await AdvanceUntilIdleAsync(running);
+        Assert.Equal(["start 1, cancelled: False"], seen.Items);
+        Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
+    }
+
     /// <summary>I1: a run that died holding its claim blocks nobody for longer than its lease.</summary>
     [Fact]
     public async Task Idempotent_ClaimOfADeadRun_IsTakenOverUnderAHigherNumber()
