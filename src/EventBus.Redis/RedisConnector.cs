@@ -48,7 +48,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         try
         {
-            return await opening.WaitAsync(cancellationToken);
+            return await opening.Observed().WaitAsync(cancellationToken);
         }
         catch
         {
@@ -60,11 +60,11 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <summary>Waits for an answer over the shared connection, for as long as the connection shows signs of life: the watchdog ends one that does not. One of the application's has no watchdog, and a time limit instead.</summary>
     /// <exception cref="TimeoutException">The application's connection did not answer in time.</exception>
     public Task<T> AnswerAsync<T>(Task<T> answer, CancellationToken cancellationToken) =>
-        Lent is null ? answer.WaitAsync(cancellationToken) : answer.WaitAsync(Answer, TimeProvider.System, cancellationToken);
+        Lent is null ? answer.Observed().WaitAsync(cancellationToken) : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
 
     /// <inheritdoc cref="AnswerAsync{T}"/>
     public Task AnswerAsync(Task answer, CancellationToken cancellationToken) =>
-        Lent is null ? answer.WaitAsync(cancellationToken) : answer.WaitAsync(Answer, TimeProvider.System, cancellationToken);
+        Lent is null ? answer.Observed().WaitAsync(cancellationToken) : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
 
     /// <summary>Closes the shared connection after its last user. Never throws.</summary>
     public async Task ReleaseAsync()

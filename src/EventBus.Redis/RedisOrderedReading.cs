@@ -206,10 +206,10 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
 
         if (found.Count == 0)
         {
-            var blocking = await Member.Blocking.OpenAsync().WaitAsync(stop);
+            var blocking = await Member.Blocking.OpenAsync().Observed().WaitAsync(stop);
 
             // One that is still waiting serves as well: whatever comes ends it.
-            signal = signal.IsCompletedSuccessfully || signal.IsFaulted ? RedisGroup.WaitForNewAsync(blocking, positions) : signal;
+            signal = signal.IsCompletedSuccessfully || signal.IsFaulted ? RedisGroup.WaitForNewAsync(blocking, positions).Observed() : signal;
             await (await Task.WhenAny(signal, over).WaitAsync(stop));
         }
     }
@@ -219,8 +219,8 @@ internal sealed class RedisOrderedReading(RedisReceiver receiver, RedisMember me
         try
         {
             // The watchdog ends a connection without a sign of life. As long as there is one, what comes is worth waiting for.
-            var bulk = await Member.Bulk.OpenAsync().WaitAsync(stop);
-            var answer = await ask(bulk).WaitAsync(stop);
+            var bulk = await Member.Bulk.OpenAsync().Observed().WaitAsync(stop);
+            var answer = await ask(bulk).Observed().WaitAsync(stop);
             RedisEntry[] entries = [.. entriesOf(answer)];
             pace.Answered(entries.Length, entries.Sum(entry => entry.Bytes));
             return answer;

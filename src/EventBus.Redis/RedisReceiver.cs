@@ -131,8 +131,8 @@ internal sealed class RedisReceiver : Receiver
         for (var done = 0; done < unseen.Count;)
         {
             using var arrival = Arrivals.Begin();
-            var bulk = await member.Bulk.OpenAsync().WaitAsync(stop);
-            var answer = await group.FetchAsync(bulk, stream, unseen.Skip(done).Select(each => each.Id)).WaitAsync(stop);
+            var bulk = await member.Bulk.OpenAsync().Observed().WaitAsync(stop);
+            var answer = await group.FetchAsync(bulk, stream, unseen.Skip(done).Select(each => each.Id)).Observed().WaitAsync(stop);
             if (answer.Deleted > 0)
             {
                 member.Log.EntriesDeleted(answer.Deleted, stream!, group.Name);

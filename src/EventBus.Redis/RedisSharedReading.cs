@@ -50,14 +50,14 @@ internal sealed class RedisSharedReading(RedisReceiver receiver, RedisMember mem
             return;
         }
 
-        var blocking = await Member.Blocking.OpenAsync().WaitAsync(stop);
+        var blocking = await Member.Blocking.OpenAsync().Observed().WaitAsync(stop);
         var count = Member.ShareOf(pace.Of(room));
         using var arrival = Receiver.Arrivals.Begin();
         IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> found;
         try
         {
             // The watchdog ends a connection without a sign of life. As long as there is one, what comes is worth waiting for.
-            found = await Member.Group.ReadNewAsync(blocking, count).WaitAsync(stop);
+            found = await Member.Group.ReadNewAsync(blocking, count).Observed().WaitAsync(stop);
         }
         catch
         {

@@ -1,0 +1,78 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>What a receiver waits for when it closes ends with an error later, and nothing waits for it any more.</summary>
+public sealed class CleanStopTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Stop_WhileReadsWait_LeavesNoUnobservedException()
+    {
+        var unobserved = new Seen();
+        void Note(object? sender, UnobservedTaskExceptionEventArgs e)
+        {
+            if (e.Exception.ToString().Contains("at EventBus.Redis", StringComparison.Ordinal))
+            {
+                unobserved.Add(e.Exception.ToString());
+            }
+        }
+
+        TaskScheduler.UnobservedTaskException += Note;
+        try
+        {
+            for (var i = 0; i < 3; i++)
+            {
+                await LiveAsync();
+            }
+
+            // What was abandoned is found by its finalizers.
+            for (var i = 0; i < 3; i++)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+        }
+        finally
+        {
+            TaskScheduler.UnobservedTaskException -= Note;
+        }
+
+        Assert.Empty(unobserved.Items);
+    }
+
+    private static async Task LiveAsync()
+    {
+        var handled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var redis = await TestRedis.OpenAsync();
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(EventBus.Conformance.Canary.Log);
+        builder.Services.AddEventBus(bus =>
+        {
+            bus.UseRedis(TestRedis.Address, options => options.KeyPrefix = redis.Prefix).Configure(options => options.ServiceName = "app");
+            bus.Subscribe("parcels", (ParcelSent _, EventContext _, CancellationToken _) =>
+            {
+                handled.TrySetResult();
+                return Task.CompletedTask;
+            });
+            bus.Subscribe("ordered", ordered => ordered.Ordered().On<ParcelSent>((_, _, _) => Task.CompletedTask));
+        });
+        using var host = builder.Build();
+        await host.StartAsync(Token);
+        await host.Services.GetRequiredService<IEventBus>().PublishAsync(new ParcelSent(1), Token);
+        await handled.Task.WaitAsync(TestRedis.Patience, Token);
+        await host.StopAsync(Token);
+    }
+
+    private sealed class Seen
+    {
+        private readonly System.Collections.Concurrent.ConcurrentQueue<string> items = new();
+
+        public IReadOnlyCollection<string> Items => items;
+
+        public void Add(string item) => items.Enqueue(item);
+    }
+}
