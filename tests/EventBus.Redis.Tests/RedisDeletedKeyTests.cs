@@ -1,0 +1,89 @@
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>What is deleted while the bus runs is made again, so that what is published afterwards arrives within ten seconds.</summary>
+public sealed class RedisDeletedKeyTests
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(10);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("stream", "shared")]
+    [InlineData("stream", "ordered")]
+    [InlineData("stream", "all")]
+    [InlineData("group", "shared")]
+    [InlineData("group", "ordered")]
+    [InlineData("group", "all")]
+    [InlineData("everything", "shared")]
+    [InlineData("everything", "ordered")]
+    [InlineData("everything", "all")]
+    public async Task Deleted_WhileTheBusRuns_IsMadeAgainAndWhatComesArrivesSoon(string what, string kind)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var subscription = kind == "all" ? new Subscription("parcels", [EventPattern.Parse("#")]) : TestRedis.Parcels() with { Ordered = kind == "ordered" };
+        var transport = await redis.StartAsync(subscriptions: [subscription]);
+        var receiver = await redis.SubscribeAsync(transport, subscription);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+        await (await TestRedis.NextAsync(receiver)).AckAsync();
+
+        if (what == "group")
+        {
+            await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
+        }
+        else
+        {
+            // All that is written under the prefix.
+            var keys = new List<RedisKey> { redis.ParcelStream };
+            await foreach (var key in redis.Admin.GetServers()[0].KeysAsync(pattern: what == "stream" ? redis.ParcelStream.ToString() : $"{{{redis.Prefix}}}:*").WithCancellation(Token))
+            {
+                keys.Add(key);
+            }
+
+            await redis.Database.KeyDeleteAsync([.. keys.Distinct()]);
+        }
+
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
+        await ArrivesAsync(receiver, "p-2");
+        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+    }
+
+    [Theory]
+    [InlineData("known:streams")]
+    [InlineData("open:groups")]
+    public async Task ListBesideTheStreams_Deleted_IsWrittenAgain(string name)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var all = new Subscription("parcels", [EventPattern.Parse("#")]);
+        var transport = await redis.StartAsync(TimeSpan.FromSeconds(1), subscriptions: [all]);
+        var receiver = await redis.SubscribeAsync(transport, all);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+        await ArrivesAsync(receiver, "p-1");
+
+        RedisKey key = $"{{{redis.Prefix}}}:{name}";
+        Assert.True(await redis.Database.KeyDeleteAsync(key));
+
+        using var limit = new CancellationTokenSource(Soon, TimeProvider.System);
+        while (!await redis.Database.KeyExistsAsync(key))
+        {
+            Assert.False(limit.IsCancellationRequested, $"{key} is not written again.");
+        }
+    }
+
+    private static async Task ArrivesAsync(Receiver receiver, string id)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        limit.CancelAfter(Soon);
+        while (true)
+        {
+            var delivery = await receiver.Deliveries.ReadAsync(limit.Token);
+            await delivery.AckAsync();
+            if (delivery.Envelope.EventId == id)
+            {
+                return;
+            }
+        }
+    }
+}
