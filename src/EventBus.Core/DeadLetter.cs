@@ -99,6 +99,9 @@ public enum DeadLetterReason
 
     /// <summary>The broker itself gave it up: it expired, its queue was full, or a consumer rejected it. <see cref="DeadLetter.Error"/> has the broker's reason.</summary>
     DroppedByBroker,
+
+    /// <summary>A delayed event that was refused for good when its time had come. Its subscription is <c>eventbus/delayed</c>; a retry publishes it.</summary>
+    Unpublishable,
 }
 
 /// <summary>Which dead letters are meant.</summary>

@@ -10,6 +10,9 @@ internal sealed class BusEngine : IAsyncDisposable
     // After the handlers' tokens are cancelled: time to settle, and then for the backend to close.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
+    // On top of the time that a publish may take: for the store's own answers.
+    private static readonly TimeSpan DelayLeaseMargin = TimeSpan.FromMinutes(1);
+
     private readonly BusModel model;
     private readonly BusPlan plan;
     private readonly Transport transport;
@@ -73,7 +76,7 @@ internal sealed class BusEngine : IAsyncDisposable
             var keeper = claims ?? new ClaimKeeper(failures, options.Lease, plans, log);
             alerts = new AlertLoop(new DeadLetterAlerts(failures), sinks, alertSettings, planning) { Settled = idle.Set };
             retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, plans, log);
-            recorder = new FailureRecorder(failures, alerts, new BodyLimits(failures, options, plans), options.MaxParkedPerKey, planning) { Recorded = retries.Wake };
+            recorder = new FailureRecorder(failures, alerts, new BodyLimits(failures, options, plans), options.MaxParkedPerKey, planning) { Recorded = Wake };
             if (transport.Features.GivesUp)
             {
                 var keeping = new GivenUpLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(options.Retry, [], entropy)), owner.Time);
@@ -83,7 +86,16 @@ internal sealed class BusEngine : IAsyncDisposable
 
         if (stores?.Delays is { } delayed)
         {
-            delays = new DueLoop("delayed events", stop => due.PublishDelayedAsync(delayed, Publisher, options.PublishTimeout, stop), delayed.PollInterval, plans, log);
+            var publishing = new DelayedEvents(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, planning)
+            {
+                Failures = stores.Failures is { IsKeyed: true } kept ? (kept, recorder!, new FailurePolicy(DelayedEvents.Subscription, false, new RetryPolicy(options.Retry, [], entropy))) : null,
+            };
+            delays = new DueLoop("delayed events", async stop =>
+            {
+                var next = await publishing.PublishDueAsync(stop);
+                idle.Set();
+                return next;
+            }, delayed.PollInterval, plans, log);
             Publisher.Delayed = delays.Wake;
         }
 
@@ -198,7 +210,11 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>The application has a subscription of that name, whether or not this instance consumes it.</summary>
     public bool HasSubscription(string name) => names.Contains(name);
 
-    public void Wake() => retries?.Wake();
+    public void Wake()
+    {
+        retries?.Wake();
+        delays?.Wake();
+    }
 
     /// <summary>Connects, subscribes, says that publishing is possible, and then begins to handle.</summary>
     public async Task StartAsync(Action live, CancellationToken cancellationToken)
@@ -224,13 +240,16 @@ internal sealed class BusEngine : IAsyncDisposable
             worker.Start();
         }
 
-        if (retries is not null && workers.Count > 0)
+        if (alerts is not null && (workers.Count > 0 || delays is not null))
         {
-            foreach (var loop in alerts!.Loops)
+            foreach (var loop in alerts.Loops)
             {
                 StartLoop("alerts", loop);
             }
+        }
 
+        if (retries is not null && workers.Count > 0)
+        {
             StartLoop("retries", _ => retries.RunAsync(stopRetries.Token));
             if (givenUp is not null)
             {

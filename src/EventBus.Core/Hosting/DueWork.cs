@@ -1,26 +1,19 @@
 using System.Collections.Concurrent;
 using EventBus.Stores;
-using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What the two due loops do: start failed events again, and publish delayed ones.</summary>
+/// <summary>What the loop of retries does: starts failed events again.</summary>
 internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> workers, BackgroundRunner runner, TimeProvider time, IdleSignal idle, ILogger log)
 {
-    private const string Publishing = "publishing delayed events";
-    private const string Removing = "removing delayed events that are published";
-
-    // How many entries are claimed at once at most: failed ones for each subscription, delayed ones in all.
+    // How many entries are claimed at once at most for each subscription.
     private const int ClaimSize = 16;
 
     // A store that gives nothing for so many subscriptions in a row has failed as a whole.
     private const int MostInVain = 3;
 
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
-
-    // On top of the time that a publish may take: for the store's own answers.
-    private static readonly TimeSpan LeaseMargin = TimeSpan.FromMinutes(1);
 
     private readonly ConcurrentDictionary<string, int> retriesInFlight = new(StringComparer.Ordinal);
     private bool claimsFail;
@@ -140,15 +133,6 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
 
     private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) => first is null || second < first ? second : first;
 
-    /// <summary>Publishes what is due, side by side, begun in the order of the store.</summary>
-    public async Task<DateTimeOffset?> PublishDelayedAsync(DelayStore store, Publisher publisher, TimeSpan publishTimeout, CancellationToken stop)
-    {
-        var claimed = await store.ClaimDueAsync(time.GetUtcNow(), publishTimeout + LeaseMargin, ClaimSize, stop);
-        await Task.WhenAll(claimed.Entries.Select(envelope => PublishAsync(store, publisher, envelope, stop)).ToArray());
-        idle.Set();
-        return claimed.Entries.Count == ClaimSize ? time.GetUtcNow() : claimed.NextDue;
-    }
-
     private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, ClaimKeeper.Held claim, Action wake)
     {
         try
@@ -163,37 +147,6 @@ internal sealed class DueWork(IReadOnlyDictionary<string, SubscriptionWorker> wo
             retriesInFlight.AddOrUpdate(worker.Name, 0, static (_, count) => count - 1);
             wake();
             idle.Set();
-        }
-    }
-
-    private async Task PublishAsync(DelayStore store, Publisher publisher, Envelope envelope, CancellationToken stop)
-    {
-        try
-        {
-            await publisher.SendDueAsync(envelope);
-            log.Working(Publishing);
-        }
-        catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
-        {
-            // Still in the store: due again when the lease is over, and recognisable by its id.
-            log.Failing(Publishing, exception, full => full.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
-            return;
-        }
-        catch (PublishException exception)
-        {
-            // Accepted while somebody listened. Keeping it would bring it back for ever.
-            log.DelayedWithoutSubscriber(envelope.Name, envelope.Id, exception);
-        }
-
-        try
-        {
-            await store.RemoveAsync(envelope, stop);
-            log.Working(Removing);
-        }
-        catch (Exception exception) when (!stop.IsCancellationRequested)
-        {
-            // Published and still in the store: published again when the lease is over, with the same id. The others of the batch are no worse off.
-            log.Failing(Removing, exception, full => full.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
         }
     }
 }

@@ -1,0 +1,105 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>A delayed event that can never be published when its time has come.</summary>
+public sealed class DelayedRefusalTests
+{
+    private static readonly TimeSpan Delay = TimeSpan.FromMinutes(1);
+
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly RefusingTransport transport = new();
+    private readonly Alerts alerts = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Delayed_RefusedForGood_IsADeadLetterWithAnAlertAndPublishedByARetry()
+    {
+        await using var running = await StartAsync();
+        transport.Outcome = PublishOutcome.Rejected(new InvalidOperationException("The broker refuses it."));
+        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e-1", NotBefore = time.GetUtcNow() + Delay }, Token);
+        time.Advance(Delay);
+
+        var alert = await alerts.NextAsync();
+        Assert.Equal(("e-1", DeadLetterReason.Unpublishable, "eventbus/delayed"), (alert.EventId, alert.Reason, alert.Subscription));
+        Assert.Contains("The broker refuses it.", alert.Error, StringComparison.Ordinal);
+        Assert.Equal(1, await transport.NextAsync());
+
+        // Not at each lease.
+        time.Advance(TimeSpan.FromHours(1));
+        Assert.Equal(1, await running.DeadLetters.CountAsync(cancellationToken: Token));
+
+        // As long as it is refused, a retry ends as it did.
+        Assert.Equal(1, await running.DeadLetters.RetryAllAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(2, await transport.NextAsync());
+        Assert.Equal("e-1", (await alerts.NextAsync()).EventId);
+
+        transport.Outcome = PublishOutcome.Accepted;
+        Assert.True(await running.DeadLetters.RetryAsync(alert.Id, Token));
+        Assert.Equal(3, await transport.NextAsync());
+        Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
+    }
+
+    [Fact]
+    public async Task Delayed_NotTakenNow_StaysAndIsPublishedLater()
+    {
+        await using var running = await StartAsync();
+        transport.Outcome = PublishOutcome.InDoubt(new InvalidOperationException("No answer."));
+        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e-1", NotBefore = time.GetUtcNow() + Delay }, Token);
+        time.Advance(Delay);
+        Assert.Equal(1, await transport.NextAsync());
+
+        transport.Outcome = PublishOutcome.Accepted;
+        Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
+        var second = transport.NextAsync();
+        while (!second.IsCompleted)
+        {
+            time.Advance(Delay);
+        }
+
+        Assert.Equal(2, await second);
+    }
+
+    private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
+        bus => bus.UseTransport("UseRefusing()", _ => transport).StoreInMemory().Publishes<OrderPlaced>().AlertWith<Alerts>().Configure(options => options.AlertInterval = TimeSpan.Zero),
+        time,
+        services => services.AddSingleton(alerts));
+
+    private sealed class Alerts : IDeadLetterAlert
+    {
+        private readonly Channel<DeadLetter> came = Channel.CreateUnbounded<DeadLetter>();
+
+        public async Task<DeadLetter> NextAsync() => await came.Reader.ReadAsync(Token).AsTask().WaitAsync(RunningBus.Patience, Token);
+
+        public async Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => await came.Writer.WriteAsync(alert.First, cancellationToken);
+    }
+
+    private sealed class RefusingTransport : Transport
+    {
+        private readonly Channel<int> published = Channel.CreateUnbounded<int>();
+        private int count;
+
+        public PublishOutcome Outcome { get; set; }
+
+        public override TransportFeatures Features { get; } = new() { System = "refusing", Durable = true };
+
+        public async Task<int> NextAsync() => await published.Reader.ReadAsync(Token).AsTask().WaitAsync(RunningBus.Patience, Token);
+
+        public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+        public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+        {
+            outcomes.Span.Fill(Outcome);
+            published.Writer.TryWrite(++count);
+            return ValueTask.CompletedTask;
+        }
+
+        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new InvalidOperationException("never subscribed");
+
+        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}
