@@ -47,9 +47,6 @@ internal static partial class Log
     [LoggerMessage(208, LogLevel.Warning, "Closing the subscription {Subscription} did not reach Redis: what is unsettled comes again after {ClaimAfter}")]
     public static partial void NotGivenBack(this ILogger log, string subscription, TimeSpan claimAfter, Exception exception);
 
-    [LoggerMessage(209, LogLevel.Error, "The delayed event {EventId} cannot be read in Redis and is put aside: it stays in the hashes store:delayed:event and store:delayed:body of the service, and is never published. Repair it and publish it again, or delete it there")]
-    public static partial void DelayedUnreadable(this ILogger log, string eventId);
-
     [LoggerMessage(216, LogLevel.Error, "The key {Stream} has the name of a stream of events and holds something else: the group {Group} leaves it out until that is mended. Rename the key, or delete it")]
     public static partial void NotAStream(this ILogger log, string stream, string group);
 

@@ -30,15 +30,16 @@ public static class SqliteBuilderExtensions
     internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log)
     {
         var database = new SqliteDatabase(file.Locate(), options, log);
+        var delays = new SqlDelayStore(database, log);
         return new BusStores
         {
             Name = "in SQLite",
             Failures = new SqlFailureStore(database),
-            Delays = new SqlDelayStore(database),
+            Delays = delays,
             Processed = new SqlProcessedEventStore(database),
             Sagas = new SqlSagaStore(database),
             Instances = new SqlInstances(database),
-            Shortages = () => database.Problems,
+            Shortages = () => [.. database.Problems, .. delays.Problems],
             OpenAsync = database.OpenAsync,
             CloseAsync = database.CloseAsync,
         };

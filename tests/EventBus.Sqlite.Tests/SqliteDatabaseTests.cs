@@ -304,7 +304,9 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(["bad"], due.Where(entry => entry.Envelope.Defect is not null).Select(entry => entry.Envelope.EventId));
         Assert.Equal(["2", "bad", "1"], (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Select(entry => entry.Envelope.EventId));
         Assert.NotNull((await again.Failures.FindDeadAsync("dead~bad", Token))!.Envelope.Defect);
+        Assert.Empty(again.Problems);
         Assert.Equal(["1", "2"], (await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries.Select(envelope => envelope.EventId));
+        Assert.Contains("1 delayed events", Assert.Single(again.Problems), StringComparison.Ordinal);
         Assert.Equal(["1", "bad", "2"], (await again.Sagas.ListDueAsync(["trip"], Now, 10, Token)).Entries.Select(saga => saga.Id));
         Assert.NotNull((await again.Sagas.FindAsync("bad", Token))!.Defect);
 

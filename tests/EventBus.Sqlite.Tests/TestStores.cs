@@ -24,6 +24,8 @@ internal sealed class TestStores : IAsyncDisposable
 
     public SagaStore Sagas => stores.Sagas!;
 
+    public IReadOnlyCollection<string> Problems => stores.Shortages();
+
     public InstanceStore Instances => stores.Instances!;
 
     public static async Task<TestStores> OpenAsync(string file, string service = "shop", TimeProvider? time = null, Action<SqliteStoreOptions>? configure = null)

@@ -59,6 +59,27 @@ public sealed class UnstorableTests : IDisposable
         void Handle(SubscriptionBuilder mail) => mail.On<AmountMeasured>((_, context, _) => Note(context.EventId, fails: false)).Idempotent();
     }
 
+    [Fact]
+    public async Task DelayedEvent_ThatIsSpoilt_IsADeadLetterAndOthersArePublished()
+    {
+        using var host = await StartAsync(mail => mail.On<AmountMeasured>((_, context, _) => Note(context.EventId, fails: false)));
+        var bus = host.Services.GetRequiredService<IEventBus>();
+        await bus.PublishAsync(new AmountMeasured(1), new PublishOptions { EventId = "bad", NotBefore = DateTimeOffset.UtcNow.AddHours(1) }, Token);
+        await bus.PublishAsync(new AmountMeasured(1), new PublishOptions { EventId = "good", NotBefore = DateTimeOffset.UtcNow.AddHours(1) }, Token);
+        using (var connection = Connect(File))
+        {
+            await RunAsync(connection, "UPDATE eventbus_delays SET attributes = x'7b', turn = 0 WHERE event_id = 'bad'; UPDATE eventbus_delays SET turn = 0");
+        }
+
+        var letters = host.Services.GetRequiredService<IDeadLetters>();
+        await UntilAsync(() => letters.CountAsync(null, Token).GetAwaiter().GetResult() == 1, "the event is a dead letter");
+        var letter = (await letters.ListAsync(null, Token))[0];
+        Assert.Equal((DeadLetterReason.Unstorable, "bad", "eventbus/delayed"), (letter.Reason, letter.EventId, letter.Subscription));
+        Assert.Equal("""{"amount":1}""", System.Text.Encoding.UTF8.GetString(letter.Body.Span));
+        await UntilAsync(() => seen.Contains("good"), "the other event is handled");
+        Assert.DoesNotContain("bad", seen);
+    }
+
     /// <summary>Whatever dots, hyphens and underscores the two names have.</summary>
     [Fact]
     public async Task Services_WhoseNamesRunTogetherWithThoseOfSubscriptions_ShareNothing()

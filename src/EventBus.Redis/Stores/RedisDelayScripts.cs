@@ -47,11 +47,6 @@ internal static class RedisDelayScripts
         for _, hash in ipairs({ events, bodies }) do redis.call('HDEL', hash, ARGV[1]) end
         """;
 
-    /// <summary>Puts aside what cannot be read: it stays in the hashes, and is not due any more. ARGV: id.</summary>
-    public const string SetAside = Keys + """
-        for _, index in ipairs({ turns, due }) do redis.call('ZREM', index, ARGV[1]) end
-        """;
-
     private const string Keys = """
         local types = { 'hash', 'hash' }
         """ + RedisKeyTypes.Check + """

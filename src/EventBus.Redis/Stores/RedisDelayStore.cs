@@ -38,22 +38,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
             return new DueBatch<Envelope>([], null);
         }
 
-        var due = new List<Envelope>(rows.Length);
-        foreach (var row in rows.Skip(1))
-        {
-            var id = (string)row[0]!;
-            if (TryRead(id, row) is { } envelope)
-            {
-                due.Add(envelope);
-                continue;
-            }
-
-            // It cannot be published, and must not be removed as if it had been.
-            await link.RunAsync(RedisDelayScripts.SetAside, Keys, [id], cancellationToken);
-            log.DelayedUnreadable(id);
-        }
-
-        return new DueBatch<Envelope>(due, RedisTime.ReadScore(rows[0]));
+        return new DueBatch<Envelope>([.. rows.Skip(1).Select(Read)], RedisTime.ReadScore(rows[0]));
     }
 
     public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
@@ -65,10 +50,13 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.SortedSetLengthAsync(Keys[2], double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
 
-    private static Envelope? TryRead(string id, RedisResult row)
+    /// <summary>Reads an event; a placeholder that says what is wrong where that is impossible, or where the event is not the one under whose id it is kept.</summary>
+    private static Envelope Read(RedisResult row)
     {
-        // Attributes that cannot be read come back with the id that is given here.
-        var envelope = row[2].IsNull ? null : StoreFormat.Read((byte[]?)row[1] ?? [], (byte[])row[2]!, "", RedisFailureFormat.Nameless);
-        return envelope?.EventId == id ? envelope : null;
+        var (id, body) = ((string)row[0]!, (byte[]?)row[2]);
+        var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, RedisFailureFormat.Nameless);
+        return body is not null && envelope.EventId == id ? envelope : new Envelope(
+            new EnvelopeAttributes { Id = id, Name = RedisFailureFormat.Nameless, Defect = envelope.Defect ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.") },
+            body ?? []);
     }
 }

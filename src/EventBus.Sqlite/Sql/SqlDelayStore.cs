@@ -1,12 +1,15 @@
 using System.Data.Common;
 using EventBus.Stores;
 using EventBus.Transports;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
 /// <summary>Delayed events in a database.</summary>
-internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
+internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelayStore
 {
+    private const int MostNamed = 10;
+
     private readonly string add =
         $"""
         INSERT INTO {database.Prefix}delays (app, event_id, event_name, turn, claimed, attributes, body) VALUES (@app, @event, @name, @due, 0, @attributes, @body)
@@ -23,6 +26,14 @@ internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
     private readonly string countDue = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND turn <= @now";
     private readonly string countLeased = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND claimed = 1 AND turn > @now";
 
+    // The rows that the file is damaged at, as the last look found them.
+    private volatile IReadOnlySet<long> damaged = new HashSet<long>();
+
+    /// <summary>What is wrong with the file; nothing when all is well.</summary>
+    public IReadOnlyCollection<string> Problems => damaged is { Count: > 0 } found
+        ? [$"The SQLite database is damaged where {found.Count} delayed events are kept (table {database.Prefix}delays, seq {string.Join(", ", found.Take(MostNamed))}): they are not published. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program."]
+        : [];
+
     public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
     {
         var (attributes, body) = (StoreFormat.WriteAttributes(envelope), SqlEnvelope.BodyOf(envelope));
@@ -35,8 +46,14 @@ internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
     {
         try
         {
-            return await database.WriteAsync(
+            var batch = await database.WriteAsync(
                 session => ClaimAsync(session, () => session.Prepare(due).Set("@now", now).Set("@max", max).ListAsync(Read), now.Plus(lease)), cancellationToken);
+            if (damaged.Count > 0)
+            {
+                damaged = new HashSet<long>();
+            }
+
+            return batch;
         }
         catch (Exception exception) when (database.IsDamage(exception))
         {
@@ -59,6 +76,7 @@ internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
     private async ValueTask<DueBatch<Envelope>> ClaimOneByOneAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
         var claimed = new List<Envelope>();
+        var found = new HashSet<long>();
         foreach (var seq in await database.ReadAsync(session => session.Prepare(dueSeqs).Set("@now", now).Set("@max", int.MaxValue).ListAsync(static reader => reader.GetInt64(0)), cancellationToken))
         {
             try
@@ -68,6 +86,11 @@ internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
             catch (Exception exception) when (database.IsDamage(exception))
             {
                 // It stays due, which is no reason to come again at once.
+                found.Add(seq);
+                if (!damaged.Contains(seq))
+                {
+                    log.DelayedDamaged(seq, database.Prefix, exception.Message);
+                }
             }
 
             if (claimed.Count == max)
@@ -76,6 +99,7 @@ internal sealed class SqlDelayStore(SqlDatabase database) : DelayStore
             }
         }
 
+        damaged = found;
         return new DueBatch<Envelope>(claimed, null);
     }
 

@@ -28,7 +28,7 @@ public sealed class RedisDelayStoreTests
     }
 
     [Fact]
-    public async Task Event_SpoiltByHand_IsPutAsideAndHoldsUpNobody()
+    public async Task Event_SpoiltByHand_SaysWhatIsWrongAndHoldsUpNoOther()
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
@@ -44,9 +44,13 @@ public sealed class RedisDelayStoreTests
 
         var due = await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token);
 
-        Assert.Equal("good", Assert.Single(due.Entries).EventId);
-        Assert.Equal(4, await stores.Delays.CountAsync(Token));
-        Assert.Equal(1, await stores.Delays.CountDueAsync(TestStores.Now, Token));
-        Assert.Equal("{", await redis.Database.HashGetAsync(TestStores.Key(redis.Prefix, "delayed:event"), "broken"));
+        Assert.Equal(["broken", "empty", "foreign", "good"], due.Entries.Select(envelope => envelope.EventId).Order());
+        Assert.Equal("good", Assert.Single(due.Entries, envelope => envelope.Defect is null).EventId);
+        foreach (var envelope in due.Entries)
+        {
+            await stores.Delays.RemoveAsync(envelope, Token);
+        }
+
+        Assert.Equal((0, 0), (await stores.Delays.CountAsync(Token), await stores.Delays.CountDueAsync(TestStores.Now, Token)));
     }
 }
