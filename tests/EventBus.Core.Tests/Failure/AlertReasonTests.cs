@@ -45,12 +45,13 @@ public sealed class AlertReasonTests : IAsyncDisposable
                 ["1"]),
             DeadLetterReason.DroppedByBroker => await KillAsync(Fine, [], givenUp: "1"),
             DeadLetterReason.SagaNeedsAttention => await HaltSagaAsync(),
+            DeadLetterReason.Unpublishable => await RefuseDelayedAsync(),
             _ => throw new NotSupportedException($"Nothing here makes a dead letter for the reason {reason}. Add what does."),
         };
 
         Assert.Equal((reason, 1), (alert.First.Reason, alert.Count));
         Assert.Equal([alert.First.Id], alert.Ids);
-        Assert.Equal(reason == DeadLetterReason.SagaNeedsAttention ? "book-trip" : "mail", alert.First.Subscription);
+        Assert.Equal(reason switch { DeadLetterReason.SagaNeedsAttention => "book-trip", DeadLetterReason.Unpublishable => "eventbus/delayed", _ => "mail" }, alert.First.Subscription);
         Assert.False(string.IsNullOrWhiteSpace(alert.First.Error));
     }
 
@@ -79,6 +80,14 @@ public sealed class AlertReasonTests : IAsyncDisposable
         }
 
         return await running.Services.GetRequiredService<AlertInbox>().NextAsync("an event became a dead letter");
+    }
+
+    private static async Task<DeadLetterAlert> RefuseDelayedAsync()
+    {
+        await using var refusing = new RefusingTransport { Outcome = PublishOutcome.Rejected(new InvalidOperationException("no")) };
+        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseRefusing()", _ => refusing).StoreInMemory().Publishes<OrderPlaced>().AlertWith<AlertInbox>());
+        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddMilliseconds(20) }, Token);
+        return await running.Services.GetRequiredService<AlertInbox>().NextAsync("a delayed event was refused");
     }
 
     private static async Task<DeadLetterAlert> HaltSagaAsync()

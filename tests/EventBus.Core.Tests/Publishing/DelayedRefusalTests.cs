@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace EventBus;
 
 /// <summary>A delayed event that can never be published when its time has come.</summary>
-public sealed class DelayedRefusalTests
+public sealed class DelayedRefusalTests : IAsyncDisposable
 {
     private static readonly TimeSpan Delay = TimeSpan.FromMinutes(1);
 
@@ -15,6 +15,8 @@ public sealed class DelayedRefusalTests
     private readonly Alerts alerts = new();
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public ValueTask DisposeAsync() => transport.DisposeAsync();
 
     [Fact]
     public async Task Delayed_RefusedForGood_IsADeadLetterWithAnAlertAndPublishedByARetry()
@@ -76,30 +78,5 @@ public sealed class DelayedRefusalTests
         public async Task<DeadLetter> NextAsync() => await came.Reader.ReadAsync(Token).AsTask().WaitAsync(RunningBus.Patience, Token);
 
         public async Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => await came.Writer.WriteAsync(alert.First, cancellationToken);
-    }
-
-    private sealed class RefusingTransport : Transport
-    {
-        private readonly Channel<int> published = Channel.CreateUnbounded<int>();
-        private int count;
-
-        public PublishOutcome Outcome { get; set; }
-
-        public override TransportFeatures Features { get; } = new() { System = "refusing", Durable = true };
-
-        public async Task<int> NextAsync() => await published.Reader.ReadAsync(Token).AsTask().WaitAsync(RunningBus.Patience, Token);
-
-        public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
-
-        public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
-        {
-            outcomes.Span.Fill(Outcome);
-            published.Writer.TryWrite(++count);
-            return ValueTask.CompletedTask;
-        }
-
-        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new InvalidOperationException("never subscribed");
-
-        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 }
