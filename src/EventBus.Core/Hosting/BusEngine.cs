@@ -32,6 +32,7 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly DueWork due;
     private readonly DueLoop? retries;
     private readonly DueLoop? delays;
+    private readonly DelayedEvents? delayedEvents;
     private readonly DueLoop? givenUp;
     private readonly Dictionary<string, FailurePolicy> policies = new(StringComparer.Ordinal);
     private readonly SagaEngine? sagas;
@@ -86,17 +87,21 @@ internal sealed class BusEngine : IAsyncDisposable
 
         if (stores?.Delays is { } delayed)
         {
-            var publishing = new DelayedEvents(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, planning)
+            delayedEvents = new DelayedEvents(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, planning)
             {
                 Failures = stores.Failures is { IsKeyed: true } kept ? (kept, recorder!, new FailurePolicy(DelayedEvents.Subscription, false, new RetryPolicy(options.Retry, [], entropy))) : null,
             };
             delays = new DueLoop("delayed events", async stop =>
             {
-                var next = await publishing.PublishDueAsync(stop);
+                var next = await delayedEvents.PublishDueAsync(stop);
                 idle.Set();
                 return next;
             }, delayed.PollInterval, plans, log);
-            Publisher.Delayed = delays.Wake;
+            Publisher.Delayed = () =>
+            {
+                delayedEvents.Use();
+                delays.Wake();
+            };
         }
 
         if (plan.Sagas.Count > 0)
@@ -213,6 +218,7 @@ internal sealed class BusEngine : IAsyncDisposable
     public void Wake()
     {
         retries?.Wake();
+        delayedEvents?.Use();
         delays?.Wake();
     }
 
@@ -240,12 +246,19 @@ internal sealed class BusEngine : IAsyncDisposable
             worker.Start();
         }
 
-        if (alerts is not null && (workers.Count > 0 || delays is not null))
+        if (workers.Count > 0)
         {
-            foreach (var loop in alerts.Loops)
+            delayedEvents?.Use();
+        }
+
+        foreach (var loop in alerts?.Loops ?? [])
+        {
+            StartLoop("alerts", async stop =>
             {
-                StartLoop("alerts", loop);
-            }
+                // Without subscriptions only delayed events can make dead letters.
+                await (workers.Count > 0 ? Task.CompletedTask : delayedEvents?.InUse ?? Task.Delay(Timeout.InfiniteTimeSpan, owner.Time, stop)).WaitAsync(stop);
+                await loop(stop);
+            });
         }
 
         if (retries is not null && workers.Count > 0)

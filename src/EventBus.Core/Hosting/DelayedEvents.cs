@@ -22,17 +22,30 @@ internal sealed class DelayedEvents(DelayStore store, Publisher publisher, TimeS
     // No handler is started: the slots only lend themselves to what the recorder waits for.
     private readonly HandlerSlots slots = new(2 * ClaimSize);
 
+    private readonly TaskCompletionSource used = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Completes once this instance has to do with delayed events. One that only publishes, without delays, asks nothing more of the stores.</summary>
+    public Task InUse => used.Task;
+
     private TimeProvider Time => environment.Time;
 
     /// <summary>Where the dead letters go, and how often the publish of one that was retried is repeated; null where no store keeps failures.</summary>
     public (FailureStore Store, FailureRecorder Recorder, FailurePolicy Policy)? Failures { get; init; }
+
+    /// <summary>This instance has to do with delayed events.</summary>
+    public void Use() => used.TrySetResult();
 
     /// <summary>Publishes what is due, side by side, begun in the order of the store.</summary>
     /// <returns>When to come again.</returns>
     public async Task<DateTimeOffset?> PublishDueAsync(CancellationToken stop)
     {
         var claimed = await store.ClaimDueAsync(Time.GetUtcNow(), lease, ClaimSize, stop);
-        var retried = Failures is { Store: var failures } ? await failures.ClaimDueAsync([Subscription], Time.GetUtcNow(), lease, ClaimSize, stop) : default;
+        if (claimed.Entries.Count > 0)
+        {
+            Use();
+        }
+
+        var retried = InUse.IsCompleted && Failures is { Store: var failures } ? await failures.ClaimDueAsync([Subscription], Time.GetUtcNow(), lease, ClaimSize, stop) : default;
         await Task.WhenAll([.. claimed.Entries.Select(envelope => PublishAsync(envelope, stop)), .. (retried.Entries ?? []).Select(RetryAsync)]);
         return claimed.Entries.Count == ClaimSize || retried.Entries is { Count: ClaimSize } ? Time.GetUtcNow() : Earlier(claimed.NextDue, retried.NextDue);
     }
