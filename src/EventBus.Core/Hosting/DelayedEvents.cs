@@ -69,7 +69,7 @@ internal sealed class DelayedEvents(DelayStore store, Publisher publisher, TimeS
         }
         catch (PublishException exception) when (exception.Failure == PublishFailure.Rejected && Failures is not null)
         {
-            await KeepAsync(envelope, DeadLetterReason.Unpublishable, exception.Message);
+            await KeepAsync(envelope, DeadLetterReason.Unpublishable, ExceptionText.MessageOf(exception));
         }
         catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
         {
@@ -125,7 +125,7 @@ internal sealed class DelayedEvents(DelayStore store, Publisher publisher, TimeS
             }
             catch (PublishException exception)
             {
-                failure = exception.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber ? new Rejected(new Rejection(DeadLetterReason.Unpublishable, exception.Message)) : new Threw(exception);
+                failure = exception.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber ? new Rejected(new Rejection(DeadLetterReason.Unpublishable, ExceptionText.MessageOf(exception))) : new Threw(exception);
             }
 
             await recorder.RecordAsync(policy, entry, failure, slots);
