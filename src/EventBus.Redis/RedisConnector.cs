@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -20,12 +21,17 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
     // Of the client's own: it counts whole answers, so it must not come before the watchdog, which counts bytes.
     private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
+    private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
     // XAUTOCLAIM and the trimming by id.
     private static readonly Version Oldest = new(6, 2);
 
+    // Nothing connects to it: the sentinels name another.
+    private const int PrimaryPort = 6379;
+
+    private readonly RedisSentinels? sentinels = configuration.ServiceName is null ? null : new RedisSentinels(configuration);
     private readonly Lock gate = new();
     private Task<IConnectionMultiplexer>? shared;
     private int users;
@@ -80,7 +86,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         if (last is not null && Lent is null)
         {
-            await CloseAsync(last).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(CloseAsync(last), sentinels?.CloseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -244,11 +250,37 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
+    /// <summary>A server that is not the primary any more refuses writes. The client itself asks for the roles once a minute.</summary>
+    private void AskForRoles(ConnectionMultiplexer connection, RedisWire wire, RedisErrorEventArgs error)
+    {
+        if (!error.Message.Contains("READONLY", StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        if (sentinels is not null)
+        {
+            wire.End(error.EndPoint);
+        }
+        else
+        {
+            _ = RedisWatchdog.AskForRolesAsync(connection);
+        }
+    }
+
     private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan silence)
     {
         var own = configuration.Clone();
-        var wire = new RedisWire(own.Tunnel);
+        var wire = new RedisWire(own.Tunnel, sentinels);
         own.Tunnel = wire;
+        if (sentinels is not null)
+        {
+            // One server, whichever it is at the time: the wire asks.
+            own.EndPoints.Clear();
+            own.EndPoints.Add(new DnsEndPoint(own.ServiceName!, PrimaryPort));
+            (own.ServiceName, own.ResolveDns) = (null, false);
+        }
+
         own.AsyncTimeout = (int)ClientTimeout.TotalMilliseconds;
 
         // INFO counts as an admin command to the client; it says whether Redis keeps what it accepts.
@@ -259,6 +291,10 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         own.BacklogPolicy = BacklogPolicy.FailFast;
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
         var connection = await ConnectionMultiplexer.ConnectAsync(own);
+
+        // From here on it limits how long the client waits for servers that are gone, before it asks the others which of them leads now.
+        own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)RoleTimeout.TotalMilliseconds);
+        connection.ErrorMessage += (_, error) => AskForRoles(connection, wire, error);
         _ = new RedisWatchdog(wire, silence).RunAsync(connection);
         return connection;
     }

@@ -20,6 +20,12 @@ internal sealed class RedisWatchdog(RedisWire wire, TimeSpan patience)
             try
             {
                 IServer[] connected = [.. connection.GetServers().Where(server => server.IsConnected)];
+                if (connected.Length > 0 && connected.All(server => server.IsReplica))
+                {
+                    // The primary is gone. Nothing tells the client when another takes its place.
+                    _ = AskForRolesAsync(connection);
+                }
+
                 await (connected.Length > 0 ? Task.WhenAll([.. connected.Select(WatchAsync), WatchSubscriptionsAsync(connection)]) : connection.GetDatabase().PingAsync());
             }
             catch (ObjectDisposedException)
@@ -30,6 +36,19 @@ internal sealed class RedisWatchdog(RedisWire wire, TimeSpan patience)
             {
                 // Whatever it is, the next round asks again.
             }
+        }
+    }
+
+    /// <summary>Lets the client find out anew which server leads. While it does so, further calls do nothing. Never throws.</summary>
+    public static async Task AskForRolesAsync(ConnectionMultiplexer connection)
+    {
+        try
+        {
+            await connection.ConfigureAsync();
+        }
+        catch (Exception)
+        {
+            // It was closed meanwhile, or the next round asks again.
         }
     }
 

@@ -9,12 +9,16 @@ namespace EventBus;
 /// <summary>Knows when the connections of one multiplexer last showed a sign of life: a received byte, or a write that had to wait and went on. Thread-safe.</summary>
 /// <remarks>A whole answer is no measure: on a slow wire one of 16 MB takes longer than any patience, and whatever is asked behind it waits as long.</remarks>
 /// <param name="inner">What the application's configuration has set; null for none.</param>
-internal sealed class RedisWire(Tunnel? inner) : Tunnel
+/// <param name="sentinels">They know the server to connect to; null where the configuration names it.</param>
+internal sealed class RedisWire(Tunnel? inner, RedisSentinels? sentinels) : Tunnel
 {
     private readonly ConcurrentDictionary<RedisWireStream, EndPoint> open = new();
 
-    public override ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken) =>
-        inner?.GetSocketConnectEndpointAsync(endpoint, cancellationToken) ?? base.GetSocketConnectEndpointAsync(endpoint, cancellationToken);
+    public override async ValueTask<EndPoint?> GetSocketConnectEndpointAsync(EndPoint endpoint, CancellationToken cancellationToken)
+    {
+        var server = sentinels is null ? endpoint : await sentinels.FindPrimaryAsync();
+        return await (inner?.GetSocketConnectEndpointAsync(server, cancellationToken) ?? base.GetSocketConnectEndpointAsync(server, cancellationToken));
+    }
 
     public override ValueTask BeforeSocketConnectAsync(EndPoint endPoint, ConnectionType connectionType, Socket? socket, CancellationToken cancellationToken) =>
         inner?.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken) ?? base.BeforeSocketConnectAsync(endPoint, connectionType, socket, cancellationToken);

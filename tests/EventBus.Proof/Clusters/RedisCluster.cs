@@ -34,6 +34,7 @@ internal abstract class RedisCluster(string stream, string group) : Cluster
 
     public override async Task RestoreAsync()
     {
+        await UntilReplacedAsync(killed!);
         await killed!.StartAsync();
         killed = null;
         await UntilAllFollowAsync();
@@ -41,10 +42,14 @@ internal abstract class RedisCluster(string stream, string group) : Cluster
 
     public override async Task<bool> IsIdleAsync()
     {
+        // Each figure has its name before it. The lag is wrong after a fail-over: the ids are not.
         var leader = await LeaderAsync();
-        var pending = await leader.AskAsync("--raw", "XPENDING", stream, group);
-        var lag = (await leader.AskAsync("--raw", "XINFO", "GROUPS", stream)).Split('\n');
-        return pending.Split('\n')[0] == "0" && lag[Array.IndexOf(lag, group) + 9] == "0";
+        var groups = (await leader.AskAsync("--raw", "XINFO", "GROUPS", stream)).Split('\n');
+        var begin = Array.IndexOf(groups, group);
+        return begin >= 0 && ValueOf("pending", groups, begin) == "0"
+            && ValueOf("last-delivered-id", groups, begin) == ValueOf("last-generated-id", (await leader.AskAsync("--raw", "XINFO", "STREAM", stream)).Split('\n'), 0);
+
+        static string ValueOf(string name, string[] told, int begin) => told[Array.IndexOf(told, name, begin) + 1];
     }
 
     public override ValueTask DisposeAsync()
@@ -55,6 +60,9 @@ internal abstract class RedisCluster(string stream, string group) : Cluster
 
     /// <summary>The server that takes the writes.</summary>
     protected abstract Task<RedisServer> LeaderAsync();
+
+    /// <summary>Returns when everyone who decides it knows another leader: one that comes back before takes writes, which are lost as soon as it follows.</summary>
+    protected abstract Task UntilReplacedAsync(RedisServer leader);
 
     /// <summary>Returns when the killed server is a replica of the new leader.</summary>
     protected abstract Task UntilAllFollowAsync();
@@ -107,12 +115,16 @@ internal sealed class RedisSentinels(string folder, string stream, string group,
         await base.DisposeAsync();
     }
 
-    protected override async Task<RedisServer> LeaderAsync() => At((await sentinels[0].AskAsync("--raw", "SENTINEL", "get-master-addr-by-name", Service)).Split('\n')[^1]);
+    protected override Task<RedisServer> LeaderAsync() => LeaderOfAsync(sentinels[0]);
+
+    protected override Task UntilReplacedAsync(RedisServer leader) => Until.TrueAsync("A new primary, which all sentinels know", Patience, async () => !(await Task.WhenAll(sentinels.Select(LeaderOfAsync))).Contains(leader));
 
     protected override Task UntilAllFollowAsync() => Until.TrueAsync("A primary with its replicas, which all sentinels know", Patience, async () =>
         await HasReplicasAsync(Count - 1)
         && (await Task.WhenAll(sentinels.Select(sentinel => sentinel.AskAsync("SENTINEL", "CKQUORUM", Service)))).All(answer => answer.StartsWith("OK 3", StringComparison.Ordinal))
-        && (await Task.WhenAll(sentinels.Select(sentinel => sentinel.AskAsync("--raw", "SENTINEL", "replicas", Service)))).All(answer => !answer.Contains("down", StringComparison.Ordinal) && !answer.Contains("disconnected", StringComparison.Ordinal)));
+        && (await Task.WhenAll(sentinels.Select(sentinel => sentinel.AskAsync("--raw", "SENTINEL", "replicas", Service)))).All(answer => !answer.Contains("s_down,", StringComparison.Ordinal) && !answer.Contains(",s_down", StringComparison.Ordinal) && !answer.Contains("disconnected", StringComparison.Ordinal)));
+
+    private async Task<RedisServer> LeaderOfAsync(RedisServer sentinel) => At((await sentinel.AskAsync("--raw", "SENTINEL", "get-master-addr-by-name", Service)).Split('\n')[^1]);
 }
 
 /// <summary>A Redis Cluster of three primaries, each with a replica.</summary>
@@ -131,7 +143,7 @@ internal sealed class RedisShards(string folder, string stream, string group) : 
         {
             var server = new RedisServer(Path.Combine(folder, $"server{i}"));
             Servers.Add(server);
-            await server.StartAsync("appendonly yes", "save \"\"", "repl-diskless-sync-delay 0", "cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 1000");
+            await server.StartAsync("appendonly yes", "save \"\"", "repl-diskless-sync-delay 0", "cluster-enabled yes", $"cluster-port {FreePort.Next()}", "cluster-config-file nodes.conf", "cluster-node-timeout 1000");
         }
 
         var said = await RedisServer.RunAsync(["--cluster", "create", .. Servers.Select(server => server.Address), "--cluster-replicas", "1", "--cluster-yes"]);
@@ -144,15 +156,19 @@ internal sealed class RedisShards(string folder, string stream, string group) : 
         await UntilAllFollowAsync();
     }
 
-    protected override async Task<RedisServer> LeaderAsync()
+    protected override Task<RedisServer> LeaderAsync() => LeaderOfAsync(Alive.First());
+
+    protected override Task UntilReplacedAsync(RedisServer leader) => Until.TrueAsync("A new primary, which all nodes know", Patience, async () => !(await Task.WhenAll(Alive.Select(LeaderOfAsync))).Contains(leader));
+
+    protected override Task UntilAllFollowAsync() => Until.TrueAsync("A primary with its replica", Patience, () => HasReplicasAsync(1));
+
+    private async Task<RedisServer> LeaderOfAsync(RedisServer server)
     {
-        var slot = int.Parse(await Alive.First().AskAsync("--raw", "CLUSTER", "KEYSLOT", Stream), System.Globalization.CultureInfo.InvariantCulture);
-        var nodes = (await Alive.First().AskAsync("--raw", "CLUSTER", "NODES")).Split('\n').Select(line => line.Split(' '));
+        var slot = int.Parse(await server.AskAsync("--raw", "CLUSTER", "KEYSLOT", Stream), System.Globalization.CultureInfo.InvariantCulture);
+        var nodes = (await server.AskAsync("--raw", "CLUSTER", "NODES")).Split('\n').Select(line => line.Split(' '));
         var leader = nodes.First(columns => columns[2].Contains("master", StringComparison.Ordinal) && columns.Skip(8).Any(range => Holds(range, slot)));
         return At(leader[1].Split('@')[0].Split(':')[^1]);
     }
-
-    protected override Task UntilAllFollowAsync() => Until.TrueAsync("A primary with its replica", Patience, () => HasReplicasAsync(1));
 
     private static bool Holds(string range, int slot) =>
         range.Split('-') is var ends && int.TryParse(ends[0], out var first) && int.TryParse(ends[^1], out var last) && first <= slot && slot <= last;

@@ -74,6 +74,7 @@ internal sealed class FailoverProof : Proof
         catch (ProofException exception)
         {
             findings.Fail(exception.Message);
+            stage.Journals.Poll();
         }
 
         if (takeovers.Count > 0)

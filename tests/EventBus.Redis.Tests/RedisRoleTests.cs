@@ -1,0 +1,164 @@
+using System.Diagnostics;
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus.Redis.Tests;
+
+/// <summary>Another server becomes the primary.</summary>
+public sealed class RedisRoleTests
+{
+    [Fact]
+    public async Task Primary_DemotedWhileItRuns_IsLeftForTheNewOne()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var first = await PrimaryAsync();
+        await using var second = await ReplicaOfAsync(first);
+        var transport = await redis.StartAsync(address: $"{first.EndPoint},{second.Address}");
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+
+        await using (var admin = await AdminAsync(second))
+        {
+            await admin.GetDatabase().ExecuteAsync("REPLICAOF", "NO", "ONE");
+        }
+
+        await using (var admin = await AdminAsync(first))
+        {
+            await admin.GetDatabase().ExecuteAsync("REPLICAOF", "127.0.0.1", second.EndPoint.Split(':')[1]);
+        }
+
+        await PublishUntilAcceptedAsync(transport);
+    }
+
+    [Fact]
+    public async Task Primary_KilledAndReplacedByHand_IsLeftForTheNewOne()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var first = await PrimaryAsync();
+        await using var second = await ReplicaOfAsync(first);
+        var transport = await redis.StartAsync(address: $"{first.EndPoint},{second.Address}");
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+
+        await first.KillAsync();
+        await using (var admin = await AdminAsync(second))
+        {
+            await admin.GetDatabase().ExecuteAsync("REPLICAOF", "NO", "ONE");
+        }
+
+        await PublishUntilAcceptedAsync(transport);
+    }
+
+    /// <summary>A primary that was killed calls itself primary when it is back, until a sentinel corrects it: what it accepted meanwhile would be lost.</summary>
+    [Fact]
+    public async Task Primary_KilledAndBack_IsNotTakenForThePrimaryThatTheSentinelsName()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var first = await PrimaryAsync();
+        await using var second = await ReplicaOfAsync(first);
+        await using var sentinel = await Sentinel.StartAsync(first);
+        var transport = await redis.StartAsync(address: $"{sentinel.EndPoint},serviceName={Sentinel.Service},password={PrivateRedis.Password}");
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
+
+        await first.KillAsync();
+        await PublishUntilAcceptedAsync(transport);
+        await first.StartAsync();
+        await using var left = await AdminAsync(first);
+        await using var right = await AdminAsync(second);
+        for (var round = 0; round < 3; round++)
+        {
+            // What connects now chooses anew.
+            await right.GetDatabase().ExecuteAsync("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes");
+            await PublishUntilAcceptedAsync(transport);
+        }
+
+        Assert.Contains($"name={redis.Prefix} ", await ClientsAsync(right), StringComparison.Ordinal);
+        Assert.DoesNotContain($"name={redis.Prefix} ", await ClientsAsync(left), StringComparison.Ordinal);
+
+        static async Task<string> ClientsAsync(ConnectionMultiplexer admin) => (string)(await admin.GetDatabase().ExecuteAsync("CLIENT", "LIST"))!;
+    }
+
+    private static async Task<PrivateRedis> PrimaryAsync()
+    {
+        var server = new PrivateRedis("--masterauth", PrivateRedis.Password, "--repl-diskless-sync-delay", "0");
+        await server.StartAsync();
+        return server;
+    }
+
+    private static async Task<PrivateRedis> ReplicaOfAsync(PrivateRedis primary)
+    {
+        var server = new PrivateRedis("--masterauth", PrivateRedis.Password, "--repl-diskless-sync-delay", "0", "--replicaof", primary.EndPoint.Replace(':', ' '));
+        await server.StartAsync();
+        await using var admin = await AdminAsync(server);
+        using var limit = new CancellationTokenSource(TestRedis.Patience);
+        while (!((string)(await admin.GetDatabase().ExecuteAsync("INFO", "replication"))!).Contains("master_link_status:up", StringComparison.Ordinal))
+        {
+            Assert.False(limit.IsCancellationRequested, "The replica does not follow its primary.");
+        }
+
+        return server;
+    }
+
+    private static Task<ConnectionMultiplexer> AdminAsync(PrivateRedis server) => ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
+
+    /// <summary>The client itself looks once a minute.</summary>
+    private static async Task PublishUntilAcceptedAsync(Transport transport)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        for (var number = 2; (await TestRedis.PublishAsync(transport, TestRedis.Parcel(number)))[0].Status != PublishStatus.Accepted; number++)
+        {
+            Assert.True(Stopwatch.GetElapsedTime(begun) < TestRedis.Patience, "Nothing was accepted although there is a primary.");
+        }
+    }
+
+    /// <summary>One sentinel, which is enough to make a replica the primary.</summary>
+    private sealed class Sentinel(string folder, int port) : IAsyncDisposable
+    {
+        public const string Service = "tests";
+
+        private Process? process;
+
+        public string EndPoint => $"127.0.0.1:{port}";
+
+        public static async Task<Sentinel> StartAsync(PrivateRedis primary)
+        {
+            var folder = Directory.CreateTempSubdirectory("eventbus-sentinel-").FullName;
+            var sentinel = new Sentinel(folder, FreePort.Next());
+            var file = Path.Combine(folder, "sentinel.conf");
+            await File.WriteAllLinesAsync(file,
+            [
+                $"port {sentinel.EndPoint.Split(':')[1]}", "bind 127.0.0.1", $"dir {folder}", $"requirepass {PrivateRedis.Password}",
+                $"sentinel monitor {Service} {primary.EndPoint.Replace(':', ' ')} 1", $"sentinel auth-pass {Service} {PrivateRedis.Password}",
+                $"sentinel down-after-milliseconds {Service} 500", $"sentinel failover-timeout {Service} 2000",
+            ]);
+            sentinel.process = Process.Start(new ProcessStartInfo("redis-server", [file, "--sentinel", "--logfile", Path.Combine(folder, "log")]))!;
+
+            await using var admin = await ConnectionMultiplexer.SentinelConnectAsync($"{sentinel.EndPoint},password={PrivateRedis.Password},abortConnect=false");
+            using var limit = new CancellationTokenSource(TestRedis.Patience);
+            while (!await sentinel.KnowsAReplicaAsync(admin))
+            {
+                Assert.False(limit.IsCancellationRequested, "The sentinel does not know the replica.");
+            }
+
+            return sentinel;
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            process!.Kill();
+            await process.WaitForExitAsync().WaitAsync(TestRedis.Patience);
+            process.Dispose();
+            Directory.Delete(folder, recursive: true);
+        }
+
+        private async Task<bool> KnowsAReplicaAsync(ConnectionMultiplexer admin)
+        {
+            try
+            {
+                return (await admin.GetServer(EndPoint).SentinelReplicasAsync(Service)).Any(replica => replica.Any(each => each is { Key: "master-link-status", Value: "ok" }));
+            }
+            catch (RedisException)
+            {
+                return false;
+            }
+        }
+    }
+}
