@@ -7,6 +7,9 @@ namespace EventBus;
 /// <summary>A connection while it lives, and the deadline for every call on it.</summary>
 internal sealed class LiveConnection
 {
+    /// <summary>How many deadlines a call may take on a connection that lives.</summary>
+    public const int MostDeadlines = 6;
+
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TimeSpan timeout;
     private readonly TimeProvider time;
@@ -138,28 +141,38 @@ internal sealed class LiveConnection
         return await call;
     }
 
-    /// <summary>Waits for a call to the broker, within the deadline. A connection that does not answer is given up, unless the broker has said that it takes nothing for now.</summary>
+    /// <summary>Waits for a call to the broker. A connection on which nothing is heard for the deadline is given up, unless the broker has said that it takes nothing for now.</summary>
+    /// <remarks>On a slow wire the answer waits behind events: while something is heard, the wait goes on for a few deadlines. Then the call fails alone, and its channel is not to be used any more.</remarks>
     public async Task CallAsync(Task call)
     {
-        try
+        for (var deadlines = 1; ; deadlines++)
         {
-            var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
-            if (first != call)
+            var before = Heard;
+            try
             {
-                var cause = await ended.Task;
-                throw new InvalidOperationException($"The connection was lost: {RabbitMqRefusal.CauseOf(cause)}", cause);
-            }
+                var first = await Task.WhenAny(call, ended.Task).WaitAsync(timeout, time);
+                if (first != call)
+                {
+                    var cause = await ended.Task;
+                    throw new InvalidOperationException($"The connection was lost: {RabbitMqRefusal.CauseOf(cause)}", cause);
+                }
 
-            await call;
-        }
-        catch (TimeoutException exception)
-        {
-            if (!IsBlocked)
+                await call;
+                return;
+            }
+            catch (TimeoutException exception)
             {
-                Abandon(exception);
-            }
+                if (IsBlocked || (before != Heard && (call.IsCompleted || deadlines == MostDeadlines)))
+                {
+                    throw;
+                }
 
-            throw;
+                if (before == Heard)
+                {
+                    Abandon(exception);
+                    throw;
+                }
+            }
         }
     }
 

@@ -25,44 +25,42 @@ internal sealed class RabbitMqGivenUp(RabbitMqConnector connector, RabbitMqTopol
 
     private readonly RabbitMqPuller puller = new(connector);
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
-    private DateTimeOffset notBefore;
-    private volatile string? problem;
 
-    /// <summary>Why the queue cannot be read; null when it can, as far as is known.</summary>
-    public string? Problem => problem;
+    // With a store beside the broker, what is in the queue of dead letters goes to the store as well.
+    private readonly Source[] sources = connector.KeepsFailures ? [new(names.GivenUpQueue)] : [new(names.GivenUpQueue), new(names.DeadLetterQueue)];
 
-    /// <summary>With a store beside the broker, what is in the queue of dead letters goes to the store as well.</summary>
-    private IEnumerable<string> Queues => connector.KeepsFailures ? [names.GivenUpQueue] : [names.GivenUpQueue, names.DeadLetterQueue];
+    /// <summary>Why a queue cannot be read; null when all can, as far as is known.</summary>
+    public string? Problem => sources.Select(source => source.Problem).FirstOrDefault(problem => problem is not null);
 
     public async ValueTask<GivenUp?> TakeAsync(CancellationToken cancellationToken)
     {
-        if (time.GetUtcNow() < notBefore || !connector.Consuming.IsOpen)
+        if (!connector.Consuming.IsOpen)
         {
             return null;
         }
 
-        foreach (var queue in Queues)
+        foreach (var source in sources.Where(source => time.GetElapsedTime(source.RefusedAt) >= source.Pause))
         {
             try
             {
-                if (await puller.GetAsync(queue, cancellationToken) is { } pulled)
+                var pulled = await puller.GetAsync(source.Queue, cancellationToken);
+                source.Problem = null;
+                if (pulled is not null)
                 {
                     return Read(pulled);
                 }
-
-                problem = null;
             }
             catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
             {
-                await RestoreAsync(queue, cancellationToken);
+                await RestoreAsync(source, cancellationToken);
             }
             catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception))
             {
-                Report($"The queue '{queue}' cannot be read, so that what RabbitMQ itself gives up is not kept as a dead letter: {RabbitMqRefusal.CauseOf(exception)} Grant this user the permission to read it.", Refused);
+                Report(source, $"The queue '{source.Queue}' cannot be read, so that what RabbitMQ itself gives up is not kept as a dead letter: {RabbitMqRefusal.CauseOf(exception)} Grant this user the permission to read it.", Refused);
             }
             catch (Exception exception) when (RabbitMqRefusal.IsUnreadable(exception))
             {
-                Report($"The connection was cut by a message that the client cannot read, perhaps in the queue '{queue}', which is not read for {Poisoned.TotalMinutes:0} minutes. Take it out with the tools of the broker: {RabbitMqRefusal.CauseOf(exception)}", Poisoned);
+                Report(source, $"The connection was cut by a message that the client cannot read, perhaps in the queue '{source.Queue}', which is not read for {Poisoned.TotalMinutes:0} minutes. Take it out with the tools of the broker: {RabbitMqRefusal.CauseOf(exception)}", Poisoned);
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
@@ -82,24 +80,45 @@ internal sealed class RabbitMqGivenUp(RabbitMqConnector connector, RabbitMqTopol
             entry.Subscription.Length > 0 ? entry.Subscription : Unknown, entry.Reason, entry.Error ?? "It was found in the queue of dead letters.", new Delivery(entry.Envelope, new Settler(pulled)));
     }
 
-    private async Task RestoreAsync(string queue, CancellationToken cancellationToken)
+    private async Task RestoreAsync(Source source, CancellationToken cancellationToken)
     {
         var live = await connector.Consuming.ConnectionAsync(cancellationToken);
         await provisioner.RestoreAsync(live, names.GivenUpThings);
         if (connector.Options.Provision != RabbitMqProvision.Create)
         {
-            Report($"The queue '{queue}' is missing, so that what RabbitMQ itself gives up has nowhere to go. Create it.", Refused);
+            Report(source, $"The queue '{source.Queue}' is missing, so that what RabbitMQ itself gives up has nowhere to go. Create it.", Refused);
         }
     }
 
-    private void Report(string text, TimeSpan pause)
+    private void Report(Source source, string text, TimeSpan pause)
     {
-        notBefore = time.GetUtcNow() + pause;
-        if (problem != text)
+        (source.RefusedAt, source.Pause) = (time.GetTimestamp(), pause);
+        if (source.Problem != text)
         {
-            problem = text;
+            source.Problem = text;
             connector.Log.GivenUpUnread(text);
         }
+    }
+
+    /// <summary>A queue that is read.</summary>
+    private sealed class Source(string queue)
+    {
+        private volatile string? problem;
+
+        public string Queue => queue;
+
+        /// <summary>Why it cannot be read; null when it can, as far as is known.</summary>
+        public string? Problem
+        {
+            get => problem;
+            set => problem = value;
+        }
+
+        /// <summary>When that was seen, as a timestamp.</summary>
+        public long RefusedAt { get; set; }
+
+        /// <summary>How long it is not read after that.</summary>
+        public TimeSpan Pause { get; set; }
     }
 
     private sealed class Settler(Pulled pulled) : IDeliverySettler

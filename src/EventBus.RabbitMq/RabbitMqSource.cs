@@ -138,6 +138,8 @@ internal sealed class RabbitMqSource
         RequestedHeartbeat = options.Heartbeat,
         RequestedConnectionTimeout = options.CallTimeout,
         HandshakeContinuationTimeout = options.CallTimeout,
-        ContinuationTimeout = options.CallTimeout,
+
+        // The bus has deadlines of its own: on a slow wire an answer may take several.
+        ContinuationTimeout = options.CallTimeout * (LiveConnection.MostDeadlines + 1),
     };
 }

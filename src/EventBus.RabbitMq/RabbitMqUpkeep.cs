@@ -53,29 +53,25 @@ internal sealed class RabbitMqUpkeep(RabbitMqLink link, IReadOnlyList<RabbitMqTh
     private async Task<string?> FindProblemAsync(LiveConnection live)
     {
         string? found = null;
-        for (var next = 0; next < things.Count;)
+        for (var next = 0; next < things.Count; next++)
         {
             // A refusal ends the channel; the things behind it are looked at on another one.
-            var refusal = await live.OnChannelAsync(async channel =>
+            var channel = await live.OpenChannelAsync();
+            try
             {
+                // Each has a deadline of its own: there may be thousands.
                 for (; next < things.Count; next++)
                 {
-                    try
-                    {
-                        await (options.Provision == RabbitMqProvision.Create ? things[next].DeclareAsync(channel) : things[next].FindAsync(channel));
-                    }
-                    catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsAnswer(exception))
-                    {
-                        return exception;
-                    }
+                    await live.CallAsync(options.Provision == RabbitMqProvision.Create ? things[next].DeclareAsync(channel) : things[next].FindAsync(channel));
                 }
-
-                return null;
-            });
-            if (refusal is not null)
+            }
+            catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsAnswer(exception))
             {
-                found ??= $"{things[next].Title} {(RabbitMqRefusal.IsMissing(refusal) ? "is missing" : "cannot be made again or looked at")}: {RabbitMqRefusal.CauseOf(refusal)}";
-                next++;
+                found ??= $"{things[next].Title} {(RabbitMqRefusal.IsMissing(exception) ? "is missing" : "cannot be made again or looked at")}: {RabbitMqRefusal.CauseOf(exception)}";
+            }
+            finally
+            {
+                _ = channel.DiscardAsync();
             }
         }
 

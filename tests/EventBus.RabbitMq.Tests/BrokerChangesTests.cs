@@ -181,6 +181,33 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         await UntilHealthAsync(app, report => report.Status == HealthStatus.Healthy);
     }
 
+    /// <summary>Of two queues, one that can be read says nothing about the other, and does not wait for it.</summary>
+    [Fact]
+    public async Task GivenUp_OneOfTwoQueuesIsRefused_IsNamedForAsLongAsItIsAndTheOtherIsRead()
+    {
+        await using (await StartAsync(broker.Uri))
+        {
+        }
+
+        await AddUserAsync("^$", "^$", $"^{name}(:.*|\\.dead-letters)$");
+        await using var app = await StartAsync(UserUri, options => options.Provision = RabbitMqProvision.Off);
+        await UntilHealthAsync(app, IsNamed);
+        for (var number = 1; number <= 3; number++)
+        {
+            await ChangeAsync(channel => channel.BasicPublishAsync("", $"{name}.dead-letters", mandatory: true, new BasicProperties { MessageId = $"{number}" }, "{}"u8.ToArray(), Cancel).AsTask());
+        }
+
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(15), TimeProvider.System);
+        while (await app.DeadLetters.CountAsync(cancellationToken: Cancel) < 3)
+        {
+            Assert.False(patience.IsCancellationRequested, "The queue of dead letters was not read.");
+            Assert.True(IsNamed(await app.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Cancel)));
+        }
+
+        static bool IsNamed(HealthReport report) =>
+            report.Status == HealthStatus.Degraded && report.Entries.Values.Any(entry => entry.Description!.Contains(".given-up' cannot be read", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Channels_AreShort_IsSaidWithTheirLimit()
     {

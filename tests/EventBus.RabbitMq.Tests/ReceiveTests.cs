@@ -300,6 +300,80 @@ public sealed class ReceiveTests
         });
     }
 
+    /// <summary>The looks at the queues wait behind large events: what is heard meanwhile shows that the broker is there.</summary>
+    [Fact]
+    public async Task Wire_ThatIsSlowWhileQueuesAreLookedAt_KeepsItsConnectionAndEveryEventIsAccepted()
+    {
+        var (name, log, handled) = (TestBroker.NewName(), new LogList(), new Seen<int>());
+        await using var wire = new TcpProxy();
+        await using var app = await TestBus.StartAsync(name, bus =>
+        {
+            bus.Services.AddLogging(logging => logging.AddProvider(log));
+            bus.UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory().Subscribe<Big>("tests", (_, context, _) =>
+            {
+                handled.Add(context.Attempt);
+                return Task.CompletedTask;
+            });
+        });
+
+        // Of each 16 KB: 2 MB a second, and so 10 s.
+        wire.ToServer.Delay = TimeSpan.FromMilliseconds(8);
+        await app.Bus.PublishManyAsync([.. Enumerable.Range(0, 100).Select(_ => new Big(new string('x', 200_000)))], new PublishOptions { Timeout = TimeSpan.FromMinutes(1) }, Cancel);
+
+        for (var i = 0; i < 100; i++)
+        {
+            await handled.NextAsync($"event {i}");
+        }
+
+        Assert.DoesNotContain(log.Texts, text => text.Contains("connection is lost", StringComparison.Ordinal));
+    }
+
+    /// <summary>A pass over many queues takes longer than one call may.</summary>
+    [Fact]
+    public async Task Binding_OfTheLastOfManyQueues_IsMadeAgainOverASlowWire()
+    {
+        var (name, log) = (TestBroker.NewName(), new LogList());
+        await using var wire = new TcpProxy();
+        await using var app = await TestBus.StartAsync(name, bus =>
+        {
+            bus.Services.AddLogging(logging => logging.AddProvider(log));
+            bus.UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout) = (name, TimeSpan.FromSeconds(1))).StoreInMemory();
+            for (var i = 100; i < 140; i++)
+            {
+                bus.Subscribe<TestHappened>($"tests-{i}", (_, _, _) => Task.CompletedTask);
+            }
+
+            bus.Subscribe<FollowUp>("tests-last", (_, _, _) => Task.CompletedTask);
+        });
+
+        // Two calls for each queue, 100 ms each.
+        wire.ToClient.Delay = TimeSpan.FromMilliseconds(100);
+        await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
+        await channel.QueueUnbindAsync($"{name}:tests-last", name, "test.followed", cancellationToken: Cancel);
+
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        while (!await IsBoundAsync())
+        {
+            Assert.False(patience.IsCancellationRequested, "The last queue was not bound again.");
+        }
+
+        Assert.DoesNotContain(log.Texts, text => text.Contains("connection is lost", StringComparison.Ordinal));
+
+        async Task<bool> IsBoundAsync()
+        {
+            try
+            {
+                await channel.BasicPublishAsync(name, "test.followed", mandatory: true, "{}"u8.ToArray(), Cancel);
+                return true;
+            }
+            catch (RabbitMQ.Client.Exceptions.PublishException exception) when (exception.IsReturn)
+            {
+                return false;
+            }
+        }
+    }
+
     private static async Task<Delivery> NextAsync(Receiver receiver)
     {
         using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);

@@ -353,6 +353,12 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             prepared = false;
             throw new StoreRefusedException(exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store, $"RabbitMQ did not take what was sent to '{routingKey}': the queue is full, unavailable or gone.", exception);
         }
+        catch (OperationInterruptedException)
+        {
+            // An exchange that is gone ends the channel. The next call makes it again.
+            prepared = false;
+            throw;
+        }
     }
 
     /// <summary>How many retries wait. Asked on another channel than that of the claims: a queue that is gone ends the channel, and with it all that was taken through it.</summary>

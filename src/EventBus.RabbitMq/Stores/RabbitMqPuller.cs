@@ -15,7 +15,7 @@ internal sealed class RabbitMqPuller(RabbitMqConnector connector) : IAsyncDispos
     public async Task<Pulled?> GetAsync(string queue, CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
-        var message = await channel.Live.CallAsync(channel.Client.BasicGetAsync(queue, autoAck: false, CancellationToken.None));
+        var message = await CallAsync(channel, channel.Client.BasicGetAsync(queue, autoAck: false, CancellationToken.None));
         return message is null ? null : new Pulled(message, channel);
     }
 
@@ -23,7 +23,7 @@ internal sealed class RabbitMqPuller(RabbitMqConnector connector) : IAsyncDispos
     public async Task<long> CountAsync(string queue, CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
-        return (await channel.Live.CallAsync(channel.Client.QueueDeclarePassiveAsync(queue, CancellationToken.None))).MessageCount;
+        return (await CallAsync(channel, channel.Client.QueueDeclarePassiveAsync(queue, CancellationToken.None))).MessageCount;
     }
 
     /// <summary>Closes the channel: what is unsettled goes back to the heads of its queues, in its order.</summary>
@@ -33,6 +33,21 @@ internal sealed class RabbitMqPuller(RabbitMqConnector connector) : IAsyncDispos
         {
             current = null;
             await channel.Client.DiscardAsync().WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task<T> CallAsync<T>(PullChannel channel, Task<T> call)
+    {
+        try
+        {
+            return await channel.Live.CallAsync(call);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            // The answer may still come, and would be taken for that to the next question.
+            Interlocked.CompareExchange(ref current, null, channel);
+            _ = channel.Client.DiscardAsync();
+            throw;
         }
     }
 

@@ -126,6 +126,9 @@ public sealed class FailureQueueTests
             {
                 Assert.False(patience.IsCancellationRequested, "The retry queue was not made again.");
             }
+
+            // Only the retry that is sent to it can find it gone.
+            await channel.ExchangeDeleteAsync($"{name}.wait-100ms", ifUnused: false, cancellationToken: Cancel);
         }
 
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
