@@ -19,7 +19,7 @@ public sealed class RabbitMqOptions
     public IList<TimeSpan> RetrySteps { get; set; } = [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)];
 
     /// <summary>
-    /// How often a quorum queue hands out an event that is not acknowledged, before the broker itself moves it to <c>{service}.dead-letters</c>: what ends the process or the connection at each delivery does not do so for
+    /// How often a quorum queue hands out an event that is not acknowledged, before the broker itself moves it to <c>{service}.given-up</c>, from where the bus keeps it as a dead letter: what ends the process or the connection at each delivery does not do so for
     /// ever. Each lost connection counts for all that it had been sent. Default 200; 1 to 1,000,000. A queue that exists keeps its limit: changing this asks for deleting it first. Classic queues have no limit.
     /// </summary>
     public int DeliveryLimit { get; set; } = 200;
@@ -27,7 +27,7 @@ public sealed class RabbitMqOptions
     /// <summary>How many published events may wait for the broker's confirm at once. Default 1,000; 1 to 100,000.</summary>
     public int MaxUnconfirmed { get; set; } = 1_000;
 
-    /// <summary>How long one call to the broker may take before its connection is given up and replaced. Default 10 s; 100 ms to 5 min.</summary>
+    /// <summary>How long one call to the broker may take, without any sign of life meanwhile, before its connection is given up and replaced. While there are signs of life, a call fails alone after six times as long. Default 10 s; 100 ms to 5 min.</summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>After how long without any sign of life, which is asked for every second, a connection is given up and replaced. Every byte that comes is a sign of life. Must be longer than the largest event that is published takes on the wire, and on an <see cref="RabbitMQ.Client.IConnection"/> of the application's, whose bytes the bus does not see, than any event. Default 3 s; 100 ms to 5 min. A connection that the broker blocks, because it is short of memory, is not asked. An opening is given as long at first, and twice as long after each that had no answer, up to <see cref="CallTimeout"/>.</summary>

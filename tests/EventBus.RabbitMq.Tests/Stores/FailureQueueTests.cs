@@ -126,14 +126,22 @@ public sealed class FailureQueueTests
             {
                 Assert.False(patience.IsCancellationRequested, "The retry queue was not made again.");
             }
-
-            // Only the retry that is sent to it can find it gone.
-            await channel.ExchangeDeleteAsync($"{name}.wait-100ms", ifUnused: false, cancellationToken: Cancel);
         }
 
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
         Assert.Equal(1, await started.NextAsync("the first start"));
         Assert.Equal(2, await started.NextAsync("the retry"));
+
+        // Only the retry that is sent to it can find it gone.
+        await using (var connection = await ConnectAsync())
+        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
+        {
+            await channel.ExchangeDeleteAsync($"{name}.wait-100ms", ifUnused: false, cancellationToken: Cancel);
+        }
+
+        await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+        Assert.Equal(1, await started.NextAsync("the first start of the second event"));
+        Assert.Equal(2, await started.NextAsync("the retry of the second event"));
         Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
 
         static async Task<bool> ExistsAsync(IConnection connection, string queue)
