@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Unicode;
 using EventBus.Transports;
 
 namespace EventBus;
@@ -33,18 +34,50 @@ internal readonly ref struct JsonContent
         return new JsonContent(isJson, end < 0 ? default : CharsetOf(contentType.AsSpan(end + 1)));
     }
 
-    /// <summary>The body as UTF-8 without a byte order mark.</summary>
+    /// <summary>The body as UTF-8 without a byte order mark. A mark tells more than the media type; a body under an unknown name is taken as UTF-8 if it is that.</summary>
     /// <exception cref="ArgumentException">The character set is not known, or the body is not in it.</exception>
     public ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> body)
     {
-        if (charset.IsEmpty || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase) || charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase))
+        if (body.Span.StartsWith(Utf8Mark))
         {
-            return body.Span.StartsWith(Utf8Mark) ? body[Utf8Mark.Length..] : body;
+            return body[Utf8Mark.Length..];
         }
 
-        var encoding = Encoding.GetEncoding(charset.ToString(), EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback);
+        if ((MarkedAs(body.Span) ?? Named(body.Span)) is not { } encoding)
+        {
+            return body;
+        }
+
         var mark = encoding.Preamble;
         return Encoding.UTF8.GetBytes(encoding.GetString(mark.Length > 0 && body.Span.StartsWith(mark) ? body.Span[mark.Length..] : body.Span));
+    }
+
+    /// <summary>The encoding of which a body has the byte order mark; null for none. No JSON text begins with the character of one.</summary>
+    private static Encoding? MarkedAs(ReadOnlySpan<byte> body) => body switch
+    {
+        [0xFF, 0xFE, 0x00, 0x00, ..] => new UTF32Encoding(false, true, true),
+        [0x00, 0x00, 0xFE, 0xFF, ..] => new UTF32Encoding(true, true, true),
+        [0xFF, 0xFE, ..] => new UnicodeEncoding(false, true, true),
+        [0xFE, 0xFF, ..] => new UnicodeEncoding(true, true, true),
+        _ => null,
+    };
+
+    /// <summary>The encoding that the media type names; null where the body is UTF-8.</summary>
+    private Encoding? Named(ReadOnlySpan<byte> body)
+    {
+        if (charset.IsEmpty || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase) || charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        try
+        {
+            return Encoding.GetEncoding(charset.ToString(), EncoderFallback.ExceptionFallback, DecoderFallback.ExceptionFallback);
+        }
+        catch (Exception exception) when (exception is ArgumentException or NotSupportedException && Utf8.IsValid(body))
+        {
+            return null;
+        }
     }
 
     private static ReadOnlySpan<char> CharsetOf(ReadOnlySpan<char> parameters)
