@@ -9,8 +9,11 @@ namespace EventBus;
 /// </remarks>
 internal sealed class PublishLines
 {
+    private static readonly Comparer<Call> BySequence = Comparer<Call>.Create((one, other) => one.Sequence.CompareTo(other.Sequence));
+
     private readonly Lock gate = new();
     private readonly Dictionary<string, Line> lines = new(StringComparer.Ordinal);
+    private long latest;
 
     internal enum State
     {
@@ -33,23 +36,29 @@ internal sealed class PublishLines
 
         lock (gate)
         {
-            var call = new Call(this, keys);
-            foreach (var key in keys)
+            var call = new Call(this, keys, ++latest);
+            for (var i = 0; i < keys.Length; i++)
             {
-                if (!lines.TryGetValue(key, out var line))
+                if (!lines.TryGetValue(keys[i], out var line))
                 {
-                    lines.Add(key, line = new Line());
+                    lines.Add(keys[i], line = new Line());
                 }
 
                 // Behind one that is to be repeated, or that waits behind such a one.
-                call.State = line.Calls.Count == line.Begun ? call.State : State.Waiting;
+                call.State = line.Queue.Count == 0 ? call.State : State.Waiting;
+                call.Lines[i] = line;
             }
 
-            for (var i = 0; i < keys.Length; i++)
+            foreach (var line in call.Lines)
             {
-                var line = lines[keys[i]];
-                line.Begun += call.State == State.Begun ? 1 : 0;
-                call.Places[i] = line.Calls.AddLast(call);
+                if (call.State == State.Begun)
+                {
+                    line!.Begun++;
+                }
+                else
+                {
+                    line!.Queue.Add(call);
+                }
             }
 
             return call;
@@ -81,7 +90,7 @@ internal sealed class PublishLines
     /// <param name="call">The call; null where no event has a key.</param>
     public static List<int> Repeatable(ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes, Call? call)
     {
-        var overtaken = new HashSet<string>(call?.Overtaken ?? [], StringComparer.Ordinal);
+        var overtaken = call?.Overtaken() ?? new HashSet<string>(StringComparer.Ordinal);
         var failed = new List<int>();
         for (var i = batch.Length - 1; i >= 0; i--)
         {
@@ -122,76 +131,37 @@ internal sealed class PublishLines
         return again;
     }
 
-    private static bool MayBeTaken(string key, ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes)
+    private void Remove(Call call, int place)
     {
-        for (var i = 0; i < batch.Length; i++)
-        {
-            if (batch[i].KeyText == key && outcomes[i].Status is not (PublishStatus.Failed or PublishStatus.Rejected))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private void Remove(Call call, int place, bool taken)
-    {
-        if (call.Places[place] is not { List: { } calls } node)
+        if (call.Lines[place] is not { } line)
         {
             return;
         }
 
-        if (taken)
+        if (call.State == State.Begun)
         {
-            for (var earlier = node.Previous; earlier is not null; earlier = earlier.Previous)
-            {
-                (earlier.Value.Overtaken ??= new HashSet<string>(StringComparer.Ordinal)).Add(call.Keys[place]);
-            }
+            line.Begun--;
+        }
+        else
+        {
+            line.Queue.Remove(call);
         }
 
-        calls.Remove(node);
-        if (calls.Count == 0)
+        call.Lines[place] = null;
+        if (line.Begun + line.Queue.Count == 0)
         {
             lines.Remove(call.Keys[place]);
         }
     }
 
-    /// <summary>A call is no longer in the hands of the transport.</summary>
-    private void TakeBack(Call call)
+    /// <summary>A call goes for the first time behind others that go for the first time, and again only with no other of its lines in the hands of the transport.</summary>
+    private static bool MayGo(Call call)
     {
-        if (call.State == State.Begun)
+        foreach (var line in call.Lines)
         {
-            foreach (var key in call.Keys)
-            {
-                lines[key].Begun--;
-            }
-        }
-
-        (call.State, call.WasAnswered) = (State.Waiting, true);
-    }
-
-    /// <summary>Whether a call may go: for the first time behind others that go for the first time, and again only at the head of its lines, with no other of them in the hands of the transport.</summary>
-    private bool MayGo(Call call)
-    {
-        for (var i = 0; i < call.Keys.Length; i++)
-        {
-            if (call.Places[i] is not { List: { } } node)
-            {
-                continue;
-            }
-
-            if (call.WasAnswered && (node.Previous is not null || lines[call.Keys[i]].Begun > 0))
+            if (line is not null && (line.Queue.Min != call || (call.WasAnswered && line.Begun > 0)))
             {
                 return false;
-            }
-
-            for (var earlier = node.Previous; earlier is not null; earlier = earlier.Previous)
-            {
-                if (earlier.Value.State != State.Begun)
-                {
-                    return false;
-                }
             }
         }
 
@@ -203,13 +173,7 @@ internal sealed class PublishLines
     {
         foreach (var key in call.Keys)
         {
-            var node = lines.GetValueOrDefault(key)?.Calls.First;
-            while (node is { Value.State: not State.Waiting })
-            {
-                node = node.Next;
-            }
-
-            if (node is { Value: { Turn: { } turn } next } && MayGo(next))
+            if (lines.GetValueOrDefault(key)?.Queue.Min is { State: State.Waiting, Turn: { } turn } next && MayGo(next))
             {
                 next.State = State.Released;
                 turn.TrySetResult();
@@ -218,14 +182,15 @@ internal sealed class PublishLines
     }
 
     /// <summary>A call of the publisher's on its way.</summary>
-    internal sealed class Call(PublishLines owner, string[] keys)
+    internal sealed class Call(PublishLines owner, string[] keys, long sequence)
     {
         public string[] Keys => keys;
 
-        public LinkedListNode<Call>?[] Places { get; } = new LinkedListNode<Call>?[keys.Length];
+        /// <summary>The line of each key; null once the call has left it.</summary>
+        public Line?[] Lines { get; } = new Line?[keys.Length];
 
-        /// <summary>The keys of which a later event may have been taken.</summary>
-        public HashSet<string>? Overtaken { get; set; }
+        /// <summary>Its place in the order in which the calls began.</summary>
+        public long Sequence => sequence;
 
         public TaskCompletionSource? Turn { get; private set; }
 
@@ -245,7 +210,7 @@ internal sealed class PublishLines
                     return true;
                 }
 
-                if (owner.MayGo(this))
+                if (MayGo(this))
                 {
                     State = State.Released;
                     return true;
@@ -269,17 +234,30 @@ internal sealed class PublishLines
 
             lock (owner.gate)
             {
-                if (!WasAnswered)
+                foreach (var line in Lines)
                 {
-                    State = State.Begun;
-                    foreach (var key in keys)
-                    {
-                        owner.lines[key].Begun++;
-                    }
+                    line!.Queue.Remove(this);
+                    line.Begun++;
+                }
 
-                    owner.Wake(this);
+                State = State.Begun;
+                owner.Wake(this);
+            }
+        }
+
+        /// <summary>The keys whose events are not to be sent again: a later one may have been taken, or the call has left the line.</summary>
+        public HashSet<string> Overtaken()
+        {
+            var overtaken = new HashSet<string>(StringComparer.Ordinal);
+            for (var i = 0; i < keys.Length; i++)
+            {
+                if (Lines[i] is not { } line || line.LastTaken > sequence)
+                {
+                    overtaken.Add(keys[i]);
                 }
             }
+
+            return overtaken;
         }
 
         /// <summary>Takes out what is not to be sent again, because a later event of its key may have been taken meanwhile.</summary>
@@ -287,7 +265,8 @@ internal sealed class PublishLines
         {
             lock (owner.gate)
             {
-                again.RemoveAll(index => batch.Span[index].KeyText is { } key && Overtaken?.Contains(key) == true);
+                var overtaken = Overtaken();
+                again.RemoveAll(index => batch.Span[index].KeyText is { } key && overtaken.Contains(key));
             }
         }
 
@@ -297,7 +276,6 @@ internal sealed class PublishLines
         {
             lock (owner.gate)
             {
-                owner.TakeBack(this);
                 var again = Repeatable(batch, outcomes, this);
                 var open = new HashSet<string>(StringComparer.Ordinal);
                 foreach (var index in again)
@@ -308,14 +286,31 @@ internal sealed class PublishLines
                     }
                 }
 
-                for (var i = 0; i < keys.Length; i++)
+                var taken = new HashSet<string>(StringComparer.Ordinal);
+                for (var i = 0; i < batch.Length; i++)
                 {
-                    if (!open.Contains(keys[i]))
+                    if (batch[i].KeyText is { } key && outcomes[i].Status is not (PublishStatus.Failed or PublishStatus.Rejected))
                     {
-                        owner.Remove(this, i, MayBeTaken(keys[i], batch, outcomes));
+                        taken.Add(key);
                     }
                 }
 
+                for (var i = 0; i < keys.Length; i++)
+                {
+                    // Also of a key that stays open: of a list, one event may have been taken, and a later one not.
+                    MarkTaken(i, taken.Contains(keys[i]));
+                    if (!open.Contains(keys[i]))
+                    {
+                        owner.Remove(this, i);
+                    }
+                    else if (State == State.Begun)
+                    {
+                        Lines[i]!.Begun--;
+                        Lines[i]!.Queue.Add(this);
+                    }
+                }
+
+                (State, WasAnswered) = (State.Waiting, true);
                 owner.Wake(this);
                 return again;
             }
@@ -327,22 +322,35 @@ internal sealed class PublishLines
         {
             lock (owner.gate)
             {
-                owner.TakeBack(this);
                 for (var i = 0; i < keys.Length; i++)
                 {
-                    owner.Remove(this, i, taken);
+                    MarkTaken(i, taken);
+                    owner.Remove(this, i);
                 }
 
                 owner.Wake(this);
             }
         }
+
+        private void MarkTaken(int place, bool taken)
+        {
+            if (taken && Lines[place] is { } line)
+            {
+                line.LastTaken = Math.Max(line.LastTaken, sequence);
+            }
+        }
     }
 
-    private sealed class Line
+    /// <summary>The calls of one key. No step walks them: a hot key may have very many.</summary>
+    internal sealed class Line
     {
-        public LinkedList<Call> Calls { get; } = new();
-
-        /// <summary>How many of them have begun, and were not answered yet.</summary>
+        /// <summary>How many have begun, and were not answered yet.</summary>
         public int Begun { get; set; }
+
+        /// <summary>The others, in their order.</summary>
+        public SortedSet<Call> Queue { get; } = new(BySequence);
+
+        /// <summary>The latest call of which an event may have been taken.</summary>
+        public long LastTaken { get; set; }
     }
 }
