@@ -46,6 +46,7 @@ internal sealed class BusEngine : IAsyncDisposable
     public BusEngine(BusModel model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusRuntime owner)
     {
         // Within the process there is no connection that may come back.
+        var once = transport;
         transport = transport.Features.Serializes ? new RepeatingTransport(transport, owner.Time) : transport;
         (this.model, this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (model, plan, transport, stores, diagnostics, owner);
         var (time, log, options) = (owner.Time, owner.Log, plan.Options);
@@ -65,7 +66,10 @@ internal sealed class BusEngine : IAsyncDisposable
             EffectPrefix = model.Key is { } key ? $"{key}+" : "",
             StoresWrite = stores is { Durable: true },
             Plans = steady,
-        });
+        })
+        {
+            Once = once,
+        };
         var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
         var planning = processing with { Time = plans };
         IDeadLetterAlert[] sinks = [.. model.Alerts.Select(create => create(services))];

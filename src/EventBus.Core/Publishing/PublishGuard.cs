@@ -19,11 +19,13 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
 
     private static readonly SearchValues<char> HeaderNameChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
-    public void Check(PublishOptions? options)
+    /// <summary>Checks the options.</summary>
+    /// <returns>The headers as they were checked; null for none. The application's own dictionary is read once: it may change, or say something else the next time.</returns>
+    public IReadOnlyDictionary<string, string>? Check(PublishOptions? options)
     {
         if (options is null)
         {
-            return;
+            return null;
         }
 
         CheckId(options.EventId, nameof(PublishOptions.EventId));
@@ -35,10 +37,7 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
 
         try
         {
-            if (options.Headers is { Count: > 0 } headers)
-            {
-                CheckHeaders(headers);
-            }
+            return options.Headers is { Count: > 0 } headers ? CheckedHeaders(headers) : null;
         }
         catch (Exception exception) when (exception is not PublishException)
         {
@@ -99,7 +98,7 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
         }
     }
 
-    private static void CheckHeaders(IReadOnlyDictionary<string, string> headers)
+    private static Dictionary<string, string> CheckedHeaders(IReadOnlyDictionary<string, string> headers)
     {
         if (headers.Count > MaxHeaders)
         {
@@ -107,8 +106,14 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
         }
 
         var total = 0;
+        var copy = new Dictionary<string, string>(headers.Count, StringComparer.Ordinal);
         foreach (var (name, value) in headers)
         {
+            if (copy.Count == MaxHeaders)
+            {
+                throw Refuse($"The event has more headers than it counts; at most {MaxHeaders} are allowed.");
+            }
+
             if (name.Length is 0 or > MaxHeaderName || name.AsSpan().ContainsAnyExcept(HeaderNameChars))
             {
                 throw Refuse($"The header name '{Printable(name)}' is invalid: 1 to {MaxHeaderName} letters, digits, hyphens, underscores and dots are allowed.");
@@ -124,13 +129,11 @@ internal sealed class PublishGuard(int warnBytes, int maxBytes, bool serializes,
                 throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValue:N0} characters, none of them a control character or half of a surrogate pair, are allowed.");
             }
 
+            copy.Add(name, value);
             total += name.Length + value.Length;
         }
 
-        if (total > MaxHeaderChars)
-        {
-            throw Refuse($"The headers have {total:N0} characters in all; at most {MaxHeaderChars:N0} are allowed.");
-        }
+        return total <= MaxHeaderChars ? copy : throw Refuse($"The headers have {total:N0} characters in all; at most {MaxHeaderChars:N0} are allowed.");
     }
 
     private static bool IsReserved(string name) =>

@@ -36,6 +36,9 @@ internal sealed class Publisher
     /// <summary>What the keys of effects begin with: nothing for the default bus.</summary>
     public string EffectPrefix => environment.EffectPrefix;
 
+    /// <summary>The transport without repeats.</summary>
+    public required Transport Once { private get; init; }
+
     /// <summary>Called after an event was put into the delay store.</summary>
     public Action? Delayed { get; set; }
 
@@ -69,7 +72,7 @@ internal sealed class Publisher
         }
 
         cancellationToken.ThrowIfCancellationRequested();
-        var count = list.Count;
+        var count = CountOf(list);
         var run = new BatchRun(count);
         var envelopes = new Envelope[Math.Min(BatchSize, count)];
         var positions = new int[envelopes.Length];
@@ -138,8 +141,8 @@ internal sealed class Publisher
         return [.. outcomes.Select((outcome, i) => Conclude(outcome, outbox[i], DescriptorOf(outbox[i])))];
     }
 
-    /// <summary>Publishes an event whose time has come.</summary>
-    public Task SendDueAsync(Envelope envelope) => Send(envelope, DescriptorOf(envelope), deadlines.Token(time.GetUtcNow().UtcTicks), CancellationToken.None);
+    /// <summary>Publishes an event whose time has come, with one attempt: it stays in its store until it is accepted, and a repeat would hold up what is due beside it.</summary>
+    public Task SendDueAsync(Envelope envelope) => Send(Once, envelope, DescriptorOf(envelope), deadlines.Token(time.GetUtcNow().UtcTicks), CancellationToken.None);
 
     private EventDescriptor Descriptor(object @event) => events.For(@event.GetType());
 
@@ -149,7 +152,7 @@ internal sealed class Publisher
 
     private Envelope Create(EventDescriptor descriptor, object @event, PublishOptions? options, long now, Inherited inherited)
     {
-        guard.Check(options);
+        var headers = guard.Check(options);
         var key = options?.Key ?? KeyOf(descriptor, @event) ?? inherited.Key;
         guard.CheckKey(key);
         var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } || inherited.IsAny
@@ -164,7 +167,7 @@ internal sealed class Publisher
         var envelope = new Envelope(descriptor, @event, inherited.IsAny ? inherited.Id : environment.Ids.Next(now), now, extras)
         {
             KeyText = key,
-            UserHeaders = options?.Headers is { Count: > 0 } headers ? new Dictionary<string, string>(headers, StringComparer.Ordinal) : null,
+            UserHeaders = headers,
             TraceParent = BusDiagnostics.CurrentTraceParent(),
             FromHandler = inherited.IsAny || environment.InHandler.Value,
             IdIsDerived = inherited.IsAny && options?.EventId is null,
@@ -173,6 +176,19 @@ internal sealed class Publisher
         // What a saga publishes is kept as bytes, on every store; and every event may have to be, where the store is durable.
         guard.CheckSize(envelope, descriptor, environment.StoresWrite || inherited.Key is not null);
         return envelope;
+    }
+
+    /// <summary>How many events a list holds. It may be of the application's own.</summary>
+    private static int CountOf<TEvent>(IReadOnlyList<TEvent> list)
+    {
+        try
+        {
+            return list.Count;
+        }
+        catch (Exception exception)
+        {
+            throw new PublishException($"The list of events cannot be read: {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
+        }
     }
 
     /// <summary>The key as the event type was declared. Code of the application makes it.</summary>
@@ -189,7 +205,9 @@ internal sealed class Publisher
         }
     }
 
-    private Task Send(Envelope envelope, EventDescriptor descriptor, CancellationToken deadline, CancellationToken cancellationToken)
+    private Task Send(Envelope envelope, EventDescriptor descriptor, CancellationToken deadline, CancellationToken cancellationToken) => Send(transport, envelope, descriptor, deadline, cancellationToken);
+
+    private Task Send(Transport transport, Envelope envelope, EventDescriptor descriptor, CancellationToken deadline, CancellationToken cancellationToken)
     {
         var slot = slots.Take();
         slot.Envelopes[0] = envelope;
@@ -283,20 +301,39 @@ internal sealed class Publisher
             throw new PublishException($"The event '{envelope.Name}' cannot be delayed: no configured store keeps delayed events. Add one, for instance bus.StoreInMemory().", PublishFailure.Rejected, envelope.Id);
         }
 
-        try
+        for (var backoff = RepeatingTransport.FirstBackoff; ; backoff = RepeatingTransport.Longer(backoff))
         {
-            await StoreCalls.UntilAsync(AddAsync(delays, envelope, dueAt, deadline), time, deadline, cancellationToken);
-        }
-        catch (InvalidOperationException exception)
-        {
-            throw new PublishException($"The event '{envelope.Name}' {envelope.Id} was not kept for its time: {ExceptionText.MessageOf(exception)}", PublishFailure.Failed, envelope.Id, exception);
-        }
-        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
-        {
-            throw InDoubt(envelope, exception);
+            try
+            {
+                await StoreCalls.UntilAsync(AddAsync(delays, envelope, dueAt, deadline), time, deadline, cancellationToken);
+                break;
+            }
+            catch (StoreRefusedException exception) when (exception.Scope != StoreScope.Entry && !deadline.IsCancellationRequested)
+            {
+                // It has not taken the event, and may do so later.
+                await Task.Delay(backoff, time, deadline).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                cancellationToken.ThrowIfCancellationRequested();
+                if (deadline.IsCancellationRequested)
+                {
+                    throw NotKept(exception);
+                }
+            }
+            catch (InvalidOperationException exception)
+            {
+                throw NotKept(exception);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+            {
+                throw InDoubt(envelope, exception);
+            }
         }
 
         Delayed?.Invoke();
+
+        PublishException NotKept(InvalidOperationException exception) => new(
+            $"The event '{envelope.Name}' {envelope.Id} was not kept for its time: {ExceptionText.MessageOf(exception)}",
+            exception is StoreRefusedException { Scope: StoreScope.Entry } ? PublishFailure.Rejected : PublishFailure.Failed,
+            envelope.Id, exception);
 
         async Task<bool> AddAsync(DelayStore delays, Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline)
         {

@@ -8,7 +8,9 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RepeatingTransport(Transport inner, TimeProvider time) : Transport
 {
-    private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(20);
+    /// <summary>The pause before the first repeat.</summary>
+    internal static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(20);
+
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromMilliseconds(500);
 
     private readonly PublishLines lines = new();
@@ -37,6 +39,9 @@ internal sealed class RepeatingTransport(Transport inner, TimeProvider time) : T
         closing.TrySetResult();
         return inner.DisposeAsync();
     }
+
+    /// <summary>The pause after a repeat in vain.</summary>
+    internal static TimeSpan Longer(TimeSpan backoff) => backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
 
     public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
@@ -70,7 +75,7 @@ internal sealed class RepeatingTransport(Transport inner, TimeProvider time) : T
 
     private async Task RepeatAsync(PublishLines.Call? call, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
-        for (var backoff = FirstBackoff; ; backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff)
+        for (var backoff = FirstBackoff; ; backoff = Longer(backoff))
         {
             var again = call is null ? PublishLines.Repeatable(batch.Span, outcomes.Span, call) : call.Conclude(batch.Span, outcomes.Span);
             if (again.Count == 0 || !await PauseAsync(backoff, deadline) || (call is not null && !await call.EnterAsync(deadline)))

@@ -77,6 +77,43 @@ public sealed class PublishTests
         Assert.Contains(expected, exception.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>What is sent is what was checked, whatever the dictionary says the next time.</summary>
+    [Fact]
+    public async Task Publish_HeadersThatChangeWhileTheyAreRead_AreSentAsTheyWereChecked()
+    {
+        IReadOnlyDictionary<string, string>? got = null;
+        await using var running = await RunningBus.StartAsync(Handle(context => got = context.Headers));
+
+        await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { Headers = new ShiftyHeaders(() => [new("tenant", "a")], () => [new("ce-id", "forged\r\n")]) }, Token);
+        await running.Bus.PublishAsync(new OrderPlaced("2"), new PublishOptions { Headers = new ShiftyHeaders(() => [new("tenant", "a")], () => throw new InvalidOperationException("Changed.")) }, Token);
+        await running.WhenIdleAsync();
+
+        Assert.Equal("a", Assert.Single(got!).Value);
+    }
+
+    [Fact]
+    public async Task Publish_HeadersThatNeverEndOrRepeat_AreRefused()
+    {
+        await using var running = await RunningBus.StartAsync(Handle(_ => { }));
+        ShiftyHeaders[] bad = [new(() => Enumerable.Range(0, int.MaxValue).Select(i => KeyValuePair.Create($"h{i}", "v"))), new(() => [new("a", "1"), new("a", "2")])];
+
+        foreach (var headers in bad)
+        {
+            var exception = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { Headers = headers }, Token));
+            Assert.Equal(PublishFailure.Rejected, exception.Failure);
+        }
+    }
+
+    [Fact]
+    public async Task PublishMany_CountOfTheListThrows_IsRefused()
+    {
+        await using var running = await RunningBus.StartAsync(Handle(_ => { }));
+
+        var exception = await Assert.ThrowsAsync<PublishException>(() => running.Bus.PublishManyAsync(new Uncountable(), cancellationToken: Token));
+
+        Assert.Equal(PublishFailure.Rejected, exception.Failure);
+    }
+
     [Fact]
     public async Task Publish_AList_PointsToPublishMany()
     {
@@ -257,6 +294,43 @@ public sealed class PublishTests
         handle(context);
         return Task.CompletedTask;
     });
+
+    private sealed class Uncountable : IReadOnlyList<OrderPlaced>
+    {
+        public int Count => throw new InvalidOperationException("Disposed.");
+
+        public OrderPlaced this[int index] => new("1");
+
+        public IEnumerator<OrderPlaced> GetEnumerator() => throw new InvalidOperationException("Disposed.");
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+    }
+
+    /// <summary>Headers that say one thing when they are read for the first time, and another later.</summary>
+    private sealed class ShiftyHeaders(Func<IEnumerable<KeyValuePair<string, string>>> first, Func<IEnumerable<KeyValuePair<string, string>>>? then = null) : IReadOnlyDictionary<string, string>
+    {
+        private int reads;
+
+        public int Count => 1;
+
+        public IEnumerable<string> Keys => [];
+
+        public IEnumerable<string> Values => [];
+
+        public string this[string key] => key;
+
+        public bool ContainsKey(string key) => true;
+
+        public bool TryGetValue(string key, out string value)
+        {
+            value = key;
+            return true;
+        }
+
+        public IEnumerator<KeyValuePair<string, string>> GetEnumerator() => (reads++ == 0 || then is null ? first() : then()).GetEnumerator();
+
+        System.Collections.IEnumerator System.Collections.IEnumerable.GetEnumerator() => GetEnumerator();
+    }
 
     private sealed class CountingContext : SynchronizationContext
     {

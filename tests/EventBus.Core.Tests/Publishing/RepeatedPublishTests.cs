@@ -1,5 +1,6 @@
 using System.Reflection;
 using EventBus.Transports;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
@@ -136,6 +137,65 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
         Assert.Equal([null, PublishFailure.Rejected, null, null, PublishFailure.Failed, null], failure.Items.Select(item => item?.Failure));
     }
 
+    /// <summary>The list stays in the line of the key, because its second event is sent again; its first one has been taken all the same.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task PublishMany_PartlyTakenAfterAnEarlierEventOfTheKey_EarlierOneIsNotSentAgain(bool earlierAnswersLast)
+    {
+        await using var running = await StartAsync();
+        var first = PublishAsync(running, "a1");
+        var list = running.Bus.PublishManyAsync([new OrderPlaced("a2"), new OrderPlaced("a3")], null, Token);
+        var (one, many) = (await wire.NextAsync("a1"), await wire.NextAsync());
+
+        if (earlierAnswersLast)
+        {
+            many.Answer(PublishOutcome.Accepted, NotSent);
+            one.Answer(NotSent);
+        }
+        else
+        {
+            one.Answer(NotSent);
+            many.Answer(PublishOutcome.Accepted, NotSent);
+        }
+
+        (await wire.NextAsync(many.Ids[1])).Answer(PublishOutcome.Accepted);
+        await list;
+        Assert.Equal(PublishFailure.Failed, (await Assert.ThrowsAsync<PublishException>(() => first)).Failure);
+        Assert.False(wire.HasAttempt);
+    }
+
+    [Fact]
+    public async Task PublishMany_PartlyTakenAndTheRestNotInTime_EarlierEventOfTheKeyIsNotSentAgain()
+    {
+        await using var running = await StartAsync();
+        var first = PublishAsync(running, "a1");
+        var list = running.Bus.PublishManyAsync([new OrderPlaced("a2"), new OrderPlaced("a3")], new PublishOptions { Timeout = TimeSpan.FromMilliseconds(1) }, Token);
+        var (one, many) = (await wire.NextAsync("a1"), await wire.NextAsync());
+
+        many.Answer(PublishOutcome.Accepted, NotSent);
+        await Assert.ThrowsAsync<PublishManyException>(() => list);
+        one.Answer(NotSent);
+
+        Assert.Equal(PublishFailure.Failed, (await Assert.ThrowsAsync<PublishException>(() => first)).Failure);
+        Assert.False(wire.HasAttempt);
+    }
+
+    [Fact]
+    public async Task Delayed_DueAndCertainlyNotSent_IsNotRepeatedAndHoldsUpNothingElseThatIsDue()
+    {
+        var time = new FakeTimeProvider(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        await using var running = await StartAsync(time);
+        var dueAt = time.GetUtcNow() + TimeSpan.FromMinutes(1);
+        await running.Bus.PublishAsync(new OrderPlaced("a1"), new PublishOptions { EventId = "a1", NotBefore = dueAt }, Token);
+        await running.Bus.PublishAsync(new OrderPlaced("b1"), new PublishOptions { EventId = "b1", NotBefore = dueAt.AddMilliseconds(1) }, Token);
+
+        time.Advance(TimeSpan.FromMinutes(1));
+        (await wire.NextAsync("a1")).Answer(NotSent);
+        time.Advance(TimeSpan.FromMilliseconds(1));
+
+        (await wire.NextAsync("b1")).Answer(PublishOutcome.Accepted);
+        Assert.False(wire.HasAttempt);
+    }
+
     /// <summary>A member with a default that is not passed on would be that of no transport.</summary>
     [Fact]
     public void Transport_EveryMember_IsPassedOn()
@@ -151,9 +211,9 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     private static Task PublishAsync(RunningBus running, string id, TimeSpan? timeout = null) =>
         running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id, Timeout = timeout ?? TimeSpan.FromMinutes(1) }, Token);
 
-    private Task<RunningBus> StartAsync() => RunningBus.StartAsync(bus =>
+    private Task<RunningBus> StartAsync(TimeProvider? time = null) => RunningBus.StartAsync(bus =>
     {
         bus.Event<OrderPlaced>().KeyedBy(e => e.OrderId[..1]);
         bus.UseTransport("Scripted()", _ => wire).StoreInMemory();
-    });
+    }, time);
 }
