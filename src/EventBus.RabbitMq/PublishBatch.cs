@@ -9,6 +9,8 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
     private readonly State[] states = new State[batch.Length];
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private HashSet<string>? heldBack;
+    private TaskCompletionSource? awaited;
+    private int awaitedIndex;
     private int remaining = batch.Length;
 
     private enum State : byte
@@ -74,6 +76,21 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         }
     }
 
+    /// <summary>Completes when the outcome of one event is known. One is waited for at a time.</summary>
+    public Task Concluded(int index)
+    {
+        lock (gate)
+        {
+            if (states[index] == State.Concluded)
+            {
+                return Task.CompletedTask;
+            }
+
+            (awaited, awaitedIndex) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), index);
+            return awaited.Task;
+        }
+    }
+
     public void Conclude(int index, PublishOutcome outcome)
     {
         lock (gate)
@@ -106,6 +123,11 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         if (outcome.Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && batch.Span[index].Key is { } key)
         {
             (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(key);
+        }
+
+        if (index == awaitedIndex)
+        {
+            awaited?.TrySetResult();
         }
 
         if (--remaining == 0)

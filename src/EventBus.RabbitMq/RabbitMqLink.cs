@@ -16,6 +16,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private readonly string service;
     private readonly string name;
     private readonly RabbitMqSource source;
+    private readonly RabbitMqHosts? hosts;
     private readonly RabbitMqOptions options;
     private readonly TimeProvider time;
     private readonly ILogger log;
@@ -34,6 +35,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     {
         (this.service, this.name, this.source, this.options, this.time, this.log) = (service, name, source, options, time, log);
         patience = FirstPatience;
+        hosts = source.HostsOfALink();
         supervisor = new RabbitMqSupervisor(time, $"the {name} connection", log, (full, delay, error) => full.Disconnected(name, delay, RabbitMqRefusal.CauseOf(error)!, error));
     }
 
@@ -63,7 +65,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private async Task KeepAsync(CancellationToken stopped)
     {
         var traffic = new WireTraffic();
-        var opening = source.OpenAsync($"eventbus {service} {name}", traffic);
+        var opening = source.OpenAsync($"eventbus {service} {name}", traffic, hosts);
         IConnection connection;
         try
         {

@@ -12,6 +12,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private const int MaxWaitingCalls = 1_024;
     private const ushort AccessRefused = 403;
 
+    // How often what is unanswered is waited for before a channel is replaced all the same.
+    private const int MostDrains = 10;
+
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
 
     // How long a channel lives at least, and how long what is unanswered on it may take, where the broker refuses events.
@@ -146,9 +149,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         var channel = await live.OpenChannelAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
         using var confirmed = new ConfirmedChannel(channel, live, options.MaxUnconfirmed, time);
-        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopped);
         Exception cause = new OperationCanceledException(stopped);
-        var writing = Task.CompletedTask;
         try
         {
             if (restores)
@@ -161,21 +162,22 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
             current = confirmed;
             opened.TrySetResult();
-            writing = WriteAsync(confirmed, end.Token);
-            var refused = ReplaceableAsync(confirmed, end.Token);
-            var first = await Task.WhenAny(writing, confirmed.Ended, live.Ended, refused).WaitAsync(stopped);
-            if (first == refused && !stopped.IsCancellationRequested)
+            for (var drains = 1; await WriteUntilAsync(confirmed, live, stopped) is var first; drains++)
             {
-                await end.CancelAsync();
-                await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                if (first is not null)
+                {
+                    cause = confirmed.Ended.IsCompleted ? await confirmed.Ended : first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
+                    break;
+                }
 
-                // What is still unanswered goes first, so that the next channel cannot overtake it.
-                await ((Task)Task.WhenAny(confirmed.Drained, live.Ended)).WaitAsync(ReplaceTime, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-                cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
-                return false;
+                // What is still unanswered goes first, so that the next channel cannot overtake it. Another queue may have no leader for a while: its events are not to be in doubt for that.
+                await ((Task)Task.WhenAny(confirmed.Drained, confirmed.Ended, live.Ended)).WaitAsync(ReplaceTime, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                if (confirmed.Drained.IsCompleted || drains == MostDrains)
+                {
+                    cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
+                    return false;
+                }
             }
-
-            cause = confirmed.Ended.IsCompleted ? await confirmed.Ended : first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
         }
         catch (OperationInterruptedException exception) when (RabbitMqRefusal.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
@@ -187,8 +189,6 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
         finally
         {
-            await end.CancelAsync();
-            await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             SettleRest(confirmed.TakeRest(), cause);
             _ = channel.DiscardAsync();
         }
@@ -201,6 +201,26 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         // What was refused is told to its caller. The other events need not wait for long.
         await Task.Delay(RefusalPause, time, stopped);
         return RabbitMqRefusal.IsMissing(cause);
+    }
+
+    /// <summary>Writes until something has ended, or until the broker has refused an event. Nothing is written any more when it returns.</summary>
+    /// <returns>What has ended; null for a refusal.</returns>
+    private async Task<Task?> WriteUntilAsync(ConfirmedChannel channel, LiveConnection live, CancellationToken stopped)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopped);
+        var writing = WriteAsync(channel, end.Token);
+        try
+        {
+            var refused = ReplaceableAsync(channel, end.Token);
+            var first = await Task.WhenAny(writing, channel.Ended, live.Ended, refused).WaitAsync(stopped);
+            stopped.ThrowIfCancellationRequested();
+            return first == refused ? null : first;
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
     }
 
     /// <summary>Ends once the broker has refused an event, but leaves a channel some time: a queue that is full refuses all the time.</summary>
@@ -238,8 +258,8 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
     /// <summary>What becomes of the events that have no answer, now that the channel has ended.</summary>
     /// <remarks>
-    /// When the broker refuses an event it closes the channel without saying which: the only one is known. Of several, those before it may have been taken: they are sent again one at a time, unless that is
-    /// refused twice in a row.
+    /// When the broker refuses an event it closes the channel without saying which: the only one is known. Of several, those before it may have been taken: they are sent again one at a time, unless the
+    /// exchange itself is refused twice in a row.
     /// </remarks>
     private void SettleRest(IReadOnlyList<Unanswered> rest, Exception cause)
     {
@@ -270,7 +290,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         else if (only.WasSentBefore)
         {
             only.Batch.Conclude(only.Index, PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused one of several events that were on their way, and this one when it was sent again: {RabbitMqRefusal.CauseOf(cause)} It may have been taken the first time.", cause)));
-            if (++refusals > 1)
+            if (RabbitMqRefusal.IsOfExchange(cause) && ++refusals > 1)
             {
                 GiveUpAgain(cause);
             }
@@ -309,8 +329,19 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
                 continue;
             }
 
-            await channel.SendAsync(publish.Batch, publish.Index, envelope, topology, publish.WasSentBefore);
-            await channel.Drained.WaitAsync(end);
+            try
+            {
+                await channel.SendAsync(publish.Batch, publish.Index, envelope, topology, publish.WasSentBefore);
+            }
+            catch (AlreadyClosedException) when (!publish.WasSentBefore)
+            {
+                // Nothing was written, and it waits again: the next channel sends it before all others.
+                again.Insert(0, publish);
+                throw;
+            }
+
+            // By the broker, or by its deadline: a queue without a majority answers nothing, and holds up no other event.
+            await publish.Batch.Concluded(publish.Index).WaitAsync(end);
             refusals = 0;
         }
     }

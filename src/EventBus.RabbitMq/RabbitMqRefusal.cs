@@ -17,6 +17,10 @@ internal static class RabbitMqRefusal
     public static bool IsOfPublish(Exception cause) =>
         cause is OperationInterruptedException { ShutdownReason: { Initiator: ShutdownInitiator.Peer, ClassId: 60, MethodId: 40 } };
 
+    /// <summary>It concerns the exchange, and not one event alone, as its size or a topic permission does.</summary>
+    public static bool IsOfExchange(Exception cause) =>
+        cause is OperationInterruptedException { ShutdownReason: { ReplyCode: 403 or 404 } reason } && !reason.ReplyText.Contains("access to topic '", StringComparison.Ordinal);
+
     /// <summary>The broker answered with an error; the connection was not lost.</summary>
     public static bool IsAnswer(OperationInterruptedException exception) => exception.ShutdownReason is { Initiator: ShutdownInitiator.Peer, ReplyCode: 403 or 404 or 405 or 406 };
 

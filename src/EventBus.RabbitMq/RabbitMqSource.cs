@@ -11,8 +11,10 @@ internal sealed class RabbitMqSource
     private const uint MaxBodyBytes = 536_870_912;
 
     private readonly IConnection? lent;
+    private readonly IReadOnlyList<AmqpTcpEndpoint> endpoints;
 
-    private RabbitMqSource(string place, IConnectionFactory? factory, IConnection? lent) => (Place, Factory, this.lent) = (place, factory, lent);
+    private RabbitMqSource(string place, IConnectionFactory? factory, IConnection? lent, IReadOnlyList<AmqpTcpEndpoint> endpoints) =>
+        (Place, Factory, this.lent, this.endpoints) = (place, factory, lent, endpoints);
 
     /// <summary>What makes connections; null where the application lends one.</summary>
     public IConnectionFactory? Factory { get; }
@@ -52,14 +54,7 @@ internal sealed class RabbitMqSource
             host.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
         }
 
-        var factory = hosts[0];
-        if (hosts.Count > 1)
-        {
-            var all = new RabbitMqHosts([.. hosts.Select(host => host.Endpoint)]);
-            factory.EndpointResolverFactory = _ => all;
-        }
-
-        return new RabbitMqSource(string.Join(',', hosts.Select(host => $"{host.HostName}:{host.Endpoint.Port}")), factory, null);
+        return new RabbitMqSource(string.Join(',', hosts.Select(host => $"{host.HostName}:{host.Endpoint.Port}")), hosts[0], null, [.. hosts.Select(host => host.Endpoint)]);
 
         static ArgumentException NotAnAddress() => new(
             "The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an @, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.", nameof(connectionString));
@@ -67,25 +62,29 @@ internal sealed class RabbitMqSource
 
     /// <summary>The application's factory: credentials, TLS and time-outs are the application's, the connections are this library's own.</summary>
     public static RabbitMqSource Of(IConnectionFactory factory) =>
-        new(factory is ConnectionFactory known ? $"{known.HostName}:{known.Endpoint.Port}" : "the registered IConnectionFactory", factory, null);
+        new(factory is ConnectionFactory known ? $"{known.HostName}:{known.Endpoint.Port}" : "the registered IConnectionFactory", factory, null, []);
 
     /// <summary>The application's connection.</summary>
-    public static RabbitMqSource Of(IConnection connection) => new($"{connection.Endpoint.HostName}:{connection.Endpoint.Port}", null, connection);
+    public static RabbitMqSource Of(IConnection connection) => new($"{connection.Endpoint.HostName}:{connection.Endpoint.Port}", null, connection, []);
+
+    /// <summary>The nodes of a connection string, for one link: what another link opens does not move its turn. Null where the application gives factory or connection.</summary>
+    public RabbitMqHosts? HostsOfALink() => endpoints.Count == 0 ? null : new RabbitMqHosts(endpoints);
 
     /// <summary>Gives a live connection.</summary>
     /// <param name="name">What operators see it called.</param>
     /// <param name="traffic">Counts the bytes that come over it, where the library reads them itself.</param>
-    public Task<IConnection> OpenAsync(string name, WireTraffic traffic) =>
-        Factory is ConnectionFactory known ? OpenAsync(known, name, traffic)
+    /// <param name="hosts">The nodes of the link, where a connection string names them.</param>
+    public Task<IConnection> OpenAsync(string name, WireTraffic traffic, RabbitMqHosts? hosts = null) =>
+        Factory is ConnectionFactory known ? OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic)
         : lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
         : lent.IsOpen ? Task.FromResult(lent)
         : Task.FromException<IConnection>(new InvalidOperationException("The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
 
     /// <summary>Opens a connection that does not die of what comes through it. As the factory does it: the first endpoint that takes it.</summary>
-    private static async Task<IConnection> OpenAsync(ConnectionFactory factory, string name, WireTraffic traffic)
+    private static async Task<IConnection> OpenAsync(ConnectionFactory factory, IEndpointResolver resolver, string name, WireTraffic traffic)
     {
         List<Exception> errors = [];
-        foreach (var endpoint in factory.EndpointResolverFactory([factory.Endpoint]).All())
+        foreach (var endpoint in resolver.All())
         {
             try
             {

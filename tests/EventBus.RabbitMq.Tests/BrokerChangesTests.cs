@@ -61,6 +61,33 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         await app.Bus.PublishAsync(new TestHappened(2), Cancel);
     }
 
+    /// <summary>Two that are refused for themselves say nothing about the others that were on their way.</summary>
+    [Fact]
+    public async Task Publish_TwoOfManyWithoutATopicPermission_TheOthersAreAccepted()
+    {
+        await using var app = await StartAsync(broker.Uri);
+        await AddUserAsync("^$", $"^{name}$", "^$");
+        await broker.Node.ControlAsync("set_topic_permissions", name, name, "^test\\.happened$", "^$");
+        await using var publisher = await TestBus.StartAsync(name, bus => bus.UseRabbitMq(UserUri.AbsoluteUri, options => options.Exchange = name).StoreInMemory().Publishes<TestHappened>().Publishes<FollowUp>());
+
+        var refused = new List<Task<Exception?>>();
+        var accepted = new List<Task>();
+        for (var number = 0; number < 100; number++)
+        {
+            if (number is 50 or 51 or 52)
+            {
+                refused.Add(Record.ExceptionAsync(() => publisher.Bus.PublishAsync(new FollowUp(50), new PublishOptions { Timeout = TestBroker.Patience }, Cancel)).AsTask());
+            }
+            else
+            {
+                accepted.Add(publisher.Bus.PublishAsync(new TestHappened(number), new PublishOptions { Timeout = TestBroker.Patience }, Cancel));
+            }
+        }
+
+        await Task.WhenAll(accepted);
+        Assert.All(await Task.WhenAll(refused), error => Assert.Contains(Assert.IsType<PublishException>(error).Failure, new[] { PublishFailure.Rejected, PublishFailure.InDoubt }));
+    }
+
     [Fact]
     public async Task Publish_ExchangeIsGone_IsMadeAgainAndEveryEventIsAcceptedAndHandled()
     {

@@ -65,6 +65,32 @@ public sealed class OperatorTests(PrivateBroker broker) : IDisposable
             [.. (await broker.Node.ControlAsync("--silent", "list_channels", "pid", "confirm")).Split('\n').Where(line => line.EndsWith("true", StringComparison.Ordinal))];
     }
 
+    /// <summary>A queue that is full refuses all the time; another one answers late, as during the election of its leader.</summary>
+    [Fact]
+    public async Task Publish_OneQueueRefusesWhileAnotherAnswersLate_TheLateOneIsAccepted()
+    {
+        await using var app = await StartAsync(bus => bus.UseRabbitMq(broker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInMemory());
+        await using var connection = await new ConnectionFactory { Uri = broker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        var full = await channel.QueueDeclareAsync("", durable: false, exclusive: true, autoDelete: true, new Dictionary<string, object?> { ["x-max-length"] = 0, ["x-overflow"] = "reject-publish" }, cancellationToken: Cancel);
+        await channel.QueueBindAsync(full.QueueName, name, "test.happened", cancellationToken: Cancel);
+        var late = (await channel.QueueDeclareAsync($"{name}-late", durable: true, exclusive: false, autoDelete: false, cancellationToken: Cancel)).QueueName;
+        await channel.QueueBindAsync(late, name, "big.happened", cancellationToken: Cancel);
+
+        await TellAsync("suspend");
+        var waiting = app.Bus.PublishAsync(new Big("late"), new PublishOptions { Timeout = TestBroker.Patience }, Cancel);
+        using var election = new CancellationTokenSource(TimeSpan.FromSeconds(4), TimeProvider.System);
+        while (!election.IsCancellationRequested)
+        {
+            await Assert.ThrowsAsync<PublishException>(() => app.Bus.PublishAsync(new TestHappened(1), Cancel));
+        }
+
+        await TellAsync("resume");
+        await waiting;
+
+        Task TellAsync(string what) => broker.Node.ControlAsync("eval", $"{{ok, Q}} = rabbit_amqqueue:lookup(rabbit_misc:r(<<\"/\">>, queue, <<\"{late}\">>)), sys:{what}(amqqueue:get_pid(Q)).");
+    }
+
     [Fact]
     public async Task Publish_BrokerIsShortOfMemory_FailsForSureAndGoesOnWithTheSameConnection()
     {

@@ -76,6 +76,19 @@ public sealed class StartTests
         }
     }
 
+    /// <summary>A link whose node is frozen opens at the other next, however often another link has opened meanwhile.</summary>
+    [Fact]
+    public void Hosts_OfTwoLinks_EachHasItsOwnTurn()
+    {
+        var source = RabbitMqSource.Of("amqp://one,two", new RabbitMqOptions());
+        var (publishing, consuming) = (source.HostsOfALink()!, source.HostsOfALink()!);
+
+        var first = publishing.All().First().HostName;
+        _ = consuming.All().First();
+
+        Assert.NotEqual(first, publishing.All().First().HostName);
+    }
+
     [Fact]
     public async Task Start_BrokerOutOfReachAndFailFast_Throws()
     {
