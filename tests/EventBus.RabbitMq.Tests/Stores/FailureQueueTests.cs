@@ -134,22 +134,32 @@ public sealed class FailureQueueTests
 
         // Only the retry that is sent to it can find it gone.
         await using (var connection = await ConnectAsync())
-        await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
         {
-            await channel.ExchangeDeleteAsync($"{name}.wait-100ms", ifUnused: false, cancellationToken: Cancel);
+            await using (var channel = await connection.CreateChannelAsync(cancellationToken: Cancel))
+            {
+                await channel.ExchangeDeleteAsync($"{name}.wait-100ms", ifUnused: false, cancellationToken: Cancel);
+            }
+
+            await app.Bus.PublishAsync(new TestHappened(2), Cancel);
+            Assert.Equal(1, await started.NextAsync("the first start of the second event"));
+            Assert.Equal(2, await started.NextAsync("the retry of the second event"));
+            using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+            while (!await AnswersAsync(connection, channel => channel.ExchangeDeclarePassiveAsync($"{name}.wait-100ms", Cancel)))
+            {
+                Assert.False(patience.IsCancellationRequested, "The wait exchange was not made again.");
+            }
         }
 
-        await app.Bus.PublishAsync(new TestHappened(2), Cancel);
-        Assert.Equal(1, await started.NextAsync("the first start of the second event"));
-        Assert.Equal(2, await started.NextAsync("the retry of the second event"));
         Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
 
-        static async Task<bool> ExistsAsync(IConnection connection, string queue)
+        static Task<bool> ExistsAsync(IConnection connection, string queue) => AnswersAsync(connection, channel => channel.QueueDeclarePassiveAsync(queue, Cancel));
+
+        static async Task<bool> AnswersAsync(IConnection connection, Func<IChannel, Task> ask)
         {
             await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
             try
             {
-                await channel.QueueDeclarePassiveAsync(queue, Cancel);
+                await ask(channel);
                 return true;
             }
             catch (RabbitMQ.Client.Exceptions.OperationInterruptedException)
