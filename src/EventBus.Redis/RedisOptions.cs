@@ -20,7 +20,7 @@ public sealed class RedisOptions
 
     /// <summary>
     /// How many entries a stream keeps that no consumer group reads and that has no group to come back, looked at every <see cref="TrimPeriod"/>. The oldest beyond are cut off: the stream is named once in the log and in the data of the
-    /// health check, which is degraded once something was cut off. Null for no limit. Default 100,000; at least 1.
+    /// health check, which is degraded while something is cut off and for 10 minutes, or three <see cref="TrimPeriod"/>s, afterwards. Null for no limit. Default 100,000; at least 1.
     /// </summary>
     public long? MaxUnreadLength { get; set; } = 100_000;
 

@@ -21,10 +21,10 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     // Neither part holds a colon, and both may hold dots, hyphens and underscores: two pairs never make one name.
     public string GroupOf(string subscription) => $"{topology.ServiceName}:{subscription}";
 
-    /// <summary>How a group that nobody uses is removed: by the application whose name it begins with, or by hand, together with the note of its place.</summary>
+    /// <summary>How a group that nobody uses is removed: by the application whose name it begins with, or by hand, together with the note of its place. First of all from the groups that read every stream: one of these holds all streams, also without a group.</summary>
     public string RemovalOf(string group, string stream) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal)
         ? $"RetireSubscriptionAsync(\"{group[(topology.ServiceName.Length + 1)..]}\")"
-        : $"RetireSubscriptionAsync in the application that it belongs to; if that is gone, XGROUP DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group}";
+        : $"RetireSubscriptionAsync in the application that it belongs to; if that is gone, SREM {OpenGroups} {group}, XGROUP DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group} (a group of a wildcard is in all streams)";
 
     // No first word of an event has a colon in it: none of these is ever a stream of events.
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";
@@ -38,7 +38,7 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     /// <summary>Whoever has it trims a stream.</summary>
     public RedisKey TrimmerOf(RedisKey stream) => $"{root}trimmer:{WordOf(stream)}";
 
-    /// <summary>How many entries were cut off a stream because no group reads it.</summary>
+    /// <summary>How many entries were cut off a stream lately because no group reads it. It expires when nothing more is cut off.</summary>
     public RedisKey CutOf(RedisKey stream) => $"{root}cut:{WordOf(stream)}";
 
     /// <summary>Whether a stream holds the library's own events: nobody is warned of those.</summary>

@@ -12,6 +12,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(900);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan LimitPeriod = TimeSpan.FromSeconds(10);
 
     // As many as the application has event names.
     private readonly ConcurrentDictionary<string, RedisKey> streams = new(StringComparer.Ordinal);
@@ -25,6 +26,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private RedisTopology? names;
     private RedisSending? sending;
     private bool failFast;
+
+    // Of one argument, as the server said last.
+    private long limit = RedisArgumentLimit.Usual;
+    private long askedAt;
 
     public override TransportFeatures Features { get; } = new()
     {
@@ -51,6 +56,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         (names, failFast) = (new RedisTopology(options, topology), topology.FailFast);
         connection = await connector.ShareAsync(failFast, cancellationToken);
         sending = new RedisSending(connection.GetDatabase());
+        connection.ConnectionRestored += AskLimitAgain;
+        await (connection.IsConnected ? AskLimitAsync(cancellationToken) : Task.CompletedTask);
         directory = new RedisDirectory(connection.GetDatabase(), names, log);
         trimmer = new RedisTrimmer(connection.GetDatabase(), directory, () => streams.Values.Distinct(), names, options, log);
         trimming = trimmer.RunAsync(stop.Token);
@@ -135,6 +142,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     {
         if (connection is not null)
         {
+            connection.ConnectionRestored -= AskLimitAgain;
             connection = null;
             await stop.CancelAsync();
             await trimming.WaitAsync(StopTimeout, Names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -176,7 +184,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private async ValueTask PublishOneAsync(Envelope envelope, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         var problem = TryWrite(envelope, out var fields);
-        if (problem is not null || (RedisArgumentLimit.IsNear(envelope.Body.Length) && (problem = await TooLongAsync(envelope)) is not null))
+        if (problem is not null || (IsTooLong(envelope) && (problem = await TooLongAsync(envelope, deadline)) is not null))
         {
             outcomes.Span[0] = PublishOutcome.Rejected(problem);
             return;
@@ -201,7 +209,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
             {
                 outcomes.Span[i] = PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."));
             }
-            else if ((TryWrite(envelope, out var fields) ?? (RedisArgumentLimit.IsNear(envelope.Body.Length) ? await TooLongAsync(envelope) : null)) is { } problem)
+            else if ((TryWrite(envelope, out var fields) ?? (IsTooLong(envelope) ? await TooLongAsync(envelope, deadline) : null)) is { } problem)
             {
                 outcomes.Span[i] = PublishOutcome.Rejected(problem);
                 if (envelope.Key is { } failedKey)
@@ -255,20 +263,46 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         return otherwise;
     }
 
+    /// <summary>Whether an event is longer than Redis reads, as far as that is known. No question is waited for: what is published afterwards must not pass this event.</summary>
+    private bool IsTooLong(Envelope envelope)
+    {
+        if (!RedisArgumentLimit.IsNear(envelope.Body.Length))
+        {
+            return false;
+        }
+
+        if (Names.Time.GetElapsedTime(Volatile.Read(ref askedAt)) > LimitPeriod)
+        {
+            _ = AskLimitAsync(stop.Token);
+        }
+
+        return envelope.Body.Length > Volatile.Read(ref limit);
+    }
+
+    /// <summary>Asks again before an event is refused: the limit may have been raised.</summary>
     /// <returns>Why the event is longer than Redis reads; null when it is not.</returns>
-    private async Task<EventBusException?> TooLongAsync(Envelope envelope)
+    private async Task<EventBusException?> TooLongAsync(Envelope envelope, CancellationToken deadline)
+    {
+        await AskLimitAsync(deadline);
+        return envelope.Body.Length is var length && Volatile.Read(ref limit) is var known && length > known
+            ? new EventBusException($"The event has {length:N0} bytes; Redis reads {known:N0} at most (proto-max-bulk-len). Make it smaller, or raise the limit of the server.")
+            : null;
+    }
+
+    private void AskLimitAgain(object? sender, ConnectionFailedEventArgs restored) => _ = AskLimitAsync(CancellationToken.None);
+
+    /// <summary>Asks how long an argument may be. Never throws; without an answer what is known stays.</summary>
+    private async Task AskLimitAsync(CancellationToken cancellationToken)
     {
         try
         {
-            var limit = await RedisArgumentLimit.AskAsync(arguments => Connection.GetDatabase().ExecuteAsync("CONFIG", arguments)).WaitAsync(RedisConnector.Answer, Names.Time);
-            return envelope.Body.Length is var length && length > limit
-                ? new EventBusException($"The event has {length:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len). Make it smaller, or raise the limit of the server.")
-                : null;
+            Volatile.Write(ref askedAt, Names.Time.GetTimestamp());
+            var database = Connection.GetDatabase();
+            Volatile.Write(ref limit, await RedisArgumentLimit.AskAsync(arguments => database.ExecuteAsync("CONFIG", arguments)).WaitAsync(RedisConnector.Answer, Names.Time, cancellationToken));
         }
-        catch (Exception exception) when (RedisRefusal.IsOutage(exception))
+        catch (Exception)
         {
-            // What becomes of the event itself will say so.
-            return null;
+            // What becomes of the event itself says so.
         }
     }
 

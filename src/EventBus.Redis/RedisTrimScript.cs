@@ -4,14 +4,15 @@ namespace EventBus;
 internal static class RedisTrimScript
 {
     // KEYS: the stream, the trimmer's lock, the places, the open groups, what was cut off unread. ARGV: the trimmer, the lock's time and the time after which a group counts as idle in ms, whether to trim, the maximum
-    // length (0: none), the maximum length while no group reads it (0: none), the time after which a consumer counts as gone in ms.
+    // length (0: none), the maximum length while no group reads it (0: none), the time after which a consumer counts as gone in ms, for how long it is remembered what was cut off unread in ms.
     // Returns the names of idle groups, pairs of groups and what they lost to the maximum length, whether more is to be cut off, the groups none of whose consumers is there, and, for a stream that no group reads, its length
-    // and how much was cut off so far.
+    // and how much was cut off lately.
     public const string Text = """
         local types = { 'stream', 'string', 'hash', 'set', 'string' }
         """ + RedisKeyTypes.Check + """
         local stream = KEYS[1]
         if redis.call('EXISTS', stream) == 0 then
+          redis.call('DEL', KEYS[5])
           return {{}, {}, 0, {}, {}}
         end
 
@@ -109,7 +110,11 @@ internal static class RedisTrimScript
               cut = redis.call('XTRIM', stream, 'MAXLEN', '=', ARGV[6])
             end
           end
-          unread = {redis.call('XLEN', stream), cut > 0 and redis.call('INCRBY', KEYS[5], cut) or tonumber(redis.call('GET', KEYS[5]) or 0)}
+          if cut > 0 then
+            redis.call('INCRBY', KEYS[5], cut)
+            redis.call('PEXPIRE', KEYS[5], ARGV[8])
+          end
+          unread = {redis.call('XLEN', stream), tonumber(redis.call('GET', KEYS[5]) or 0)}
         elseif active and #groups > 0 then
           redis.call('DEL', KEYS[5])
         end

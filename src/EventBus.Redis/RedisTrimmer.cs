@@ -20,6 +20,11 @@ internal sealed class RedisTrimmer(IDatabase database, RedisDirectory directory,
     // A living consumer asks for more every second. So often the time after which one counts as dead.
     private const int GoneAfter = 10;
 
+    // For so long, and for some rounds at least, the health check speaks of what was cut off a stream that no group reads.
+    private const int CutRounds = 3;
+
+    private static readonly TimeSpan CutMemory = TimeSpan.FromMinutes(10);
+
     private readonly string self = RedisTopology.NewConsumer();
     private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
 
@@ -30,15 +35,18 @@ internal sealed class RedisTrimmer(IDatabase database, RedisDirectory directory,
 
     // Said once, and again after it has ended meanwhile. What was found in one round alone may be a deployment.
     private readonly HashSet<(string Stream, string Group)> said = [];
+    private bool isRefused;
 
     /// <summary>What is worth knowing of streams and groups that nobody uses, by the name of the stream or group.</summary>
     public IReadOnlyDictionary<string, object> Data => unread
-        .Select(each => KeyValuePair.Create<string, object>(each.Key, $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are kept; {each.Value.Cut} were cut off."))
+        .Select(each => KeyValuePair.Create<string, object>(each.Key, $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are kept; {each.Value.Cut} were cut off lately."))
         .Concat(gone.Select(each => KeyValuePair.Create<string, object>($"{each.Stream} {each.Group}", $"No instance reads this consumer group at present. If it is not used any more: {names.RemovalOf(each.Group, each.Stream)}.")))
         .ToDictionary();
 
+    private TimeSpan CutFor => options.TrimPeriod * CutRounds is var rounds && rounds > CutMemory ? rounds : CutMemory;
+
     private string? UnreadComplaint => unread.Where(each => each.Value.Cut > 0)
-        .Select(each => $"No consumer group reads the stream '{each.Key}', and {each.Value.Cut} of its events were cut off beyond {options.MaxUnreadLength} ({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}). Subscribe to them, or stop publishing them.")
+        .Select(each => $"No consumer group reads the stream '{each.Key}', and {each.Value.Cut} of its events were cut off lately beyond {options.MaxUnreadLength} ({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}). Subscribe to them, or stop publishing them.")
         .FirstOrDefault();
 
     /// <summary>What people should look at; null when there is nothing.</summary>
@@ -57,9 +65,18 @@ internal sealed class RedisTrimmer(IDatabase database, RedisDirectory directory,
             {
                 await PassAsync(stop);
             }
+            catch (RedisServerException exception) when (RedisRefusal.IsDenied(exception))
+            {
+                // A publisher may lack the right to ask: services trim what it writes.
+                if (!isRefused)
+                {
+                    isRefused = true;
+                    log.NotChecked($"whether streams are to be trimmed; what no group reads is kept within {nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
+                }
+            }
             catch (Exception)
             {
-                // Health and the receivers speak of an outage, and a publisher may lack the right to ask; there is no hurry here.
+                // Health and the receivers speak of an outage; there is no hurry here.
             }
 
             await Task.Delay(options.TrimPeriod, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -139,7 +156,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisDirectory directory,
     private async Task<bool> TrimAsync(RedisKey stream, Dictionary<(string Stream, string Group), Finding> found, Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow, CancellationToken stop)
     {
         RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PlacesOf(stream), names.OpenGroups, names.CutOf(stream)];
-        RedisValue[] values = [self, (long)options.TrimPeriod.TotalMilliseconds, (long)options.IdleGroupAfter.TotalMilliseconds, options.Trim ? 1 : 0, options.MaxLength ?? 0, options.MaxUnreadLength ?? 0, (long)(options.ClaimAfter * GoneAfter).TotalMilliseconds];
+        RedisValue[] values = [self, (long)options.TrimPeriod.TotalMilliseconds, (long)options.IdleGroupAfter.TotalMilliseconds, options.Trim ? 1 : 0, options.MaxLength ?? 0, options.MaxUnreadLength ?? 0, (long)(options.ClaimAfter * GoneAfter).TotalMilliseconds, (long)CutFor.TotalMilliseconds];
         var answer = await database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values).WaitAsync(RedisConnector.Answer, names.Time, stop);
         foreach (var group in (string[])answer[0]!)
         {

@@ -12,6 +12,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
     private const int SweepAfter = 10;
 
     private static readonly TimeSpan MaxClaimPeriod = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan MaxNotePeriod = TimeSpan.FromSeconds(10);
 
     private readonly RedisGroup group = member.Group;
     private readonly RedisTopology names = member.Names;
@@ -43,7 +44,7 @@ internal sealed class RedisUpkeep(RedisReceiver receiver, RedisReading reading, 
         Sweeping = RepeatAsync("remove the consumers of dead instances", SweepAsync, member.ClaimAfter, stopIntake);
 
         // Apart from the renewals, which must not wait for it.
-        Noting = RepeatAsync("write down how far it is", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod, close);
+        Noting = RepeatAsync("write down how far it is", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod < MaxNotePeriod ? renewPeriod : MaxNotePeriod, close);
     }
 
     private string ActivityOf(string what) => $"{member.Subscription.Name}: {what}";

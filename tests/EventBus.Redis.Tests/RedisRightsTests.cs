@@ -110,6 +110,59 @@ public sealed partial class RedisRightsTests
         }
     }
 
+    [Fact]
+    public async Task Publisher_WithoutTheRightToTrim_SaysSoOnce()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        await using var admin = await AdminOf(server);
+        await admin.GetDatabase().ExecuteAsync("ACL", [.. RightsOf("streams-publisher").Replace("eventbus", redis.Prefix, StringComparison.Ordinal).Split(' ')[1..]]);
+        var transport = await redis.StartAsync(address: $"{server.EndPoint},user=streams-publisher,password=password", subscriptions: [], configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
+        await redis.Log.LineAsync("whether streams are to be trimmed", "SMEMBERS");
+
+        // Some rounds more.
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        while ((await RefusalsAsync(admin, "smembers")) < 4)
+        {
+            Assert.False(limit.IsCancellationRequested, "The trimmer does not go on.");
+        }
+
+        Assert.Single(redis.Log.Lines, line => line.Contains("whether streams are to be trimmed", StringComparison.Ordinal));
+        Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(Token)).State);
+    }
+
+    [Fact]
+    public async Task Service_WithoutTheRightToDelayedEvents_IsNotHealthy()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        await using var admin = await AdminOf(server);
+        await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "narrow", "on", ">secret", "+@all", $"~{{{redis.Prefix}}}:*", $"~{{{redis.Prefix}:shop}}:store:[^d]*");
+        using var logs = new LogList();
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Logging.AddProvider(logs);
+        builder.Services.AddHealthChecks();
+        builder.Services.AddEventBus(bus => bus
+            .Configure(options => options.ServiceName = "shop")
+            .UseRedis($"{server.EndPoint},user=narrow,password=secret", options => options.KeyPrefix = redis.Prefix)
+            .Subscribe("mail", subscription => subscription.On<ParcelSent>((_, _, _) => Task.CompletedTask)));
+        using var host = builder.Build();
+        await host.StartAsync(Token);
+
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        while ((await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Status == HealthStatus.Healthy)
+        {
+            Assert.False(limit.IsCancellationRequested, "The health check is green.");
+        }
+
+        await host.StopAsync(Token);
+    }
+
+    private static async Task<long> RefusalsAsync(ConnectionMultiplexer admin, string command) =>
+        ((RedisResult[])(await admin.GetDatabase().ExecuteAsync("ACL", "LOG", "100"))!).Select(entry => entry.ToDictionary()).Where(entry => (string?)entry["object"] == command).Sum(entry => (long)entry["count"]);
+
     /// <summary>What Redis has refused to a user, apart from what the client asks for by itself when it connects.</summary>
     private static async Task<string[]> RefusedAsync(ConnectionMultiplexer admin, string user)
     {

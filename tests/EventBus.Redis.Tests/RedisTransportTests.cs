@@ -243,6 +243,36 @@ public sealed class RedisTransportTests
     }
 
     [Fact]
+    public async Task Publish_SmallEventBehindALargeOneOfItsKey_StaysBehindIt()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await redis.StartAsync();
+        var large = new Envelope(new EnvelopeAttributes { Id = "large", Name = "parcel.sent", Key = "k" }, new byte[2 * 1024 * 1024]);
+
+        var first = TestRedis.PublishAcceptedAsync(transport, large);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1, "k"));
+        await first;
+
+        Assert.Equal(["large", "p-1"], await redis.ParcelIdsAsync());
+    }
+
+    [Fact]
+    public async Task Publish_OnceTheLimitOfTheServerIsRaised_IsAccepted()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis("--proto-max-bulk-len", "1mb");
+        await server.StartAsync();
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
+        var transport = await redis.StartAsync(address: server.Address);
+        var large = new Envelope(new EnvelopeAttributes { Id = "large", Name = "parcel.sent" }, new byte[2 * 1024 * 1024]);
+        Assert.Equal(PublishStatus.Rejected, (await TestRedis.PublishAsync(transport, large))[0].Status);
+
+        await admin.GetDatabase().ExecuteAsync("CONFIG", "SET", "proto-max-bulk-len", "16mb");
+
+        await TestRedis.PublishAcceptedAsync(transport, large);
+    }
+
+    [Fact]
     public async Task Start_WithoutAServerAndFailFast_FailsAndSaysWhatToDo()
     {
         await using var redis = await TestRedis.OpenAsync();

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using EventBus.Transports;
 using StackExchange.Redis;
 
@@ -231,6 +232,50 @@ public sealed class RedisTrimmerTests
         Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
         Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestToken)).State);
         Assert.Equal(ours ? 1 : 0, redis.Log.Lines.Count(line => line.Contains(group, StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task GroupOfAWildcard_RemovedByTheCommandsThatAreNamed_HoldsNothingAnyMore()
+    {
+        const string Group = "renamed:all";
+        await using var redis = await TestRedis.OpenAsync();
+        await redis.Database.StreamCreateConsumerGroupAsync(redis.ParcelStream, Group, "0-0");
+        await redis.Database.SetAddAsync($"{{{redis.Prefix}}}:open:groups", Group);
+        await redis.Database.HashSetAsync($"{{{redis.Prefix}}}:places:parcel", Group, "0-0");
+        var transport = await StartAsync(redis);
+        var receiver = await redis.SubscribeAsync(transport);
+        await PublishAsync(transport);
+        await HandleAsync(receiver, 0, Count);
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        object? said;
+        while (!(await transport.CheckHealthAsync(TestToken)).Data.TryGetValue($"{redis.ParcelStream} {Group}", out said))
+        {
+            Assert.False(limit.IsCancellationRequested, "The group is not named.");
+        }
+
+        Assert.Equal(Count, await redis.Database.StreamLengthAsync(redis.ParcelStream));
+        foreach (Match command in Regex.Matches((string)said, $"[A-Z]+( [A-Z]+)? \\S+ {Group}"))
+        {
+            var words = command.Value.Split(' ');
+            await redis.Database.ExecuteAsync(words[0], [.. words[1..]]);
+        }
+
+        await LengthAsync(redis, length => length <= 100);
+    }
+
+    [Fact]
+    public async Task StreamThatWasCutOff_IsDegradedForAWhileOnlyAndNotOnceItIsGone()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        var transport = await StartAsync(redis, options => options.MaxUnreadLength = 20);
+        await PublishAsync(transport);
+        await TestRedis.HealthAsync(transport, TransportState.Degraded);
+
+        RedisKey cut = $"{{{redis.Prefix}}}:cut:parcel";
+        Assert.InRange((await redis.Database.KeyTimeToLiveAsync(cut)).GetValueOrDefault(TimeSpan.MaxValue), TimeSpan.FromMinutes(9), TimeSpan.FromMinutes(10));
+        await redis.Database.KeyDeleteAsync(redis.ParcelStream);
+        await TestRedis.HealthAsync(transport, TransportState.Healthy);
+        Assert.False(await redis.Database.KeyExistsAsync(cut));
     }
 
     private static Task<RedisTransport> StartAsync(TestRedis redis, Action<RedisOptions>? configure = null) => redis.StartAsync(configure: options =>

@@ -27,9 +27,9 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         {
             rows = (RedisResult[])(await link.RunAsync(RedisDelayScripts.Claim, Keys, [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
         }
-        catch (StoreRefusedException exception) when (!isUsed && exception.InnerException is { } refusal && RedisRefusal.IsDenied(refusal))
+        catch (StoreRefusedException exception) when (!isUsed && !link.HasSubscriptions && exception.InnerException is { } refusal && RedisRefusal.IsDenied(refusal))
         {
-            // A process that publishes without delays needs no right to this.
+            // A process that only publishes, and without delays, needs no right to this. A service publishes what others have delayed, also after a restart.
             if (Interlocked.Exchange(ref saidThatNoneIsPublished, 1) == 0)
             {
                 log.DelaysDenied();

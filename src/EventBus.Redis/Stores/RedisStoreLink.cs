@@ -13,8 +13,12 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
     private IConnectionMultiplexer? connection;
     private string? root;
 
+    /// <summary>Whether the process has subscriptions.</summary>
+    public bool HasSubscriptions { get; private set; }
+
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
     {
+        HasSubscriptions = setup.Subscriptions.Count > 0;
         root = $"{{{options.KeyPrefix}:{setup.ServiceName}}}:store:";
         connection = await connector.ShareAsync(setup.FailFast, cancellationToken);
     }

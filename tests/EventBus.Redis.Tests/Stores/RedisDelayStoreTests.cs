@@ -1,3 +1,4 @@
+using EventBus.Stores;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -25,6 +26,22 @@ public sealed class RedisDelayStoreTests
         await stores.Delays.RemoveAsync(due.Entries[0], Token);
         Assert.Equal("second", Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries).EventId);
         Assert.Equal("röd", due.Entries[0].Headers["Colour"]);
+    }
+
+    [Fact]
+    public async Task Claim_WithoutTheRightToDelayedEvents_IsRefusedToAServiceAndEmptyForAPublisher()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        await using var admin = await ConnectionMultiplexer.ConnectAsync($"{server.Address},allowAdmin=true");
+        await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "narrow", "on", ">secret", "+@all", $"~{TestStores.Key(redis.Prefix, "[^d]*")}");
+        var address = $"{server.EndPoint},user=narrow,password=secret";
+        await using var publisher = await TestStores.OpenAsync(redis.Prefix, address);
+        await using var service = await TestStores.OpenAsync(redis.Prefix, address, "mail");
+
+        Assert.Empty((await publisher.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
+        await Assert.ThrowsAsync<StoreRefusedException>(async () => await service.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token));
     }
 
     [Fact]

@@ -29,11 +29,11 @@ internal sealed class TestStores : IAsyncDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public static async Task<TestStores> OpenAsync(string prefix, string? address = null)
+    public static async Task<TestStores> OpenAsync(string prefix, string? address = null, params string[] subscriptions)
     {
         var connector = new RedisConnector(ConfigurationOptions.Parse($"{address ?? TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log);
         var stores = RedisStores.Create(connector, new RedisOptions { KeyPrefix = prefix }, Canary.Log);
-        await stores.OpenAsync(new StoreSetup(Service, TimeProvider.System) { FailFast = true }, Token);
+        await stores.OpenAsync(new StoreSetup(Service, TimeProvider.System) { FailFast = true, Subscriptions = subscriptions }, Token);
         return new TestStores(stores);
     }
 
