@@ -247,13 +247,16 @@ public sealed class RedisTransportTests
     {
         await using var redis = await TestRedis.OpenAsync();
         var transport = await redis.StartAsync();
-        var large = new Envelope(new EnvelopeAttributes { Id = "large", Name = "parcel.sent", Key = "k" }, new byte[2 * 1024 * 1024]);
+        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(0));
+        for (var round = 1; round <= 10; round++)
+        {
+            var large = new Envelope(new EnvelopeAttributes { Id = $"large-{round}", Name = "parcel.sent", Key = "k" }, new byte[2 * 1024 * 1024]);
+            var first = TestRedis.PublishAcceptedAsync(transport, large);
+            await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(round, "k"));
+            await first;
+        }
 
-        var first = TestRedis.PublishAcceptedAsync(transport, large);
-        await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1, "k"));
-        await first;
-
-        Assert.Equal(["large", "p-1"], await redis.ParcelIdsAsync());
+        Assert.Equal(["p-0", .. Enumerable.Range(1, 10).SelectMany(round => new[] { $"large-{round}", $"p-{round}" })], await redis.ParcelIdsAsync());
     }
 
     [Fact]
