@@ -256,7 +256,8 @@ public sealed class RedisTransportTests
             await first;
         }
 
-        Assert.Equal(["p-0", .. Enumerable.Range(1, 10).SelectMany(round => new[] { $"large-{round}", $"p-{round}" })], await redis.ParcelIdsAsync());
+        string[] expected = ["p-0", .. Enumerable.Range(1, 10).SelectMany(round => new[] { $"large-{round}", $"p-{round}" })];
+        Assert.Equal(expected, await redis.ParcelIdsAsync());
     }
 
     [Fact]
