@@ -132,34 +132,6 @@ public sealed partial class RedisRightsTests
         Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(Token)).State);
     }
 
-    [Fact]
-    public async Task Service_WithoutTheRightToDelayedEvents_IsNotHealthy()
-    {
-        await using var redis = await TestRedis.OpenAsync();
-        await using var server = new PrivateRedis();
-        await server.StartAsync();
-        await using var admin = await AdminOf(server);
-        await admin.GetDatabase().ExecuteAsync("ACL", "SETUSER", "narrow", "on", ">secret", "+@all", $"~{{{redis.Prefix}}}:*", $"~{{{redis.Prefix}:shop}}:store:[^d]*");
-        using var logs = new LogList();
-        var builder = Host.CreateEmptyApplicationBuilder(null);
-        builder.Logging.AddProvider(logs);
-        builder.Services.AddHealthChecks();
-        builder.Services.AddEventBus(bus => bus
-            .Configure(options => options.ServiceName = "shop")
-            .UseRedis($"{server.EndPoint},user=narrow,password=secret", options => options.KeyPrefix = redis.Prefix)
-            .Subscribe("mail", subscription => subscription.On<ParcelSent>((_, _, _) => Task.CompletedTask)));
-        using var host = builder.Build();
-        await host.StartAsync(Token);
-
-        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while ((await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Status == HealthStatus.Healthy)
-        {
-            Assert.False(limit.IsCancellationRequested, "The health check is green.");
-        }
-
-        await host.StopAsync(Token);
-    }
-
     private static async Task<long> RefusalsAsync(ConnectionMultiplexer admin, string command) =>
         ((RedisResult[])(await admin.GetDatabase().ExecuteAsync("ACL", "LOG", "100"))!).Select(entry => entry.ToDictionary()).Where(entry => (string?)entry["object"] == command).Sum(entry => (long)entry["count"]);
 
