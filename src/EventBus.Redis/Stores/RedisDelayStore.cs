@@ -16,7 +16,15 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
 
     public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
     {
-        await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.EventId, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
+        try
+        {
+            await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.EventId, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
+        }
+        catch (Exception exception) when (RefusalOf(exception) is { } refusal)
+        {
+            throw refusal;
+        }
+
         isUsed = true;
     }
 
@@ -49,6 +57,15 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
 
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.SortedSetLengthAsync(Keys[2], double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
+
+    /// <summary>What certainly did not happen is a refusal, so that the publish is repeated within its deadline, or rejected where that cannot help; null for what is in doubt.</summary>
+    private static StoreRefusedException? RefusalOf(Exception exception)
+    {
+        var cause = exception is StoreRefusedException { InnerException: { } inner } ? inner : exception;
+        return !RedisTransport.IsCertain(cause) ? null
+            : RedisRefusal.IsForGood(cause) ? new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause)
+            : exception as StoreRefusedException ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
+    }
 
     /// <summary>Reads an event; a placeholder that says what is wrong where that is impossible, or where the event is not the one under whose id it is kept.</summary>
     private static Envelope Read(RedisResult row)

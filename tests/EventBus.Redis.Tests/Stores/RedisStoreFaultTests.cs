@@ -37,6 +37,43 @@ public sealed class RedisStoreFaultTests
         Assert.Equal((ProcessedState.Done, "out"), (done.State, Assert.Single(done.Outbox).EventId));
     }
 
+    /// <summary>What a publish repeats: it was certainly not sent.</summary>
+    [Fact]
+    public async Task Delay_RedisIsAway_IsARefusalThatMayPass()
+    {
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        await using var stores = await TestStores.OpenAsync("away", server.Address);
+        await stores.Delays.AddAsync(TestStores.Event("warm"), TestStores.Now, Token);
+        await server.KillAsync();
+        using var patience = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+
+        // In doubt until the client has seen that the connection is gone.
+        Exception? error = null;
+        while (error is not StoreRefusedException)
+        {
+            Assert.False(patience.IsCancellationRequested, $"The store did not refuse: {error}");
+            error = await Record.ExceptionAsync(async () => await stores.Delays.AddAsync(TestStores.Event("delayed"), TestStores.Now, patience.Token));
+        }
+
+        Assert.Equal(StoreScope.Store, ((StoreRefusedException)error).Scope);
+        await server.StartAsync();
+        Assert.Equal(1, await LostReply.AnsweredAsync(() => stores.Delays.CountAsync(Token).AsTask()));
+    }
+
+    /// <summary>Repeats do not help against a type of a key: the publish is rejected.</summary>
+    [Fact]
+    public async Task Delay_KeyHoldsAnotherType_IsRefusedForGood()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var stores = await TestStores.OpenAsync(redis.Prefix);
+        await redis.Database.StringSetAsync(TestStores.Key(redis.Prefix, "delayed:event"), "mine");
+
+        var refused = await Assert.ThrowsAsync<StoreRefusedException>(async () => await stores.Delays.AddAsync(TestStores.Event("1"), TestStores.Now, Token));
+
+        Assert.Equal(StoreScope.Entry, refused.Scope);
+    }
+
     [Fact]
     public async Task Open_WithoutAServer_FailsAndSaysWhatToDo()
     {
