@@ -344,7 +344,6 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         : RedisRefusal.IsForGood(exception) ? PublishOutcome.Rejected(exception)
         : PublishOutcome.Failed(exception);
 
-    /// <summary>Whether what was asked certainly did not happen.</summary>
     internal static bool IsCertain(Exception exception) => exception switch
     {
         // The client itself does not send it: the server is a replica, for instance.
