@@ -33,7 +33,7 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly DueLoop? retries;
     private readonly DueLoop? delays;
     private readonly DelayedEvents? delayedEvents;
-    private readonly DueLoop? givenUp;
+    private readonly GivenUpLoop? givenUp;
     private readonly Dictionary<string, FailurePolicy> policies = new(StringComparer.Ordinal);
     private readonly SagaEngine? sagas;
     private readonly Sweeper sweeper;
@@ -84,8 +84,7 @@ internal sealed class BusEngine : IAsyncDisposable
             recorder = new FailureRecorder(failures, alerts, new BodyLimits(failures, options, plans), options.MaxParkedPerKey, planning) { Recorded = Wake };
             if (transport.Features.GivesUp)
             {
-                var keeping = new GivenUpLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(options.Retry, [], entropy)), owner.Time);
-                givenUp = new DueLoop("given up", keeping.KeepAllAsync, Timeout.InfiniteTimeSpan, owner.Time, log);
+                givenUp = new GivenUpLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(options.Retry, [], entropy)), owner.Time, log);
             }
         }
 
@@ -206,6 +205,9 @@ internal sealed class BusEngine : IAsyncDisposable
 
     /// <summary>The subscriptions that take no events because the store does not take what they have to keep, and why.</summary>
     public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions => workers.Values.Select(worker => (worker.Name, worker.HeldBecause)).Where(held => held.HeldBecause is not null)!;
+
+    /// <summary>The subscriptions of which the store does not take what the broker gave up, and why.</summary>
+    public IEnumerable<(string Subscription, string Reason)> HeldGivenUp => givenUp?.HeldSubscriptions ?? [];
 
     /// <summary>What other instances that do not share the store do to this one; null where there are none.</summary>
     public string? ForeignConsumers => watch?.Complaint;

@@ -40,7 +40,12 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
             return new HealthCheckResult(context.Registration.FailureStatus, description);
         }
 
-        List<string> complaints = [.. engine.HeldSubscriptions.Select(held => $"The subscription {held.Subscription} takes no events: {held.Reason}"), .. engine.Shortages];
+        List<string> complaints =
+        [
+            .. engine.HeldSubscriptions.Select(held => $"The subscription {held.Subscription} takes no events: {held.Reason}"),
+            .. engine.HeldGivenUp.Take(MostNamed).Select(held => $"What the broker gave up of {held.Subscription} cannot be kept: {held.Reason}"),
+            .. engine.Shortages,
+        ];
         if (engine.ForeignConsumers is { } foreign)
         {
             complaints.Add(foreign);

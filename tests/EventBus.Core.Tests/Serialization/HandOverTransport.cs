@@ -40,13 +40,24 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
         await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
     }
 
+    /// <summary>Hands out what the broker gave up.</summary>
+    public void AddGivenUp(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body) =>
+        givenUp.Enqueue(new GivenUp(subscription, reason, error, new Delivery(new Envelope(attributes, body), this)));
+
     /// <summary>Hands out what the broker gave up, and waits until it is acknowledged.</summary>
-    public async Task GiveUpAsync(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body)
+    public Task GiveUpAsync(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body)
+    {
+        var acknowledged = WhenAcknowledgedAsync(1);
+        AddGivenUp(subscription, reason, error, attributes, body);
+        return acknowledged;
+    }
+
+    /// <summary>Completes when so many more are acknowledged.</summary>
+    public Task WhenAcknowledgedAsync(int count)
     {
         all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        open = 1;
-        givenUp.Enqueue(new GivenUp(subscription, reason, error, new Delivery(new Envelope(attributes, body), this)));
-        await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
+        open = count;
+        return all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
     }
 
     public override ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => ValueTask.FromResult(givenUp.TryDequeue(out var next) ? next : null);
