@@ -11,7 +11,7 @@ namespace EventBus.Stores;
 /// </remarks>
 public abstract class FailureStore
 {
-    // What fails for so many in a row fails for all.
+    // After so many failures in a row the store is asked whether it answers at all.
     private const int MostInVain = 20;
 
     private const int RevivePage = 1_000;
@@ -155,11 +155,16 @@ public abstract class FailureStore
                     revived += await ReviveAsync(place.Id, now, cancellationToken) ? 1 : 0;
                     inARow = 0;
                 }
-                catch (Exception exception) when (!cancellationToken.IsCancellationRequested && exception is not StoreRefusedException { Scope: StoreScope.Store } && ++inARow < MostInVain)
+                catch (Exception exception) when (!cancellationToken.IsCancellationRequested && exception is not StoreRefusedException { Scope: StoreScope.Store })
                 {
                     // It concerns this one, as far as can be seen.
                     failed++;
                     first ??= exception;
+                    if (exception is not StoreRefusedException { Scope: StoreScope.Entry } && ++inARow == MostInVain)
+                    {
+                        await CountDeadAsync(page, cancellationToken);
+                        inARow = 0;
+                    }
                 }
             }
 

@@ -13,10 +13,13 @@ internal sealed class PickyStore : FailureStore
     /// <summary>Called with what is to be kept, before the step.</summary>
     public Action<FailedEvent> BeforeKeeping { get; set; } = _ => { };
 
+    /// <summary>Answers in place of the store what is to be kept; null for none.</summary>
+    public Func<FailedEvent, ValueTask<bool>>? Keep { get; set; }
+
     public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         Keeping("record", entry);
-        return inner.RecordAsync(entry, cancellationToken);
+        return Keep?.Invoke(entry) ?? inner.RecordAsync(entry, cancellationToken);
     }
 
     public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken)
@@ -89,7 +92,11 @@ internal sealed class PickyStore : FailureStore
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => inner.DiscardAsync(id, cancellationToken);
 
-    public override ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) => inner.CountDeadAsync(filter, cancellationToken);
+    public override ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
+    {
+        Before("count dead", "");
+        return inner.CountDeadAsync(filter, cancellationToken);
+    }
 
     public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) => inner.ClaimAlertsAsync(now, lease, max, cancellationToken);
 

@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
@@ -229,6 +230,52 @@ public sealed class UnstorableTests : IDisposable
         Assert.StartsWith("2 dead letters are due again, and 1 could not be revived", exception.Message, StringComparison.Ordinal);
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1 && seen.Items.Count(item => item.StartsWith("mail ", StringComparison.Ordinal)) == 5, "the others are handled");
         Assert.Equal(bad, await FirstAsync(running, letter => letter.EventId));
+    }
+
+    /// <summary>A run of damaged ones, however long, keeps no other from being retried.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task RetryAll_OfARunThatCannotBeRetried_RetriesTheOthersAndSaysSo(bool told)
+    {
+        const int Bad = 50;
+        var down = true;
+        store.Before = (step, id) => Refuse(step == "revive" && id.StartsWith("mail~bad", StringComparison.Ordinal), told);
+        await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.PermanentOn<InvalidDataException>());
+        foreach (var id in Enumerable.Range(1, Bad).Select(i => $"bad{i}").Append("good"))
+        {
+            await PublishAsync(running, id);
+        }
+
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == Bad + 1, "all are dead letters");
+        down = false;
+
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => running.DeadLetters.RetryAllAsync(null, Token));
+
+        Assert.StartsWith($"1 dead letters are due again, and {Bad} could not be revived", exception.Message, StringComparison.Ordinal);
+        await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == Bad, "the other is handled");
+    }
+
+    /// <summary>A store that does not answer at all ends the run.</summary>
+    [Fact]
+    public async Task ReviveAll_StoreDoesNotAnswer_EndsAfterAFew()
+    {
+        var attempts = 0;
+        for (var i = 0; i < 30; i++)
+        {
+            var envelope = new Envelope(new EnvelopeAttributes { Id = $"{i}", Name = "order.placed" }, []);
+            await store.RecordAsync(new FailedEvent { Subscription = "mail", Envelope = envelope, Status = FailedEventStatus.Dead }, Token);
+        }
+
+        store.Before = (step, _) =>
+        {
+            attempts += step == "revive" ? 1 : 0;
+            throw new IOException($"no answer to {step}");
+        };
+
+        var exception = await Assert.ThrowsAsync<IOException>(async () => await store.ReviveAllAsync(new DeadLetterFilter(), time.GetUtcNow(), Token));
+
+        Assert.Equal(("no answer to count dead", 20), (exception.Message, attempts));
     }
 
     /// <summary>The mark of an entry of the store is held: deliveries go on, since no more entries are claimed than can run.</summary>
