@@ -8,7 +8,7 @@ namespace EventBus;
 /// The first dead letter of a subscription and event name is told of at once; those that follow within the interval together, when it is over. Names that the application did not declare count as one: a sender who
 /// invents names makes neither more groups nor more alerts.
 /// </remarks>
-internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, AlertSettings settings, RunEnvironment environment)
+internal sealed class AlertLane(IDeadLetterAlert sink, string activity, AlertSource source, AlertSettings settings, RunEnvironment environment)
 {
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
@@ -20,12 +20,14 @@ internal sealed class AlertLane(IDeadLetterAlert sink, AlertSource source, Alert
     // And so often, before it is taken for granted that they cannot be read.
     private const int FailuresUntilUnread = 3;
 
-    private readonly string activity = $"the alert {sink.GetType()}";
     private readonly Lock gate = new();
     private readonly TimeProvider time = environment.Time;
     private readonly Dictionary<(string Subscription, string? EventName), Group> groups = [];
     private bool isSending;
     private bool hurries;
+
+    /// <summary>Which alert it is, as logs name it: each has its own.</summary>
+    public string Name => activity;
 
     /// <summary>Called with what this alert was told of, or need not be told of any more.</summary>
     public required Action<IReadOnlyList<PendingAlert>> Told { get; init; }

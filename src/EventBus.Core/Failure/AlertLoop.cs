@@ -8,8 +8,6 @@ namespace EventBus;
 /// <remarks>It hands what it claims to a lane for each alert, and marks as sent what all of them were told of. A restart tells them again of what only some of them know.</remarks>
 internal sealed class AlertLoop
 {
-    private const string Marking = "marking alerts as sent";
-
     private const int ClaimSize = 1_000;
 
     // After so many failures in a row it is not the store, or not only.
@@ -33,6 +31,7 @@ internal sealed class AlertLoop
     // What was told of and could not be marked: it is tried again when the store hands it out again.
     private readonly HashSet<PendingAlert> unmarked = [];
     private readonly ILogger log;
+    private readonly string marking;
     private int markFailures;
 
     private long raised;
@@ -44,9 +43,10 @@ internal sealed class AlertLoop
         this.source = source;
         (time, log) = (environment.Time, environment.Log);
         lease = settings.Interval + TimeSpan.FromMinutes(1);
-        lanes = [.. alerts.Select(alert => new AlertLane(alert, source, settings, environment) { Told = Told })];
-        taking = new DueLoop("alerts", TakeAsync, source.PollInterval, time, environment.Log);
-        sending = [.. lanes.Select(lane => new DueLoop("alerts", stop => SendAsync(lane, stop), Timeout.InfiniteTimeSpan, time, environment.Log))];
+        marking = $"marking alerts of {source.Name} as sent";
+        lanes = [.. alerts.Select((alert, index) => new AlertLane(alert, $"alert {index + 1} of {source.Name}, {alert.GetType()}", source, settings, environment) { Told = Told })];
+        taking = new DueLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, time, environment.Log);
+        sending = [.. lanes.Select(lane => new DueLoop($"the loop of {lane.Name}", stop => SendAsync(lane, stop), Timeout.InfiniteTimeSpan, time, environment.Log))];
     }
 
     /// <summary>Called when something was sent or taken.</summary>
@@ -174,7 +174,7 @@ internal sealed class AlertLoop
         {
             await source.ToldAsync(sent, stop);
             markFailures = 0;
-            log.Working(Marking);
+            log.Working(marking);
             return [];
         }
         catch (Exception) when (++markFailures >= MostInVain && !stop.IsCancellationRequested)
@@ -202,7 +202,7 @@ internal sealed class AlertLoop
             catch (Exception exception) when (!stop.IsCancellationRequested)
             {
                 failed.Add(alert);
-                log.Failing(Marking, exception, full => full.NotMarked(alert.Id, exception));
+                log.Failing(marking, exception, full => full.NotMarked(alert.Id, exception));
             }
         }
 

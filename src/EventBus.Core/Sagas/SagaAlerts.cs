@@ -8,6 +8,8 @@ internal sealed class SagaAlerts(SagaStore store, SagaKeeper keeper) : AlertSour
 {
     private const string EventName = "saga.needs-attention";
 
+    public override string Name => "sagas";
+
     public override TimeSpan PollInterval => store.PollInterval;
 
     public override async ValueTask<DueBatch<PendingAlert>> ClaimAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)

@@ -18,8 +18,8 @@ public static class BackendLog
 
     /// <summary>Logs a failure of what is tried again until it succeeds. The first of each cause is logged in full; later ones are counted, and one line a minute says how many.</summary>
     /// <remarks>
-    /// A cause is an activity and the type of its exception. An outage has at most ten causes that are logged in full, and ends when all activities work again (<see cref="Working"/>) or have not failed for ten
-    /// minutes. One that follows within a minute belongs to it. With a logger that <see cref="Create"/> did not make, every failure is logged in full.
+    /// A cause is an activity and the type of its exception. Of all activities together at most ten causes a minute are logged in full. The outage of an activity ends when it works again (<see cref="Working"/>) or
+    /// has not failed for ten minutes, whatever else fails. One that follows within a minute belongs to it. With a logger that <see cref="Create"/> did not make, every failure is logged in full.
     /// </remarks>
     /// <param name="log">The logger.</param>
     /// <param name="activity">What failed, for instance <c>reading for mail</c>: the same text each time, and one of few.</param>
@@ -41,7 +41,7 @@ public static class BackendLog
         return true;
     }
 
-    /// <summary>An activity that may have failed before has succeeded. The last one that works again ends the outage, which one line says. Costs nothing while nothing fails.</summary>
+    /// <summary>An activity that may have failed before has succeeded. That ends its outage, and one line says so if its failure was logged in full. Costs nothing while nothing fails.</summary>
     /// <param name="log">The logger.</param>
     /// <param name="activity">What succeeded, as it was named when it failed.</param>
     public static void Working(this ILogger log, string activity)

@@ -2,27 +2,26 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Transports;
 
-/// <summary>Decides which failures of what is tried again and again are logged: the first of each cause in full, then one line a minute, and one at the end. Thread-safe.</summary>
+/// <summary>Decides which failures of what is tried again and again are logged: for each activity the first of each cause in full and one line at the end; for all together one line a minute. Thread-safe.</summary>
 internal sealed class Outage(TimeProvider time)
 {
-    private const int MaxCauses = 10;
+    // In a minute, of all activities together.
+    private const int MaxInFull = 10;
     private const int MaxErrorLength = 300;
 
     private static readonly TimeSpan SummaryPeriod = TimeSpan.FromMinutes(1);
 
-    // What has not failed for that long does not fail any more, although nobody said so: it may not be tried again.
+    // An activity that has not failed for that long is over: it may not be tried again.
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
 
     private readonly Lock gate = new();
-    private readonly Dictionary<string, long> failing = [];
-    private readonly HashSet<(string Activity, Type Error)> causes = [];
+    private readonly Dictionary<string, Activity> activities = new(StringComparer.Ordinal);
     private volatile bool isOver = true;
-    private DateTimeOffset since;
-    private long startedAt;
-    private long? endedAt;
+    private int failing;
+    private int inFull;
+    private long inFullSince = time.GetTimestamp();
+    private long tidiedAt = time.GetTimestamp();
     private long spokeAt;
-    private long? saidOverAt;
-    private long total;
     private long unsaid;
 
     /// <summary>Nothing fails.</summary>
@@ -33,13 +32,14 @@ internal sealed class Outage(TimeProvider time)
     public bool IsNew(ILogger log, string activity, Exception exception)
     {
         long count;
+        DateTimeOffset since;
         lock (gate)
         {
-            Begin();
-            failing[activity] = time.GetTimestamp();
-            total++;
-            if (causes.Count < MaxCauses && causes.Add((activity, exception.GetType())))
+            var state = Begin(activity);
+            if (state.Causes.Add(exception.GetType()) && MayBeInFull())
             {
+                state.IsInFull = true;
+                spokeAt = unsaid == 0 ? time.GetTimestamp() : spokeAt;
                 return true;
             }
 
@@ -50,6 +50,7 @@ internal sealed class Outage(TimeProvider time)
             }
 
             (count, unsaid, spokeAt) = (unsaid, 0, time.GetTimestamp());
+            since = activities.Values.Where(each => each.EndedAt is null).Min(each => each.Since);
         }
 
         log.StillFailing(count, since, activity, exception.GetType(), MessageOf(exception));
@@ -62,23 +63,26 @@ internal sealed class Outage(TimeProvider time)
         long count;
         lock (gate)
         {
-            if (!failing.Remove(activity) || failing.Count > 0)
+            if (!activities.TryGetValue(activity, out var state) || state.EndedAt is not null)
             {
                 return;
             }
 
-            isOver = true;
-            endedAt = time.GetTimestamp();
-            if (saidOverAt is { } last && time.GetElapsedTime(last) < SummaryPeriod)
+            state.EndedAt = time.GetTimestamp();
+            isOver = --failing == 0;
+            unsaid = isOver ? 0 : unsaid;
+
+            // What was not logged in full needs no end.
+            if (!state.IsInFull || (state.SaidOverAt is { } last && time.GetElapsedTime(last) < SummaryPeriod))
             {
                 return;
             }
 
-            saidOverAt = endedAt;
-            (lasted, count, unsaid) = (time.GetElapsedTime(startedAt), total, 0);
+            state.SaidOverAt = state.EndedAt;
+            (lasted, count) = (time.GetElapsedTime(state.StartedAt), state.Failures);
         }
 
-        log.OutageOver(count, lasted);
+        log.OutageOver(count, lasted, activity);
     }
 
     private static string MessageOf(Exception exception)
@@ -87,29 +91,75 @@ internal sealed class Outage(TimeProvider time)
         return PrintableText.Start(text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text, MaxErrorLength);
     }
 
-    private void Begin()
+    private Activity Begin(string name)
     {
-        foreach (var (activity, at) in failing)
+        if (!activities.TryGetValue(name, out var state) || IsForgotten(state))
         {
-            if (time.GetElapsedTime(at) >= Memory)
-            {
-                failing.Remove(activity);
-                endedAt = failing.Count == 0 ? at : endedAt;
-            }
+            failing += state is { EndedAt: null } ? 0 : 1;
+            Tidy();
+            activities[name] = state = new Activity { Since = time.GetUtcNow(), StartedAt = time.GetTimestamp() };
         }
-
-        if (failing.Count > 0)
+        else if (state.EndedAt is not null)
         {
-            return;
+            // It belongs to the outage of a moment ago.
+            failing++;
+            state.EndedAt = null;
         }
 
         isOver = false;
-        if (endedAt is { } end && time.GetElapsedTime(end) < SummaryPeriod)
+        state.FailedAt = time.GetTimestamp();
+        state.Failures++;
+        return state;
+    }
+
+    private bool IsForgotten(Activity state) => state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= Memory;
+
+    /// <summary>Removes what is over, once a minute at most.</summary>
+    private void Tidy()
+    {
+        if (time.GetElapsedTime(tidiedAt) < SummaryPeriod)
         {
             return;
         }
 
-        causes.Clear();
-        (total, unsaid, since, startedAt, spokeAt) = (0, 0, time.GetUtcNow(), time.GetTimestamp(), time.GetTimestamp());
+        tidiedAt = time.GetTimestamp();
+        foreach (var (name, state) in activities.Where(each => IsForgotten(each.Value)).ToList())
+        {
+            activities.Remove(name);
+            failing -= state.EndedAt is null ? 1 : 0;
+        }
+    }
+
+    private bool MayBeInFull()
+    {
+        if (time.GetElapsedTime(inFullSince) >= SummaryPeriod)
+        {
+            (inFull, inFullSince) = (0, time.GetTimestamp());
+        }
+
+        return ++inFull <= MaxInFull;
+    }
+
+    /// <summary>What is tried again and again, and fails or has failed a moment ago.</summary>
+    private sealed class Activity
+    {
+        public required DateTimeOffset Since { get; init; }
+
+        public required long StartedAt { get; init; }
+
+        /// <summary>The types of its exceptions.</summary>
+        public HashSet<Type> Causes { get; } = [];
+
+        /// <summary>At least one cause was logged in full.</summary>
+        public bool IsInFull { get; set; }
+
+        public long Failures { get; set; }
+
+        public long FailedAt { get; set; }
+
+        /// <summary>When it worked again; null while it fails.</summary>
+        public long? EndedAt { get; set; }
+
+        public long? SaidOverAt { get; set; }
     }
 }

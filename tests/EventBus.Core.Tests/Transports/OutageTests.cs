@@ -78,15 +78,43 @@ public sealed class OutageTests : IDisposable
     }
 
     [Fact]
-    public void Outage_OfTwoActivities_EndsWithTheLast()
+    public void Outage_OfTwoActivities_EndsForEach()
     {
         Fail("reading", new IOException("no"));
         Fail("writing", new IOException("no"));
         log.Working("reading");
-        Assert.Equal(0, Ends);
+        Assert.Equal(1, Ends);
 
         log.Working("writing");
-        Assert.Equal(1, Ends);
+        Assert.Equal(2, Ends);
+        Assert.EndsWith("after 1 failures in 00:00:00: writing", logs.Entries[^1].Text, StringComparison.Ordinal);
+    }
+
+    /// <summary>What fails for good, such as an alert with a wrong address, hides no outage of another activity.</summary>
+    [Fact]
+    public void Outage_WhileAnotherActivityFailsForGood_IsToldInFullEachTimeAndItsEndToo()
+    {
+        for (var minute = 0; minute < 600; minute++)
+        {
+            if (minute % 5 == 0)
+            {
+                Fail("the alert", new IOException("no such host"));
+            }
+
+            if (minute is 100 or 400)
+            {
+                Fail("writing", new IOException("down"));
+            }
+
+            if (minute is 103 or 403)
+            {
+                log.Working("writing");
+            }
+
+            time.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        Assert.Equal((3, 2), (InFull, Ends));
     }
 
     [Fact]
