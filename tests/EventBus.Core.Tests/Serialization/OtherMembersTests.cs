@@ -103,7 +103,8 @@ public sealed class OtherMembersTests : IAsyncDisposable
 
         var letter = (await bus.Services.GetRequiredService<AlertInbox>().NextAsync("an envelope of another bus came")).First;
         Assert.Equal((DeadLetterReason.Unreadable, 0, body), (letter.Reason, letter.Starts, Encoding.UTF8.GetString(letter.Body.Span)));
-        Assert.Equal($"The body is an object without any member of {typeof(SizeMeasured)}: expected is one of height, größe, at. Its members are messageId, messageType, message, sentTime, headers and 2 more.", letter.Error);
+        Assert.Equal($"The body is an object without any member of {typeof(SizeMeasured)}: expected is one of height, größe, at.", letter.Error);
+        Assert.Equal($"{letter.Error} Its members are messageId, messageType, message, sentTime, headers and 2 more.", (await bus.DeadLetters.FindAsync(letter.Id, TestContext.Current.CancellationToken))!.Error);
         Assert.Equal(["7"], handled.Items);
         Assert.Contains("expected is one of height", Assert.Single(log.At(LogLevel.Critical)), StringComparison.Ordinal);
         Assert.DoesNotContain(log.Entries, entry => entry.Text.Contains("messageId", StringComparison.Ordinal));
@@ -116,8 +117,25 @@ public sealed class OtherMembersTests : IAsyncDisposable
 
         await transport.DeliverAsync((Attributes("1"), Encoding.UTF8.GetBytes($$"""{"someone@example.com":1,"a\nb":2,"{{new string('x', 100_000)}}":3,"@class":4}""")));
 
-        var letter = (await bus.Services.GetRequiredService<AlertInbox>().NextAsync("an object of other members came")).First;
+        var alerted = (await bus.Services.GetRequiredService<AlertInbox>().NextAsync("an object of other members came")).First;
+        Assert.EndsWith("expected is one of height, größe, at.", alerted.Error, StringComparison.Ordinal);
+        var letter = (await bus.DeadLetters.FindAsync(alerted.Id, TestContext.Current.CancellationToken))!;
         Assert.EndsWith($"Its members are (a name of 19 characters), (a name of 3 characters), {new string('x', 64)}..., @class.", letter.Error, StringComparison.Ordinal);
+    }
+
+    /// <summary>The keys of a dictionary look like names of members.</summary>
+    [Fact]
+    public async Task Names_ThatLookLikeMembers_AreInTheDeadLetterAndInNoAlertOrLog()
+    {
+        await using var bus = await StartAsync();
+
+        await transport.DeliverAsync((Attributes("1"), """{"4915112345678":1,"john.doe":2}"""u8.ToArray()));
+
+        var alert = await bus.Services.GetRequiredService<AlertInbox>().NextAsync("a dictionary came");
+        Assert.DoesNotContain("4915112345678", alert.First.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("john", alert.First.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain(log.Entries, entry => entry.Text.Contains("4915112345678", StringComparison.Ordinal));
+        Assert.EndsWith("Its members are 4915112345678, john.doe.", Assert.Single(await bus.DeadLetters.ListAsync(cancellationToken: TestContext.Current.CancellationToken)).Error, StringComparison.Ordinal);
     }
 
     private static EnvelopeAttributes Attributes(string id) => new() { Id = id, Name = "size.measured" };
