@@ -245,7 +245,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertLoop alerts, Body
 
         try
         {
-            await store.RecordAsync(NotStarted(entry), CancellationToken.None).AsTask().WaitAsync(GiveBackTimeout, environment.Time);
+            await store.RecordAsync(NotStarted(entry), CancellationToken.None).AsTask().Observed().WaitAsync(GiveBackTimeout, environment.Time);
         }
         catch (Exception exception)
         {

@@ -223,7 +223,7 @@ internal sealed class StoreWriter(RunEnvironment environment)
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(environment.Abort);
         try
         {
-            await probe(ended.Token).WaitAsync(ProbeTimeout, environment.Time, environment.Abort);
+            await probe(ended.Token).Observed().WaitAsync(ProbeTimeout, environment.Time, environment.Abort);
             return true;
         }
         catch (Exception)
@@ -297,7 +297,7 @@ internal sealed class StoreWriter(RunEnvironment environment)
                     Move(Narrow, ExceptionText.MessageOf(error));
                     break;
                 default:
-                    log.Failing(Own($"keeping {subject.EventName} {subject.EventId} of {subject.Subscription}"), error, full => full.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
+                    log.Failing(Own($"keeping an event of {subject.Subscription}"), error, full => full.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
                     Move(Narrow, $"The store does not take {subject.EventName} {subject.EventId}.");
                     break;
             }

@@ -1,6 +1,10 @@
+using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
@@ -16,34 +20,50 @@ public sealed class CleanStopTests
     [Fact]
     public async Task Stop_CallbacksThrowAndHandlersAreLeftBehind_LeavesNoUnobservedException()
     {
-        var unobserved = new Seen();
-        void Note(object? sender, UnobservedTaskExceptionEventArgs e)
-        {
-            if (e.Exception.ToString().Contains(Marker, StringComparison.Ordinal))
-            {
-                unobserved.Add(e.Exception.ToString());
-            }
-        }
-
-        TaskScheduler.UnobservedTaskException += Note;
-        try
-        {
-            await LiveAsync();
-
-            // What was abandoned is found by its finalizers.
-            for (var i = 0; i < 3; i++)
-            {
-                GC.Collect();
-                GC.WaitForPendingFinalizers();
-            }
-        }
-        finally
-        {
-            TaskScheduler.UnobservedTaskException -= Note;
-        }
-
-        Assert.Empty(unobserved.Items);
+        Assert.Empty(await UnobservedOfAsync(LiveAsync));
     }
+
+    /// <summary>The entry is not given back in time, and the store fails later.</summary>
+    [Fact]
+    public async Task GiveBack_StoreFailsAfterTheTimeIsUp_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
+    {
+        var time = new FakeTimeProvider();
+        var environment = new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None);
+        var (store, answer) = (new PickyStore(), new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
+        store.Keep = _ => new ValueTask<bool>(answer.Task);
+        var recorder = new FailureRecorder(
+            store, new AlertLoop(new DeadLetterAlerts(store), [], new AlertSettings(TimeSpan.Zero, "shop", _ => true), environment), new BodyLimits(store, new EventBusOptions(), time), 1, environment);
+
+        var givingBack = recorder.GiveBackAsync(new FailedEvent { Subscription = "mail", Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, []), Status = FailedEventStatus.Waiting });
+        time.Advance(TimeSpan.FromSeconds(1));
+        await givingBack.WaitAsync(RunningBus.Patience, Token);
+        answer.SetException(new InvalidOperationException(Marker));
+    }));
+
+    /// <summary>The probe of a store does not end in time, and fails later.</summary>
+    [Fact]
+    public async Task Probe_FailsAfterTheTimeIsUp_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
+    {
+        var time = new FakeTimeProvider();
+        var writer = new StoreWriter(new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None));
+        var (answer, attempts, probes) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 0, 0);
+
+        var writing = writer.WriteAsync(
+            new WriteSubject("mail", "order.placed", "1", _ => ++probes == 1 ? answer.Task : Task.CompletedTask),
+            new HandlerSlots(1),
+            _ => ++attempts == 1 ? throw new InvalidOperationException("no") : ValueTask.CompletedTask);
+        time.Advance(TimeSpan.FromSeconds(5));
+        using var limit = new CancellationTokenSource(RunningBus.Patience);
+        while (!writing.IsCompleted)
+        {
+            Assert.False(limit.IsCancellationRequested, "The write is not repeated.");
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        await writing;
+        answer.SetException(new InvalidOperationException(Marker));
+    }));
 
     [Fact]
     public async Task Provider_DisposedWithoutAStop_SaysWhatHappened()
@@ -60,6 +80,40 @@ public sealed class CleanStopTests
         ((IDisposable)provider).Dispose();
 
         Assert.Contains(logs.At(LogLevel.Warning), text => text.Contains("disposed of while the event bus was running", StringComparison.Ordinal) && text.Contains("(1 deliveries", StringComparison.Ordinal));
+    }
+
+    private static async Task<IReadOnlyCollection<string>> UnobservedOfAsync(Func<Task> run)
+    {
+        var unobserved = new Seen();
+        void Note(object? sender, UnobservedTaskExceptionEventArgs e)
+        {
+            if (e.Exception.ToString().Contains(Marker, StringComparison.Ordinal))
+            {
+                unobserved.Add(e.Exception.ToString());
+            }
+        }
+
+        TaskScheduler.UnobservedTaskException += Note;
+        try
+        {
+            await run();
+
+            // Nothing of it is on the stack any more.
+            await Task.Yield();
+
+            // What was abandoned is found by its finalizers.
+            for (var i = 0; i < 3; i++)
+            {
+                GC.Collect();
+                GC.WaitForPendingFinalizers();
+            }
+        }
+        finally
+        {
+            TaskScheduler.UnobservedTaskException -= Note;
+        }
+
+        return unobserved.Items;
     }
 
     private static async Task LiveAsync()
