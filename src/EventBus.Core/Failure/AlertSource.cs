@@ -34,5 +34,5 @@ internal sealed class DeadLetterAlerts(FailureStore store) : AlertSource
 
     /// <summary>What people have dealt with by now needs no alert, and what has died again since has one of its own. Names that may be content stay with the dead letter.</summary>
     public override async ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken) =>
-        await store.FindDeadAsync(alert.Id, cancellationToken) is { } entry && entry.Number == alert.Number ? DeadLetters.Show(entry with { Error = EventMembers.WithoutForeign(entry.Error) }) : null;
+        await store.FindDeadAsync(alert.Id, cancellationToken) is { } entry && entry.Number == alert.Number ? DeadLetters.Show(entry with { Error = Rejection.WithoutForeign(entry.Error) }) : null;
 }

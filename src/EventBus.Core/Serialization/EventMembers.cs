@@ -7,8 +7,6 @@ namespace EventBus;
 /// <summary>The members that an event type has as JSON. An object that has members, and none of these, is no such event: it would be read as one of nulls and zeros. Thread-safe.</summary>
 internal sealed class EventMembers
 {
-    private const string Start = "The body is an object without any member of ";
-    private const string ForeignStart = " Its members are ";
     private const int MaxNames = 5;
     private const int MaxName = 64;
     private const int MaxType = 200;
@@ -86,15 +84,11 @@ internal sealed class EventMembers
 
         return found is null ? null : new Rejection(
             DeadLetterReason.Unreadable,
-            $"{Start}{PrintableText.Of(info.Type.ToString(), MaxType)}: expected is one of {List(known.Take(MaxNames).Select(member => Cut(member.Name)), known.Count)}.")
+            $"{Rejection.OtherMembers}{PrintableText.Of(info.Type.ToString(), MaxType)}: expected is one of {List(known.Take(MaxNames).Select(member => Cut(member.Name)), known.Count)}.")
         {
-            Foreign = $"{ForeignStart}{List(found, count)}.",
+            Foreign = $"{Rejection.ForeignMembers}{List(found, count)}.",
         };
     }
-
-    /// <summary>An error of a dead letter without the names of members that somebody else chose, which may be content.</summary>
-    public static string? WithoutForeign(string? error) =>
-        error is not null && error.Contains(Start, StringComparison.Ordinal) && error.IndexOf(ForeignStart, StringComparison.Ordinal) is >= 0 and var end ? error[..end] : error;
 
     private static bool TryAdd(JsonTypeInfo info, List<string> names)
     {
