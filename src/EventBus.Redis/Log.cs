@@ -83,6 +83,9 @@ internal static partial class Log
     [LoggerMessage(227, LogLevel.Warning, "No subscription of this application uses the consumer group {Group} of the stream {Stream} any more, and what comes waits in it. If that is so for good, call {Removal}. Said once")]
     public static partial void GroupLeftBehind(this ILogger log, string group, string stream, string removal);
 
+    [LoggerMessage(228, LogLevel.Warning, "The sentinels name no primary of the service {Service}, to which no connection can be made until they do; it keeps asking")]
+    public static partial void NoPrimary(this ILogger log, string service, Exception exception);
+
     [LoggerMessage(230, LogLevel.Warning, "{Count} events of the subscription {Subscription} were dropped, because it holds as many unhandled ones as it may. Make its handlers faster, raise its concurrency, or use a backend that keeps events")]
     public static partial void Dropped(this ILogger log, long count, string subscription);
 

@@ -31,9 +31,11 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     // Nothing connects to it: the sentinels name another.
     private const int PrimaryPort = 6379;
 
-    private readonly RedisSentinels? sentinels = configuration.ServiceName is null ? null : new RedisSentinels(configuration);
     private readonly Lock gate = new();
     private Task<IConnectionMultiplexer>? shared;
+
+    // From the first user to the last.
+    private RedisSentinels? sentinels;
     private int users;
 
     /// <summary>The application's connection, which is shared instead of one of our own, and never closed; null for none. Receivers get connections of their own all the same.</summary>
@@ -48,7 +50,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         Task<IConnectionMultiplexer> opening;
         lock (gate)
         {
-            users++;
+            sentinels = users++ > 0 ? sentinels : configuration.ServiceName is null ? null : new RedisSentinels(configuration, log);
             opening = shared ??= OpenCheckedAsync(failFast);
         }
 
@@ -76,17 +78,18 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     public async Task ReleaseAsync()
     {
         Task<IConnectionMultiplexer>? last = null;
+        RedisSentinels? asked = null;
         lock (gate)
         {
             if (--users == 0)
             {
-                (last, shared) = (shared, null);
+                (last, shared, asked) = (shared, null, sentinels);
             }
         }
 
-        if (last is not null && Lent is null)
+        if (last is not null)
         {
-            await Task.WhenAll(CloseAsync(last), sentinels?.CloseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(Lent is null ? CloseAsync(last) : Task.CompletedTask, asked?.CloseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -165,7 +168,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
             throw exception is EventBusException ? exception : IsRefusal(exception)
                 ? new EventBusException($"Redis refuses what was given to {call}: {exception.Message} Correct the user, the password and the rights.", exception)
-                : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.", exception);
+                : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.{(sentinels?.Problem is { } problem ? $" {problem}" : "")}", exception);
         }
     }
 
@@ -271,9 +274,10 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan silence)
     {
         var own = configuration.Clone();
-        var wire = new RedisWire(own.Tunnel, sentinels);
+        var asked = sentinels;
+        var wire = new RedisWire(own.Tunnel, asked);
         own.Tunnel = wire;
-        if (sentinels is not null)
+        if (asked is not null)
         {
             // One server, whichever it is at the time: the wire asks.
             own.EndPoints.Clear();

@@ -1,4 +1,6 @@
 using System.Net;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -9,43 +11,48 @@ namespace EventBus;
 /// one that comes back after a fail-over does so too until a sentinel corrects it, and what it accepts meanwhile is lost.
 /// </remarks>
 /// <param name="configuration">The application's configuration, with the name of the service.</param>
-internal sealed class RedisSentinels(ConfigurationOptions configuration)
+/// <param name="log">Where to warn: the client itself drops what goes wrong here.</param>
+internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger log)
 {
+    private const string Finding = "finding the primary";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
     private Task<ConnectionMultiplexer>? connecting;
+    private volatile string? problem;
+    private bool isClosed;
+
+    /// <summary>Why no primary was found last; null when one was.</summary>
+    public string? Problem => problem;
 
     /// <summary>Finds the primary.</summary>
     /// <exception cref="RedisConnectionException">No sentinel answers, or none knows the service.</exception>
+    /// <exception cref="ObjectDisposedException">It is closed.</exception>
     public async Task<EndPoint> FindPrimaryAsync()
     {
-        var connection = await ConnectAsync();
-        var answers = await Task.WhenAll(connection.GetServers().Select(AskAsync));
-        return answers.OfType<EndPoint>().GroupBy(answer => answer).MaxBy(group => group.Count())?.Key
-            ?? throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, $"No sentinel names a primary of the service '{configuration.ServiceName}'.");
-
-        async Task<EndPoint?> AskAsync(IServer sentinel)
+        try
         {
-            try
-            {
-                return await sentinel.SentinelGetMasterAddressByNameAsync(configuration.ServiceName!).WaitAsync(Patience, TimeProvider.System);
-            }
-            catch (Exception)
-            {
-                // The others answer.
-                return null;
-            }
+            var primary = await AskAsync();
+            problem = null;
+            log.Working(Finding);
+            return primary;
+        }
+        catch (Exception exception) when (exception is not ObjectDisposedException)
+        {
+            problem = exception.Message;
+            log.Failing(Finding, exception, full => full.NoPrimary(configuration.ServiceName!, exception));
+            throw;
         }
     }
 
-    /// <summary>Closes the connections to the sentinels. Never throws; the next question opens them again.</summary>
+    /// <summary>Closes the connections to the sentinels. Never throws. They are not opened again.</summary>
     public async Task CloseAsync()
     {
         Task<ConnectionMultiplexer>? last;
         lock (gate)
         {
-            (last, connecting) = (connecting, null);
+            (last, connecting, isClosed) = (connecting, null, true);
         }
 
         try
@@ -61,10 +68,32 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration)
         }
     }
 
+    private async Task<EndPoint> AskAsync()
+    {
+        var connection = await ConnectAsync();
+        var answers = await Task.WhenAll(connection.GetServers().Select(AskOneAsync));
+        return answers.OfType<EndPoint>().GroupBy(answer => answer).MaxBy(group => group.Count())?.Key
+            ?? throw new RedisConnectionException(ConnectionFailureType.UnableToConnect, CommandFlags.None, $"No sentinel that answers names a primary of the service '{configuration.ServiceName}'.");
+
+        async Task<EndPoint?> AskOneAsync(IServer sentinel)
+        {
+            try
+            {
+                return await sentinel.SentinelGetMasterAddressByNameAsync(configuration.ServiceName!).WaitAsync(Patience, TimeProvider.System);
+            }
+            catch (Exception)
+            {
+                // The others answer.
+                return null;
+            }
+        }
+    }
+
     private Task<ConnectionMultiplexer> ConnectAsync()
     {
         lock (gate)
         {
+            ObjectDisposedException.ThrowIf(isClosed, this);
             return connecting = connecting is null or { IsFaulted: true } ? OpenAsync() : connecting;
         }
     }

@@ -15,12 +15,23 @@ internal static class RedisSource
         var log = RedisBuilderExtensions.LogOf(services);
         if (configuration is not null)
         {
-            return new RedisConnector(Parse(configuration, call), $"{call}(...)", log);
+            return new RedisConnector(Checked(Parse(configuration, call), call), $"{call}(...)", log);
         }
 
         var registered = services.GetService<IConnectionMultiplexer>()
             ?? throw new InvalidOperationException($"{call}() was called without a connection string, and the application registers no IConnectionMultiplexer. Register one, or give a connection string: localhost:6379,password=...");
-        return new RedisConnector(OptionsOf(registered, call), $"{call}()", log) { Lent = registered };
+        return new RedisConnector(Checked(OptionsOf(registered, call), call), $"{call}()", log) { Lent = registered };
+    }
+
+    /// <summary>Behind sentinels the client does not know the host whose certificate it verifies.</summary>
+    private static ConfigurationOptions Checked(ConfigurationOptions options, string call)
+    {
+        // The client makes one up of the end points.
+        var own = options.Clone();
+        own.EndPoints.Clear();
+        return options.ServiceName is null || !options.Ssl || own.SslHost is { Length: > 0 }
+            ? options
+            : throw new ArgumentException($"{call} was given sentinels (serviceName=) and ssl=true without sslHost=. Add sslHost= with a name that the certificates of all servers and sentinels hold.");
     }
 
     private static ConfigurationOptions Parse(string configuration, string call)
@@ -49,8 +60,8 @@ internal static class RedisSource
             // As above.
         }
 
-        // A comma in a password makes an end point of what follows it.
-        return options is not null && options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length
+        // A comma in a password makes an end point of what follows it. With sentinels the text names these, and the multiplexer the servers behind them.
+        return options is not null && (options.ServiceName is not null || options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length)
             ? options
             : throw new InvalidOperationException($"{call}() cannot make connections beside the registered IConnectionMultiplexer: its configuration does not survive being written as text, for instance because of a comma in the password. Change that.");
     }

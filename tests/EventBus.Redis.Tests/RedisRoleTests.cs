@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
@@ -73,6 +75,53 @@ public sealed class RedisRoleTests
         }
 
         static async Task<string> ClientsAsync(ConnectionMultiplexer admin) => (string)(await admin.GetDatabase().ExecuteAsync("CLIENT", "LIST"))!;
+    }
+
+    [Fact]
+    public async Task Sentinels_ThatDoNotKnowTheService_AreNamedInTheErrorAndTheLog()
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var first = await PrimaryAsync();
+        await using var second = await ReplicaOfAsync(first);
+        await using var sentinel = await Sentinel.StartAsync(first);
+
+        var exception = await Assert.ThrowsAsync<EventBusException>(() => redis.StartAsync(address: $"{sentinel.EndPoint},serviceName=unknown,password={PrivateRedis.Password}", failFast: true));
+
+        Assert.Contains("names a primary of the service 'unknown'", exception.Message, StringComparison.Ordinal);
+        await redis.Log.LineAsync("name no primary of the service unknown");
+    }
+
+    [Fact]
+    public async Task Registered_BehindSentinels_CarriesEvents()
+    {
+        await using var first = await PrimaryAsync();
+        await using var second = await ReplicaOfAsync(first);
+        await using var sentinel = await Sentinel.StartAsync(first);
+        await using var registered = await ConnectionMultiplexer.ConnectAsync($"{sentinel.EndPoint},serviceName={Sentinel.Service},password={PrivateRedis.Password}");
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddSingleton<IConnectionMultiplexer>(registered);
+        var handled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        builder.Services.AddEventBus(bus => bus.UseRedis().Configure(options => options.ServiceName = "app").Subscribe<ParcelSent>("any", (_, _, _) =>
+        {
+            handled.TrySetResult();
+            return Task.CompletedTask;
+        }));
+        using var host = builder.Build();
+        await host.StartAsync(TestContext.Current.CancellationToken);
+
+        await host.Services.GetRequiredService<IEventBus>().PublishAsync(new ParcelSent(1), TestContext.Current.CancellationToken);
+
+        await handled.Task.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
+        await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Sentinels_Closed_AreNotAskedAgain()
+    {
+        var sentinels = new RedisSentinels(ConfigurationOptions.Parse("127.0.0.1:1,serviceName=tests"), new TestLog());
+        await sentinels.CloseAsync();
+
+        await Assert.ThrowsAsync<ObjectDisposedException>(sentinels.FindPrimaryAsync);
     }
 
     private static async Task<PrivateRedis> PrimaryAsync()

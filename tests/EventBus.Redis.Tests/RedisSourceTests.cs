@@ -104,6 +104,16 @@ public sealed class RedisSourceTests
     }
 
     [Fact]
+    public async Task Sentinels_WithTlsAndWithoutItsHost_AreRefusedAtTheStart()
+    {
+        using var host = Build(bus => bus.UseRedis("sentinel:26379,serviceName=shop,ssl=true"));
+
+        var exception = await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
+
+        Assert.Contains("sslHost=", exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Registered_PasswordWithAComma_IsRefusedWithoutRepeatingIt()
     {
         foreach (var password in new[] { "first,second-canary", "first,second=canary" })
