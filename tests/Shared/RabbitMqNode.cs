@@ -128,6 +128,14 @@ internal sealed class RabbitMqNode : IAsyncDisposable
         return process.ExitCode == 0 ? await said : throw new InvalidOperationException($"rabbitmqctl {arguments[0]} failed: {await said}{await complained}");
     }
 
+    /// <summary>What it has logged.</summary>
+    public async Task<string> ReadLogAsync()
+    {
+        await using var file = new FileStream(Path.Combine(InFolder("log"), $"{Name}.log"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var reader = new StreamReader(file);
+        return await reader.ReadToEndAsync();
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var process in Enumerable.Reverse(processes))
