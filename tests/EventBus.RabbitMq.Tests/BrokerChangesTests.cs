@@ -322,15 +322,4 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
             Assert.False(patience.IsCancellationRequested, $"The health is {string.Join(' ', report.Entries.Values.Select(entry => $"{entry.Status}: {entry.Description}"))}");
         }
     }
-
-    private static async Task UntilAsync(Func<bool> condition, string what)
-    {
-        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
-        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
-        while (!condition())
-        {
-            Assert.False(patience.IsCancellationRequested, $"Still waiting: {what}.");
-            await timer.WaitForNextTickAsync(Cancel);
-        }
-    }
 }
