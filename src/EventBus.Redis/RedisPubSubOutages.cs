@@ -9,14 +9,17 @@ internal sealed class RedisPubSubOutages : IDisposable
 {
     private const string Listening = "listening";
 
+    private static readonly RedisChannel AnyChannel = RedisChannel.Literal("any");
+
     private readonly IConnectionMultiplexer connection;
     private readonly ILogger log;
-    private int isOut;
-    private volatile bool isTold;
+    private readonly Lock gate = new();
+    private bool isOut;
+    private bool isTold;
 
     public RedisPubSubOutages(IConnectionMultiplexer connection, ILogger log)
     {
-        (this.connection, this.log, isOut) = (connection, log, connection.IsConnected ? 0 : 1);
+        (this.connection, this.log, isOut) = (connection, log, !connection.IsConnected);
         connection.ConnectionFailed += OnFailed;
         connection.ConnectionRestored += OnRestored;
     }
@@ -29,21 +32,47 @@ internal sealed class RedisPubSubOutages : IDisposable
 
     private void OnFailed(object? sender, ConnectionFailedEventArgs change)
     {
-        if (CarriesEvents(change) && Interlocked.Exchange(ref isOut, 1) == 0)
+        if (!CarriesEvents(change))
         {
+            return;
+        }
+
+        lock (gate)
+        {
+            if (isOut)
+            {
+                return;
+            }
+
+            isOut = true;
             var failure = change.FailureType.ToString();
             isTold = log.Failing(Listening, change.Exception ?? new IOException(failure), full => full.ListeningLost(failure));
+        }
+
+        // The client raises its events side by side: that the connection is back may have been said before.
+        if (connection.GetSubscriber().IsConnected(AnyChannel))
+        {
+            OnRestored(sender, change);
         }
     }
 
     private void OnRestored(object? sender, ConnectionFailedEventArgs change)
     {
-        if (CarriesEvents(change) && Interlocked.Exchange(ref isOut, 0) == 1)
+        if (!CarriesEvents(change))
         {
-            log.Working(Listening);
-            if (isTold)
+            return;
+        }
+
+        lock (gate)
+        {
+            if (isOut)
             {
-                log.ListeningAgain();
+                isOut = false;
+                log.Working(Listening);
+                if (isTold)
+                {
+                    log.ListeningAgain();
+                }
             }
         }
     }
