@@ -31,10 +31,11 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         using (var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System))
         {
             // The log of the bus has the first failure only.
+            using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
             while ((await broker.Node.ReadLogAsync()).Split($"refused for user '{name}'").Length <= 6)
             {
                 Assert.False(patience.IsCancellationRequested, "The connections were not tried again and again.");
-                await Task.Yield();
+                await timer.WaitForNextTickAsync(Cancel);
             }
         }
 

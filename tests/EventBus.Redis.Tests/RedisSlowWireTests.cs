@@ -28,7 +28,11 @@ public sealed class RedisSlowWireTests
         proxy.ToClient.BytesPerSecond = Rate;
         for (var i = 0; i < count; i++)
         {
-            var delivery = await receiver.Deliveries.ReadAsync(Token).AsTask().WaitAsync(Long, Token);
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+            limit.CancelAfter(Long);
+            var arrived = await Record.ExceptionAsync(async () => await receiver.Deliveries.WaitToReadAsync(limit.Token)) is null;
+            Assert.True(arrived, $"Nothing came after {i} events. {string.Join(" | ", redis.Log.Lines)}");
+            Assert.True(receiver.Deliveries.TryRead(out var delivery));
             Assert.Equal($"p-{i}", delivery.Envelope.EventId);
             Assert.Equal(0, delivery.EarlierDeliveries);
             await delivery.AckAsync();
