@@ -37,7 +37,7 @@ foreach (var name in buses)
         await bus.PublishAsync(order, new PublishOptions { EventId = $"{name}-1" });
     }
 
-    var starts = await inbox.WhenDoneAsync($"mail~{name}-1");
+    var starts = await inbox.WhenDoneAsync($"{name}+mail~{name}-1");
     await bus.PublishAsync(new OrderPlaced("refused", "ada", 1m), new PublishOptions { EventId = $"{name}-2" });
     var letters = host.Services.GetRequiredKeyedService<IDeadLetters>(name);
     while (await letters.CountAsync() == 0)
@@ -49,7 +49,7 @@ foreach (var name in buses)
     Console.WriteLine($"{name}: {dead.EventId} is a dead letter ({dead.Reason}), the other was handled at start {starts}");
 }
 
-Console.WriteLine("booked " + await inbox.WhenDoneAsync("ledger~sqlite-1") + " order");
+Console.WriteLine("booked " + await inbox.WhenDoneAsync("sqlite+ledger~sqlite-1") + " order");
 await host.StopAsync();
 
 // By now every copy was handled, or recognised.
