@@ -13,8 +13,14 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
     private const int RetriedInTime = 100;
 
     private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log)? opened;
+    private TimeProvider? plans;
 
-    public void Open(FailureStore store, TimeSpan timeout, Action wake, ILogger log) => opened = (store, new StoreCalls(timeout, time), wake, log);
+    /// <param name="store">The dead letters.</param>
+    /// <param name="planBy">The clock by which they are retried.</param>
+    /// <param name="timeout">How long a call may take.</param>
+    /// <param name="wake">Called when some are due.</param>
+    /// <param name="log">Where to say what was done.</param>
+    public void Open(FailureStore store, TimeProvider planBy, TimeSpan timeout, Action wake, ILogger log) => (plans, opened) = (planBy, (store, new StoreCalls(timeout, time), wake, log));
 
     public Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
     {
@@ -57,7 +63,7 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
             var (store, calls, wake, log) = Keyed("retrying one");
             try
             {
-                var revived = await calls.AskAsync(token => store.ReviveAsync(id, time.GetUtcNow(), token), "retry a dead letter", cancellationToken);
+                var revived = await calls.AskAsync(token => store.ReviveAsync(id, plans!.GetUtcNow(), token), "retry a dead letter", cancellationToken);
                 if (revived)
                 {
                     log.Revived(id);
@@ -82,7 +88,7 @@ internal sealed class DeadLetters(Door door, TimeProvider time) : IDeadLetters
             var count = await calls.AskAsync(token => store.CountDeadAsync(filter, token), "count the dead letters", cancellationToken);
             try
             {
-                var revived = await calls.AskAsync(token => store.ReviveAllAsync(filter, time.GetUtcNow(), token), "retry dead letters", cancellationToken, turns: 1 + (count / RetriedInTime));
+                var revived = await calls.AskAsync(token => store.ReviveAllAsync(filter, plans!.GetUtcNow(), token), "retry dead letters", cancellationToken, turns: 1 + (count / RetriedInTime));
                 log.RevivedAll(revived);
                 return revived;
             }

@@ -39,7 +39,6 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly Sweeper sweeper;
     private readonly ConsumerWatch? watch;
     private readonly IdleSignal idle;
-    private readonly SteadyTime? steady;
     private readonly AsyncLocal<bool> inHandler = new();
     private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
 
@@ -55,9 +54,9 @@ internal sealed class BusEngine : IAsyncDisposable
         runner = new BackgroundRunner(log);
         idle = new IdleSignal(time);
 
-        // What dies with the process is planned by a clock that never goes back. What others share, or find after a restart, keeps the time of the machine.
-        steady = stores is { Durable: false } ? new SteadyTime(time) : null;
-        var plans = steady ?? time;
+        // What dies with the process is planned by a clock that never goes back. What others share, or find after a restart, keeps the time of its stores.
+        var plans = stores is { Durable: false } ? new SteadyTime(time) : stores?.PlanBy(time) ?? time;
+        Plans = plans;
         var entropy = new Entropy();
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
         Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log)
@@ -65,7 +64,7 @@ internal sealed class BusEngine : IAsyncDisposable
             ServiceName = plan.ServiceName,
             EffectPrefix = model.Key is { } key ? $"{key}+" : "",
             StoresWrite = stores is { Durable: true },
-            Plans = steady,
+            Plans = plans,
         })
         {
             Once = once,
@@ -181,6 +180,9 @@ internal sealed class BusEngine : IAsyncDisposable
     public TimeSpan CallTimeout => plan.Options.PublishTimeout;
 
     public FailureStore? Failures => stores?.Failures;
+
+    /// <summary>The clock by which what waits is planned.</summary>
+    public TimeProvider Plans { get; }
 
     /// <summary>Where sagas are started; null without any.</summary>
     public SagaDesk? SagaDesk { get; }
@@ -450,7 +452,7 @@ internal sealed class BusEngine : IAsyncDisposable
             return false;
         }
 
-        var now = (steady ?? owner.Time).GetUtcNow();
+        var now = Plans.GetUtcNow();
         var due = (stores?.Failures is { } failures ? await failures.CountDueAsync(now, CancellationToken.None) : 0)
             + (stores?.Delays is { } kept ? await kept.CountDueAsync(now, CancellationToken.None) : 0);
         due += sagas is not null && await sagas.IsAnyDueAsync() ? 1 : 0;

@@ -121,7 +121,7 @@ internal sealed class BusRuntime : IAsyncDisposable, IDisposable
         Client.Open(engine);
         if (engine.Failures is { } failures)
         {
-            DeadLetters.Open(failures, engine.CallTimeout, engine.Wake, Log);
+            DeadLetters.Open(failures, engine.Plans, engine.CallTimeout, engine.Wake, Log);
         }
 
         if (engine.SagaDesk is { } desk)

@@ -14,19 +14,9 @@ internal sealed class SteadyTime(TimeProvider inner) : TimeProvider
 
     public override long TimestampFrequency => inner.TimestampFrequency;
 
-    /// <summary>How far the machine's clock is behind this one; zero unless it was set back.</summary>
-    public TimeSpan Skew
-    {
-        get
-        {
-            Follow(out var now);
-            return TimeSpan.FromTicks(Volatile.Read(ref ahead) - now) is { Ticks: > 0 } skew ? skew : TimeSpan.Zero;
-        }
-    }
-
     public override DateTimeOffset GetUtcNow()
     {
-        Follow(out _);
+        Follow();
         return new DateTimeOffset(Volatile.Read(ref ahead) + Elapsed(inner), TimeSpan.Zero);
     }
 
@@ -39,9 +29,9 @@ internal sealed class SteadyTime(TimeProvider inner) : TimeProvider
 
     private static long Elapsed(TimeProvider time) => time.GetElapsedTime(0).Ticks;
 
-    private void Follow(out long now)
+    private void Follow()
     {
-        now = AheadOf(inner);
+        var now = AheadOf(inner);
         var known = Volatile.Read(ref ahead);
         if (now > known - Slack && now != known)
         {

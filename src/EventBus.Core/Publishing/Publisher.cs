@@ -301,11 +301,13 @@ internal sealed class Publisher
             throw new PublishException($"The event '{envelope.Name}' cannot be delayed: no configured store keeps delayed events. Add one, for instance bus.StoreInMemory().", PublishFailure.Rejected, envelope.Id);
         }
 
+        // The application means its own wall clock. From here on the delay is kept by elapsed time, on the clock of the stores.
+        var (wait, since) = (dueAt - time.GetUtcNow(), time.GetTimestamp());
         for (var backoff = RepeatingTransport.FirstBackoff; ; backoff = RepeatingTransport.Longer(backoff))
         {
             try
             {
-                await StoreCalls.UntilAsync(AddAsync(delays, envelope, dueAt, deadline), time, deadline, cancellationToken);
+                await StoreCalls.UntilAsync(AddAsync(delays, envelope, deadline), time, deadline, cancellationToken);
                 break;
             }
             catch (StoreRefusedException exception) when (exception.Scope != StoreScope.Entry && !deadline.IsCancellationRequested)
@@ -335,9 +337,12 @@ internal sealed class Publisher
             exception is StoreRefusedException { Scope: StoreScope.Entry } ? PublishFailure.Rejected : PublishFailure.Failed,
             envelope.Id, exception);
 
-        async Task<bool> AddAsync(DelayStore delays, Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline)
+        async Task<bool> AddAsync(DelayStore delays, Envelope envelope, CancellationToken deadline)
         {
-            await delays.AddAsync(envelope, dueAt + (environment.Plans?.Skew ?? TimeSpan.Zero), deadline);
+            // What has elapsed first: a thread that is held up between the two looks must not make it due too early.
+            var left = wait - time.GetElapsedTime(since);
+            var now = environment.Plans.GetUtcNow();
+            await delays.AddAsync(envelope, left < DateTimeOffset.MaxValue - now ? now + left : DateTimeOffset.MaxValue, deadline);
             return true;
         }
     }
@@ -441,6 +446,6 @@ internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout,
     /// <summary>The stores keep events as bytes: what may get there must be writable.</summary>
     public bool StoresWrite { get; init; }
 
-    /// <summary>The clock of what is delayed, where it is not that of the machine.</summary>
-    public SteadyTime? Plans { get; init; }
+    /// <summary>The clock of what is delayed. Its wall time may differ from that of <see cref="Time"/>.</summary>
+    public required TimeProvider Plans { get; init; }
 }

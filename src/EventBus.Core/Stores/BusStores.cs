@@ -24,6 +24,10 @@ public sealed class BusStores
     /// <summary>Set where only processes of this machine can reach the stores: which of them do. Null, the default, where every instance of the application reaches the same stores.</summary>
     public InstanceStore? Instances { get; init; }
 
+    /// <summary>Makes the clock by which what waits in the stores is planned and leased, of the application's clock; called once, before the stores are opened. Its wall time may differ from the application's, for instance because all instances share it;
+    /// its timestamps and timers are those of the application's. Default: the application's clock.</summary>
+    public Func<TimeProvider, TimeProvider> PlanBy { get; init; } = static time => time;
+
     /// <summary>What is wrong with the stores, or what they will soon have no room for, a sentence each that names what it concerns: the health check is degraded and shows them. Default nothing.</summary>
     public Func<IReadOnlyCollection<string>> Shortages { get; init; } = static () => [];
 
@@ -36,7 +40,7 @@ public sealed class BusStores
 
 /// <summary>What stores are opened for.</summary>
 /// <param name="ServiceName">The application's name. Stores that several applications share keep its entries apart by it.</param>
-/// <param name="Time">The clock of everything that waits.</param>
+/// <param name="Time">The application's clock.</param>
 public sealed record StoreSetup(string ServiceName, TimeProvider Time)
 {
     /// <summary>A server that is out of reach is an error at the start. Otherwise opening returns, and the stores throw at each call until the server answers. Default false.</summary>

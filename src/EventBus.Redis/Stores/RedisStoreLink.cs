@@ -10,7 +10,11 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions options)
 {
+    // What the start waits for: a server that is busy then is looked at later.
+    private static readonly TimeSpan FirstLook = TimeSpan.FromSeconds(1);
+
     private IConnectionMultiplexer? connection;
+    private RedisClock? clock;
     private string? root;
 
     /// <summary>Whether the process has subscriptions.</summary>
@@ -21,7 +25,14 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
         HasSubscriptions = setup.Subscriptions.Count > 0;
         root = $"{{{options.KeyPrefix}:{setup.ServiceName}}}:store:";
         connection = await connector.ShareAsync(setup.FailFast, cancellationToken);
+        if (clock is not null && connection.IsConnected)
+        {
+            await clock.FollowAsync(this, cancellationToken).WaitAsync(FirstLook, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
     }
+
+    /// <summary>Makes the clock by which the stores are planned, which follows the server's.</summary>
+    public TimeProvider PlanBy(TimeProvider time) => clock = new RedisClock(time);
 
     public async ValueTask CloseAsync()
     {
@@ -45,6 +56,8 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
             throw new StoreRefusedException(StoreScope.Entry, $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
         }
 
+        // On its way before the script, and not waited for.
+        clock?.FollowAsync(this, CancellationToken.None).Observed();
         return await AskAsync(database => database.ScriptEvaluateAsync(script, keys, values), cancellationToken);
     }
 
