@@ -40,6 +40,7 @@ public static class SqliteBuilderExtensions
             Sagas = new SqlSagaStore(database),
             Instances = new SqlInstances(database),
             Shortages = () => [.. database.Problems, .. delays.Problems],
+            PlanBy = database.PlanBy,
             OpenAsync = database.OpenAsync,
             CloseAsync = database.CloseAsync,
         };

@@ -36,6 +36,9 @@ internal sealed class SqliteDatabase : SqlDatabase
 
     public override string Prefix => options.TablePrefix;
 
+    /// <summary>Makes the clock by which the stores are planned.</summary>
+    public TimeProvider PlanBy(TimeProvider machine) => clock = new SqlClock(machine, Prefix);
+
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
     {
         time = setup.Time;
@@ -44,8 +47,8 @@ internal sealed class SqliteDatabase : SqlDatabase
         try
         {
             app = await writer.RunAsync(session => new SqlSchema(Dialect, Prefix).OpenAsync(session, setup.ServiceName), cancellationToken);
-            clock = new SqlClock(time, Prefix);
             service = setup.ServiceName;
+            clock?.Remember(await writer.RunAsync(clock.FollowAsync, cancellationToken));
         }
         catch (Exception exception) when (exception is not (EventBusException or OperationCanceledException))
         {
@@ -66,7 +69,7 @@ internal sealed class SqliteDatabase : SqlDatabase
     {
         try
         {
-            if (clock is { WasSet: true } set)
+            if (clock is { IsToFollow: true } set)
             {
                 set.Remember(await writer.RunAsync(set.FollowAsync, cancellationToken));
             }

@@ -14,7 +14,10 @@ internal sealed class TestStores : IAsyncDisposable
 
     private readonly BusStores stores;
 
-    private TestStores(BusStores stores) => this.stores = stores;
+    private TestStores(BusStores stores, TimeProvider clock) => (this.stores, Clock) = (stores, clock);
+
+    /// <summary>The clock by which the stores are planned.</summary>
+    public TimeProvider Clock { get; }
 
     public FailureStore Failures => stores.Failures!;
 
@@ -34,6 +37,7 @@ internal sealed class TestStores : IAsyncDisposable
         configure?.Invoke(options);
         options.Check();
         var stores = SqliteBuilderExtensions.Stores(new SqliteFile(ConnectionString(file), options), options, NullLogger.Instance);
+        var clock = stores.PlanBy(time ?? TimeProvider.System);
         try
         {
             await stores.OpenAsync(new StoreSetup(service, time ?? TimeProvider.System), TestContext.Current.CancellationToken);
@@ -44,7 +48,7 @@ internal sealed class TestStores : IAsyncDisposable
             throw;
         }
 
-        return new TestStores(stores);
+        return new TestStores(stores, clock);
     }
 
     /// <summary>A connection beside the stores.</summary>

@@ -130,7 +130,7 @@ internal sealed class BusEngine : IAsyncDisposable
         }
 
         watch = stores?.Instances is not null && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0
-            ? new ConsumerWatch(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], processing)
+            ? new ConsumerWatch(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], planning)
             : null;
         sweeper = new Sweeper(stores, options.DeadLetterRetention, plans, log);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
