@@ -24,6 +24,7 @@ public static class StoreSuite
         .. SagaScenarios.All,
         .. SagaListScenarios.All,
         .. RepeatScenarios.All,
+        .. SubscriptionScenarios.All,
         .. StoreLifetimeScenarios.All,
     ];
 

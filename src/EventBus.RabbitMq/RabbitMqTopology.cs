@@ -134,15 +134,25 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         }
     }
 
-    private static async Task CheckUnusedAsync(LiveConnection live, string subscription, string queue, bool discardWaiting)
+    /// <summary>The queue of a subscription; null where there is none.</summary>
+    public Task<QueueDeclareOk?> FindQueueAsync(LiveConnection live, string subscription) => FindAsync(live, QueueOf(subscription));
+
+    private static async Task<QueueDeclareOk?> FindAsync(LiveConnection live, string queue)
     {
-        // On a channel of its own, because a refusal closes it.
-        QueueDeclareOk state;
         try
         {
-            state = await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
+            // On a channel of its own, because a refusal closes it.
+            return await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
         }
         catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
+        {
+            return null;
+        }
+    }
+
+    private static async Task CheckUnusedAsync(LiveConnection live, string subscription, string queue, bool discardWaiting)
+    {
+        if (await FindAsync(live, queue) is not { } state)
         {
             return;
         }

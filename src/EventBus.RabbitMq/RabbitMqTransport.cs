@@ -29,6 +29,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         SharesSubscriptions = true,
         ReportsUnrouted = true,
         GivesUp = true,
+        KeepsUnlisted = true,
         MaxBodyBytes = 134_217_728,
     };
 
@@ -78,6 +79,22 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
             throw new EventBusException($"RabbitMQ at {connector.Place} did not remove the queue of the subscription '{subscription}': {exception.Message} Try again.", exception);
+        }
+    }
+
+    public override async ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken)
+    {
+        var names = new RabbitMqTopology(service, options);
+        try
+        {
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            return await names.FindQueueAsync(live, subscription) is { } queue
+                ? new KeptSubscription(queue.QueueName, queue.ConsumerCount, queue.MessageCount, $"delete the queue with the tools of the broker (rabbitmqctl delete_queue {queue.QueueName})")
+                : null;
+        }
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        {
+            throw new EventBusException($"RabbitMQ at {connector.Place} did not tell whether the subscription '{subscription}' of the service '{service}' has a queue: {exception.Message}", exception);
         }
     }
 

@@ -39,6 +39,7 @@ public static class SqliteBuilderExtensions
             Processed = new SqlProcessedEventStore(database),
             Sagas = new SqlSagaStore(database),
             Instances = new SqlInstances(database),
+            Subscriptions = new SqlSubscriptionStore(database),
             Shortages = () => [.. database.Problems, .. delays.Problems],
             PlanBy = database.PlanBy,
             OpenAsync = database.OpenAsync,

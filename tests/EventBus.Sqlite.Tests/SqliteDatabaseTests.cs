@@ -57,7 +57,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         // As that version has left it.
         using (var connection = Connect(File))
         {
-            await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name = 'saga'; ALTER TABLE eventbus_starts DROP COLUMN accompanied; ALTER TABLE eventbus_failures DROP COLUMN accompanied; DROP TABLE eventbus_instances; UPDATE eventbus_meta SET value = 1 WHERE name = 'schema'");
+            await RunAsync(connection, "DROP TABLE eventbus_sagas; DROP TABLE eventbus_saga_counts; DELETE FROM eventbus_meta WHERE name = 'saga'; ALTER TABLE eventbus_starts DROP COLUMN accompanied; ALTER TABLE eventbus_failures DROP COLUMN accompanied; DROP TABLE eventbus_instances; DROP TABLE eventbus_subscriptions; UPDATE eventbus_meta SET value = 1 WHERE name = 'schema'");
         }
 
         var upgraded = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
@@ -65,13 +65,34 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.True(await upgraded[1].Sagas.CreateAsync(Saga("1"), Token));
         Assert.Equal("1", Assert.Single((await upgraded[2].Sagas.ListDueAsync(["trip"], Now, 10, Token)).Entries).Id);
         Assert.Equal(1, await upgraded[0].Sagas.CountAsync(new SagaFilter(), Token));
+        Assert.Equal("mail", Assert.Single(await upgraded[1].Subscriptions.NoteAsync("rabbitmq", ["mail"], Now, Token)).Name);
         foreach (var stores in upgraded)
         {
             await stores.DisposeAsync();
         }
 
         using var after = Connect(File);
-        Assert.Equal(4, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
+        Assert.Equal(5, await RunAsync(after, "SELECT value FROM eventbus_meta WHERE name = 'schema'"));
+    }
+
+    [Fact]
+    public async Task File_OfTheFourthVersion_GetsTheSubscriptionsAndKeepsTheRest()
+    {
+        await using (var stores = await OpenAsync(File))
+        {
+            await stores.Failures.RecordAsync(Dead("dead"), Token);
+            await stores.Instances.NoteAsync("a", ["mail"], Now, Lease, Token);
+        }
+
+        using (var connection = Connect(File))
+        {
+            await RunAsync(connection, "DROP TABLE eventbus_subscriptions; UPDATE eventbus_meta SET value = 4 WHERE name = 'schema'");
+        }
+
+        await using var upgraded = await OpenAsync(File);
+        Assert.Equal(new SeenSubscription("shop", "mail", Now), Assert.Single(await upgraded.Subscriptions.NoteAsync("rabbitmq", ["mail"], Now, Token)));
+        Assert.Equal("dead", Assert.Single(await upgraded.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
+        Assert.Equal(2, (await upgraded.Instances.NoteAsync("b", ["mail"], Now, Lease, Token))["mail"]);
     }
 
     [Fact]

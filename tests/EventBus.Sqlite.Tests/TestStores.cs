@@ -31,6 +31,8 @@ internal sealed class TestStores : IAsyncDisposable
 
     public InstanceStore Instances => stores.Instances!;
 
+    public SubscriptionStore Subscriptions => stores.Subscriptions!;
+
     public static async Task<TestStores> OpenAsync(string file, string service = "shop", TimeProvider? time = null, Action<SqliteStoreOptions>? configure = null)
     {
         var options = new SqliteStoreOptions { BusyTimeout = TimeSpan.FromSeconds(1) };

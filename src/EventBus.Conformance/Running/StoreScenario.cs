@@ -25,6 +25,8 @@ internal static class StoreRule
 
     public static Func<StoreBackend, BusStores, string?> Sagas { get; } = (_, stores) => stores.Sagas is null ? "The package keeps no sagas." : null;
 
+    public static Func<StoreBackend, BusStores, string?> Subscriptions { get; } = (_, stores) => stores.Subscriptions is null ? "The package does not remember subscriptions." : null;
+
     public static Func<StoreBackend, BusStores, string?> Transactions { get; } =
         (_, stores) => stores.Processed is { SupportsTransactions: false } ? "The store offers handlers no transaction." : null;
 

@@ -175,6 +175,12 @@ internal static partial class Log
 
     [LoggerMessage(16, LogLevel.Information, "No other instance consumes the subscriptions of this service without sharing its store any more")]
     public static partial void ForeignConsumersGone(this ILogger log);
+
+    [LoggerMessage(17, LogLevel.Warning, "No instance of this service consumes the queue {Queue} of the subscription {Subscription} any more, which this instance does not have: events wait in it without end ({Waiting} now). It was last in use at {LastSeen:O}. If it is not used any more, call {Removal}. Nothing removes it by itself; said once")]
+    public static partial void SubscriptionLeftBehind(this ILogger log, string queue, string subscription, long waiting, DateTimeOffset lastSeen, string removal);
+
+    [LoggerMessage(18, LogLevel.Warning, "No instance of the service {Service}, which uses the same store, has consumed the queue {Queue} since {LastSeen:O}: events wait in it without end ({Waiting} now). If that service was renamed or removed: {Removal}. Nothing removes it by itself; said once")]
+    public static partial void ServiceLeftBehind(this ILogger log, string service, string queue, DateTimeOffset lastSeen, long waiting, string removal);
 }
 
 /// <summary>What every run logs. In a class of its own: the first use of one prepares all messages of its class, which a start should not have to wait for.</summary>

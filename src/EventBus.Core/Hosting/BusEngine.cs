@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
@@ -38,6 +39,7 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly SagaEngine? sagas;
     private readonly Sweeper sweeper;
     private readonly ConsumerWatch? watch;
+    private readonly LeftoverWatch? leftovers;
     private readonly IdleSignal idle;
     private readonly AsyncLocal<bool> inHandler = new();
     private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
@@ -132,6 +134,9 @@ internal sealed class BusEngine : IAsyncDisposable
         watch = stores?.Instances is not null && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0
             ? new ConsumerWatch(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], planning)
             : null;
+        leftovers = stores?.Subscriptions is { } seen && transport.Features.KeepsUnlisted
+            ? new LeftoverWatch(transport, seen, plan.ServiceName, [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], names, processing)
+            : null;
         sweeper = new Sweeper(stores, options.DeadLetterRetention, plans, log);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
@@ -214,6 +219,9 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>What other instances that do not share the store do to this one; null where there are none.</summary>
     public string? ForeignConsumers => watch?.Complaint;
 
+    /// <summary>What subscriptions that no instance consumes any more have left on the backend, and the call that removes it, by the name of its queue.</summary>
+    public IReadOnlyDictionary<string, object> LeftBehind => leftovers?.Data ?? ReadOnlyDictionary<string, object>.Empty;
+
     /// <summary>What the stores will soon have no room for.</summary>
     public IReadOnlyCollection<string> Shortages => stores?.Shortages() ?? [];
 
@@ -228,6 +236,16 @@ internal sealed class BusEngine : IAsyncDisposable
         retries?.Wake();
         delayedEvents?.Use();
         delays?.Wake();
+    }
+
+    /// <summary>Removes what the backend keeps for a subscription that the application does not have any more, and forgets its name.</summary>
+    public async Task RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
+    {
+        await transport.RetireAsync(subscription, discardWaiting, cancellationToken);
+        if (leftovers is not null)
+        {
+            await leftovers.ForgetAsync(subscription, cancellationToken);
+        }
     }
 
     /// <summary>Connects, subscribes, says that publishing is possible, and then begins to handle.</summary>
@@ -306,6 +324,11 @@ internal sealed class BusEngine : IAsyncDisposable
         if (watch is not null)
         {
             StartLoop("consumers of other instances", watch.RunAsync);
+        }
+
+        if (leftovers is not null)
+        {
+            StartLoop("subscriptions that were left behind", leftovers.RunAsync);
         }
 
         owner.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);

@@ -61,7 +61,7 @@ internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
             complaints.Add($"The saga store does not take {refused.Count} sagas, while it takes others: {string.Join(", ", refused.Take(MostNamed))}. They are tried again.");
         }
 
-        var data = health.Data.ToDictionary(each => PrintableText.Of(each.Key), each => each.Value is string said ? PrintableText.Of(said) : each.Value, StringComparer.Ordinal);
+        var data = health.Data.Concat(engine.LeftBehind).ToDictionary(each => PrintableText.Of(each.Key), each => each.Value is string said ? PrintableText.Of(said) : each.Value, StringComparer.Ordinal);
         return complaints.Count > 0 ? HealthCheckResult.Degraded(PrintableText.Of($"{string.Join(' ', complaints)} {description}".TrimEnd()), data: data)
             : health.State == TransportState.Healthy ? HealthCheckResult.Healthy(description, data)
             : HealthCheckResult.Degraded(description, data: data);

@@ -32,6 +32,6 @@ public static class EventBusSubscriptionExtensions
             throw new ArgumentException($"The subscription '{subscription}' is still in use here. Remove its Subscribe call and start the application again; then retire it.", nameof(subscription));
         }
 
-        await engine.Transport.RetireAsync(subscription, discardWaiting, cancellationToken);
+        await engine.RetireAsync(subscription, discardWaiting, cancellationToken);
     }
 }

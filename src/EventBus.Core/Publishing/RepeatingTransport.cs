@@ -32,6 +32,8 @@ internal sealed class RepeatingTransport(Transport inner, TimeProvider time) : T
 
     public override ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => inner.CountOthersAsync(subscription, cancellationToken);
 
+    public override ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) => inner.FindKeptAsync(service, subscription, cancellationToken);
+
     public override ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => inner.TakeGivenUpAsync(cancellationToken);
 
     public override ValueTask DisposeAsync()

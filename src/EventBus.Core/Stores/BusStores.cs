@@ -24,6 +24,9 @@ public sealed class BusStores
     /// <summary>Set where only processes of this machine can reach the stores: which of them do. Null, the default, where every instance of the application reaches the same stores.</summary>
     public InstanceStore? Instances { get; init; }
 
+    /// <summary>Which subscriptions were in use on a backend that cannot list what it keeps for them. Null, the default, where the stores forget with the process: what a removed subscription leaves on the backend is not named then.</summary>
+    public SubscriptionStore? Subscriptions { get; init; }
+
     /// <summary>Makes the clock by which what waits in the stores is planned and leased, of the application's clock; called once, before the stores are opened. Its wall time may differ from the application's, for instance because all instances share it;
     /// its timestamps and timers are those of the application's. Default: the application's clock.</summary>
     public Func<TimeProvider, TimeProvider> PlanBy { get; init; } = static time => time;

@@ -61,6 +61,14 @@ public abstract class Transport : IAsyncDisposable
     /// <returns>The others; null while that is not known.</returns>
     public virtual ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => ValueTask.FromResult<OtherConsumers?>(null);
 
+    /// <summary>Looks for what the backend keeps for a subscription of this or another application, where it cannot list it (<see cref="TransportFeatures.KeepsUnlisted"/>). Changes nothing, and needs no right beyond those of a publisher. Thread-safe. Default null.</summary>
+    /// <param name="service">The name of the application.</param>
+    /// <param name="subscription">The name of the subscription.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <returns>Null when nothing is kept.</returns>
+    /// <exception cref="EventBusException">It is not known now.</exception>
+    public virtual ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) => ValueTask.FromResult<KeptSubscription?>(null);
+
     /// <summary>Takes an event that the broker itself gave up, where it does so (<see cref="TransportFeatures.GivesUp"/>). The bus asks every second, keeps it as a dead letter and then acknowledges it. Default none.</summary>
     /// <remarks>Not being able to look is no error here: it shows in <see cref="CheckHealthAsync"/>. What is not settled comes again.</remarks>
     /// <param name="cancellationToken">Ends the waiting.</param>

@@ -30,6 +30,9 @@ public sealed record TransportFeatures
     /// <summary>The broker may give events up by itself, for their age or a limit, and the transport hands them over (<see cref="Transport.TakeGivenUpAsync"/>). Default false.</summary>
     public bool GivesUp { get; init; }
 
+    /// <summary>What the backend keeps for a subscription outlives it, and cannot be listed: the bus remembers the names in its stores and asks for each (<see cref="Transport.FindKeptAsync"/>). Default false.</summary>
+    public bool KeepsUnlisted { get; init; }
+
     /// <summary>The largest body in bytes that the backend takes. Default: no limit of its own.</summary>
     public long MaxBodyBytes { get; init; } = long.MaxValue;
 }

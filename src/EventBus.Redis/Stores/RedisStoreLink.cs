@@ -20,9 +20,12 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
     /// <summary>Whether the process has subscriptions.</summary>
     public bool HasSubscriptions { get; private set; }
 
+    /// <summary>The name of the application.</summary>
+    public string Service { get; private set; } = "";
+
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
     {
-        HasSubscriptions = setup.Subscriptions.Count > 0;
+        (HasSubscriptions, Service) = (setup.Subscriptions.Count > 0, setup.ServiceName);
         root = $"{{{options.KeyPrefix}:{setup.ServiceName}}}:store:";
         connection = await connector.ShareAsync(setup.FailFast, cancellationToken);
         if (clock is not null && connection.IsConnected)

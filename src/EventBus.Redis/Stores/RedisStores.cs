@@ -19,6 +19,7 @@ internal static class RedisStores
             Delays = new RedisDelayStore(link, log),
             Processed = new RedisProcessedEventStore(link),
             Sagas = new RedisSagaStore(link),
+            Subscriptions = new RedisSubscriptionStore(link, options, log),
             PlanBy = link.PlanBy,
             OpenAsync = link.OpenAsync,
             CloseAsync = async () =>

@@ -3,7 +3,7 @@ namespace EventBus;
 /// <summary>The tables of the stores. Everything that waits, is listed or is swept is found by an index, and counts are kept, so that nothing slows down as the tables grow.</summary>
 internal sealed class SqlSchema(SqlDialect dialect, string prefix)
 {
-    private const long Version = 4;
+    private const long Version = 5;
 
     /// <summary>Counters that only rise: of dead letters, of claims of failed events, of claims of handled events, and of sagas.</summary>
     public const string DeadNumber = "dead", ClaimNumber = "claim", FenceNumber = "fence", SagaNumber = "saga";
@@ -20,7 +20,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         }
 
         // What an older version has made stays as it is.
-        foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : [], .. version < 3 ? Accompanied() : [], .. version < 4 ? Instances() : []])
+        foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : [], .. version < 3 ? Accompanied() : [], .. version < 4 ? Instances() : [], .. version < 5 ? Subscriptions() : []])
         {
             await session.RunAsync(statement);
         }
@@ -74,6 +74,10 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     /// <summary>What version 4 added: which instances share the database, by subscription.</summary>
     private IEnumerable<string> Instances() =>
         [$"CREATE TABLE {prefix}instances (app {dialect.Number} NOT NULL, instance {dialect.Text} NOT NULL, subscription {dialect.Text} NOT NULL, until {dialect.Number} NOT NULL, PRIMARY KEY (app, instance, subscription)) {dialect.TableByKey}"];
+
+    /// <summary>What version 5 added: which subscriptions were in use on a backend, and when last.</summary>
+    private IEnumerable<string> Subscriptions() =>
+        [$"CREATE TABLE {prefix}subscriptions (backend {dialect.Text} NOT NULL, app {dialect.Number} NOT NULL, subscription {dialect.Text} NOT NULL, seen_at {dialect.Number} NOT NULL, PRIMARY KEY (backend, app, subscription)) {dialect.TableByKey}"];
 
     private IEnumerable<string> Tables()
     {

@@ -1,0 +1,44 @@
+using EventBus.Stores;
+
+namespace EventBus.Conformance;
+
+/// <summary>The names of subscriptions are remembered, so that what they leave behind can be named.</summary>
+internal static class SubscriptionScenarios
+{
+    private const string Other = "conformance-other";
+
+    public static IEnumerable<StoreScenario> All { get; } =
+    [
+        new("names-remembered", "Every application finds the subscriptions of all that share the stores, each with the time when it was last in use and for its backend alone, until they are forgotten, also after every instance has ended, so that what a removed subscription leaves behind can be named.", RememberedAsync)
+        {
+            RuledOut = StoreRule.All(StoreRule.Durable, StoreRule.Subscriptions),
+        },
+    ];
+
+    private static async Task RememberedAsync(StoreRun run)
+    {
+        var other = await run.OpenAsync(Other);
+        await NoteAsync(other, run.Now, "mail");
+        await NoteAsync(run.Stores, run.Now, "mail", "old-name.with_all");
+        await run.Stores.Subscriptions!.NoteAsync("another", ["elsewhere"], run.In(1), default);
+        await NoteAsync(run.Stores, run.In(2), "mail");
+
+        await run.ReopenAsync();
+
+        SeenSubscription[] all =
+        [
+            new(StoreSuite.ServiceName, "mail", run.In(2)),
+            new(StoreSuite.ServiceName, "old-name.with_all", run.Now),
+            new(Other, "mail", run.Now),
+        ];
+        Expect.Sequence(all, await NoteAsync(run.Stores, run.In(3)), "the subscriptions that are remembered");
+
+        await run.Stores.Subscriptions!.ForgetAsync("conformance", StoreSuite.ServiceName, "old-name.with_all", default);
+        await run.Stores.Subscriptions.ForgetAsync("conformance", Other, "mail", default);
+        await run.Stores.Subscriptions.ForgetAsync("conformance", "never-there", "mail", default);
+        Expect.Sequence(all[..1], await NoteAsync(run.Stores, run.In(3)), "what is remembered after two were forgotten");
+    }
+
+    private static async Task<IEnumerable<SeenSubscription>> NoteAsync(BusStores stores, DateTimeOffset now, params string[] subscriptions) =>
+        (await stores.Subscriptions!.NoteAsync("conformance", subscriptions, now, default)).OrderBy(each => each.Service, StringComparer.Ordinal).ThenBy(each => each.Name, StringComparer.Ordinal);
+}

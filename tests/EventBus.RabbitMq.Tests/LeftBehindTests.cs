@@ -1,0 +1,155 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus.RabbitMq.Tests;
+
+/// <summary>Queues of subscriptions and services that no instance has any more: AMQP lists none, and the store remembers their names.</summary>
+public sealed class LeftBehindTests : IDisposable
+{
+    private static readonly TimeSpan Later = TimeSpan.FromMinutes(3);
+
+    private readonly string name = TestBroker.NewName();
+    private readonly DirectoryInfo folder = Directory.CreateTempSubdirectory("eventbus-left-");
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public void Dispose() => folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task Subscription_Removed_IsNamedWithTheCallAndKeepsItsEventsUntilItIsRetired()
+    {
+        await using (await StartAsync(TimeSpan.Zero, null, "a", "b", "c"))
+        {
+        }
+
+        using var log = new LogList();
+        await using (var app = await StartAsync(Later, log, "a"))
+        {
+            await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+            await UntilNamedAsync(app, "b", "c");
+
+            var health = await HealthAsync(app);
+            Assert.Equal(HealthStatus.Healthy, health.Status);
+            Assert.Contains("RetireSubscriptionAsync(\"b\")", (string)health.Data[$"{name}:b"], StringComparison.Ordinal);
+            Assert.Contains("call RetireSubscriptionAsync(\"b\")", Assert.Single(log.Texts, text => text.Contains($"the queue {name}:b of the subscription b", StringComparison.Ordinal)), StringComparison.Ordinal);
+            Assert.Equal(1u, await WaitingAsync("b"));
+
+            Assert.Contains("events wait", (await Assert.ThrowsAsync<EventBusException>(() => app.Bus.RetireSubscriptionAsync("b", cancellationToken: Cancel))).Message, StringComparison.Ordinal);
+            Assert.Contains($"{name}:b", (await HealthAsync(app)).Data);
+            await app.Bus.RetireSubscriptionAsync("b", discardWaiting: true, cancellationToken: Cancel);
+            Assert.Null(await WaitingAsync("b"));
+            await UntilNamedAsync(app, "c");
+        }
+
+        // What was retired is not named again after a restart; what was not still is.
+        using var again = new LogList();
+        await using var restarted = await StartAsync(2 * Later, again, "a");
+        await UntilNamedAsync(restarted, "c");
+        Assert.DoesNotContain(again.Texts, text => text.Contains($"{name}:b", StringComparison.Ordinal));
+        Assert.Equal(1u, await WaitingAsync("c"));
+    }
+
+    [Fact]
+    public async Task Subscription_ThatAnotherInstanceStillHas_IsNamedOnlyWhenThatHasStopped()
+    {
+        await using (await StartAsync(TimeSpan.Zero, null, "a", "b", "c"))
+        {
+        }
+
+        using var log = new LogList();
+        await using var older = await StartAsync(TimeSpan.Zero, null, "a", "b");
+        await using var newer = await StartAsync(Later, log, "a");
+        await UntilNamedAsync(newer, "c");
+        Assert.DoesNotContain(log.Texts, text => text.Contains($"{name}:b", StringComparison.Ordinal));
+
+        await older.DisposeAsync();
+        await UntilNamedAsync(newer, "b", "c");
+    }
+
+    [Fact]
+    public async Task Service_Renamed_IsNamedWithWhatRemovesItsQueues()
+    {
+        await using (await StartAsync(TimeSpan.Zero, null, "a"))
+        {
+        }
+
+        using var log = new LogList();
+        await using (var app = await StartServiceAsync(Later, log, $"{name}-new", "a"))
+        {
+            await UntilNamedAsync(app, "a");
+            var health = await HealthAsync(app);
+            Assert.Equal(HealthStatus.Healthy, health.Status);
+            Assert.Contains($"RetireSubscriptionAsync(\"a\") in an application whose service name is '{name}', or, if that is gone, delete the queue with the tools of the broker (rabbitmqctl delete_queue {name}:a)", (string)health.Data[$"{name}:a"], StringComparison.Ordinal);
+            Assert.DoesNotContain(log.Texts, text => text.Contains($"{name}:a", StringComparison.Ordinal));
+        }
+
+        // A service may be stopped for days: the log names it after a week.
+        await using var later = await StartServiceAsync(TimeSpan.FromDays(8), log, $"{name}-new", "a");
+        await UntilNamedAsync(later, "a");
+        Assert.Single(log.Texts, text => text.Contains($"consumed the queue {name}:a since", StringComparison.Ordinal));
+        Assert.Equal(0u, await WaitingAsync("a"));
+    }
+
+    private Task<TestBus> StartAsync(TimeSpan ahead, LogList? log, params string[] subscriptions) => StartServiceAsync(ahead, log, name, subscriptions);
+
+    private Task<TestBus> StartServiceAsync(TimeSpan ahead, LogList? log, string service, params string[] subscriptions) => TestBus.StartAsync(service, bus =>
+    {
+        bus.Services.AddSingleton<TimeProvider>(new AheadTime(ahead));
+        bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInSqlite($"Data Source={Path.Combine(folder.FullName, "bus.db")}");
+        if (log is not null)
+        {
+            bus.Services.AddLogging(logging => logging.AddProvider(log));
+        }
+
+        foreach (var subscription in subscriptions)
+        {
+            bus.Subscribe<TestHappened>(subscription, (_, _, _) => Task.CompletedTask);
+        }
+    });
+
+    private static async Task<HealthReportEntry> HealthAsync(TestBus app) => (await app.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Cancel)).Entries["eventbus"];
+
+    /// <summary>Waits until the health check names exactly the queues of these subscriptions.</summary>
+    private async Task UntilNamedAsync(TestBus app, params string[] subscriptions)
+    {
+        using var patience = new CancellationTokenSource(2 * TestBroker.Patience, TimeProvider.System);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
+        var expected = subscriptions.Select(subscription => $"{name}:{subscription}").ToList();
+        IReadOnlyCollection<string> named = [];
+        try
+        {
+            while (!(named = [.. (await HealthAsync(app)).Data.Keys.Order(StringComparer.Ordinal)]).SequenceEqual(expected))
+            {
+                await timer.WaitForNextTickAsync(patience.Token);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"The health check names {string.Join(", ", named)} instead of {string.Join(", ", expected)}.");
+        }
+    }
+
+    /// <summary>How many events wait in the queue of a subscription; null where there is none.</summary>
+    private async Task<uint?> WaitingAsync(string subscription)
+    {
+        await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+        try
+        {
+            return (await channel.QueueDeclarePassiveAsync($"{name}:{subscription}", Cancel)).MessageCount;
+        }
+        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == 404)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The time of the machine, so much ahead.</summary>
+    private sealed class AheadTime(TimeSpan ahead) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + ahead;
+    }
+}
