@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -130,6 +131,37 @@ public sealed partial class RedisRightsTests
 
         Assert.Single(redis.Log.Lines, line => line.Contains("whether streams are to be trimmed", StringComparison.Ordinal));
         Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(Token)).State);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Stores_RememberSubscriptions_WithTheRightsOfTheDocsAndSayOnceThatTheyLackThem(bool granted)
+    {
+        await using var redis = await TestRedis.OpenAsync();
+        await using var server = new PrivateRedis();
+        await server.StartAsync();
+        await using var admin = await AdminOf(server);
+        var rights = RightsOf("stores").Replace("eventbus", redis.Prefix, StringComparison.Ordinal).Split(' ')[1..];
+        await admin.GetDatabase().ExecuteAsync("ACL", [.. rights.Where(right => granted || !right.Contains("known:subscriptions", StringComparison.Ordinal))]);
+        using var logs = new LogList();
+        var connector = new RedisConnector(ConfigurationOptions.Parse($"{server.EndPoint},user=stores,password=password"), "bus.StoreInRedis(...)", logs);
+        var stores = RedisStores.Create(connector, new RedisOptions { KeyPrefix = redis.Prefix }, logs);
+        await stores.OpenAsync(new StoreSetup("shop", TimeProvider.System) { FailFast = true }, Token);
+        try
+        {
+            for (var look = 0; look < 2; look++)
+            {
+                var names = await stores.Subscriptions!.NoteAsync("rabbitmq", ["mail"], TestStores.Now, Token);
+                Assert.Equal(granted ? [new SeenSubscription("shop", "mail", TestStores.Now)] : [], names);
+            }
+        }
+        finally
+        {
+            await stores.CloseAsync();
+        }
+
+        Assert.Equal(granted ? 0 : 1, logs.Texts.Count(text => text.Contains("which subscriptions were left behind on the backend rabbitmq", StringComparison.Ordinal)));
     }
 
     private static async Task<long> RefusalsAsync(ConnectionMultiplexer admin, string command) =>
