@@ -24,12 +24,12 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     {
         System = "rabbitmq",
         Durable = true,
+        KeepsUnlisted = true,
         Ordered = true,
         Redelivers = true,
         SharesSubscriptions = true,
         ReportsUnrouted = true,
         GivesUp = true,
-        KeepsUnlisted = true,
         MaxBodyBytes = 134_217_728,
     };
 

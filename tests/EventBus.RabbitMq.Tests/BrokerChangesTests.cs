@@ -71,6 +71,23 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         await app.Bus.PublishAsync(new TestHappened(2), Cancel);
     }
 
+    /// <summary>A user of one service looks for the queues of others.</summary>
+    [Fact]
+    public async Task Queue_LookedForWithoutAnyPermission_IsFoundWhereThereIsOne()
+    {
+        await using (await StartAsync(broker.Uri))
+        {
+        }
+
+        await AddUserAsync("^$", "^$", "^$");
+        await using var transport = await TestBroker.StartTransportAsync(name, UserUri);
+
+        var kept = await transport.FindKeptAsync(name, "tests", Cancel);
+        Assert.NotNull(kept);
+        Assert.Equal(($"{name}:tests", 0L, 0L), (kept.Queue, kept.Consumers, kept.Waiting));
+        Assert.Null(await transport.FindKeptAsync(name, "never-there", Cancel));
+    }
+
     /// <summary>Two that are refused for themselves say nothing about the others that were on their way.</summary>
     [Fact]
     public async Task Publish_TwoOfManyWithoutATopicPermission_TheOthersAreAccepted()
