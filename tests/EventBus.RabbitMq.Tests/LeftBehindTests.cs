@@ -60,13 +60,15 @@ public sealed class LeftBehindTests : IDisposable
         }
 
         using var log = new LogList();
-        await using var older = await StartAsync(TimeSpan.Zero, null, "a", "b");
-        await using var newer = await StartAsync(Later, log, "a");
-        await UntilNamedAsync(newer, "c");
-        Assert.DoesNotContain(log.Texts, text => text.Contains($"{name}:b", StringComparison.Ordinal));
+        await using (await StartAsync(TimeSpan.Zero, null, "a", "b"))
+        {
+            await using var newer = await StartAsync(Later, log, "a");
+            await UntilNamedAsync(newer, "c");
+            Assert.DoesNotContain(log.Texts, text => text.Contains($"{name}:b", StringComparison.Ordinal));
+        }
 
-        await older.DisposeAsync();
-        await UntilNamedAsync(newer, "b", "c");
+        await using var last = await StartAsync(2 * Later, log, "a");
+        await UntilNamedAsync(last, "b", "c");
     }
 
     [Fact]

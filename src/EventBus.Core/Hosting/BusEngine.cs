@@ -135,7 +135,7 @@ internal sealed class BusEngine : IAsyncDisposable
             ? new ConsumerWatch(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], planning)
             : null;
         leftovers = stores?.Subscriptions is { } seen && transport.Features.KeepsUnlisted
-            ? new LeftoverWatch(transport, seen, plan.ServiceName, [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], names, processing)
+            ? new LeftoverWatch(transport, seen, plan.ServiceName, [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], names, planning)
             : null;
         sweeper = new Sweeper(stores, options.DeadLetterRetention, plans, log);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
