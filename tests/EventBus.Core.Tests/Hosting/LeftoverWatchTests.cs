@@ -67,7 +67,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
         {
             time.Advance(Minute);
             await watch.LookAsync(Token);
-            await names.NoteAsync("shop", ["old"], time.GetUtcNow());
+            names.Note("shop", ["old"], time.GetUtcNow());
         }
 
         Assert.Empty(watch.Data);
@@ -112,7 +112,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     [Fact]
     public async Task Subscription_OfWhichNothingIsKept_IsForgotten()
     {
-        await names.NoteAsync("shop", ["old"], time.GetUtcNow());
+        names.Note("shop", ["old"], time.GetUtcNow());
         time.Advance(Minute + Second);
 
         await watch.LookAsync(Token);
@@ -143,7 +143,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     [Fact]
     public async Task OtherService_OfWhichNothingIsKeptHere_IsLookedForOnceAndForgottenAfterAWeek()
     {
-        await names.NoteAsync("elsewhere", ["mail"], time.GetUtcNow());
+        names.Note("elsewhere", ["mail"], time.GetUtcNow());
         time.Advance(Minute + Second);
         for (var look = 0; look < 5; look++)
         {
@@ -180,7 +180,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
         time.Advance(Minute + Second);
         time.Advance(Minute);
         await stop.CancelAsync();
-        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         Assert.Equal(2, watch.Data.Count);
         Assert.Equal(2, log.At(LogLevel.Warning).Count());
     }
@@ -202,17 +202,15 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
         public IEnumerable<string> Of(string service) => Seen.Keys.Where(each => each.Service == service).Select(each => each.Name).Order(StringComparer.Ordinal);
 
-        public ValueTask NoteAsync(string service, IReadOnlyCollection<string> subscriptions, DateTimeOffset now)
+        public void Note(string service, IReadOnlyCollection<string> subscriptions, DateTimeOffset now)
         {
             foreach (var subscription in subscriptions)
             {
                 Seen[(service, subscription)] = now;
             }
-
-            return ValueTask.CompletedTask;
         }
 
-        public override async ValueTask<IReadOnlyList<SeenSubscription>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
+        public override ValueTask<IReadOnlyList<SeenSubscription>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
         {
             Assert.Equal("keeping", backend);
             if (Error is not null)
@@ -220,8 +218,8 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
                 throw Error;
             }
 
-            await NoteAsync("shop", subscriptions, now);
-            return [.. Seen.Select(each => new SeenSubscription(each.Key.Service, each.Key.Name, each.Value))];
+            Note("shop", subscriptions, now);
+            return ValueTask.FromResult<IReadOnlyList<SeenSubscription>>([.. Seen.Select(each => new SeenSubscription(each.Key.Service, each.Key.Name, each.Value))]);
         }
 
         public override ValueTask ForgetAsync(string backend, string service, string subscription, CancellationToken cancellationToken)
