@@ -56,8 +56,8 @@ internal sealed class BusEngine : IAsyncDisposable
         runner = new BackgroundRunner(log);
         idle = new IdleSignal(time);
 
-        // What dies with the process is planned by a clock that never goes back. What others share, or find after a restart, keeps the time of its stores.
-        var plans = stores is { Durable: false } ? new SteadyTime(time) : stores?.PlanBy(time) ?? time;
+        // What dies with the process is planned by a clock that never goes back, and so is what a queue counts down. What others share, or find after a restart, keeps the time of its stores.
+        var plans = stores is { Durable: false } or { Failures.IsKeyed: false } ? new SteadyTime(time) : stores?.PlanBy(time) ?? time;
         Plans = plans;
         var entropy = new Entropy();
         var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
@@ -172,7 +172,7 @@ internal sealed class BusEngine : IAsyncDisposable
                     ? new FailureGauge(subscription.Subscription.Name, new PauseRule(count, within), retry, plans, log) { Changed = Wake }
                     : null,
             };
-            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, processing), recorder!, new SuspectLane(suspects), processing);
+            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, planning), recorder!, new SuspectLane(suspects), processing);
             return runtime.Subscription.Ordered
                 ? new OrderedWorker(runtime, receiver, processor, working)
                 : new SubscriptionWorker(runtime, receiver, processor, working);
@@ -254,7 +254,7 @@ internal sealed class BusEngine : IAsyncDisposable
         var failFast = plan.Options.Startup == StartupMode.FailFast;
         if (stores is not null)
         {
-            await stores.OpenAsync(new StoreSetup(plan.ServiceName, owner.Time) { FailFast = failFast, Subscriptions = [.. plan.Subscriptions.Select(s => s.Subscription.Name)] }, cancellationToken);
+            await stores.OpenAsync(new StoreSetup(plan.ServiceName, Plans) { FailFast = failFast, Subscriptions = [.. plan.Subscriptions.Select(s => s.Subscription.Name)] }, cancellationToken);
         }
 
         await transport.StartAsync(

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using EventBus.Stores;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
@@ -101,6 +103,68 @@ public sealed class ClockSetBackTests
         Assert.Equal(SagaStatus.Compensated, (await sagas.FindAsync(id, Token))!.Status);
     }
 
+    [Fact]
+    public async Task Retry_QueueIsAwayWhileTheClockIsSet_IsCountedDownAsPlanned()
+    {
+        var (waits, clock, isAway, tries) = (new ConcurrentQueue<TimeSpan>(), (TimeProvider?)null, true, 0);
+        var queue = new PickyStore
+        {
+            Keyed = false,
+            Keep = entry =>
+            {
+                tries++;
+                waits.Enqueue(isAway ? throw new StoreRefusedException(StoreScope.Store, "away") : entry.DueAt - clock!.GetUtcNow());
+                return ValueTask.FromResult(true);
+            },
+        };
+        var stores = new BusStores
+        {
+            Name = "in queues",
+            Failures = queue,
+            OpenAsync = (setup, _) =>
+            {
+                clock = setup.Time;
+                return ValueTask.CompletedTask;
+            },
+        };
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().UseStores(_ => stores).Retry(TimeSpan.FromMinutes(1)).Configure(o => o.Retry.Jitter = 0).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
+            time);
+        await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
+        await PassUntilAsync(() => tries > 0);
+
+        time.Set(Back);
+        isAway = false;
+        await PassUntilAsync(() => !waits.IsEmpty);
+        Assert.InRange(Assert.Single(waits), TimeSpan.Zero, TimeSpan.FromMinutes(1));
+    }
+
+    [Fact]
+    public async Task Gap_ClockOfTheStoresIsAnother_IsGivenUpInTime()
+    {
+        var failures = new InMemoryFailureStore(100);
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().UseStores(_ => new BusStores { Name = "elsewhere", Failures = failures, PlanBy = machine => new OtherTime(machine, Back) })
+                .Subscribe("mail", mail => mail.On<StepTaken>((_, _, _) => Task.CompletedTask).Sequenced<StepTaken>(e => e.Number, configure: guard => guard.Timeout = TimeSpan.FromSeconds(10))),
+            time);
+        await running.Bus.PublishAsync(new StepTaken("1", 2), new PublishOptions { Key = "1" }, Token);
+        await running.WhenIdleAsync();
+        await time.PassAsync(running, TimeSpan.FromSeconds(30));
+        Assert.Equal(1, await running.DeadLetters.CountAsync(cancellationToken: Token));
+    }
+
+    /// <summary>Lets time pass until something has happened.</summary>
+    private async Task PassUntilAsync(Func<bool> condition)
+    {
+        using var limit = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(10), TimeProvider.System);
+        while (!condition())
+        {
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await tick.WaitForNextTickAsync(limit.Token);
+        }
+    }
+
     private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? services = null) => RunningBus.StartAsync(
         bus =>
         {
@@ -123,6 +187,18 @@ public sealed class ClockSetBackTests
             seen.Add("alert");
             return seen.Items.Count == 1 ? throw new InvalidOperationException("pager down") : Task.CompletedTask;
         }
+    }
+
+    /// <summary>A clock that shows another time.</summary>
+    private sealed class OtherTime(TimeProvider inner, TimeSpan apart) : TimeProvider
+    {
+        public override long TimestampFrequency => inner.TimestampFrequency;
+
+        public override DateTimeOffset GetUtcNow() => inner.GetUtcNow() + apart;
+
+        public override long GetTimestamp() => inner.GetTimestamp();
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(callback, state, dueTime, period);
     }
 
     private sealed record WaitingState(string Name);

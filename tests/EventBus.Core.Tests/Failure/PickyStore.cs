@@ -7,6 +7,11 @@ internal sealed class PickyStore : FailureStore
 {
     private readonly InMemoryFailureStore inner = new(1_000);
 
+    /// <summary>False for a store like the queues of a broker.</summary>
+    public bool Keyed { get; init; } = true;
+
+    public override bool IsKeyed => Keyed;
+
     /// <summary>Called with the step and the id of each entry that it concerns, before the step. What it throws is what the step throws.</summary>
     public Action<string, string> Before { get; set; } = (_, _) => { };
 
