@@ -33,6 +33,7 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 
     private Anchor? anchor;
     private long lookedAt;
+    private long ahead;
     private int looking;
 
     public override TimeZoneInfo LocalTimeZone => inner.LocalTimeZone;
@@ -45,7 +46,7 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(callback, state, dueTime, period);
 
-    /// <summary>Looks at the server's clock when the last look is old, one caller at a time. Never throws: the clock goes on by elapsed time.</summary>
+    /// <summary>Looks at the server's clock when the last look is old, or the clock of the instance was set, as it seems to be when a computer wakes up; one caller at a time. Never throws: this clock goes on by elapsed time.</summary>
     /// <param name="link">The connection.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task FollowAsync(RedisStoreLink link, CancellationToken cancellationToken)
@@ -59,6 +60,7 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
         {
             var (before, known) = (inner.GetElapsedTime(0), Volatile.Read(ref anchor));
             Volatile.Write(ref lookedAt, before.Ticks);
+            Volatile.Write(ref ahead, AheadOf(before));
             var shown = (long)await link.AskAsync(
                 database => database.ScriptEvaluateAsync(Look, [link.Key("clock")], [known is null ? 0 : known.At(before) / TimeSpan.TicksPerMicrosecond, (long)Slack.TotalMicroseconds]), cancellationToken);
             var took = inner.GetElapsedTime(0) - before;
@@ -77,7 +79,14 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
         }
     }
 
-    private bool IsOld() => Volatile.Read(ref lookedAt) is var last && (last == 0 || inner.GetElapsedTime(0).Ticks - last >= Period.Ticks);
+    private bool IsOld()
+    {
+        var (elapsed, last) = (inner.GetElapsedTime(0), Volatile.Read(ref lookedAt));
+        return last == 0 || elapsed.Ticks - last >= Period.Ticks || Math.Abs(AheadOf(elapsed) - Volatile.Read(ref ahead)) > Slack.Ticks;
+    }
+
+    /// <summary>By how much the clock of the instance is ahead of the one that only counts.</summary>
+    private long AheadOf(TimeSpan elapsed) => inner.GetUtcNow().UtcTicks - elapsed.Ticks;
 
     /// <summary>What the clock showed when a time had elapsed.</summary>
     private sealed record Anchor(long Ticks, TimeSpan Elapsed)
