@@ -11,6 +11,7 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, WireTra
     private const int AroundPayload = BeforePayload + 1;
     private const int LengthAt = 3;
     private const byte HeaderFrame = 2;
+    private const byte HeartbeatFrame = 8;
 
     // A header frame is held until all of it has come. The client gives a frame up that is larger than this.
     private const uint MaxHeaderFrame = 134_217_728;
@@ -49,7 +50,12 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, WireTra
                 return checkedTo > start ? Take(buffer.Span) : 0;
             }
 
-            traffic.Add(count);
+            // A heartbeat alone says that the broker lives, and not that this side still reaches it.
+            if (!(count == AroundPayload && this.buffer[end] == HeartbeatFrame && checkedTo == end && passing == 0 && !blind))
+            {
+                traffic.Add(count);
+            }
+
             end += count;
         }
     }

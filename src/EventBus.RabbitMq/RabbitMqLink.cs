@@ -8,6 +8,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan SecondOpening = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
 
     // A connection that is opened and lost again and again is told of no more often.
@@ -25,6 +26,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
     private volatile TaskCompletionSource<LiveConnection> current = NewCurrent();
     private volatile LiveConnection? latest;
     private Task loop = Task.CompletedTask;
+    private Task closing = Task.CompletedTask;
     private long epoch;
     private long toldAt;
 
@@ -64,20 +66,7 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
     private async Task KeepAsync(CancellationToken stopped)
     {
-        var traffic = new WireTraffic();
-        var opening = source.OpenAsync($"eventbus {service} {name}", traffic, hosts);
-        IConnection connection;
-        try
-        {
-            connection = await opening.WaitAsync(patience, time, stopped);
-        }
-        catch (Exception exception)
-        {
-            _ = DiscardWhenOpenAsync(opening);
-            WaitLongerAfter(exception);
-            throw;
-        }
-
+        var (connection, traffic) = await OpenAsync(stopped);
         var live = new LiveConnection(connection, ++epoch, options.CallTimeout, time) { Blocked = reason => log.Blocked(name, reason), Traffic = traffic };
         try
         {
@@ -107,7 +96,57 @@ internal sealed class RabbitMqLink : IAsyncDisposable
 
             live.Abandon(new InvalidOperationException("The connection was closed by this side."));
             live.StopListening();
-            await DiscardAsync(connection);
+
+            // The next connection does not wait until this one is closed: one that is dead closes only after the timeout.
+            await closing;
+            closing = DiscardAsync(connection);
+            if (stopped.IsCancellationRequested)
+            {
+                await closing;
+            }
+        }
+    }
+
+    /// <summary>Opens a connection, within the patience.</summary>
+    /// <remarks>The network may have swallowed an opening that began shortly before an outage ended. One that has no answer for a while gets a second beside it, and the first that is open is taken.</remarks>
+    private async Task<(IConnection Connection, WireTraffic Traffic)> OpenAsync(CancellationToken stopped)
+    {
+        var alone = patience < SecondOpening * 2 ? patience / 2 : SecondOpening;
+        List<Task<(IConnection Connection, WireTraffic Traffic)>> openings = [OpenOneAsync()];
+        Task<(IConnection Connection, WireTraffic Traffic)>? taken = null;
+        try
+        {
+            await ((Task)openings[0]).WaitAsync(alone, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            stopped.ThrowIfCancellationRequested();
+            if (!openings[0].IsCompleted)
+            {
+                openings.Add(OpenOneAsync());
+            }
+
+            var first = await Task.WhenAny(openings).WaitAsync(patience - alone, time, stopped);
+            taken = first.IsCompletedSuccessfully || openings.Count == 1 ? first : openings.Single(opening => opening != first);
+            return await taken.WaitAsync(patience - alone, time, stopped);
+        }
+        catch (Exception exception)
+        {
+            WaitLongerAfter(exception);
+            throw;
+        }
+        finally
+        {
+            foreach (var opening in openings)
+            {
+                if (opening != taken || !opening.IsCompletedSuccessfully)
+                {
+                    _ = DiscardWhenOpenAsync(opening);
+                }
+            }
+        }
+
+        async Task<(IConnection Connection, WireTraffic Traffic)> OpenOneAsync()
+        {
+            var traffic = new WireTraffic();
+            return (await source.OpenAsync($"eventbus {service} {name}", traffic, hosts), traffic);
         }
     }
 
@@ -167,17 +206,22 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         }
 
         // On a slow wire the answer waits behind events; whatever else is heard meanwhile shows as well that the broker is there.
+        // Silence counts from the last byte, and not from the question: a byte right before the connection goes dark must not buy it another whole timeout.
         async Task ListenAsync(Task answer)
         {
+            var silenceStep = options.SilenceTimeout / 10;
+
             // Whether it failed is seen at the channel.
             _ = EndAsync(answer);
-            long heard;
-            do
+            var (heard, since) = (live.Heard, time.GetTimestamp());
+            while (!answer.IsCompleted && !live.Ended.IsCompleted && options.SilenceTimeout - time.GetElapsedTime(since) is { Ticks: > 0 } left)
             {
-                heard = live.Heard;
-                await Task.WhenAny(answer, GoesOnAsync(options.SilenceTimeout));
+                await Task.WhenAny(answer, GoesOnAsync(left < silenceStep ? left : silenceStep));
+                if (live.Heard is var now && now != heard)
+                {
+                    (heard, since) = (now, time.GetTimestamp());
+                }
             }
-            while (!answer.IsCompleted && !live.Ended.IsCompleted && heard != live.Heard);
 
             // A process that stood still finds the answer and the end of its patience at once.
             if (!answer.IsCompleted && await GoesOnAsync(LastChance) && !answer.IsCompleted && heard == live.Heard && !live.IsBlocked)
@@ -196,11 +240,11 @@ internal sealed class RabbitMqLink : IAsyncDisposable
         }
     }
 
-    private async Task DiscardWhenOpenAsync(Task<IConnection> opening)
+    private async Task DiscardWhenOpenAsync(Task<(IConnection Connection, WireTraffic Traffic)> opening)
     {
         try
         {
-            await DiscardAsync(await opening);
+            await DiscardAsync((await opening).Connection);
         }
         catch (Exception)
         {

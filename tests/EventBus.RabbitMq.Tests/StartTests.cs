@@ -142,6 +142,22 @@ public sealed class StartTests
         Assert.Contains("nowhere", error.Message, StringComparison.Ordinal);
     }
 
+    /// <summary>The network swallowed an opening and then recovered: a second opening does not wait until the first is given up.</summary>
+    [Fact]
+    public async Task Opening_SwallowedRightBeforeTheNetworkRecovers_IsOvertakenByTheNext()
+    {
+        await using var wire = new TcpProxy { Mute = true };
+        var swallowed = wire.NextSend();
+        await using var app = await TestBus.StartAsync(TestBroker.NewName(), bus => bus
+            .UseRabbitMq(wire.Uri.AbsoluteUri, options => (options.Exchange, options.CallTimeout, options.SilenceTimeout) = ("recovers", TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(5)))
+            .StoreInMemory());
+        await swallowed.WaitAsync(TestBroker.Patience, Cancel);
+        wire.Forget();
+        wire.Mute = false;
+
+        await PublishUntilAcceptedAsync(app.Bus, new TestHappened(1));
+    }
+
     /// <summary>P4: an opening that meets a wire which swallows everything is given up as soon as an open connection would be, and not only when a call has taken its longest.</summary>
     [Fact]
     public async Task Opening_IntoAWireThatSwallowsEverything_IsGivenUpSoon()
