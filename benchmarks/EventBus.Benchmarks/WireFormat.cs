@@ -13,7 +13,7 @@ internal sealed class WireFormat
     {
         var options = new EventBusOptions();
         var json = new EventJson([], options.MaxDepth);
-        descriptor = EventRegistry.Describe(new EventModel(type), json, out var problem) ?? throw new InvalidOperationException(problem);
+        descriptor = EventRegistry.Describe(new EventTypeRegistration(type), json, out var problem) ?? throw new InvalidOperationException(problem);
         reader = new EventReader(new EventRegistry([descriptor], [], json), options.MaxBodyBytes);
 
         // Reading asks for the types that the subscription handles, and for nothing else of it.

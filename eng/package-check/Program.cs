@@ -59,7 +59,7 @@ return inbox.Surplus;
 static EventBusBuilder Subscribe(EventBusBuilder bus) => bus
     .UseJson(AppJson.Default)
     .Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(50))
-    .PermanentOn<NotSupportedException>()
+    .DeadLetterOn<NotSupportedException>()
     .Subscribe("mail", s => s.On<OrderPlaced, FailOnce>().Idempotent());
 
 [EventName("order.placed")]

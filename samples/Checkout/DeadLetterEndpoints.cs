@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace Checkout;
 
 /// <summary>One dead letter as the people on call see it: the reason in one line instead of a stack trace.</summary>
-public sealed record FailedOrder(string Id, string Subscription, string EventName, DeadLetterReason Reason, int Starts, DateTimeOffset LastFailedAt, string? Error);
+public sealed record FailedOrder(string Id, string Subscription, string EventName, DeadLetterReason Reason, int Attempts, DateTimeOffset LastFailedAt, string? Error);
 
 /// <summary>Look at what failed for good, and run it again once the cause is mended. In a real shop these need authorization.</summary>
 public static class DeadLetterEndpoints
@@ -23,5 +23,5 @@ public static class DeadLetterEndpoints
         await deadLetters.RetryAsync(id, cancellationToken) ? TypedResults.Accepted((string?)null) : TypedResults.NotFound();
 
     private static FailedOrder Show(DeadLetter letter) =>
-        new(letter.Id, letter.Subscription, letter.EventName, letter.Reason, letter.Starts, letter.LastFailedAt, letter.Error);
+        new(letter.Id, letter.Subscription, letter.EventName, letter.Reason, letter.Attempts, letter.LastFailedAt, letter.Error);
 }

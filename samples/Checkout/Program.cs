@@ -85,7 +85,7 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
             }
         });
 
-        bus.AlertWith<PageTheOpsTeam>();
+        bus.AddAlert<PageTheOpsTeam>();
         #endregion
     });
 

@@ -55,7 +55,7 @@ static IHost Build(Settings settings, string folder, Action<Moment> show)
         bus.AddSaga<BookTrip, Trip>();
         bus.Subscribe<ConfirmationRequested, SendConfirmation>("confirmation");
         bus.Subscribe("trips", s => s.On<SagaCompleted, TripNews>().On<SagaFailed, TripNews>());
-        bus.AlertWith<PageTheOpsTeam>();
+        bus.AddAlert<PageTheOpsTeam>();
         #endregion
     });
 

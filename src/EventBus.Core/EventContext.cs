@@ -10,7 +10,7 @@ public abstract class EventContext
 {
     // Two fields and no more: the context of every further subscription is one object of 40 bytes.
     private SubscriptionRuntime? owner;
-    private Handling? handling;
+    private DeliveryState? handling;
 
     private protected EventContext()
     {
@@ -50,13 +50,13 @@ public abstract class EventContext
     public int Attempt => handling?.Attempt ?? 1;
 
     /// <summary>Whether people had this event retried after it had become a dead letter.</summary>
-    public bool IsReplay => handling?.Replays > 0;
+    public bool IsManualRetry => handling?.ManualRetries > 0;
 
     /// <summary>A key for effects outside the bus: the same for every start, redelivery and replay of this event in this subscription, and for no other. With <c>KeyBy</c> the same for all events that count as copies of one another. On a keyed bus it begins with the key of the bus.</summary>
     public string IdempotencyKey => $"{owner?.Publisher.EffectPrefix}{Subscription}~{handling?.Key ?? EventId}";
 
     /// <summary>In an idempotent subscription, a number that is higher for each later run of the same event: a resource that remembers the highest can refuse a run that was overtaken. 0 elsewhere.</summary>
-    public long FencingNumber => handling is { Fence: > 0 } claimed ? claimed.Fence : owner?.Once?.FenceOf(Source) ?? 0;
+    public long FencingToken => handling is { Fence: > 0 } claimed ? claimed.Fence : owner?.Once?.FenceOf(Source) ?? 0;
 
     /// <summary>The event as the handler's type, carried forward from an older version where needed; null for a wildcard subscription that meets a name this application does not know.</summary>
     public object? Event => handling?.Event ?? Source.Payload;
@@ -77,7 +77,7 @@ public abstract class EventContext
 
     internal SubscriptionRuntime? Owner => owner;
 
-    internal Handling? State => handling;
+    internal DeliveryState? State => handling;
 
     /// <summary>It was kept while later events of its key went on.</summary>
     internal bool MayBePassed => handling is { MayBePassed: true };
@@ -96,9 +96,9 @@ public abstract class EventContext
         ArgumentNullException.ThrowIfNull(@event);
         cancellationToken.ThrowIfCancellationRequested();
         var outbox = EnsureHandling().Outbox ??= [];
-        if (outbox.Count >= Handling.MaxOutbox)
+        if (outbox.Count >= DeliveryState.MaxOutbox)
         {
-            throw new PublishException($"One handler run may publish at most {Handling.MaxOutbox} events through its context. Use PublishManyAsync of IEventBus for more.", PublishFailure.Rejected, null);
+            throw new PublishException($"One handler run may publish at most {DeliveryState.MaxOutbox} events through its context. Use PublishManyAsync of IEventBus for more.", PublishFailure.Rejected, null);
         }
 
         outbox.Add(owner is null ? TestEnvelope(@event, options) : owner.Publisher.CreateFollowUp(@event, options, Source, owner.Name, outbox.Count));
@@ -158,35 +158,35 @@ public abstract class EventContext
         EventContext context = new Envelope(
             new EnvelopeAttributes { Id = eventId, Name = eventName, Key = key, Headers = headers, CorrelationId = correlationId, CausationId = causationId, Time = time == default ? DateTimeOffset.UnixEpoch : time },
             []);
-        context.handling = new Handling { Event = @event, Attempt = attempt, Services = services, TestSubscription = subscription };
+        context.handling = new DeliveryState { Event = @event, Attempt = attempt, Services = services, TestSubscription = subscription };
         return context;
     }
 
     /// <summary>The first subscription to ask uses the envelope itself as its context; the others get one of their own.</summary>
     internal bool TryClaim(SubscriptionRuntime subscription) => Interlocked.CompareExchange(ref owner, subscription, null) is null;
 
-    internal Handling EnsureHandling()
+    internal DeliveryState EnsureHandling()
     {
         // Whoever waits for the handler may ask at the same time as the handler.
         var known = Volatile.Read(ref handling);
-        if (known is null && new Handling() is var made)
+        if (known is null && new DeliveryState() is var made)
         {
             known = Interlocked.CompareExchange(ref handling, made, null) ?? made;
         }
 
-        return ReferenceEquals(known, Handling.Ended)
+        return ReferenceEquals(known, DeliveryState.Ended)
             ? throw new InvalidOperationException("The handler has ended, and its context with it: what is published through it now would go nowhere. Await everything that a handler starts.")
             : known;
     }
 
     /// <summary>The handler has ended.</summary>
-    internal void End() => handling = Handling.Ended;
+    internal void End() => handling = DeliveryState.Ended;
 
     private protected void Claim(SubscriptionRuntime subscription) => owner = subscription;
 
     private static Envelope TestEnvelope(object @event, PublishOptions? options)
     {
-        var descriptor = new EventDescriptor(@event.GetType(), EventBus.EventName.FromType(@event.GetType()) ?? "test.event", 1);
+        var descriptor = new EventDescriptor(@event.GetType(), EventBus.EventNameRules.FromType(@event.GetType()) ?? "test.event", 1);
         return new Envelope(descriptor, @event, Guid.Empty, 0) { KeyText = options?.Key, UserHeaders = options?.Headers };
     }
 }

@@ -39,7 +39,7 @@ public static class InMemoryBuilderExtensions
             Delays = new InMemoryDelayStore(options.StoreCapacity),
             Processed = processed,
             Sagas = new InMemorySagaStore(options.StoreCapacity),
-            Instances = new InMemoryInstances(),
+            Instances = new InMemoryInstanceStore(),
             Shortages = () => [.. failures.Shortages(), .. processed.Shortages()],
         };
     }

@@ -22,7 +22,7 @@ public static class RabbitMqBuilderExtensions
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, string connectionString, Action<RabbitMqOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(connectionString);
-        return Use(bus, configure, (options, _) => RabbitMqSource.Of(connectionString, options));
+        return Use(bus, configure, (options, _) => RabbitMqConnectionSource.Of(connectionString, options));
     }
 
     /// <summary>Uses RabbitMQ with what the application registers, and the default settings. See the overload with settings.</summary>
@@ -40,14 +40,14 @@ public static class RabbitMqBuilderExtensions
     }
 
     internal static RabbitMqConnector Connect(string connectionString, RabbitMqOptions options, ILoggerFactory? logs) =>
-        new(RabbitMqSource.Of(connectionString, options), Check(options), LogOf(logs, null));
+        new(RabbitMqConnectionSource.Of(connectionString, options), Check(options), LogOf(logs, null));
 
-    private static RabbitMqSource Registered(IServiceProvider services) =>
-        services.GetService<IConnectionFactory>() is { } factory ? RabbitMqSource.Of(factory)
-        : services.GetService<IConnection>() is { } connection ? RabbitMqSource.Of(connection)
+    private static RabbitMqConnectionSource Registered(IServiceProvider services) =>
+        services.GetService<IConnectionFactory>() is { } factory ? RabbitMqConnectionSource.Of(factory)
+        : services.GetService<IConnection>() is { } connection ? RabbitMqConnectionSource.Of(connection)
         : throw new InvalidOperationException("bus.UseRabbitMq() was called without a connection string, and the application registers neither an IConnectionFactory nor an IConnection. Register one of them, or give a connection string: amqp://user:password@host:5672/virtual-host.");
 
-    private static EventBusBuilder Use(EventBusBuilder bus, Action<RabbitMqOptions>? configure, Func<RabbitMqOptions, IServiceProvider, RabbitMqSource> locate)
+    private static EventBusBuilder Use(EventBusBuilder bus, Action<RabbitMqOptions>? configure, Func<RabbitMqOptions, IServiceProvider, RabbitMqConnectionSource> locate)
     {
         ArgumentNullException.ThrowIfNull(bus);
 

@@ -13,8 +13,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     private readonly List<RabbitMqReceiver> receivers = [];
     private RabbitMqTopology? topology;
     private RabbitMqPublisher? publisher;
-    private RabbitMqGivenUp? givenUp;
-    private RabbitMqUpkeep? upkeep;
+    private RabbitMqBrokerDeadLetters? givenUp;
+    private RabbitMqTopologyMonitor? upkeep;
     private TimeProvider time = TimeProvider.System;
     private bool failFast;
     private bool startedDegraded;
@@ -39,8 +39,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         this.topology = new RabbitMqTopology(topology.ServiceName, options);
         connector.Share(topology.ServiceName, time);
         shared = true;
-        givenUp = new RabbitMqGivenUp(connector, this.topology, [.. topology.Subscriptions.Select(subscription => subscription.Name)], time);
-        RabbitMqThing[] things = [.. topology.Subscriptions.SelectMany(this.topology.ThingsOf)];
+        givenUp = new RabbitMqBrokerDeadLetters(connector, this.topology, [.. topology.Subscriptions.Select(subscription => subscription.Name)], time);
+        RabbitMqEntity[] things = [.. topology.Subscriptions.SelectMany(this.topology.EntitiesOf)];
         publisher = new RabbitMqPublisher(connector.Publishing, this.topology, options, time, log) { Targets = things };
         publisher.Start();
         await ReadyAsync(publisher.Opened, publisher.Failed, () => publisher.LastError, cancellationToken);
@@ -49,7 +49,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             await PrepareAsync(things, cancellationToken);
         }
 
-        upkeep = new RabbitMqUpkeep(connector.Publishing, [.. RabbitMqProvisioner.Distinct(things)], options, time);
+        upkeep = new RabbitMqTopologyMonitor(connector.Publishing, [.. RabbitMqProvisioner.Distinct(things)], options, time);
         upkeep.Start();
     }
 
@@ -109,7 +109,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         return receiver is null ? null : await receiver.CountOthersAsync(cancellationToken);
     }
 
-    public override ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => Started(givenUp).TakeAsync(cancellationToken);
+    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) => Started(givenUp).TakeAsync(cancellationToken);
 
     public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
     {
@@ -122,9 +122,9 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         return ValueTask.FromResult(
-            publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqRefusal.CauseOf(publisher?.LastError) ?? "connecting"}")
+            publisher is not { IsOpen: true } ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place} cannot be published to: {RabbitMqErrors.CauseOf(publisher?.LastError) ?? "connecting"}")
             : poison is not null ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {poison} Take the message out with the tools of the broker.")
-            : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt. {RabbitMqRefusal.CauseOf(silent.LastError)}".TrimEnd())
+            : silent is not null ? new TransportHealth(TransportState.Unhealthy, $"The subscription '{silent.Name}' receives nothing from RabbitMQ at {connector.Place}; its consumer is being rebuilt. {RabbitMqErrors.CauseOf(silent.LastError)}".TrimEnd())
             : upkeep?.Problem is { } missing ? new TransportHealth(TransportState.Unhealthy, $"RabbitMQ at {connector.Place}: {missing}")
             : connector.Publishing.IsBlocked ? new TransportHealth(TransportState.Degraded, "RabbitMQ is short of memory or disk, and takes no events until it has recovered.")
             : givenUp?.Problem is { } problem ? new TransportHealth(TransportState.Degraded, $"RabbitMQ at {connector.Place}: {problem}")
@@ -149,7 +149,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
     }
 
     /// <summary>Creates or checks everything at once, so that one error tells all. If the broker is lost meanwhile, each part sees to its own when it is back.</summary>
-    private async Task PrepareAsync(IEnumerable<RabbitMqThing> things, CancellationToken cancellationToken)
+    private async Task PrepareAsync(IEnumerable<RabbitMqEntity> things, CancellationToken cancellationToken)
     {
         try
         {
@@ -170,7 +170,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             using var limit = new CancellationTokenSource(options.CallTimeout, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
             await Task.WhenAny(ready, failed).WaitAsync(either.Token);
-            if (failFast && !RabbitMqRefusal.IsRefusal(lastError()))
+            if (failFast && !RabbitMqErrors.IsRefusal(lastError()))
             {
                 await ready.WaitAsync(either.Token);
             }
@@ -187,8 +187,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
 
         var error = lastError();
-        var text = $"RabbitMQ at {connector.Place} {(RabbitMqRefusal.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}")}: {RabbitMqRefusal.CauseOf(error) ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.";
-        if (failFast || RabbitMqRefusal.IsRefusal(error))
+        var text = $"RabbitMQ at {connector.Place} {(RabbitMqErrors.IsRefusal(error) ? "refuses this application" : $"was not ready within {options.CallTimeout}")}: {RabbitMqErrors.CauseOf(error) ?? "it gave no answer."} Check that it runs, and the user, the password and the virtual host in the connection string.";
+        if (failFast || RabbitMqErrors.IsRefusal(error))
         {
             throw new EventBusException(text, error);
         }

@@ -72,13 +72,13 @@ public static class RedisBuilderExtensions
             .UseDefaultStores(services => RedisStores.Create(Shared(services), Options(configure), LogOf(services)));
 
         // One connection for both, whichever is made first.
-        RedisConnector Shared(IServiceProvider services) => connector ??= RedisSource.Locate(configuration, "bus.UseRedis", services);
+        RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(configuration, "bus.UseRedis", services);
     }
 
     private static EventBusBuilder Store(EventBusBuilder bus, string? configuration, Action<RedisOptions>? configure)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return bus.UseStores(services => RedisStores.Create(RedisSource.Locate(configuration, "bus.StoreInRedis", services), Options(configure), LogOf(services)));
+        return bus.UseStores(services => RedisStores.Create(RedisConnectionSource.Locate(configuration, "bus.StoreInRedis", services), Options(configure), LogOf(services)));
     }
 
     internal static ILogger LogOf(IServiceProvider services) => BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis", services.GetService<TimeProvider>());

@@ -44,7 +44,7 @@ public static class RedisPubSubBuilderExtensions
             .UseDefaultStores(services => RedisStores.Create(Shared(services), new RedisOptions { KeyPrefix = Options(configure).KeyPrefix }, RedisBuilderExtensions.LogOf(services)));
 
         // One connection for both, whichever is made first.
-        RedisConnector Shared(IServiceProvider services) => connector ??= RedisSource.Locate(configuration, "bus.UseRedisPubSub", services);
+        RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(configuration, "bus.UseRedisPubSub", services);
     }
 
     private static RedisPubSubOptions Options(Action<RedisPubSubOptions>? configure)

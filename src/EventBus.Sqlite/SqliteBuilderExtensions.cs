@@ -38,7 +38,7 @@ public static class SqliteBuilderExtensions
             Delays = delays,
             Processed = new SqlProcessedEventStore(database),
             Sagas = new SqlSagaStore(database),
-            Instances = new SqlInstances(database),
+            Instances = new SqlInstanceStore(database),
             Subscriptions = new SqlSubscriptionStore(database),
             Shortages = () => [.. database.Problems, .. delays.Problems],
             PlanBy = database.PlanBy,

@@ -21,7 +21,7 @@ public sealed class InMemoryStoreTests
 
         var claimed = await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token);
 
-        Assert.Equal(("1", 2), Assert.Single(claimed.Entries.Select(e => (e.Envelope.EventId, e.Starts))));
+        Assert.Equal(("1", 2), Assert.Single(claimed.Entries.Select(e => (e.Envelope.EventId, e.Attempts))));
         Assert.Equal(Now.AddSeconds(9), claimed.NextDue);
         Assert.Empty((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
         Assert.Equal(1, await failures.CountDueAsync(Now, Token));
@@ -101,12 +101,12 @@ public sealed class InMemoryStoreTests
     [Fact]
     public async Task Revive_DeadLetter_IsDueAtOnceWithAFreshBudget()
     {
-        await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead, Starts = 4 }, Token);
+        await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead, Attempts = 4 }, Token);
 
-        Assert.True(await failures.ReviveAsync("mail~1", Now, Token));
-        Assert.False(await failures.ReviveAsync("mail~1", Now, Token));
+        Assert.True(await failures.RetryDeadAsync("mail~1", Now, Token));
+        Assert.False(await failures.RetryDeadAsync("mail~1", Now, Token));
 
-        Assert.Equal(1, Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Starts);
+        Assert.Equal(1, Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Attempts);
     }
 
     [Fact]
@@ -159,13 +159,13 @@ public sealed class InMemoryStoreTests
     public async Task CountStart_Full_FailsAndSaysWhatToDo()
     {
         var small = new InMemoryFailureStore(capacity: 1);
-        await small.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token);
+        await small.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token);
 
-        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await small.CountStartAsync("mail", "2", new StartCount(1, 0), Now, Token));
+        var exception = await Assert.ThrowsAsync<StoreRefusedException>(async () => await small.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), Now, Token));
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
-        await small.ForgetStartsAsync("mail", "1", Token);
-        Assert.Equal(2, (await small.CountStartAsync("mail", "2", new StartCount(1, 0), Now, Token))?.Starts);
+        await small.ForgetAttemptsAsync("mail", "1", Token);
+        Assert.Equal(2, (await small.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), Now, Token))?.Attempts);
     }
 
     [Fact]
@@ -229,11 +229,11 @@ public sealed class InMemoryStoreTests
         Envelope = Event(id),
         Status = FailedEventStatus.Waiting,
         DueAt = dueAt,
-        Starts = 1,
+        Attempts = 1,
         LineKey = line,
     };
 
-    private static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Starts = 0 };
+    private static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0 };
 
     private static Envelope Event(string id) => new(new EnvelopeAttributes { Id = id, Name = "order.placed" }, []);
 }

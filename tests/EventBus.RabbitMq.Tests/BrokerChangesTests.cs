@@ -180,7 +180,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         {
         }
 
-        await using var app = await StartAsync(broker.Uri, options => options.Provision = RabbitMqProvision.Validate);
+        await using var app = await StartAsync(broker.Uri, options => options.Provisioning = RabbitMqProvisioning.Validate);
         await ChangeAsync(channel => channel.QueueDeleteAsync($"{name}.given-up", ifUnused: false, ifEmpty: false, cancellationToken: Cancel));
 
         await UntilHealthAsync(app, report => report.Status == HealthStatus.Unhealthy && report.Entries.Values.Any(entry => entry.Description!.Contains($"'{name}.given-up' is missing", StringComparison.Ordinal)));
@@ -212,7 +212,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         }
 
         await AddUserAsync("^$", "^$", $"^{name}(:.*|\\.given-up|\\.dead-letters)$");
-        await using var app = await StartAsync(UserUri, options => options.Provision = RabbitMqProvision.Validate);
+        await using var app = await StartAsync(UserUri, options => options.Provisioning = RabbitMqProvisioning.Validate);
         await TestBroker.PublishForeignAsync(name, "test.happened", "{\"number\":1}"u8.ToArray(), uri: broker.Uri);
 
         Assert.Equal(1, await handled.NextAsync("the event"));
@@ -244,7 +244,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         }
 
         await AddUserAsync("^$", "^$", $"^{name}(:.*|\\.dead-letters)$");
-        await using var app = await StartAsync(UserUri, options => options.Provision = RabbitMqProvision.Off);
+        await using var app = await StartAsync(UserUri, options => options.Provisioning = RabbitMqProvisioning.Off);
         await UntilHealthAsync(app, IsNamed);
         for (var number = 1; number <= 3; number++)
         {

@@ -99,7 +99,7 @@ public sealed class FrameTests : IDisposable
             SocketWriteTimeout = TimeSpan.FromSeconds(14),
             AmqpUriSslProtocols = System.Security.Authentication.SslProtocols.Tls13,
         };
-        var (copy, plain) = (RabbitMqSource.Guarded(factory, null, new WireTraffic()), new ConnectionFactory());
+        var (copy, plain) = (RabbitMqConnectionSource.Guarded(factory, null, new ConnectionTraffic()), new ConnectionFactory());
 
         foreach (var property in typeof(ConnectionFactory).GetProperties().Where(property => property is { CanWrite: true, GetMethod.IsStatic: false } && !own.Contains(property.Name) && !ofTheEndpoint.Contains(property.Name)))
         {

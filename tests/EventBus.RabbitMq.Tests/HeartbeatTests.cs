@@ -42,7 +42,7 @@ public sealed class HeartbeatTests
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync((IPEndPoint)listener.LocalEndpoint, cancel);
         using var server = await listener.AcceptTcpClientAsync(cancel);
-        var traffic = new WireTraffic();
+        var traffic = new ConnectionTraffic();
         await using var stream = new RabbitMqGuardedStream(client.Client, client.GetStream(), traffic);
         var target = new byte[64];
         foreach (var piece in pieces)

@@ -130,7 +130,7 @@ public sealed class PoisonTests : IDisposable
 
         await PublishAsync([RawPublisher.Entry("x-delivery-count", 'l', 0, 0, 0, 0, 0, 0, 0, 3), RawPublisher.Entry("x-delivery-count", 'l', 0, 0, 0, 0, 0, 0, 0, 3)], 1);
 
-        Assert.Equal(4, (await alerted.NextAsync("the alert")).First.Starts);
+        Assert.Equal(4, (await alerted.NextAsync("the alert")).First.Attempts);
         for (var start = 1; start <= 4; start++)
         {
             Assert.Equal(1, await handled.NextAsync($"start {start}"));
@@ -150,7 +150,7 @@ public sealed class PoisonTests : IDisposable
 
         (connection is null ? bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, Configure) : bus.UseRabbitMq(Configure))
             .Retry(3, TimeSpan.FromMilliseconds(100))
-            .AlertWith<Alert>()
+            .AddAlert<Alert>()
             .Subscribe<TestHappened>("tests", (e, _, _) =>
             {
                 handled.Add(e.Number);
@@ -161,9 +161,9 @@ public sealed class PoisonTests : IDisposable
             (options.Exchange, options.QueueType, options.DeliveryLimit, options.RetrySteps) = (name, type, limit, [TimeSpan.FromMilliseconds(100)]);
     });
 
-    private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterAlert
+    private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             seen.Add(alert);
             return Task.CompletedTask;

@@ -248,7 +248,7 @@ public sealed class ReceiveTests
         var alerts = new Seen<DeadLetter>();
         await using var app = await TestBus.StartAsync(name, null, bus =>
         {
-            bus.Subscribe<TestHappened>("orders", (_, _, _) => Task.CompletedTask).AlertWith<Alert>();
+            bus.Subscribe<TestHappened>("orders", (_, _, _) => Task.CompletedTask).AddAlert<Alert>();
             bus.Services.AddSingleton(alerts);
         });
 
@@ -380,9 +380,9 @@ public sealed class ReceiveTests
         return await receiver.Deliveries.ReadAsync(patience.Token);
     }
 
-    private sealed class Alert(Seen<DeadLetter> alerts) : IDeadLetterAlert
+    private sealed class Alert(Seen<DeadLetter> alerts) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             alerts.Add(alert.First);
             return Task.CompletedTask;

@@ -83,7 +83,7 @@ public sealed class StartTests
     [Fact]
     public void Hosts_OfTwoLinks_EachHasItsOwnTurn()
     {
-        var source = RabbitMqSource.Of("amqp://one,two", new RabbitMqOptions());
+        var source = RabbitMqConnectionSource.Of("amqp://one,two", new RabbitMqOptions());
         var (publishing, consuming) = (source.HostsOfALink()!, source.HostsOfALink()!);
 
         var first = publishing.All().First().HostName;
@@ -117,7 +117,7 @@ public sealed class StartTests
     public async Task Password_WhateverKnowsItIsShown_IsNot()
     {
         await using var wire = new TcpProxy();
-        var source = RabbitMqSource.Of(wire.Uri.AbsoluteUri, new RabbitMqOptions());
+        var source = RabbitMqConnectionSource.Of(wire.Uri.AbsoluteUri, new RabbitMqOptions());
         await using var transport = await TestBroker.StartTransportAsync(TestBroker.NewName(), wire.Uri);
         var healthy = await transport.CheckHealthAsync(Cancel);
         wire.Refuse = true;
@@ -152,7 +152,7 @@ public sealed class StartTests
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         var options = new RabbitMqOptions { CallTimeout = TimeSpan.FromMinutes(5), SilenceTimeout = TimeSpan.FromMinutes(5) };
-        await using var link = new RabbitMqLink("app", "publishing", RabbitMqSource.Of($"amqp://{silent.LocalEndpoint}", options), options, TimeProvider.System, NullLogger.Instance);
+        await using var link = new SupervisedConnection("app", "publishing", RabbitMqConnectionSource.Of($"amqp://{silent.LocalEndpoint}", options), options, TimeProvider.System, NullLogger.Instance);
         link.Start();
 
         using var first = await silent.AcceptSocketAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel);

@@ -25,14 +25,14 @@ public sealed class RedisPubSubWireFormatTests
             },
             """{"orderId":"4711"}"""u8.ToArray());
 
-        var message = RedisPubSubWireFormat.Write(written, "shop", new RedisPubSubWriters());
+        var message = RedisPubSubWireFormat.Write(written, "shop", new RedisPubSubWriterPool());
 
         Assert.Equal(
             """
             {"specversion":"1.0","id":"1","type":"order.placed","source":"shop","time":"2026-01-02T03:04:05.0000000Z","datacontenttype":"application/json","partitionkey":"käy","correlationid":"process","causationid":"0","traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01","tracestate":"a=b","eventversion":2,"tenant":"t \"1\"","headers":"{\"X-Odd\":\"ü\",\"id\":\"mine\",\"subject\":\"\",\"headers\":\"h\"}","data":{"orderId":"4711"}}
             """,
             Encoding.UTF8.GetString(message));
-        var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisTexts(), out var idWasMade);
+        var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisStringCache(), out var idWasMade);
         Assert.Equal((false, null, "shop"), (idWasMade, read.Defect, read.Origin));
         Assert.Equal((written.EventId, written.EventName, written.EventVersion, written.Key, written.Time), (read.EventId, read.EventName, read.EventVersion, read.Key, read.Time));
         Assert.Equal((written.CorrelationId, written.CausationId, written.TraceParent, written.TraceState), (read.CorrelationId, read.CausationId, read.TraceParent, read.TraceState));
@@ -52,9 +52,9 @@ public sealed class RedisPubSubWireFormatTests
     [InlineData("{}", "text/plain", false)]
     public void Body_WhateverItIs_ComesBackByteByByte(string body, string contentType, bool asJson)
     {
-        var message = RedisPubSubWireFormat.Write(Envelope(Encoding.UTF8.GetBytes(body), contentType), "shop", new RedisPubSubWriters());
+        var message = RedisPubSubWireFormat.Write(Envelope(Encoding.UTF8.GetBytes(body), contentType), "shop", new RedisPubSubWriterPool());
 
-        var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisTexts(), out _);
+        var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisStringCache(), out _);
 
         Assert.Equal((body, contentType, null), (TextOf(read), read.ContentType, read.Defect));
         using var document = JsonDocument.Parse(message);
@@ -67,7 +67,7 @@ public sealed class RedisPubSubWireFormatTests
     {
         foreach (var body in new byte[][] { [.. "{\"a\":\""u8, 0xFF, .. "\"}"u8], Encoding.UTF8.GetBytes(new string('[', 2_000) + new string(']', 2_000)), Encoding.UTF8.GetBytes(new string('[', 900) + new string(']', 900)) })
         {
-            var read = RedisPubSubWireFormat.Read("order.placed", RedisPubSubWireFormat.Write(Envelope(body, "application/json"), "shop", new RedisPubSubWriters()), new RedisTexts(), out _);
+            var read = RedisPubSubWireFormat.Read("order.placed", RedisPubSubWireFormat.Write(Envelope(body, "application/json"), "shop", new RedisPubSubWriterPool()), new RedisStringCache(), out _);
             Assert.Null(read.Defect);
             Assert.True(read.Body.Span.SequenceEqual(body));
         }
@@ -95,11 +95,11 @@ public sealed class RedisPubSubWireFormatTests
     [InlineData("")]
     public void Read_NoEnvelope_IsABodyWithAnIdFromItsContent(string message)
     {
-        var read = RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisTexts(), out var idWasMade);
+        var read = RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out var idWasMade);
 
         Assert.Equal((message, "order.placed", null, true), (TextOf(read), read.EventName, read.Defect, idWasMade));
         Assert.StartsWith("sha256-", read.EventId, StringComparison.Ordinal);
-        Assert.NotEqual(read.EventId, RedisPubSubWireFormat.Read("order.paid", Encoding.UTF8.GetBytes(message), new RedisTexts(), out _).EventId);
+        Assert.NotEqual(read.EventId, RedisPubSubWireFormat.Read("order.paid", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out _).EventId);
     }
 
     [Theory]
@@ -125,16 +125,16 @@ public sealed class RedisPubSubWireFormatTests
     [Fact]
     public void Read_CutAnywhere_NeverThrows()
     {
-        var whole = RedisPubSubWireFormat.Write(Envelope("""{"a":"ü"}"""u8.ToArray(), "application/json"), "shop", new RedisPubSubWriters());
+        var whole = RedisPubSubWireFormat.Write(Envelope("""{"a":"ü"}"""u8.ToArray(), "application/json"), "shop", new RedisPubSubWriterPool());
         for (var length = 0; length < whole.Length; length++)
         {
-            Assert.Null(RedisPubSubWireFormat.Read("order.placed", whole[..length], new RedisTexts(), out _).Defect);
+            Assert.Null(RedisPubSubWireFormat.Read("order.placed", whole[..length], new RedisStringCache(), out _).Defect);
         }
     }
 
     private static Envelope Envelope(byte[] body, string contentType) => new(new EnvelopeAttributes { Id = "1", Name = "order.placed", ContentType = contentType }, body);
 
-    private static Envelope Read(string message) => RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisTexts(), out _);
+    private static Envelope Read(string message) => RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out _);
 
     private static string TextOf(Envelope envelope) => Encoding.UTF8.GetString(envelope.Body.Span);
 }

@@ -70,7 +70,7 @@ public sealed partial class RedisRightsTests
             {
                 bus.Subscribe("mail", subscription => subscription.Idempotent().On<ParcelSent>((parcel, _, _) => parcel.Number == 2 && Interlocked.Increment(ref starts) == 1 ? throw new InvalidOperationException("Once.") : Handled(parcel)));
                 _ = role.StartsWith("pubsub", StringComparison.Ordinal) ? bus : bus.Subscribe("line", subscription => subscription.Ordered().On<ParcelSent>((_, _, _) => Task.CompletedTask));
-                bus.SubscribeAny("all", "#", (_, _) => Task.CompletedTask);
+                bus.SubscribePattern("all", "#", (_, _) => Task.CompletedTask);
             }
         });
         using var host = builder.Build();

@@ -156,7 +156,7 @@ public sealed class MovedFileTests : IDisposable
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Services.AddHealthChecks();
         builder.Services.AddSingleton<Alerts>();
-        builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite(ConnectionString(File)).Retry(0).AlertWith<Alerts>()
+        builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite(ConnectionString(File)).Retry(0).AddAlert<Alerts>()
             .Configure(options => (options.ServiceName, options.AlertInterval) = ("shop", TimeSpan.Zero))
             .Subscribe<FileTouched>("touched", (_, _, _) => throw new InvalidOperationException("fails, as it should")));
         var host = builder.Build();
@@ -167,13 +167,13 @@ public sealed class MovedFileTests : IDisposable
     [EventName("file.touched")]
     private sealed record FileTouched(int Number);
 
-    private sealed class Alerts : IDeadLetterAlert
+    private sealed class Alerts : IDeadLetterNotifier
     {
         private TaskCompletionSource<string> next = new();
 
         public Task<string> NextAsync() => (next = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
 
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             next.TrySetResult(alert.First.EventId);
             return Task.CompletedTask;

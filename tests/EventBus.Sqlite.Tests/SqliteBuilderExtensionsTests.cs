@@ -74,7 +74,7 @@ public sealed class SqliteBuilderExtensionsTests
 
             // Due now instead of in a day.
             var entry = Assert.Single((await stores.Failures.ClaimDueAsync(["slow"], DateTimeOffset.UtcNow.AddDays(2), TestStores.Lease, 10, Token)).Entries);
-            Assert.True(await stores.Failures.RecordAsync(entry with { DueAt = DateTimeOffset.UtcNow, Starts = 1 }, Token));
+            Assert.True(await stores.Failures.RecordAsync(entry with { DueAt = DateTimeOffset.UtcNow, Attempts = 1 }, Token));
         }
 
         using var second = Build(folder["bus.db"], TimeSpan.FromDays(1), parcel =>

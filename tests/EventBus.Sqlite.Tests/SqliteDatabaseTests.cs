@@ -26,7 +26,7 @@ public sealed class SqliteDatabaseTests : IDisposable
             await stores.Failures.RecordAsync(Failed("waits", line: "k"), Token);
             await stores.Failures.TryParkAsync(Parked("parked", "k"), 10, Token);
             await stores.Failures.AdvanceAsync("mail", "k", 3, Now, Token);
-            await stores.Failures.CountStartAsync("mail", "started", new StartCount(1, 0), Now, Token);
+            await stores.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), Now, Token);
             await stores.Delays.AddAsync(Event("later"), Now, Token);
             fence = (await stores.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Fence;
             await stores.Processed.CompleteAsync(Key, fence, new Completion([Event("out")], [], Now), Token);
@@ -39,7 +39,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(3, await again.Failures.CountAsync(Token));
         Assert.Equal("waits", Assert.Single((await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.EventId);
         Assert.Equal(new OrderState(1, 3), await again.Failures.GetOrderAsync("mail", "k", Token));
-        Assert.Equal(3, (await again.Failures.CountStartAsync("mail", "started", new StartCount(1, 0), Now, Token))?.Starts);
+        Assert.Equal(3, (await again.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), Now, Token))?.Attempts);
         Assert.Equal("later", Assert.Single((await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries).EventId);
         Assert.Equal("out", Assert.Single((await again.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Outbox).EventId);
         Assert.True((await again.Processed.ClaimAsync(new ProcessedKey(Key.Subscription, "2"), 7, Now, Lease, Token)).Fence > fence);

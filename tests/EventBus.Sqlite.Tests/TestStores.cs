@@ -74,7 +74,7 @@ internal sealed class TestStores : IAsyncDisposable
         Envelope = Event(id),
         Status = FailedEventStatus.Waiting,
         DueAt = dueAt ?? Now,
-        Starts = 1,
+        Attempts = 1,
         LineKey = line,
         FirstFailedAt = Now,
         LastFailedAt = Now,
@@ -82,7 +82,7 @@ internal sealed class TestStores : IAsyncDisposable
 
     public static FailedEvent Dead(string id, string? line = null) => Failed(id, line: line) with { Status = FailedEventStatus.Dead, NeedsAlert = true };
 
-    public static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Starts = 0 };
+    public static FailedEvent Parked(string id, string line) => Failed(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0 };
 
     public static SagaEntry Saga(string id, string saga = "trip") => new()
     {

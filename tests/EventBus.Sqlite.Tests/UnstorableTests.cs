@@ -90,7 +90,7 @@ public sealed class UnstorableTests : IDisposable
             await using var stores = await OpenAsync(File, service);
             var entry = Dead("1") with { Subscription = subscription };
             Assert.True(await stores.Failures.RecordAsync(entry, Token), $"{service} {subscription}");
-            Assert.Equal(2, (await stores.Failures.CountStartAsync(subscription, "2", new EventBus.Stores.StartCount(1, 0), Now, Token))?.Starts);
+            Assert.Equal(2, (await stores.Failures.CountAttemptAsync(subscription, "2", new EventBus.Stores.AttemptCount(1, 0), Now, Token))?.Attempts);
             await stores.Failures.AdvanceAsync(subscription, "k", 1, Now, Token);
             Assert.Equal(EventBus.Stores.ProcessedState.New, (await stores.Processed.ClaimAsync(new EventBus.Stores.ProcessedKey(subscription, "1"), 0, Now, Lease, Token)).State);
             await stores.Delays.AddAsync(Event("1"), Now, Token);

@@ -113,7 +113,7 @@ internal static class BlockingCaller
         builder.Services.AddEventBus(bus =>
         {
             configure(bus);
-            bus.Retry(0).AlertWith<BlockingAlert>().Configure(options => options.AlertInterval = TimeSpan.FromMilliseconds(100));
+            bus.Retry(0).AddAlert<BlockingAlert>().Configure(options => options.AlertInterval = TimeSpan.FromMilliseconds(100));
             bus.Subscribe<BlockingCalled>("blocking", async (e, _, _) =>
             {
                 await Task.Yield();
@@ -149,9 +149,9 @@ internal static class BlockingCaller
         public override SynchronizationContext CreateCopy() => this;
     }
 
-    private sealed class BlockingAlert(BlockingCollection<string> failed) : IDeadLetterAlert
+    private sealed class BlockingAlert(BlockingCollection<string> failed) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             foreach (var id in alert.Ids)
             {

@@ -100,7 +100,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
         Screen.Text("GET  /dead-letters");
         foreach (var letter in letters)
         {
-            Screen.Text($"  {letter.Id}", $"  {letter.EventName}, {letter.Starts} starts, {letter.Error}", "");
+            Screen.Text($"  {letter.Id}", $"  {letter.EventName}, {letter.Attempts} starts, {letter.Error}", "");
             var status = await shop.RetryAsync(letter.Id, cancellationToken);
             Screen.Text($"POST /dead-letters/{letter.Id}/retry", $"  {(int)status} {status}", "");
         }

@@ -8,7 +8,7 @@ internal sealed class Journal(TimeProvider time) : IEventMiddleware
 {
     private readonly ConcurrentQueue<HandlerRun> runs = [];
 
-    public async Task InvokeAsync(EventContext context, EventStep next, CancellationToken cancellationToken)
+    public async Task InvokeAsync(EventContext context, EventDelegate next, CancellationToken cancellationToken)
     {
         var start = time.GetTimestamp();
         string? error = null;

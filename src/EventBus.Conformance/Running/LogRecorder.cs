@@ -35,9 +35,3 @@ internal sealed class LogRecorder : ILoggerFactory
         }
     }
 }
-
-/// <param name="Level">The level.</param>
-/// <param name="Category">The logger's name.</param>
-/// <param name="Text">The text.</param>
-/// <param name="Details">The values and the exception.</param>
-internal sealed record LogEntry(LogLevel Level, string Category, string Text, string Details);

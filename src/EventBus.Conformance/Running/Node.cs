@@ -62,17 +62,3 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
         await services.DisposeAsync();
     }
 }
-
-/// <summary>Alerts into a ledger.</summary>
-internal sealed class AlertRecorder(Ledger<DeadLetter> alerts) : IDeadLetterAlert
-{
-    public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
-    {
-        foreach (var id in alert.Ids)
-        {
-            alerts.Add(alert.First with { Id = id });
-        }
-
-        return Task.CompletedTask;
-    }
-}

@@ -51,22 +51,22 @@ internal static class Sample
         Envelope = Event(id),
         Status = FailedEventStatus.Waiting,
         LineKey = line,
-        Starts = 1,
+        Attempts = 1,
         DueAt = run.In(due),
         FirstFailedAt = run.Now,
         LastFailedAt = run.Now,
         Error = "It failed.",
     };
 
-    public static FailedEvent Parked(this StoreRun run, string id, string line) => run.Waiting(id, line: line) with { Status = FailedEventStatus.Parked, Starts = 0, DueAt = default };
+    public static FailedEvent Parked(this StoreRun run, string id, string line) => run.Waiting(id, line: line) with { Status = FailedEventStatus.Parked, Attempts = 0, DueAt = default };
 
     public static FailedEvent Dead(this StoreRun run, string id, string? line = null, DeadLetterReason reason = DeadLetterReason.HandlerFailed) =>
-        run.Waiting(id, line: line) with { Status = FailedEventStatus.Dead, Reason = reason, Starts = 4, DueAt = default };
+        run.Waiting(id, line: line) with { Status = FailedEventStatus.Dead, Reason = reason, Attempts = 4, DueAt = default };
 
     public static FailedEvent Deferred(this StoreRun run, string id, string key, long? position = null, double due = 600) => run.Waiting(id, due) with
     {
         Status = FailedEventStatus.Deferred,
-        Starts = 0,
+        Attempts = 0,
         OrderKey = key,
         Position = position,
         Deadline = run.In(3600),
@@ -98,7 +98,7 @@ internal static class Sample
     public static string Describe(FailedEvent e) => string.Join(
         " | ",
         [
-            e.Subscription, $"{e.Status}", e.LineKey ?? "no line", e.OrderKey ?? "no order", $"position {e.Position}", $"starts {e.Starts}", $"replays {e.Replays}", Time(e.DueAt), Time(e.Deadline), Time(e.FirstFailedAt),
+            e.Subscription, $"{e.Status}", e.LineKey ?? "no line", e.OrderKey ?? "no order", $"position {e.Position}", $"starts {e.Attempts}", $"replays {e.ManualRetries}", Time(e.DueAt), Time(e.Deadline), Time(e.FirstFailedAt),
             Time(e.LastFailedAt), $"{e.Reason}", e.Error ?? "no error", e.ErrorDetails ?? "no details", string.Join(", ", e.History.Select(start => $"{start.Start} {Time(start.At)} {start.Error}")), $"alert {e.NeedsAlert}",
             Describe(e.Envelope),
         ]);

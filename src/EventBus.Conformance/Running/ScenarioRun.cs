@@ -65,7 +65,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
             return transport;
         });
         Backend.AddStores(bus, isolation);
-        return bus.UseJson(ConformanceJson.Default).Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(1)).AlertWith<AlertRecorder>()
+        return bus.UseJson(ConformanceJson.Default).Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(1)).AddAlert<AlertRecorder>()
             .Configure(options => (options.ServiceName, options.DrainTimeout, options.AlertInterval) = (isolation, TimeSpan.FromSeconds(10), TimeSpan.Zero));
     }
 

@@ -105,8 +105,8 @@ internal static class DeliveryScenarios
         var (parcels, invoices) = (new Ledger<string>(), new Ledger<string>());
         var node = await run.StartAsync(bus =>
         {
-            bus.SubscribeAny("parcels", ParcelSent.EventName, (context, _) => parcels.NoteAsync(context.EventName));
-            bus.SubscribeAny("invoices", "invoice.paid", (context, _) => invoices.NoteAsync(context.EventName));
+            bus.SubscribePattern("parcels", ParcelSent.EventName, (context, _) => parcels.NoteAsync(context.EventName));
+            bus.SubscribePattern("invoices", "invoice.paid", (context, _) => invoices.NoteAsync(context.EventName));
             bus.Publishes<ParcelSent>().Publishes<ParcelReturned>().Publishes<InvoicePaid>();
         });
 
@@ -148,7 +148,7 @@ internal static class DeliveryScenarios
             for (var i = 0; i < table.Length; i++)
             {
                 var ledger = got[i];
-                bus.SubscribeAny($"pattern-{i}", table[i].Pattern, (context, _) => ledger.NoteAsync(context.EventName));
+                bus.SubscribePattern($"pattern-{i}", table[i].Pattern, (context, _) => ledger.NoteAsync(context.EventName));
             }
         });
 

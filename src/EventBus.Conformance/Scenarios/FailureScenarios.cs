@@ -52,7 +52,7 @@ internal static class FailureScenarios
         Expect.Equal("one", letter.Key, "the key of the dead letter");
         Expect.Equal("here", letter.Headers["x-from"], "the header of the dead letter");
         Expect.Equal("""{"number":1,"note":null}""", System.Text.Encoding.UTF8.GetString(letter.Body.Span), "the body of the dead letter");
-        Expect.Equal(4, letter.Starts, "the starts of the dead letter");
+        Expect.Equal(4, letter.Attempts, "the starts of the dead letter");
         Expect.Equal(DeadLetterReason.HandlerFailed, letter.Reason, "the reason of the dead letter");
         Expect.That(letter.Error?.Contains("on purpose", StringComparison.Ordinal) == true, "an error that says what the handler threw", letter.Error);
     }
@@ -104,7 +104,7 @@ internal static class FailureScenarios
     private static async Task FiltersAsync(ScenarioRun run)
     {
         var (starts, mended) = (new Ledger<string>(), false);
-        var node = await run.StartAsync(bus => bus.Retry(count: 0).PermanentOn<FormatException>()
+        var node = await run.StartAsync(bus => bus.Retry(count: 0).DeadLetterOn<FormatException>()
             .Subscribe<ParcelSent>("a", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose.")))
             .Subscribe<ParcelSent>("b", (_, context, _) => Handle(context, new FormatException("The handler fails on purpose.")))
             .Subscribe<InvoicePaid>("c", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose."))));
@@ -149,7 +149,7 @@ internal static class FailureScenarios
     private static async Task PermanentAsync(ScenarioRun run)
     {
         var starts = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.PermanentOn<ArgumentException>().Subscribe<ParcelSent>("failing", (e, _, _) =>
+        var node = await run.StartAsync(bus => bus.DeadLetterOn<ArgumentException>().Subscribe<ParcelSent>("failing", (e, _, _) =>
         {
             starts.Add(e.Number);
             throw new ArgumentOutOfRangeException(nameof(e), "The handler fails on purpose.");
@@ -158,7 +158,7 @@ internal static class FailureScenarios
         await node.Alerts.ReachAsync(1, "an alert is raised");
         await node.QuietAsync();
         var letter = (await node.DeadLetters.ListAsync()).Single();
-        Expect.Equal((DeadLetterReason.PermanentFailure, 1), (letter.Reason, letter.Starts), "the reason and the starts of the dead letter");
+        Expect.Equal((DeadLetterReason.PermanentFailure, 1), (letter.Reason, letter.Attempts), "the reason and the starts of the dead letter");
         Expect.Equal(1, starts.Items.Count, "the number of starts");
     }
 
@@ -176,7 +176,7 @@ internal static class FailureScenarios
         await node.QuietAsync();
         Expect.Sequence([1, 2], starts.Items, "the list of attempts");
         var letter = (await node.DeadLetters.ListAsync()).Single();
-        Expect.Equal(2, letter.Starts, "the starts of the dead letter");
+        Expect.Equal(2, letter.Attempts, "the starts of the dead letter");
         Expect.That(letter.Error?.Contains(nameof(TimeoutException), StringComparison.Ordinal) == true, "an error that names the time-out", letter.Error);
     }
 
@@ -187,7 +187,7 @@ internal static class FailureScenarios
         Func<string?>[] texts = [() => throw new InvalidOperationException("It has none."), () => null, () => huge, () => "first\r\nforged: second\u001b[2J"];
         var node = await run.StartAsync(bus => bus.Retry(count: 1, firstDelay: TimeSpan.FromMilliseconds(1))
             .Subscribe<ParcelSent>("sibling", (e, _, _) => sibling.NoteAsync(e.Number))
-            .Subscribe("failing", s => (run.Features.Ordered ? s.Ordered().WhenBlocked(WhenBlocked.Continue) : s).On<ParcelSent>((e, _, _) =>
+            .Subscribe("failing", s => (run.Features.Ordered ? s.Ordered().OnBlockedKey(BlockedKeyBehavior.Continue) : s).On<ParcelSent>((e, _, _) =>
             {
                 starts.Add(e.Number);
                 return e.Number < texts.Length ? throw new UndescribedException(texts[e.Number]) : Task.CompletedTask;
@@ -208,7 +208,7 @@ internal static class FailureScenarios
         Expect.Equal(texts.Length, letters.Count, "the number of dead letters");
         foreach (var letter in letters)
         {
-            Expect.Equal((DeadLetterReason.HandlerFailed, 2), (letter.Reason, letter.Starts), "the reason and the starts of a dead letter");
+            Expect.Equal((DeadLetterReason.HandlerFailed, 2), (letter.Reason, letter.Attempts), "the reason and the starts of a dead letter");
             Expect.That(letter.Error is { Length: <= 1_024 } error && error.Contains(nameof(UndescribedException), StringComparison.Ordinal) && !error.Any(char.IsControl), "an error of one bounded line that names the type", letter.Error);
             Expect.That(letter.ErrorDetails is not { Length: > 8_192 }, "bounded details", $"{letter.ErrorDetails?.Length} characters");
         }

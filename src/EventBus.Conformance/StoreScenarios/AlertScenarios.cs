@@ -45,7 +45,7 @@ internal static class AlertScenarios
         Expect.Equal(2, first.Count, "the number of alerts");
 
         // Between the sending and the mark one is retried and dies again, and the other is discarded.
-        await run.Failures.ReviveAsync("mail~1", run.Now, default);
+        await run.Failures.RetryDeadAsync("mail~1", run.Now, default);
         await run.Failures.RecordAsync(await run.ClaimOneAsync("1") with { Status = FailedEventStatus.Dead, NeedsAlert = true }, default);
         await run.Failures.DiscardAsync("mail~2", default);
         await run.Failures.AlertedAsync(first, default);

@@ -28,7 +28,7 @@ internal static class ClaimScenarios
 
         var both = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
         Expect.Sequence(["mail~a", "stock~e", "stock~f", "mail~b"], both.Entries.Select(entry => entry.Id), "what two subscriptions claim, two each");
-        Expect.That(both.Entries.All(entry => entry is { Starts: 2, Claim: > 0, WasInterrupted: false }), "claimed entries with their start counted and a claim number", string.Join(", ", both.Entries));
+        Expect.That(both.Entries.All(entry => entry is { Attempts: 2, Claim: > 0, WasInterrupted: false }), "claimed entries with their start counted and a claim number", string.Join(", ", both.Entries));
         Expect.That(both.NextDue <= run.Now, "the next time is now, because more is due", both.NextDue);
 
         var rest = await run.Failures.ClaimDueAsync(["mail", "stock"], run.Now, StoreRun.Lease, 2, default);
@@ -70,22 +70,22 @@ internal static class ClaimScenarios
         var taken = (await other.ClaimDueAsync(["mail"], run.In(61), StoreRun.Lease, 10, default)).Entries;
         Expect.Sequence(["mail~1"], taken.Select(entry => entry.Id), "what another instance claims after the lease");
         var second = taken[0];
-        Expect.That(second.WasInterrupted && second.Starts == first.Starts && second.Claim > first.Claim, $"an interrupted entry with the starts that it had and a claim above {first.Claim}", second);
+        Expect.That(second.WasInterrupted && second.Attempts == first.Attempts && second.Claim > first.Claim, $"an interrupted entry with the starts that it had and a claim above {first.Claim}", second);
         await ExpectNoSayAsync(run, first);
         Expect.Sequence([], await other.RenewAsync([second], run.In(121), default), "the claims that are lost while they are held");
-        Expect.That(!await run.Failures.BeginAsync(first with { Starts = 9 }, default), "whoever lost the claim counts no start");
+        Expect.That(!await run.Failures.BeginAsync(first with { Attempts = 9 }, default), "whoever lost the claim counts no start");
         for (var call = 1; call <= 2; call++)
         {
-            Expect.That(await other.BeginAsync(second with { Starts = second.Starts + 1, Accompanied = 1 }, default), $"the new holder counts the start that follows, call {call}");
+            Expect.That(await other.BeginAsync(second with { Attempts = second.Attempts + 1, Concurrent = 1 }, default), $"the new holder counts the start that follows, call {call}");
         }
 
         var third = (await other.ClaimDueAsync(["mail"], run.In(122), StoreRun.Lease, 10, default)).Entries.Single();
-        Expect.That(third.WasInterrupted && third.Starts == second.Starts + 1 && third.Accompanied == 1, "the start that was counted, once, and that it was an accompanied one", third);
+        Expect.That(third.WasInterrupted && third.Attempts == second.Attempts + 1 && third.Concurrent == 1, "the start that was counted, once, and that it was an accompanied one", third);
         second = third;
 
-        Expect.That(await other.RecordAsync(second with { DueAt = run.In(200), Accompanied = 0 }, default), "the new holder replaces the entry");
+        Expect.That(await other.RecordAsync(second with { DueAt = run.In(200), Concurrent = 0 }, default), "the new holder replaces the entry");
         var last = await run.ClaimOneAsync("1", 200);
-        Expect.That(!last.WasInterrupted && last.Accompanied == 0 && last.Claim > second.Claim, "an entry that is not interrupted any more, since its last claim was settled", last);
+        Expect.That(!last.WasInterrupted && last.Concurrent == 0 && last.Claim > second.Claim, "an entry that is not interrupted any more, since its last claim was settled", last);
 
         // Whoever holds it may settle it after its lease as long as nobody has taken it.
         Expect.That(await run.Failures.RecordAsync(last with { Status = FailedEventStatus.Dead }, default), "a holder whose lease ended settles an entry that nobody has taken");

@@ -13,7 +13,7 @@ internal static class DeadLetterScenarios
         new("dead-letter-places", "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are revived in a bounded memory, each once.", PlacesAsync) { RuledOut = StoreRule.Failures },
         new("unread-bytes", "The large bodies that could not be read are added up for each subscription while they are dead, so that they have a bound.", UnreadAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-find", "A dead letter is found by its id, and nothing else is, so that people do not act on what still runs.", FindAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-revive", "A dead letter is revived once, at once, with a fresh budget and its history, so that a mended handler gets every chance.", ReviveAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-revive", "A dead letter is revived once, at once, with a fresh budget and its history, so that a mended handler gets every chance.", RetryDeadAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-discard", "A dead letter is discarded once, and nothing else is, so that people decide what ends.", DiscardAsync) { RuledOut = StoreRule.Failures },
         new("revived-once", "Of people who revive and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.", OnceAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-retention", "Dead letters that failed last before a time are swept, so many at once and as if discarded, and no others, so that a store does not grow for ever.", SweepAsync) { RuledOut = StoreRule.Failures },
@@ -75,7 +75,7 @@ internal static class DeadLetterScenarios
             // One that was seen goes, one that was seen dies again, one comes, and the one where the next page starts goes.
             filter = filter with { Before = letters[^1].Number };
             await run.Failures.DiscardAsync(letters[0].Id, default);
-            await run.Failures.ReviveAsync(letters[1].Id, run.Now, default);
+            await run.Failures.RetryDeadAsync(letters[1].Id, run.Now, default);
             await run.Failures.RecordAsync((await run.ClaimAsync())[0] with { Status = FailedEventStatus.Dead }, default);
             await run.Failures.DiscardAsync(letters[2].Id, default);
             await run.RecordAsync(run.Dead($"new {page}"));
@@ -97,8 +97,8 @@ internal static class DeadLetterScenarios
         await ExpectAsync(["mail~0", "stock~0"], new DeadLetterFilter { EventId = "0" });
         await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.paid" });
 
-        Expect.Equal(3, await run.Failures.ReviveAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default), "the number of those revived");
-        Expect.Equal(4, await run.Failures.ReviveAllAsync(new DeadLetterFilter(), run.Now, default), "the number of those revived");
+        Expect.Equal(3, await run.Failures.RetryAllDeadAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default), "the number of those revived");
+        Expect.Equal(4, await run.Failures.RetryAllDeadAsync(new DeadLetterFilter(), run.Now, default), "the number of those revived");
         await run.ExpectDeadAsync([], "after all were revived");
 
         async Task ExpectAsync(string[] expected, DeadLetterFilter filter) =>
@@ -121,7 +121,7 @@ internal static class DeadLetterScenarios
         await ExpectAsync(0, "stock", "at first");
 
         await run.Failures.DiscardAsync("mail~1", default);
-        await run.Failures.ReviveAsync("mail~2", run.Now, default);
+        await run.Failures.RetryDeadAsync("mail~2", run.Now, default);
         await ExpectAsync(Above + 3, "mail", "after one was discarded and one revived");
         await run.Failures.RecordAsync(await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge }, default);
         await ExpectAsync((2 * Above) + 5, "mail", "after one died again");
@@ -147,22 +147,22 @@ internal static class DeadLetterScenarios
         Expect.That(await run.Failures.FindDeadAsync("mail~2", default) is null, "no dead letter is found by the id of what runs");
     }
 
-    private static async Task ReviveAsync(StoreRun run)
+    private static async Task RetryDeadAsync(StoreRun run)
     {
-        FailedStart[] history = [new(3, run.In(-2), "third"), new(4, run.In(-1), "fourth")];
-        await run.RecordAsync(run.Dead("1", reason: DeadLetterReason.PermanentFailure) with { History = history, Deadline = run.In(-1), NeedsAlert = true, Replays = 1 });
-        Expect.That(!await run.Failures.ReviveAsync("mail~2", run.Now, default), "a revival of what is not there is refused");
-        Expect.That(await run.Failures.ReviveAsync("mail~1", run.In(5), default), "the dead letter is revived");
-        Expect.That(!await run.Failures.ReviveAsync("mail~1", run.In(5), default), "a second revival is refused");
+        FailedAttempt[] history = [new(3, run.In(-2), "third"), new(4, run.In(-1), "fourth")];
+        await run.RecordAsync(run.Dead("1", reason: DeadLetterReason.PermanentFailure) with { History = history, Deadline = run.In(-1), NeedsAlert = true, ManualRetries = 1 });
+        Expect.That(!await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "a revival of what is not there is refused");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "the dead letter is revived");
+        Expect.That(!await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "a second revival is refused");
         await run.ExpectDeadAsync([], "after the revival");
         await run.ExpectDueAsync([], "before the time of the revival", 4.9);
 
         var revived = await run.ClaimOneAsync("1", 5);
-        Expect.That(!await run.Failures.ReviveAsync("mail~1", run.In(5), default), "a revival of what runs is refused");
-        Expect.Equal((1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."), (revived.Starts, revived.Replays, revived.Deadline, revived.Number, revived.Reason, revived.Error), "starts, replays, deadline, number, reason and error of a revived entry");
+        Expect.That(!await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "a revival of what runs is refused");
+        Expect.Equal((1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."), (revived.Attempts, revived.ManualRetries, revived.Deadline, revived.Number, revived.Reason, revived.Error), "starts, replays, deadline, number, reason and error of a revived entry");
         Expect.Sequence(history, revived.History, "the history of a revived entry");
         Expect.That(await run.Failures.RecordAsync(revived with { Status = FailedEventStatus.Dead }, default), "it dies again");
-        Expect.That(await run.Failures.FindDeadAsync("mail~1", default) is { Replays: 2, Number: > 1 }, "a dead letter with its replays and a higher number");
+        Expect.That(await run.Failures.FindDeadAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 }, "a dead letter with its replays and a higher number");
     }
 
     private static async Task DiscardAsync(StoreRun run)
@@ -188,7 +188,7 @@ internal static class DeadLetterScenarios
         {
             var letter = run.Dead($"{i}");
             await run.RecordAsync(letter);
-            var revived = Enumerable.Range(0, 4).Select(n => instances[n % 2].ReviveAsync(letter.Id, run.Now, default).AsTask()).ToList();
+            var revived = Enumerable.Range(0, 4).Select(n => instances[n % 2].RetryDeadAsync(letter.Id, run.Now, default).AsTask()).ToList();
             var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DiscardAsync(letter.Id, default).AsTask()).ToList();
             var (lives, gone) = ((await Task.WhenAll(revived)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
             Expect.Equal(1, lives + gone, "how many of four revivals and two discards at the same time succeed");
@@ -216,17 +216,17 @@ internal static class DeadLetterScenarios
 
     private static async Task SweepStartsAsync(StoreRun run)
     {
-        await run.Failures.CountStartAsync("mail", "old", new StartCount(1, 0), run.In(-20), default);
-        await run.Failures.CountStartAsync("mail", "again", new StartCount(1, 0), run.In(-20), default);
-        await run.Failures.CountStartAsync("mail", "again", new StartCount(1, 0), run.In(-5), default);
+        await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.In(-20), default);
+        await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-20), default);
+        await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-5), default);
         Expect.Equal(0, await run.Failures.SweepAsync(new SweepLimits(null, run.In(-10), run.In(-9_999)), 100, default), "the number of dead letters that a sweep of starts removes");
-        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "old", new StartCount(1, 0), run.Now, default))?.Starts, "the first start that is counted after the sweep");
-        Expect.Equal<int?>(4, (await run.Failures.CountStartAsync("mail", "again", new StartCount(1, 0), run.Now, default))?.Starts, "the third start of what was counted lately");
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first start that is counted after the sweep");
+        Expect.Equal<int?>(4, (await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the third start of what was counted lately");
     }
 
     private static async Task DamagedAsync(StoreRun run)
     {
-        await run.RecordAsync(run.Dead("1"), run.Dead("2") with { History = [new FailedStart(1, run.Now, "one")] }, run.Dead("3"), run.Waiting("4", -3), run.Waiting("5", -2), run.Waiting("6", -1));
+        await run.RecordAsync(run.Dead("1"), run.Dead("2") with { History = [new FailedAttempt(1, run.Now, "one")] }, run.Dead("3"), run.Waiting("4", -3), run.Waiting("5", -2), run.Waiting("6", -1));
         await run.Backend.CorruptAsync(run.Isolation, "mail~2", default);
         await run.Backend.CorruptAsync(run.Isolation, "mail~5", default);
 
@@ -240,7 +240,7 @@ internal static class DeadLetterScenarios
         Expect.That(claimed[1].Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
 
         Expect.That(await run.Failures.RecordAsync(claimed[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, default), "the placeholder is recorded as dead");
-        Expect.That(await run.Failures.ReviveAsync("mail~2", run.Now, default), "the damaged dead letter is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "the damaged dead letter is revived");
         Expect.That((await run.ClaimOneAsync("2")).Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
         Expect.That(await run.Failures.DiscardAsync("mail~5", default), "the placeholder is discarded");
     }

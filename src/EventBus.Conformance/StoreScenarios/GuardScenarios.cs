@@ -61,9 +61,9 @@ internal static class GuardScenarios
         await ExpectAsync(DeferOutcome.Changed, run.Deferred("2", Key, due: 30), 0, 2);
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after a deferral on old knowledge");
 
-        await run.Failures.CountStartAsync("mail", "2", new StartCount(1, 0), run.Now, default);
+        await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 30), stamp, 2);
-        Expect.Equal<int?>(null, (await run.Failures.CountStartAsync("mail", "2", new StartCount(1, 0), run.Now, default))?.Starts, "the start of an event that waits");
+        Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the start of an event that waits");
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("3", Key, due: 20), stamp, 2);
         await ExpectAsync(DeferOutcome.Full, run.Deferred("4", Key), stamp, 2);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("4", "another key"), 0, 2);
@@ -85,13 +85,13 @@ internal static class GuardScenarios
         await run.Failures.DeferAsync(run.Deferred("1", Key, 7, 10), 0, 1, default);
         var claimed = await run.ClaimOneAsync("1", 10);
         Expect.Equal((run.In(3600), 7L, Key), (claimed.Deadline, claimed.Position, claimed.OrderKey), "deadline, position and key of a deferred entry that was claimed");
-        var again = claimed with { Status = FailedEventStatus.Deferred, Starts = claimed.Starts - 1, DueAt = run.In(20) };
+        var again = claimed with { Status = FailedEventStatus.Deferred, Attempts = claimed.Attempts - 1, DueAt = run.In(20) };
         Expect.Equal(DeferOutcome.Changed, await run.Failures.DeferAsync(again, 99, 1, default), "the answer to deferring it on other knowledge");
         Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(again, 0, 1, default), "the answer to deferring it again, alone at a key with a limit of 1");
         Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(again with { DueAt = run.Now }, 0, 1, default), "the answer to the same call again, whose claim is over");
         await run.ExpectDueAsync([], "before its new time", 19);
         claimed = await run.ClaimOneAsync("1", 20);
-        Expect.Equal((1, false), (claimed.Starts, claimed.WasInterrupted), "starts and interruption of an entry that was judged twice and not started");
+        Expect.Equal((1, false), (claimed.Attempts, claimed.WasInterrupted), "starts and interruption of an entry that was judged twice and not started");
 
         // An entry that failed before may come to wait for another.
         await run.Failures.CompleteAsync(claimed, default);
@@ -159,34 +159,34 @@ internal static class GuardScenarios
     {
         await run.Failures.AdvanceAsync("mail", Key, 3, run.Now, default);
         await run.RecordAsync(Late("6", Key, 6), Late("9", Key, 9), Late("failed", Key, 20) with { Reason = DeadLetterReason.HandlerFailed }, Late("elsewhere", "another key", 2));
-        await ReviveAsync("9", 3, "which is not the lowest");
-        await ReviveAsync("6", 5, "which is the lowest");
+        await RetryDeadAsync("9", 3, "which is not the lowest");
+        await RetryDeadAsync("6", 5, "which is the lowest");
         await run.Failures.AdvanceAsync("mail", Key, 6, run.Now, default);
         foreach (var entry in await run.ClaimAsync())
         {
             await run.Failures.CompleteAsync(entry, default);
         }
 
-        await ReviveAsync("failed", 6, "which no guard had given up");
+        await RetryDeadAsync("failed", 6, "which no guard had given up");
         Expect.Equal(null, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position of a key that was never advanced");
-        Expect.That(await run.Failures.ReviveAsync("mail~elsewhere", run.Now, default), "the only entry of a key is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~elsewhere", run.Now, default), "the only entry of a key is revived");
         Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position before the revived entry");
 
         // What others stand lower counts whatever their status, and a position never falls.
         const string Third = "third";
         await run.RecordAsync(Late("8", Third, 8), run.Waiting("7", 600) with { OrderKey = Third, Position = 7 });
-        Expect.That(await run.Failures.ReviveAsync("mail~8", run.Now, default), "an entry above a waiting one is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~8", run.Now, default), "an entry above a waiting one is revived");
         Expect.Equal(null, (await run.Failures.GetOrderAsync("mail", Third, default)).Position, "the position of a key whose lowest entry waits");
         await run.Failures.AdvanceAsync("mail", "fourth", 10, run.Now, default);
         await run.RecordAsync(Late("5", "fourth", 5));
-        Expect.That(await run.Failures.ReviveAsync("mail~5", run.Now, default), "an entry below the position is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~5", run.Now, default), "an entry below the position is revived");
         Expect.Equal(10, (await run.Failures.GetOrderAsync("mail", "fourth", default)).Position, "the position, which never falls");
 
         FailedEvent Late(string id, string key, long position) => run.Dead(id, reason: DeadLetterReason.OutOfOrder) with { OrderKey = key, Position = position, Deadline = run.In(-1) };
 
-        async Task ReviveAsync(string id, long position, string why)
+        async Task RetryDeadAsync(string id, long position, string why)
         {
-            Expect.That(await run.Failures.ReviveAsync($"mail~{id}", run.Now, default), $"'{id}' is revived");
+            Expect.That(await run.Failures.RetryDeadAsync($"mail~{id}", run.Now, default), $"'{id}' is revived");
             Expect.Equal(position, (await run.Failures.GetOrderAsync("mail", Key, default)).Position, $"the position after the revival of '{id}', {why}");
         }
     }

@@ -29,7 +29,7 @@ internal static class LineScenarios
         foreach (var id in new[] { "1", "2", "3", "4", "behind 1", "behind 2" })
         {
             var head = await run.ClaimOneAsync(id);
-            Expect.Equal(id is "1" or "3" ? 2 : 1, head.Starts, $"the starts of '{id}': a parked event had none");
+            Expect.Equal(id is "1" or "3" ? 2 : 1, head.Attempts, $"the starts of '{id}': a parked event had none");
             await run.ExpectDueAsync([], $"while '{id}' runs at the head of the line", 30);
             if (id is "1" or "2")
             {
@@ -95,7 +95,7 @@ internal static class LineScenarios
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("3", Key));
         await run.ExpectDueAsync([], "behind a dead head", 1_000_000);
 
-        Expect.That(await run.Failures.ReviveAsync("mail~1", run.In(5), default), "the head is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "the head is revived");
         var head = await run.ClaimOneAsync("1", 5);
         await run.ExpectDueAsync([], "behind a revived head that runs", 30);
         Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead }, default), "the head dies again");
@@ -111,11 +111,11 @@ internal static class LineScenarios
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("6", Key));
         var head = await run.ClaimOneAsync("1");
         Expect.That(await run.Failures.DiscardAsync("mail~4", default), "a dead one in the middle is discarded");
-        Expect.That(await run.Failures.ReviveAsync("mail~5", run.Now, default), "a dead one in the middle is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~5", run.Now, default), "a dead one in the middle is revived");
         await run.ExpectDueAsync([], "while the head runs", 30);
         await run.Failures.CompleteAsync(head, default);
         await run.ExpectDueAsync([], "while the next one is dead", 1_000_000);
-        Expect.That(await run.Failures.ReviveAsync("mail~2", run.Now, default), "the dead one is revived at the head");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "the dead one is revived at the head");
         foreach (var id in new[] { "2", "3", "5", "6" })
         {
             await run.Failures.CompleteAsync(await run.ClaimOneAsync(id), default);
@@ -134,7 +134,7 @@ internal static class LineScenarios
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("3"), default);
         await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("4", Key));
         await run.ExpectDeadAsync(["1"], "at the end");
-        Expect.That(await run.Failures.ReviveAsync("mail~1", run.Now, default), "what left the line is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.Now, default), "what left the line is revived");
         await run.ClaimOneAsync("1");
     }
 

@@ -14,7 +14,7 @@ internal static class RecordScenarios
         new("copies-at-once", "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one budget.", CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
         new("claimed-record", "Whoever holds an entry replaces it once, and its claim ends, so that a retry and its outcome are one step.", ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
         new("counted-starts", "Starts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its process is found out.", CountedStartsAsync) { RuledOut = StoreRule.Failures },
-        new("accompanied-starts", "Of the counted starts, those beside another event that may have ended the process are known on every instance, so that an event is not blamed for another's.", AccompaniedStartsAsync) { RuledOut = StoreRule.Failures },
+        new("accompanied-starts", "Of the counted starts, those beside another event that may have ended the process are known on every instance, so that an event is not blamed for another's.", ConcurrentAttemptsAsync) { RuledOut = StoreRule.Failures },
         new("entry-counts", "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.", CountsAsync) { RuledOut = StoreRule.Failures },
     ];
 
@@ -47,19 +47,19 @@ internal static class RecordScenarios
         {
             OrderKey = "order",
             Position = long.MaxValue - 1,
-            Starts = 3,
-            Replays = 2,
+            Attempts = 3,
+            ManualRetries = 2,
             DueAt = run.In(7.123),
             Deadline = run.In(3_600.5),
             FirstFailedAt = run.In(-100),
             LastFailedAt = run.In(-1.001),
             Error = "Grüße: \"failed\" 😀",
             ErrorDetails = new string('x', 8_192),
-            History = [.. Enumerable.Range(1, FailedEvent.MaxHistory).Select(start => new FailedStart(start, run.In(start - 100), $"start {start} 😀"))],
+            History = [.. Enumerable.Range(1, FailedEvent.MaxHistory).Select(start => new FailedAttempt(start, run.In(start - 100), $"start {start} 😀"))],
             NeedsAlert = true,
         };
         var bare = run.Dead("2") with { Error = null, OrderKey = "" };
-        var waiting = run.Waiting("3", line: "line of 3") with { Replays = 1, Reason = DeadLetterReason.PermanentFailure, History = [new FailedStart(1, run.Now, "one")], OrderKey = "order", Position = -5 };
+        var waiting = run.Waiting("3", line: "line of 3") with { ManualRetries = 1, Reason = DeadLetterReason.PermanentFailure, History = [new FailedAttempt(1, run.Now, "one")], OrderKey = "order", Position = -5 };
         await run.RecordAsync(full, bare, waiting);
 
         foreach (var entry in new[] { full, bare })
@@ -69,8 +69,8 @@ internal static class RecordScenarios
         }
 
         var claimed = await run.ClaimOneAsync("3");
-        Expect.Equal(2, claimed.Starts, "the starts of a claimed entry that had one");
-        Expect.Equal(Sample.Describe(waiting), Sample.Describe(claimed with { Starts = 1 }), "the claimed entry, apart from its starts");
+        Expect.Equal(2, claimed.Attempts, "the starts of a claimed entry that had one");
+        Expect.Equal(Sample.Describe(waiting), Sample.Describe(claimed with { Attempts = 1 }), "the claimed entry, apart from its starts");
     }
 
     private static async Task KeptOnceAsync(StoreRun run)
@@ -118,48 +118,48 @@ internal static class RecordScenarios
         await run.ExpectDueAsync([], "before the new time", 29);
 
         claimed = await run.ClaimOneAsync("1", 30);
-        Expect.Equal((3, "It failed again.", run.In(1), 0L, false), (claimed.Starts, claimed.Error, claimed.LastFailedAt, claimed.Number, claimed.WasInterrupted), "the entry when it is due again");
+        Expect.Equal((3, "It failed again.", run.In(1), 0L, false), (claimed.Attempts, claimed.Error, claimed.LastFailedAt, claimed.Number, claimed.WasInterrupted), "the entry when it is due again");
         Expect.That(await run.Failures.RecordAsync(claimed with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure }, default), "the holder gives its entry up");
         await run.ExpectDueAsync([], "after it died", 1_000);
         var dead = await run.Failures.FindDeadAsync(claimed.Id, default);
-        Expect.That(dead is { Starts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure }, "a dead letter with 3 starts, a number and its reason", dead);
+        Expect.That(dead is { Attempts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure }, "a dead letter with 3 starts, a number and its reason", dead);
     }
 
     private static async Task CountedStartsAsync(StoreRun run)
     {
         var other = (await run.OtherAsync()).Failures!;
-        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the first start that is counted");
-        Expect.Equal<int?>(3, (await other.CountStartAsync("mail", "1", new StartCount(1, 0), run.In(1), default))?.Starts, "the next one, on another instance");
-        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("stock", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the first one of another subscription");
-        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "2", new StartCount(1, 0), run.Now, default))?.Starts, "the first one of another event");
-        await run.Failures.ForgetStartsAsync("mail", "1", default);
-        await run.Failures.ForgetStartsAsync("mail", "never counted", default);
-        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the first one after the event was handled");
-        Expect.Equal<int?>(3, (await run.Failures.CountStartAsync("stock", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the second one of the other subscription");
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first start that is counted");
+        Expect.Equal<int?>(3, (await other.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.In(1), default))?.Attempts, "the next one, on another instance");
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one of another subscription");
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one of another event");
+        await run.Failures.ForgetAttemptsAsync("mail", "1", default);
+        await run.Failures.ForgetAttemptsAsync("mail", "never counted", default);
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one after the event was handled");
+        Expect.Equal<int?>(3, (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the second one of the other subscription");
 
         await run.RecordAsync(run.Dead("1"));
-        Expect.Equal<int?>(null, (await run.Failures.CountStartAsync("mail", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the start of an event that is kept");
+        Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the start of an event that is kept");
         await run.Failures.DiscardAsync("mail~1", default);
-        Expect.Equal<int?>(2, (await run.Failures.CountStartAsync("mail", "1", new StartCount(1, 0), run.Now, default))?.Starts, "the first start that is counted after the event was kept and discarded: the record forgot the others");
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first start that is counted after the event was kept and discarded: the record forgot the others");
 
-        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountStartAsync("mail", "at once", new StartCount(1, 0), run.Now, default).AsTask()));
-        Expect.Sequence(Enumerable.Range(2, 20), counted.Select(count => count?.Starts ?? 0).Order(), "what 20 starts at once are counted as");
+        var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountAttemptAsync("mail", "at once", new AttemptCount(1, 0), run.Now, default).AsTask()));
+        Expect.Sequence(Enumerable.Range(2, 20), counted.Select(count => count?.Attempts ?? 0).Order(), "what 20 starts at once are counted as");
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted starts are none");
     }
 
-    private static async Task AccompaniedStartsAsync(StoreRun run)
+    private static async Task ConcurrentAttemptsAsync(StoreRun run)
     {
         var other = (await run.OtherAsync()).Failures!;
-        Expect.Equal<StartCount?>(new StartCount(1, 0), await CountAsync(run.Failures, default), "the count of what was never counted");
-        Expect.Equal<StartCount?>(new StartCount(1, 0), await CountAsync(other, new StartCount(0, 1)), "the count after an accompanied start of what was never counted");
-        Expect.Equal<StartCount?>(new StartCount(2, 0), await CountAsync(run.Failures, new StartCount(1, 0)), "the first start that is counted");
-        Expect.Equal<StartCount?>(new StartCount(2, 1), await CountAsync(other, new StartCount(0, 1)), "the count after that start became an accompanied one");
-        Expect.Equal<StartCount?>(new StartCount(3, 2), await CountAsync(run.Failures, new StartCount(1, 1)), "an accompanied start");
-        Expect.Equal<StartCount?>(new StartCount(3, 2), await CountAsync(other, default), "the count, asked for on another instance");
-        await run.Failures.ForgetStartsAsync("mail", "1", default);
-        Expect.Equal<StartCount?>(new StartCount(1, 0), await CountAsync(other, default), "the count after the event was handled");
+        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(run.Failures, default), "the count of what was never counted");
+        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, new AttemptCount(0, 1)), "the count after an accompanied start of what was never counted");
+        Expect.Equal<AttemptCount?>(new AttemptCount(2, 0), await CountAsync(run.Failures, new AttemptCount(1, 0)), "the first start that is counted");
+        Expect.Equal<AttemptCount?>(new AttemptCount(2, 1), await CountAsync(other, new AttemptCount(0, 1)), "the count after that start became an accompanied one");
+        Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(run.Failures, new AttemptCount(1, 1)), "an accompanied start");
+        Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(other, default), "the count, asked for on another instance");
+        await run.Failures.ForgetAttemptsAsync("mail", "1", default);
+        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, default), "the count after the event was handled");
 
-        ValueTask<StartCount?> CountAsync(FailureStore store, StartCount added) => store.CountStartAsync("mail", "1", added, run.Now, default);
+        ValueTask<AttemptCount?> CountAsync(FailureStore store, AttemptCount added) => store.CountAttemptAsync("mail", "1", added, run.Now, default);
     }
 
     private static async Task CountsAsync(StoreRun run)

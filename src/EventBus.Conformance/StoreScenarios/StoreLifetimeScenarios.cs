@@ -34,7 +34,7 @@ internal static class StoreLifetimeScenarios
         await run.RecordAsync(run.Waiting("claimed"), run.Waiting("later", 30), run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true }, run.Waiting("head", 40, "k"));
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("behind", "k"));
         var claimed = await run.ClaimOneAsync("claimed");
-        await run.Failures.CountStartAsync("mail", "started", new StartCount(1, 0), run.Now, default);
+        await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default);
         await run.Failures.AdvanceAsync("mail", "o", 5, run.Now, default);
         var order = await run.Failures.GetOrderAsync("mail", "o", default);
         await run.Failures.DeferAsync(run.Deferred("deferred", "o", 7, 50), order.Stamp, 10, default);
@@ -44,7 +44,7 @@ internal static class StoreLifetimeScenarios
 
         Expect.Equal(7, await run.Failures.CountAsync(default), "the number of entries");
         await run.ExpectDeadAsync(["2", "1"], "after the restart");
-        Expect.Equal<int?>(3, (await run.Failures.CountStartAsync("mail", "started", new StartCount(1, 0), run.Now, default))?.Starts, "the next start");
+        Expect.Equal<int?>(3, (await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the next start");
         Expect.Equal(order, await run.Failures.GetOrderAsync("mail", "o", default), "the state of the key");
         Expect.Sequence(["mail~2"], (await run.Failures.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts that were not sent");
         Expect.Sequence([], await run.Failures.RenewAsync([claimed], run.In(60), default), "the claims that are lost while their lease lasts");
@@ -53,7 +53,7 @@ internal static class StoreLifetimeScenarios
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("behind", 40), default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("deferred", 50), default);
         var interrupted = await run.ClaimOneAsync("claimed", 61);
-        Expect.That(interrupted is { WasInterrupted: true, Starts: 2 } && interrupted.Claim > claimed.Claim, $"an interrupted entry with 2 starts and a claim above {claimed.Claim}", interrupted);
+        Expect.That(interrupted is { WasInterrupted: true, Attempts: 2 } && interrupted.Claim > claimed.Claim, $"an interrupted entry with 2 starts and a claim above {claimed.Claim}", interrupted);
         await run.RecordAsync(run.Dead("3"));
         await run.ExpectDeadAsync(["3", "2", "1"], "after another died");
     }
@@ -142,7 +142,7 @@ internal static class StoreLifetimeScenarios
         foreach (var name in names)
         {
             await run.RecordAsync(run.Dead("1") with { Subscription = name }, run.Waiting("2") with { Subscription = name });
-            Expect.Equal<int?>(2, (await run.Failures.CountStartAsync(name, "3", new StartCount(1, 0), run.Now, default))?.Starts, $"the first counted start in '{name}'");
+            Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync(name, "3", new AttemptCount(1, 0), run.Now, default))?.Attempts, $"the first counted start in '{name}'");
         }
 
         foreach (var name in names)

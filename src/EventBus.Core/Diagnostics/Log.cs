@@ -63,10 +63,10 @@ internal static partial class Log
     public static partial void Expired(this ILogger log, int count);
 
     [LoggerMessage(24, LogLevel.Information, "Dead letter {DeadLetterId} is retried")]
-    public static partial void Revived(this ILogger log, string deadLetterId);
+    public static partial void Retried(this ILogger log, string deadLetterId);
 
     [LoggerMessage(37, LogLevel.Information, "{Count} dead letters are due again, as asked for, each with a fresh budget of retries")]
-    public static partial void RevivedAll(this ILogger log, int count);
+    public static partial void RetriedAll(this ILogger log, int count);
 
     [LoggerMessage(25, LogLevel.Information, "Dead letter {DeadLetterId} is discarded: {Reason}")]
     public static partial void Discarded(this ILogger log, string deadLetterId, string reason);
@@ -181,17 +181,4 @@ internal static partial class Log
 
     [LoggerMessage(18, LogLevel.Warning, "No instance of the service {Service}, which uses the same store, has consumed the queue {Queue} since {LastSeen:O}: events wait in it without end ({Waiting} now). If that service was renamed or removed: {Removal}. Nothing removes it by itself; said once")]
     public static partial void ServiceLeftBehind(this ILogger log, string service, string queue, DateTimeOffset lastSeen, long waiting, string removal);
-}
-
-/// <summary>What every run logs. In a class of its own: the first use of one prepares all messages of its class, which a start should not have to wait for.</summary>
-internal static partial class LifecycleLog
-{
-    [LoggerMessage(1, LogLevel.Information, "The event bus {Service} started on {System} with {Subscriptions} subscriptions")]
-    public static partial void Started(this ILogger log, string service, string system, int subscriptions);
-
-    [LoggerMessage(80, LogLevel.Warning, "The service provider was disposed of while the event bus was running. The bus ends without a drain, and nothing waits for it: handlers are cancelled, a durable backend delivers again what was in hand, and a backend in memory loses it ({Queued} deliveries where it counts them). Stop the host first (await host.StopAsync()), or dispose of the provider with await (DisposeAsync)")]
-    public static partial void DisposedRunning(this ILogger log, long queued);
-
-    [LoggerMessage(2, LogLevel.Information, "The event bus stopped")]
-    public static partial void Stopped(this ILogger log);
 }

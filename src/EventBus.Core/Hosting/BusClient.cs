@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>What the container hands out as <see cref="IEventBus"/>: refuses clearly while the bus is not running, and leaves foreign synchronization contexts at the door.</summary>
-internal sealed class BusClient(Door door) : IEventBus
+internal sealed class BusClient(CallerContext door) : IEventBus
 {
     private const string NotStarted =
         "The event bus has not started, so nothing can be published. It starts with the host (await host.StartAsync()), before every other hosted service; without a host, start the registered IHostedService instances.";
@@ -13,7 +13,7 @@ internal sealed class BusClient(Door door) : IEventBus
     private volatile BusEngine? engine;
     private volatile bool isStopping;
 
-    public Door Door => door;
+    public CallerContext CallerContext => door;
 
     public void Open(BusEngine running)
     {

@@ -14,12 +14,12 @@ internal sealed class BusEngine : IAsyncDisposable
     // On top of the time that a publish may take: for the store's own answers.
     private static readonly TimeSpan DelayLeaseMargin = TimeSpan.FromMinutes(1);
 
-    private readonly BusModel model;
+    private readonly BusRegistration model;
     private readonly BusPlan plan;
     private readonly Transport transport;
     private readonly BusStores? stores;
     private readonly BusDiagnostics diagnostics;
-    private readonly BusRuntime owner;
+    private readonly BusHost owner;
     private readonly BackgroundRunner runner;
     private readonly CancellationTokenSource abort = new();
     private readonly CancellationTokenSource stopRetries = new();
@@ -27,28 +27,28 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly HashSet<string> names;
     private readonly Dictionary<string, SubscriptionWorker> workers = [];
     private readonly List<Task> loops = [];
-    private readonly AlertLoop? alerts;
-    private readonly ClaimKeeper? claims;
+    private readonly AlertCoordinator? alerts;
+    private readonly RetryLeaseRenewer? claims;
     private readonly FailureRecorder? recorder;
-    private readonly DueWork due;
-    private readonly DueLoop? retries;
-    private readonly DueLoop? delays;
-    private readonly DelayedEvents? delayedEvents;
-    private readonly GivenUpLoop? givenUp;
+    private readonly RetryScheduler due;
+    private readonly ScheduledLoop? retries;
+    private readonly ScheduledLoop? delays;
+    private readonly DelayedPublisher? delayedEvents;
+    private readonly BrokerDeadLetterLoop? givenUp;
     private readonly Dictionary<string, FailurePolicy> policies = new(StringComparer.Ordinal);
     private readonly SagaEngine? sagas;
-    private readonly Sweeper sweeper;
-    private readonly ConsumerWatch? watch;
+    private readonly RetentionSweeper sweeper;
+    private readonly UnknownConsumerMonitor? watch;
     private readonly LeftoverWatch? leftovers;
     private readonly IdleSignal idle;
     private readonly AsyncLocal<bool> inHandler = new();
     private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
 
-    public BusEngine(BusModel model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusRuntime owner)
+    public BusEngine(BusRegistration model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusHost owner)
     {
         // Within the process there is no connection that may come back.
         var once = transport;
-        transport = transport.Features.Serializes ? new RepeatingTransport(transport, owner.Time) : transport;
+        transport = transport.Features.Serializes ? new RetryingTransport(transport, owner.Time) : transport;
         (this.model, this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (model, plan, transport, stores, diagnostics, owner);
         var (time, log, options) = (owner.Time, owner.Log, plan.Options);
         names = [.. model.Subscriptions.Select(subscription => subscription.Name)];
@@ -57,10 +57,10 @@ internal sealed class BusEngine : IAsyncDisposable
         idle = new IdleSignal(time);
 
         // What dies with the process is planned by a clock that never goes back, and so is what a queue counts down. What others share, or find after a restart, keeps the time of its stores.
-        var plans = stores is { Durable: false } or { Failures.IsKeyed: false } ? new SteadyTime(time) : stores?.PlanBy(time) ?? time;
+        var plans = stores is { Durable: false } or { Failures.IsKeyed: false } ? new MonotonicTimeProvider(time) : stores?.PlanBy(time) ?? time;
         Plans = plans;
-        var entropy = new Entropy();
-        var guard = new PublishGuard(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
+        var entropy = new RandomSource();
+        var guard = new PublishValidator(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
         Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log)
         {
             ServiceName = plan.ServiceName,
@@ -73,29 +73,29 @@ internal sealed class BusEngine : IAsyncDisposable
         };
         var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
         var planning = processing with { Time = plans };
-        IDeadLetterAlert[] sinks = [.. model.Alerts.Select(create => create(services))];
+        IDeadLetterNotifier[] sinks = [.. model.Alerts.Select(create => create(services))];
         var alertSettings = new AlertSettings(options.AlertInterval, plan.ServiceName, plan.Events.Knows);
-        due = new DueWork(workers, runner, plans, idle, log);
+        due = new RetryScheduler(workers, runner, plans, idle, log);
         if (stores?.Failures is { } failures)
         {
-            claims = failures.PollInterval == Timeout.InfiniteTimeSpan ? null : new ClaimKeeper(failures, options.Lease, plans, log);
-            var keeper = claims ?? new ClaimKeeper(failures, options.Lease, plans, log);
-            alerts = new AlertLoop(new DeadLetterAlerts(failures), sinks, alertSettings, planning) { Settled = idle.Set };
-            retries = new DueLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, plans, log);
-            recorder = new FailureRecorder(failures, alerts, new BodyLimits(failures, options, plans), options.MaxParkedPerKey, planning) { Recorded = Wake };
+            claims = failures.PollInterval == Timeout.InfiniteTimeSpan ? null : new RetryLeaseRenewer(failures, options.Lease, plans, log);
+            var keeper = claims ?? new RetryLeaseRenewer(failures, options.Lease, plans, log);
+            alerts = new AlertCoordinator(new DeadLetterAlertSource(failures), sinks, alertSettings, planning) { Settled = idle.Set };
+            retries = new ScheduledLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, plans, log);
+            recorder = new FailureRecorder(failures, alerts, new UnreadBodyLimits(failures, options, plans), options.MaxParkedPerKey, planning) { Recorded = Wake };
             if (transport.Features.GivesUp)
             {
-                givenUp = new GivenUpLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(options.Retry, [], entropy)), owner.Time, log);
+                givenUp = new BrokerDeadLetterLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(options.Retry, [], entropy)), owner.Time, log);
             }
         }
 
         if (stores?.Delays is { } delayed)
         {
-            delayedEvents = new DelayedEvents(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, planning)
+            delayedEvents = new DelayedPublisher(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, planning)
             {
-                Failures = stores.Failures is { IsKeyed: true } kept ? (kept, recorder!, new FailurePolicy(DelayedEvents.Subscription, false, new RetryPolicy(options.Retry, [], entropy))) : null,
+                Failures = stores.Failures is { IsKeyed: true } kept ? (kept, recorder!, new FailurePolicy(DelayedPublisher.Subscription, false, new RetryPolicy(options.Retry, [], entropy))) : null,
             };
-            delays = new DueLoop("delayed events", async stop =>
+            delays = new ScheduledLoop("delayed events", async stop =>
             {
                 var next = await delayedEvents.PublishDueAsync(stop);
                 idle.Set();
@@ -112,7 +112,7 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             sagas = new SagaEngine(
                 stores!.Sagas!,
-                [.. plan.Sagas.Select(sketch => SagaCatalog.Complete(sketch, options, plan.Events, plan.Json, entropy))],
+                [.. plan.Sagas.Select(sketch => SagaCompiler.Complete(sketch, options, plan.Events, plan.Json, entropy))],
                 options,
                 new SagaEnvironment
                 {
@@ -121,31 +121,31 @@ internal sealed class BusEngine : IAsyncDisposable
                     Scopes = services.GetRequiredService<IServiceScopeFactory>(),
                     InHandler = inHandler,
                     Runner = runner,
-                    Entropy = entropy,
+                    RandomSource = entropy,
                     Alerts = sinks,
                     AlertSettings = alertSettings,
                     Closing = stopLoops.Token,
                     Settled = idle.Set,
                 },
                 planning);
-            SagaDesk = new SagaDesk(sagas, new EventIds(entropy), options.PublishTimeout, abort.Token);
+            SagaManager = new SagaManager(sagas, new EventIds(entropy), options.PublishTimeout, abort.Token);
         }
 
         watch = stores?.Instances is not null && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0
-            ? new ConsumerWatch(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], planning)
+            ? new UnknownConsumerMonitor(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], planning)
             : null;
         leftovers = stores?.Subscriptions is { } seen && transport.Features.KeepsUnlisted
             ? new LeftoverWatch(transport, seen, plan.ServiceName, [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], names, planning)
             : null;
-        sweeper = new Sweeper(stores, options.DeadLetterRetention, plans, log);
+        sweeper = new RetentionSweeper(stores, options.DeadLetterRetention, plans, log);
         var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
-        var suspects = new SuspectGate(time, options.Lease);
+        var suspects = new RedeliveryCoordinator(time, options.Lease);
         var idempotency = new IdempotencyEnvironment(plans, options.Lease, runner, log);
         makeWorker = (receiver, subscription) =>
         {
             var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
-            var slots = new HandlerSlots(subscription.Subscription.Concurrency);
+            var slots = new ConcurrencyLimiter(subscription.Subscription.Concurrency);
             var retry = new RetryPolicy(RetryOf(subscription, options), [.. model.IsPermanent, .. subscription.Model.IsPermanent], entropy);
             var policy = new FailurePolicy(subscription.Subscription.Name, subscription.Subscription.Ordered, retry)
             {
@@ -153,7 +153,7 @@ internal sealed class BusEngine : IAsyncDisposable
                 Guarded = subscription.Model.Guards.Count > 0,
             };
             policies[policy.Subscription] = policy;
-            var once = (subscription.Model.Idempotency ?? model.Idempotency) is { } wanted ? new IdempotencyGate(subscription.Subscription.Name, stores!.Processed!, wanted, recorder!, idempotency) : null;
+            var once = (subscription.Model.Idempotency ?? model.Idempotency) is { } wanted ? new IdempotencyStep(subscription.Subscription.Name, stores!.Processed!, wanted, recorder!, idempotency) : null;
             var runtime = new SubscriptionRuntime
             {
                 Subscription = subscription.Subscription,
@@ -164,15 +164,15 @@ internal sealed class BusEngine : IAsyncDisposable
                 EventTypes = types,
                 OnlyType = types.Count == 1 ? types.First() : null,
                 Failure = policy,
-                Guard = policy.Guarded ? new OrderGate(subscription.Model.Guards, policy, recorder!, slots) : null,
+                Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Model.Guards, policy, recorder!, slots) : null,
                 Once = once,
                 HasTransactions = once is not null && stores!.Processed!.SupportsTransactions,
                 HandlerTimeout = subscription.Options.HandlerTimeout!.Value,
-                Gauge = subscription.Options is { PauseCount: > 0 and var count, PauseTime: { } within }
-                    ? new FailureGauge(subscription.Subscription.Name, new PauseRule(count, within), retry, plans, log) { Changed = Wake }
+                CircuitBreaker = subscription.Options is { CircuitBreakerFailures: > 0 and var count, CircuitBreakerWindow: { } within }
+                    ? new SubscriptionCircuitBreaker(subscription.Subscription.Name, new CircuitBreakerSettings(count, within), retry, plans, log) { Changed = Wake }
                     : null,
             };
-            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, planning), recorder!, new SuspectLane(suspects), processing);
+            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, planning), recorder!, new RedeliveryLock(suspects), processing);
             return runtime.Subscription.Ordered
                 ? new OrderedWorker(runtime, receiver, processor, working)
                 : new SubscriptionWorker(runtime, receiver, processor, working);
@@ -190,7 +190,7 @@ internal sealed class BusEngine : IAsyncDisposable
     public TimeProvider Plans { get; }
 
     /// <summary>Where sagas are started; null without any.</summary>
-    public SagaDesk? SagaDesk { get; }
+    public SagaManager? SagaManager { get; }
 
     /// <summary>Entries of the failure store are claimed and not settled.</summary>
     public bool HasRetriesInHand => !due.IsIdle;
@@ -226,7 +226,7 @@ internal sealed class BusEngine : IAsyncDisposable
     public IReadOnlyCollection<string> Shortages => stores?.Shortages() ?? [];
 
     /// <summary>The subscriptions that are paused because everything they start fails.</summary>
-    public IEnumerable<string> PausedSubscriptions => workers.Values.Where(worker => worker.Gauge is { IsPaused: true }).Select(worker => worker.Name);
+    public IEnumerable<string> PausedSubscriptions => workers.Values.Where(worker => worker.CircuitBreaker is { IsPaused: true }).Select(worker => worker.Name);
 
     /// <summary>The application has a subscription of that name, whether or not this instance consumes it.</summary>
     public bool HasSubscription(string name) => names.Contains(name);
@@ -332,7 +332,7 @@ internal sealed class BusEngine : IAsyncDisposable
         }
 
         owner.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);
-        LossyBackend.Warn(transport.Features, model, plan.Subscriptions, owner.Log);
+        VolatileBackendCheck.Warn(transport.Features, model, plan.Subscriptions, owner.Log);
     }
 
     /// <summary>Completes when nothing is in flight or due, or when the token is cancelled.</summary>
@@ -347,7 +347,7 @@ internal sealed class BusEngine : IAsyncDisposable
         var queueEndsHere = !transport.Features.Durable && transport.Features.CountsWork;
         foreach (var worker in workers.Values)
         {
-            worker.Gauge?.Stop(letThrough: queueEndsHere);
+            worker.CircuitBreaker?.Stop(letThrough: queueEndsHere);
         }
 
         if (queueEndsHere)

@@ -4,12 +4,12 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 namespace EventBus;
 
 /// <summary>Says whether a bus can publish and consume.</summary>
-internal sealed class BusHealthCheck(BusRuntime runtime) : IHealthCheck
+internal sealed class BusHealthCheck(BusHost runtime) : IHealthCheck
 {
     private const int MostNamed = 10;
 
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default) =>
-        runtime.Door.EnterAsync(() => CheckAsync(context, cancellationToken));
+        runtime.CallerContext.EnterAsync(() => CheckAsync(context, cancellationToken));
 
     private async Task<HealthCheckResult> CheckAsync(HealthCheckContext context, CancellationToken cancellationToken)
     {

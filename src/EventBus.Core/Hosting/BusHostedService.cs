@@ -3,7 +3,7 @@ using Microsoft.Extensions.Hosting;
 namespace EventBus;
 
 /// <summary>Starts the bus before every other hosted service and stops it after them, so that all of them can publish from their first to their last line.</summary>
-internal sealed class BusHostedService(BusRuntime runtime) : IHostedLifecycleService
+internal sealed class BusHostedService(BusHost runtime) : IHostedLifecycleService
 {
     private bool hostKnowsLifecycles;
 

@@ -18,7 +18,7 @@ public static class EventBusIdleExtensions
             throw new NotSupportedException($"{bus.GetType()} is not a running event bus, so there is nothing to wait for.");
         }
 
-        return client.Door.EnterAsync(() => WhenIdleAsync(client, timeout, cancellationToken));
+        return client.CallerContext.EnterAsync(() => WhenIdleAsync(client, timeout, cancellationToken));
     }
 
     private static async Task WhenIdleAsync(BusClient client, TimeSpan timeout, CancellationToken cancellationToken)

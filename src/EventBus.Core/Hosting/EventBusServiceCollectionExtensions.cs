@@ -33,10 +33,10 @@ public static class EventBusServiceCollectionExtensions
     private static IServiceCollection Add(IServiceCollection services, string? key, Action<EventBusBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(configure);
-        var model = services.Where(service => service.ServiceType == typeof(BusModel)).Select(ModelOf).FirstOrDefault(model => model.Key == key);
+        var model = services.Where(service => service.ServiceType == typeof(BusRegistration)).Select(ModelOf).FirstOrDefault(model => model.Key == key);
         if (model is null)
         {
-            model = new BusModel(services, key);
+            model = new BusRegistration(services, key);
             Register(services, model);
         }
 
@@ -44,15 +44,15 @@ public static class EventBusServiceCollectionExtensions
         return services;
     }
 
-    private static BusModel ModelOf(ServiceDescriptor service) => (BusModel)service.ImplementationInstance!;
+    private static BusRegistration ModelOf(ServiceDescriptor service) => (BusRegistration)service.ImplementationInstance!;
 
-    private static void Register(IServiceCollection services, BusModel model)
+    private static void Register(IServiceCollection services, BusRegistration model)
     {
         // One runtime for each bus; a key of our own for the default bus lets every bus be found the same way.
         var runtimeKey = new RuntimeKey(model.Key);
         services.AddOptions();
         services.AddSingleton(model);
-        services.AddKeyedSingleton(runtimeKey, (provider, _) => new BusRuntime(model, provider));
+        services.AddKeyedSingleton(runtimeKey, (provider, _) => new BusHost(model, provider));
         services.AddSingleton<IHostedService>(provider => new BusHostedService(Runtime(provider)));
         services.Configure<HealthCheckServiceOptions>(options => options.Registrations.Add(new HealthCheckRegistration(
             model.Key is null ? "eventbus" : $"eventbus-{model.Key}", provider => new BusHealthCheck(Runtime(provider)), failureStatus: null, tags: ["ready"])));
@@ -69,7 +69,7 @@ public static class EventBusServiceCollectionExtensions
             services.TryAddKeyedSingleton<ISagas>(model.Key, (provider, _) => Runtime(provider).Sagas);
         }
 
-        BusRuntime Runtime(IServiceProvider provider) => provider.GetRequiredKeyedService<BusRuntime>(runtimeKey);
+        BusHost Runtime(IServiceProvider provider) => provider.GetRequiredKeyedService<BusHost>(runtimeKey);
     }
 
     private sealed record RuntimeKey(string? Key);

@@ -21,7 +21,7 @@ public static class EventBusSubscriptionExtensions
             throw new NotSupportedException($"{bus.GetType()} is not a running event bus, so there is nothing to retire.");
         }
 
-        return client.Door.EnterAsync(() => RetireAsync(client, subscription, discardWaiting, cancellationToken));
+        return client.CallerContext.EnterAsync(() => RetireAsync(client, subscription, discardWaiting, cancellationToken));
     }
 
     private static async Task RetireAsync(BusClient client, string subscription, bool discardWaiting, CancellationToken cancellationToken)

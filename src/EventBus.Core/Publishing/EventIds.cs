@@ -5,7 +5,7 @@ using System.Text;
 namespace EventBus;
 
 /// <summary>Makes event ids: time-ordered UUIDs of version 7 (RFC 9562, section 5.7; the counter is its method 2, monotonic random). Thread-safe.</summary>
-internal sealed class EventIds(Entropy entropy)
+internal sealed class EventIds(RandomSource entropy)
 {
     private const ulong VersionSeven = 0x7UL << 12;
     private const ulong Variant = 0x2UL << 62;

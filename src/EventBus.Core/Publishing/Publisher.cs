@@ -1,6 +1,5 @@
 using EventBus.Stores;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -12,7 +11,7 @@ internal sealed class Publisher
     private readonly Transport transport;
     private readonly DelayStore? delays;
     private readonly EventRegistry events;
-    private readonly PublishGuard guard;
+    private readonly PublishValidator guard;
     private readonly PublisherEnvironment environment;
     private readonly TimeProvider time;
     private readonly BusDiagnostics diagnostics;
@@ -20,9 +19,9 @@ internal sealed class Publisher
     private readonly BatchSender batches;
     private readonly bool durable;
 
-    private readonly SendSlots slots = new();
+    private readonly SendBufferPool slots = new();
 
-    public Publisher(Transport transport, DelayStore? delays, EventRegistry events, PublishGuard guard, PublisherEnvironment environment)
+    public Publisher(Transport transport, DelayStore? delays, EventRegistry events, PublishValidator guard, PublisherEnvironment environment)
     {
         (this.transport, this.delays, this.events, this.guard, this.environment) = (transport, delays, events, guard, environment);
         (time, diagnostics, durable) = (environment.Time, environment.Diagnostics, transport.Features.Durable);
@@ -73,7 +72,7 @@ internal sealed class Publisher
 
         cancellationToken.ThrowIfCancellationRequested();
         var count = CountOf(list);
-        var run = new BatchRun(count);
+        var run = new BatchProgress(count);
         var envelopes = new Envelope[Math.Min(BatchSize, count)];
         var positions = new int[envelopes.Length];
         var outcomes = new PublishOutcome[envelopes.Length];
@@ -233,7 +232,7 @@ internal sealed class Publisher
             : Task.CompletedTask;
     }
 
-    private async Task AwaitSendAsync(ValueTask sending, SendSlot slot, EventDescriptor descriptor, CancellationToken cancellationToken)
+    private async Task AwaitSendAsync(ValueTask sending, SendBuffer slot, EventDescriptor descriptor, CancellationToken cancellationToken)
     {
         try
         {
@@ -303,7 +302,7 @@ internal sealed class Publisher
 
         // The application means its own wall clock. From here on the delay is kept by elapsed time, on the clock of the stores.
         var (wait, since) = (dueAt - time.GetUtcNow(), time.GetTimestamp());
-        for (var backoff = RepeatingTransport.FirstBackoff; ; backoff = RepeatingTransport.Longer(backoff))
+        for (var backoff = RetryingTransport.FirstBackoff; ; backoff = RetryingTransport.Longer(backoff))
         {
             try
             {
@@ -347,7 +346,7 @@ internal sealed class Publisher
         }
     }
 
-    private Envelope? TryPrepare<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, BatchRun run, int position)
+    private Envelope? TryPrepare<TEvent>(IReadOnlyList<TEvent> list, PublishOptions? options, BatchProgress run, int position)
         where TEvent : notnull
     {
         object? @event = null;
@@ -432,20 +431,4 @@ internal sealed class Publisher
 
         public bool IsAny => CorrelationId is not null;
     }
-}
-
-/// <summary>What every publisher of a bus shares.</summary>
-internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout, EventIds Ids, BusDiagnostics Diagnostics, AsyncLocal<bool> InHandler, ILogger Log)
-{
-    /// <summary>The name under which the bus works.</summary>
-    public required string ServiceName { get; init; }
-
-    /// <summary>What the keys of effects begin with: nothing for the default bus.</summary>
-    public required string EffectPrefix { get; init; }
-
-    /// <summary>The stores keep events as bytes: what may get there must be writable.</summary>
-    public bool StoresWrite { get; init; }
-
-    /// <summary>The clock of what is delayed. Its wall time may differ from that of <see cref="Time"/>.</summary>
-    public required TimeProvider Plans { get; init; }
 }

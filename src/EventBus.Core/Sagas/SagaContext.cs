@@ -1,5 +1,3 @@
-using EventBus.Transports;
-
 namespace EventBus;
 
 /// <summary>One run of a step: the saga's state, and what the step is told beside it. Valid until the step's task completes; used by one thread at a time.</summary>
@@ -38,7 +36,7 @@ public sealed class SagaContext<TState>
     public string ExecutionKey => $"{call.EffectPrefix}{call.SagaId}/{call.Step}/execute";
 
     /// <summary>Higher for each later run of the same saga by another instance: a resource that remembers the highest can refuse one that was overtaken.</summary>
-    public long FencingNumber => call.Fence;
+    public long FencingToken => call.Fence;
 
     /// <summary>The services of this run: a scope of its own, from which the saga was made.</summary>
     /// <exception cref="InvalidOperationException">The context was made for a test, without services.</exception>
@@ -78,74 +76,4 @@ public sealed class SagaContext<TState>
     /// <param name="services">What <see cref="Services"/> returns. Default none.</param>
     public static SagaContext<TState> ForTest(TState state, string sagaId = "test-saga", string step = "test", bool isCompensation = false, int attempt = 1, IServiceProvider? services = null) =>
         new(new SagaCall(sagaId, step, isCompensation ? SagaDirection.Compensate : SagaDirection.Execute, attempt, 1), state, services);
-}
-
-/// <summary>What a step does.</summary>
-internal enum SagaDirection
-{
-    Execute,
-    Compensate,
-    Reply,
-}
-
-/// <summary>One run of a step, as far as its types do not matter.</summary>
-internal sealed class SagaCall(string sagaId, string step, SagaDirection direction, int attempt, long fence)
-{
-    private const int MaxPublished = 1_000;
-
-    private readonly List<object> published = [];
-    private bool ended;
-
-    public string SagaId => sagaId;
-
-    public string Step => step;
-
-    public SagaDirection Direction => direction;
-
-    public int Attempt => attempt;
-
-    public long Fence => fence;
-
-    public IReadOnlyList<object> Published => published;
-
-    /// <summary>What the keys of effects begin with.</summary>
-    public string EffectPrefix { get; init; } = "";
-
-    /// <summary>The reply that came, as JSON (UTF-8); empty for other directions.</summary>
-    public ReadOnlyMemory<byte> Reply { get; init; }
-
-    /// <summary>Makes the envelope of an event; null in a test, where it goes nowhere.</summary>
-    public Func<object, PublishOptions?, int, Envelope>? Create { get; init; }
-
-    /// <summary>What was published, to be kept with the step's success.</summary>
-    public List<Envelope> Outbox { get; } = [];
-
-    public void Publish(object @event, PublishOptions? options)
-    {
-        if (ended)
-        {
-            throw new InvalidOperationException("The step has ended, and its context with it: what is published through it now would go nowhere. Await everything that a step starts.");
-        }
-
-        if (published.Count >= MaxPublished)
-        {
-            throw new PublishException($"One run of a step may publish at most {MaxPublished} events.", PublishFailure.Rejected, null);
-        }
-
-        if (Create is not null)
-        {
-            Outbox.Add(Create(@event, options, published.Count + 1));
-        }
-
-        published.Add(@event);
-    }
-
-    /// <summary>The step has ended without an error: what goes wrong from now on says nothing of its effect.</summary>
-    public bool HasSucceeded { get; private set; }
-
-    /// <summary>The step has ended.</summary>
-    public void End() => ended = true;
-
-    /// <summary>The step has ended without an error.</summary>
-    public void Succeed() => HasSucceeded = ended = true;
 }

@@ -8,10 +8,10 @@ public sealed class SagaStepBuilder<TState>
     internal SagaStepBuilder(string name, Func<SagaContext<TState>, CancellationToken, Task> execute, Func<SagaContext<TState>, CancellationToken, Task>? compensate, bool isPivot)
     {
         (Execute, Compensate) = (execute, compensate);
-        Model = new SagaStepModel(name, compensate is not null, isPivot);
+        Model = new SagaStepRegistration(name, compensate is not null, isPivot);
     }
 
-    internal SagaStepModel Model { get; }
+    internal SagaStepRegistration Model { get; }
 
     internal Func<SagaContext<TState>, CancellationToken, Task> Execute { get; }
 
@@ -77,7 +77,7 @@ public sealed class SagaStepBuilder<TState>
 
     /// <summary>Says that a retry of the step will not help after this exception. It may have had an effect, and is compensated too. Compensations are retried after any exception.</summary>
     /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>
-    public SagaStepBuilder<TState> PermanentOn<TException>()
+    public SagaStepBuilder<TState> DeadLetterOn<TException>()
         where TException : Exception
     {
         Model.IsPermanent.Add(static exception => exception is TException);
@@ -101,33 +101,4 @@ public sealed class SagaStepBuilder<TState>
         Model.HasWaitKey = key is not null;
         return this;
     }
-}
-
-/// <summary>How often something of a saga is started again; what is null is as for the bus.</summary>
-internal sealed record SagaRetry(int Count, TimeSpan? FirstDelay, IReadOnlyList<TimeSpan>? Delays);
-
-/// <summary>One step as it was declared, as far as the types of its saga do not matter.</summary>
-internal sealed class SagaStepModel(string name, bool hasCompensation, bool isPivot)
-{
-    public string Name => name;
-
-    public bool HasCompensation => hasCompensation;
-
-    public bool IsPivot => isPivot;
-
-    public SagaRetry? Execution { get; set; }
-
-    public SagaRetry? Compensation { get; set; }
-
-    public TimeSpan? Timeout { get; set; }
-
-    public Type? ReplyType { get; set; }
-
-    public TimeSpan ReplyTimeout { get; set; }
-
-    public bool HasWaitKey { get; set; }
-
-    public List<Func<Exception, bool>> IsRejection { get; } = [];
-
-    public List<Func<Exception, bool>> IsPermanent { get; } = [];
 }

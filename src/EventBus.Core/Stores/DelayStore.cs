@@ -35,9 +35,3 @@ public abstract class DelayStore
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken);
 }
-
-/// <summary>Entries that were due, and when to look again.</summary>
-/// <param name="Entries">The claimed entries, oldest first.</param>
-/// <param name="NextDue">When the next entry that the store knows becomes due; null for none.</param>
-/// <typeparam name="T">The kind of entry.</typeparam>
-public readonly record struct DueBatch<T>(IReadOnlyList<T> Entries, DateTimeOffset? NextDue);

@@ -27,13 +27,13 @@ public sealed record FailedEvent
     public long? Position { get; init; }
 
     /// <summary>How often the handler was started for this event since it came or was last revived.</summary>
-    public int Starts { get; init; }
+    public int Attempts { get; init; }
 
-    /// <summary>Of <see cref="Starts"/>, those that ended with the process while another event that may have ended it was running too; 0 once a start has ended in another way. Meaningful while <see cref="WasInterrupted"/>.</summary>
-    public int Accompanied { get; init; }
+    /// <summary>Of <see cref="Attempts"/>, those that ended with the process while another event that may have ended it was running too; 0 once a start has ended in another way. Meaningful while <see cref="WasInterrupted"/>.</summary>
+    public int Concurrent { get; init; }
 
     /// <summary>How often people revived it.</summary>
-    public int Replays { get; init; }
+    public int ManualRetries { get; init; }
 
     /// <summary>When the next start is due; for a deferred entry, when to judge it again at the latest. Meaningful while waiting or deferred.</summary>
     public DateTimeOffset DueAt { get; init; }
@@ -47,7 +47,7 @@ public sealed record FailedEvent
     /// <summary>When it failed last.</summary>
     public DateTimeOffset LastFailedAt { get; init; }
 
-    /// <summary>Why it is dead, or was when people revived it. Meaningful when dead, or when <see cref="Replays"/> is above zero.</summary>
+    /// <summary>Why it is dead, or was when people revived it. Meaningful when dead, or when <see cref="ManualRetries"/> is above zero.</summary>
     public DeadLetterReason Reason { get; init; }
 
     /// <summary>The last error in one line, at most 1,024 characters; null for none.</summary>
@@ -57,7 +57,7 @@ public sealed record FailedEvent
     public string? ErrorDetails { get; init; }
 
     /// <summary>The latest failed starts, oldest first, at most <see cref="MaxHistory"/>.</summary>
-    public IReadOnlyList<FailedStart> History { get; init; } = [];
+    public IReadOnlyList<FailedAttempt> History { get; init; } = [];
 
     /// <summary>The claim under which the caller holds it, given by the store and higher with each claim; 0 for an event that comes from a transport.</summary>
     public long Claim { get; init; }
@@ -78,20 +78,4 @@ public sealed record FailedEvent
     /// <param name="subscription">The subscription's name.</param>
     /// <param name="eventId">The event's id.</param>
     public static string MakeId(string subscription, string eventId) => $"{subscription}~{eventId}";
-}
-
-/// <summary>Where a failed event stands.</summary>
-public enum FailedEventStatus
-{
-    /// <summary>It will be started again.</summary>
-    Waiting,
-
-    /// <summary>It waits behind a failed event of its key, and was not started.</summary>
-    Parked,
-
-    /// <summary>It is a dead letter: people decide.</summary>
-    Dead,
-
-    /// <summary>An order guard lets it wait for another event of its key.</summary>
-    Deferred,
 }

@@ -14,7 +14,7 @@ public abstract class FailureStore
     // After so many failures in a row the store is asked whether it answers at all.
     private const int MostInVain = 20;
 
-    private const int RevivePage = 1_000;
+    private const int RetryPage = 1_000;
 
     /// <summary>How often to look for due entries that other instances added. Default 1 s; infinite where there are no others.</summary>
     public virtual TimeSpan PollInterval => TimeSpan.FromSeconds(1);
@@ -28,7 +28,7 @@ public abstract class FailureStore
     /// <summary>Keeps a failed event, in one write.</summary>
     /// <remarks>
     /// A fresh one (<see cref="FailedEvent.Claim"/> is 0) is kept unless the same event and subscription is kept already: a second copy changes nothing, whatever its status. Its counted
-    /// starts (<see cref="CountStartAsync"/>) are forgotten in the same step. A claimed one replaces its entry while the claim holds, and its claim ends. An entry that is dead gets a <see cref="FailedEvent.Number"/>.
+    /// starts (<see cref="CountAttemptAsync"/>) are forgotten in the same step. A claimed one replaces its entry while the claim holds, and its claim ends. An entry that is dead gets a <see cref="FailedEvent.Number"/>.
     /// </remarks>
     /// <param name="entry">The failed event: waiting or dead.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
@@ -42,19 +42,19 @@ public abstract class FailureStore
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>The count with what was added. It begins with one start, which is not counted when it is made. Null when the event is kept as an entry already, and needs no start.</returns>
-    public abstract ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken);
+    public abstract ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken);
 
-    /// <summary>Takes over an event that was handed out before and not settled, where the store counts its starts in a way of its own. It is claimed later, as interrupted. Default: no, the bus counts with <see cref="CountStartAsync"/>.</summary>
+    /// <summary>Takes over an event that was handed out before and not settled, where the store counts its starts in a way of its own. It is claimed later, as interrupted. Default: no, the bus counts with <see cref="CountAttemptAsync"/>.</summary>
     /// <param name="entry">The event, waiting, with one start.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>Whether it is kept, and the delivery is done with.</returns>
-    public virtual ValueTask<bool> TryTakeSuspectAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.FromResult(false);
+    public virtual ValueTask<bool> TryTakeRedeliveredAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.FromResult(false);
 
-    /// <summary>Forgets what <see cref="CountStartAsync"/> counted: the event was handled.</summary>
+    /// <summary>Forgets what <see cref="CountAttemptAsync"/> counted: the event was handled.</summary>
     /// <param name="subscription">The subscription.</param>
     /// <param name="eventId">The event's id.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public abstract ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken);
+    public abstract ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken);
 
     /// <summary>Parks an event at the end of its key's line if there is one, in one step.</summary>
     /// <param name="entry">The event, with the status <see cref="FailedEventStatus.Parked"/>.</param>
@@ -72,7 +72,7 @@ public abstract class FailureStore
     public abstract ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken);
 
     /// <summary>Counts the start that follows, of a claimed entry that was interrupted; or keeps that the start became an accompanied one.</summary>
-    /// <param name="entry">The claimed entry, with the start that follows among its <see cref="FailedEvent.Starts"/>, and among its <see cref="FailedEvent.Accompanied"/> if it is one.</param>
+    /// <param name="entry">The claimed entry, with the start that follows among its <see cref="FailedEvent.Attempts"/>, and among its <see cref="FailedEvent.Concurrent"/> if it is one.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>False when the claim was lost.</returns>
     public abstract ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken);
@@ -80,7 +80,7 @@ public abstract class FailureStore
     /// <summary>Gives back a claimed entry that was interrupted and that nobody began: its claim counted no start. Default: nothing, it is due again when its lease ends.</summary>
     /// <param name="entry">The claimed entry.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public virtual ValueTask PutBackAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public virtual ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <summary>Prolongs claims.</summary>
     /// <param name="claimed">Claimed entries.</param>
@@ -124,7 +124,7 @@ public abstract class FailureStore
     /// <param name="id">The dead letter's id.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Ends the waiting.</param>
-    public abstract ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken);
+    public abstract ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Revives every dead letter that matches now, the oldest first; what fails again meanwhile is not taken twice.</summary>
     /// <param name="filter">Which ones; its paging is ignored.</param>
@@ -132,7 +132,7 @@ public abstract class FailureStore
     /// <param name="cancellationToken">Stops after the current one.</param>
     /// <returns>How many were revived.</returns>
     /// <exception cref="EventBusException">Some could not be revived, and all others were.</exception>
-    public virtual async ValueTask<int> ReviveAllAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
+    public virtual async ValueTask<int> RetryAllDeadAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(filter);
 
@@ -143,7 +143,7 @@ public abstract class FailureStore
         }
 
         var (revived, after, failed, inARow, first) = (0, 0L, 0, 0, (Exception?)null);
-        for (var page = filter with { Before = last + 1, Take = RevivePage }; ;)
+        for (var page = filter with { Before = last + 1, Take = RetryPage }; ;)
         {
             var places = await ListDeadPlacesAsync(page, after, cancellationToken);
             foreach (var place in places)
@@ -152,7 +152,7 @@ public abstract class FailureStore
                 after = place.Number;
                 try
                 {
-                    revived += await ReviveAsync(place.Id, now, cancellationToken) ? 1 : 0;
+                    revived += await RetryDeadAsync(place.Id, now, cancellationToken) ? 1 : 0;
                     inARow = 0;
                 }
                 catch (Exception exception) when (!cancellationToken.IsCancellationRequested && exception is not StoreRefusedException { Scope: StoreScope.Store })
@@ -168,7 +168,7 @@ public abstract class FailureStore
                 }
             }
 
-            if (places.Count < RevivePage)
+            if (places.Count < RetryPage)
             {
                 return first is null ? revived : throw new EventBusException($"{revived} dead letters are due again, and {failed} could not be revived. They are dead letters still; the first failed with: {ExceptionText.MessageOf(first)}", first);
             }
@@ -236,52 +236,3 @@ public abstract class FailureStore
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken);
 }
-
-/// <summary>Where a dead letter stands.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Number">Its number.</param>
-public readonly record struct DeadLetterPlace(string Id, long Number);
-
-/// <summary>What <see cref="FailureStore.TryParkAsync"/> did.</summary>
-public enum ParkOutcome
-{
-    /// <summary>No earlier event of the key failed: handle it.</summary>
-    NotBlocked,
-
-    /// <summary>It waits behind the failed event, or stands in the line already.</summary>
-    Parked,
-
-    /// <summary>The line is full: it belongs to the dead letters, at the end of the line.</summary>
-    LineFull,
-}
-
-/// <summary>What <see cref="FailureStore.DeferAsync"/> did.</summary>
-public enum DeferOutcome
-{
-    /// <summary>It waits, or was kept already, or the claim was lost.</summary>
-    Deferred,
-
-    /// <summary>Something of its key has happened since the guard looked: ask the guard again.</summary>
-    Changed,
-
-    /// <summary>Too many events of the key wait already.</summary>
-    Full,
-}
-
-/// <summary>What a store knows of one key of a guarded subscription.</summary>
-/// <param name="Stamp">Rises whenever an event of the key was dealt with; 0 for an unknown key.</param>
-/// <param name="Position">The highest number that was dealt with; null for none.</param>
-public readonly record struct OrderState(long Stamp, long? Position);
-
-/// <summary>An alert that is to be sent.</summary>
-/// <param name="Id">The dead letter's id.</param>
-/// <param name="Number">Its number.</param>
-/// <param name="Subscription">The subscription that failed.</param>
-/// <param name="EventName">The event's name.</param>
-public readonly record struct PendingAlert(string Id, long Number, string Subscription, string EventName);
-
-/// <summary>How old something must be to be swept.</summary>
-/// <param name="DeadBefore">Dead letters that failed last before this time; null to keep all.</param>
-/// <param name="StartsBefore">Counted starts that were last counted before this time.</param>
-/// <param name="OrderBefore">Order keys at which nothing has happened since this time.</param>
-public sealed record SweepLimits(DateTimeOffset? DeadBefore, DateTimeOffset StartsBefore, DateTimeOffset OrderBefore);

@@ -1,6 +1,3 @@
-using System.Data.Common;
-using EventBus.Transports;
-
 namespace EventBus.Stores;
 
 /// <summary>Knows which events an idempotent subscription has handled. Thread-safe, and shared by all instances of an application where it is durable.</summary>
@@ -57,42 +54,4 @@ public abstract class ProcessedEventStore
     /// <summary>How many keys it holds, claimed and done.</summary>
     /// <param name="cancellationToken">Ends the waiting.</param>
     public abstract ValueTask<long> CountAsync(CancellationToken cancellationToken);
-}
-
-/// <summary>The answer to a claim.</summary>
-/// <param name="State">Whether the caller may handle it.</param>
-/// <param name="Fence">The claim's number when new: higher than every earlier claim of the same key, so that a resource can refuse an older one. Otherwise 0.</param>
-/// <param name="Fingerprint">The content's fingerprint that was kept with the key.</param>
-/// <param name="Outbox">When done: the events that its handler published and that may not have been sent yet; empty for none.</param>
-public readonly record struct ProcessedClaim(ProcessedState State, long Fence, long Fingerprint, IReadOnlyList<Envelope> Outbox);
-
-/// <summary>Where a key stands.</summary>
-public enum ProcessedState
-{
-    /// <summary>It is the caller's now.</summary>
-    New,
-
-    /// <summary>Another holds it, and its lease has not ended.</summary>
-    InProgress,
-
-    /// <summary>It was handled.</summary>
-    Done,
-}
-
-/// <summary>What is committed with a handled event.</summary>
-/// <param name="Outbox">The events that the handler published, in order.</param>
-/// <param name="Effects">What the handler wants done in the commit's transaction; empty unless <see cref="ProcessedEventStore.SupportsTransactions"/>.</param>
-/// <param name="KeepUntil">When the key may be forgotten.</param>
-public sealed record Completion(IReadOnlyList<Envelope> Outbox, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> Effects, DateTimeOffset KeepUntil);
-
-/// <summary>An effect that a handler asked for failed in the commit's transaction.</summary>
-public sealed class EffectException : EventBusException
-{
-    /// <summary>Creates the exception.</summary>
-    /// <param name="cause">What the effect threw.</param>
-    public EffectException(Exception cause)
-        : base("What the handler wanted done in the transaction of its event failed, and nothing was committed.", cause)
-    {
-        ArgumentNullException.ThrowIfNull(cause);
-    }
 }

@@ -90,7 +90,7 @@ public static class StoreFormat
 
     /// <summary>Writes the history of an entry as JSON (UTF-8).</summary>
     /// <param name="history">The failed starts.</param>
-    public static byte[] WriteHistory(IReadOnlyList<FailedStart> history)
+    public static byte[] WriteHistory(IReadOnlyList<FailedAttempt> history)
     {
         ArgumentNullException.ThrowIfNull(history);
         var buffer = new ArrayBufferWriter<byte>(64);
@@ -114,13 +114,13 @@ public static class StoreFormat
 
     /// <summary>Reads the history of an entry; empty where it cannot be read.</summary>
     /// <param name="history">What <see cref="WriteHistory"/> wrote.</param>
-    public static IReadOnlyList<FailedStart> ReadHistory(ReadOnlySpan<byte> history)
+    public static IReadOnlyList<FailedAttempt> ReadHistory(ReadOnlySpan<byte> history)
     {
         try
         {
             var reader = new Utf8JsonReader(history, new JsonReaderOptions { MaxDepth = MaxDepth });
             using var document = JsonDocument.ParseValue(ref reader);
-            return [.. document.RootElement.EnumerateArray().Take(FailedEvent.MaxHistory).Select(start => new FailedStart(
+            return [.. document.RootElement.EnumerateArray().Take(FailedEvent.MaxHistory).Select(start => new FailedAttempt(
                 start.GetProperty("start").GetInt32(), start.GetProperty("at").GetDateTimeOffset(), start.GetProperty("error").GetString() ?? ""))];
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)

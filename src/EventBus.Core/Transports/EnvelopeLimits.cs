@@ -46,7 +46,7 @@ internal static class EnvelopeLimits
             : fitted with
             {
                 Id = Problem("id", given.Id, MaxText) is null ? given.Id : Digest(given.Id),
-                Name = Problem("type", given.Name, EventName.MaxLength) is null ? given.Name : Nameless,
+                Name = Problem("type", given.Name, EventNameRules.MaxLength) is null ? given.Name : Nameless,
 
                 // Without a key: no other event can have the same.
                 Key = Problem("partitionkey", given.Key, MaxText) is null ? given.Key : null,
@@ -94,7 +94,7 @@ internal static class EnvelopeLimits
         kept = given.Headers;
         var headers = HeaderProblem(given.Headers, ref kept);
         return Problem("id", given.Id, MaxText)
-            ?? Problem("type", given.Name, EventName.MaxLength)
+            ?? Problem("type", given.Name, EventNameRules.MaxLength)
             ?? Problem("partitionkey", given.Key, MaxText)
             ?? Problem("correlationid", given.CorrelationId, MaxText)
             ?? Problem("causationid", given.CausationId, MaxText)

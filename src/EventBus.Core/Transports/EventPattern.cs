@@ -70,7 +70,7 @@ public sealed record EventPattern
         foreach (var range in text.AsSpan().Split('.'))
         {
             var word = text.AsSpan(range);
-            if (word is not ("*" or "#") && !EventName.IsWord(word))
+            if (word is not ("*" or "#") && !EventNameRules.IsWord(word))
             {
                 return $"The pattern '{text}' is invalid at '{word}'. {Grammar}";
             }

@@ -73,7 +73,7 @@ public abstract class Transport : IAsyncDisposable
     /// <remarks>Not being able to look is no error here: it shows in <see cref="CheckHealthAsync"/>. What is not settled comes again.</remarks>
     /// <param name="cancellationToken">Ends the waiting.</param>
     /// <returns>Null when there is none for now.</returns>
-    public virtual ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => ValueTask.FromResult<GivenUp?>(null);
+    public virtual ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) => ValueTask.FromResult<BrokerDeadLetter?>(null);
 
     /// <summary>Flushes and closes, within a bound of its own whatever the broker does. Safe to call twice.</summary>
     public abstract ValueTask DisposeAsync();

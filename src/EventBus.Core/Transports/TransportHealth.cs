@@ -13,21 +13,3 @@ public sealed record TransportHealth(TransportState State, string? Description =
     /// <summary>All is well.</summary>
     public static TransportHealth Healthy { get; } = new(TransportState.Healthy);
 }
-
-/// <summary>How well a backend works.</summary>
-public enum TransportState
-{
-    /// <summary>Publishing and consuming work.</summary>
-    Healthy,
-
-    /// <summary>It works, and somebody should look.</summary>
-    Degraded,
-
-    /// <summary>Publishing or consuming does not work.</summary>
-    Unhealthy,
-}
-
-/// <summary>How much work a transport has taken and finished, for waiting until it is idle.</summary>
-/// <param name="Accepted">Deliveries accepted since the start, one for each subscription of an event.</param>
-/// <param name="Settled">Deliveries acknowledged since the start.</param>
-public readonly record struct TransportWork(long Accepted, long Settled);

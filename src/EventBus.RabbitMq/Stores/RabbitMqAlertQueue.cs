@@ -5,9 +5,9 @@ namespace EventBus;
 /// <summary>The alerts that are to be sent, in a queue: held while people are told, and removed when they were.</summary>
 internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDisposable
 {
-    private readonly RabbitMqPuller puller = new(connector);
+    private readonly RabbitMqQueueReader puller = new(connector);
     private readonly Lock gate = new();
-    private readonly Dictionary<PendingAlert, (FailedEvent Entry, List<Pulled> Messages)> held = [];
+    private readonly Dictionary<PendingAlert, (FailedEvent Entry, List<PulledMessage> Messages)> held = [];
 
     /// <summary>Takes what waits. What is held already, because its channel was lost, is held anew.</summary>
     public async Task<IReadOnlyList<PendingAlert>> TakeAsync(RabbitMqTopology names, IReadOnlyCollection<string> subscriptions, int max, CancellationToken cancellationToken)
@@ -47,7 +47,7 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
     {
         foreach (var alert in sent)
         {
-            List<Pulled> messages;
+            List<PulledMessage> messages;
             lock (gate)
             {
                 messages = held.TryGetValue(alert, out var known) ? known.Messages : [];

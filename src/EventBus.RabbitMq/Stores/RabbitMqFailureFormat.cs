@@ -41,23 +41,23 @@ internal static class RabbitMqFailureFormat
         }
 
         headers[Prefix + "subscription"] = entry.Subscription;
-        headers[Prefix + "starts"] = entry.Starts;
-        headers[Prefix + "replays"] = entry.Replays;
+        headers[Prefix + "starts"] = entry.Attempts;
+        headers[Prefix + "replays"] = entry.ManualRetries;
         headers[Prefix + "first-failed"] = Text(entry.FirstFailedAt);
         headers[Prefix + "last-failed"] = Text(entry.LastFailedAt);
-        if (entry.Status == FailedEventStatus.Dead || entry.Replays > 0)
+        if (entry.Status == FailedEventStatus.Dead || entry.ManualRetries > 0)
         {
             headers[Prefix + "reason"] = entry.Reason.ToString();
         }
 
         Add("number", entry.Number == 0 ? null : entry.Number.ToString(CultureInfo.InvariantCulture));
         Add("suspect", entry.WasInterrupted ? "true" : null);
-        Add("accompanied", entry.WasInterrupted && entry.Accompanied > 0 ? "true" : null);
+        Add("accompanied", entry.WasInterrupted && entry.Concurrent > 0 ? "true" : null);
         Add("error", entry.Error);
         Add(ErrorDetails, entry.ErrorDetails);
         Add("defect", entry.Envelope.Defect);
         Add("body-length", entry.Envelope.FullBodyLength?.ToString(CultureInfo.InvariantCulture));
-        if (LeaveOut(headers, Math.Min(MaxHeaderBytes, RabbitMqFrame.RoomForHeaders(properties, maxFrame) - MaxNoteBytes)) is { } note)
+        if (LeaveOut(headers, Math.Min(MaxHeaderBytes, RabbitMqFrameLimit.RoomForHeaders(properties, maxFrame) - MaxNoteBytes)) is { } note)
         {
             headers[Error] = $"{(headers.TryGetValue(Error, out var error) ? error : null)} {note}".TrimStart();
         }
@@ -98,8 +98,8 @@ internal static class RabbitMqFailureFormat
             Subscription = givenUp ?? Text("subscription") ?? "",
             Envelope = envelope,
             Status = status,
-            Starts = (int)Math.Min(int.MaxValue, Number("starts")),
-            Replays = (int)Math.Min(int.MaxValue, Number("replays")),
+            Attempts = (int)Math.Min(int.MaxValue, Number("starts")),
+            ManualRetries = (int)Math.Min(int.MaxValue, Number("replays")),
             FirstFailedAt = Time("first-failed"),
             LastFailedAt = Time("last-failed"),
             Reason = givesUp ? death.IsOfLimit ? DeadLetterReason.ProcessEnded : DeadLetterReason.DroppedByBroker
@@ -109,7 +109,7 @@ internal static class RabbitMqFailureFormat
             ErrorDetails = Text(ErrorDetails),
             Number = Number("number"),
             WasInterrupted = Text("suspect") is not null,
-            Accompanied = Text("accompanied") is null ? 0 : 1,
+            Concurrent = Text("accompanied") is null ? 0 : 1,
         };
 
         string? Text(string name) => headers?.TryGetValue(Prefix + name, out var value) == true && value is byte[] text ? Encoding.UTF8.GetString(text) : null;
@@ -130,21 +130,21 @@ internal static class RabbitMqFailureFormat
     /// <summary>Removes headers until the rest fits: another program's own, the largest first, and only then attributes and what failed. An event of this library's has at most 16,384 characters of them.</summary>
     private static string? LeaveOut(IDictionary<string, object?> headers, int room)
     {
-        var excess = headers.Sum(RabbitMqFrame.SizeOf) - room;
+        var excess = headers.Sum(RabbitMqFrameLimit.SizeOf) - room;
         if (excess <= 0)
         {
             return null;
         }
 
         var (bytes, leftOut) = (0, new List<KeyValuePair<string, object?>>());
-        foreach (var header in headers.Where(header => RankOf(header.Key) < int.MaxValue).OrderBy(header => RankOf(header.Key)).ThenByDescending(RabbitMqFrame.SizeOf).TakeWhile(_ => bytes < excess))
+        foreach (var header in headers.Where(header => RankOf(header.Key) < int.MaxValue).OrderBy(header => RankOf(header.Key)).ThenByDescending(RabbitMqFrameLimit.SizeOf).TakeWhile(_ => bytes < excess))
         {
             headers.Remove(header.Key);
-            bytes += RabbitMqFrame.SizeOf(header);
+            bytes += RabbitMqFrameLimit.SizeOf(header);
             leftOut.Add(header);
         }
 
-        return $"(The event came with more headers than RabbitMQ carries beside what failed: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrame.SizeOf).Key}'.)";
+        return $"(The event came with more headers than RabbitMQ carries beside what failed: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrameLimit.SizeOf).Key}'.)";
     }
 
     // The order in which headers are left out. Without what the bus counts and whose event it is, the message would be of no use.

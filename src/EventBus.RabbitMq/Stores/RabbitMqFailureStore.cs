@@ -11,13 +11,13 @@ namespace EventBus;
 /// </remarks>
 internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : FailureStore, IAsyncDisposable
 {
-    private readonly RabbitMqPuller retries = new(connector);
-    private readonly RabbitMqPuller looks = new(connector);
-    private readonly RabbitMqSender sender = new(connector);
+    private readonly RabbitMqQueueReader retries = new(connector);
+    private readonly RabbitMqQueueReader looks = new(connector);
+    private readonly RabbitMqQueueWriter sender = new(connector);
     private readonly RabbitMqAlertQueue alerts = new(connector);
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
     private readonly Lock gate = new();
-    private readonly Dictionary<long, Pulled> claimed = [];
+    private readonly Dictionary<long, PulledMessage> claimed = [];
     private readonly Dictionary<string, long> suspects = new(StringComparer.Ordinal);
     private RabbitMqTopology? names;
     private StoreSetup? setup;
@@ -54,7 +54,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
-            throw new EventBusException($"RabbitMQ at {connector.Place} was not ready within {connector.Options.CallTimeout}: {RabbitMqRefusal.CauseOf(connector.Publishing.LastError ?? exception)} Check that it runs, and the user, the password and the virtual host.", exception);
+            throw new EventBusException($"RabbitMQ at {connector.Place} was not ready within {connector.Options.CallTimeout}: {RabbitMqErrors.CauseOf(connector.Publishing.LastError ?? exception)} Check that it runs, and the user, the password and the virtual host.", exception);
         }
     }
 
@@ -100,14 +100,14 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         return true;
     }
 
-    public override async ValueTask<bool> TryTakeSuspectAsync(FailedEvent entry, CancellationToken cancellationToken)
+    public override async ValueTask<bool> TryTakeRedeliveredAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         await PrepareAsync(cancellationToken);
         await SendAsync("", Names.RetryQueueOf(entry.Subscription), entry with { WasInterrupted = true }, cancellationToken);
         return true;
     }
 
-    public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    public override ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
@@ -135,7 +135,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.FromResult(Held(entry) is not null);
 
     /// <summary>Back into its queue as it was. Taken by hand instead of being refused, which the broker would count as one more delivery, and so as a start.</summary>
-    public override async ValueTask PutBackAsync(FailedEvent entry, CancellationToken cancellationToken)
+    public override async ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         if (Held(entry) is { } held)
         {
@@ -155,7 +155,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         ArgumentNullException.ThrowIfNull(filter);
         await PrepareAsync(cancellationToken);
         var found = new List<FailedEvent>();
-        await using var looking = new RabbitMqPuller(connector);
+        await using var looking = new RabbitMqQueueReader(connector);
         while (found.Count < filter.Take && await LookAgainAsync(looking.GetAsync(Names.DeadLetterQueue, cancellationToken)) is { } pulled)
         {
             found.Add(RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Dead));
@@ -167,10 +167,10 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     /// <summary>For the alerts, which are told of while they are held. People cannot find single dead letters in a queue.</summary>
     public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) => ValueTask.FromResult(alerts.Find(id));
 
-    public override async ValueTask<int> ReviveAllAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
+    public override async ValueTask<int> RetryAllDeadAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await PrepareAsync(cancellationToken);
-        await using var taking = new RabbitMqPuller(connector);
+        await using var taking = new RabbitMqQueueReader(connector);
         var (all, revived) = (await LookAgainAsync(taking.CountAsync(Names.DeadLetterQueue, cancellationToken)), 0);
         for (var i = 0L; i < all && await taking.GetAsync(Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
         {
@@ -232,13 +232,13 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
     }
 
-    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
+    public override ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
 
     public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken) => throw NotKeyed();
 
     public override ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) => throw NotKeyed();
 
-    public override ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
+    public override ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => throw NotKeyed();
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => throw NotKeyed();
 
@@ -253,7 +253,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     /// <summary>The step that is nearest to a delay, by ratio.</summary>
     internal static TimeSpan StepOf(TimeSpan delay, IEnumerable<TimeSpan> steps) => steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
 
-    private FailedEvent Claim(string subscription, Pulled pulled)
+    private FailedEvent Claim(string subscription, PulledMessage pulled)
     {
         // Whatever the message says: it is that of the queue in which it lay.
         var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Waiting) with { Subscription = subscription };
@@ -261,7 +261,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         var interrupted = entry.WasInterrupted || deaths > 0;
 
         // A message that is held cannot be marked when another one joins it: the first time that the process ended with it as a suspect counts as one in company.
-        var accompanied = entry.Accompanied > 0 || deaths > (entry.WasInterrupted ? 0 : 1) ? 1 : 0;
+        var accompanied = entry.Concurrent > 0 || deaths > (entry.WasInterrupted ? 0 : 1) ? 1 : 0;
         lock (gate)
         {
             var claim = ++lastClaim;
@@ -272,7 +272,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             }
 
             // Each delivery that was not settled was a start. The one that follows is counted now, or, after an interruption, when its turn has come.
-            return entry with { Claim = claim, WasInterrupted = interrupted, Starts = entry.Starts + deaths + (interrupted ? 0 : 1), Accompanied = accompanied };
+            return entry with { Claim = claim, WasInterrupted = interrupted, Attempts = entry.Attempts + deaths + (interrupted ? 0 : 1), Concurrent = accompanied };
         }
     }
 
@@ -284,7 +284,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
     }
 
-    private Pulled? Held(FailedEvent entry)
+    private PulledMessage? Held(FailedEvent entry)
     {
         lock (gate)
         {
@@ -298,7 +298,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
     }
 
-    private async Task SettleAsync(long claim, Pulled? held)
+    private async Task SettleAsync(long claim, PulledMessage? held)
     {
         if (held is not null)
         {
@@ -325,7 +325,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     {
         try
         {
-            await SendAsync("", Names.RetryQueueOf(entry.Subscription), entry with { Starts = 0, Replays = entry.Replays + 1, Number = 0 }, cancellationToken);
+            await SendAsync("", Names.RetryQueueOf(entry.Subscription), entry with { Attempts = 0, ManualRetries = entry.ManualRetries + 1, Number = 0 }, cancellationToken);
             return true;
         }
         catch (StoreRefusedException exception) when (exception.InnerException is RabbitMqPublishException { IsReturn: true })
@@ -391,7 +391,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
 
     private async Task<long> CountQueueAsync(string queue, CancellationToken cancellationToken)
     {
-        await using var looking = new RabbitMqPuller(connector);
+        await using var looking = new RabbitMqQueueReader(connector);
         return await LookAgainAsync(looking.CountAsync(queue, cancellationToken));
     }
 

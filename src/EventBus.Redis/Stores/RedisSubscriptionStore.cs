@@ -31,7 +31,7 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions o
             var names = await link.AskAsync(database => database.HashGetAllAsync(KeyOf(backend)), cancellationToken);
             return [.. names.Select(Read).OfType<SeenSubscription>()];
         }
-        catch (StoreRefusedException exception) when (exception.InnerException is { } cause && RedisRefusal.IsDenied(cause))
+        catch (StoreRefusedException exception) when (exception.InnerException is { } cause && RedisErrors.IsDenied(cause))
         {
             if (!isRefused)
             {

@@ -71,7 +71,7 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
             }
             else if (now.Machine < last.Machine && await ReadAsync(session, Forward) is { } forward and > 0)
             {
-                await PutBackAsync(session, Math.Min(forward, last.Machine - now.Machine), forward, now);
+                await ReleaseAsync(session, Math.Min(forward, last.Machine - now.Machine), forward, now);
             }
 
             await WriteAsync(session, Machine, now.Machine);
@@ -127,7 +127,7 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
         await WriteAsync(session, ForwardAt, now.Shows - by);
     }
 
-    private async ValueTask PutBackAsync(SqlSession session, long by, long forward, Anchors now)
+    private async ValueTask ReleaseAsync(SqlSession session, long by, long forward, Anchors now)
     {
         var before = await ReadAsync(session, ForwardAt);
         foreach (var move in plans)

@@ -20,7 +20,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         }
 
         // What an older version has made stays as it is.
-        foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : [], .. version < 3 ? Accompanied() : [], .. version < 4 ? Instances() : [], .. version < 5 ? Subscriptions() : []])
+        foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : [], .. version < 3 ? Concurrent() : [], .. version < 4 ? Instances() : [], .. version < 5 ? Subscriptions() : []])
         {
             await session.RunAsync(statement);
         }
@@ -68,7 +68,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     }
 
     /// <summary>What version 3 added: how many of the starts were made beside another event that may have ended the process.</summary>
-    private IEnumerable<string> Accompanied() =>
+    private IEnumerable<string> Concurrent() =>
         [$"ALTER TABLE {prefix}starts ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0", $"ALTER TABLE {prefix}failures ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0"];
 
     /// <summary>What version 4 added: which instances share the database, by subscription.</summary>

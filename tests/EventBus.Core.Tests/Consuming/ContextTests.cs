@@ -113,7 +113,7 @@ public sealed class ContextTests
     public async Task Publish_FullAndToldToFail_FailsAtOnceAndNamesTheSubscription()
     {
         var hold = new TaskCompletionSource();
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => (o.Capacity, o.WhenFull) = (1, WhenFull.Fail)).Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) => hold.Task)));
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(o => (o.Capacity, o.QueueFullMode) = (1, QueueFullMode.Fail)).Subscribe("slow", s => s.Concurrency(1).On<OrderPlaced>((_, _, _) => hold.Task)));
         PublishException? refusal = null;
         for (var i = 0; i < 10 && refusal is null; i++)
         {

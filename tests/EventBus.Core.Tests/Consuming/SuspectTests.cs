@@ -53,7 +53,7 @@ public sealed class SuspectTests
         var kept = Assert.Single((await store.ClaimDueAsync(["stock"], time.GetUtcNow().AddHours(1), Lease, 10, Token)).Entries);
 
         // Two starts of its own, and the one that this claim counts.
-        Assert.Equal(3, kept.Starts);
+        Assert.Equal(3, kept.Attempts);
     }
 
     /// <summary>The one that ends the process has four starts, wherever others run beside it.</summary>
@@ -78,7 +78,7 @@ public sealed class SuspectTests
 
         Assert.Equal(["mail deadly 2", "mail deadly 3", "mail deadly 4"], seen.Items.Where(item => item.StartsWith("mail deadly", StringComparison.Ordinal)));
         var dead = Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token));
-        Assert.Equal(("deadly", DeadLetterReason.ProcessEnded, 4), (dead.Envelope.EventId, dead.Reason, dead.Starts));
+        Assert.Equal(("deadly", DeadLetterReason.ProcessEnded, 4), (dead.Envelope.EventId, dead.Reason, dead.Attempts));
 
         await using var last = await StartAsync((_, _) => Task.CompletedTask);
         foreach (var death in Enumerable.Range(0, 4))
@@ -141,8 +141,8 @@ public sealed class SuspectTests
     [Fact]
     public async Task Run_ThatIsJoinedBeforeItsStartIsCounted_CountsTheCompanyItself()
     {
-        var gate = new SuspectGate(time, Lease);
-        var slots = new HandlerSlots(1);
+        var gate = new RedeliveryCoordinator(time, Lease);
+        var slots = new ConcurrencyLimiter(1);
         using var first = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
         using var second = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
 
@@ -151,13 +151,13 @@ public sealed class SuspectTests
         Assert.True(first.BeginCounting());
         Assert.True(second.BeginCounting());
 
-        static Task Unexpected(HandlerSlots slots, Action kept) => throw new InvalidOperationException("It is counted already.");
+        static Task Unexpected(ConcurrencyLimiter slots, Action kept) => throw new InvalidOperationException("It is counted already.");
     }
 
     [Fact]
     public async Task Suspect_BehindSeveralThatAreToRunAlone_WaitsOneLeaseAtMost()
     {
-        var gate = new SuspectGate(time, Lease);
+        var gate = new RedeliveryCoordinator(time, Lease);
         var arrived = time.GetTimestamp();
         time.Advance(Lease / 2);
         var later = time.GetTimestamp();

@@ -68,7 +68,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
     public async Task HandlersException_WithLinesAndEscapes_IsOneLineInTheMessageAndTheError()
     {
         await using var bus = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Retry(0).AlertWith<AlertInbox>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("a\u2028crit: forged\u001b[2J\u202e\nsecond")),
+            bus => bus.UseInMemory().Retry(0).AddAlert<AlertInbox>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("a\u2028crit: forged\u001b[2J\u202e\nsecond")),
             services: services => services.AddLogging(logging => logging.AddProvider(log)));
 
         await bus.Bus.PublishAsync(new OrderPlaced("1"), Token);
@@ -101,7 +101,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
         });
         listener.Start();
         await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().Publishes<OrderShipped>()
-            .SubscribeAny("foreign-metrics", "#", (context, _) => context.EventName.StartsWith("bad", StringComparison.Ordinal) ? throw new InvalidOperationException() : Task.CompletedTask).Retry(0));
+            .SubscribePattern("foreign-metrics", "#", (context, _) => context.EventName.StartsWith("bad", StringComparison.Ordinal) ? throw new InvalidOperationException() : Task.CompletedTask).Retry(0));
 
         await transport.DeliverAsync([.. Enumerable.Range(0, 10).Select(i => (new EnvelopeAttributes { Id = $"{i}", Name = i == 0 ? "order.shipped" : i % 2 == 0 ? $"bad.name{i}" : $"good.name{i}" }, """{"orderId":"1"}"""u8.ToArray()))]);
 
@@ -116,7 +116,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
     {
         var time = new FakeTimeProvider();
         await using var bus = await RunningBus.StartAsync(
-            bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AlertWith<AlertInbox>().Publishes<OrderShipped>().SubscribeAny("all", "#", (_, _) => throw new InvalidOperationException("planned")).Retry(0),
+            bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AddAlert<AlertInbox>().Publishes<OrderShipped>().SubscribePattern("all", "#", (_, _) => throw new InvalidOperationException("planned")).Retry(0),
             time);
         var inbox = bus.Services.GetRequiredService<AlertInbox>();
 
@@ -154,7 +154,7 @@ public sealed class ForeignTextTests : IAsyncDisposable
     public void PrintableText_OfHalfACharacter_IsItsCode() => Assert.Equal(@"a\uD800b\uDC00", PrintableText.Of("a\ud800b\udc00"));
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
-        bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AlertWith<AlertInbox>().Subscribe<ContactMoved>("contacts", (_, _, _) => Task.CompletedTask).Publishes<ContactImported>()
+        bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AddAlert<AlertInbox>().Subscribe<ContactMoved>("contacts", (_, _, _) => Task.CompletedTask).Publishes<ContactImported>()
             .Upcast<ContactImported, ContactMoved>(old => throw new InvalidOperationException($"Cannot move {old.Upcast}")),
         services: services => services.AddLogging(logging => logging.AddProvider(log)));
 

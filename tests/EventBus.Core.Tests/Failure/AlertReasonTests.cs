@@ -26,7 +26,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
         var alert = reason switch
         {
             DeadLetterReason.HandlerFailed => await KillAsync(bus => bus.Retry(1, TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")), ["1"]),
-            DeadLetterReason.PermanentFailure => await KillAsync(bus => bus.PermanentOn<IOException>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")), ["1"]),
+            DeadLetterReason.PermanentFailure => await KillAsync(bus => bus.DeadLetterOn<IOException>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new IOException("down")), ["1"]),
             DeadLetterReason.Unreadable => await KillAsync(Fine, ["1"], body: "no JSON"),
             DeadLetterReason.UnknownEvent => await KillAsync(Fine, ["1"], name: "order.lost"),
             DeadLetterReason.TooLarge => await KillAsync(bus => Fine(bus.Configure(options => options.MaxBodyBytes = 10)), ["1"]),
@@ -62,10 +62,10 @@ public sealed class AlertReasonTests : IAsyncDisposable
     {
         await using var running = await RunningBus.StartAsync(bus => configure(
             bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed })
-                .AlertWith<AlertInbox>().Retry(0)));
+                .AddAlert<AlertInbox>().Retry(0)));
         for (var i = 0; i < startsBefore; i++)
         {
-            await store.CountStartAsync("mail", ids[0], new StartCount(1, 0), DateTimeOffset.UtcNow, Token);
+            await store.CountAttemptAsync("mail", ids[0], new AttemptCount(1, 0), DateTimeOffset.UtcNow, Token);
         }
 
         transport.EarlierDeliveries = startsBefore;
@@ -85,7 +85,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
     private static async Task<DeadLetterAlert> RefuseDelayedAsync()
     {
         await using var refusing = new RefusingTransport { Outcome = PublishOutcome.Rejected(new InvalidOperationException("no")) };
-        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseRefusing()", _ => refusing).StoreInMemory().Publishes<OrderPlaced>().AlertWith<AlertInbox>());
+        await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseRefusing()", _ => refusing).StoreInMemory().Publishes<OrderPlaced>().AddAlert<AlertInbox>());
         await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddMilliseconds(20) }, Token);
         return await running.Services.GetRequiredService<AlertInbox>().NextAsync("a delayed event was refused");
     }
@@ -101,7 +101,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
                 saga.Step("flight", steps, undo: true).Retry(0).RetryCompensation(0);
                 saga.Step("payment", steps).Retry(0);
             },
-            bus => bus.AlertWith<AlertInbox>());
+            bus => bus.AddAlert<AlertInbox>());
         await running.RunTripAsync();
         return await running.Services.GetRequiredService<AlertInbox>().NextAsync("a saga needs attention");
     }

@@ -58,7 +58,7 @@ public sealed class ClockSetBackTests
     [Fact]
     public async Task Probe_OfAPausedSubscription_RunsInTime()
     {
-        await using var running = await StartAsync(bus => bus.Retry(TimeSpan.FromHours(2)).Subscribe("mail", s => s.Concurrency(1).PauseWhenFailing(2, TimeSpan.FromSeconds(10)).On<OrderPlaced>((e, _, _) =>
+        await using var running = await StartAsync(bus => bus.Retry(TimeSpan.FromHours(2)).Subscribe("mail", s => s.Concurrency(1).CircuitBreaker(2, TimeSpan.FromSeconds(10)).On<OrderPlaced>((e, _, _) =>
         {
             seen.Add(e.OrderId);
             return e.OrderId is "1" or "2" ? throw new InvalidOperationException("mail server down") : Task.CompletedTask;
@@ -79,7 +79,7 @@ public sealed class ClockSetBackTests
     public async Task Alert_ThatFailedBefore_IsSentInTime()
     {
         await using var running = await StartAsync(
-            bus => bus.Retry(0).AlertWith<FailingAlert>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
+            bus => bus.Retry(0).AddAlert<FailingAlert>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
             services => services.AddSingleton(seen));
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.WhenIdleAsync();
@@ -180,9 +180,9 @@ public sealed class ClockSetBackTests
         return Task.CompletedTask;
     }
 
-    private sealed class FailingAlert(Seen seen) : IDeadLetterAlert
+    private sealed class FailingAlert(Seen seen) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             seen.Add("alert");
             return seen.Items.Count == 1 ? throw new InvalidOperationException("pager down") : Task.CompletedTask;

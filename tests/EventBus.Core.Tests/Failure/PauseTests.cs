@@ -22,7 +22,7 @@ public sealed class PauseTests : IDisposable
     [InlineData(true)]
     public async Task Pause_EverythingFails_IntakeStopsHealthDegradesAndAProbeResumes(bool ordered)
     {
-        await using var running = await StartAsync(s => Mail(s, ordered).Concurrency(1).PauseWhenFailing(3, Minute));
+        await using var running = await StartAsync(s => Mail(s, ordered).Concurrency(1).CircuitBreaker(3, Minute));
         await PublishAsync(running, 10);
         await UntilAsync(async () => await HealthAsync(running) == HealthStatus.Degraded, "the subscription is paused");
         await UntilAsync(() => logs.At(LogLevel.Error).Any(), "the pause is logged");
@@ -61,7 +61,7 @@ public sealed class PauseTests : IDisposable
     [InlineData(true)]
     public async Task Pause_AnHourOfADeadServer_MakesNoDeadLetters(bool ordered)
     {
-        await using var running = await StartAsync(s => Mail(s, ordered).PauseWhenFailing(5, Minute));
+        await using var running = await StartAsync(s => Mail(s, ordered).CircuitBreaker(5, Minute));
         await PublishAsync(running, 100);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
         for (var end = time.GetUtcNow() + TimeSpan.FromHours(1); time.GetUtcNow() < end; time.Advance(TimeSpan.FromSeconds(1)))
@@ -91,7 +91,7 @@ public sealed class PauseTests : IDisposable
     public async Task Pause_OneEventCanNeverSucceed_HoldsUpNobodyAndDiesInTheEnd()
     {
         up = true;
-        await using var running = await StartAsync(s => Mail(s, ordered: false, item => item == "bad").Concurrency(1).PauseWhenFailing(1, Minute));
+        await using var running = await StartAsync(s => Mail(s, ordered: false, item => item == "bad").Concurrency(1).CircuitBreaker(1, Minute));
         await running.Bus.PublishAsync(new OrderPlaced("bad"), Token);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
         var published = 0;
@@ -111,7 +111,7 @@ public sealed class PauseTests : IDisposable
     [Fact]
     public async Task Pause_FailuresWerePermanent_NothingPausesAndTheyAreDead()
     {
-        await using var running = await StartAsync(s => Mail(s, ordered: false).PermanentOn<IOException>().PauseWhenFailing(2, Minute));
+        await using var running = await StartAsync(s => Mail(s, ordered: false).DeadLetterOn<IOException>().CircuitBreaker(2, Minute));
         await PublishAsync(running, 10);
         await running.WhenIdleAsync();
 
@@ -124,7 +124,7 @@ public sealed class PauseTests : IDisposable
     {
         await using var running = await StartAsync(
             s => Mail(s, ordered: false),
-            bus => bus.PauseWhenFailing(3, Minute).Subscribe("stock", s => s.PauseWhenFailing(0, Minute).Concurrency(1).On<OrderPlaced>((_, _, _) => throw new IOException())));
+            bus => bus.CircuitBreaker(3, Minute).Subscribe("stock", s => s.CircuitBreaker(0, Minute).Concurrency(1).On<OrderPlaced>((_, _, _) => throw new IOException())));
         await PublishAsync(running, 20);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
 
@@ -136,7 +136,7 @@ public sealed class PauseTests : IDisposable
     [InlineData(true)]
     public async Task Stop_InMemoryWhilePaused_LetsTheQueueThroughAndEnds(bool ordered)
     {
-        await using var running = await StartAsync(s => Mail(s, ordered).Concurrency(1).PauseWhenFailing(3, Minute));
+        await using var running = await StartAsync(s => Mail(s, ordered).Concurrency(1).CircuitBreaker(3, Minute));
         await PublishAsync(running, 10);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
 
@@ -149,7 +149,7 @@ public sealed class PauseTests : IDisposable
     public async Task Stop_OfADurableQueueWhilePaused_StartsNothingMore()
     {
         var queue = new ScriptedQueue(time, TimeSpan.FromSeconds(30), TimeSpan.FromHours(1));
-        await using var running = await StartAsync(s => Mail(s, ordered: false).Concurrency(1).PauseWhenFailing(3, Minute), bus => bus.UseTransport("Scripted()", _ => queue).StoreInMemory(), inMemory: false);
+        await using var running = await StartAsync(s => Mail(s, ordered: false).Concurrency(1).CircuitBreaker(3, Minute), bus => bus.UseTransport("Scripted()", _ => queue).StoreInMemory(), inMemory: false);
         await PublishAsync(running, 10);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
         await queue.Events.UntilAsync(items => items.Count == 3, "the failures are recorded");
@@ -165,7 +165,7 @@ public sealed class PauseTests : IDisposable
     {
         var log = new ScriptedLog(1);
         var owner = log.Connect();
-        await using var running = await StartAsync(s => Mail(s, ordered: true).Concurrency(2).PauseWhenFailing(3, Minute), bus => bus.UseTransport("Scripted()", _ => owner).StoreInMemory(), inMemory: false);
+        await using var running = await StartAsync(s => Mail(s, ordered: true).Concurrency(2).CircuitBreaker(3, Minute), bus => bus.UseTransport("Scripted()", _ => owner).StoreInMemory(), inMemory: false);
         log.Assign(0, owner);
         await PublishAsync(running, 300);
         await UntilAsync(() => IsPaused(running), "the subscription is paused");
@@ -182,7 +182,7 @@ public sealed class PauseTests : IDisposable
     [Fact]
     public async Task Probe_OfADeferredEvent_DoesNotWaitForItsOwnLane()
     {
-        await using var running = await StartAsync(s => s.Ordered().Concurrency(1).PauseWhenFailing(2, Minute)
+        await using var running = await StartAsync(s => s.Ordered().Concurrency(1).CircuitBreaker(2, Minute)
             .Sequenced<OrderShipped>(e => e.OrderId[0] - '0').On<OrderShipped>((_, _, _) => Task.CompletedTask)
             .On<OrderPlaced>((_, _, _) => throw new IOException()));
         await running.Bus.PublishAsync(new OrderShipped("2"), new PublishOptions { Key = "a" }, Token);

@@ -27,16 +27,16 @@ internal sealed class PickyStore : FailureStore
         return Keep?.Invoke(entry) ?? inner.RecordAsync(entry, cancellationToken);
     }
 
-    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken)
     {
         Before("count", FailedEvent.MakeId(subscription, eventId));
-        return inner.CountStartAsync(subscription, eventId, added, now, cancellationToken);
+        return inner.CountAttemptAsync(subscription, eventId, added, now, cancellationToken);
     }
 
-    public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken)
+    public override ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken)
     {
         Before("forget", FailedEvent.MakeId(subscription, eventId));
-        return inner.ForgetStartsAsync(subscription, eventId, cancellationToken);
+        return inner.ForgetAttemptsAsync(subscription, eventId, cancellationToken);
     }
 
     public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken)
@@ -89,10 +89,10 @@ internal sealed class PickyStore : FailureStore
         return inner.FindDeadAsync(id, cancellationToken);
     }
 
-    public override ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken)
+    public override ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken)
     {
         Before("revive", id);
-        return inner.ReviveAsync(id, now, cancellationToken);
+        return inner.RetryDeadAsync(id, now, cancellationToken);
     }
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => inner.DiscardAsync(id, cancellationToken);

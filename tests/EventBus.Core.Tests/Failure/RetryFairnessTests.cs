@@ -87,7 +87,7 @@ public sealed class RetryFairnessTests
         await running.StopAsync().WaitAsync(RunningBus.Patience, Token);
 
         var entry = Assert.Single((await store.ClaimDueAsync(["mail"], time.GetUtcNow(), TimeSpan.FromMinutes(1), 10, Token)).Entries);
-        Assert.Equal((2, false), (entry.Starts, entry.WasInterrupted));
+        Assert.Equal((2, false), (entry.Attempts, entry.WasInterrupted));
     }
 
     [Fact]

@@ -30,11 +30,11 @@ public sealed class RetryPolicyTests
     [Fact]
     public void IsPermanent_WrappedAlone_IsFound()
     {
-        var policy = new RetryPolicy(new RetryOptions(), [exception => exception is FormatException], new Entropy(1));
+        var policy = new RetryPolicy(new RetryOptions(), [exception => exception is FormatException], new RandomSource(1));
 
         Assert.True(policy.IsPermanent(new AggregateException(new FormatException())));
         Assert.False(policy.IsPermanent(new AggregateException(new FormatException(), new TimeoutException())));
     }
 
-    private static RetryPolicy Policy(RetryOptions options) => new(options, [], new Entropy(1));
+    private static RetryPolicy Policy(RetryOptions options) => new(options, [], new RandomSource(1));
 }

@@ -17,7 +17,7 @@ public sealed class RetryTests
     {
         using var logs = new LogMemory();
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Configure(NoJitter).AlertWith<Alert>().Subscribe<OrderPlaced>("mail", (_, context, _) =>
+            bus => bus.UseInMemory().Configure(NoJitter).AddAlert<Alert>().Subscribe<OrderPlaced>("mail", (_, context, _) =>
             {
                 seen.Add($"start {context.Attempt}");
                 throw new InvalidOperationException("mail server down");
@@ -37,7 +37,7 @@ public sealed class RetryTests
 
         Assert.Equal(["start 1", "start 2", "start 3", "start 4", "alert mail~e1"], seen.Items);
         var dead = Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal(("mail~e1", "mail", "e1", "order.placed", DeadLetterReason.HandlerFailed, 4), (dead.Id, dead.Subscription, dead.EventId, dead.EventName, dead.Reason, dead.Starts));
+        Assert.Equal(("mail~e1", "mail", "e1", "order.placed", DeadLetterReason.HandlerFailed, 4), (dead.Id, dead.Subscription, dead.EventId, dead.EventName, dead.Reason, dead.Attempts));
         Assert.Equal("System.InvalidOperationException: mail server down", dead.Error);
         Assert.Contains("   at ", dead.ErrorDetails, StringComparison.Ordinal);
         Assert.Equal("""{"orderId":"1","total":1}""", Encoding.UTF8.GetString(dead.Body.Span));
@@ -110,13 +110,13 @@ public sealed class RetryTests
     public async Task Handler_ThrowsWhatWasDeclaredPermanent_IsDeadAtOnce()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().PermanentOn<FormatException>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new FormatException("no such address")), time);
+            bus => bus.UseInMemory().DeadLetterOn<FormatException>().Subscribe<OrderPlaced>("mail", (_, _, _) => throw new FormatException("no such address")), time);
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), Token);
         await running.WhenIdleAsync();
 
         var dead = Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal((DeadLetterReason.PermanentFailure, 1), (dead.Reason, dead.Starts));
+        Assert.Equal((DeadLetterReason.PermanentFailure, 1), (dead.Reason, dead.Attempts));
     }
 
     [Fact]
@@ -204,7 +204,7 @@ public sealed class RetryTests
     public async Task Alert_Fails_IsTriedAgainAndNeverBlocksTheBus()
     {
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Retry(0).AlertWith<ShakyAlert>().Subscribe<OrderPlaced>("mail", (e, _, _) => e.OrderId == "bad" ? throw new IOException() : Note("good")),
+            bus => bus.UseInMemory().Retry(0).AddAlert<ShakyAlert>().Subscribe<OrderPlaced>("mail", (e, _, _) => e.OrderId == "bad" ? throw new IOException() : Note("good")),
             time,
             services => services.AddSingleton(seen));
 
@@ -246,7 +246,7 @@ public sealed class RetryTests
         await running.WhenIdleAsync();
 
         var dead = Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal((DeadLetterReason.UnknownEvent, 0), (dead.Reason, dead.Starts));
+        Assert.Equal((DeadLetterReason.UnknownEvent, 0), (dead.Reason, dead.Attempts));
         Assert.Contains("bus.Upcast", dead.Error, StringComparison.Ordinal);
     }
 
@@ -270,20 +270,20 @@ public sealed class RetryTests
         return Task.CompletedTask;
     }
 
-    private sealed class Alert(Seen seen) : IDeadLetterAlert
+    private sealed class Alert(Seen seen) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             seen.Add($"alert {string.Join(' ', alert.Ids)}");
             return Task.CompletedTask;
         }
     }
 
-    private sealed class ShakyAlert(Seen seen) : IDeadLetterAlert
+    private sealed class ShakyAlert(Seen seen) : IDeadLetterNotifier
     {
         private bool failed;
 
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             if (failed)
             {

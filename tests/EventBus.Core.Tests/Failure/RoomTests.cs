@@ -101,7 +101,7 @@ public sealed class RoomTests : IDisposable
 
     private Task<RunningBus> StartAsync(int capacity, Action<SubscriptionBuilder> configure, Func<OrderPlaced, Task> mail, Func<OrderShipped, Task>? ship = null) => RunningBus.StartAsync(
         bus => bus.UseInMemory(options => options.StoreCapacity = capacity)
-            .PermanentOn<InvalidDataException>()
+            .DeadLetterOn<InvalidDataException>()
             .Configure(options => (options.Retry.Jitter, options.DrainTimeout) = (0, TimeSpan.Zero))
             .Subscribe("mail", s =>
             {

@@ -30,7 +30,7 @@ public sealed class UnstorableTests : IDisposable
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
 
         var letter = Assert.Single(await running.DeadLetters.ListAsync(null, Token));
-        Assert.Equal((DeadLetterReason.Unstorable, "mail", "bad", 1), (letter.Reason, letter.Subscription, letter.EventId, letter.Starts));
+        Assert.Equal((DeadLetterReason.Unstorable, "mail", "bad", 1), (letter.Reason, letter.Subscription, letter.EventId, letter.Attempts));
         Assert.Contains("down", letter.Error, StringComparison.Ordinal);
         Assert.Contains("bad", System.Text.Encoding.UTF8.GetString(letter.Body.Span), StringComparison.Ordinal);
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "its alert is sent");
@@ -217,7 +217,7 @@ public sealed class UnstorableTests : IDisposable
     {
         var down = true;
         store.Before = (step, id) => Refuse(step == "revive" && id == $"mail~{bad}", told: false);
-        await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.PermanentOn<InvalidDataException>());
+        await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.DeadLetterOn<InvalidDataException>());
         foreach (var id in new[] { "first", "second", "third" })
         {
             await PublishAsync(running, id);
@@ -241,7 +241,7 @@ public sealed class UnstorableTests : IDisposable
         const int Bad = 50;
         var down = true;
         store.Before = (step, id) => Refuse(step == "revive" && id.StartsWith("mail~bad", StringComparison.Ordinal), told);
-        await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.PermanentOn<InvalidDataException>());
+        await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.DeadLetterOn<InvalidDataException>());
         foreach (var id in Enumerable.Range(1, Bad).Select(i => $"bad{i}").Append("good"))
         {
             await PublishAsync(running, id);
@@ -273,7 +273,7 @@ public sealed class UnstorableTests : IDisposable
             throw new IOException($"no answer to {step}");
         };
 
-        var exception = await Assert.ThrowsAsync<IOException>(async () => await store.ReviveAllAsync(new DeadLetterFilter(), time.GetUtcNow(), Token));
+        var exception = await Assert.ThrowsAsync<IOException>(async () => await store.RetryAllDeadAsync(new DeadLetterFilter(), time.GetUtcNow(), Token));
 
         Assert.Equal(("no answer to count dead", 20), (exception.Message, attempts));
     }
@@ -326,7 +326,7 @@ public sealed class UnstorableTests : IDisposable
     public async Task Alert_OfOneDeadLetterCannotBeReadOrMarked_OthersAreSent()
     {
         store.Before = (step, id) => Refuse(step is "find" or "alerted" && id == Bad, told: false);
-        await using var running = await StartAsync(_ => throw new InvalidDataException("never"), mail => mail.PermanentOn<InvalidDataException>());
+        await using var running = await StartAsync(_ => throw new InvalidDataException("never"), mail => mail.DeadLetterOn<InvalidDataException>());
         await PublishAsync(running, "bad");
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "people are told of what is known of it");
 
@@ -389,7 +389,7 @@ public sealed class UnstorableTests : IDisposable
 
     private EventBusBuilder Configure(EventBusBuilder bus) => bus.UseInMemory()
         .UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store })
-        .AlertWith<Alert>()
+        .AddAlert<Alert>()
         .Configure(options => options.Retry.Jitter = 0);
 
     private Task<RunningBus> StartAsync(Func<OrderPlaced, Task> handle, Action<SubscriptionBuilder>? mail = null, Func<OrderShipped, Task>? ship = null, bool durable = false) => RunningBus.StartAsync(
@@ -431,9 +431,9 @@ public sealed class UnstorableTests : IDisposable
         }
     }
 
-    internal sealed class Alert(Seen seen) : IDeadLetterAlert
+    internal sealed class Alert(Seen seen) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             seen.Add($"alert {alert.First.EventId}");
             return Task.CompletedTask;

@@ -27,7 +27,7 @@ public sealed class UsersCodeTests : IDisposable
     [MemberData(nameof(Exceptions))]
     public async Task Handler_ThrowsWhatCannotBeDescribed_FailsAloneAndIsKept(string which)
     {
-        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Ordered().WhenBlocked(WhenBlocked.Continue).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
+        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Ordered().OnBlockedKey(BlockedKeyBehavior.Continue).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
 
         var letter = await FailAndGoOnAsync(bus);
 
@@ -44,7 +44,7 @@ public sealed class UsersCodeTests : IDisposable
     {
         using var listener = new ActivityListener { ShouldListenTo = source => source.Name == BusDiagnostics.Name, Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded };
         ActivitySource.AddActivityListener(listener);
-        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Idempotent().PauseWhenFailing(50, TimeSpan.FromMinutes(1)).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
+        await using var bus = await StartAsync(bus => bus.Subscribe("mail", s => s.Idempotent().CircuitBreaker(50, TimeSpan.FromMinutes(1)).On<OrderPlaced>((e, _, _) => HandleAsync(e, BadException.All[which]))));
 
         Assert.StartsWith(BadException.All[which]().GetType().ToString(), (await FailAndGoOnAsync(bus)).Error, StringComparison.Ordinal);
     }
@@ -103,7 +103,7 @@ public sealed class UsersCodeTests : IDisposable
     {
         var trap = new Trap("alert") { Exception = BadException.All[which] };
         await using var bus = await StartAsync(
-            bus => bus.Retry(0).AlertWith<OddAlert>().Subscribe<OrderPlaced>("mail", (e, _, _) => HandleAsync(e, () => new BadThing())),
+            bus => bus.Retry(0).AddAlert<OddAlert>().Subscribe<OrderPlaced>("mail", (e, _, _) => HandleAsync(e, () => new BadThing())),
             services => services.AddSingleton(new OddAlert(trap, mailed)));
 
         await bus.Bus.PublishAsync(new OrderPlaced("bad"), Token);
@@ -150,7 +150,7 @@ public sealed class UsersCodeTests : IDisposable
                 saga.Step("flight", s, undo: true).RetryCompensation(1, TimeSpan.Zero);
                 saga.Step("hotel", s, undo: true).Retry(0);
             },
-            bus => bus.AlertWith<AlertInbox>());
+            bus => bus.AddAlert<AlertInbox>());
 
         var result = await bus.RunTripAsync();
 
@@ -206,7 +206,7 @@ public sealed class UsersCodeTests : IDisposable
         Assert.Equal(["bad", "later"], other.Items);
         Assert.Equal(goesOn ? ["later"] : [], mailed.Items.Where(item => item == "later"));
         var letter = Assert.Single(await bus.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal((letter.Id, "bad", DeadLetterReason.HandlerFailed, 2), (alert.First.Id, letter.EventId, letter.Reason, letter.Starts));
+        Assert.Equal((letter.Id, "bad", DeadLetterReason.HandlerFailed, 2), (alert.First.Id, letter.EventId, letter.Reason, letter.Attempts));
         Assert.True(letter is { Error.Length: <= 1_024 and > 0, ErrorDetails.Length: <= 8_192 and > 0 } && !letter.Error.Any(char.IsControl), letter.Error);
         return letter;
     }
@@ -214,7 +214,7 @@ public sealed class UsersCodeTests : IDisposable
     private Task<RunningBus> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? more = null) => RunningBus.StartAsync(
         bus =>
         {
-            bus.UseInMemory().Configure(options => options.Retry.Jitter = 0).Retry(1, TimeSpan.FromSeconds(5)).AlertWith<AlertInbox>().Subscribe<OrderPlaced>("other", (e, _, _) => Note(other, e.OrderId));
+            bus.UseInMemory().Configure(options => options.Retry.Jitter = 0).Retry(1, TimeSpan.FromSeconds(5)).AddAlert<AlertInbox>().Subscribe<OrderPlaced>("other", (e, _, _) => Note(other, e.OrderId));
             configure(bus);
         },
         time,
@@ -287,9 +287,9 @@ public sealed class UsersCodeTests : IDisposable
         }
     }
 
-    private sealed class OddAlert(Trap trap, Seen seen) : IDeadLetterAlert
+    private sealed class OddAlert(Trap trap, Seen seen) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => trap.IsSprung("alert") ? throw trap.Exception() : Note(seen, "alert");
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => trap.IsSprung("alert") ? throw trap.Exception() : Note(seen, "alert");
     }
 
     private sealed record OddEvent(string Place, [property: System.Text.Json.Serialization.JsonIgnore] Func<Exception> Exception)

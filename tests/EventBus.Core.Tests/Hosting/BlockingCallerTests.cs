@@ -17,7 +17,7 @@ public sealed class BlockingCallerTests
         var home = new CountingContext();
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory(o => o.Capacity = 1).Subscribe("slow", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Concurrency(1)),
-            services: services => services.AddSingleton(new Door { Home = home }));
+            services: services => services.AddSingleton(new CallerContext { Home = home }));
 
         var before = SynchronizationContext.Current;
         SynchronizationContext.SetSynchronizationContext(home);

@@ -32,7 +32,7 @@ public sealed class CleanStopTests
         var (store, answer) = (new PickyStore(), new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
         store.Keep = _ => new ValueTask<bool>(answer.Task);
         var recorder = new FailureRecorder(
-            store, new AlertLoop(new DeadLetterAlerts(store), [], new AlertSettings(TimeSpan.Zero, "shop", _ => true), environment), new BodyLimits(store, new EventBusOptions(), time), 1, environment);
+            store, new AlertCoordinator(new DeadLetterAlertSource(store), [], new AlertSettings(TimeSpan.Zero, "shop", _ => true), environment), new UnreadBodyLimits(store, new EventBusOptions(), time), 1, environment);
 
         var givingBack = recorder.GiveBackAsync(new FailedEvent { Subscription = "mail", Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, []), Status = FailedEventStatus.Waiting });
         time.Advance(TimeSpan.FromSeconds(1));
@@ -45,12 +45,12 @@ public sealed class CleanStopTests
     public async Task Probe_FailsAfterTheTimeIsUp_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
     {
         var time = new FakeTimeProvider();
-        var writer = new StoreWriter(new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None));
+        var writer = new DurableWriter(new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None));
         var (answer, attempts, probes) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 0, 0);
 
         var writing = writer.WriteAsync(
             new WriteSubject("mail", "order.placed", "1", _ => ++probes == 1 ? answer.Task : Task.CompletedTask),
-            new HandlerSlots(1),
+            new ConcurrencyLimiter(1),
             _ => ++attempts == 1 ? throw new InvalidOperationException("no") : ValueTask.CompletedTask);
         time.Advance(TimeSpan.FromSeconds(5));
         using var limit = new CancellationTokenSource(RunningBus.Patience);

@@ -205,7 +205,7 @@ public sealed class IdempotencyTests
         long fence = 0;
         await using var running = await StartAsync(store, (e, context) =>
         {
-            fence = context.FencingNumber;
+            fence = context.FencingToken;
             return Note(e.OrderId);
         });
         await PublishAsync(running, "1");
@@ -322,12 +322,12 @@ public sealed class IdempotencyTests
                 {
                     if (context.Attempt > 1)
                     {
-                        second.SetResult(context.FencingNumber);
+                        second.SetResult(context.FencingToken);
                         return;
                     }
 
                     await goOn.Task;
-                    first.SetResult(context.FencingNumber);
+                    first.SetResult(context.FencingToken);
                 })
                 .Idempotent().HandlerTimeout(TimeSpan.FromSeconds(1)).Concurrency(1)),
             time);
@@ -364,7 +364,7 @@ public sealed class IdempotencyTests
     {
         var healed = false;
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Retry(0).Subscribe("points", s => s
-            .On<OrderPlaced>((e, context, _) => healed ? Note($"{e.OrderId} {context.IsReplay}") : throw new IOException("down")).Idempotent()));
+            .On<OrderPlaced>((e, context, _) => healed ? Note($"{e.OrderId} {context.IsManualRetry}") : throw new IOException("down")).Idempotent()));
         await PublishAsync(running, "1");
         await running.WhenIdleAsync();
 

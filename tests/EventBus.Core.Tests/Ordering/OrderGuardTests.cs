@@ -81,7 +81,7 @@ public sealed class OrderGuardTests
         await running.PassAsync(time, TimeSpan.FromSeconds(300));
 
         var letter = Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal((DeadLetterReason.HandlerFailed, 4, 4), (letter.Reason, letter.Starts, letter.History.Count));
+        Assert.Equal((DeadLetterReason.HandlerFailed, 4, 4), (letter.Reason, letter.Attempts, letter.History.Count));
     }
 
     [Fact]

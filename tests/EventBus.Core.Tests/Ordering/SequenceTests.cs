@@ -93,7 +93,7 @@ public sealed class SequenceTests
         await running.PassAsync(time, TimeSpan.FromMinutes(5));
         var letters = await running.DeadLetters.ListAsync(new DeadLetterFilter { Reason = DeadLetterReason.OutOfOrder }, Token);
         Assert.Equal(2, letters.Count);
-        Assert.All(letters, letter => Assert.Equal(0, letter.Starts));
+        Assert.All(letters, letter => Assert.Equal(0, letter.Attempts));
 
         // The second alert of the same kind waits for the end of the interval.
         await running.PassAsync(time, TimeSpan.FromMinutes(1));
@@ -128,7 +128,7 @@ public sealed class SequenceTests
     {
         var healed = false;
         await using var running = await StartAsync(
-            (e, _) => e.Number == 2 && !healed ? throw new IOException("down") : Note($"{e.Number}"), s => s.WhenBlocked(WhenBlocked.Continue).Retry(0));
+            (e, _) => e.Number == 2 && !healed ? throw new IOException("down") : Note($"{e.Number}"), s => s.OnBlockedKey(BlockedKeyBehavior.Continue).Retry(0));
         await PublishAsync(running, 1, 2, 3);
         await running.WhenIdleAsync();
         Assert.Equal(["1", "3"], seen.Items.Where(item => !item.StartsWith("alert", StringComparison.Ordinal)));
@@ -143,7 +143,7 @@ public sealed class SequenceTests
     [Fact]
     public async Task Sequenced_WhenBlockedContinueAndTooManyWait_HandlesThoseThatWait()
     {
-        await using var running = await StartAsync((e, _) => Note($"{e.Number}"), s => s.WhenBlocked(WhenBlocked.Continue), bus => bus.Configure(options => options.MaxParkedPerKey = 3));
+        await using var running = await StartAsync((e, _) => Note($"{e.Number}"), s => s.OnBlockedKey(BlockedKeyBehavior.Continue), bus => bus.Configure(options => options.MaxParkedPerKey = 3));
         await PublishAsync(running, 2, 3, 4, 5);
         await running.WhenIdleAsync();
         Assert.Equal(DeadLetterReason.KeyBlocked, Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token)).Reason);
@@ -157,7 +157,7 @@ public sealed class SequenceTests
     [Fact]
     public async Task Sequenced_WhenBlockedContinueAndALaterNumberGivesUpFirst_HandlesTheEarlierOne()
     {
-        await using var running = await StartAsync((e, _) => Note($"{e.Number}"), s => s.WhenBlocked(WhenBlocked.Continue));
+        await using var running = await StartAsync((e, _) => Note($"{e.Number}"), s => s.OnBlockedKey(BlockedKeyBehavior.Continue));
         await PublishAsync(running, 3);
         await running.WhenIdleAsync();
         await running.PassAsync(time, TimeSpan.FromMinutes(1));
@@ -228,7 +228,7 @@ public sealed class SequenceTests
         RunningBus.StartAsync(
             builder =>
             {
-                builder.UseInMemory().AlertWith<Alert>().Configure(options => options.Retry.Jitter = 0);
+                builder.UseInMemory().AddAlert<Alert>().Configure(options => options.Retry.Jitter = 0);
                 builder.Event<StepTaken>().KeyedBy(e => e.OrderId);
                 builder.Subscribe("steps", s =>
                 {
@@ -246,9 +246,9 @@ public sealed class SequenceTests
         return Task.CompletedTask;
     }
 
-    private sealed class Alert(Seen seen) : IDeadLetterAlert
+    private sealed class Alert(Seen seen) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             seen.Add($"alert {string.Join(' ', alert.Ids)}");
             return Task.CompletedTask;

@@ -67,16 +67,16 @@ public sealed class DelayedRefusalTests : IAsyncDisposable
     }
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
-        bus => bus.UseTransport("UseRefusing()", _ => transport).StoreInMemory().Publishes<OrderPlaced>().AlertWith<Alerts>().Configure(options => options.AlertInterval = TimeSpan.Zero),
+        bus => bus.UseTransport("UseRefusing()", _ => transport).StoreInMemory().Publishes<OrderPlaced>().AddAlert<Alerts>().Configure(options => options.AlertInterval = TimeSpan.Zero),
         time,
         services => services.AddSingleton(alerts));
 
-    private sealed class Alerts : IDeadLetterAlert
+    private sealed class Alerts : IDeadLetterNotifier
     {
         private readonly Channel<DeadLetter> came = Channel.CreateUnbounded<DeadLetter>();
 
         public async Task<DeadLetter> NextAsync() => await came.Reader.ReadAsync(Token).AsTask().WaitAsync(RunningBus.Patience, Token);
 
-        public async Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => await came.Writer.WriteAsync(alert.First, cancellationToken);
+        public async Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken) => await came.Writer.WriteAsync(alert.First, cancellationToken);
     }
 }

@@ -201,7 +201,7 @@ public sealed class RepeatedPublishTests : IAsyncDisposable
     public void Transport_EveryMember_IsPassedOn()
     {
         var missing = typeof(Transport).GetMethods(BindingFlags.Instance | BindingFlags.Public).Where(method => method.IsVirtual && method.DeclaringType == typeof(Transport)).Select(method => method.Name)
-            .Except(typeof(RepeatingTransport).GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly).Select(method => method.Name));
+            .Except(typeof(RetryingTransport).GetMethods(BindingFlags.Instance | BindingFlags.Public | BindingFlags.DeclaredOnly).Select(method => method.Name));
 
         Assert.Empty(missing);
     }

@@ -132,7 +132,7 @@ public sealed class InterfaceSubscriptionTests
                     bus.Event<ParcelTouched>().KeyedBy(e => e.ParcelId);
                     break;
                 default:
-                    bus.SubscribeAny("all", mistake, (_, _) => Task.CompletedTask);
+                    bus.SubscribePattern("all", mistake, (_, _) => Task.CompletedTask);
                     break;
             }
         });
@@ -151,7 +151,7 @@ public sealed class InterfaceSubscriptionTests
     [InlineData("*.*")]
     public async Task Pattern_ThatCanMatchTwoWords_Starts(string pattern)
     {
-        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().SubscribeAny("all", pattern, (_, _) => Task.CompletedTask));
+        await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().SubscribePattern("all", pattern, (_, _) => Task.CompletedTask));
 
         Assert.NotNull(running.Bus);
     }

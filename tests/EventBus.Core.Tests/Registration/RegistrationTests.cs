@@ -229,7 +229,7 @@ public sealed class RegistrationTests
 
     private sealed class Inner(Seen seen) : IEventMiddleware
     {
-        public Task InvokeAsync(EventContext context, EventStep next, CancellationToken cancellationToken)
+        public Task InvokeAsync(EventContext context, EventDelegate next, CancellationToken cancellationToken)
         {
             seen.Add("inner");
             return next(context, cancellationToken);

@@ -62,7 +62,7 @@ public sealed class StartUpErrorTests
 
     [Fact]
     public async Task Start_BadWildcard_ExplainsTheGrammar() =>
-        Assert.Contains("* for one word", await ProblemAsync(bus => bus.UseInMemory().SubscribeAny("audit", "order.**", (_, _) => Task.CompletedTask)), StringComparison.Ordinal);
+        Assert.Contains("* for one word", await ProblemAsync(bus => bus.UseInMemory().SubscribePattern("audit", "order.**", (_, _) => Task.CompletedTask)), StringComparison.Ordinal);
 
     [Fact]
     public async Task Start_EmptySubscription_AsksForAHandler() =>
@@ -104,7 +104,7 @@ public sealed class StartUpErrorTests
     [Fact]
     public async Task Start_SeveralMistakes_AreReportedTogether()
     {
-        using var host = RunningBus.Build(bus => bus.Publishes<Nameless>().SubscribeAny("Audit", "**", (_, _) => Task.CompletedTask));
+        using var host = RunningBus.Build(bus => bus.Publishes<Nameless>().SubscribePattern("Audit", "**", (_, _) => Task.CompletedTask));
 
         var exception = await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(TestContext.Current.CancellationToken));
 

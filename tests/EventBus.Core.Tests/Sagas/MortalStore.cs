@@ -86,7 +86,7 @@ internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : Sag
             await LiveAsync(cancellationToken);
         }
 
-        if (done && SagaMoves.IsEnd(entry.Status) && entry.DueAt is null)
+        if (done && SagaTransitions.IsEnd(entry.Status) && entry.DueAt is null)
         {
             over.TrySetResult();
         }

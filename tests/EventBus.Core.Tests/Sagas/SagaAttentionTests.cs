@@ -259,18 +259,18 @@ public sealed class SagaAttentionTests
         bus =>
         {
             bus.Services.AddSingleton(pager);
-            bus.AlertWith<Pager>();
+            bus.AddAlert<Pager>();
             configure?.Invoke(bus);
         },
         time);
 
-    internal sealed class Pager : IDeadLetterAlert
+    internal sealed class Pager : IDeadLetterNotifier
     {
         public List<DeadLetterAlert> Alerts { get; } = [];
 
         public int Failures { get; set; }
 
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             if (Failures-- > 0)
             {

@@ -61,7 +61,7 @@ public sealed class SagaCrashTests
         var fences = new List<long>();
         script.Doing = async (run, context, _) =>
         {
-            fences.Add(context.FencingNumber);
+            fences.Add(context.FencingToken);
             if (run == "+hotel" && inStep.TrySetResult())
             {
                 await Task.Delay(Timeout.InfiniteTimeSpan, CancellationToken.None);
@@ -281,13 +281,13 @@ public sealed class SagaCrashTests
     public async Task Lease_WithLessThanTwoThirdsLeft_IsRenewed()
     {
         var now = time.GetUtcNow();
-        var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None), CancellationToken.None);
+        var keeper = new SagaRepository(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None), CancellationToken.None);
         var progress = new SagaProgress { Held = true };
         var entry = new SagaEntry { Id = "trip-1", Saga = "book-trip", Status = SagaStatus.Running, StartedAt = now, ChangedAt = now, Content = progress.Write() };
         Assert.True(await store.CreateAsync(entry, Token));
 
         // At the look after ten seconds it has 16 left; at the one after that only 6 would be.
-        using var hold = new SagaHold(keeper, null!, entry with { Version = 1 }, progress, now.AddSeconds(26));
+        using var hold = new LeasedSaga(keeper, null!, entry with { Version = 1 }, progress, now.AddSeconds(26));
         keeper.Hold(hold);
         using var stop = new CancellationTokenSource();
         var renewing = keeper.RunAsync(stop.Token);
@@ -301,7 +301,7 @@ public sealed class SagaCrashTests
     [Fact]
     public async Task Writes_OfEightWritersAtOnce_LoseNothing()
     {
-        var keeper = new SagaKeeper(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None), CancellationToken.None);
+        var keeper = new SagaRepository(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None), CancellationToken.None);
         await store.CreateAsync(new SagaEntry { Id = "s", Saga = "x", Status = SagaStatus.Running, StartedAt = default, ChangedAt = default, Content = new byte[1] }, Token);
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(

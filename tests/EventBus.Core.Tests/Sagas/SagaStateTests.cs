@@ -112,7 +112,7 @@ public sealed class SagaStateTests
     public async Task Clock_JumpsForward_WaitsAreGivenTimeAndSpread()
     {
         var clock = new JumpingTime();
-        var sagas = new SagaClock(clock, new Entropy(1), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
+        var sagas = new SagaClock(clock, new RandomSource(1), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance);
         var since = clock.GetUtcNow();
         clock.Count(TimeSpan.FromMinutes(1));
         sagas.Look();

@@ -213,7 +213,7 @@ public sealed class SagaTests
     public async Task Saga_IsOver_IsPublishedWithStableIdsAndWhatWasUndone()
     {
         var heard = new List<(object? Event, string Id)>();
-        await using var bus = await script.StartTripsAsync(configure: bus => bus.SubscribeAny("ends", "saga.#", (context, _) =>
+        await using var bus = await script.StartTripsAsync(configure: bus => bus.SubscribePattern("ends", "saga.#", (context, _) =>
         {
             lock (heard)
             {
@@ -243,7 +243,7 @@ public sealed class SagaTests
     public async Task Sagas_ThatNobodyShallHearOf_PublishNothing()
     {
         var heard = 0;
-        await using var bus = await script.StartTripsAsync(configure: bus => bus.Configure(o => o.Sagas.PublishEvents = false).SubscribeAny("ends", "saga.#", (_, _) =>
+        await using var bus = await script.StartTripsAsync(configure: bus => bus.Configure(o => o.Sagas.PublishEvents = false).SubscribePattern("ends", "saga.#", (_, _) =>
         {
             heard++;
             return Task.CompletedTask;

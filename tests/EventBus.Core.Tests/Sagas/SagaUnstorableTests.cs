@@ -138,7 +138,7 @@ public sealed class SagaUnstorableTests : IDisposable
         {
             bus.UseInMemory().UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = new InMemoryFailureStore(100), Sagas = store }).AddSaga<BookTrip, Trip>();
             bus.Services.AddSingleton(pager);
-            bus.AlertWith<SagaAttentionTests.Pager>();
+            bus.AddAlert<SagaAttentionTests.Pager>();
         },
         time,
         services => services.AddScoped(_ => new BookTrip(script)).AddSingleton<ILoggerProvider>(logs).AddLogging().AddHealthChecks());

@@ -38,7 +38,7 @@ public sealed class BadInputTests : IAsyncDisposable
     public async Task Unknown_NameInAWildcardSubscription_IsHandledAsItsBytes()
     {
         await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory()
-            .SubscribeAny("audit", "parcel.#", (context, _) => Note($"{context.EventName} {context.Event is null} {Encoding.UTF8.GetString(context.Body.Span)}")));
+            .SubscribePattern("audit", "parcel.#", (context, _) => Note($"{context.EventName} {context.Event is null} {Encoding.UTF8.GetString(context.Body.Span)}")));
 
         await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = "parcel.lost", Version = 7 }, Bytes("{")));
 
@@ -231,7 +231,7 @@ public sealed class BadInputTests : IAsyncDisposable
         Assert.True(seen.Items.Count + kept.Count == Count, $"seed {seed}: {seen.Items.Count} were handled and {kept.Count} are kept, of {Count}");
         Assert.True(transport.Acknowledged.Count == Count && transport.Acknowledged.Values.All(times => times == 1) && transport.Released == 0, $"seed {seed}: not each is settled once");
         Assert.All(kept, letter => Assert.True(letter.Body.Span.SequenceEqual(messages[letter.EventId].Body), $"seed {seed}: {letter.EventId} has other bytes"));
-        Assert.All(kept, letter => Assert.True(letter.Starts == 0, $"seed {seed}: {letter.EventId} started a handler"));
+        Assert.All(kept, letter => Assert.True(letter.Attempts == 0, $"seed {seed}: {letter.EventId} started a handler"));
         Assert.All(kept, letter => Assert.True(letter.Reason is DeadLetterReason.Unreadable or DeadLetterReason.UnknownEvent, $"seed {seed}: {letter.EventId} is {letter.Reason}"));
         Assert.True(kept.Count > Count / 10 && seen.Items.Count > Count / 10, $"seed {seed}: the mutations are too mild or too wild");
         await AssertGoesOnAsync();
@@ -259,7 +259,7 @@ public sealed class BadInputTests : IAsyncDisposable
     private async Task<DeadLetter> AssertDeadAsync(RunningBus bus, DeadLetterReason reason, byte[] body)
     {
         var letter = Assert.Single(await bus.DeadLetters.ListAsync(cancellationToken: Token));
-        Assert.Equal((reason, 0), (letter.Reason, letter.Starts));
+        Assert.Equal((reason, 0), (letter.Reason, letter.Attempts));
         Assert.Equal(body, letter.Body.ToArray());
         Assert.Empty(seen.Items);
         return letter;

@@ -8,20 +8,20 @@ public sealed class EventNameTests
     [InlineData(typeof(HTTPRequestFailed), "http-request.failed")]
     [InlineData(typeof(CartAbandonedEvent), "cart.abandoned")]
     [InlineData(typeof(DomainEvent), "domain.event")]
-    public void FromType_PascalWords_LastWordIsTheAction(Type type, string expected) => Assert.Equal(expected, EventName.FromType(type));
+    public void FromType_PascalWords_LastWordIsTheAction(Type type, string expected) => Assert.Equal(expected, EventNameRules.FromType(type));
 
     [Theory]
     [InlineData(typeof(Placed))]
     [InlineData(typeof(List<OrderPlaced>))]
     [InlineData(typeof(OrderPlaced[]))]
-    public void FromType_TooFewWordsOrGeneric_HasNoName(Type type) => Assert.Null(EventName.FromType(type));
+    public void FromType_TooFewWordsOrGeneric_HasNoName(Type type) => Assert.Null(EventNameRules.FromType(type));
 
     [Theory]
     [InlineData("order.placed")]
     [InlineData("saga.step.completed")]
     [InlineData("order-line-item.added")]
     [InlineData("a1.b2")]
-    public void Problem_GoodName_None(string name) => Assert.Null(EventName.Problem(name));
+    public void Problem_GoodName_None(string name) => Assert.Null(EventNameRules.Problem(name));
 
     [Theory]
     [InlineData("", "0 characters")]
@@ -31,10 +31,10 @@ public sealed class EventNameTests
     [InlineData("order.-placed", "'-placed'")]
     [InlineData("order.*", "'*'")]
     [InlineData("order placed.now", "'order placed'")]
-    public void Problem_BadName_NamesTheFault(string name, string expected) => Assert.Contains(expected, EventName.Problem(name), StringComparison.Ordinal);
+    public void Problem_BadName_NamesTheFault(string name, string expected) => Assert.Contains(expected, EventNameRules.Problem(name), StringComparison.Ordinal);
 
     [Fact]
-    public void Problem_TooLong_SaysTheLimit() => Assert.Contains("200", EventName.Problem($"a.{new string('b', 200)}"), StringComparison.Ordinal);
+    public void Problem_TooLong_SaysTheLimit() => Assert.Contains("200", EventNameRules.Problem($"a.{new string('b', 200)}"), StringComparison.Ordinal);
 
     private sealed record OrderLineItemAdded;
 

@@ -6,7 +6,7 @@ namespace EventBus;
 /// <summary>A transport that delivers whatever a test hands it, however bad, and counts how each of it was settled.</summary>
 internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
 {
-    private readonly ConcurrentQueue<GivenUp> givenUp = new();
+    private readonly ConcurrentQueue<BrokerDeadLetter> givenUp = new();
     private readonly ConcurrentDictionary<string, int> acknowledged = new(StringComparer.Ordinal);
     private TaskCompletionSource all = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ScriptedReceiver? receiver;
@@ -42,7 +42,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
 
     /// <summary>Hands out what the broker gave up.</summary>
     public void AddGivenUp(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body) =>
-        givenUp.Enqueue(new GivenUp(subscription, reason, error, new Delivery(new Envelope(attributes, body), this)));
+        givenUp.Enqueue(new BrokerDeadLetter(subscription, reason, error, new Delivery(new Envelope(attributes, body), this)));
 
     /// <summary>Hands out what the broker gave up, and waits until it is acknowledged.</summary>
     public Task GiveUpAsync(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body)
@@ -60,7 +60,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
         return all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
     }
 
-    public override ValueTask<GivenUp?> TakeGivenUpAsync(CancellationToken cancellationToken) => ValueTask.FromResult(givenUp.TryDequeue(out var next) ? next : null);
+    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) => ValueTask.FromResult(givenUp.TryDequeue(out var next) ? next : null);
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {

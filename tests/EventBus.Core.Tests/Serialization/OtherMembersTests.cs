@@ -102,7 +102,7 @@ public sealed class OtherMembersTests : IAsyncDisposable
         await transport.DeliverAsync((Attributes("1"), Encoding.UTF8.GetBytes(body)), (Attributes("2"), """{"height":7}"""u8.ToArray()));
 
         var letter = (await bus.Services.GetRequiredService<AlertInbox>().NextAsync("an envelope of another bus came")).First;
-        Assert.Equal((DeadLetterReason.Unreadable, 0, body), (letter.Reason, letter.Starts, Encoding.UTF8.GetString(letter.Body.Span)));
+        Assert.Equal((DeadLetterReason.Unreadable, 0, body), (letter.Reason, letter.Attempts, Encoding.UTF8.GetString(letter.Body.Span)));
         Assert.Equal($"The body is an object without any member of {typeof(SizeMeasured)}: expected is one of height, größe, at.", letter.Error);
         Assert.Equal($"{letter.Error} Its members are messageId, messageType, message, sentTime, headers and 2 more.", (await bus.DeadLetters.FindAsync(letter.Id, TestContext.Current.CancellationToken))!.Error);
         Assert.Equal(["7"], handled.Items);
@@ -141,7 +141,7 @@ public sealed class OtherMembersTests : IAsyncDisposable
     private static EnvelopeAttributes Attributes(string id) => new() { Id = id, Name = "size.measured" };
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
-        bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AlertWith<AlertInbox>().Subscribe<SizeMeasured>("sizes", (e, _, _) =>
+        bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AddAlert<AlertInbox>().Subscribe<SizeMeasured>("sizes", (e, _, _) =>
         {
             handled.Add($"{e.Height}");
             return Task.CompletedTask;

@@ -10,9 +10,9 @@ internal sealed class SilentFailureStore(FailureStore inner, Func<Task> answerin
 
     public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.RecordAsync(entry, cancellationToken);
 
-    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount count, DateTimeOffset now, CancellationToken cancellationToken) => inner.CountStartAsync(subscription, eventId, count, now, cancellationToken);
+    public override ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount count, DateTimeOffset now, CancellationToken cancellationToken) => inner.CountAttemptAsync(subscription, eventId, count, now, cancellationToken);
 
-    public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken) => inner.ForgetStartsAsync(subscription, eventId, cancellationToken);
+    public override ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) => inner.ForgetAttemptsAsync(subscription, eventId, cancellationToken);
 
     public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken) => inner.TryParkAsync(entry, limit, cancellationToken);
 
@@ -21,7 +21,7 @@ internal sealed class SilentFailureStore(FailureStore inner, Func<Task> answerin
 
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.BeginAsync(entry, cancellationToken);
 
-    public override ValueTask PutBackAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.PutBackAsync(entry, cancellationToken);
+    public override ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.ReleaseAsync(entry, cancellationToken);
 
     public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken) => inner.RenewAsync(claimed, until, cancellationToken);
 
@@ -45,10 +45,10 @@ internal sealed class SilentFailureStore(FailureStore inner, Func<Task> answerin
         return await inner.FindDeadAsync(id, cancellationToken);
     }
 
-    public override async ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken)
+    public override async ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken)
     {
         await answering();
-        return await inner.ReviveAsync(id, now, cancellationToken);
+        return await inner.RetryDeadAsync(id, now, cancellationToken);
     }
 
     public override async ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken)

@@ -139,7 +139,7 @@ public sealed class EnvelopeLimitsTests
     public async Task DeadLetter_OfAnOverlongId_IsFoundAndFailsAgainWhenRetried()
     {
         var transport = new HandOverTransport();
-        await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AlertWith<AlertInbox>().Configure(options => options.AlertInterval = TimeSpan.Zero)
+        await using var bus = await RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport).StoreInMemory().AddAlert<AlertInbox>().Configure(options => options.AlertInterval = TimeSpan.Zero)
             .Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("Not to be called.")));
         var alerts = bus.Services.GetRequiredService<AlertInbox>();
         var cancel = TestContext.Current.CancellationToken;
@@ -150,13 +150,13 @@ public sealed class EnvelopeLimitsTests
         Assert.Equal(["The attribute 'id' has 1,025 characters; at most 1,024 are read.", "The attribute 'id' has 1,026 characters; at most 1,024 are read."], letters.Select(letter => letter.Error).Order(StringComparer.Ordinal));
         foreach (var letter in letters)
         {
-            Assert.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Starts));
+            Assert.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Attempts));
             Assert.Equal(letter.Number, (await bus.DeadLetters.FindAsync(letter.Id, cancel))!.Number);
             Assert.True(await bus.DeadLetters.RetryAsync(letter.Id, cancel));
         }
 
         IReadOnlyList<DeadLetter> again = [];
-        while (again.Count(letter => letter.Replays == 1) < 2)
+        while (again.Count(letter => letter.ManualRetries == 1) < 2)
         {
             await alerts.NextAsync("both dead letters were retried and cannot be read");
             again = await bus.DeadLetters.ListAsync(cancellationToken: cancel);

@@ -1,12 +1,12 @@
 namespace EventBus.Proof;
 
 /// <summary>A dead letter, as far as the checker is concerned.</summary>
-internal readonly record struct Dead(long Number, DeadLetterReason Reason, int Starts);
+internal readonly record struct Dead(long Number, DeadLetterReason Reason, int Attempts);
 
 /// <summary>Poison is started four times, becomes one dead letter and is told of; nobody else suffers from it.</summary>
 internal static class PoisonCheck
 {
-    private const int Starts = 4;
+    private const int Attempts = 4;
 
     /// <param name="findings">Where the findings go.</param>
     /// <param name="kinds">By number: what each event does.</param>
@@ -29,10 +29,10 @@ internal static class PoisonCheck
             var own = Numbers(kind);
             var name = kind == JobKind.Poison ? "poison" : "deadly";
             findings.Note($"{name}: starts", string.Join("  ", own.GroupBy(number => starts[number]).OrderByDescending(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}")));
-            findings.None($"{name}: started too often", own.Where(number => starts[number] > Starts));
-            findings.None($"{name}: started too seldom", own.Where(number => starts[number] < Starts - Math.Min(Deaths(number), Starts - 1)));
-            findings.Note($"{name}: one start less, caught waiting", own.Count(number => starts[number] == Starts - 1));
-            findings.Note($"{name}: two less, caught twice", own.Count(number => starts[number] == Starts - 2));
+            findings.None($"{name}: started too often", own.Where(number => starts[number] > Attempts));
+            findings.None($"{name}: started too seldom", own.Where(number => starts[number] < Attempts - Math.Min(Deaths(number), Attempts - 1)));
+            findings.Note($"{name}: one start less, caught waiting", own.Count(number => starts[number] == Attempts - 1));
+            findings.Note($"{name}: two less, caught twice", own.Count(number => starts[number] == Attempts - 2));
             findings.None($"{name}: no dead letter", own.Where(number => !letters.ContainsKey(number)));
             findings.Note($"{name}: reasons", string.Join("  ", own.Where(letters.ContainsKey).GroupBy(number => letters[number][0].Reason).Select(group => $"{group.Key}: {group.Count():N0}")));
         }

@@ -147,7 +147,7 @@ internal sealed class CurvesProof : Proof
             Subscription = Subscription,
             Envelope = new Envelope(new EnvelopeAttributes { Id = Numbers.ToId(number), Name = EventName, Time = DateTimeOffset.UnixEpoch }, "{}"u8.ToArray()),
             Status = status,
-            Starts = 1,
+            Attempts = 1,
             DueAt = DateTimeOffset.UnixEpoch,
             FirstFailedAt = DateTimeOffset.UnixEpoch,
             LastFailedAt = DateTimeOffset.UnixEpoch,

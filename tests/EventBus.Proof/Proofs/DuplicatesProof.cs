@@ -67,7 +67,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
 
     private static async Task HandleAsync(Payment payment, EventContext context, Journal journal, bool inTransaction, CancellationToken cancellationToken)
     {
-        journal.Write(Kind.Start, payment.Number, context.Attempt, context.FencingNumber);
+        journal.Write(Kind.Start, payment.Number, context.Attempt, context.FencingToken);
         await Until.PassedAsync(TimeSpan.FromMilliseconds(1 + (payment.Number % 8)), cancellationToken);
         if (payment.Number % 100 == 7 && context.Attempt == 1)
         {
@@ -80,7 +80,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
             context.OnCommit((transaction, ct) => AddRowAsync(transaction, payment.Number, ct));
         }
 
-        journal.Write(Kind.Effect, payment.Number, context.Attempt, context.FencingNumber);
+        journal.Write(Kind.Effect, payment.Number, context.Attempt, context.FencingToken);
         journal.Write(Kind.End, payment.Number, context.Attempt);
     }
 

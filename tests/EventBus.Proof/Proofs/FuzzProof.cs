@@ -53,7 +53,7 @@ internal sealed class FuzzProof : Proof
         bus.Retry(1, RetryDelay).Configure(options => options.Retry.Jitter = 0);
         bus.Publishes<FuzzFollowUp>();
         bus.Subscribe(Typed, s => s.On<FuzzOrder>((_, context, ct) => HandleAsync(context, journal, ct)));
-        bus.SubscribeAny(Wild, $"{FuzzGenerator.WildWord}.#", (context, ct) => HandleAsync(context, journal, ct), s => MakeOnce(s, settings));
+        bus.SubscribePattern(Wild, $"{FuzzGenerator.WildWord}.#", (context, ct) => HandleAsync(context, journal, ct), s => MakeOnce(s, settings));
         bus.Subscribe(Follower, s => s.On<FuzzFollowUp>((followUp, _, _) =>
         {
             journal.Write(Kind.FollowUp, followUp.Number);

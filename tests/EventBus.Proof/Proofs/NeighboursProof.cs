@@ -23,7 +23,7 @@ internal sealed class NeighboursProof : Proof
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
         bus.Retry(3, FirstDelay).Configure(options => (options.Retry.MaxDelay, options.Retry.Jitter) = (FirstDelay, 0));
-        bus.AlertWith<JournalAlert>();
+        bus.AddAlert<JournalAlert>();
         bus.Subscribe("street", s => s.On<Job>((job, context, ct) => HandleAsync(job, context, journal)));
         bus.Subscribe("square", s => s.On<Duty>((duty, context, ct) => HandleAsync(new Job(duty.Number, duty.Kind), context, journal)));
         Buses.WrapStores(bus, SwiftAlerts.Wrap);
@@ -63,7 +63,7 @@ internal sealed class NeighboursProof : Proof
             findings.Fail(exception.Message);
         }
 
-        var dead = (await probe.DeadAsync()).ConvertAll(entry => new Dead(Numbers.Of(entry.Id), entry.Reason, entry.Starts));
+        var dead = (await probe.DeadAsync()).ConvertAll(entry => new Dead(Numbers.Of(entry.Id), entry.Reason, entry.Attempts));
         DeliveryCheck.Run(findings, publisher.Outcomes, stage.Journals.Entries, dead.Select(letter => letter.Number).ToHashSet());
         PoisonCheck.Run(findings, kinds, stage.Journals.Entries, dead, publisher.PublishedAt, stage.Deaths);
     }

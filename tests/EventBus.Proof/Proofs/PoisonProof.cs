@@ -31,7 +31,7 @@ internal sealed class PoisonProof : Proof
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
         bus.Retry(3, FirstDelay);
-        bus.AlertWith<JournalAlert>();
+        bus.AddAlert<JournalAlert>();
         bus.Subscribe(Subscription, s => s.On<Job>((job, context, ct) => HandleAsync(job, context, journal)));
         Buses.WrapStores(bus, SwiftAlerts.Wrap);
     }
@@ -71,7 +71,7 @@ internal sealed class PoisonProof : Proof
             findings.Fail(exception.Message);
         }
 
-        var dead = (await probe.DeadAsync()).ConvertAll(entry => new Dead(Numbers.Of(entry.Id), entry.Reason, entry.Starts));
+        var dead = (await probe.DeadAsync()).ConvertAll(entry => new Dead(Numbers.Of(entry.Id), entry.Reason, entry.Attempts));
         DeliveryCheck.Run(findings, publisher.Outcomes, stage.Journals.Entries, dead.Select(letter => letter.Number).ToHashSet());
         PoisonCheck.Run(findings, kinds, stage.Journals.Entries, dead, publisher.PublishedAt, stage.Deaths);
         findings.Exactly("stuck in the failure store", 0, await probe.Failures.CountAsync(CancellationToken.None) - dead.Count);

@@ -20,7 +20,7 @@ internal sealed class SagasProof : Proof
         // More starts than usual: orders, questions and answers suffer from the deaths of their neighbours.
         bus.Retry(12, FirstDelay).Configure(options => options.Retry.MaxDelay = LongestDelay);
         var reaper = AddSagas(bus, settings, journal);
-        bus.AlertWith<JournalAlert>();
+        bus.AddAlert<JournalAlert>();
         bus.Subscribe<ParcelOrdered, TakeOrder>(Intake).Subscribe<Question, AnswerQuestion>(Desk);
         Buses.WrapStores(bus, stores => SwiftAlerts.With(stores, stores.Failures, stores.Processed, new WatchedSagaStore(stores.Sagas!, new ServiceLedger(settings.Folder), reaper)));
     }
@@ -51,7 +51,7 @@ internal sealed class SagasProof : Proof
             rested = before.ToDictionary(entry => Numbers.Of(entry.Id), entry => entry.Status);
             await office.AnswerLateAsync(before);
             await RunAsync("Every late reply taken and ignored", [], async () => await stage.Redis.IsIdleAsync("answer", Group("saga.ship-parcel")) && await stage.Redis.IsIdleAsync("answer", Group("saga.ship-express")));
-            late = [.. (await office.EntriesAsync()).Where(after => SagaMoves.IsEnd(after.Status) && versions.GetValueOrDefault(after.Id) != after.Version).Select(entry => Numbers.Of(entry.Id))];
+            late = [.. (await office.EntriesAsync()).Where(after => SagaTransitions.IsEnd(after.Status) && versions.GetValueOrDefault(after.Id) != after.Version).Select(entry => Numbers.Of(entry.Id))];
             ParcelServices.Mend(stage.Folder);
             await office.RetryAsync(before);
             await RunAsync("Every saga that people retried at its end", [], office.IsAtEndAsync);

@@ -76,5 +76,5 @@ internal static class Buses
 
     private static TimeSpan Lease(VictimSettings settings) => TimeSpan.FromMilliseconds(settings.LeaseMilliseconds);
 
-    private static BusModel ModelOf(IServiceCollection services) => (BusModel)services.Single(service => service.ServiceType == typeof(BusModel)).ImplementationInstance!;
+    private static BusRegistration ModelOf(IServiceCollection services) => (BusRegistration)services.Single(service => service.ServiceType == typeof(BusRegistration)).ImplementationInstance!;
 }

@@ -69,9 +69,9 @@ internal sealed class ParcelServices(IReadOnlyList<SagaPlan> plans, ServiceLedge
         where TParcel : Parcel
     {
         var number = context.State.Number;
-        var call = new ServiceCall(ServiceMark.Begun, number, context.Step, context.IsCompensation, context.IdempotencyKey, context.FencingNumber);
+        var call = new ServiceCall(ServiceMark.Begun, number, context.Step, context.IsCompensation, context.IdempotencyKey, context.FencingToken);
         ledger.Write(call);
-        journal?.Write(Kind.Start, number, context.Attempt, context.FencingNumber);
+        journal?.Write(Kind.Start, number, context.Attempt, context.FencingToken);
         try
         {
             await run(plans[(int)number], call);

@@ -28,10 +28,10 @@ internal sealed class SwiftAlerts(FailureStore inner) : FailureStore
 
     public override ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.RecordAsync(entry, cancellationToken);
 
-    public override ValueTask<StartCount?> CountStartAsync(string subscription, string eventId, StartCount added, DateTimeOffset now, CancellationToken cancellationToken) =>
-        inner.CountStartAsync(subscription, eventId, added, now, cancellationToken);
+    public override ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken) =>
+        inner.CountAttemptAsync(subscription, eventId, added, now, cancellationToken);
 
-    public override ValueTask ForgetStartsAsync(string subscription, string eventId, CancellationToken cancellationToken) => inner.ForgetStartsAsync(subscription, eventId, cancellationToken);
+    public override ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) => inner.ForgetAttemptsAsync(subscription, eventId, cancellationToken);
 
     public override ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken) => inner.TryParkAsync(entry, limit, cancellationToken);
 
@@ -40,7 +40,7 @@ internal sealed class SwiftAlerts(FailureStore inner) : FailureStore
 
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.BeginAsync(entry, cancellationToken);
 
-    public override ValueTask PutBackAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.PutBackAsync(entry, cancellationToken);
+    public override ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken) => inner.ReleaseAsync(entry, cancellationToken);
 
     public override ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken) => inner.RenewAsync(claimed, until, cancellationToken);
 
@@ -54,7 +54,7 @@ internal sealed class SwiftAlerts(FailureStore inner) : FailureStore
 
     public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) => inner.FindDeadAsync(id, cancellationToken);
 
-    public override ValueTask<bool> ReviveAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => inner.ReviveAsync(id, now, cancellationToken);
+    public override ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => inner.RetryDeadAsync(id, now, cancellationToken);
 
     public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => inner.DiscardAsync(id, cancellationToken);
 

@@ -44,9 +44,9 @@ internal static class Victim
 }
 
 /// <summary>Writes down whom people were told of.</summary>
-internal sealed class JournalAlert(Journal journal) : IDeadLetterAlert
+internal sealed class JournalAlert(Journal journal) : IDeadLetterNotifier
 {
-    public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+    public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
     {
         foreach (var id in alert.Ids)
         {

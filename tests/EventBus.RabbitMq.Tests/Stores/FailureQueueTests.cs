@@ -34,7 +34,7 @@ public sealed class FailureQueueTests
         Assert.Contains("no 7", alert.First.Error!, StringComparison.Ordinal);
         Assert.Equal(1, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
         var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
-        Assert.Equal(("tests", "seven", 4, DeadLetterReason.HandlerFailed), (dead.Subscription, dead.EventId, dead.Starts, dead.Reason));
+        Assert.Equal(("tests", "seven", 4, DeadLetterReason.HandlerFailed), (dead.Subscription, dead.EventId, dead.Attempts, dead.Reason));
         Assert.Equal("a", dead.Headers["tenant"]);
         Assert.Equal("{\"number\":7}", Encoding.UTF8.GetString(dead.Body.Span));
         Assert.Contains(nameof(Handler_FailsForGood_IsStartedFourTimesAndThenADeadLetterWithAnAlert), dead.ErrorDetails!, StringComparison.Ordinal);
@@ -51,7 +51,7 @@ public sealed class FailureQueueTests
         var mended = false;
         await using var app = await StartAsync((e, context) =>
         {
-            started.Add(context.IsReplay ? 100 + context.Attempt : context.Attempt);
+            started.Add(context.IsManualRetry ? 100 + context.Attempt : context.Attempt);
             return mended ? Task.CompletedTask : throw new InvalidOperationException("not yet");
         });
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
@@ -177,7 +177,7 @@ public sealed class FailureQueueTests
 
         Assert.Equal(DeadLetterReason.Unreadable, (await alerted.NextAsync("the alert")).First.Reason);
         var dead = Assert.Single(await app.DeadLetters.ListAsync(cancellationToken: Cancel));
-        Assert.Equal(("{ not json", 0), (Encoding.UTF8.GetString(dead.Body.Span), dead.Starts));
+        Assert.Equal(("{ not json", 0), (Encoding.UTF8.GetString(dead.Body.Span), dead.Attempts));
     }
 
     /// <summary>What the protocol cannot carry a second time would come again for ever, and stop everything behind it.</summary>
@@ -230,12 +230,12 @@ public sealed class FailureQueueTests
     public async Task Claim_OfAnInterruptedEntryThatIsPutBack_IsClaimedAgainWithTheSameStarts()
     {
         await using var stores = await OpenStoresAsync("one");
-        await stores.Failures.TryTakeSuspectAsync(Failed("one", "first"), Cancel);
+        await stores.Failures.TryTakeRedeliveredAsync(Failed("one", "first"), Cancel);
         for (var i = 0; i < 3; i++)
         {
             var claimed = Assert.Single((await ClaimAsync(stores, "one")).Entries);
-            Assert.Equal(("first", 1, true), (claimed.Envelope.EventId, claimed.Starts, claimed.WasInterrupted));
-            await stores.Failures.PutBackAsync(claimed, Cancel);
+            Assert.Equal(("first", 1, true), (claimed.Envelope.EventId, claimed.Attempts, claimed.WasInterrupted));
+            await stores.Failures.ReleaseAsync(claimed, Cancel);
         }
     }
 
@@ -289,7 +289,7 @@ public sealed class FailureQueueTests
             return Task.CompletedTask;
         });
         var alert = await alerted.NextAsync("the alert");
-        Assert.Equal((DeadLetterReason.ProcessEnded, 4), (alert.First.Reason, alert.First.Starts));
+        Assert.Equal((DeadLetterReason.ProcessEnded, 4), (alert.First.Reason, alert.First.Attempts));
     }
 
     [Theory]
@@ -334,7 +334,7 @@ public sealed class FailureQueueTests
         Subscription = subscription,
         Envelope = new Envelope(new EnvelopeAttributes { Id = id, Name = "test.happened" }, "{}"u8.ToArray()),
         Status = FailedEventStatus.Waiting,
-        Starts = 1,
+        Attempts = 1,
     };
 
     private static ValueTask<DueBatch<FailedEvent>> ClaimAsync(OpenStores stores, params string[] subscriptions) =>
@@ -382,7 +382,7 @@ public sealed class FailureQueueTests
         Rabbit(bus)
             .Retry(3, TimeSpan.FromMilliseconds(100))
             .Configure(options => (options.Retry.MaxDelay, options.AlertInterval) = (TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(100)))
-            .AlertWith<Alert>()
+            .AddAlert<Alert>()
             .Subscribe<TestHappened>("tests", (e, context, _) => handle(e, context));
     });
 
@@ -395,9 +395,9 @@ public sealed class FailureQueueTests
         public ValueTask DisposeAsync() => stores.CloseAsync();
     }
 
-    private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterAlert
+    private sealed class Alert(Seen<DeadLetterAlert> seen) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             seen.Add(alert);
             return Task.CompletedTask;

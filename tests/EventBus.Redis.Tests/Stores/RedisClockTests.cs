@@ -29,7 +29,7 @@ public sealed class RedisClockTests
         await using var redis = await TestRedis.OpenAsync();
         var second = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         using var host = Build(redis.Prefix, bus => bus
-            .AlertWith<FailingAlert>()
+            .AddAlert<FailingAlert>()
             .AddSaga<Waiting, WaitingState>()
             .Subscribe("retried", subscription => subscription.Retry(Soon).On<ParcelSent>((parcel, context, _) =>
             {
@@ -187,9 +187,9 @@ public sealed class RedisClockTests
         }
     }
 
-    private sealed class FailingAlert(ConcurrentQueue<string> seen) : IDeadLetterAlert
+    private sealed class FailingAlert(ConcurrentQueue<string> seen) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             seen.Enqueue(seen.Contains("first alert") ? "alert" : "first alert");
             return seen.Contains("alert") ? Task.CompletedTask : throw new InvalidOperationException("Pager down.");

@@ -11,13 +11,13 @@ public sealed class RedisFailureStoreTests
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
-        var kept = TestStores.Waiting("p-1", "key~with~tildes") with { OrderKey = "", Position = -5, Deadline = TestStores.Now.AddTicks(9), Replays = 2 };
+        var kept = TestStores.Waiting("p-1", "key~with~tildes") with { OrderKey = "", Position = -5, Deadline = TestStores.Now.AddTicks(9), ManualRetries = 2 };
 
         Assert.True(await stores.RecordAsync(kept));
         Assert.False(await stores.RecordAsync(kept));
         var claimed = Assert.Single(await stores.ClaimAsync());
 
-        Assert.Equal(kept with { Starts = 2, Claim = claimed.Claim, Envelope = claimed.Envelope, History = claimed.History }, claimed);
+        Assert.Equal(kept with { Attempts = 2, Claim = claimed.Claim, Envelope = claimed.Envelope, History = claimed.History }, claimed);
         Assert.True(claimed.Claim > 0);
         Assert.Equal(kept.History, claimed.History);
         Assert.Equal(("p-1", "parcel.sent", 2, "key~with~tildes", "flow", TestStores.Now.AddTicks(7)), Parts(claimed.Envelope));
@@ -44,7 +44,7 @@ public sealed class RedisFailureStoreTests
         var second = Assert.Single(await stores.ClaimAsync(TestStores.Now + (2 * TestStores.Lease)));
 
         Assert.Equal((false, true), (first.WasInterrupted, second.WasInterrupted));
-        Assert.Equal(first.Starts, second.Starts);
+        Assert.Equal(first.Attempts, second.Attempts);
         Assert.True(second.Claim > first.Claim);
         Assert.Equal([first.Id], await stores.Failures.RenewAsync([first, second], TestStores.Now + (3 * TestStores.Lease), Token));
         await stores.Failures.CompleteAsync(first, Token);
@@ -58,7 +58,7 @@ public sealed class RedisFailureStoreTests
     {
         await using var redis = await TestRedis.OpenAsync();
         await using var stores = await TestStores.OpenAsync(redis.Prefix);
-        var parked = TestStores.Waiting("p-2", "k") with { Status = FailedEventStatus.Parked, Starts = 0 };
+        var parked = TestStores.Waiting("p-2", "k") with { Status = FailedEventStatus.Parked, Attempts = 0 };
         Assert.Equal(ParkOutcome.NotBlocked, await stores.Failures.TryParkAsync(parked, 1, Token));
         await stores.RecordAsync(TestStores.Waiting("p-1", "k"));
         Assert.Equal(ParkOutcome.Parked, await stores.Failures.TryParkAsync(parked, 1, Token));
@@ -79,9 +79,9 @@ public sealed class RedisFailureStoreTests
         Assert.Equal("p-2", second.Envelope.EventId);
         await stores.Failures.CompleteAsync(second, Token);
         Assert.Empty(await stores.ClaimAsync());
-        Assert.True(await stores.Failures.ReviveAsync("mail~p-3", TestStores.Now, Token));
+        Assert.True(await stores.Failures.RetryDeadAsync("mail~p-3", TestStores.Now, Token));
         var revived = Assert.Single(await stores.ClaimAsync());
-        Assert.Equal(("p-3", 1, 1), (revived.Envelope.EventId, revived.Starts, revived.Replays));
+        Assert.Equal(("p-3", 1, 1), (revived.Envelope.EventId, revived.Attempts, revived.ManualRetries));
         await stores.Failures.CompleteAsync(revived, Token);
         Assert.Equal(ParkOutcome.NotBlocked, await stores.Failures.TryParkAsync(parked, 1, Token));
     }
@@ -163,7 +163,7 @@ public sealed class RedisFailureStoreTests
 
         var lost = woken.Single(entry => entry.Position == 5) with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.OutOfOrder };
         Assert.True(await stores.RecordAsync(lost));
-        Assert.True(await stores.Failures.ReviveAsync(lost.Id, TestStores.Now, Token));
+        Assert.True(await stores.Failures.RetryDeadAsync(lost.Id, TestStores.Now, Token));
         Assert.Equal(4, (await stores.Failures.GetOrderAsync("mail", "k", Token)).Position);
 
         await stores.Failures.SweepAsync(new SweepLimits(null, TestStores.Now, later), 10, Token);
@@ -187,12 +187,12 @@ public sealed class RedisFailureStoreTests
         await stores.Failures.CompleteAsync(Assert.Single(await stores.ClaimAsync()), Token);
         Assert.Equal(2, await CountAsync("p-1"));
 
-        await stores.Failures.ForgetStartsAsync("mail", "p-1", Token);
+        await stores.Failures.ForgetAttemptsAsync("mail", "p-1", Token);
         Assert.Equal(2, await CountAsync("p-1"));
         await stores.Failures.SweepAsync(new SweepLimits(null, TestStores.Now.AddTicks(100), TestStores.Now), 10, Token);
         Assert.Equal(2, await CountAsync("p-2"));
 
-        async Task<int?> CountAsync(string id) => (await stores.Failures.CountStartAsync("mail", id, new StartCount(1, 0), TestStores.Now, Token))?.Starts;
+        async Task<int?> CountAsync(string id) => (await stores.Failures.CountAttemptAsync("mail", id, new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts;
     }
 
     private static (string Id, string Name, int Version, string? Key, string Correlation, DateTimeOffset Time) Parts(EventContext envelope) =>

@@ -45,7 +45,7 @@ public sealed class RedisGarbageTests
         Assert.Equal("k", bad.LineKey);
         Assert.Empty(await stores.ClaimAsync());
         Assert.Null(Assert.Single(await stores.ListAsync()).Envelope.Defect);
-        Assert.True(await stores.Failures.ReviveAsync(bad.Id, TestStores.Now, Token));
+        Assert.True(await stores.Failures.RetryDeadAsync(bad.Id, TestStores.Now, Token));
         var again = Assert.Single(await stores.ClaimAsync());
         Assert.Equal((null, "parcel.sent", "bad"), (again.Envelope.Defect, again.Envelope.EventName, again.Envelope.EventId));
         await stores.Failures.CompleteAsync(again, Token);

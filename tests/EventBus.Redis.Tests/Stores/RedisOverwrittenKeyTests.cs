@@ -99,7 +99,7 @@ public sealed class RedisOverwrittenKeyTests
             case "defer":
                 return async () => await stores.Failures.DeferAsync(deferred, 0, 10, Token) == DeferOutcome.Deferred;
             case "start":
-                return async () => (await stores.Failures.CountStartAsync("mail", "p-1", new StartCount(1, 0), TestStores.Now, Token))?.Starts == 2;
+                return async () => (await stores.Failures.CountAttemptAsync("mail", "p-1", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts == 2;
             case "advance":
                 await stores.Failures.DeferAsync(deferred with { DueAt = TestStores.Now.AddHours(1) }, 0, 10, Token);
                 return () => stores.Failures.AdvanceAsync("mail", "o", 1, TestStores.Now, Token).AsTask();
@@ -108,7 +108,7 @@ public sealed class RedisOverwrittenKeyTests
                 return async () => (await stores.ClaimAsync()).Count == 1;
             case "revive":
                 await stores.RecordAsync(TestStores.Dead("p-1", "line"));
-                return () => stores.Failures.ReviveAsync("mail~p-1", TestStores.Now, Token).AsTask();
+                return () => stores.Failures.RetryDeadAsync("mail~p-1", TestStores.Now, Token).AsTask();
             case "discard":
                 await stores.RecordAsync(TestStores.Dead("p-1", "line"));
                 return () => stores.Failures.DiscardAsync("mail~p-1", Token).AsTask();

@@ -107,7 +107,7 @@ public sealed class RedisStoreFaultTests
         // Redis knows the scripts by now: the next call is a single command.
         await stores.RecordAsync(TestStores.Dead("warm"));
         await stores.Failures.DiscardAsync("mail~warm", Token);
-        await stores.Failures.CountStartAsync("mail", "warm", new StartCount(1, 0), TestStores.Now, Token);
+        await stores.Failures.CountAttemptAsync("mail", "warm", new AttemptCount(1, 0), TestStores.Now, Token);
 
         Assert.True(await LostReply.RepeatAsync(valve, async () => await stores.RecordAsync(entry)));
         Assert.False(await stores.RecordAsync(entry));
@@ -116,8 +116,8 @@ public sealed class RedisStoreFaultTests
         Assert.True(await LostReply.RepeatAsync(valve, async () => await stores.RecordAsync(dead)));
         Assert.False(await stores.RecordAsync(dead));
         Assert.Equal(1, await stores.Failures.CountDeadAsync(new DeadLetterFilter(), Token));
-        Assert.Equal(2, await LostReply.RepeatAsync(valve, async () => (await stores.Failures.CountStartAsync("mail", "p-2", new StartCount(1, 0), TestStores.Now, Token))?.Starts));
-        Assert.Equal(3, (await stores.Failures.CountStartAsync("mail", "p-2", new StartCount(1, 0), TestStores.Now, Token))?.Starts);
+        Assert.Equal(2, await LostReply.RepeatAsync(valve, async () => (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts));
+        Assert.Equal(3, (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts);
     }
 
     [Fact]
@@ -133,7 +133,7 @@ public sealed class RedisStoreFaultTests
         var claimed = await LostReply.RepeatAsync(valve, () => stores.ClaimAsync(null, 10, "mail", "print"));
 
         Assert.Equal(["p-1", "p-2"], claimed.Select(entry => entry.Envelope.EventId).Order());
-        Assert.All(claimed, entry => Assert.Equal((2, false), (entry.Starts, entry.WasInterrupted)));
+        Assert.All(claimed, entry => Assert.Equal((2, false), (entry.Attempts, entry.WasInterrupted)));
         Assert.Empty(await stores.ClaimAsync(null, 10, "mail", "print"));
     }
 
@@ -163,7 +163,7 @@ public sealed class RedisStoreFaultTests
         await stores.Failures.TryParkAsync(TestStores.Waiting("p-3", "k") with { Status = FailedEventStatus.Parked }, 1, Token);
         await stores.Failures.DeferAsync(TestStores.Waiting("p-4") with { Status = FailedEventStatus.Deferred, OrderKey = "o", Position = 1 }, 0, 1, Token);
         await stores.Failures.AdvanceAsync("mail", "o", 1, TestStores.Now, Token);
-        await stores.Failures.CountStartAsync("mail", "p-5", new StartCount(1, 0), TestStores.Now, Token);
+        await stores.Failures.CountAttemptAsync("mail", "p-5", new AttemptCount(1, 0), TestStores.Now, Token);
         await stores.ClaimAsync(null, 1);
         await stores.Delays.AddAsync(TestStores.Event("p-6"), TestStores.Now, Token);
         var claim = await stores.Processed.ClaimAsync(new ProcessedKey("mail", "p-7"), 0, TestStores.Now, TestStores.Lease, Token);

@@ -67,14 +67,14 @@ public sealed class RedisStoresTests
         {
             bus.UseRedis(TestRedis.Address, redis => redis.KeyPrefix = prefix).Configure(options => options.ServiceName = "app").Retry(0, TimeSpan.Zero);
             bus.Subscribe("parcels", handler);
-            bus.AlertWith<Listener>();
+            bus.AddAlert<Listener>();
         });
         return builder.Build();
     }
 
-    private sealed class Listener(TaskCompletionSource<DeadLetter>? failed) : IDeadLetterAlert
+    private sealed class Listener(TaskCompletionSource<DeadLetter>? failed) : IDeadLetterNotifier
     {
-        public Task AlertAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+        public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
         {
             failed?.TrySetResult(alert.First);
             return Task.CompletedTask;

@@ -59,13 +59,13 @@ internal sealed class TestStores : IAsyncDisposable
         Envelope = Event(id, line),
         Status = FailedEventStatus.Waiting,
         LineKey = line,
-        Starts = 1,
+        Attempts = 1,
         DueAt = Now,
         FirstFailedAt = Now.AddTicks(-3),
         LastFailedAt = Now.AddTicks(-2),
         Error = "Broken: 💥",
         ErrorDetails = "at Somewhere()",
-        History = [new FailedStart(1, Now.AddTicks(-3), "Broken")],
+        History = [new FailedAttempt(1, Now.AddTicks(-3), "Broken")],
     };
 
     public static FailedEvent Dead(string id, string? line = null, string subscription = "mail") =>

@@ -42,8 +42,8 @@ public sealed class UnstorableTests
         await UntilAsync(async () => await CountAsync(letters) == 2, "both are dead letters");
         // By now nothing of the event is tried any more that cuts the connection.
         var found = (await letters.ListAsync(null, Token)).ToDictionary(letter => letter.EventId);
-        Assert.Equal((DeadLetterReason.Unstorable, true, 1), (found["large"].Reason, found["large"].Body.IsEmpty, found["large"].Starts));
-        Assert.Equal((DeadLetterReason.HandlerFailed, false, 2), (found["small"].Reason, found["small"].Body.IsEmpty, found["small"].Starts));
+        Assert.Equal((DeadLetterReason.Unstorable, true, 1), (found["large"].Reason, found["large"].Body.IsEmpty, found["large"].Attempts));
+        Assert.Equal((DeadLetterReason.HandlerFailed, false, 2), (found["small"].Reason, found["small"].Body.IsEmpty, found["small"].Attempts));
         await host.StopAsync(Token);
     }
 

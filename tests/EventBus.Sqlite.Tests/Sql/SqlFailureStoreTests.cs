@@ -28,14 +28,14 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
             LineKey = "line",
             OrderKey = "key",
             Position = 7,
-            Starts = 4,
-            Replays = 2,
+            Attempts = 4,
+            ManualRetries = 2,
             Deadline = Now.AddDays(1),
             LastFailedAt = Now.AddMinutes(3),
             Reason = DeadLetterReason.OutOfOrder,
             Error = "it's \"broken\" ' ; --",
             ErrorDetails = "at line 1\nat line 2",
-            History = [new FailedStart(1, Now, "one"), new FailedStart(2, Now.AddMinutes(1), "two")],
+            History = [new FailedAttempt(1, Now, "one"), new FailedAttempt(2, Now.AddMinutes(1), "two")],
         };
         Assert.True(await Failures.RecordAsync(entry, Token));
 
@@ -59,7 +59,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         }
 
         var before = GC.GetTotalAllocatedBytes(precise: true);
-        var revived = await Failures.ReviveAllAsync(new DeadLetterFilter(), Now, Token);
+        var revived = await Failures.RetryAllDeadAsync(new DeadLetterFilter(), Now, Token);
         var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
 
         // One is loaded to know where to end. Other tests run beside this one.
@@ -76,12 +76,12 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         var first = await Failures.ClaimDueAsync(["mail", "other"], Now, Lease, 10, Token);
         var again = await Failures.ClaimDueAsync(["mail"], Now + Lease, Lease, 1, Token);
 
-        Assert.Equal(("1", 2, false), Assert.Single(first.Entries.Select(e => (e.Envelope.EventId, e.Starts, e.WasInterrupted))));
+        Assert.Equal(("1", 2, false), Assert.Single(first.Entries.Select(e => (e.Envelope.EventId, e.Attempts, e.WasInterrupted))));
         Assert.Equal(Now.AddSeconds(9), first.NextDue);
-        Assert.Equal(("2", 2, false), Assert.Single(again.Entries.Select(e => (e.Envelope.EventId, e.Starts, e.WasInterrupted))));
+        Assert.Equal(("2", 2, false), Assert.Single(again.Entries.Select(e => (e.Envelope.EventId, e.Attempts, e.WasInterrupted))));
         Assert.Equal(Now + Lease, again.NextDue);
         var interrupted = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now + Lease, Lease, 10, Token)).Entries);
-        Assert.Equal(("1", 2, true), (interrupted.Envelope.EventId, interrupted.Starts, interrupted.WasInterrupted));
+        Assert.Equal(("1", 2, true), (interrupted.Envelope.EventId, interrupted.Attempts, interrupted.WasInterrupted));
         Assert.True(interrupted.Claim > again.Entries[0].Claim);
         Assert.False(await Failures.RecordAsync(first.Entries[0], Token));
         Assert.True(await Failures.RecordAsync(interrupted with { Status = FailedEventStatus.Dead }, Token));
@@ -114,7 +114,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         await Failures.RecordAsync(head with { Status = FailedEventStatus.Dead, LineKey = null }, Token);
 
         var next = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
-        Assert.Equal(("2", FailedEventStatus.Waiting, 1), (next.Envelope.EventId, next.Status, next.Starts));
+        Assert.Equal(("2", FailedEventStatus.Waiting, 1), (next.Envelope.EventId, next.Status, next.Attempts));
     }
 
     [Fact]
@@ -126,7 +126,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         await Failures.CompleteAsync(Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries), Token);
         Assert.Empty((await Failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
 
-        Assert.True(await Failures.ReviveAsync("mail~2", Now, Token));
+        Assert.True(await Failures.RetryDeadAsync("mail~2", Now, Token));
 
         Assert.Equal("2", Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.EventId);
     }
@@ -138,9 +138,9 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         await Failures.RecordAsync(Dead("9") with { OrderKey = "k", Position = 9, Reason = DeadLetterReason.OutOfOrder }, Token);
         await Failures.RecordAsync(Dead("7") with { OrderKey = "k", Position = 7, Reason = DeadLetterReason.OutOfOrder }, Token);
 
-        await Failures.ReviveAsync("mail~9", Now, Token);
+        await Failures.RetryDeadAsync("mail~9", Now, Token);
         Assert.Equal(3, (await Failures.GetOrderAsync("mail", "k", Token)).Position);
-        await Failures.ReviveAsync("mail~7", Now, Token);
+        await Failures.RetryDeadAsync("mail~7", Now, Token);
 
         Assert.Equal(6, (await Failures.GetOrderAsync("mail", "k", Token)).Position);
         Assert.Equal(default, await Failures.GetOrderAsync("mail", "other", Token));
@@ -211,7 +211,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         }
 
         await Failures.DiscardAsync("mail~0", Token);
-        await Failures.ReviveAsync("mail~2", Now, Token);
+        await Failures.RetryDeadAsync("mail~2", Now, Token);
         var claimed = (await Failures.ClaimDueAsync(["mail"], Now, Lease, 4, Token)).Entries;
         await Failures.CompleteAsync(claimed[0], Token);
         await Failures.RecordAsync(claimed[1] with { Status = FailedEventStatus.Dead }, Token);
@@ -234,7 +234,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
 
         var due = (await Failures.ClaimAlertsAsync(Now + Lease, Lease, 10, Token)).Entries;
         Assert.Equal(["mail~1", "mail~2"], due.Select(alert => alert.Id));
-        await Failures.ReviveAsync("mail~1", Now, Token);
+        await Failures.RetryDeadAsync("mail~1", Now, Token);
         await Failures.RecordAsync(Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries) with { Status = FailedEventStatus.Dead, NeedsAlert = true }, Token);
         await Failures.AlertedAsync(due, Token);
 
@@ -246,12 +246,12 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     [Fact]
     public async Task Starts_CountedAndForgotten_BeginAgain()
     {
-        Assert.Equal(2, (await Failures.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token))?.Starts);
-        Assert.Equal(3, (await Failures.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token))?.Starts);
-        await Failures.ForgetStartsAsync("mail", "1", Token);
-        Assert.Equal(2, (await Failures.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token))?.Starts);
+        Assert.Equal(2, (await Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token))?.Attempts);
+        Assert.Equal(3, (await Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token))?.Attempts);
+        await Failures.ForgetAttemptsAsync("mail", "1", Token);
+        Assert.Equal(2, (await Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token))?.Attempts);
         await Failures.RecordAsync(Failed("1"), Token);
-        Assert.Null(await Failures.CountStartAsync("mail", "1", new StartCount(1, 0), Now, Token));
+        Assert.Null(await Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), Now, Token));
     }
 
     [Fact]
@@ -259,7 +259,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     {
         await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.RecordAsync(Dead($"{i}") with { LastFailedAt = i < 430 ? Now : Now.AddDays(1) }, Token)));
         await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.AdvanceAsync("mail", $"{i}", 1, i < 430 ? Now : Now.AddDays(1), Token)));
-        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.CountStartAsync("other", $"{i}", new StartCount(1, 0), i < 430 ? Now : Now.AddDays(1), Token)));
+        await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.CountAttemptAsync("other", $"{i}", new AttemptCount(1, 0), i < 430 ? Now : Now.AddDays(1), Token)));
         await Failures.DeferAsync(Deferred("waits", 2) with { OrderKey = "1" }, 1, 10, Token);
         var limits = new SweepLimits(Now.AddHours(1), Now.AddHours(1), Now.AddHours(1));
 

@@ -1,0 +1,15 @@
+namespace EventBus.Conformance;
+
+/// <summary>Alerts into a ledger.</summary>
+internal sealed class AlertRecorder(Ledger<DeadLetter> alerts) : IDeadLetterNotifier
+{
+    public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+    {
+        foreach (var id in alert.Ids)
+        {
+            alerts.Add(alert.First with { Id = id });
+        }
+
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,5 @@
+namespace EventBus.Conformance;
+
+/// <summary>A second event with the same first word, so of the same log.</summary>
+[EventName("parcel.returned")]
+internal sealed record ParcelReturned(int Number, string? Stamp = null);

@@ -1,0 +1,8 @@
+namespace EventBus.Conformance;
+
+/// <summary>The event of most scenarios.</summary>
+[EventName(EventName)]
+internal sealed record ParcelSent(int Number, string? Note = null)
+{
+    public const string EventName = "parcel.sent";
+}

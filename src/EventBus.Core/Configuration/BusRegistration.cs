@@ -1,0 +1,60 @@
+using System.Text.Json.Serialization;
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>All that was registered for one bus, before it is checked.</summary>
+internal sealed class BusRegistration(IServiceCollection services, string? key)
+{
+    private readonly Dictionary<Type, EventTypeRegistration> byType = [];
+
+    public IServiceCollection Services { get; } = services;
+
+    public string? Key { get; } = key;
+
+    /// <summary>The other buses of the application.</summary>
+    public IEnumerable<BusRegistration> Others => Services.Where(service => service.ServiceType == typeof(BusRegistration)).Select(service => (BusRegistration)service.ImplementationInstance!).Where(other => other != this);
+
+    public string OptionsName => Key ?? Microsoft.Extensions.Options.Options.DefaultName;
+
+    public List<EventTypeRegistration> Events { get; } = [];
+
+    public List<SubscriptionRegistration> Subscriptions { get; } = [];
+
+    public List<UpcastRegistration> Upcasts { get; } = [];
+
+    public List<SagaRegistration> Sagas { get; } = [];
+
+    public List<JsonSerializerContext> JsonContexts { get; } = [];
+
+    public List<(string Call, Func<IServiceProvider, Transport> Create)> Transports { get; } = [];
+
+    public Func<IServiceProvider, BusStores>? Stores { get; set; }
+
+    public Func<IServiceProvider, BusStores>? DefaultStores { get; set; }
+
+    public List<Func<IServiceProvider, IDeadLetterNotifier>> Alerts { get; } = [];
+
+    /// <summary>The webhooks among the alerts, to be checked.</summary>
+    public List<(Uri Url, WebhookOptions Options)> Webhooks { get; } = [];
+
+    public List<Func<IServiceProvider, Func<EventContext, EventDelegate, CancellationToken, Task>>> Middleware { get; } = [];
+
+    public List<Func<Exception, bool>> IsPermanent { get; } = [];
+
+    /// <summary>What holds for every subscription that does not say otherwise; null for not idempotent.</summary>
+    public IdempotencyOptions? Idempotency { get; set; }
+
+    public EventTypeRegistration Event(Type type)
+    {
+        if (!byType.TryGetValue(type, out var model))
+        {
+            byType.Add(type, model = new EventTypeRegistration(type) { Json = SagaJson.Of(type) });
+            Events.Add(model);
+        }
+
+        return model;
+    }
+}

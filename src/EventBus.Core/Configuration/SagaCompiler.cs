@@ -1,0 +1,191 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>Checks the registered sagas at the start, and makes what is needed to run them.</summary>
+internal static class SagaCompiler
+{
+    private const int MaxSteps = 1_000;
+    private const int MaxName = 100;
+
+    private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Asks every saga for its steps, and subscribes to the replies that they wait for.</summary>
+    /// <returns>What the sagas said, to be completed with <see cref="Complete"/> once the event types were checked.</returns>
+    public static async Task<IReadOnlyList<SagaDescription>> SketchAsync(BusRegistration model, IServiceProvider services, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
+    {
+        var sketches = new List<SagaDescription>();
+        foreach (var saga in model.Sagas)
+        {
+            if (!EventNameRules.IsWord(saga.Name) || saga.Name.Length > MaxName)
+            {
+                problems.Add($"The saga name '{saga.Name}' is invalid: one lower-case word of letters, digits and hyphens inside, at most {MaxName} characters, for instance book-trip.");
+            }
+
+            if (await TryDescribeAsync(saga, services, problems) is not { } described)
+            {
+                continue;
+            }
+
+            var before = problems.Count;
+            Check(saga, described.StateVersion, described.Steps, problems);
+            if (problems.Count == before)
+            {
+                sketches.Add(new SagaDescription(saga, described.StateVersion, described.Steps));
+                Subscribe(model, saga, described.Steps, receive, problems);
+            }
+        }
+
+        CheckEachOnce(model.Sagas, problems);
+        return sketches;
+    }
+
+    /// <summary>Fills in what was left to the defaults.</summary>
+    public static SagaDefinition Complete(SagaDescription sketch, EventBusOptions options, EventRegistry events, EventJson json, RandomSource entropy) => new(
+        sketch.Model,
+        sketch.StateVersion,
+        [.. sketch.Steps.Select(step => new SagaStepDefinition(step, Policy(step.Execution, step.IsPermanent, options, entropy), Policy(step.Compensation, [], options, entropy), step.Timeout ?? options.Sagas.StepTimeout)
+        {
+            ReplyName = step.ReplyType is { } reply ? events.For(reply).Name : null,
+            ReplyJson = step.ReplyType is { } type ? events.For(type).Json : null,
+        })],
+        json.Find(sketch.Model.StateType)!);
+
+    /// <summary>Checks what the sagas need of the rest of the bus.</summary>
+    public static void CheckNeeds(BusRegistration model, EventJson json, Stores.BusStores? stores, List<string> problems)
+    {
+        foreach (var saga in model.Sagas.Where(saga => json.Find(saga.StateType) is null))
+        {
+            problems.Add($"The state {saga.StateType} of the saga '{saga.Name}' cannot be written as JSON. Add [JsonSerializable(typeof({saga.StateType.Name}))] to the context that is given to bus.UseJson(...).");
+        }
+
+        if (model.Sagas.Count > 0 && stores?.Sagas is null)
+        {
+            problems.Add($"The saga '{model.Sagas[0].Name}' needs a store that keeps sagas, and {(stores is null ? "there is none" : $"the store '{stores.Name}' does not")}. Add one that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.");
+        }
+    }
+
+    private static async Task<(int StateVersion, IReadOnlyList<SagaStepRegistration> Steps)?> TryDescribeAsync(SagaRegistration saga, IServiceProvider services, List<string> problems)
+    {
+        try
+        {
+            await using var scope = services.CreateAsyncScope();
+            return saga.Describe(scope.ServiceProvider);
+        }
+        catch (Exception exception)
+        {
+            problems.Add($"The saga '{saga.Name}' ({saga.SagaType}) cannot be made and asked for its steps: {ExceptionText.MessageOf(exception)}");
+            return null;
+        }
+    }
+
+    private static void Check(SagaRegistration saga, int stateVersion, IReadOnlyList<SagaStepRegistration> steps, List<string> problems)
+    {
+        if (steps.Count is 0 or > MaxSteps)
+        {
+            problems.Add($"The saga '{saga.Name}' has {steps.Count} steps; 1 to {MaxSteps:N0} are allowed. Add them in its Define method.");
+        }
+
+        if (stateVersion < 1)
+        {
+            problems.Add($"The state version {stateVersion} of the saga '{saga.Name}' is invalid. Versions count from 1.");
+        }
+
+        foreach (var twice in steps.GroupBy(step => step.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
+        {
+            problems.Add($"The saga '{saga.Name}' has {twice.Count()} steps named '{twice.Key}', whose idempotency keys would be the same. Give each a name of its own.");
+        }
+
+        if (steps.Where(step => step.IsPivot).Skip(1).Any())
+        {
+            problems.Add($"The saga '{saga.Name}' has several pivots, and after the first nothing is undone any more. Keep the first of them, and make the others steps.");
+        }
+
+        foreach (var step in steps.SkipWhile(step => !step.IsPivot).Where(step => step.HasCompensation))
+        {
+            problems.Add($"The step '{step.Name}' of the saga '{saga.Name}' comes after the pivot, where nothing is undone any more, so its compensation would never run. Remove the compensation, or move the step before the pivot.");
+        }
+
+        foreach (var step in steps)
+        {
+            CheckStep(saga, step, problems);
+        }
+    }
+
+    private static void CheckStep(SagaRegistration saga, SagaStepRegistration step, List<string> problems)
+    {
+        var owner = $"the step '{step.Name}' of the saga '{saga.Name}'";
+        if (!EventNameRules.IsWord(step.Name) || step.Name.Length > MaxName)
+        {
+            problems.Add($"The step name '{step.Name}' of the saga '{saga.Name}' is invalid: one lower-case word of letters, digits and hyphens inside, at most {MaxName} characters, for instance book-flight.");
+        }
+
+        OptionsCheck.Range(step.Timeout ?? Shortest, Shortest, TimeSpan.FromDays(1), $"The time-out of {owner}", problems);
+        OptionsCheck.Check(step.Execution, $"retry of {owner}", problems);
+        OptionsCheck.Check(step.Compensation, $"retry of the compensation of {owner}", problems);
+        if (step.Compensation is not null && !step.HasCompensation)
+        {
+            problems.Add($"RetryCompensation is set on {owner}, which has no compensation. Add one, or remove the call.");
+        }
+
+        if (step.ReplyType is not null)
+        {
+            OptionsCheck.Range(step.ReplyTimeout, Shortest, TimeSpan.FromDays(365), $"The wait for the reply of {owner}", problems);
+        }
+    }
+
+    private static void CheckEachOnce(IReadOnlyList<SagaRegistration> sagas, List<string> problems)
+    {
+        foreach (var twice in sagas.GroupBy(saga => saga.Name, StringComparer.Ordinal).Where(group => group.Count() > 1))
+        {
+            problems.Add($"{string.Join(" and ", twice.Select(saga => saga.SagaType))} are all the saga '{twice.Key}'. Give each a name: bus.AddSaga<TSaga, TState>(\"...\").");
+        }
+
+        foreach (var twice in sagas.GroupBy(saga => saga.StateType).Where(group => group.Count() > 1))
+        {
+            problems.Add($"The sagas {string.Join(" and ", twice.Select(saga => $"'{saga.Name}'"))} share the state {twice.Key}, so that nobody could tell which one to start with it. Give each a type of its own.");
+        }
+    }
+
+    /// <summary>Once for each saga, also when a start is tried again.</summary>
+    private static void Subscribe(BusRegistration model, SagaRegistration saga, IReadOnlyList<SagaStepRegistration> steps, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
+    {
+        var name = SagaDefinition.SubscriptionOf(saga.Name);
+        var replies = steps.Select(step => step.ReplyType).OfType<Type>().Distinct().ToList();
+        if (replies.Count == 0)
+        {
+            return;
+        }
+
+        if (model.Subscriptions.Find(known => known.Name == name) is { } taken)
+        {
+            if (!taken.IsForSaga)
+            {
+                problems.Add($"The subscription name '{name}' is that of the replies to the saga '{saga.Name}'. Give your subscription another name.");
+            }
+
+            return;
+        }
+
+        var subscription = new SubscriptionRegistration(name) { IsForSaga = true };
+        foreach (var reply in replies)
+        {
+            model.Event(reply);
+            subscription.Handlers.Add(new HandlerRegistration(reply, null, _ => new SagaReplyInvoker(saga.Name, receive)));
+        }
+
+        model.Subscriptions.Add(subscription);
+    }
+
+    private static RetryPolicy Policy(SagaRetry? own, IReadOnlyList<Func<Exception, bool>> isPermanent, EventBusOptions options, RandomSource entropy) => new(
+        new RetryOptions
+        {
+            Count = own?.Count ?? options.Retry.Delays?.Count ?? options.Retry.Count,
+            FirstDelay = own?.FirstDelay ?? options.Retry.FirstDelay,
+            Delays = own is null ? options.Retry.Delays : own.Delays,
+            MaxDelay = options.Retry.MaxDelay,
+            Jitter = options.Retry.Jitter,
+        },
+        isPermanent,
+        entropy);
+}

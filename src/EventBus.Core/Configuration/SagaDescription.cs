@@ -1,0 +1,4 @@
+namespace EventBus;
+
+/// <summary>What a saga said of itself.</summary>
+internal sealed record SagaDescription(SagaRegistration Model, int StateVersion, IReadOnlyList<SagaStepRegistration> Steps);

@@ -1,0 +1,176 @@
+using System.Collections.ObjectModel;
+using EventBus.Stores;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>What people see of the failure store.</summary>
+internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) : IDeadLetters
+{
+    private const int MaxTake = 1_000;
+
+    // How many are retried within the time of one call.
+    private const int RetriedInTime = 100;
+
+    private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log)? opened;
+    private TimeProvider? plans;
+
+    /// <param name="store">The dead letters.</param>
+    /// <param name="planBy">The clock by which they are retried.</param>
+    /// <param name="timeout">How long a call may take.</param>
+    /// <param name="wake">Called when some are due.</param>
+    /// <param name="log">Where to say what was done.</param>
+    public void Open(FailureStore store, TimeProvider planBy, TimeSpan timeout, Action wake, ILogger log) => (plans, opened) = (planBy, (store, new StoreCalls(timeout, time), wake, log));
+
+    public Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        return door.EnterAsync<IReadOnlyList<DeadLetter>>(async () =>
+        {
+            filter = Check(filter);
+            if (filter != new DeadLetterFilter { Take = filter.Take })
+            {
+                Keyed("filters and pages");
+            }
+
+            var (store, calls, _, _) = Opened();
+            return [.. (await calls.AskAsync(token => store.ListDeadAsync(filter, token), "list the dead letters", cancellationToken)).Select(Show)];
+        });
+    }
+
+    public Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        return door.EnterAsync<DeadLetter?>(async () =>
+        {
+            var (store, calls, _, _) = Keyed("finding one");
+            return await calls.AskAsync(token => store.FindDeadAsync(id, token), "find a dead letter", cancellationToken) is { } entry ? Show(entry) : null;
+        });
+    }
+
+    public Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
+        door.EnterAsync(async () =>
+        {
+            filter = Check(filter);
+            var (store, calls, _, _) = filter == new DeadLetterFilter { Take = filter.Take } ? Opened() : Keyed("counting some of them");
+            return await calls.AskAsync(token => store.CountDeadAsync(filter, token), "count the dead letters", cancellationToken);
+        });
+
+    public Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        return door.EnterAsync(async () =>
+        {
+            var (store, calls, wake, log) = Keyed("retrying one");
+            try
+            {
+                var revived = await calls.AskAsync(token => store.RetryDeadAsync(id, plans!.GetUtcNow(), token), "retry a dead letter", cancellationToken);
+                if (revived)
+                {
+                    log.Retried(id);
+                }
+
+                return revived;
+            }
+            finally
+            {
+                // Also after a failure: the store may have done it.
+                wake();
+            }
+        });
+    }
+
+    public Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
+    {
+        return door.EnterAsync(async () =>
+        {
+            filter = Check(filter) with { Before = null, Take = MaxTake };
+            var (store, calls, wake, log) = filter == new DeadLetterFilter { Take = MaxTake } ? Opened() : Keyed("retrying some of them");
+            var count = await calls.AskAsync(token => store.CountDeadAsync(filter, token), "count the dead letters", cancellationToken);
+            try
+            {
+                var revived = await calls.AskAsync(token => store.RetryAllDeadAsync(filter, plans!.GetUtcNow(), token), "retry dead letters", cancellationToken, turns: 1 + (count / RetriedInTime));
+                log.RetriedAll(revived);
+                return revived;
+            }
+            finally
+            {
+                // Also after a failure: others are due.
+                wake();
+            }
+        });
+    }
+
+    public Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(id);
+        ArgumentException.ThrowIfNullOrWhiteSpace(reason);
+        return door.EnterAsync(async () =>
+        {
+            var (store, calls, wake, log) = Keyed("discarding one");
+            try
+            {
+                var discarded = await calls.AskAsync(token => store.DiscardAsync(id, token), "discard a dead letter", cancellationToken);
+                if (discarded)
+                {
+                    log.Discarded(id, reason);
+                }
+
+                return discarded;
+            }
+            finally
+            {
+                // Also after a failure: the next of its line may be due.
+                wake();
+            }
+        });
+    }
+
+    public static DeadLetter Show(FailedEvent entry) => new()
+    {
+        Id = entry.Id,
+        Subscription = entry.Subscription,
+        EventId = entry.Envelope.Id,
+        EventName = entry.Envelope.Name,
+        Key = entry.Envelope.KeyText,
+        Headers = entry.Envelope.UserHeaders ?? ReadOnlyDictionary<string, string>.Empty,
+        Reason = entry.Reason,
+        Error = entry.Error,
+        ErrorDetails = entry.ErrorDetails,
+        Attempts = entry.Attempts,
+        FirstFailedAt = entry.FirstFailedAt,
+        LastFailedAt = entry.LastFailedAt,
+        ManualRetries = entry.ManualRetries,
+        History = entry.History,
+        Number = entry.Number,
+        Body = BodyOf(entry),
+        FullBodyLength = entry.Envelope.FullBodyLength,
+    };
+
+    private static ReadOnlyMemory<byte> BodyOf(FailedEvent entry)
+    {
+        try
+        {
+            return entry.Envelope.GetBody();
+        }
+        catch (Exception)
+        {
+            // A dead letter that cannot be written as JSON must still be seen: one bad entry never hides the rest.
+            return ReadOnlyMemory<byte>.Empty;
+        }
+    }
+
+    private static DeadLetterFilter Check(DeadLetterFilter? filter)
+    {
+        filter ??= new DeadLetterFilter();
+        ArgumentOutOfRangeException.ThrowIfLessThan(filter.Take, 1, nameof(DeadLetterFilter.Take));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(filter.Take, MaxTake, nameof(DeadLetterFilter.Take));
+        return filter;
+    }
+
+    private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log) Opened() =>
+        opened ?? throw new EventBusException("The dead letters cannot be read: the bus has not started, or it has no store that keeps failures. Start the host; add a store, for instance bus.StoreInMemory().");
+
+    /// <summary>The store, for what a queue of a broker cannot do.</summary>
+    private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log) Keyed(string what) =>
+        Opened() is { Store.IsKeyed: true } opened ? opened : throw new NotSupportedException($"The dead letters are in a queue of the broker, which allows to count them, to look at the first, and to retry all; {what} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
+}

@@ -1,0 +1,104 @@
+using System.Net;
+using System.Net.Http.Headers;
+
+namespace EventBus;
+
+/// <summary>Posts alerts to a URL as JSON. The URL and the headers are secrets: what goes wrong is told with the host alone.</summary>
+internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
+{
+    private const int Attempts = 3;
+
+    private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
+
+    // Beyond it this call gives up; it is made again later anyway.
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
+
+    private readonly Uri url;
+    private readonly WebhookOptions options;
+    private readonly TimeProvider time;
+    private readonly HttpClient client;
+
+    public WebhookNotifier(Uri url, WebhookOptions options, TimeProvider time)
+    {
+        (this.url, this.options, this.time) = (url, options, time);
+
+        // Connections are renewed, so that a change of the name's address is seen. No redirects: the headers are for this host. No traces of the request: they would show the URL.
+        client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false, ActivityHeadersPropagator = null })
+        {
+            Timeout = System.Threading.Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = 64 * 1024,
+        };
+    }
+
+    public async Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)
+    {
+        var body = WebhookBody.Write(alert, options.IncludeError);
+        for (var attempt = 1; ; attempt++)
+        {
+            var (failure, wait) = await TryPostAsync(body, FirstBackoff * Math.Pow(2, attempt - 1), cancellationToken);
+            if (failure is null)
+            {
+                return;
+            }
+
+            if (attempt == Attempts || wait is not { } backoff)
+            {
+                throw failure;
+            }
+
+            await Task.Delay(backoff, time, cancellationToken);
+        }
+    }
+
+    public void Dispose() => client.Dispose();
+
+    /// <returns>What went wrong, null for nothing; and how long to wait before another attempt, null for none.</returns>
+    private async Task<(EventBusException? Failure, TimeSpan? Wait)> TryPostAsync(byte[] body, TimeSpan backoff, CancellationToken cancellationToken)
+    {
+        using var timeout = new CancellationTokenSource(options.Timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
+        try
+        {
+            using var request = Request(body);
+            using var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, either.Token);
+            if (response.IsSuccessStatusCode)
+            {
+                return (null, null);
+            }
+
+            var failure = new EventBusException($"The webhook at {url.Host} answered {(int)response.StatusCode}.");
+            return (failure, IsTransient(response.StatusCode) ? WaitAfter(response.Headers.RetryAfter, backoff) : null);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return (new EventBusException($"The webhook at {url.Host} did not answer within {options.Timeout}."), backoff);
+        }
+        catch (HttpRequestException exception)
+        {
+            // Its own text may hold the address, so that only its kind is told.
+            return (new EventBusException($"The webhook at {url.Host} could not be reached: {exception.HttpRequestError}."), backoff);
+        }
+    }
+
+    private HttpRequestMessage Request(byte[] body)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, url) { Content = new ByteArrayContent(body) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json", "utf-8");
+        foreach (var (name, value) in options.Headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
+        return request;
+    }
+
+    private static bool IsTransient(HttpStatusCode status) => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
+
+    /// <summary>As long as the server asks for; null when that is too long.</summary>
+    private TimeSpan? WaitAfter(RetryConditionHeaderValue? asked, TimeSpan backoff)
+    {
+        var wait = asked?.Delta ?? (asked?.Date is { } date ? date - time.GetUtcNow() : backoff);
+        wait = wait > backoff ? wait : backoff;
+        return wait <= LongestBackoff ? wait : null;
+    }
+}

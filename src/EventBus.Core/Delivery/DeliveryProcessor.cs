@@ -1,0 +1,366 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Handles one delivery of one subscription from the first step to its settlement. Never throws: every outcome is settled.</summary>
+internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventRunner runner, FailureRecorder failures, RedeliveryLock suspects, RunEnvironment environment)
+{
+    // How many accompanied starts after the first are not counted: what ends its process late and always beside others ends all the same.
+    private const int MaxExcused = 3;
+
+    private readonly BusDiagnostics diagnostics = environment.Diagnostics;
+    private readonly Type? onlyType = subscription.IsPlain ? subscription.OnlyType : null;
+    private readonly OnceStep? once = subscription.Once;
+    private int waitingSuspects;
+
+    /// <summary>Handles a fresh delivery.</summary>
+    /// <param name="delivery">The delivery; settled when the returned task completes.</param>
+    /// <param name="startedAt">Now, as a timestamp.</param>
+    public ValueTask HandleAsync(in Delivery delivery, long startedAt)
+    {
+        var envelope = delivery.Envelope;
+        EventContext context = envelope.TryClaim(subscription) ? envelope : new DeliveryContext(envelope, subscription);
+        if (envelope.Payload?.GetType() != onlyType || onlyType is null || delivery.Lost.CanBeCanceled || delivery.EarlierDeliveries > 0 || diagnostics.ObservesProcess)
+        {
+            return new ValueTask(HandleFullyAsync(delivery, context));
+        }
+
+        // The quick way: a handler that completes at once costs nothing beside itself.
+        var fence = 0L;
+        if (once is not null && !once.TryClaim(envelope, out fence))
+        {
+            return new ValueTask(HandleFullyAsync(delivery, context));
+        }
+
+        var token = runner.DeadlineFrom(startedAt);
+        var running = runner.Start(context, token);
+        if (!running.IsCompletedSuccessfully || context.State is not null)
+        {
+            return new ValueTask(FinishAsync(delivery, context, running, fence, token));
+        }
+
+        context.End();
+        once?.Complete(envelope, fence, startedAt);
+        try
+        {
+            return delivery.AckAsync();
+        }
+        catch (Exception exception)
+        {
+            ReportUnsettled(delivery, exception);
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    /// <summary>Logs what must not happen: settlers do not throw. The delivery stays with the backend and comes again.</summary>
+    public void ReportUnsettled(in Delivery delivery, Exception exception) => environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
+
+    /// <summary>A kept event that may have ended its process waits for its turn, in the store: nothing more of the subscription is to be claimed.</summary>
+    public bool RedeliveryWaits => Volatile.Read(ref waitingSuspects) > 0;
+
+    /// <summary>Starts a kept event once more. Its entry is completed, recorded again, or left to its lease if the bus stops or another instance took over.</summary>
+    public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
+    {
+        if (!entry.WasInterrupted)
+        {
+            await RetryNowAsync(entry, lost);
+            return;
+        }
+
+        // Whoever held it last has probably died of it. Its start is counted when its turn has come, and not with its claim: those before it may end the process while it waits.
+        using var turn = await EnterLaneAsync(entry);
+        var start = entry with { Attempts = entry.Attempts + 1 };
+        if (turn is not null && !MayBegin(start.Attempts, entry.Concurrent))
+        {
+            await failures.RecordAsync(subscription.Failure, entry, ProcessEnded(entry.Attempts), subscription.Slots);
+            return;
+        }
+
+        using var run = turn is null ? null : await EnterGateAsync(IsToRunAlone(entry.Attempts, entry.Concurrent), (slots, kept) => failures.CountConcurrentAsync(start, slots, kept), entry);
+        if (run is null)
+        {
+            return;
+        }
+
+        await run.CountCompanyAsync(subscription.Slots);
+        if (await failures.BeginAsync(subscription.Failure, start with { Concurrent = entry.Concurrent + (run.BeginCounting() ? 1 : 0) }, subscription.Slots, run.Counted))
+        {
+            await RetryNowAsync(start, lost);
+        }
+    }
+
+    private async Task RetryNowAsync(FailedEvent entry, CancellationToken lost)
+    {
+        var context = new DeliveryContext(entry.Envelope, subscription);
+        var handling = context.EnsureHandling();
+        (handling.Attempt, handling.ManualRetries, handling.MayBePassed, handling.IsKept) = (entry.Attempts, entry.ManualRetries, subscription.Failure.ContinueWhenBlocked, true);
+        while (true)
+        {
+            var (failure, position) = await runner.RunAsync(context, entry.Envelope, lost);
+            if (lost.IsCancellationRequested)
+            {
+                return;
+            }
+
+            if (failure is Interrupted)
+            {
+                await failures.GiveBackAsync(entry);
+                return;
+            }
+
+            if (failure is null)
+            {
+                await failures.CompleteAsync(subscription.Failure, entry, subscription.Slots);
+                return;
+            }
+
+            failure = subscription.CircuitBreaker?.Weigh(failure) ?? failure;
+
+            // The claim counted a start that was not made after all. Those that ended with the process beside another's are given back: this one ended in another way, so that they were probably the other's fault.
+            var starts = entry.Attempts - entry.Concurrent - (failure is Rejected ? 1 : 0);
+            var failed = entry with { Position = position ?? entry.Position, Attempts = starts, Concurrent = 0 };
+            if (await failures.RecordAsync(subscription.Failure, failed, failure, subscription.Slots))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Whether a start is within the budget. The first repetition always is: what was handed out before may have been only buffered.</summary>
+    /// <remarks>Of the accompanied starts before it the first counts, because it may have been this event that ended the process. Further ones were made when it had run for long already, and were the other's fault more probably.</remarks>
+    private bool MayBegin(int start, int accompanied)
+    {
+        var counted = start - Math.Clamp(accompanied - 1, 0, MaxExcused);
+        return counted <= 2 || subscription.Failure.Retry.Allows(counted - 1);
+    }
+
+    /// <summary>Once the process has ended with it in company, or where the start that follows is the last one, it is to be certain whose fault its end is.</summary>
+    private bool IsToRunAlone(int starts, int accompanied) => accompanied > 0 || !MayBegin(starts + 2, accompanied);
+
+    private static Rejected ProcessEnded(int starts) =>
+        new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {starts} times while the handler ran, or was stopped without notice. It is not started again. Look for what ends the process: a stack overflow, lack of memory, a native crash."));
+
+    private async Task HandleFullyAsync(Delivery delivery, EventContext context)
+    {
+        try
+        {
+            if (delivery.Lost.IsCancellationRequested)
+            {
+                // Lost while it was only buffered: whoever owns it now handles it.
+                await delivery.ReleaseAsync();
+            }
+            else if (delivery.EarlierDeliveries > 0)
+            {
+                await HandleRedeliveredAsync(delivery, context);
+            }
+            else
+            {
+                await RunAndSettleAsync(delivery, context, 1);
+            }
+        }
+        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        {
+            await delivery.ReleaseAsync();
+        }
+        catch (Exception exception)
+        {
+            ReportUnsettled(delivery, exception);
+        }
+    }
+
+    /// <summary>Handles what was handed out before and not settled: it may have ended its process. It runs in the lane of its subscription, and each start is counted durably before it is made.</summary>
+    private async Task HandleRedeliveredAsync(Delivery delivery, EventContext context)
+    {
+        var envelope = delivery.Envelope;
+        if (await failures.TryTakeRedeliveredAsync(subscription.Failure, envelope, subscription.Slots))
+        {
+            await delivery.AckAsync();
+            return;
+        }
+
+        using var turn = await EnterLaneAsync();
+        var count = await failures.CountAttemptAsync(subscription.Failure, envelope, default, subscription.Slots);
+        if (count is var (starts, accompanied) && MayBegin(starts + 1, accompanied))
+        {
+            using var run = await EnterGateAsync(IsToRunAlone(starts, accompanied), (slots, kept) => failures.CountConcurrentAsync(subscription.Failure, envelope, slots, kept));
+            if (delivery.Lost.IsCancellationRequested)
+            {
+                await delivery.ReleaseAsync();
+                return;
+            }
+
+            await run.CountCompanyAsync(subscription.Slots);
+            count = await failures.CountAttemptAsync(subscription.Failure, envelope, new AttemptCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots, run.Counted);
+            if (count is var (start, _) && MayBegin(start, accompanied))
+            {
+                context.EnsureHandling().Attempt = start;
+
+                // If it ends in any other way than with the process, the accompanied starts before it were probably the other's fault.
+                await RunAndSettleAsync(delivery, context, start - accompanied);
+                return;
+            }
+
+            count = count is { } counted ? counted with { Attempts = counted.Attempts - 1 } : null;
+        }
+
+        if (count is { } spent)
+        {
+            await failures.RecordAsync(subscription.Failure, subscription.Failure.Fresh(envelope, spent.Attempts), ProcessEnded(spent.Attempts), subscription.Slots);
+        }
+        else
+        {
+            // Recorded as failed before it could be acknowledged.
+            await failures.FinishKeptAsync(subscription.Failure, envelope, subscription.Slots);
+        }
+
+        await delivery.AckAsync();
+    }
+
+    private async Task<RedeliveryLock.Turn> EnterLaneAsync()
+    {
+        var entering = suspects.EnterAsync(environment.Abort);
+        await failures.WaitForAsync(entering, subscription.Slots);
+        return await entering;
+    }
+
+    /// <summary>Waits for the turn of a claimed entry. Null: it had to wait, and was given back. It can be claimed again now.</summary>
+    private async Task<RedeliveryLock.Turn?> EnterLaneAsync(FailedEvent entry)
+    {
+        if (!failures.ClaimsAreStarts)
+        {
+            return await EnterLaneAsync();
+        }
+
+        var entering = suspects.EnterAsync(environment.Abort);
+        if (!entering.IsCompleted)
+        {
+            await PutBackUntilAsync(entry, entering);
+            (await entering).Dispose();
+            return null;
+        }
+
+        return await entering;
+    }
+
+    /// <summary>Enters the gate, with the slot in hand.</summary>
+    private async Task<RedeliveryRun> EnterGateAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied)
+    {
+        var arrived = environment.Time.GetTimestamp();
+        while (true)
+        {
+            if (suspects.Gate.TryEnter(alone, arrived, becomesAccompanied) is { } run)
+            {
+                return run;
+            }
+
+            await failures.WaitForAsync(suspects.Gate.WhenFreeAsync(alone, arrived, environment.Abort), subscription.Slots);
+        }
+    }
+
+    /// <summary>The same for a claimed entry. Null: it had to wait, and was given back. It can be claimed again now.</summary>
+    private async Task<RedeliveryRun?> EnterGateAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied, FailedEvent entry)
+    {
+        if (!failures.ClaimsAreStarts)
+        {
+            return await EnterGateAsync(alone, becomesAccompanied);
+        }
+
+        var arrived = environment.Time.GetTimestamp();
+        if (suspects.Gate.TryEnter(alone, arrived, becomesAccompanied) is { } run)
+        {
+            return run;
+        }
+
+        await PutBackUntilAsync(entry, suspects.Gate.WhenFreeAsync(alone, arrived, environment.Abort));
+        return null;
+    }
+
+    /// <summary>Gives a claimed entry back until its turn may have come: its claim would count as a start if the process ended meanwhile.</summary>
+    private async Task PutBackUntilAsync(FailedEvent entry, Task free)
+    {
+        Interlocked.Increment(ref waitingSuspects);
+        try
+        {
+            await failures.ReleaseAsync(entry, subscription.Slots);
+            await failures.WaitForAsync(free, subscription.Slots);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waitingSuspects);
+        }
+    }
+
+    private async Task RunAndSettleAsync(Delivery delivery, EventContext context, int start)
+    {
+        bool settled;
+        do
+        {
+            var (failure, position) = await runner.RunAsync(context, delivery.Envelope, delivery.Lost);
+            settled = await SettleAsync(delivery, failure, start, position);
+        }
+        while (!settled);
+    }
+
+    private async Task FinishAsync(Delivery delivery, EventContext context, Task running, long fence, CancellationToken token)
+    {
+        try
+        {
+            await SettleAsync(delivery, await OutcomeAsync(delivery.Envelope, context, running, fence, token), 1, null);
+        }
+        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        {
+            await delivery.ReleaseAsync();
+        }
+        catch (Exception exception)
+        {
+            ReportUnsettled(delivery, exception);
+        }
+    }
+
+    private async Task<Failure?> OutcomeAsync(Envelope envelope, EventContext context, Task running, long fence, CancellationToken token)
+    {
+        try
+        {
+            return once is null
+                ? await runner.OutcomeAsync(context, running, token)
+                : await once.FinishAsync(context, envelope, fence, commit => runner.OutcomeAsync(context, running, token, commit));
+        }
+        catch (Exception exception) when (!environment.Abort.IsCancellationRequested)
+        {
+            // Not the handler, whose failure is an outcome: what it published could not be sent. The event comes again, finds itself done, and sends that.
+            return new Threw(exception);
+        }
+    }
+
+    /// <returns>False when the event's guard is to be asked again.</returns>
+    private async Task<bool> SettleAsync(Delivery delivery, Failure? failure, int start, long? position)
+    {
+        if (delivery.Lost.IsCancellationRequested || failure is Interrupted)
+        {
+            await delivery.ReleaseAsync();
+            return true;
+        }
+
+        var envelope = delivery.Envelope;
+        if (failure is not null)
+        {
+            failure = subscription.CircuitBreaker?.Weigh(failure) ?? failure;
+            var entry = subscription.Failure.Fresh(envelope, failure is Rejected ? start - 1 : start) with { Position = position };
+
+            // What could not be read and says no key holds back nobody: it is in no order with anything.
+            entry = failure is Rejected && envelope.KeyText is null ? entry with { LineKey = null } : entry;
+            if (!await failures.RecordAsync(subscription.Failure, entry, failure, subscription.Slots))
+            {
+                return false;
+            }
+        }
+        else if (start > 1)
+        {
+            await failures.ForgetAttemptsAsync(subscription.Failure, envelope, subscription.Slots);
+        }
+
+        await delivery.AckAsync();
+        return true;
+    }
+}

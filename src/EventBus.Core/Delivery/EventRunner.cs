@@ -1,0 +1,241 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Takes an event through one subscription: reads it, asks its guards and runs its handler. Says why it was not handled; what becomes of it then is decided elsewhere.</summary>
+internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader reader, RunEnvironment environment)
+{
+    // What a handler that ignores its cancelled token is given to end before it is left behind.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
+    // What is missing after a start is probably still in the broker's queue. Also the time that a bus which was paused is given.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
+    private readonly DateTimeOffset startedAt = environment.Time.GetUtcNow();
+    private readonly BusDiagnostics diagnostics = environment.Diagnostics;
+    private readonly EventDelegate pipeline = subscription.Pipeline;
+
+    /// <summary>The token of a handler that starts now.</summary>
+    /// <param name="now">Now, as a timestamp.</param>
+    public CancellationToken DeadlineFrom(long now) => deadlines.Token(now);
+
+    /// <summary>Reads the event, asks its guards and handles it. The guards have one time-out together and the handler has another, which begins when it is started: what waited for a store before is no start.</summary>
+    /// <param name="context">The delivery.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="lost">Cancelled when the event is another's.</param>
+    /// <returns>Why it was not handled, null if it was or need not be; and its number, if a guard counts.</returns>
+    public async ValueTask<(Failure? Failure, long? Position)> RunAsync(EventContext context, Envelope envelope, CancellationToken lost)
+    {
+        long? position = null;
+        try
+        {
+            if (reader.Read(envelope, context, subscription) is { } rejection)
+            {
+                return (new Rejected(rejection), null);
+            }
+
+            if (subscription.Guard is not { } guard)
+            {
+                return (await HandleObservedAsync(context, envelope, lost), null);
+            }
+
+            var judgement = await JudgeAsync(guard, context, envelope, lost);
+            position = judgement.Position;
+            if (judgement.Waiting is { } waiting)
+            {
+                return (waiting with { NotGivenUpBefore = NotGivenUpBefore(waiting) }, position);
+            }
+
+            var failure = judgement.Decision == OrderDecision.Skip ? null : await HandleObservedAsync(context, envelope, lost);
+            if (failure is null)
+            {
+                await guard.AdvanceAsync(envelope, position);
+            }
+
+            return (failure, position);
+        }
+        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        {
+            return (Interrupted.Instance, position);
+        }
+        catch (StoreRefusedException exception)
+        {
+            // Asked for the order of its key, or whether it was handled before: no start would change the answer.
+            return (new Rejected(FailureRecorder.Unstorable(exception)), position);
+        }
+        catch (Exception exception)
+        {
+            // Not the handler, whose failure is an outcome: an upcast, a guard, a listener of traces. It must be settled all the same.
+            return (new Threw(exception), position);
+        }
+    }
+
+    /// <summary>Asks the guards. Where no handler follows, the services that they asked for are given back here.</summary>
+    private async Task<OrderEvaluation> JudgeAsync(OrderGuardEvaluator guard, EventContext context, Envelope envelope, CancellationToken lost)
+    {
+        var proceeds = false;
+        try
+        {
+            var judgement = await guard.JudgeAsync(context, envelope, () => FreshDeadline, lost);
+            proceeds = judgement.Decision == OrderDecision.Proceed;
+            return judgement;
+        }
+        finally
+        {
+            await (proceeds ? ValueTask.CompletedTask : CloseScopeAsync(context));
+        }
+    }
+
+    /// <summary>After a start or a pause, what an event waits for may still be on its way.</summary>
+    private DateTimeOffset NotGivenUpBefore(Deferred waiting)
+    {
+        var patience = waiting.Timeout < Patience ? waiting.Timeout : Patience;
+        return (subscription.CircuitBreaker?.OpenSince(startedAt) ?? startedAt) + patience;
+    }
+
+    private static ValueTask CloseScopeAsync(EventContext context) => context.State?.CloseScopeAsync() ?? ValueTask.CompletedTask;
+
+    private CancellationToken FreshDeadline => DeadlineFrom(environment.Time.GetTimestamp());
+
+    private async Task<Failure?> HandleObservedAsync(EventContext context, Envelope envelope, CancellationToken lost)
+    {
+        if (!diagnostics.ObservesProcess)
+        {
+            return await HandleOnceAsync(context, envelope, lost);
+        }
+
+        var startedAt = environment.Time.GetTimestamp();
+        using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
+        var failure = await HandleOnceAsync(context, envelope, lost);
+        diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
+        return failure;
+    }
+
+    private async Task<Failure?> HandleOnceAsync(EventContext context, Envelope envelope, CancellationToken lost)
+    {
+        if (subscription.Once is { } once)
+        {
+            return await HandleOnceAsync(once, context, envelope, lost);
+        }
+
+        var deadline = FreshDeadline;
+        using var either = lost.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(deadline, lost) : null;
+        var token = either?.Token ?? deadline;
+        return subscription.CircuitBreaker is null ? await OutcomeAsync(context, Start(context, token), token) : await StartAsync(context, null, token);
+    }
+
+    private async Task<Failure?> HandleOnceAsync(OnceStep once, EventContext context, Envelope envelope, CancellationToken lost)
+    {
+        var started = false;
+        try
+        {
+            return await once.RunAsync(
+                context,
+                envelope,
+                (running, commit) =>
+                {
+                    started = true;
+                    return StartAsync(context, commit, running);
+                },
+                () => FreshDeadline,
+                lost);
+        }
+        finally
+        {
+            await (started ? ValueTask.CompletedTask : CloseScopeAsync(context));
+        }
+    }
+
+    /// <summary>Starts the handler; what it throws is in the task, and what it leaves behind in the flow of its caller is put back.</summary>
+    public Task Start(EventContext context, CancellationToken token)
+    {
+        var ambient = AmbientState.Current;
+        try
+        {
+            return pipeline(context, token) ?? throw new InvalidOperationException("The handler, or what was given to bus.Use, returned null instead of a task.");
+        }
+        catch (Exception exception)
+        {
+            return Task.FromException(exception);
+        }
+        finally
+        {
+            ambient.Restore();
+        }
+    }
+
+    /// <summary>Runs the handler. A subscription that pauses when everything fails learns of the success; of failures when it is certain that they are its own.</summary>
+    private async Task<Failure?> StartAsync(EventContext context, Commit? commit, CancellationToken token)
+    {
+        var failure = await OutcomeAsync(context, Start(context, token), token, commit);
+        if (failure is null)
+        {
+            subscription.CircuitBreaker?.Succeeded();
+        }
+
+        return failure;
+    }
+
+    /// <summary>Waits for a handler, and then for what belongs to its success: the commit that was asked for, or sending what it published.</summary>
+    public async Task<Failure?> OutcomeAsync(EventContext context, Task running, CancellationToken token, Commit? commit = null)
+    {
+        await EndOfAsync(running, token);
+        try
+        {
+            if (!running.IsCompleted)
+            {
+                _ = running.Observed();
+                environment.Log.HandlerLeftBehind(subscription.Name, context.EventName, context.EventId);
+                throw new OperationCanceledException(token);
+            }
+
+            var handling = context.State;
+            context.End();
+            try
+            {
+                await running;
+                if (commit is not null && await commit(handling) is { } failure)
+                {
+                    return failure;
+                }
+            }
+            finally
+            {
+                await (handling?.CloseScopeAsync() ?? ValueTask.CompletedTask);
+            }
+
+            if (commit is null && handling?.Outbox is { } outbox)
+            {
+                await subscription.Publisher.SendFollowUpsAsync(outbox);
+            }
+
+            return null;
+        }
+        catch (OperationCanceledException exception) when (token.IsCancellationRequested)
+        {
+            return environment.Abort.IsCancellationRequested ? Interrupted.Instance
+                : new Threw(new TimeoutException($"The handler did not end within its time-out of {subscription.HandlerTimeout}. Raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.HandlerTimeout)} or that of the subscription if it needs longer.", exception));
+        }
+        catch (EffectException exception)
+        {
+            return new Threw(exception.InnerException ?? exception);
+        }
+        catch (Exception exception)
+        {
+            return new Threw(exception);
+        }
+    }
+
+    /// <summary>Waits for a handler, its token, and then a little longer, without throwing.</summary>
+    private async Task EndOfAsync(Task running, CancellationToken token)
+    {
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        await running.WaitAsync(token).ConfigureAwait(Quietly);
+        if (!running.IsCompleted)
+        {
+            await running.WaitAsync(Grace, environment.Time, CancellationToken.None).ConfigureAwait(Quietly);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>Composes what happens round a handler call, once, at start: middleware in the order of registration, then the handler.</summary>
+internal static class HandlerPipeline
+{
+    public static EventDelegate Compose(BusRegistration model, SubscriptionPlan subscription, IServiceProvider services)
+    {
+        var handlers = subscription.Handlers.ToDictionary(handler => handler.EventType, handler => Bind(handler, model, services));
+        var step = subscription.Model.AnyHandler is { } any ? (context, cancellationToken) => any(context, cancellationToken)
+            : handlers.Count == 1 ? Single(handlers.Values.First())
+            : Several(handlers);
+        foreach (var create in Enumerable.Reverse(model.Middleware))
+        {
+            var middleware = create(services);
+            var inner = step;
+            EventDelegate next = (context, cancellationToken) => inner(context, cancellationToken) ?? throw new InvalidOperationException("The handler, or what was given to bus.Use, returned null instead of a task.");
+            step = (context, cancellationToken) => middleware(context, next, cancellationToken);
+        }
+
+        return step;
+    }
+
+    private static BoundHandler Bind(HandlerRegistration handler, BusRegistration model, IServiceProvider services)
+    {
+        if (handler.HandlerType is not { } type)
+        {
+            return new BoundHandler(handler.Adapt(handler), null);
+        }
+
+        var lifetime = model.Services.LastOrDefault(service => service.ServiceType == type && !service.IsKeyedService)?.Lifetime;
+        return lifetime == ServiceLifetime.Singleton
+            ? new BoundHandler(handler.Adapt(services.GetRequiredService(type)), null)
+            : new BoundHandler(null, scope => handler.Adapt(scope.GetRequiredService(type)));
+    }
+
+    private static EventDelegate Single(BoundHandler handler) =>
+        handler.Instance is { } instance
+            ? (context, cancellationToken) => instance.InvokeAsync(context.Event!, context, cancellationToken)
+            : (context, cancellationToken) => handler.Resolve!(context.Services).InvokeAsync(context.Event!, context, cancellationToken);
+
+    private static EventDelegate Several(Dictionary<Type, BoundHandler> handlers) => (context, cancellationToken) =>
+    {
+        var handler = handlers[context.Event!.GetType()];
+        return (handler.Instance ?? handler.Resolve!(context.Services)).InvokeAsync(context.Event!, context, cancellationToken);
+    };
+
+    /// <param name="Instance">The call, where the handler lives as long as the bus.</param>
+    /// <param name="Resolve">Otherwise: makes the call from the delivery's scope.</param>
+    private sealed record BoundHandler(EventInvoker? Instance, Func<IServiceProvider, EventInvoker>? Resolve);
+}

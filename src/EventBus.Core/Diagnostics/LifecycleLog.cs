@@ -1,0 +1,16 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>What every run logs. In a class of its own: the first use of one prepares all messages of its class, which a start should not have to wait for.</summary>
+internal static partial class LifecycleLog
+{
+    [LoggerMessage(1, LogLevel.Information, "The event bus {Service} started on {System} with {Subscriptions} subscriptions")]
+    public static partial void Started(this ILogger log, string service, string system, int subscriptions);
+
+    [LoggerMessage(80, LogLevel.Warning, "The service provider was disposed of while the event bus was running. The bus ends without a drain, and nothing waits for it: handlers are cancelled, a durable backend delivers again what was in hand, and a backend in memory loses it ({Queued} deliveries where it counts them). Stop the host first (await host.StopAsync()), or dispose of the provider with await (DisposeAsync)")]
+    public static partial void DisposedRunning(this ILogger log, long queued);
+
+    [LoggerMessage(2, LogLevel.Information, "The event bus stopped")]
+    public static partial void Stopped(this ILogger log);
+}

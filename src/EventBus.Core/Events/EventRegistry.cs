@@ -1,0 +1,87 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using System.Reflection;
+
+namespace EventBus;
+
+/// <summary>Which names mean which types. The wire never names a type: what is not registered here is unknown. Thread-safe.</summary>
+internal sealed class EventRegistry
+{
+    private readonly EventJson json;
+    private readonly FrozenDictionary<Type, EventDescriptor> declared;
+    private readonly FrozenDictionary<(string Name, int Version), EventDescriptor> byName;
+    private readonly FrozenSet<string> names;
+    private readonly FrozenDictionary<Type, (EventDescriptor To, Func<object, object> Convert)> upcasts;
+
+    // Types that are published without having been declared. As many as the application has event types.
+    private readonly ConcurrentDictionary<Type, EventDescriptor> undeclared = new();
+
+    public EventRegistry(IReadOnlyList<EventDescriptor> events, IReadOnlyList<UpcastRegistration> upcasts, EventJson json)
+    {
+        this.json = json;
+        declared = events.ToFrozenDictionary(e => e.Type);
+        names = events.Select(e => e.Name).ToFrozenSet(StringComparer.Ordinal);
+        byName = events.ToFrozenDictionary(e => (e.Name, e.Version));
+        this.upcasts = upcasts.ToFrozenDictionary(u => u.From, u => (declared[u.To], u.Convert));
+    }
+
+    public IEnumerable<EventDescriptor> Declared => declared.Values;
+
+    /// <summary>The application declared an event of that name, in whatever version.</summary>
+    public bool Knows(string name) => names.Contains(name);
+
+    public EventDescriptor? Find(string name, int version) => byName.GetValueOrDefault((name, version));
+
+    public EventDescriptor For(Type type) =>
+        declared.TryGetValue(type, out var known) || undeclared.TryGetValue(type, out known) ? known : undeclared.GetOrAdd(type, AddUndeclared(type));
+
+    /// <summary>Carries an event forward one version; false when no newer one is known.</summary>
+    public bool TryUpcast(ref object @event)
+    {
+        if (!upcasts.TryGetValue(@event.GetType(), out var step))
+        {
+            return false;
+        }
+
+        @event = step.Convert(@event);
+        return true;
+    }
+
+    /// <summary>Describes a type, or says what is wrong with it.</summary>
+    public static EventDescriptor? Describe(EventTypeRegistration model, EventJson json, out string? problem)
+    {
+        var attribute = model.Type.GetCustomAttribute<EventNameAttribute>();
+        var name = attribute?.Name ?? EventNameRules.FromType(model.Type);
+        problem = name is null
+            ? $"The type {model.Type} has no event name: by convention a name needs at least two Pascal words and no type parameters. Add [EventName(\"entity.action\")] to it."
+            : EventNameRules.Problem(name) is { } bad ? $"{bad} It is the name of {model.Type}: correct its [EventName]."
+            : attribute?.Version < 1 ? $"The version {attribute.Version} of {model.Type} is invalid. Versions count from 1: correct its [EventName]."
+            : null;
+        if (problem is not null)
+        {
+            return null;
+        }
+
+        var info = model.Json ?? json.Find(model.Type);
+        return new EventDescriptor(model.Type, name!, attribute?.Version ?? 1)
+        {
+            Json = info,
+            Size = info is null ? null : JsonSizeEstimator.For(info),
+            KeyOf = model.KeyOf,
+            RequiresSubscriber = model.RequiresSubscriber,
+        };
+    }
+
+    private EventDescriptor AddUndeclared(Type type)
+    {
+        if (typeof(System.Collections.IEnumerable).IsAssignableFrom(type))
+        {
+            throw new PublishException($"{type} is a collection, not an event. Publish its items with PublishManyAsync.", PublishFailure.Rejected, null);
+        }
+
+        var descriptor = Describe(new EventTypeRegistration(type), json, out var problem) ?? throw new PublishException(problem!, PublishFailure.Rejected, null);
+        return Find(descriptor.Name, descriptor.Version) is { } other
+            ? throw new PublishException($"The event name '{descriptor.Name}' in version {descriptor.Version} already means {other.Type}, so {type} cannot be published under it. Give one of them another [EventName].", PublishFailure.Rejected, null)
+            : descriptor;
+    }
+}

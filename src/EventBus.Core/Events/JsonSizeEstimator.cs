@@ -1,0 +1,183 @@
+using System.Buffers;
+using System.Collections;
+using System.Text.Json.Serialization.Metadata;
+
+namespace EventBus;
+
+/// <summary>Gives an upper bound of an event's size as JSON without writing it, so that the size guard costs next to nothing in memory.</summary>
+/// <remarks>Only members whose length varies are read. Where no bound can be told cheaply, the answer is "unknown", and the event is written once to be measured.</remarks>
+internal sealed class JsonSizeEstimator
+{
+    public const int Unknown = int.MaxValue;
+
+    // The longest JSON that any number, date, GUID or boolean takes, with room to spare.
+    private const int FixedLength = 48;
+
+    // A UTF-16 code unit becomes at most \uXXXX.
+    private const int BytesPerChar = 6;
+    private const int MaxNesting = 4;
+    private const int LongText = 4 * 1024;
+    private const int MostOdds = 512;
+
+    // What every encoder writes as it is.
+    private static readonly SearchValues<char> Plain = SearchValues.Create(" -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
+
+    private readonly int constant;
+
+    // Texts apart, because most members whose length varies are texts, and asking one for its length needs no call.
+    private readonly Func<object, object?>[] texts;
+    private readonly (Func<object, object?> Get, Func<object, int> Bound)[] others;
+
+    private JsonSizeEstimator(int constant, Func<object, object?>[] texts, (Func<object, object?> Get, Func<object, int> Bound)[] others)
+    {
+        this.constant = constant;
+        this.texts = texts;
+        this.others = others;
+    }
+
+    /// <summary>Makes the probe of a type; null where its size cannot be bounded by looking.</summary>
+    public static JsonSizeEstimator? For(JsonTypeInfo type) => For(type, MaxNesting);
+
+    /// <summary>At most this many bytes, or <see cref="Unknown"/>.</summary>
+    public int UpperBound(object value)
+    {
+        long sum = constant;
+        foreach (var get in texts)
+        {
+            if (get(value) is { } text)
+            {
+                sum += BoundOf((string)text);
+            }
+        }
+
+        foreach (var (get, bound) in others)
+        {
+            if (get(value) is { } member)
+            {
+                sum += bound(member);
+            }
+        }
+
+        return (int)Math.Min(sum, Unknown);
+    }
+
+    private static JsonSizeEstimator? For(JsonTypeInfo type, int nesting)
+    {
+        if (type.Kind != JsonTypeInfoKind.Object || type.Options.Converters.Count > 0 || type.Options.WriteIndented || type.Options.ReferenceHandler is not null || type.PolymorphismOptions is not null || nesting == 0)
+        {
+            return null;
+        }
+
+        var constant = 2;
+        var texts = new List<Func<object, object?>>();
+        var others = new List<(Func<object, object?> Get, Func<object, int> Bound)>();
+        foreach (var property in type.Properties)
+        {
+            constant += (property.Name.Length * BytesPerChar) + 4;
+            if (property.CustomConverter is not null || property.IsExtensionData || property.Get is not { } get)
+            {
+                return null;
+            }
+
+            if (IsFixed(property.PropertyType))
+            {
+                constant += FixedLength;
+            }
+            else if (property.PropertyType == typeof(string))
+            {
+                constant += 4;
+                texts.Add(get);
+            }
+            else if (BoundOf(property.PropertyType, type, nesting - 1) is { } bound)
+            {
+                constant += 4;
+                others.Add((get, bound));
+            }
+            else
+            {
+                return null;
+            }
+        }
+
+        return new JsonSizeEstimator(constant, [.. texts], [.. others]);
+    }
+
+    private static Func<object, int>? BoundOf(Type member, JsonTypeInfo owner, int nesting)
+    {
+        if (member == typeof(string))
+        {
+            return static text => (int)Math.Min(BoundOf((string)text) + 4, Unknown);
+        }
+
+        if (member == typeof(byte[]))
+        {
+            return static bytes => Scale(((byte[])bytes).Length, 2);
+        }
+
+        if (!owner.Options.TryGetTypeInfo(member, out var info))
+        {
+            return null;
+        }
+
+        if (info.Kind == JsonTypeInfoKind.Enumerable && info.ElementType is { } element)
+        {
+            if (IsFixed(element))
+            {
+                return static items => items is ICollection collection ? Scale(collection.Count, FixedLength + 1) : Unknown;
+            }
+
+            return !element.IsValueType && BoundOf(element, owner, nesting) is { } bound ? items => SumOf(items, bound) : null;
+        }
+
+        // A class that may be derived from could carry more than its declared properties, but the serializer writes the declared ones only.
+        return For(info, nesting) is { } probe ? probe.UpperBound : null;
+    }
+
+    /// <summary>Of a long text the characters are looked at, so that it need not be written because it might have been longer than it is.</summary>
+    private static long BoundOf(string text)
+    {
+        if (text.Length < LongText)
+        {
+            return (long)text.Length * BytesPerChar;
+        }
+
+        var rest = text.AsSpan();
+        var odds = 0L;
+        while (rest.IndexOfAnyExcept(Plain) is >= 0 and var odd)
+        {
+            if (++odds == MostOdds)
+            {
+                return (long)text.Length * BytesPerChar;
+            }
+
+            rest = rest[(odd + 1)..];
+        }
+
+        return text.Length + (odds * (BytesPerChar - 1));
+    }
+
+    private static int SumOf(object items, Func<object, int> bound)
+    {
+        if (items is not IList list)
+        {
+            return Unknown;
+        }
+
+        long sum = 2;
+        for (var i = 0; i < list.Count && sum < Unknown; i++)
+        {
+            sum += 5 + (list[i] is { } item ? bound(item) : 0L);
+        }
+
+        return (int)Math.Min(sum, Unknown);
+    }
+
+    private static int Scale(int count, int each) => (int)Math.Min(((long)count * each) + 4, Unknown);
+
+    private static bool IsFixed(Type type)
+    {
+        type = Nullable.GetUnderlyingType(type) ?? type;
+        return type.IsPrimitive || type == typeof(decimal) || type == typeof(Guid) || type == typeof(DateTime) || type == typeof(DateTimeOffset)
+            || type == typeof(DateOnly) || type == typeof(TimeOnly) || type == typeof(TimeSpan);
+    }
+}

@@ -1,0 +1,30 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Says at the start what a backend that keeps nothing means for what was registered.</summary>
+internal static class VolatileBackendCheck
+{
+    public static void Warn(TransportFeatures features, BusRegistration model, IEnumerable<SubscriptionPlan> subscriptions, ILogger log)
+    {
+        if (features.Durable || features.Redelivers)
+        {
+            return;
+        }
+
+        log.Lossy(features.System);
+        foreach (var subscription in subscriptions.Select(plan => plan.Model))
+        {
+            if ((subscription.Idempotency ?? model.Idempotency) is not null)
+            {
+                log.LossyIdempotent(subscription.Name, features.System);
+            }
+
+            if (subscription.Guards.Count > 0)
+            {
+                log.LossyGuarded(subscription.Name, features.System);
+            }
+        }
+    }
+}

@@ -1,0 +1,16 @@
+using EventBus.Stores;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>A guard of the application's.</summary>
+internal sealed class CustomGuardBinding<TEvent, TGuard>(OrderGuardOptions options) : OrderGuardBinding(options)
+    where TEvent : notnull
+    where TGuard : class, IOrderGuard<TEvent>
+{
+    public override Type EventType => typeof(TEvent);
+
+    public override Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, CancellationToken cancellationToken) =>
+        context.Services.GetRequiredService<TGuard>().DecideAsync((TEvent)@event, context, cancellationToken)
+        ?? throw new InvalidOperationException($"The guard {typeof(TGuard)} returned null instead of a task.");
+}

@@ -1,0 +1,173 @@
+using System.Buffers;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Refuses what must not get onto a wire: oversized events, bad headers, bad options. The same rules on every backend, so that what works in memory works elsewhere.</summary>
+internal sealed class PublishValidator(int warnBytes, int maxBytes, bool serializes, ILogger log)
+{
+    private const int MaxHeaders = 64;
+    private const int MaxHeaderName = 64;
+    private const int MaxHeaderValue = 1_024;
+    private const int MaxHeaderChars = 16 * 1_024;
+    private const int MaxKey = 256;
+    private const int MaxId = 128;
+
+    // The bound of a size is generous with names and numbers, and a warning need not be exact.
+    private const double Tolerance = 1.0 / 32;
+
+    private static readonly SearchValues<char> HeaderNameChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
+
+    /// <summary>Checks the options.</summary>
+    /// <returns>The headers as they were checked; null for none. The application's own dictionary is read once: it may change, or say something else the next time.</returns>
+    public IReadOnlyDictionary<string, string>? Check(PublishOptions? options)
+    {
+        if (options is null)
+        {
+            return null;
+        }
+
+        CheckId(options.EventId, nameof(PublishOptions.EventId));
+        CheckId(options.CorrelationId, nameof(PublishOptions.CorrelationId));
+        if (options.Timeout is { } timeout && (timeout <= TimeSpan.Zero || timeout > TimeSpan.FromHours(1)))
+        {
+            throw Refuse($"PublishOptions.Timeout is {timeout}; it must be above zero and at most one hour.");
+        }
+
+        try
+        {
+            return options.Headers is { Count: > 0 } headers ? CheckedHeaders(headers) : null;
+        }
+        catch (Exception exception) when (exception is not PublishException)
+        {
+            // A dictionary of the application's own.
+            throw new PublishException($"PublishOptions.Headers cannot be read: {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
+        }
+    }
+
+    public void CheckKey(string? key)
+    {
+        if (key is { Length: 0 or > MaxKey })
+        {
+            throw Refuse($"The key has {key.Length} characters; 1 to {MaxKey} are allowed, and null for none. Use an id as the key.");
+        }
+
+        if (key is not null && EnvelopeLimits.IndexOfForbidden(key) >= 0)
+        {
+            throw Refuse("The key contains a control character, a line separator or half a surrogate pair, which no reader takes. Use an id as the key.");
+        }
+    }
+
+    /// <param name="envelope">The event.</param>
+    /// <param name="descriptor">What is known of its type.</param>
+    /// <param name="written">It is certain that it will be written as JSON: better now than too late.</param>
+    public void CheckSize(Envelope envelope, EventDescriptor descriptor, bool written)
+    {
+        int length;
+        try
+        {
+            // In memory the bytes are never needed: the probe proves most events small enough, and only the others are written to be measured.
+            var enough = descriptor.WarnedLarge ? maxBytes : (int)Math.Min(warnBytes * (1 + Tolerance), maxBytes);
+            if (!serializes && !written && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= enough))
+            {
+                return;
+            }
+
+            length = envelope.GetBody().Length;
+        }
+        catch (EventBusException exception)
+        {
+            throw new PublishException(ExceptionText.MessageOf(exception), PublishFailure.Rejected, envelope.Id, exception);
+        }
+        catch (Exception exception)
+        {
+            throw new PublishException($"The event '{envelope.Name}' of the type {descriptor.Type} cannot be written as JSON: {ExceptionText.MessageOf(exception)}", PublishFailure.Rejected, envelope.Id, exception);
+        }
+
+        if (length > maxBytes)
+        {
+            throw new PublishException(
+                $"The event '{envelope.Name}' has {length:N0} bytes as JSON; at most {maxBytes:N0} are allowed. Events carry ids, not whole objects: publish the id, and let handlers load what they need. "
+                + $"If it must be this large, raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.", PublishFailure.Rejected, envelope.Id);
+        }
+
+        if (length > warnBytes && descriptor.FirstLarge())
+        {
+            log.LargeEvent(envelope.Name, length, warnBytes);
+        }
+    }
+
+    private static Dictionary<string, string> CheckedHeaders(IReadOnlyDictionary<string, string> headers)
+    {
+        if (headers.Count > MaxHeaders)
+        {
+            throw Refuse($"The event has {headers.Count} headers; at most {MaxHeaders} are allowed.");
+        }
+
+        var total = 0;
+        var copy = new Dictionary<string, string>(headers.Count, StringComparer.Ordinal);
+        foreach (var (name, value) in headers)
+        {
+            if (copy.Count == MaxHeaders)
+            {
+                throw Refuse($"The event has more headers than it counts; at most {MaxHeaders} are allowed.");
+            }
+
+            if (name.Length is 0 or > MaxHeaderName || name.AsSpan().ContainsAnyExcept(HeaderNameChars))
+            {
+                throw Refuse($"The header name '{Printable(name)}' is invalid: 1 to {MaxHeaderName} letters, digits, hyphens, underscores and dots are allowed.");
+            }
+
+            if (IsReserved(name))
+            {
+                throw Refuse($"The header name '{name}' is reserved: names that begin with 'ce-', 'cloudevents' or 'eventbus-' carry the event's own attributes, and brokers act on 'cc' and 'bcc'. Choose another name.");
+            }
+
+            if (value is null || value.Length > MaxHeaderValue || IsUnfit(value))
+            {
+                throw Refuse($"The value of the header '{name}' is invalid: at most {MaxHeaderValue:N0} characters, none of them a control character or half of a surrogate pair, are allowed.");
+            }
+
+            copy.Add(name, value);
+            total += name.Length + value.Length;
+        }
+
+        return total <= MaxHeaderChars ? copy : throw Refuse($"The headers have {total:N0} characters in all; at most {MaxHeaderChars:N0} are allowed.");
+    }
+
+    private static bool IsReserved(string name) =>
+        name.StartsWith("ce-", StringComparison.OrdinalIgnoreCase) || name.StartsWith("cloudevents", StringComparison.OrdinalIgnoreCase) || name.StartsWith("eventbus-", StringComparison.OrdinalIgnoreCase)
+        || name.Equals("cc", StringComparison.OrdinalIgnoreCase) || name.Equals("bcc", StringComparison.OrdinalIgnoreCase);
+
+    private static void CheckId(string? id, string option)
+    {
+        if (id is not null && (id.Length is 0 or > MaxId || EnvelopeLimits.IndexOfForbidden(id) >= 0))
+        {
+            throw Refuse($"PublishOptions.{option} is invalid: 1 to {MaxId} characters, none of them a control character, a line separator or half a surrogate pair, are allowed.");
+        }
+    }
+
+    /// <summary>Whether a text would not come back as it was: control characters, and what UTF-8 cannot write.</summary>
+    private static bool IsUnfit(string text)
+    {
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (char.IsControl(text[i]))
+            {
+                return true;
+            }
+
+            if (char.IsSurrogate(text[i]) && (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[++i])))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static string Printable(string text) => string.Concat(text.Take(MaxHeaderName).Select(c => char.IsControl(c) ? '?' : c));
+
+    private static PublishException Refuse(string message) => new(message, PublishFailure.Rejected, null);
+}

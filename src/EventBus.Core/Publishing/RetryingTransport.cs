@@ -1,0 +1,146 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>A transport whose failed publishes are repeated: what the transport below certainly did not send is sent again under the same id, until it is accepted or refused or its deadline has passed.</summary>
+/// <remarks>
+/// The order of a key holds (<see cref="KeyedPublishQueue"/>): later calls of the key wait behind the one that is repeated. Not used for a transport within the process, which has no connection that may come back.
+/// </remarks>
+internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Transport
+{
+    /// <summary>The pause before the first repeat.</summary>
+    internal static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(20);
+
+    private static readonly TimeSpan LongestBackoff = TimeSpan.FromMilliseconds(500);
+
+    private readonly KeyedPublishQueue lines = new();
+    private readonly TaskCompletionSource closing = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    public override TransportFeatures Features => inner.Features;
+
+    public override TransportWork Work => inner.Work;
+
+    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => inner.StartAsync(topology, cancellationToken);
+
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => inner.SubscribeAsync(subscription, cancellationToken);
+
+    public override bool MayHaveSubscribers(string eventName) => inner.MayHaveSubscribers(eventName);
+
+    public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) => inner.CheckHealthAsync(cancellationToken);
+
+    public override ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) => inner.RetireAsync(subscription, discardWaiting, cancellationToken);
+
+    public override ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => inner.CountOthersAsync(subscription, cancellationToken);
+
+    public override ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) => inner.FindKeptAsync(service, subscription, cancellationToken);
+
+    public override ValueTask<BrokerDeadLetter?> TakeGivenUpAsync(CancellationToken cancellationToken) => inner.TakeGivenUpAsync(cancellationToken);
+
+    public override ValueTask DisposeAsync()
+    {
+        closing.TrySetResult();
+        return inner.DisposeAsync();
+    }
+
+    /// <summary>The pause after a repeat in vain.</summary>
+    internal static TimeSpan Longer(TimeSpan backoff) => backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
+
+    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        var call = lines.Enter(batch.Span);
+        var taken = false;
+        try
+        {
+            if (call is not null && !await call.EnterAsync(deadline))
+            {
+                outcomes.Span.Fill(PublishOutcome.Failed(new TimeoutException("The time was up while the event waited behind an earlier one of its key.")));
+                return;
+            }
+
+            taken = true;
+            var sending = inner.PublishAsync(batch, outcomes, deadline);
+            call?.HandedOver();
+            await sending;
+            if (AreTaken(outcomes.Span))
+            {
+                return;
+            }
+
+            taken = false;
+            await RepeatAsync(call, batch, outcomes, deadline);
+        }
+        finally
+        {
+            call?.Leave(taken);
+        }
+    }
+
+    private async Task RepeatAsync(KeyedPublishQueue.Call? call, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        for (var backoff = FirstBackoff; ; backoff = Longer(backoff))
+        {
+            var again = call is null ? KeyedPublishQueue.Repeatable(batch.Span, outcomes.Span, call) : call.Conclude(batch.Span, outcomes.Span);
+            if (again.Count == 0 || !await PauseAsync(backoff, deadline) || (call is not null && !await call.EnterAsync(deadline)))
+            {
+                return;
+            }
+
+            call?.LeaveOutOvertaken(again, batch);
+            if (again.Count == 0)
+            {
+                return;
+            }
+
+            await SendAsync([.. again], batch, outcomes, deadline);
+        }
+    }
+
+    /// <summary>Sends some events of a batch.</summary>
+    private async Task SendAsync(int[] places, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        var events = new Envelope[places.Length];
+        var answers = new PublishOutcome[places.Length];
+        for (var i = 0; i < places.Length; i++)
+        {
+            events[i] = batch.Span[places[i]];
+        }
+
+        try
+        {
+            await inner.PublishAsync(events, answers, deadline);
+        }
+        catch (Exception exception)
+        {
+            // As for the first attempt: what was not written is in doubt.
+            for (var i = 0; i < places.Length; i++)
+            {
+                answers[i] = answers[i] == default ? PublishOutcome.InDoubt(exception) : answers[i];
+            }
+        }
+
+        for (var i = 0; i < places.Length; i++)
+        {
+            outcomes.Span[places[i]] = answers[i];
+        }
+    }
+
+    private static bool AreTaken(ReadOnlySpan<PublishOutcome> outcomes)
+    {
+        foreach (var outcome in outcomes)
+        {
+            if (outcome.Status is not (PublishStatus.Accepted or PublishStatus.Unrouted))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <returns>False when there is no time left.</returns>
+    private async Task<bool> PauseAsync(TimeSpan backoff, CancellationToken deadline)
+    {
+        await Task.WhenAny(Task.Delay(backoff, time, deadline), closing.Task);
+        return !deadline.IsCancellationRequested && !closing.Task.IsCompleted;
+    }
+}

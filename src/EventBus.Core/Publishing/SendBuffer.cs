@@ -1,0 +1,17 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>An event on its way to the transport, and what became of it.</summary>
+internal sealed class SendBuffer
+{
+    public Envelope[] Envelopes { get; } = new Envelope[1];
+
+    public PublishOutcome[] Outcomes { get; } = new PublishOutcome[1];
+
+    public void Clear()
+    {
+        Envelopes[0] = null!;
+        Outcomes[0] = default;
+    }
+}

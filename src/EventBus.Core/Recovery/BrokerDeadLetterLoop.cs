@@ -1,0 +1,113 @@
+using System.Collections.Concurrent;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Keeps what the broker itself gives up as dead letters: first the store has it, then it leaves the broker. Events of one subscription follow one another; a subscription whose events the store does not take holds up no other.</summary>
+/// <param name="transport">Where it comes from.</param>
+/// <param name="failures">Where it is kept.</param>
+/// <param name="policyOf">How a subscription fails, by its name, also one that this application does not have.</param>
+/// <param name="time">The clock.</param>
+/// <param name="log">The log.</param>
+internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder failures, Func<string, FailurePolicy> policyOf, TimeProvider time, ILogger log)
+{
+    private const string Activity = "given up";
+
+    // In bytes: the bodies of all events that wait for the store, and a flat size for the rest of each. Beyond it the rest stays with the broker.
+    private const long MaxHeld = 16 * 1024 * 1024;
+    private const int SizeWithoutBody = 4 * 1024;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, Line> lines = new(StringComparer.Ordinal);
+    private Exception? failure;
+    private long held;
+
+    /// <summary>The subscriptions whose given-up events the store does not take, and why.</summary>
+    public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions =>
+        lines.Select(line => (line.Key, line.Value.Slots.Hold.Reason)).Where(line => line.Reason is not null)!;
+
+    /// <summary>Keeps what is given up until the bus stops, and ends when nothing is being kept any more.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        try
+        {
+            await new ScheduledLoop(Activity, TakeAllAsync, Timeout.InfiniteTimeSpan, time, log).RunAsync(stop);
+        }
+        finally
+        {
+            await Task.WhenAll(lines.Values.Select(line => line.Last));
+        }
+    }
+
+    private async Task<DateTimeOffset?> TakeAllAsync(CancellationToken stop)
+    {
+        foreach (var (subscription, _) in lines.Where(line => line.Value.Last.IsCompleted))
+        {
+            lines.TryRemove(subscription, out _);
+        }
+
+        while (!failures.StoreIsDown && Interlocked.Read(ref held) < MaxHeld && await transport.TakeGivenUpAsync(stop) is { } givenUp)
+        {
+            Interlocked.Add(ref held, SizeOf(givenUp));
+            var line = lines.GetOrAdd(givenUp.Subscription, _ => new Line());
+            line.Last = KeepAfterAsync(line.Last, givenUp, line.Slots);
+            if (Interlocked.Exchange(ref failure, null) is { } last)
+            {
+                throw new EventBusException($"What the broker gave up could not be kept: {ExceptionText.MessageOf(last)}", last);
+            }
+        }
+
+        return time.GetUtcNow() + Interval;
+    }
+
+    /// <summary>Keeps an event when the one before it is done with. Never throws.</summary>
+    private async Task KeepAfterAsync(Task earlier, BrokerDeadLetter givenUp, ConcurrencyLimiter slots)
+    {
+        await earlier;
+        try
+        {
+            await KeepAsync(givenUp, slots);
+        }
+        catch (Exception exception)
+        {
+            Volatile.Write(ref failure, exception);
+        }
+        finally
+        {
+            Interlocked.Add(ref held, -SizeOf(givenUp));
+        }
+    }
+
+    private async Task KeepAsync(BrokerDeadLetter givenUp, ConcurrencyLimiter slots)
+    {
+        var policy = policyOf(givenUp.Subscription);
+        await slots.TakeAsync();
+        try
+        {
+            await failures.RecordAsync(policy, policy.Fresh(givenUp.Delivery.Envelope, starts: 0), new Rejected(new Rejection(givenUp.Reason, givenUp.Error)), slots);
+        }
+        catch (Exception)
+        {
+            await givenUp.Delivery.ReleaseAsync();
+            throw;
+        }
+        finally
+        {
+            slots.GiveBack();
+        }
+
+        await givenUp.Delivery.AckAsync();
+    }
+
+    private static long SizeOf(BrokerDeadLetter givenUp) => givenUp.Delivery.Envelope.BodyLength + SizeWithoutBody;
+
+    /// <summary>The events of one subscription. Its slot is apart from those of the handlers, which may all hang.</summary>
+    private sealed class Line
+    {
+        public ConcurrencyLimiter Slots { get; } = new(1);
+
+        public Task Last { get; set; } = Task.CompletedTask;
+    }
+}

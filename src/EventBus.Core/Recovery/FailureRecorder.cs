@@ -1,0 +1,441 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Decides what becomes of a failed event, and sees that the decision is kept before the event is acknowledged.</summary>
+internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alerts, UnreadBodyLimits bodies, int maxWaitingPerKey, RunEnvironment environment)
+{
+    public const int MaxErrorLength = ExceptionText.MaxMessage;
+
+    private static readonly TimeSpan GiveBackTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly StoreProbe probe = new(store, environment.Time);
+
+    /// <summary>Writes to the stores, this one and that of handled events.</summary>
+    public DurableWriter Writer { get; } = new(environment);
+
+    /// <summary>Called after an entry was kept that will be due.</summary>
+    public Action? Recorded { get; set; }
+
+    /// <summary>At least one write is held, because the store takes none.</summary>
+    public bool StoreIsDown => Writer.StoreIsDown;
+
+    /// <summary>Records that an event failed, or that its guard lets it wait.</summary>
+    /// <exception cref="OperationCanceledException">The bus stops before the store took it: release the delivery.</exception>
+    /// <param name="policy">How the subscription fails.</param>
+    /// <param name="entry">The claimed entry, or a fresh one; its starts include this one.</param>
+    /// <param name="failure">Why it failed.</param>
+    /// <param name="slots">Where the caller holds a slot, given back for as long as the store is down.</param>
+    /// <returns>False when the guard is to be asked again, because something of the key has happened since.</returns>
+    public async Task<bool> RecordAsync(FailurePolicy policy, FailedEvent entry, Failure failure, ConcurrencyLimiter slots)
+    {
+        var now = environment.Time.GetUtcNow();
+        entry = entry with { FirstFailedAt = entry.FirstFailedAt == default ? now : entry.FirstFailedAt };
+        if (failure is Deferred deferred)
+        {
+            // The guard was asked, and the handler was not started.
+            entry = entry with { Attempts = entry.Attempts - 1, Position = deferred.Position, Deadline = entry.Deadline ?? now + deferred.Timeout };
+            var deadline = entry.Deadline > deferred.NotGivenUpBefore ? entry.Deadline.Value : deferred.NotGivenUpBefore;
+            var (outcome, refused) = (DeferOutcome.Full, (StoreRefusedException?)null);
+            try
+            {
+                outcome = now < deadline ? await DeferAsync(entry, deferred, now, deadline, slots) : DeferOutcome.Full;
+            }
+            catch (StoreRefusedException exception)
+            {
+                refused = exception;
+            }
+
+            if (outcome != DeferOutcome.Full)
+            {
+                return outcome == DeferOutcome.Deferred;
+            }
+
+            failure = new Rejected(refused is not null ? Unstorable(refused)
+                : now < deadline
+                ? new Rejection(DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{entry.OrderKey}' wait already for an earlier one. Find out why it does not come, then retry these.")
+                : new Rejection(DeadLetterReason.OutOfOrder, $"The order guard let it wait {deferred.Timeout} for an earlier event of the key '{entry.OrderKey}', which did not come. Retry it to go on without that event."));
+        }
+
+        await KeepAsync(policy, entry, failure, now, slots);
+        return true;
+    }
+
+    /// <summary>Parks an event behind a failed one of its key. False: nothing blocks it, handle it.</summary>
+    public async Task<bool> TryParkAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
+    {
+        if (bodies.IsTooLarge(envelope.BodyLength))
+        {
+            return false;
+        }
+
+        var entry = policy.Fresh(envelope, starts: 0, FailedEventStatus.Parked, environment.Time.GetUtcNow());
+        var outcome = ParkOutcome.NotBlocked;
+        try
+        {
+            await PersistAsync(entry, slots, async cancel => outcome = await store.TryParkAsync(entry, maxWaitingPerKey, cancel));
+        }
+        catch (StoreRefusedException exception)
+        {
+            // At the end of the line, so that the order of the key holds.
+            return await RecordAsync(policy, entry, new Rejected(Unstorable(exception)), slots);
+        }
+
+        if (outcome == ParkOutcome.LineFull)
+        {
+            await RecordAsync(policy, entry, new Rejected(new Rejection(
+                DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{envelope.KeyText}' wait already behind a failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
+        }
+
+        return outcome != ParkOutcome.NotBlocked;
+    }
+
+    /// <summary>Hands an event that may have ended its process over to the store, if that counts starts in a way of its own.</summary>
+    public async Task<bool> TryTakeRedeliveredAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
+    {
+        var now = environment.Time.GetUtcNow();
+        var entry = policy.Fresh(envelope, starts: 1, now: now) with { DueAt = now };
+        var taken = false;
+        try
+        {
+            await PersistAsync(entry, slots, async cancel => taken = await store.TryTakeRedeliveredAsync(entry, cancel));
+            return taken;
+        }
+        catch (StoreRefusedException exception)
+        {
+            return await RecordAsync(policy, entry, new Rejected(Unstorable(exception)), slots);
+        }
+    }
+
+    /// <summary>Counts starts of an event that may have ended its process. Null: it is kept as failed already, and needs none.</summary>
+    /// <param name="policy">How the subscription fails.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="added">What to add.</param>
+    /// <param name="slots">Where the caller holds a slot, which is lent while the store takes nothing.</param>
+    /// <param name="counted">Called once that is known, which may be long before the caller has a slot again.</param>
+    public async Task<AttemptCount?> CountAttemptAsync(FailurePolicy policy, Envelope envelope, AttemptCount added, ConcurrencyLimiter slots, Action? counted = null)
+    {
+        AttemptCount? count = null;
+        try
+        {
+            await PersistAsync(policy, envelope, slots, async cancel =>
+            {
+                count = await store.CountAttemptAsync(policy.Subscription, envelope.Id, added, environment.Time.GetUtcNow(), cancel);
+                counted?.Invoke();
+            });
+        }
+        catch (StoreRefusedException exception)
+        {
+            counted?.Invoke();
+
+            // Without a count it might end the process for ever.
+            await RecordAsync(policy, policy.Fresh(envelope, starts: 1), new Rejected(Unstorable(exception)), slots);
+        }
+
+        return count;
+    }
+
+    /// <summary>The counted start that is running became an accompanied one.</summary>
+    /// <param name="policy">How the subscription fails.</param>
+    /// <param name="envelope">The event.</param>
+    /// <param name="slots">Where the caller holds a slot.</param>
+    /// <param name="kept">Called once that is kept, which may be long before the caller has a slot again.</param>
+    public Task CountConcurrentAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Action kept) =>
+        TryPersistAsync(policy, envelope, slots, async cancel =>
+        {
+            await store.CountAttemptAsync(policy.Subscription, envelope.Id, new AttemptCount(0, 1), environment.Time.GetUtcNow(), cancel);
+            kept();
+        });
+
+    /// <summary>A delivery was kept as failed before it could be acknowledged: what belongs to that may not have been done.</summary>
+    public async Task FinishKeptAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
+    {
+        if (!policy.ContinueWhenBlocked || !policy.Guarded)
+        {
+            return;
+        }
+
+        FailedEvent? dead = null;
+        await TryPersistAsync(policy, envelope, slots, async cancel => dead = await store.FindDeadAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), cancel));
+        if (dead is not null && GoesOnPast(policy, dead))
+        {
+            await PassAsync(policy, dead, slots);
+        }
+    }
+
+    /// <summary>An event whose starts were counted was handled.</summary>
+    public Task ForgetAttemptsAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
+        TryPersistAsync(policy, envelope, slots, cancel => store.ForgetAttemptsAsync(policy.Subscription, envelope.Id, cancel));
+
+    /// <summary>What is claimed and not begun counts as started when the process ends: it is to be given back while it waits.</summary>
+    public bool ClaimsAreStarts => !store.IsKeyed;
+
+    /// <summary>The start of a claimed entry, which is running, became an accompanied one.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="slots">Where the caller holds a slot.</param>
+    /// <param name="kept">Called once that is kept, which may be long before the caller has a slot again.</param>
+    public Task CountConcurrentAsync(FailedEvent entry, ConcurrencyLimiter slots, Action kept) =>
+        TryPersistAsync(SubjectOf(entry), slots, async cancel =>
+        {
+            await store.BeginAsync(entry with { Concurrent = entry.Concurrent + 1 }, cancel);
+            kept();
+        });
+
+    /// <summary>Counts the start that follows, of a claimed entry that may have ended its process. False: it is another's now, or dead because its starts cannot be counted.</summary>
+    /// <param name="policy">How the subscription fails.</param>
+    /// <param name="entry">The entry, with that start.</param>
+    /// <param name="slots">Where the caller holds a slot, which is lent while the store takes nothing.</param>
+    /// <param name="counted">Called once that is known, which may be long before the caller has a slot again.</param>
+    public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots, Action counted)
+    {
+        var held = false;
+        try
+        {
+            await PersistAsync(entry, slots, async cancel =>
+            {
+                held = await store.BeginAsync(entry, cancel);
+                counted();
+            });
+        }
+        catch (StoreRefusedException exception)
+        {
+            counted();
+            await RecordAsync(policy, entry with { Attempts = entry.Attempts - 1 }, new Rejected(Unstorable(exception)), slots);
+        }
+
+        return held;
+    }
+
+    /// <summary>A claimed entry was handled.</summary>
+    /// <remarks>One that the store cannot remove would be handled again and again: it becomes a dead letter.</remarks>
+    public async Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots)
+    {
+        var handled = entry with { Error = "Its handler has succeeded, and the store could not remove it. Discard it." };
+        await WriteAsync(
+            policy,
+            handled,
+            slots,
+            async (_, cancel) =>
+            {
+                await store.CompleteAsync(entry, cancel);
+                return true;
+            },
+            (written, isNew) =>
+            {
+                if (written != handled)
+                {
+                    Report(written, isNew, null, written.Error);
+                }
+            });
+    }
+
+    /// <summary>A claimed entry was not started after all, because its subscription was paused meanwhile: it is due again, and the start is not counted.</summary>
+    /// <remarks>One that was interrupted before stays known as such, and its claim counted no start: most stores leave it to its lease.</remarks>
+    public Task ReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
+        TryPersistAsync(SubjectOf(entry), slots, async cancel => await (entry.WasInterrupted ? store.ReleaseAsync(entry, cancel) : RecordedAsync(NotStarted(entry), cancel)));
+
+    /// <summary>Like <see cref="ReleaseAsync"/>, for a bus that stops: tried once and for a moment. If that fails, the entry waits for the end of its lease. Never throws.</summary>
+    public async Task GiveBackAsync(FailedEvent entry)
+    {
+        if (entry.WasInterrupted)
+        {
+            return;
+        }
+
+        try
+        {
+            await store.RecordAsync(NotStarted(entry), CancellationToken.None).AsTask().Observed().WaitAsync(GiveBackTimeout, environment.Time);
+        }
+        catch (Exception exception)
+        {
+            environment.Log.NotGivenBack(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
+        }
+    }
+
+    /// <summary>What the store knows of a key that a guard asks for.</summary>
+    /// <exception cref="StoreRefusedException">What it knows cannot be read.</exception>
+    public async Task<OrderState> GetOrderAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
+    {
+        OrderState state = default;
+        await PersistAsync(policy, envelope, slots, async cancel => state = await store.GetOrderAsync(policy.Subscription, envelope.KeyText ?? "", cancel));
+        return state;
+    }
+
+    /// <summary>An event of a guarded key was dealt with: others may go on.</summary>
+    /// <exception cref="StoreRefusedException">The store cannot note it.</exception>
+    public async Task AdvanceAsync(FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots)
+    {
+        var woken = false;
+        await PersistAsync(policy, envelope, slots, async cancel => woken = await store.AdvanceAsync(policy.Subscription, orderKey, position, environment.Time.GetUtcNow(), cancel));
+        if (woken)
+        {
+            Recorded?.Invoke();
+        }
+    }
+
+    /// <summary>Waits for another event without holding a slot: it may have given its own back because the store is down, and needs one to go on.</summary>
+    public Task WaitForAsync(Task other, ConcurrencyLimiter slots) => slots.WaitWithoutAsync(other, environment.Abort);
+
+    /// <summary>Completes when the stores take what a subscription has to keep, or when the bus aborts.</summary>
+    public Task WhenWritableAsync(ConcurrencyLimiter slots) => Writer.WhenWritableAsync(slots);
+
+    /// <summary>What becomes of an event when the store cannot carry out a step for it alone.</summary>
+    public static Rejection Unstorable(StoreRefusedException refused) => new(DeadLetterReason.Unstorable, ExceptionText.MessageOf(refused));
+
+    private async Task KeepAsync(FailurePolicy policy, FailedEvent entry, Failure failure, DateTimeOffset now, ConcurrencyLimiter slots)
+    {
+        var exception = (failure as Threw)?.Exception;
+        var error = failure is Rejected rejected ? PrintableText.Of(rejected.Rejection.Error + rejected.Rejection.Foreign, MaxErrorLength) : ExceptionText.Of(exception!);
+        var reason = Judge(policy, entry, failure);
+        var counted = failure is Threw { Counts: false } ? entry.Attempts - 1 : entry.Attempts;
+        entry = entry with
+        {
+            Status = reason is null ? FailedEventStatus.Waiting : FailedEventStatus.Dead,
+            Reason = reason ?? entry.Reason,
+            DueAt = reason is null ? now + policy.Retry.DelayAfter(counted) : default,
+            LineKey = reason is null || !policy.ContinueWhenBlocked ? entry.LineKey : null,
+            Attempts = counted,
+            LastFailedAt = now,
+            Error = error,
+            ErrorDetails = exception is null ? null : ExceptionText.DetailsOf(exception),
+            History = exception is null ? entry.History : [.. entry.History.TakeLast(FailedEvent.MaxHistory - 1), new FailedAttempt(entry.Attempts, now, error)],
+            NeedsAlert = reason is not null && alerts.IsWanted,
+        };
+        if (reason is not null)
+        {
+            await TryPersistAsync(SubjectOf(entry), slots, async cancel => entry = await bodies.FitAsync(entry, cancel));
+        }
+
+        // The order of the two is that in which a kill between them does no harm: what is kept already runs again and is not stale, and what is fresh must not be passed before it is kept.
+        var passes = reason is not null && GoesOnPast(policy, entry);
+        if (passes && entry.Claim != 0)
+        {
+            await PassAsync(policy, entry, slots);
+        }
+
+        var kept = await WriteAsync(
+            policy,
+            entry,
+            slots,
+            async (form, cancel) => await store.RecordAsync(form, cancel),
+            (written, isNew) => Report(written, isNew, exception, failure is Rejected { Rejection: { Foreign: not null, Error: var ours } } ? ours : written.Error));
+        if ((passes && entry.Claim == 0) || (!passes && GoesOnPast(policy, kept)))
+        {
+            await PassAsync(policy, kept, slots);
+        }
+    }
+
+    /// <summary>Writes an entry; or, where the store cannot take it, a dead letter in its place. What was written is reported before anyone who waits for alerts goes on.</summary>
+    private async Task<FailedEvent> WriteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots, Func<FailedEvent, CancellationToken, ValueTask<bool>> write, Action<FailedEvent, bool> report)
+    {
+        var (written, isNew, expected) = (entry, false, 0);
+        try
+        {
+            await Writer.WriteAsync(
+                SubjectOf(entry),
+                slots,
+                cancel => Write(entry, write, cancel),
+                cancel => Write(ReducedEntry.WithBody(entry, policy, alerts.IsWanted), store.RecordAsync, cancel),
+                cancel => Write(ReducedEntry.WithoutBody(entry, policy, alerts.IsWanted), store.RecordAsync, cancel));
+            report(written, isNew);
+        }
+        finally
+        {
+            for (; expected > 0; expected--)
+            {
+                alerts.Reported();
+            }
+        }
+
+        return written;
+
+        async ValueTask Write(FailedEvent form, Func<FailedEvent, CancellationToken, ValueTask<bool>> how, CancellationToken cancel)
+        {
+            if (form.Status == FailedEventStatus.Dead)
+            {
+                alerts.Expect();
+                expected++;
+            }
+
+            isNew = await how(form, cancel);
+            written = form;
+        }
+    }
+
+    /// <summary>Lets the later numbers of a key go on past a dead letter. Where the store cannot note that, they wait for their deadline.</summary>
+    private async Task PassAsync(FailurePolicy policy, FailedEvent dead, ConcurrencyLimiter slots)
+    {
+        try
+        {
+            await AdvanceAsync(policy, dead.Envelope, dead.OrderKey!, dead.Position, slots);
+        }
+        catch (StoreRefusedException exception)
+        {
+            environment.Log.StepLeftOut(dead.Subscription, dead.Envelope.Name, dead.Envelope.Id, exception);
+        }
+    }
+
+    /// <summary>The later numbers of the key do not wait for this dead letter. They do if it died because too many wait: its turn had not come, and those before it are not to be passed.</summary>
+    private static bool GoesOnPast(FailurePolicy policy, FailedEvent dead) =>
+        policy.ContinueWhenBlocked && dead is { OrderKey: not null, Position: not null, Reason: not DeadLetterReason.KeyBlocked };
+
+    private void Report(FailedEvent entry, bool kept, Exception? exception, string? error)
+    {
+        if (!kept)
+        {
+            environment.Log.KeptAlready(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
+        }
+        else if (entry.Status == FailedEventStatus.Dead)
+        {
+            environment.Diagnostics.DeadLettered(entry.Envelope, entry.Subscription, entry.Reason);
+            environment.Log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Attempts, entry.Id, error, exception);
+        }
+        else
+        {
+            environment.Diagnostics.WillRetry(entry.Envelope, entry.Subscription);
+            environment.Log.WillRetry(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Attempts, entry.DueAt, exception);
+            Recorded?.Invoke();
+        }
+    }
+
+    private async Task<DeferOutcome> DeferAsync(FailedEvent entry, Deferred deferred, DateTimeOffset now, DateTimeOffset deadline, ConcurrencyLimiter slots)
+    {
+        var recheck = now + deferred.Recheck;
+        entry = entry with { Status = FailedEventStatus.Deferred, LineKey = null, DueAt = recheck < deadline ? recheck : deadline };
+        var outcome = DeferOutcome.Full;
+        await PersistAsync(entry, slots, async cancel => outcome = await store.DeferAsync(entry, deferred.Stamp, maxWaitingPerKey, cancel));
+        if (outcome == DeferOutcome.Deferred)
+        {
+            environment.Log.Deferred(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, deadline);
+            Recorded?.Invoke();
+        }
+
+        return outcome;
+    }
+
+    private async ValueTask RecordedAsync(FailedEvent entry, CancellationToken cancellationToken) => await store.RecordAsync(entry, cancellationToken);
+
+    private FailedEvent NotStarted(FailedEvent entry) => entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = environment.Time.GetUtcNow() };
+
+    private WriteSubject SubjectOf(FailedEvent entry) => new(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, probe.RunAsync) { IsDelivery = entry.Claim == 0, ProbeWrites = store.IsKeyed };
+
+    private WriteSubject SubjectOf(FailurePolicy policy, Envelope envelope) => new(policy.Subscription, envelope.Name, envelope.Id, probe.RunAsync) { ProbeWrites = store.IsKeyed };
+
+    private Task PersistAsync(FailedEvent entry, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask> write) => Writer.WriteAsync(SubjectOf(entry), slots, write);
+
+    private Task PersistAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask> write) => Writer.WriteAsync(SubjectOf(policy, envelope), slots, write);
+
+    private Task TryPersistAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask> write) => TryPersistAsync(SubjectOf(policy, envelope), slots, write);
+
+    /// <summary>A step that may be left out when the store cannot carry it out for this event.</summary>
+    private Task TryPersistAsync(WriteSubject subject, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask> write) => Writer.TryWriteAsync(subject, slots, write);
+
+    /// <summary>Why the event is dead; null while a retry follows.</summary>
+    private static DeadLetterReason? Judge(FailurePolicy policy, FailedEvent entry, Failure failure) =>
+        failure is Rejected { Rejection.Reason: var reason } ? reason
+        : policy.Retry.IsPermanent(((Threw)failure).Exception) ? DeadLetterReason.PermanentFailure
+        : failure is Threw { Counts: false } ? null
+        : policy.Retry.Allows(entry.Attempts) ? null
+        : DeadLetterReason.HandlerFailed;
+}

@@ -1,0 +1,77 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>Removes from the stores what nobody needs any more, a little at a time.</summary>
+internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRetention, TimeProvider time, ILogger log)
+{
+    private const int Batch = 500;
+
+    private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
+
+    // An event that was handed out and not settled comes again within hours; a sequence may rest for a quarter of a year.
+    private static readonly TimeSpan StartsRetention = TimeSpan.FromDays(7);
+    private static readonly TimeSpan OrderRetention = TimeSpan.FromDays(90);
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        while (true)
+        {
+            await Task.Delay(Period, time, stop);
+            await SweepAsync("sweeper of failures", SweepFailuresAsync, stop);
+            await SweepAsync("sweeper of sagas", SweepSagasAsync, stop);
+            await SweepAsync("sweeper of handled events", SweepProcessedAsync, stop);
+        }
+    }
+
+    /// <summary>Sweeps one store. Whatever becomes of that, the others are swept too.</summary>
+    private async Task SweepAsync(string name, Func<CancellationToken, Task> sweep, CancellationToken stop)
+    {
+        try
+        {
+            await sweep(stop);
+            log.Working(name);
+        }
+        catch (Exception exception) when (!stop.IsCancellationRequested)
+        {
+            log.Failing(name, exception, full => full.LoopFailed(name, exception));
+        }
+    }
+
+    private async Task SweepFailuresAsync(CancellationToken stop)
+    {
+        if (stores?.Failures is not { } failures)
+        {
+            return;
+        }
+
+        var now = time.GetUtcNow();
+        var limits = new SweepLimits(now - deadLetterRetention, now - StartsRetention, now - OrderRetention);
+        int expired;
+        do
+        {
+            expired = await failures.SweepAsync(limits, Batch, stop);
+            if (expired > 0)
+            {
+                log.Expired(expired);
+            }
+        }
+        while (expired >= Batch);
+    }
+
+    private async Task SweepSagasAsync(CancellationToken stop)
+    {
+        while (stores?.Sagas is { } sagas && await sagas.SweepAsync(time.GetUtcNow(), Batch, stop) >= Batch)
+        {
+        }
+    }
+
+    private async Task SweepProcessedAsync(CancellationToken stop)
+    {
+        while (stores?.Processed is { } processed && await processed.SweepAsync(time.GetUtcNow(), Batch, stop) >= Batch)
+        {
+        }
+    }
+}

@@ -1,0 +1,153 @@
+using System.Collections.Concurrent;
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>What the loop of retries does: starts failed events again.</summary>
+internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWorker> workers, BackgroundRunner runner, TimeProvider time, IdleSignal idle, ILogger log)
+{
+    // How many entries are claimed at once at most for each subscription.
+    private const int ClaimSize = 16;
+
+    // A store that gives nothing for so many subscriptions in a row has failed as a whole.
+    private const int MostInVain = 3;
+
+    private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<string, int> retriesInFlight = new(StringComparer.Ordinal);
+    private bool claimsFail;
+
+    /// <summary>No claimed entry is in hand.</summary>
+    public bool IsIdle => retriesInFlight.Values.All(count => count == 0);
+
+    /// <summary>Starts what is due in the subscriptions that have room for it: a subscription whose retries hang holds up nobody else's.</summary>
+    public async Task<DateTimeOffset?> StartRetriesAsync(FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
+    {
+        DateTimeOffset? next = null;
+        foreach (var worker in workers.Values.Where(worker => worker.CircuitBreaker is { IsPaused: true }))
+        {
+            next = Earlier(next, await ProbeAsync(worker, store, claims, lease, wake, stop));
+        }
+
+        SubscriptionWorker[] withRoom = [.. workers.Values.Where(worker => RoomOf(worker) > 0)];
+        if (withRoom.Length == 0)
+        {
+            // Whichever retry ends first wakes the loop.
+            return next;
+        }
+
+        // A claim counts a start: no more than can begin at once, so that a kill uses up no start of what has only waited.
+        var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
+        try
+        {
+            next = Earlier(next, await ClaimAsync(withRoom, store, claims, lease, size, wake, stop));
+            if (claimsFail)
+            {
+                claimsFail = false;
+                Array.ForEach(withRoom, worker => log.Working(ClaimingFor(worker)));
+            }
+
+            return next;
+        }
+        catch (Exception) when (withRoom.Length > 1 && !stop.IsCancellationRequested)
+        {
+            return Earlier(next, await ClaimOneByOneAsync(withRoom, store, claims, lease, size, wake, stop));
+        }
+    }
+
+    private static string ClaimingFor(SubscriptionWorker worker) => $"claims for {worker.Name}";
+
+    /// <summary>What a store does not give for all subscriptions together it may give for each: a damaged entry of one holds up no other.</summary>
+    private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
+    {
+        var (next, given) = ((DateTimeOffset?)null, 0);
+        for (var i = 0; i < withRoom.Length; i++)
+        {
+            try
+            {
+                next = Earlier(next, await ClaimAsync([withRoom[i]], store, claims, lease, size, wake, stop));
+                log.Working(ClaimingFor(withRoom[i]));
+                given++;
+            }
+            catch (Exception exception) when (!stop.IsCancellationRequested && (given > 0 || i < MostInVain))
+            {
+                var name = withRoom[i].Name;
+                claimsFail = true;
+                log.Failing(ClaimingFor(withRoom[i]), exception, full => full.NotClaimed(name, exception));
+                next = Earlier(next, time.GetUtcNow() + AfterFailure);
+            }
+        }
+
+        return next;
+    }
+
+    private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] from, FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
+    {
+        var claimed = await store.ClaimDueAsync([.. from.Select(worker => worker.Name)], time.GetUtcNow(), lease, size, stop);
+        foreach (var entry in claimed.Entries)
+        {
+            Start(workers[entry.Subscription], entry, probe: 0, claims, wake);
+        }
+
+        return claimed.Entries.Count >= size ? time.GetUtcNow() : claimed.NextDue;
+    }
+
+    /// <summary>Probes a paused subscription, if it is time: with a due retry, else with whatever comes next. After a retry a waiting delivery goes first, and so on in turn.</summary>
+    /// <returns>When to come again.</returns>
+    private async Task<DateTimeOffset?> ProbeAsync(SubscriptionWorker worker, FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
+    {
+        var gauge = worker.CircuitBreaker!;
+        var deliveryFirst = gauge.WantsDelivery && worker.HasWaiting;
+        if (!gauge.TryBeginProbe(out var probe))
+        {
+            return gauge.ProbeAt;
+        }
+
+        try
+        {
+            var claimed = deliveryFirst ? new DueBatch<FailedEvent>([], null) : await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), lease, 1, stop);
+            if (claimed.Entries is not [var entry])
+            {
+                return claimed.NextDue;
+            }
+
+            // Its end wakes the loop.
+            Start(worker, entry, probe, claims, wake);
+            probe = 0;
+            return null;
+        }
+        finally
+        {
+            gauge.Withdraw(probe);
+        }
+    }
+
+    private int RoomOf(SubscriptionWorker worker) => worker.RedeliveryWaits || worker.CircuitBreaker is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
+
+    private void Start(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer claims, Action wake)
+    {
+        retriesInFlight.AddOrUpdate(worker.Name, 1, static (_, count) => count + 1);
+        runner.Observe(runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, claims.Hold(entry), wake)));
+    }
+
+    private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) => first is null || second < first ? second : first;
+
+    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer.Held claim, Action wake)
+    {
+        try
+        {
+            await worker.RetryAsync(entry, probe, claim.Lost);
+        }
+        finally
+        {
+            claim.Dispose();
+
+            // The end of one entry may free the next of its line, and makes room for another.
+            retriesInFlight.AddOrUpdate(worker.Name, 0, static (_, count) => count - 1);
+            wake();
+            idle.Set();
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using System.Collections.ObjectModel;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The alerts of sagas that need people. They look like those of dead letters, so that people have one way of being told.</summary>
+internal sealed class SagaAlerts(SagaStore store, SagaRepository keeper) : AlertSource
+{
+    private const string EventName = "saga.needs-attention";
+
+    public override string Name => "sagas";
+
+    public override TimeSpan PollInterval => store.PollInterval;
+
+    public override async ValueTask<DueBatch<PendingAlert>> ClaimAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        var due = await store.ListAlertsAsync(now, max, cancellationToken);
+        var claimed = new List<PendingAlert>();
+        var next = due.Entries.Count == max ? now : due.NextDue;
+        foreach (var entry in due.Entries)
+        {
+            try
+            {
+                if (keeper.MayTry(entry.Id, out _) && await store.SaveAsync(entry with { AlertAt = now + lease }, cancellationToken))
+                {
+                    claimed.Add(new PendingAlert(entry.Id, entry.Claim, entry.Saga, EventName));
+                }
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                // One saga that cannot be written keeps no other from its alert.
+                await keeper.RefuseAsync(entry, exception);
+            }
+
+            if (!keeper.MayTry(entry.Id, out var retryAt) && (retryAt < next || next is null))
+            {
+                next = retryAt;
+            }
+        }
+
+        return new DueBatch<PendingAlert>(claimed, next);
+    }
+
+    public override async ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
+    {
+        foreach (var alert in sent)
+        {
+            await keeper.ChangeAsync(alert.Id, entry => IsMeant(entry, alert) && entry.AlertAt is not null ? entry with { AlertAt = null } : null, cancellationToken);
+        }
+    }
+
+    public override async ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken)
+    {
+        if (await store.FindAsync(alert.Id, cancellationToken) is not { } entry || !IsMeant(entry, alert))
+        {
+            return null;
+        }
+
+        var info = SagaInfoMapper.Show(entry);
+        return new DeadLetter
+        {
+            Id = entry.Id,
+            Subscription = entry.Saga,
+            EventId = entry.Id,
+            EventName = EventName,
+            Key = entry.Id,
+            Headers = ReadOnlyDictionary<string, string>.Empty,
+            Reason = DeadLetterReason.SagaNeedsAttention,
+            Error = info.Error,
+            Attempts = info.Steps.LastOrDefault(step => step.Failures + step.Interruptions > 0) is { } step ? step.Failures + step.Interruptions : 0,
+            FirstFailedAt = entry.ChangedAt,
+            LastFailedAt = entry.ChangedAt,
+            Number = entry.Number,
+            Body = ReadOnlyMemory<byte>.Empty,
+        };
+    }
+
+    /// <summary>One that people have retried since has another claim, and an alert of its own if it needs them again.</summary>
+    private static bool IsMeant(SagaEntry entry, PendingAlert alert) => entry.Status == SagaStatus.NeedsAttention && entry.Claim == alert.Number;
+}

@@ -1,0 +1,9 @@
+namespace EventBus;
+
+/// <summary>What a step does.</summary>
+internal enum SagaDirection
+{
+    Execute,
+    Compensate,
+    Reply,
+}

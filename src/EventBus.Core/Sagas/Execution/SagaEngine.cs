@@ -1,0 +1,247 @@
+using System.Collections.Concurrent;
+using System.Collections.Frozen;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Runs the sagas of a bus: takes those that are due, as many at once as there is room for, and lets each go on until it ends or waits. Thread-safe.</summary>
+internal sealed class SagaEngine
+{
+    private const int ClaimSize = 64;
+
+    private readonly SagaStore store;
+    private readonly SagaOptions options;
+    private readonly RunEnvironment environment;
+    private readonly TimeProvider time;
+    private readonly BackgroundRunner runner;
+    private readonly SagaRepository keeper;
+    private readonly SagaServices driving;
+    private readonly DueSagaReader claims;
+    private readonly ScheduledLoop loop;
+    private readonly FrozenDictionary<string, SagaRuntime> sagas;
+    private readonly ConcurrentDictionary<string, TaskCompletionSource> running = new(StringComparer.Ordinal);
+    private readonly Action settled;
+    private readonly bool consumes;
+
+    public SagaEngine(SagaStore store, IReadOnlyList<SagaDefinition> definitions, EventBusOptions bus, SagaEnvironment parts, RunEnvironment environment)
+    {
+        (this.store, this.environment, options, consumes, settled, runner) = (store, environment, bus.Sagas, bus.Consume, parts.Settled, parts.Runner);
+        time = environment.Time;
+        keeper = new SagaRepository(store, bus.Lease, environment, parts.Closing);
+        Alerts = parts.Alerts.Count == 0 ? null : new AlertCoordinator(new SagaAlerts(store, keeper), parts.Alerts, parts.AlertSettings, environment) { Settled = parts.Settled };
+        loop = new ScheduledLoop("sagas", StartDueAsync, store.PollInterval, time, environment.Log);
+        driving = new SagaServices(keeper, parts.Publisher, Alerts, environment) { Wake = loop.Wake, Ended = Waiters.Signal };
+        claims = new DueSagaReader(store, keeper, new SagaClock(time, parts.RandomSource, environment.Log), driving);
+        Replies = new SagaReplies(store, keeper, parts.Events, parts.Publisher.ServiceName, loop.Wake, environment);
+        sagas = definitions.ToFrozenDictionary(definition => definition.Name, definition =>
+        {
+            var announcer = new SagaEventFactory(definition.Name, parts.Publisher, options.PublishEvents);
+            var moves = new SagaTransitions(definition, announcer, options.Retention);
+            var running = new SagaStepRunner(definition, bus.MaxBodyBytes, parts.Scopes, parts.InHandler, environment);
+            return new SagaRuntime(definition, moves, running, new SagaExecutor(definition, moves, running, announcer, driving));
+        });
+    }
+
+    public SagaStore Store => store;
+
+    public SagaRepository Keeper => keeper;
+
+    public SagaReplies Replies { get; }
+
+    public SagaWaiters Waiters { get; } = new();
+
+    /// <summary>Tells people of sagas that need them; null where nobody wants to be told.</summary>
+    public AlertCoordinator? Alerts { get; }
+
+    public TimeSpan PollInterval => store.PollInterval;
+
+    /// <summary>How long a saga that has ended is kept.</summary>
+    public TimeSpan Retention => options.Retention;
+
+    public TimeProvider Time => time;
+
+    public RunEnvironment Environment => environment;
+
+    public bool StoreIsDown => keeper.StoreIsDown;
+
+    /// <summary>The sagas that the store does not take, while it takes others.</summary>
+    public IReadOnlyList<string> Refused => keeper.Refused;
+
+    /// <summary>No saga is in hand.</summary>
+    public bool IsIdle => running.IsEmpty && Alerts?.IsIdle != false;
+
+    /// <summary>The loops, to be run side by side as long as the bus runs.</summary>
+    public IEnumerable<(string Name, Func<CancellationToken, Task> Run)> Loops => (Alerts?.Loops ?? []).Select(run => ("saga alerts", run)).Append(("saga leases", keeper.RunAsync));
+
+    public void Wake() => loop.Wake();
+
+    public SagaRuntime? Find(string name) => sagas.GetValueOrDefault(name);
+
+    public SagaRuntime? Find(Type stateType) => sagas.Values.FirstOrDefault(saga => saga.Definition.Model.StateType == stateType);
+
+    /// <summary>Takes what is due, until the token is cancelled.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        if (consumes)
+        {
+            await TellOfUnknownAsync(stop);
+            await loop.RunAsync(stop);
+        }
+    }
+
+    /// <summary>A saga whose class was renamed has another name, and nobody would go on with it.</summary>
+    private async Task TellOfUnknownAsync(CancellationToken stop)
+    {
+        try
+        {
+            if (await CountAsync(null, stop) - (await Task.WhenAll(sagas.Keys.Select(name => CountAsync(name, stop)))).Sum() is > 0 and var unknown)
+            {
+                environment.Log.SagasUnknown(unknown);
+            }
+        }
+        catch (Exception exception) when (!stop.IsCancellationRequested)
+        {
+            environment.Log.LoopFailed("sagas", exception);
+        }
+    }
+
+    /// <summary>Whether sagas are due now, whoever has them.</summary>
+    public async Task<bool> IsAnyDueAsync() => consumes && (await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), 1, CancellationToken.None)).Entries.Count > 0;
+
+    /// <summary>How many sagas have not ended.</summary>
+    public Task<long> CountAliveAsync() => CountAsync(null, CancellationToken.None);
+
+    private async Task<long> CountAsync(string? name, CancellationToken cancellationToken)
+    {
+        var alive = 0L;
+        foreach (var status in Enum.GetValues<SagaStatus>().Where(status => !SagaTransitions.IsEnd(status)))
+        {
+            alive += await store.CountAsync(new SagaFilter { Saga = name, Status = status }, cancellationToken);
+        }
+
+        return alive;
+    }
+
+    /// <summary>Makes room for a saga that is being started, so that it may go on here at once; false where there is none.</summary>
+    public bool TryReserve(string id) => consumes && !driving.IsStopping && running.Count < options.Concurrency && Reserve(id);
+
+    /// <summary>It was not started after all.</summary>
+    public void Unreserve(string id)
+    {
+        if (running.TryRemove(id, out var reserved))
+        {
+            reserved.SetResult();
+        }
+
+        settled();
+    }
+
+    /// <summary>Goes on with a saga that this instance has made room for, and claimed.</summary>
+    public void Drive(SagaRuntime saga, LeasedSaga hold)
+    {
+        keeper.Hold(hold);
+        runner.Observe(runner.Start($"saga {hold.Id}", async () =>
+        {
+            try
+            {
+                await saga.Driver.DriveAsync(hold);
+            }
+            finally
+            {
+                hold.Dispose();
+                Unreserve(hold.Id);
+                loop.Wake();
+            }
+        }));
+    }
+
+    /// <summary>Lets every saga end the step that it is at, and go no further.</summary>
+    public async Task DrainAsync()
+    {
+        driving.IsStopping = true;
+        while (!running.IsEmpty)
+        {
+            await Task.WhenAll(running.Values.Select(ended => ended.Task));
+        }
+    }
+
+    private async Task<DateTimeOffset?> StartDueAsync(CancellationToken stop)
+    {
+        claims.Look();
+        var room = Math.Min(options.Concurrency - running.Count, ClaimSize);
+        if (room <= 0)
+        {
+            // Whichever ends first wakes the loop.
+            return null;
+        }
+
+        // Those in hand are due only when their lease ends, which a frozen process may see before its renewal.
+        // Neither do those that the store does not take stand in the way of others.
+        var due = await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), room + running.Count + keeper.Refused.Count, stop);
+        DateTimeOffset? next = due.NextDue;
+        var taking = due.Entries.Where(entry => MayTry(entry.Id) && Reserve(entry.Id)).Take(room).ToList();
+        await Task.WhenAll(taking.Select(TakeAsync));
+        settled();
+        return taking.Count == room ? time.GetUtcNow() : next;
+
+        bool MayTry(string id)
+        {
+            if (keeper.MayTry(id, out var retryAt))
+            {
+                return true;
+            }
+
+            next = retryAt < next || next is null ? retryAt : next;
+            return false;
+        }
+    }
+
+    private async Task TakeAsync(SagaEntry entry)
+    {
+        var saga = sagas[entry.Saga];
+        LeasedSaga? hold;
+        try
+        {
+            hold = await claims.ClaimAsync(saga, entry);
+            keeper.Accept(entry.Id);
+        }
+        catch (Exception exception)
+        {
+            try
+            {
+                await RefuseAsync(saga, entry, exception);
+            }
+            finally
+            {
+                Unreserve(entry.Id);
+            }
+
+            loop.Wake();
+            return;
+        }
+
+        if (hold is not null)
+        {
+            Drive(saga, hold);
+            return;
+        }
+
+        // It was put off, or somebody else was quicker: when to come again has changed.
+        Unreserve(entry.Id);
+        loop.Wake();
+    }
+
+    /// <summary>A saga that cannot be claimed is tried again later, and needs attention once it is certain that the store takes others.</summary>
+    private async Task RefuseAsync(SagaRuntime saga, SagaEntry entry, Exception exception)
+    {
+        if (await keeper.RefuseAsync(entry, exception))
+        {
+            await saga.Driver.GiveUpAsync(new LeasedSaga(keeper, saga.Definition, entry, new SagaProgress(), entry.DueAt ?? time.GetUtcNow()), exception);
+        }
+    }
+
+    private bool Reserve(string id) => running.TryAdd(id, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+
+    /// <summary>A saga with what takes it from step to step.</summary>
+    public sealed record SagaRuntime(SagaDefinition Definition, SagaTransitions Moves, SagaStepRunner Runner, SagaExecutor Driver);
+}

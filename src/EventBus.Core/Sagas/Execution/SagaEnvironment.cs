@@ -1,0 +1,29 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>The parts of a bus that its sagas use.</summary>
+internal sealed record SagaEnvironment
+{
+    public required Publisher Publisher { get; init; }
+
+    public required EventRegistry Events { get; init; }
+
+    public required IServiceScopeFactory Scopes { get; init; }
+
+    public required AsyncLocal<bool> InHandler { get; init; }
+
+    public required BackgroundRunner Runner { get; init; }
+
+    public required RandomSource RandomSource { get; init; }
+
+    public required IReadOnlyList<IDeadLetterNotifier> Alerts { get; init; }
+
+    public required AlertSettings AlertSettings { get; init; }
+
+    /// <summary>Cancelled when the bus closes, after its handlers and steps were.</summary>
+    public required CancellationToken Closing { get; init; }
+
+    /// <summary>Called when something may have become idle.</summary>
+    public required Action Settled { get; init; }
+}

@@ -1,0 +1,47 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Makes the events that a saga publishes of itself, as they are kept with its progress.</summary>
+internal sealed class SagaEventFactory(string saga, Publisher publisher, bool isWanted)
+{
+    public IEnumerable<StoredSagaEvent> StepCompleted(string sagaId, string step, string? traceParent) => Make(new SagaStepCompleted(sagaId, saga, step), sagaId, $"{step}/completed", traceParent);
+
+    public IEnumerable<StoredSagaEvent> Ended(string sagaId, SagaStatus status, SagaProgress progress) => status == SagaStatus.Completed
+        ? Make(new SagaCompleted(sagaId, saga), sagaId, "completed", progress.TraceParent)
+        : Make(
+            new SagaFailed(
+                sagaId,
+                saga,
+                status.ToString().ToLowerInvariant(),
+                progress.FailedStep,
+                progress.ErrorType,
+                progress.Undone(),
+                [.. progress.Steps.Where(step => step.Status == SagaStepStatus.Skipped).Select(step => step.Name)]),
+            sagaId,
+            "failed",
+            progress.TraceParent);
+
+    /// <summary>Makes the envelope of an event that a step publishes.</summary>
+    public Envelope Create(object @event, PublishOptions? options, SagaCall call, int ordinal) =>
+        publisher.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
+
+    /// <summary>The id of an event that a step publishes, where it is given none.</summary>
+    public static Guid IdOf(string service, string saga, string sagaId, string step, SagaDirection direction, int ordinal) => EventIds.Derive(service, sagaId, OriginOf(saga, step, direction), ordinal);
+
+    public static StoredSagaEvent Keep(Envelope envelope) => new(envelope.EventId, envelope.EventName, StoreFormat.WriteAttributes(envelope), envelope.GetBody().ToArray());
+
+    private static string OriginOf(string saga, string step, SagaDirection direction) => $"{saga}/{step}/{direction}";
+
+    private IEnumerable<StoredSagaEvent> Make<TEvent>(TEvent @event, string sagaId, string origin, string? traceParent)
+        where TEvent : notnull
+    {
+        if (isWanted && publisher.MayBeHeard<TEvent>())
+        {
+            var envelope = publisher.CreateForSaga(@event, null, sagaId, $"{saga}/{origin}", 1);
+            envelope.TraceParent ??= traceParent;
+            yield return Keep(envelope);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>What people and callers see of a stored saga.</summary>
+internal static class SagaInfoMapper
+{
+    /// <summary>Shows a saga. Never throws: one that cannot be read says so.</summary>
+    public static SagaInfo Show(SagaEntry entry)
+    {
+        var defect = entry.Defect;
+        var progress = defect is null ? SagaProgress.Read(entry.Content, out defect) : null;
+        return new SagaInfo
+        {
+            Id = entry.Id,
+            Saga = entry.Saga,
+            Status = entry.Status,
+            FailedStep = progress?.FailedStep ?? (entry.Status == SagaStatus.NeedsAttention ? progress?.Active()?.Name : null),
+            Error = defect ?? progress?.Attention ?? progress?.Error ?? progress?.Active()?.Error,
+            StartedAt = entry.StartedAt,
+            ChangedAt = entry.ChangedAt,
+            DueAt = entry.DueAt,
+            Number = entry.Number,
+            Steps = progress?.Steps.ConvertAll(step => new SagaStepInfo(step.Name, step.Status, step.Failures, step.Interruptions, step.Error)) ?? [],
+            History = progress?.History ?? [],
+            State = progress is { State.ValueKind: not JsonValueKind.Undefined } ? JsonMarshal.GetRawUtf8Value(progress.State).ToArray() : ReadOnlyMemory<byte>.Empty,
+        };
+    }
+
+    /// <summary>Whether nothing happens any more without people.</summary>
+    public static bool IsAtRest(SagaEntry entry) => entry.Status == SagaStatus.NeedsAttention || SagaTransitions.IsEnd(entry.Status);
+
+    /// <summary>The result of a saga that is at rest.</summary>
+    /// <param name="entry">The saga.</param>
+    /// <param name="read">Makes the state of what is stored.</param>
+    public static async Task<SagaResult<TState>> ResultAsync<TState>(SagaEntry entry, Func<StoredState, Task<object>> read)
+        where TState : notnull
+    {
+        var progress = SagaProgress.Read(entry.Content, out var defect);
+        var info = Show(entry);
+        if (progress is null || entry.Defect is not null)
+        {
+            throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} needs attention. {entry.Defect ?? defect}");
+        }
+
+        return new SagaResult<TState>
+        {
+            Id = entry.Id,
+            Status = entry.Status,
+            State = (TState)await read(new StoredState(progress.StateVersion, progress.State)),
+            FailedStep = info.FailedStep,
+            Error = info.Error,
+            Compensated = progress.Undone(),
+        };
+    }
+}

@@ -1,0 +1,273 @@
+using System.Text.Json;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Where sagas are started, waited for, and dealt with by people, while the bus runs. Thread-safe.</summary>
+internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan timeout, CancellationToken stopping)
+{
+    private static readonly TimeSpan Backoff = TimeSpan.FromMilliseconds(100);
+
+    private readonly StoreCalls calls = new(timeout, engine.Time);
+
+    private readonly TimeProvider time = engine.Time;
+    private readonly RunEnvironment environment = engine.Environment;
+
+    public SagaStore Store => engine.Store;
+
+    public Task<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => calls.AskAsync(token => Store.ListAsync(filter, token), "list the sagas", cancellationToken);
+
+    public Task<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) => calls.AskAsync(token => Store.FindAsync(id, token), "find a saga", cancellationToken);
+
+    public Task<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => calls.AskAsync(token => Store.CountAsync(filter, token), "count the sagas", cancellationToken);
+
+    public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) => engine.Replies.ReceiveAsync(engine.Find(saga)!.Definition, context, cancellationToken);
+
+    public async Task<string> StartAsync<TState>(TState state, string? given, CancellationToken cancellationToken)
+        where TState : notnull
+    {
+        var saga = SagaOf<TState>();
+        var now = time.GetUtcNow();
+        var id = given ?? ids.Next(now.UtcTicks).ToString("D");
+        using var activity = environment.Diagnostics.StartSaga(saga.Definition.Name, id);
+        var progress = saga.Moves.Begin(new StoredState(saga.Definition.StateVersion, Write(state, saga)), now);
+        progress.Start = ids.Next(now.UtcTicks).ToString("N");
+        progress.TraceParent = activity?.Id ?? BusDiagnostics.CurrentTraceParent();
+        var reserved = engine.TryReserve(id);
+        try
+        {
+            if (!reserved)
+            {
+                // For whoever has room next.
+                (progress.Held, progress.Active()!.Begun) = (false, false);
+            }
+
+            var until = reserved ? engine.Keeper.LeaseFrom(now) : now;
+            var entry = new SagaEntry
+            {
+                Id = id,
+                Saga = saga.Definition.Name,
+                Status = SagaStatus.Running,
+                Claim = 1,
+                DueAt = until,
+                StartedAt = now,
+                ChangedAt = now,
+                Content = progress.Write(),
+            };
+            if (await CreateAsync(entry, cancellationToken) is { } created && reserved)
+            {
+                reserved = false;
+                engine.Drive(saga, new LeasedSaga(engine.Keeper, saga.Definition, created, progress, until));
+            }
+        }
+        finally
+        {
+            if (reserved)
+            {
+                engine.Unreserve(id);
+            }
+        }
+
+        engine.Wake();
+        return id;
+    }
+
+    public async Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken)
+        where TState : notnull
+    {
+        var saga = SagaOf<TState>();
+        while (true)
+        {
+            // Before the look, so that an end after it is not missed.
+            using var waiter = engine.Waiters.Wait(id);
+            var entry = await FindAsync(id, cancellationToken) ?? throw new ArgumentException($"There is no saga '{id}' (any more).", nameof(id));
+            if (entry.Saga != saga.Definition.Name)
+            {
+                throw new ArgumentException($"The saga '{id}' is one of '{entry.Saga}', whose state is not {typeof(TState)}.", nameof(id));
+            }
+
+            if (SagaInfoMapper.IsAtRest(entry))
+            {
+                return await SagaInfoMapper.ResultAsync<TState>(entry, saga.Runner.ReadAsync);
+            }
+
+            await WaitForNewsAsync(id, waiter.Ended, cancellationToken);
+        }
+    }
+
+    public async Task<bool> RetryAsync(string id, CancellationToken cancellationToken)
+    {
+        var changed = await ChangeAsync(id, static (saga, entry, progress, now) => saga.Moves.Retry(progress, now), RetryDead, cancellationToken);
+        if (changed is not null)
+        {
+            environment.Log.SagaRetried(changed.Saga, id);
+        }
+
+        return changed is not null;
+
+        // With an application that can read it, it goes on.
+        static SagaEntry RetryDead(SagaEntry entry) => entry with { Status = SagaStatus.Running };
+    }
+
+    public async Task<bool> SkipAsync(string id, string reason, CancellationToken cancellationToken)
+    {
+        string? step = null;
+        var changed = await ChangeAsync(
+            id,
+            (saga, entry, progress, now) =>
+            {
+                step = progress.Active()?.Name;
+                return saga.Moves.Skip(progress, entry, reason, now);
+            },
+            entry => throw new EventBusException($"What is stored of the saga '{entry.Id}' cannot be read, so that nobody knows what to go on with. Finish it, or retry it with an application that can read it."),
+            cancellationToken);
+        if (changed is not null)
+        {
+            environment.Log.SagaSkipped(changed.Saga, id, step, reason);
+        }
+
+        return changed is not null;
+    }
+
+    public async Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var changed = await ChangeAsync(id, (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at), entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + engine.Retention }, cancellationToken);
+        if (changed is not null)
+        {
+            environment.Log.SagaFinished(changed.Saga, id, reason);
+            engine.Waiters.Signal(id);
+        }
+
+        return changed is not null;
+    }
+
+    private static JsonElement Write<TState>(TState state, SagaEngine.SagaRuntime saga)
+    {
+        try
+        {
+            return saga.Runner.Checked(JsonSerializer.SerializeToElement(state, saga.Definition.Json));
+        }
+        catch (Exception exception)
+        {
+            throw new ArgumentException($"The saga '{saga.Definition.Name}' cannot begin with this state: {ExceptionText.MessageOf(exception)}", nameof(state), exception);
+        }
+    }
+
+    private SagaEngine.SagaRuntime SagaOf<TState>() =>
+        engine.Find(typeof(TState)) ?? throw new ArgumentException($"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
+
+    /// <summary>Keeps a new saga, or finds that it is kept already. Tries again until the deadline, whatever the store does.</summary>
+    /// <returns>The entry, if it is the given one; null if the id was taken before.</returns>
+    private async Task<SagaEntry?> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
+    {
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
+        Exception? doubt = null;
+        while (true)
+        {
+            try
+            {
+                if (await AskAsync(token => Store.CreateAsync(entry, token)))
+                {
+                    return entry with { Version = 1 };
+                }
+
+                if (await AskAsync(token => Store.FindAsync(entry.Id, token)) is { } known)
+                {
+                    return known.Saga != entry.Saga
+                        ? throw new ArgumentException($"The saga id '{entry.Id}' belongs to a saga '{known.Saga}' already. Choose another id for this one.")
+                        : known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
+                }
+
+                // Gone again in between: its retention has just ended. Anything else is a store that contradicts itself.
+            }
+            catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
+            {
+                throw new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: {ExceptionText.MessageOf(exception)}", exception);
+            }
+            catch (Exception exception) when (exception is not ArgumentException && !cancellationToken.IsCancellationRequested)
+            {
+                doubt = doubt is null || exception is not OperationCanceledException ? exception : doubt;
+                if (exception is ObjectDisposedException)
+                {
+                    throw InDoubt(doubt);
+                }
+            }
+
+            try
+            {
+                await Task.Delay(Backoff, time, either.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw doubt is null
+                    ? new EventBusException($"The saga '{entry.Saga}' {entry.Id} was not started: the store says that the id is taken, and does not find it.")
+                    : InDoubt(doubt);
+            }
+        }
+
+        EventBusException InDoubt(Exception cause) => new(
+            $"It is in doubt whether the saga '{entry.Saga}' {entry.Id} was started, because the store gave no answer: {ExceptionText.MessageOf(cause)} To be sure, start it again with the id \"{entry.Id}\".", cause);
+
+        Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call) => StoreCalls.UntilAsync(call(deadline.Token).AsTask(), time, deadline.Token, cancellationToken);
+    }
+
+    /// <summary>Changes a saga that needs attention, and makes it due.</summary>
+    private async Task<SagaEntry?> ChangeAsync(
+        string id,
+        Func<SagaEngine.SagaRuntime, SagaEntry, SagaProgress, DateTimeOffset, SagaStatus> turn,
+        Func<SagaEntry, SagaEntry> unreadable,
+        CancellationToken cancellationToken)
+    {
+        var turned = default((SagaStatus Status, TimeSpan Stayed));
+        var changed = await calls.AskAsync(token => engine.Keeper.ChangeAsync(
+            id,
+            entry =>
+            {
+                if (entry.Status != SagaStatus.NeedsAttention)
+                {
+                    return null;
+                }
+
+                var now = time.GetUtcNow();
+                // Another claim, so that whoever held it before learns of it.
+                var due = entry with { AlertAt = null, Claim = entry.Claim + 1, ChangedAt = now, DueAt = now };
+                if (SagaProgress.Read(entry.Content, out _) is not { } progress || engine.Find(entry.Saga) is not { } saga)
+                {
+                    return unreadable(due);
+                }
+
+                var since = progress.StatusSince;
+                var status = turn(saga, entry, progress, now);
+                turned = (status, now - since);
+                return saga.Moves.With(due, status, progress, now) with { WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? due.WaitKey : null, Content = progress.Write() };
+            },
+            token), "change a saga", cancellationToken);
+        if (changed is not null)
+        {
+            environment.Diagnostics.SagaTurned(changed.Saga, SagaStatus.NeedsAttention, changed.Status, turned.Stayed);
+            engine.Wake();
+        }
+
+        return changed;
+    }
+
+    /// <summary>Waits for a signal from this process; where there are others, no longer than until the next look.</summary>
+    private async Task WaitForNewsAsync(string id, Task ended, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+        try
+        {
+            await ended.WaitAsync(engine.PollInterval, time, either.Token);
+        }
+        catch (TimeoutException)
+        {
+            // Another instance may have ended it.
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new EventBusException($"The bus stops before the saga '{id}' has ended. It goes on with the next start; wait for it again with its id.");
+        }
+    }
+}

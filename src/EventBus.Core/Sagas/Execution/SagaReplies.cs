@@ -1,0 +1,104 @@
+using System.Text.Json;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Takes events that answer sagas, and puts each into the inbox of the saga that waits for it.</summary>
+internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventRegistry events, string service, Action wake, RunEnvironment environment)
+{
+    private const int MaxFound = 100;
+
+    /// <summary>By what a reply finds a saga that waits for the key of an event.</summary>
+    public static string WaitKeyOf(string saga, string eventName, string key) => $"{saga}~{eventName}~{key}";
+
+    /// <summary>Takes a reply in, for every saga that it is for.</summary>
+    public async Task ReceiveAsync(SagaDefinition definition, EventContext context, CancellationToken cancellationToken)
+    {
+        var found = new HashSet<string>(StringComparer.Ordinal) { context.CorrelationId };
+        if (context.Key is { } key)
+        {
+            found.UnionWith(await store.FindWaitingAsync(WaitKeyOf(definition.Name, context.EventName, key), MaxFound, cancellationToken));
+            found.Add(key);
+        }
+
+        var body = JsonSerializer.SerializeToElement(context.Event!, events.For(context.Event!.GetType()).Json!);
+        var reply = new SagaReply(events.For(context.Event.GetType()).Name, context.EventId, body);
+        var known = false;
+        foreach (var id in found)
+        {
+            known |= await TakeInAsync(definition, id, context, reply, cancellationToken);
+        }
+
+        if (!known)
+        {
+            environment.Diagnostics.SagaReplied(definition.Name, "unknown");
+        }
+    }
+
+    /// <summary>Says that a reply is of no use.</summary>
+    public static void Ignore(SagaReply reply, string saga, string id, RunEnvironment environment)
+    {
+        environment.Diagnostics.SagaReplied(saga, "late");
+        environment.Log.SagaReplyIgnored(reply.EventName, reply.EventId, saga, id);
+    }
+
+    /// <returns>Whether there is such a saga.</returns>
+    private async Task<bool> TakeInAsync(SagaDefinition definition, string id, EventContext context, SagaReply reply, CancellationToken cancellationToken)
+    {
+        var (exists, waits) = (false, false);
+        await keeper.ChangeAsync(
+            id,
+            entry =>
+            {
+                (exists, waits) = (entry.Saga == definition.Name, false);
+                if (!exists || SagaProgress.Read(entry.Content, out _) is not { } progress || !WaitsFor(definition, entry, progress, context.Key, reply.EventName) || AnswersAnother(definition, entry, progress, context.CausationId, reply.EventName))
+                {
+                    return null;
+                }
+
+                waits = true;
+                if (progress.Knows(reply.EventId) || progress.Inbox.Count >= SagaProgress.MaxInbox)
+                {
+                    return null;
+                }
+
+                var now = environment.Time.GetUtcNow();
+                progress.Inbox.Add(reply with { Step = progress.Active()!.Name, WaitKey = entry.WaitKey });
+
+                // Whoever holds it looks into the inbox before it lets go.
+                var waiting = !progress.Held && entry.Status == SagaStatus.Running && progress.Active() is { Status: SagaStepStatus.Waiting };
+                return entry with { ChangedAt = now, DueAt = waiting ? now : entry.DueAt, Content = progress.Write() };
+            },
+            cancellationToken);
+        if (waits)
+        {
+            environment.Diagnostics.SagaReplied(definition.Name, "used");
+            wake();
+        }
+        else if (exists)
+        {
+            Ignore(reply, definition.Name, id, environment);
+        }
+
+        return exists;
+    }
+
+    /// <summary>The step that it is at waits for such an event, or will as soon as its run has ended.</summary>
+    private static bool WaitsFor(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? key, string eventName) =>
+        progress.Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active
+
+        // One that has waited in vain and needs people may be answered still, before they retry it.
+        && (entry.Status == SagaStatus.Running || (entry.Status == SagaStatus.NeedsAttention && active.Status == SagaStepStatus.Waiting))
+
+        // A step that only a newer version of the application knows may wait for it.
+        && (progress.StateVersion > definition.StateVersion || definition.Find(active.Name) is not { } step || step.ReplyName == eventName)
+
+        // One that waits for a key of its own is not answered through its id by chance.
+        && (entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key)));
+
+    /// <summary>It was published by a handler of what another step of the saga asked, and that step waits for the same event: a second answer, which comes when the saga has gone on.</summary>
+    private bool AnswersAnother(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? causationId, string eventName) =>
+        Guid.TryParseExact(causationId, "D", out var question)
+        && progress.Steps.Exists(step => step != progress.Active() && definition.Find(step.Name)?.ReplyName == eventName
+            && Enumerable.Range(1, step.Published).Any(ordinal => SagaEventFactory.IdOf(service, definition.Name, entry.Id, step.Name, SagaDirection.Execute, ordinal) == question));
+}

@@ -1,0 +1,151 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Writes where a held saga stands: what it has turned to, until when it is left, that it needs people.</summary>
+internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions moves, SagaServices driving)
+{
+    private readonly SagaRepository keeper = driving.Keeper;
+    private readonly RunEnvironment environment = driving.Environment;
+    private readonly TimeProvider time = driving.Environment.Time;
+
+    /// <summary>Changes the progress, saves it with the status that follows, and measures how long the saga had the one before.</summary>
+    public async Task TurnAsync(LeasedSaga hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> turn)
+    {
+        var (before, since, now) = (hold.Entry.Status, hold.Progress.StatusSince, time.GetUtcNow());
+        var status = before;
+        await keeper.SaveAsync(
+            hold,
+            progress =>
+            {
+                status = turn(progress, hold.Entry, now);
+                progress.Held = status != SagaStatus.NeedsAttention && !(SagaTransitions.IsEnd(status) && progress.Outbox.Count == 0);
+            },
+            (progress, entry, until) => moves.With(entry, status, progress, now) with
+            {
+                DueAt = progress.Held ? until : null,
+                AlertAt = status == SagaStatus.NeedsAttention ? AlertAt(now) : null,
+                WaitKey = progress.Active() is { Status: SagaStepStatus.Waiting } ? entry.WaitKey : null,
+            });
+        if (status != before)
+        {
+            environment.Diagnostics.SagaTurned(definition.Name, before, status, now - since);
+            if (SagaTransitions.IsEnd(status))
+            {
+                environment.Log.SagaEnded(definition.Name, hold.Id, status);
+            }
+        }
+    }
+
+    /// <summary>Leaves it to the next instance between two steps.</summary>
+    public Task GiveBackAsync(LeasedSaga hold) => LeaveAsync(hold, NotBegun, time.GetUtcNow());
+
+    /// <summary>Leaves it to the next instance in the middle of a step: the run is not counted, and may have had its effect.</summary>
+    public Task GiveBackInStepAsync(LeasedSaga hold, SagaStepProgress active) => LeaveAsync(
+        hold,
+        progress =>
+        {
+            active.CutOff();
+            progress.Note(time.GetUtcNow(), active.Name, "interrupted by a stop");
+        },
+        time.GetUtcNow());
+
+    public Task LeaveAsync(LeasedSaga hold, Action<SagaProgress> change, DateTimeOffset dueAt) => LeaveAsync(hold, change, _ => dueAt);
+
+    /// <summary>Lets go of it, for whoever comes when it is due.</summary>
+    public async Task LeaveAsync(LeasedSaga hold, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
+    {
+        await keeper.SaveAsync(
+            hold,
+            progress =>
+            {
+                change(progress);
+                progress.Held = false;
+            },
+            (progress, entry, _) => moves.With(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
+        driving.Wake();
+    }
+
+    /// <summary>Only people can decide how it goes on: they are told.</summary>
+    public Task HaltAsync(LeasedSaga hold, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? blame = null) =>
+        AlarmAsync(hold, hold.Progress.Active()?.Name, why, error, () => TurnAsync(hold, (progress, entry, now) =>
+        {
+            blame?.Invoke(progress, now);
+            return moves.Halt(progress, why, now);
+        }));
+
+    /// <summary>Something went wrong between two steps, which no step can be blamed for: it is not begun again and again.</summary>
+    public Task HaltAfterAsync(LeasedSaga hold, Exception exception)
+    {
+        var why = $"It could not go on: {OneLine(exception)}";
+        return AlarmAsync(hold, null, why, exception, async () =>
+        {
+            try
+            {
+                await HaltAsSavedAsync(hold, (progress, now) =>
+                {
+                    progress.Active()?.CutOff();
+                    progress.Held = false;
+                    moves.Halt(progress, why, now);
+                });
+            }
+            catch (Exception) when (!keeper.Closing.IsCancellationRequested)
+            {
+                // The store may have no room for the reason: it is in the log.
+                await HaltAsSavedAsync(hold, null);
+            }
+        });
+    }
+
+    /// <summary>The step that is kept as begun was not run by this instance, and will not be run now.</summary>
+    public static void NotBegun(SagaProgress progress)
+    {
+        if (progress.Active() is { } active)
+        {
+            active.Begun = false;
+        }
+    }
+
+    /// <summary>An error as it is kept.</summary>
+    public static string OneLine(Exception exception) => PrintableText.Of($"{exception.GetType().Name}: {ExceptionText.MessageOf(exception)}", ExceptionText.MaxMessage);
+
+    /// <summary>What a broken change left behind is not what is stored: that is what needs attention.</summary>
+    private async Task HaltAsSavedAsync(LeasedSaga hold, Action<SagaProgress, DateTimeOffset>? note) => await keeper.ChangeAsync(
+        hold.Id,
+        entry =>
+        {
+            if (entry.Claim != hold.Entry.Claim || SagaTransitions.IsEnd(entry.Status) || SagaProgress.Read(entry.Content, out _) is not { } progress)
+            {
+                return null;
+            }
+
+            var now = time.GetUtcNow();
+            note?.Invoke(progress, now);
+            return moves.With(entry, SagaStatus.NeedsAttention, progress, now) with
+            {
+                DueAt = null,
+                AlertAt = AlertAt(now),
+                ChangedAt = now,
+                Content = note is null ? entry.Content : progress.Write(),
+            };
+        },
+        keeper.Closing);
+
+    private async Task AlarmAsync(LeasedSaga hold, string? step, string why, Exception? error, Func<Task> write)
+    {
+        driving.Alerts?.Expect();
+        try
+        {
+            await write();
+            environment.Log.SagaNeedsAttention(definition.Name, hold.Id, step, why, error);
+        }
+        finally
+        {
+            driving.Alerts?.Reported();
+        }
+
+        driving.Ended(hold.Id);
+    }
+
+    private DateTimeOffset? AlertAt(DateTimeOffset now) => driving.Alerts is { IsWanted: true } ? now : null;
+}

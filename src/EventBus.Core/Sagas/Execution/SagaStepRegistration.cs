@@ -1,0 +1,27 @@
+namespace EventBus;
+
+/// <summary>One step as it was declared, as far as the types of its saga do not matter.</summary>
+internal sealed class SagaStepRegistration(string name, bool hasCompensation, bool isPivot)
+{
+    public string Name => name;
+
+    public bool HasCompensation => hasCompensation;
+
+    public bool IsPivot => isPivot;
+
+    public SagaRetry? Execution { get; set; }
+
+    public SagaRetry? Compensation { get; set; }
+
+    public TimeSpan? Timeout { get; set; }
+
+    public Type? ReplyType { get; set; }
+
+    public TimeSpan ReplyTimeout { get; set; }
+
+    public bool HasWaitKey { get; set; }
+
+    public List<Func<Exception, bool>> IsRejection { get; } = [];
+
+    public List<Func<Exception, bool>> IsPermanent { get; } = [];
+}

@@ -1,0 +1,95 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>Runs a step of a saga in a scope of its own, within its time, and says how it ended.</summary>
+internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateBytes, IServiceScopeFactory scopes, AsyncLocal<bool> inHandler, RunEnvironment environment)
+{
+    // What a step that ignores its cancelled token is given to end before it is left behind.
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
+    /// <summary>Runs it.</summary>
+    /// <param name="step">The step.</param>
+    /// <param name="call">What of it.</param>
+    /// <param name="state">The state that it begins with.</param>
+    /// <param name="traceParent">The trace that it belongs to.</param>
+    /// <param name="lost">Cancelled when another instance may have taken over.</param>
+    public async Task<SagaOutcome> RunAsync(SagaStepDefinition step, SagaCall call, StoredState state, string? traceParent, CancellationToken lost)
+    {
+        using var activity = environment.Diagnostics.StartSagaStep(definition.Name, call.SagaId, call.Step, call.Direction.ToString().ToLowerInvariant(), call.Attempt, traceParent);
+        using var timeout = new CancellationTokenSource(step.Timeout, environment.Time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, lost, environment.Abort);
+        var running = InvokeAsync(step, call, state, either.Token);
+        var outcome = await OutcomeAsync(step, call, running, timeout.Token, lost, either.Token);
+        BusDiagnostics.SagaStepEnded(activity, outcome.Error);
+        return outcome;
+    }
+
+    /// <summary>Makes the state of what is stored.</summary>
+    public async Task<object> ReadAsync(StoredState state)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        return definition.Model.Read(scope.ServiceProvider, state, definition.Json);
+    }
+
+    /// <summary>Refuses a state that is too large to be written with every step.</summary>
+    public JsonElement Checked(JsonElement state)
+    {
+        var size = JsonMarshal.GetRawUtf8Value(state).Length;
+        return size <= maxStateBytes ? state : throw new InvalidOperationException(
+            $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed. Keep ids in it, not whole objects; or raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
+    }
+
+    /// <summary>Asks a step by which key its reply is recognised.</summary>
+    public async Task<string?> WaitKeyAsync(SagaStepDefinition step, StoredState state)
+    {
+        await using var scope = scopes.CreateAsyncScope();
+        return definition.Model.WaitKey(scope.ServiceProvider, step.Name, state, definition.Json);
+    }
+
+    private async Task<JsonElement> InvokeAsync(SagaStepDefinition step, SagaCall call, StoredState state, CancellationToken token)
+    {
+        // What it publishes through the bus counts as published by a handler: it is let through while the bus stops.
+        inHandler.Value = true;
+        await using var scope = scopes.CreateAsyncScope();
+        return Checked(await definition.Model.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
+    }
+
+    private async Task<SagaOutcome> OutcomeAsync(SagaStepDefinition step, SagaCall call, Task<JsonElement> running, CancellationToken timeout, CancellationToken lost, CancellationToken either)
+    {
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        await ((Task)running).WaitAsync(either).ConfigureAwait(Quietly);
+        if (!running.IsCompleted)
+        {
+            await ((Task)running).WaitAsync(Grace, environment.Time, CancellationToken.None).ConfigureAwait(Quietly);
+        }
+
+        call.End();
+        try
+        {
+            if (!running.IsCompleted)
+            {
+                _ = running.Observed();
+                environment.Log.SagaStepLeftBehind(definition.Name, call.SagaId, step.Name);
+                throw new OperationCanceledException(either);
+            }
+
+            return new SagaOutcome(await running, null);
+        }
+        catch (Exception) when (either.IsCancellationRequested && !timeout.IsCancellationRequested)
+        {
+            // Of whatever type: clients wrap the cancellation of their calls in exceptions of their own.
+            return lost.IsCancellationRequested ? throw new SagaLeaseLostException() : SagaOutcome.Interrupted;
+        }
+        catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)
+        {
+            return new SagaOutcome(default, new TimeoutException($"The step '{step.Name}' did not end within its time-out of {step.Timeout}: nobody knows whether it had an effect.", exception));
+        }
+        catch (Exception exception)
+        {
+            return new SagaOutcome(default, exception) { IsAnswer = !call.HasSucceeded && !either.IsCancellationRequested };
+        }
+    }
+}

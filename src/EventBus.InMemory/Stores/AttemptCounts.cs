@@ -1,0 +1,51 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>How often events were started that are not kept as entries. Not thread-safe.</summary>
+internal sealed class AttemptCounts(StoreCapacity room)
+{
+    private readonly Dictionary<string, (AttemptCount Count, DateTimeOffset At)> counts = new(StringComparer.Ordinal);
+
+    public AttemptCount Count(string id, AttemptCount added, DateTimeOffset now)
+    {
+        if (!counts.TryGetValue(id, out var kept))
+        {
+            // The first start was not counted.
+            kept.Count = new AttemptCount(1, 0);
+            if (added.Attempts == 0)
+            {
+                return kept.Count;
+            }
+
+            room.Take(SubscriptionOf(id));
+        }
+
+        kept.Count = new AttemptCount(kept.Count.Attempts + added.Attempts, kept.Count.Concurrent + added.Concurrent);
+        if (added != default)
+        {
+            counts[id] = (kept.Count, now);
+        }
+
+        return kept.Count;
+    }
+
+    public void Forget(string id)
+    {
+        if (counts.Remove(id))
+        {
+            room.Give(SubscriptionOf(id));
+        }
+    }
+
+    public void Sweep(DateTimeOffset before, int max)
+    {
+        foreach (var id in counts.Where(count => count.Value.At < before).Select(count => count.Key).Take(max).ToList())
+        {
+            Forget(id);
+        }
+    }
+
+    /// <summary>The name before the tilde, which names hold none of.</summary>
+    private static string SubscriptionOf(string id) => id[..id.IndexOf('~', StringComparison.Ordinal)];
+}

@@ -1,0 +1,195 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The entries of the store by id, in their lines, in the schedules of their subscriptions and among the dead. Not thread-safe.</summary>
+internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
+{
+    private static readonly Comparer<FailedEntry> ByTime = Comparer<FailedEntry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
+    private static readonly Comparer<FailedEntry> ByNumber = Comparer<FailedEntry>.Create((a, b) => a.Event.Number.CompareTo(b.Event.Number));
+
+    private readonly Dictionary<string, FailedEntry> byId = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Subscription, string Key), FailureLine> lines = [];
+
+    // What waits in each subscription, by due time. An entry is in it at most once.
+    private readonly Dictionary<string, SortedSet<FailedEntry>> schedules = new(StringComparer.Ordinal);
+    private long claimed;
+    private long orderNumber;
+
+    // One for all entries, so that an entry that left and came again cannot be taken for the one before.
+    private long claimNumber;
+    private long deadNumber;
+
+    public int Count => byId.Count;
+
+    public SortedSet<FailedEntry> Dead { get; } = new(ByNumber);
+
+    /// <summary>The dead that people must be told of.</summary>
+    public SortedSet<FailedEntry> Alerts { get; } = new(ByNumber);
+
+    public FailedEntry? Find(string id) => byId.GetValueOrDefault(id);
+
+    public FailedEntry? FindDead(string id) => Find(id) is { IsDead: true } entry ? entry : null;
+
+    /// <summary>The entry that a caller has claimed, unless it lost the claim.</summary>
+    public FailedEntry? FindClaimed(FailedEvent claim) => Find(claim.Id) is { IsClaimed: true } entry && entry.Event.Claim == claim.Claim ? entry : null;
+
+    public FailureLine? FindLine(FailedEvent failed) => lines.GetValueOrDefault((failed.Subscription, failed.LineKey!));
+
+    public SortedSet<FailedEntry>? FindSchedule(string subscription) => schedules.GetValueOrDefault(subscription);
+
+    public long CountDue(DateTimeOffset now) => claimed + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
+
+    /// <summary>Keeps a new entry, at the end of its line.</summary>
+    public void Keep(FailedEvent failed)
+    {
+        room.Take(failed.Subscription);
+        var entry = new FailedEntry(Settled(failed), orderNumber++);
+        byId.Add(failed.Id, entry);
+        JoinLine(entry);
+        Enter(entry);
+    }
+
+    /// <summary>Replaces an entry; a claim on it ends.</summary>
+    public void Replace(FailedEntry entry, FailedEvent failed)
+    {
+        Leave(entry);
+        var moves = entry.Event.LineKey != failed.LineKey;
+        if (moves)
+        {
+            LeaveLine(entry);
+        }
+
+        entry.Event = Settled(failed);
+        if (moves)
+        {
+            JoinLine(entry);
+        }
+
+        Enter(entry);
+    }
+
+    public FailedEvent Claim(FailedEntry entry)
+    {
+        Leave(entry);
+        entry.Event = entry.Event with
+        {
+            // A deferred one still counts for its key until the caller says what becomes of it.
+            Status = entry.Event.Status == FailedEventStatus.Deferred ? FailedEventStatus.Deferred : FailedEventStatus.Waiting,
+            Attempts = entry.Event.Attempts + 1,
+            Claim = ++claimNumber,
+        };
+        Enter(entry);
+        return entry.Event;
+    }
+
+    public void Remove(FailedEntry entry)
+    {
+        Leave(entry);
+        LeaveLine(entry);
+        byId.Remove(entry.Event.Id);
+        room.Give(entry.Event.Subscription);
+    }
+
+    /// <summary>What the store itself says of an entry that nobody has claimed.</summary>
+    private FailedEvent Settled(FailedEvent failed) => failed with { Claim = 0, WasInterrupted = false, Number = failed.Status == FailedEventStatus.Dead ? ++deadNumber : 0 };
+
+    private void JoinLine(FailedEntry entry)
+    {
+        if (entry.Event.LineKey is { } key)
+        {
+            if (FindLine(entry.Event) is not { } line)
+            {
+                lines.Add((entry.Event.Subscription, key), line = new FailureLine());
+            }
+
+            entry.Line = line;
+            entry.Place = line.Entries.AddLast(entry);
+        }
+    }
+
+    private void LeaveLine(FailedEntry entry)
+    {
+        if (entry.Line is not { } line)
+        {
+            return;
+        }
+
+        var wasHead = entry.IsHead;
+        line.Entries.Remove(entry.Place!);
+        (entry.Line, entry.Place) = (null, null);
+        if (line.Entries.First is not { Value: var next })
+        {
+            lines.Remove((entry.Event.Subscription, entry.Event.LineKey!));
+        }
+        else if (wasHead && !next.IsDead)
+        {
+            // The next of the line may run; a dead one waits for people.
+            Leave(next);
+            Enter(next);
+        }
+    }
+
+    /// <summary>Puts an entry where its status belongs: the dead, or the schedule if it may run.</summary>
+    private void Enter(FailedEntry entry)
+    {
+        orders.Add(entry);
+        if (entry.IsClaimed)
+        {
+            claimed++;
+        }
+        else if (entry.IsDead)
+        {
+            Dead.Add(entry);
+            if (entry.Event.NeedsAlert)
+            {
+                entry.AlertAt = default;
+                Alerts.Add(entry);
+            }
+        }
+        else
+        {
+            var isParked = entry is { Event.Status: FailedEventStatus.Parked, Line: not null };
+            entry.Line?.Parked += isParked ? 1 : 0;
+            if (entry.IsHead)
+            {
+                entry.ScheduledAt = isParked ? default : entry.Event.DueAt;
+                ScheduleOf(entry).Add(entry);
+                entry.IsScheduled = true;
+            }
+        }
+    }
+
+    private void Leave(FailedEntry entry)
+    {
+        orders.Remove(entry);
+        if (entry.IsClaimed)
+        {
+            claimed--;
+        }
+        else if (entry.IsDead)
+        {
+            Dead.Remove(entry);
+            Alerts.Remove(entry);
+        }
+        else
+        {
+            entry.Line?.Parked -= entry.Event.Status == FailedEventStatus.Parked ? 1 : 0;
+            if (entry.IsScheduled)
+            {
+                ScheduleOf(entry).Remove(entry);
+                entry.IsScheduled = false;
+            }
+        }
+    }
+
+    private SortedSet<FailedEntry> ScheduleOf(FailedEntry entry)
+    {
+        if (!schedules.TryGetValue(entry.Event.Subscription, out var schedule))
+        {
+            schedules.Add(entry.Event.Subscription, schedule = new SortedSet<FailedEntry>(ByTime));
+        }
+
+        return schedule;
+    }
+}

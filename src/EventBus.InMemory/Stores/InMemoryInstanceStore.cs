@@ -1,0 +1,12 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>Stores in the memory of a bus are its own alone.</summary>
+internal sealed class InMemoryInstanceStore : InstanceStore
+{
+    public override ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(string instance, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan validFor, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyDictionary<string, int>>(subscriptions.ToDictionary(subscription => subscription, _ => 1, StringComparer.Ordinal));
+
+    public override ValueTask ForgetAsync(string instance, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+}

@@ -1,0 +1,275 @@
+using EventBus.Stores;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace EventBus;
+
+/// <summary>Handled events, known until the process ends.</summary>
+/// <param name="capacity">How many keys each subscription may have.</param>
+/// <param name="log">Where shortages are logged; null for nowhere.</param>
+internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = null) : LocalProcessedEventStore
+{
+    // Nobody has renewed it for so long that nobody takes it over any more.
+    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+
+    private readonly Lock gate = new();
+    private readonly Dictionary<string, ProcessedTable> tables = new(StringComparer.Ordinal);
+    private readonly Dictionary<ProcessedKey, TaskCompletionSource> waiting = [];
+
+    // A key that is forgotten before its time would be handled twice.
+    private readonly StoreCapacity room = new("handled events", "Shorten its retention", capacity, log ?? NullLogger.Instance);
+
+    // The subscription that came last, which nearly always comes next.
+    private string? lastSubscription;
+    private ProcessedTable lastTable = new();
+
+
+    // One for all keys, so that a key that was released goes on where it was.
+    private long fences;
+
+    // The key that makes the shortage goes the long way, which logs it.
+    private int FirstLimit => room.ShortFrom - 1;
+
+    public override bool TryClaim(in ProcessedKey key, out long fence)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            if (table.Count >= table.Limit || !table.TryAdd(key, out var place))
+            {
+                fence = 0;
+                return false;
+            }
+
+            fence = Claim(table, place, DateTimeOffset.MaxValue);
+            return true;
+        }
+    }
+
+    public override void Complete(in ProcessedKey key, long fence, DateTimeOffset keepUntil)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            if (Find(table, key, fence) is >= 0 and var place && !table[place].IsDone)
+            {
+                table[place].SetDone(keepUntil.UtcTicks);
+                table.ForgetLater(place);
+                Tell(key);
+            }
+        }
+    }
+
+    public override long FenceOf(in ProcessedKey key)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            return table.Find(key) is >= 0 and var place ? table[place].Fence : 0;
+        }
+    }
+
+    public override Task WhenSettledAsync(ProcessedKey key, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            if (table.Find(key) is not (>= 0 and var place) || table[place].IsDone)
+            {
+                return Task.CompletedTask;
+            }
+
+            if (!waiting.TryGetValue(key, out var settled))
+            {
+                waiting.Add(key, settled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+            }
+
+            return settled.Task.WaitAsync(cancellationToken);
+        }
+    }
+
+    public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            var place = table.Find(key);
+            if (place >= 0 && table[place] is { } there && (there.IsDone || there.Until > now.UtcTicks))
+            {
+                return ValueTask.FromResult(new ProcessedClaim(there.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, table.RestOf(place)?.Fingerprint ?? 0, table.RestOf(place)?.Outbox ?? []));
+            }
+
+            if (place < 0)
+            {
+                if (table.Count >= table.Limit)
+                {
+                    var isShort = table.Limit == capacity;
+                    room.Check(key.Subscription, table.Count, ref isShort);
+                    table.Limit = capacity;
+                }
+
+                table.TryAdd(key, out place);
+            }
+
+            table.SetRest(place, fingerprint, []);
+            return ValueTask.FromResult(new ProcessedClaim(ProcessedState.New, Claim(table, place, now + lease), fingerprint, []));
+        }
+    }
+
+    public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            var place = Find(table, key, fence);
+            var holds = place >= 0 && !table[place].IsDone;
+            if (holds)
+            {
+                table[place].Until = until.UtcTicks;
+            }
+
+            return ValueTask.FromResult(holds);
+        }
+    }
+
+    public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            var place = Find(table, key, fence);
+            if (place >= 0 && !table[place].IsDone)
+            {
+                table[place].SetDone(completion.KeepUntil.UtcTicks);
+                if (completion.Outbox.Count > 0)
+                {
+                    table.SetRest(place, table.RestOf(place)?.Fingerprint ?? 0, completion.Outbox);
+                }
+                else
+                {
+                    table.ForgetLater(place);
+                }
+
+                Tell(key);
+            }
+
+            // The same call again is answered like the first one.
+            return ValueTask.FromResult(place >= 0);
+        }
+    }
+
+    public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            var place = table.Find(key);
+            if (place >= 0 && table[place].IsDone && table.RestOf(place) is { Outbox.Count: > 0 } rest)
+            {
+                table.SetRest(place, rest.Fingerprint, []);
+                table.ForgetLater(place);
+            }
+
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var table = TableOf(key.Subscription);
+            var place = Find(table, key, fence);
+            if (place >= 0 && !table[place].IsDone)
+            {
+                table.Remove(place);
+                EndShortage(table);
+                Tell(key);
+            }
+
+            return ValueTask.CompletedTask;
+        }
+    }
+
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            var removed = 0;
+            foreach (var table in tables.Values)
+            {
+                for (; removed < max && table.Oldest >= 0 && table[table.Oldest].Until <= now.UtcTicks; removed++)
+                {
+                    table.ForgetOldest();
+                }
+
+                foreach (var place in table.Claimed().Where(place => table[place].Until <= (now - Abandoned).UtcTicks).Take(max - removed).ToList())
+                {
+                    table.Remove(place);
+                    removed++;
+                }
+
+                EndShortage(table);
+            }
+
+            return ValueTask.FromResult(removed);
+        }
+    }
+
+    public override ValueTask<long> CountAsync(CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult(tables.Values.Sum(table => (long)table.Count));
+        }
+    }
+
+    /// <summary>What there will soon be no room for.</summary>
+    public IReadOnlyCollection<string> Shortages()
+    {
+        lock (gate)
+        {
+            return [.. tables.Where(table => table.Value.Count >= room.ShortFrom).Select(table => room.Describe(table.Key, table.Value.Count))];
+        }
+    }
+
+    private static int Find(ProcessedTable table, in ProcessedKey key, long fence) => table.Find(key) is >= 0 and var place && table[place].Fence == fence ? place : -1;
+
+    private ProcessedTable TableOf(string subscription)
+    {
+        if (!ReferenceEquals(subscription, lastSubscription))
+        {
+            if (!tables.TryGetValue(subscription, out var table))
+            {
+                tables.Add(subscription, table = new ProcessedTable { Limit = FirstLimit });
+            }
+
+            (lastSubscription, lastTable) = (subscription, table);
+        }
+
+        return lastTable;
+    }
+
+    private long Claim(ProcessedTable table, int place, DateTimeOffset until)
+    {
+        ref var claimed = ref table[place];
+        (claimed.Fence, claimed.Until) = (++fences, until.UtcTicks);
+        return fences;
+    }
+
+    private void EndShortage(ProcessedTable table)
+    {
+        if (table.Count < room.EnoughBelow)
+        {
+            table.Limit = FirstLimit;
+        }
+    }
+
+    private void Tell(in ProcessedKey key)
+    {
+        if (waiting.Count > 0 && waiting.Remove(key, out var settled))
+        {
+            settled.SetResult();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>What the order guards know of their keys, and the entries of each key. Not thread-safe.</summary>
+internal sealed class OrderKeyTable(StoreCapacity room)
+{
+    private readonly Dictionary<(string Subscription, string Key), OrderKey> keys = [];
+
+    public OrderState StateOf(string subscription, string key) => keys.TryGetValue((subscription, key), out var found) ? found.State : default;
+
+    public int CountDeferred(FailedEvent failed) => keys.TryGetValue((failed.Subscription, failed.OrderKey!), out var key) ? key.Deferred : 0;
+
+    public void Add(FailedEntry entry)
+    {
+        if (entry.Event.OrderKey is { } name)
+        {
+            var key = Open(entry.Event.Subscription, name);
+            key.Entries.Add(entry);
+            key.Deferred += IsDeferred(entry) ? 1 : 0;
+        }
+    }
+
+    public void Remove(FailedEntry entry)
+    {
+        if (entry.Event.OrderKey is { } name && keys.TryGetValue((entry.Event.Subscription, name), out var key) && key.Entries.Remove(entry))
+        {
+            key.Deferred -= IsDeferred(entry) ? 1 : 0;
+            CloseIfEmpty(entry.Event.Subscription, name, key);
+        }
+    }
+
+    /// <summary>Notes that something has happened at a key.</summary>
+    public void Raise(string subscription, string name, long? position, DateTimeOffset now)
+    {
+        if (StateOf(subscription, name).Stamp == 0)
+        {
+            // The other keys are there because of their entries, which have a room of their own.
+            room.Take(subscription);
+        }
+
+        var key = Open(subscription, name);
+        var (stamp, highest) = key.State;
+        key.State = new OrderState(stamp + 1, position > highest || highest is null ? position : highest);
+        key.At = now;
+    }
+
+    /// <summary>The deferred entries of a key that are worth judging again: those without a position, and of the others the lowest.</summary>
+    public List<FailedEntry> ToWake(string subscription, string name)
+    {
+        var wake = new List<FailedEntry>();
+        if (keys.TryGetValue((subscription, name), out var key) && key.Deferred > 0)
+        {
+            var deferred = key.Entries.Where(entry => IsDeferred(entry) && !entry.IsClaimed);
+            foreach (var entry in deferred)
+            {
+                wake.Add(entry);
+                if (entry.Event.Position is not null)
+                {
+                    break;
+                }
+            }
+        }
+
+        return wake;
+    }
+
+    /// <summary>Whether an entry has the lowest position of all entries of its key.</summary>
+    public bool IsLowest(FailedEntry entry) =>
+        !keys[(entry.Event.Subscription, entry.Event.OrderKey!)].Entries.SkipWhile(other => other.Event.Position is null).Any(first => first.Event.Position < entry.Event.Position);
+
+    public void Sweep(DateTimeOffset before, int max)
+    {
+        foreach (var ((subscription, name), key) in keys.Where(pair => pair.Value.State.Stamp != 0 && pair.Value.Deferred == 0 && pair.Value.At < before).Take(max).ToList())
+        {
+            key.State = default;
+            room.Give(subscription);
+            CloseIfEmpty(subscription, name, key);
+        }
+    }
+
+    private static bool IsDeferred(FailedEntry entry) => entry.Event.Status == FailedEventStatus.Deferred;
+
+    private OrderKey Open(string subscription, string name)
+    {
+        if (!keys.TryGetValue((subscription, name), out var key))
+        {
+            keys.Add((subscription, name), key = new OrderKey());
+        }
+
+        return key;
+    }
+
+    private void CloseIfEmpty(string subscription, string name, OrderKey key)
+    {
+        if (key.Entries.Count == 0 && key.State.Stamp == 0)
+        {
+            keys.Remove((subscription, name));
+        }
+    }
+
+    private sealed class OrderKey
+    {
+        private static readonly Comparer<FailedEntry> ByPosition = Comparer<FailedEntry>.Create(
+            (a, b) => (a.Event.Position is not null, a.Event.Position ?? 0, a.Order).CompareTo((b.Event.Position is not null, b.Event.Position ?? 0, b.Order)));
+
+        public OrderState State { get; set; }
+
+        public DateTimeOffset At { get; set; }
+
+        public SortedSet<FailedEntry> Entries { get; } = new(ByPosition);
+
+        public int Deferred { get; set; }
+    }
+}

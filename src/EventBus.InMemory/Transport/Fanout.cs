@@ -1,0 +1,48 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>One event on its way into several queues of which at least one had no room. Knows who has it, so that the outcome can say so.</summary>
+internal sealed class Fanout
+{
+    private readonly List<string> reached = [];
+    private readonly List<string> refused = [];
+    private readonly List<(string Name, QueueWaiter Waiter)> waiters = [];
+
+    /// <param name="envelope">The event.</param>
+    /// <param name="route">Its subscriptions.</param>
+    /// <param name="from">The first subscription that does not have it yet.</param>
+    /// <param name="whenFull">What a publisher that is no handler does.</param>
+    public Fanout(Envelope envelope, InMemoryReceiver[] route, int from, QueueFullMode whenFull)
+    {
+        for (var i = 0; i < route.Length; i++)
+        {
+            var (name, queue) = (route[i].Subscription.Name, route[i].Queue);
+            var result = i < from ? EnqueueResult.Done : queue.TryEnqueue(envelope);
+            if (result == EnqueueResult.Done)
+            {
+                reached.Add(name);
+            }
+            else if (result == EnqueueResult.Full && whenFull == QueueFullMode.Wait && !envelope.FromHandler)
+            {
+                waiters.Add((name, queue.Wait(envelope)));
+            }
+            else
+            {
+                refused.Add(result == EnqueueResult.Stopped ? $"{name} (stopped)" : envelope.FromHandler ? $"{name} (full, and the handlers' reserve is spent)" : $"{name} (full)");
+            }
+        }
+    }
+
+    public async ValueTask<PublishOutcome> CompleteAsync(CancellationToken deadline)
+    {
+        foreach (var (name, waiter) in waiters)
+        {
+            (await waiter.EnqueuedAsync(deadline) ? reached : refused).Add(name);
+        }
+
+        return refused.Count == 0 ? (reached.Count == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted)
+            : reached.Count == 0 ? PublishOutcome.Failed(new TimeoutException($"no room in {string.Join(", ", refused)}. Its handlers are slower than its publishers: speed them up, or raise InMemoryOptions.Capacity."))
+            : PublishOutcome.InDoubt(new TimeoutException($"no room in {string.Join(", ", refused)}; {string.Join(", ", reached)} got it. Handlers are slower than publishers: speed them up, or raise InMemoryOptions.Capacity."));
+    }
+}

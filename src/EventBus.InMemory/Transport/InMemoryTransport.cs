@@ -1,0 +1,130 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>The transport whose channel is the queue: no bytes, no threads, no loss while the process lives.</summary>
+internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
+{
+    private const int RouteSlots = 16;
+
+    private readonly Lock gate = new();
+    private volatile Dictionary<string, InMemoryReceiver> receivers = [];
+    private volatile Dictionary<string, Route> routes = new(StringComparer.Ordinal);
+    private volatile Route?[] firstRoutes = new Route?[RouteSlots];
+
+    public override TransportFeatures Features { get; } = new()
+    {
+        System = "in_memory",
+        Ordered = true,
+        Redelivers = true,
+        Serializes = false,
+        ReportsUnrouted = true,
+        CountsWork = true,
+    };
+
+    public override TransportWork Work
+    {
+        get
+        {
+            long accepted = 0, settled = 0;
+            foreach (var receiver in receivers.Values)
+            {
+                var work = receiver.Queue.Work;
+                accepted += work.Accepted;
+                settled += work.Settled;
+            }
+
+            return new TransportWork(accepted, settled);
+        }
+    }
+
+    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            // Replaced, never changed: publishers read without a lock.
+            var receiver = new InMemoryReceiver(subscription, new DeliveryQueue(options.Capacity, options.HandlerReserve));
+            receivers = new Dictionary<string, InMemoryReceiver>(receivers) { [subscription.Name] = receiver };
+            routes = new Dictionary<string, Route>(StringComparer.Ordinal);
+            firstRoutes = new Route?[RouteSlots];
+            return ValueTask.FromResult<Receiver>(receiver);
+        }
+    }
+
+    public override bool MayHaveSubscribers(string eventName) => RouteOf(eventName).Length > 0;
+
+    public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var envelope = batch.Span[i];
+            var route = RouteOf(envelope.EventName);
+            for (var j = 0; j < route.Length; j++)
+            {
+                if (route[j].Queue.TryEnqueue(envelope) != EnqueueResult.Done)
+                {
+                    return new ValueTask(PublishRestAsync(batch, outcomes, i, j, deadline));
+                }
+            }
+
+            outcomes.Span[i] = route.Length == 0 ? PublishOutcome.Unrouted : PublishOutcome.Accepted;
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    public override ValueTask DisposeAsync()
+    {
+        foreach (var receiver in receivers.Values)
+        {
+            receiver.Queue.Stop();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    /// <summary>The way of a batch that met a full subscription: the event at a position, from one of its subscriptions on, and all that follow it.</summary>
+    private async Task PublishRestAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, int position, int from, CancellationToken deadline)
+    {
+        HashSet<string>? heldBack = null;
+        for (; position < batch.Length; position++, from = 0)
+        {
+            // Joining the waiters is done before the first await, so that the order of the calls is the order in every queue.
+            var envelope = batch.Span[position];
+            var outcome = envelope.Key is { } key && heldBack?.Contains(key) == true
+                ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
+                : await new Fanout(envelope, RouteOf(envelope.EventName), from, options.QueueFullMode).CompleteAsync(deadline);
+            outcomes.Span[position] = outcome;
+            if (outcome.Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && envelope.Key is { } failedKey)
+            {
+                (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(failedKey);
+            }
+        }
+    }
+
+    private InMemoryReceiver[] RouteOf(string eventName)
+    {
+        // The names come from few strings that are always the same, so that comparing references nearly always suffices.
+        var first = firstRoutes[SlotOf(eventName)];
+        return first is not null && ReferenceEquals(first.EventName, eventName) ? first.Receivers
+            : routes.TryGetValue(eventName, out var route) ? route.Receivers
+            : AddRoute(eventName);
+    }
+
+    private InMemoryReceiver[] AddRoute(string eventName)
+    {
+        lock (gate)
+        {
+            var route = new Route(eventName, [.. receivers.Values.Where(receiver => receiver.Subscription.Matches(eventName))]);
+            routes = new Dictionary<string, Route>(routes, StringComparer.Ordinal) { [eventName] = route };
+            firstRoutes[SlotOf(eventName)] ??= route;
+            return route.Receivers;
+        }
+    }
+
+    private static int SlotOf(string eventName) => eventName.Length == 0 ? 0 : (eventName.Length + eventName[^1]) & (RouteSlots - 1);
+
+    private sealed record Route(string EventName, InMemoryReceiver[] Receivers);
+}

@@ -1,0 +1,11 @@
+namespace EventBus;
+
+/// <summary>How many bytes have come over a connection. One thread adds, any thread reads.</summary>
+internal sealed class ConnectionTraffic
+{
+    private long bytes;
+
+    public long Bytes => Volatile.Read(ref bytes);
+
+    public void Add(int count) => Volatile.Write(ref bytes, bytes + count);
+}

@@ -1,0 +1,68 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>A connection of the client's that it reads through <see cref="RabbitMqGuardedStream"/>. TLS is done here and not in the client, so that what is read is plain.</summary>
+/// <param name="inner">The client's own.</param>
+/// <param name="tls">How to use TLS; null for without.</param>
+/// <param name="traffic">Counts what is read.</param>
+internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, ConnectionTraffic traffic) : ITcpClient
+{
+    private Stream? stream;
+
+    public bool Connected => inner.Connected;
+
+    public TimeSpan ReceiveTimeout
+    {
+        get => inner.ReceiveTimeout;
+        set => inner.ReceiveTimeout = value;
+    }
+
+    public Socket Client => inner.Client;
+
+    public async Task ConnectAsync(IPAddress host, int port, CancellationToken cancellationToken = default)
+    {
+        await inner.ConnectAsync(host, port, cancellationToken);
+        stream = tls is null ? inner.GetStream() : await SecureAsync(tls, cancellationToken);
+    }
+
+    public NetworkStream GetStream() => new RabbitMqGuardedStream(inner.Client, stream ?? throw new InvalidOperationException("It is not connected."), traffic);
+
+    public void Close() => inner.Close();
+
+    public void Dispose() => inner.Dispose();
+
+    /// <summary>As the client does it.</summary>
+    private async Task<Stream> SecureAsync(SslOption options, CancellationToken cancellationToken)
+    {
+        var secure = new SslStream(inner.GetStream(), leaveInnerStreamOpen: false);
+        try
+        {
+            await secure.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = options.ServerName,
+                    EnabledSslProtocols = options.Version,
+                    ClientCertificates = options.Certs,
+                    ClientCertificateContext = options.ClientCertificateContext,
+                    CertificateRevocationCheckMode = options.CheckCertificateRevocation ? X509RevocationMode.Online : X509RevocationMode.NoCheck,
+                    RemoteCertificateValidationCallback = options.CertificateValidationCallback ?? ((_, _, _, errors) => (errors & ~options.AcceptablePolicyErrors) == SslPolicyErrors.None),
+                    LocalCertificateSelectionCallback = options.CertificateSelectionCallback ?? Select,
+                },
+                cancellationToken);
+            return secure;
+        }
+        catch (Exception)
+        {
+            await secure.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static X509Certificate Select(object sender, string targetHost, X509CertificateCollection certificates, X509Certificate? remote, string[] issuers) =>
+        certificates.Cast<X509Certificate>().FirstOrDefault(certificate => issuers.Contains(certificate.Issuer)) ?? (certificates.Count > 0 ? certificates[0] : null!);
+}

@@ -1,0 +1,184 @@
+using System.Buffers.Binary;
+using System.Net.Sockets;
+
+namespace EventBus;
+
+/// <summary>What comes from the broker, without what the client would not survive. It looks at content headers and lets everything else pass.</summary>
+internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, ConnectionTraffic traffic) : NetworkStream(socket, ownsSocket: false)
+{
+    // Type, channel and length before a frame, its end after it.
+    private const int BeforePayload = 7;
+    private const int AroundPayload = BeforePayload + 1;
+    private const int LengthAt = 3;
+    private const byte HeaderFrame = 2;
+    private const byte HeartbeatFrame = 8;
+
+    // A header frame is held until all of it has come. The client gives a frame up that is larger than this.
+    private const uint MaxHeaderFrame = 134_217_728;
+
+    private byte[] buffer = new byte[65_536];
+    private int start;
+    private int checkedTo;
+    private int end;
+    private long passing;
+
+    // It is not AMQP: the broker's answer to another version of the protocol.
+    private bool blind;
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (buffer.IsEmpty)
+        {
+            return 0;
+        }
+
+        while (true)
+        {
+            Check();
+            if (checkedTo > start)
+            {
+                return Take(buffer.Span);
+            }
+
+            MakeRoom();
+            var count = await inner.ReadAsync(this.buffer.AsMemory(end), cancellationToken);
+            if (count == 0)
+            {
+                // The broker is gone, perhaps in the middle of a frame.
+                blind = true;
+                Check();
+                return checkedTo > start ? Take(buffer.Span) : 0;
+            }
+
+            // A heartbeat alone says that the broker lives, and not that this side still reaches it.
+            if (!(count == AroundPayload && this.buffer[end] == HeartbeatFrame && checkedTo == end && passing == 0 && !blind))
+            {
+                traffic.Add(count);
+            }
+
+            end += count;
+        }
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("The client reads asynchronously.");
+
+    public override int Read(Span<byte> buffer) => throw new NotSupportedException("The client reads asynchronously.");
+
+    public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => inner.WriteAsync(buffer, cancellationToken);
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => inner.WriteAsync(buffer, offset, count, cancellationToken);
+
+    public override void Write(byte[] buffer, int offset, int count) => inner.Write(buffer, offset, count);
+
+    public override void Write(ReadOnlySpan<byte> buffer) => inner.Write(buffer);
+
+    public override void Flush() => inner.Flush();
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            inner.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private int Take(Span<byte> target)
+    {
+        var count = Math.Min(target.Length, checkedTo - start);
+        buffer.AsSpan(start, count).CopyTo(target);
+        start += count;
+        if (start == end)
+        {
+            (start, checkedTo, end) = (0, 0, 0);
+        }
+
+        return count;
+    }
+
+    private void MakeRoom()
+    {
+        if (end < buffer.Length)
+        {
+            return;
+        }
+
+        var larger = start == 0 ? new byte[buffer.Length * 2] : buffer;
+        buffer.AsSpan(start, end - start).CopyTo(larger);
+        (buffer, checkedTo, end, start) = (larger, checkedTo - start, end - start, 0);
+    }
+
+    /// <summary>Goes on as far as bytes have come.</summary>
+    private void Check()
+    {
+        while (checkedTo < end)
+        {
+            var rest = end - checkedTo;
+            if (blind || passing > 0)
+            {
+                var step = blind ? rest : (int)Math.Min(passing, rest);
+                checkedTo += step;
+                passing = Math.Max(0, passing - step);
+                continue;
+            }
+
+            if (rest < BeforePayload)
+            {
+                return;
+            }
+
+            var type = buffer[checkedTo];
+            if (type is not (1 or HeaderFrame or 3 or 8))
+            {
+                blind = true;
+                continue;
+            }
+
+            var length = BinaryPrimitives.ReadUInt32BigEndian(buffer.AsSpan(checkedTo + LengthAt));
+            if (type != HeaderFrame || length > MaxHeaderFrame)
+            {
+                passing = AroundPayload + (long)length;
+            }
+            else if (rest < AroundPayload + (int)length)
+            {
+                return;
+            }
+            else
+            {
+                checkedTo += AroundPayload + Mend((int)length);
+            }
+        }
+    }
+
+    /// <summary>Checks the header frame that begins here.</summary>
+    /// <returns>How long its payload is now.</returns>
+    private int Mend(int length)
+    {
+        var payloadAt = checkedTo + BeforePayload;
+        if (RabbitMqHeaderCheck.Mend(buffer.AsSpan(payloadAt, length)) is not { } mended)
+        {
+            return length;
+        }
+
+        // The note of what was taken out may be longer than that.
+        var more = mended.Length - length;
+        var behind = buffer.AsSpan(payloadAt + length, end - payloadAt - length);
+        var target = end + more > buffer.Length ? new byte[end + more] : buffer;
+        behind.CopyTo(target.AsSpan(payloadAt + mended.Length));
+        if (target != buffer)
+        {
+            buffer.AsSpan(0, payloadAt).CopyTo(target);
+            buffer = target;
+        }
+
+        mended.CopyTo(buffer, payloadAt);
+        BinaryPrimitives.WriteInt32BigEndian(buffer.AsSpan(checkedTo + LengthAt), mended.Length);
+        end += more;
+        return mended.Length;
+    }
+}

@@ -1,0 +1,133 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>Takes what the broker itself gave up off its queue, one event at a time. Never throws because of the broker.</summary>
+/// <remarks>
+/// Behind this queue there is no other, so nothing may loop here. On the bus's own connections every message can be read. Where the application shares its own, a message that cuts it is not asked for again
+/// for a while.
+/// </remarks>
+/// <param name="connector">The connections.</param>
+/// <param name="names">The names of the queues.</param>
+/// <param name="subscriptions">The subscriptions of this application.</param>
+/// <param name="time">The clock.</param>
+internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, RabbitMqTopology names, IReadOnlyList<string> subscriptions, TimeProvider time) : IAsyncDisposable
+{
+    private const ushort NotFound = 404;
+
+    // Which subscription a message was meant for that nobody gave up and the bus did not write.
+    private const string Unknown = "unknown";
+
+    private static readonly TimeSpan Refused = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Poisoned = TimeSpan.FromMinutes(10);
+
+    private readonly RabbitMqQueueReader puller = new(connector);
+    private readonly RabbitMqProvisioner provisioner = new(connector.Options);
+
+    // With a store beside the broker, what is in the queue of dead letters goes to the store as well.
+    private readonly Source[] sources = connector.KeepsFailures ? [new(names.GivenUpQueue)] : [new(names.GivenUpQueue), new(names.DeadLetterQueue)];
+
+    /// <summary>Why a queue cannot be read; null when all can, as far as is known.</summary>
+    public string? Problem => sources.Select(source => source.Problem).FirstOrDefault(problem => problem is not null);
+
+    public async ValueTask<BrokerDeadLetter?> TakeAsync(CancellationToken cancellationToken)
+    {
+        if (!connector.Consuming.IsOpen)
+        {
+            return null;
+        }
+
+        foreach (var source in sources.Where(source => time.GetElapsedTime(source.RefusedAt) >= source.Pause))
+        {
+            try
+            {
+                var pulled = await puller.GetAsync(source.Queue, cancellationToken);
+                source.Problem = null;
+                if (pulled is not null)
+                {
+                    return Read(pulled);
+                }
+            }
+            catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
+            {
+                await RestoreAsync(source, cancellationToken);
+            }
+            catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception))
+            {
+                Report(source, $"The queue '{source.Queue}' cannot be read, so that what RabbitMQ itself gives up is not kept as a dead letter: {RabbitMqErrors.CauseOf(exception)} Grant this user the permission to read it.", Refused);
+            }
+            catch (Exception exception) when (RabbitMqErrors.IsUnreadable(exception))
+            {
+                Report(source, $"The connection was cut by a message that the client cannot read, perhaps in the queue '{source.Queue}', which is not read for {Poisoned.TotalMinutes:0} minutes. Take it out with the tools of the broker: {RabbitMqErrors.CauseOf(exception)}", Poisoned);
+            }
+            catch (Exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                // The connection is lost, which others report.
+            }
+        }
+
+        return null;
+    }
+
+    public ValueTask DisposeAsync() => puller.DisposeAsync();
+
+    private BrokerDeadLetter Read(PulledMessage pulled)
+    {
+        var entry = RabbitMqFailureFormat.Read(pulled.Message, names, subscriptions, FailedEventStatus.Dead);
+        return new BrokerDeadLetter(
+            entry.Subscription.Length > 0 ? entry.Subscription : Unknown, entry.Reason, entry.Error ?? "It was found in the queue of dead letters.", new Delivery(entry.Envelope, new Settler(pulled)));
+    }
+
+    private async Task RestoreAsync(Source source, CancellationToken cancellationToken)
+    {
+        var live = await connector.Consuming.ConnectionAsync(cancellationToken);
+        await provisioner.RestoreAsync(live, names.GivenUpThings);
+        if (connector.Options.Provisioning != RabbitMqProvisioning.Create)
+        {
+            Report(source, $"The queue '{source.Queue}' is missing, so that what RabbitMQ itself gives up has nowhere to go. Create it.", Refused);
+        }
+    }
+
+    private void Report(Source source, string text, TimeSpan pause)
+    {
+        (source.RefusedAt, source.Pause) = (time.GetTimestamp(), pause);
+        if (source.Problem != text)
+        {
+            source.Problem = text;
+            connector.Log.GivenUpUnread(text);
+        }
+    }
+
+    /// <summary>A queue that is read.</summary>
+    private sealed class Source(string queue)
+    {
+        private volatile string? problem;
+
+        public string Queue => queue;
+
+        /// <summary>Why it cannot be read; null when it can, as far as is known.</summary>
+        public string? Problem
+        {
+            get => problem;
+            set => problem = value;
+        }
+
+        /// <summary>When that was seen, as a timestamp.</summary>
+        public long RefusedAt { get; set; }
+
+        /// <summary>How long it is not read after that.</summary>
+        public TimeSpan Pause { get; set; }
+    }
+
+    private sealed class Settler(PulledMessage pulled) : IDeliverySettler
+    {
+        public ValueTask AckAsync(in Delivery delivery) => Quietly(pulled.AckAsync());
+
+        public ValueTask ReleaseAsync(in Delivery delivery) => Quietly(pulled.ReleaseAsync());
+
+        // What could not be settled comes again.
+        private static async ValueTask Quietly(Task settling) => await settling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
+}

@@ -1,0 +1,193 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>The live end of one subscription: a consumer on a channel that is replaced whenever it is lost.</summary>
+internal sealed class RabbitMqReceiver : Receiver
+{
+    // A quorum queue hands out the next event only when a majority has written an acknowledgement: with one for each handler they would mostly wait for it.
+    private const int FetchedPerHandler = 4;
+
+    // The broker looks once in the time of a heartbeat, and gives a silent connection up at the second look that finds nothing new.
+    private const int HeartbeatsUntilDead = 3;
+
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    // For how long a message that cut the connection is spoken of. It comes again within seconds, or never.
+    private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(30);
+
+    private readonly Subscription subscription;
+    private readonly SupervisedConnection link;
+    private readonly RabbitMqTopology topology;
+    private readonly RabbitMqOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly RabbitMqSupervisor supervisor;
+    private readonly Channel<Delivery> buffer;
+    private readonly CancellationTokenSource stop = new();
+    private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile RabbitMqConsumer? current;
+    private volatile bool intakeStopped;
+    private int countRefused;
+    private Task loop = Task.CompletedTask;
+    private Cut? cut;
+    private int idsMade;
+
+    public RabbitMqReceiver(Subscription subscription, SupervisedConnection link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
+    {
+        (this.subscription, this.link, this.topology, this.options, this.time, this.log) = (subscription, link, topology, options, time, log);
+        supervisor = new RabbitMqSupervisor(time, $"the channel of {subscription.Name}", log, Ended);
+
+        // The prefetch bounds it: the broker sends no more than that unsettled, and what a lost channel left behind is removed.
+        buffer = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(Prefetch) { SingleWriter = true });
+    }
+
+    public override ChannelReader<Delivery> Deliveries => buffer.Reader;
+
+    public string Name => subscription.Name;
+
+    public bool IsLive => current is not null;
+
+    public Exception? LastError => link.LastError ?? supervisor.LastError;
+
+    /// <summary>What cut the connection lately, because the client could not read it; null for nothing.</summary>
+    public string? Poison => Volatile.Read(ref cut) is { } last && time.GetElapsedTime(last.At) < Remembered
+        ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client cannot read and that cuts the connection each time: {last.Cause}"
+        : null;
+
+    /// <summary>Completes when the consumer is live for the first time, or cannot ever be.</summary>
+    public Task Opened => opened.Task;
+
+    /// <summary>Completes when the first attempt to open has failed.</summary>
+    public Task Failed => Task.WhenAny(link.Failed, supervisor.Failed);
+
+    private ushort Prefetch => (ushort)Math.Clamp(FetchedPerHandler * subscription.Concurrency, 1, ushort.MaxValue);
+
+    public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
+
+    /// <summary>How many others consume the queue; null while this one does not, or where the broker does not say.</summary>
+    public async Task<OtherConsumers?> CountOthersAsync(CancellationToken cancellationToken)
+    {
+        // A quorum queue with a single active consumer counts that one alone.
+        if (!IsLive || intakeStopped || (subscription.Ordered && options.QueueType == RabbitMqQueueType.Quorum))
+        {
+            return null;
+        }
+
+        try
+        {
+            var live = await link.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
+            var state = await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(topology.QueueOf(subscription.Name)));
+            return IsLive ? new OtherConsumers((int)state.ConsumerCount - 1, live.Client.Heartbeat * HeartbeatsUntilDead) : null;
+        }
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
+        {
+            if (exception is OperationInterruptedException && Interlocked.Exchange(ref countRefused, 1) == 0)
+            {
+                log.CannotCountConsumers(topology.QueueOf(subscription.Name), exception.Message);
+            }
+
+            return null;
+        }
+    }
+
+    public override async ValueTask StopIntakeAsync()
+    {
+        intakeStopped = true;
+        buffer.Writer.TryComplete();
+
+        // In order, nothing goes back before what was taken is settled: another instance would become active and overtake. Closing the channel gives the rest back.
+        if (!subscription.Ordered && current is { } consumer)
+        {
+            // Stopping does not wait for a broker that is silent; what still arrives is released.
+            await consumer.CancelAsync().WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            while (buffer.Reader.TryRead(out var delivery))
+            {
+                await delivery.ReleaseAsync();
+            }
+        }
+        else
+        {
+            while (buffer.Reader.TryRead(out _))
+            {
+            }
+        }
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await StopIntakeAsync();
+        await stop.CancelAsync();
+        await loop.WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
+
+    private async Task KeepAsync(CancellationToken stopped)
+    {
+        var live = await link.ConnectionAsync(stopped);
+        if (intakeStopped)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, time, stopped);
+        }
+
+        var channel = await live.OpenChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
+        using var consumer = new RabbitMqConsumer(channel, live, buffer, subscription.Ordered, options.QueueType == RabbitMqQueueType.Quorum) { IdMade = IdMade };
+        try
+        {
+            await new RabbitMqProvisioner(options).RestoreAsync(live, channel, topology.EntitiesOf(subscription));
+            await live.CallAsync(channel.BasicQosAsync(0, Prefetch, global: false, CancellationToken.None));
+            await live.CallAsync(consumer.ConsumeAsync(topology.QueueOf(subscription.Name)));
+            current = consumer;
+            if (intakeStopped)
+            {
+                await consumer.CancelAsync();
+            }
+
+            supervisor.Succeeded();
+            opened.TrySetResult();
+            throw await (await Task.WhenAny(consumer.Ended, live.Ended).WaitAsync(stopped));
+        }
+        catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
+        {
+            opened.TrySetException(RabbitMqErrors.Of($"the queue '{topology.QueueOf(subscription.Name)}'", exception));
+
+            // A start that has gone on without it does not ask.
+            _ = opened.Task.Exception;
+            throw;
+        }
+        finally
+        {
+            current = null;
+            consumer.End(new InvalidOperationException("The channel was closed by this side."));
+
+            // Closed before the next one opens, where the broker answers: an ordered queue has one active consumer.
+            await channel.DiscardAsync().WaitAsync(CloseTimeout, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+    }
+
+    private void Ended(ILogger full, TimeSpan delay, Exception error)
+    {
+        if (RabbitMqErrors.IsUnreadable(error))
+        {
+            Volatile.Write(ref cut, new Cut(time.GetTimestamp(), error.Message));
+            full.UnreadableMessage(topology.QueueOf(subscription.Name), delay, error.Message, error);
+            return;
+        }
+
+        full.ChannelLost(subscription.Name, delay, error.Message, error);
+    }
+
+    private void IdMade(string eventName)
+    {
+        if (Interlocked.Exchange(ref idsMade, 1) == 0)
+        {
+            log.IdMadeFromContent(subscription.Name, eventName);
+        }
+    }
+
+    private sealed record Cut(long At, string Cause);
+}

@@ -1,0 +1,397 @@
+using System.Threading.Channels;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using RabbitMQ.Client;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>Sends events in the order of the calls, over a channel that is replaced whenever it is lost.</summary>
+internal sealed class RabbitMqPublisher : IAsyncDisposable
+{
+    private const int MaxWaitingCalls = 1_024;
+    private const ushort AccessRefused = 403;
+
+    // How often what is unanswered is waited for before a channel is replaced all the same.
+    private const int MostDrains = 10;
+
+    private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
+
+    // How long a channel lives at least, and how long what is unanswered on it may take, where the broker refuses events.
+    private static readonly TimeSpan ReplaceTime = TimeSpan.FromSeconds(1);
+
+    // How often a channel is opened at most that the broker closes because it refuses an event.
+    private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(50);
+
+    private readonly SupervisedConnection link;
+    private readonly RabbitMqTopology topology;
+    private readonly RabbitMqOptions options;
+    private readonly TimeProvider time;
+    private readonly ILogger log;
+    private readonly RabbitMqSupervisor supervisor;
+    private readonly CancellationTokenSource stop = new();
+    private readonly TaskCompletionSource flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Channel<PublishBatch> waiting = Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
+    private volatile ConfirmedChannel? current;
+    private ConnectionSession? connection;
+    private readonly List<Unanswered> again = [];
+    private PublishBatch? head;
+    private int next;
+    private int refusals;
+    private bool mayCreate;
+    private bool toldUnchecked;
+    private int calls = 1;
+    private int disposed;
+    private Task loop = Task.CompletedTask;
+
+    public RabbitMqPublisher(SupervisedConnection link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
+    {
+        (this.link, this.topology, this.options, this.time, this.log) = (link, topology, options, time, log);
+        supervisor = new RabbitMqSupervisor(time, "the channel of the publisher", log, (full, delay, error) => full.ChannelLost("the publisher", delay, error.Message, error));
+    }
+
+    /// <summary>What the events of this application go to. It is there before they are sent, so that none is taken for one that nobody wants.</summary>
+    public required IReadOnlyCollection<RabbitMqEntity> Targets { get; init; }
+
+    public bool IsOpen => current is not null;
+
+    public Exception? LastError => link.LastError ?? supervisor.LastError;
+
+    /// <summary>Completes when events can be sent for the first time, or cannot ever be.</summary>
+    public Task Opened => opened.Task;
+
+    /// <summary>Completes when the first attempt to open has failed.</summary>
+    public Task Failed => Task.WhenAny(link.Failed, supervisor.Failed);
+
+    public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
+
+    public async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        if (batch.IsEmpty)
+        {
+            return;
+        }
+
+        var work = new PublishBatch(batch, outcomes);
+        Interlocked.Increment(ref calls);
+        try
+        {
+            using var late = deadline.UnsafeRegister(static state => ((PublishBatch)state!).Close(TooLate), work);
+            using var stopped = stop.Token.UnsafeRegister(static state => ((PublishBatch)state!).Close(Stopped), work);
+
+            // The queue takes whole calls, and those that wait for room join it in turn: the order of the calls is the order on the wire.
+            if (!waiting.Writer.TryWrite(work))
+            {
+                await waiting.Writer.WriteAsync(work, deadline);
+            }
+
+            await work.Done;
+        }
+        catch (Exception exception) when (exception is OperationCanceledException or ChannelClosedException)
+        {
+            work.Close(exception is ChannelClosedException ? Stopped : TooLate);
+        }
+        finally
+        {
+            Leave();
+        }
+
+        if (deadline.IsCancellationRequested && !link.IsBlocked && current?.Silence() >= options.CallTimeout)
+        {
+            connection?.Abandon(new TimeoutException($"RabbitMQ confirmed nothing for {options.CallTimeout}."));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        {
+            waiting.Writer.TryComplete();
+            Leave();
+        }
+
+        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
+        await flushed.Task.WaitAsync(FlushTimeout, time).ConfigureAwait(Quietly);
+        await stop.CancelAsync();
+        await loop.WaitAsync(FlushTimeout, time).ConfigureAwait(Quietly);
+    }
+
+    private void Leave()
+    {
+        if (Interlocked.Decrement(ref calls) == 0)
+        {
+            flushed.TrySetResult();
+        }
+    }
+
+    private async Task KeepAsync(CancellationToken stopped)
+    {
+        var live = connection = await link.ConnectionAsync(stopped);
+        try
+        {
+            for (var restores = true; ;)
+            {
+                restores = await UseChannelAsync(live, restores, stopped);
+            }
+        }
+        finally
+        {
+            current = null;
+        }
+    }
+
+    /// <summary>Sends over one channel until the broker refuses an event on it. A channel remembers the leaders of queues: after one was lost, it can refuse everything for as long as the channel is open.</summary>
+    /// <returns>Whether the next channel is to make again what is missing.</returns>
+    /// <exception cref="Exception">The channel has ended.</exception>
+    private async Task<bool> UseChannelAsync(ConnectionSession live, bool restores, CancellationToken stopped)
+    {
+        var channel = await live.OpenChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
+        using var confirmed = new ConfirmedChannel(channel, live, options.MaxUnconfirmed, time);
+        Exception cause = new OperationCanceledException(stopped);
+        try
+        {
+            if (restores)
+            {
+                var provisioner = new RabbitMqProvisioner(options);
+                mayCreate = await RestoreExchangeAsync(provisioner, live);
+                await provisioner.RestoreAsync(live, Targets);
+                supervisor.Succeeded();
+            }
+
+            current = confirmed;
+            opened.TrySetResult();
+            for (var drains = 1; await WriteUntilAsync(confirmed, live, stopped) is var first; drains++)
+            {
+                if (first is not null)
+                {
+                    cause = confirmed.Ended.IsCompleted ? await confirmed.Ended : first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
+                    break;
+                }
+
+                // What is still unanswered goes first, so that the next channel cannot overtake it. Another queue may have no leader for a while: its events are not to be in doubt for that.
+                await ((Task)Task.WhenAny(confirmed.Drained, confirmed.Ended, live.Ended)).WaitAsync(ReplaceTime, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                if (confirmed.Drained.IsCompleted || drains == MostDrains)
+                {
+                    cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
+                    return false;
+                }
+            }
+        }
+        catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
+        {
+            opened.TrySetException(RabbitMqErrors.Of($"the exchange '{topology.Exchange}'", exception));
+
+            // A start that has gone on without it does not ask.
+            _ = opened.Task.Exception;
+            throw;
+        }
+        finally
+        {
+            SettleRest(confirmed.TakeRest(), cause);
+            _ = channel.DiscardAsync();
+        }
+
+        if (!RabbitMqErrors.IsOfPublish(cause))
+        {
+            throw cause;
+        }
+
+        // What was refused is told to its caller. The other events need not wait for long.
+        await Task.Delay(RefusalPause, time, stopped);
+        return RabbitMqErrors.IsMissing(cause);
+    }
+
+    /// <summary>Writes until something has ended, or until the broker has refused an event. Nothing is written any more when it returns.</summary>
+    /// <returns>What has ended; null for a refusal.</returns>
+    private async Task<Task?> WriteUntilAsync(ConfirmedChannel channel, ConnectionSession live, CancellationToken stopped)
+    {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(stopped);
+        var writing = WriteAsync(channel, end.Token);
+        try
+        {
+            var refused = ReplaceableAsync(channel, end.Token);
+            var first = await Task.WhenAny(writing, channel.Ended, live.Ended, refused).WaitAsync(stopped);
+            stopped.ThrowIfCancellationRequested();
+            return first == refused ? null : first;
+        }
+        finally
+        {
+            await end.CancelAsync();
+            await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+    }
+
+    /// <summary>Ends once the broker has refused an event, but leaves a channel some time: a queue that is full refuses all the time.</summary>
+    private async Task ReplaceableAsync(ConfirmedChannel channel, CancellationToken end)
+    {
+        var pause = Task.Delay(ReplaceTime, time, end);
+        await channel.Refused.WaitAsync(end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await pause.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+    }
+
+    /// <summary>Makes the exchange again if it is gone.</summary>
+    /// <returns>False where this user may not: then it is there, or what is published is refused.</returns>
+    private async Task<bool> RestoreExchangeAsync(RabbitMqProvisioner provisioner, ConnectionSession live)
+    {
+        try
+        {
+            await live.OnChannelAsync(async channel =>
+            {
+                await provisioner.RestoreAsync(live, channel, [topology.EventExchange]);
+                return true;
+            });
+            return options.Provisioning == RabbitMqProvisioning.Create;
+        }
+        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == AccessRefused)
+        {
+            if (!toldUnchecked)
+            {
+                toldUnchecked = true;
+                log.ExchangeUnchecked(topology.Exchange, RabbitMqErrors.CauseOf(exception)!);
+            }
+
+            return false;
+        }
+    }
+
+    /// <summary>What becomes of the events that have no answer, now that the channel has ended.</summary>
+    /// <remarks>
+    /// When the broker refuses an event it closes the channel without saying which: the only one is known. Of several, those before it may have been taken: they are sent again one at a time, unless the
+    /// exchange itself is refused twice in a row.
+    /// </remarks>
+    private void SettleRest(IReadOnlyList<Unanswered> rest, Exception cause)
+    {
+        if (!RabbitMqErrors.IsOfPublish(cause) || rest.Count == 0)
+        {
+            foreach (var publish in rest)
+            {
+                publish.Batch.Conclude(publish.Index, PublishOutcome.InDoubt(new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
+            }
+
+            return;
+        }
+
+        var comesBack = mayCreate && RabbitMqErrors.IsMissing(cause);
+        if (rest is not [var only])
+        {
+            again.InsertRange(0, rest.Select(publish => publish with { WasSentBefore = true }));
+        }
+        else if (comesBack)
+        {
+            if (!only.WasSentBefore)
+            {
+                only.Batch.PutBack(only.Index);
+            }
+
+            again.Insert(0, only);
+        }
+        else if (only.WasSentBefore)
+        {
+            only.Batch.Conclude(only.Index, PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused one of several events that were on their way, and this one when it was sent again: {RabbitMqErrors.CauseOf(cause)} It may have been taken the first time.", cause)));
+            if (RabbitMqErrors.IsOfExchange(cause) && ++refusals > 1)
+            {
+                GiveUpAgain(cause);
+            }
+        }
+        else
+        {
+            only.Batch.Conclude(only.Index, PublishOutcome.Rejected(new InvalidOperationException(
+                $"RabbitMQ refuses the event: {RabbitMqErrors.CauseOf(cause)}{(RabbitMqErrors.IsMissing(cause) ? $" Create the exchange '{topology.Exchange}', or give this user the permission to configure it." : "")}", cause)));
+        }
+    }
+
+    private void GiveUpAgain(Exception cause)
+    {
+        foreach (var publish in again)
+        {
+            publish.Batch.Conclude(publish.Index, publish.WasSentBefore
+                ? PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused some of the events that were on their way, and did not say which: {RabbitMqErrors.CauseOf(cause)}", cause))
+                : PublishOutcome.Failed(new InvalidOperationException($"RabbitMQ refuses what is published: {RabbitMqErrors.CauseOf(cause)}", cause)));
+        }
+
+        again.Clear();
+        refusals = 0;
+    }
+
+    /// <summary>Sends one at a time what the channel before this one left without an answer, so that a refusal concerns a known event.</summary>
+    private async Task SendAgainAsync(ConfirmedChannel channel, CancellationToken end)
+    {
+        while (again is [var publish, ..])
+        {
+            await channel.EnterAsync(end);
+            await channel.Unblocked.WaitAsync(end);
+            again.RemoveAt(0);
+            if ((publish.WasSentBefore ? publish.Batch.TakeAgain(publish.Index) : publish.Batch.Take(publish.Index)) is not { } envelope)
+            {
+                channel.Leave();
+                continue;
+            }
+
+            try
+            {
+                await channel.SendAsync(publish.Batch, publish.Index, envelope, topology, publish.WasSentBefore);
+            }
+            catch (AlreadyClosedException) when (!publish.WasSentBefore)
+            {
+                // Nothing was written, and it waits again: the next channel sends it before all others.
+                again.Insert(0, publish);
+                throw;
+            }
+
+            // By the broker, or by its deadline: a queue without a majority answers nothing, and holds up no other event.
+            await publish.Batch.Concluded(publish.Index).WaitAsync(end);
+            refusals = 0;
+        }
+    }
+
+    /// <summary>Sends what is waiting until the channel ends. A batch that was begun goes on with the next channel.</summary>
+    private async Task WriteAsync(ConfirmedChannel channel, CancellationToken end)
+    {
+        await SendAgainAsync(channel, end);
+        while (true)
+        {
+            if (head is null)
+            {
+                if (!waiting.Reader.TryRead(out head))
+                {
+                    if (!await waiting.Reader.WaitToReadAsync(end))
+                    {
+                        await Task.Delay(Timeout.InfiniteTimeSpan, time, end);
+                    }
+
+                    continue;
+                }
+
+                next = 0;
+            }
+
+            while (next < head.Count)
+            {
+                await channel.EnterAsync(end);
+
+                // Whatever is written to a broker that takes nothing is in doubt later; what was not written has failed for sure.
+                await channel.Unblocked.WaitAsync(end);
+                if (head.Take(next) is { } envelope)
+                {
+                    await channel.SendAsync(head, next, envelope, topology, again: false);
+                }
+                else
+                {
+                    channel.Leave();
+                }
+
+                next++;
+            }
+
+            head = null;
+        }
+    }
+
+    private static Exception TooLate(bool wasSent) => new TimeoutException(wasSent
+        ? "RabbitMQ did not confirm the event in time."
+        : "The event could not be sent to RabbitMQ in time, because the broker is unreachable, blocks publishers, or is slower than they are.");
+
+    private static Exception Stopped(bool wasSent) => new InvalidOperationException(wasSent ? "The bus stopped before RabbitMQ had confirmed the event." : "The bus stopped before the event was sent.");
+}

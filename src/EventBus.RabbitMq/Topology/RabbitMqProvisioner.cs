@@ -1,0 +1,103 @@
+using RabbitMQ.Client;
+using RabbitMQ.Client.Events;
+using RabbitMQ.Client.Exceptions;
+
+namespace EventBus;
+
+/// <summary>Creates or checks what the bus needs on the broker, and tells everything that is wrong with it at once.</summary>
+internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
+{
+    private const ushort AccessRefused = 403;
+    private const ushort NotFound = 404;
+    private const ushort PreconditionFailed = 406;
+
+    /// <summary>Declares on a channel of the caller's, where that is asked for: after a reconnect, so that what was deleted comes back.</summary>
+    public async Task RestoreAsync(ConnectionSession live, IChannel channel, IEnumerable<RabbitMqEntity> things)
+    {
+        if (options.Provisioning == RabbitMqProvisioning.Create)
+        {
+            foreach (var thing in things)
+            {
+                await live.CallAsync(thing.DeclareAsync(channel));
+            }
+        }
+    }
+
+    /// <summary>The same, each on a channel of its own, and leaving what the broker refuses to whoever needs it.</summary>
+    public async Task RestoreAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> things)
+    {
+        if (options.Provisioning == RabbitMqProvisioning.Create)
+        {
+            foreach (var thing in Distinct(things))
+            {
+                await TryAsync(live, thing.DeclareAsync);
+            }
+        }
+    }
+
+    /// <summary>Creates or checks, as the options say.</summary>
+    /// <exception cref="EventBusException">Something is missing, or has other arguments, or is refused: all of it in one message.</exception>
+    public async Task PrepareAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> things)
+    {
+        if (options.Provisioning == RabbitMqProvisioning.Off)
+        {
+            return;
+        }
+
+        var problems = new List<string>();
+        foreach (var thing in Distinct(things))
+        {
+            if (await ProblemAsync(live, thing) is { } problem)
+            {
+                problems.Add(problem);
+            }
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new EventBusException($"RabbitMQ does not have what the bus needs:{string.Concat(problems.Select(problem => $"{Environment.NewLine}* {problem}"))}");
+        }
+    }
+
+    // Subscriptions share some. Two that differ do not have one name: the topology sees to that.
+    public static IEnumerable<RabbitMqEntity> Distinct(IEnumerable<RabbitMqEntity> things) => things.DistinctBy(thing => (thing.Name, thing.ExchangeType));
+
+    /// <summary>Each try is on a channel of its own, because a refusal ends it.</summary>
+    private async Task<string?> ProblemAsync(ConnectionSession live, RabbitMqEntity thing)
+    {
+        if (options.Provisioning == RabbitMqProvisioning.Validate && await TryAsync(live, thing.FindAsync) is { } absent)
+        {
+            return absent.ReplyCode == NotFound
+                ? $"{thing.Title} is missing. Create {thing}; or let the bus do it with {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = {nameof(RabbitMqProvisioning.Create)}."
+                : Text(thing, absent);
+        }
+
+        // Of what is there, a declaration is a comparison. A user without the right to configure cannot compare.
+        var checkedThing = options.Provisioning == RabbitMqProvisioning.Validate ? thing with { Bindings = [] } : thing;
+        return await TryAsync(live, checkedThing.DeclareAsync) is { } refused && (options.Provisioning == RabbitMqProvisioning.Create || refused.ReplyCode != AccessRefused) ? Text(thing, refused) : null;
+    }
+
+    private static string Text(RabbitMqEntity thing, ShutdownEventArgs refused) => refused.ReplyCode switch
+    {
+        PreconditionFailed => $"{thing.Title} exists with other arguments: {refused.ReplyText}. The bus declares {thing}. Empty and delete it, so that it is created anew; or give the bus another name, or {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.QueueType)}.",
+        AccessRefused => $"{thing.Title} is refused to this user: {refused.ReplyText}. Grant the permissions configure, write and read; or create {thing}, and set {nameof(RabbitMqOptions)}.{nameof(RabbitMqOptions.Provisioning)} = {nameof(RabbitMqProvisioning.Validate)}.",
+        _ => $"{thing.Title}: {refused.ReplyCode} {refused.ReplyText}",
+    };
+
+    private static async Task<ShutdownEventArgs?> TryAsync(ConnectionSession live, Func<IChannel, Task> action)
+    {
+        try
+        {
+            await live.OnChannelAsync(async channel =>
+            {
+                await action(channel);
+                return true;
+            });
+            return null;
+        }
+        catch (OperationInterruptedException exception) when (exception.ShutdownReason is { } reason)
+        {
+            return reason;
+        }
+    }
+}

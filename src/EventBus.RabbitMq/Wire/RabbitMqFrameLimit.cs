@@ -1,0 +1,63 @@
+using System.Diagnostics;
+using System.Text;
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>What a content header has for room: all properties and headers of a message travel in one frame, and a broker closes the connection over which a larger one comes than was negotiated.</summary>
+internal static class RabbitMqFrameLimit
+{
+    // Type, channel and length before a frame, its end after it; class, weight, body size and property flags in it; and what the client adds by itself: the number of a publish.
+    private const int Overhead = 7 + 1 + 2 + 2 + 8 + 2 + 64;
+
+    // What the client adds of its own where its traces are collected: the trace, and the baggage, which the propagator of .NET cuts at 8,192 characters.
+    private const int TraceBytes = 1_024;
+    private const int BaggageBytes = 9_216;
+
+    private const int LengthOfTable = 4;
+
+    // Whether somebody collects the client's traces. Listeners choose sources by name.
+    private static readonly ActivitySource ClientTraces = new("RabbitMQ.Client.Publisher");
+
+    /// <summary>Why a message cannot be sent over a connection; null when it can.</summary>
+    /// <param name="properties">Its properties and headers.</param>
+    /// <param name="maxFrame">The largest frame that was negotiated; 0 for no limit.</param>
+    public static string? Problem(BasicProperties properties, uint maxFrame)
+    {
+        var size = Overhead + Added() + SizeOf(properties);
+        return maxFrame == 0 || size <= maxFrame
+            ? null
+            : $"The attributes and headers of the event take {size:N0} bytes, and RabbitMQ carries them in one frame, of at most {maxFrame:N0} bytes on this connection (frame_max). Use fewer or shorter ones, or raise frame_max.";
+    }
+
+    /// <summary>How many bytes the headers of a message may take over a connection.</summary>
+    public static int RoomForHeaders(BasicProperties properties, uint maxFrame)
+    {
+        var headers = properties.Headers?.Sum(SizeOf) ?? 0;
+        return maxFrame is 0 or > int.MaxValue ? int.MaxValue : (int)maxFrame - Overhead - Added() - (SizeOf(properties) - headers);
+    }
+
+    /// <summary>How many bytes a header takes.</summary>
+    public static int SizeOf(KeyValuePair<string, object?> header) => 1 + Encoding.UTF8.GetByteCount(header.Key) + 1 + header.Value switch
+    {
+        null => 0,
+        string text => sizeof(uint) + Encoding.UTF8.GetByteCount(text),
+        int => sizeof(int),
+        long => sizeof(long),
+        var other => throw new ArgumentException($"A header of the type {other.GetType()} is not written by the bus."),
+    };
+
+    private static int SizeOf(BasicProperties properties)
+    {
+        var size = properties.Headers is { } headers ? LengthOfTable + headers.Sum(SizeOf) : 0;
+        foreach (var text in (ReadOnlySpan<string?>)[properties.MessageId, properties.ContentType])
+        {
+            size += text is null ? 0 : 1 + Encoding.UTF8.GetByteCount(text);
+        }
+
+        // The delivery mode and the time stamp.
+        return size + 1 + sizeof(ulong);
+    }
+
+    private static int Added() => !ClientTraces.HasListeners() ? 0 : Activity.Current?.Baggage.Any() == true ? TraceBytes + BaggageBytes : TraceBytes;
+}

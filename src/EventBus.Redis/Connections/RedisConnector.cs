@@ -1,0 +1,305 @@
+using System.Net;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Opens connections: one that everything shares, and one of its own for each receiver, because a blocking read holds up whatever is behind it. Thread-safe.</summary>
+/// <param name="configuration">Where Redis is.</param>
+/// <param name="call">The call that says where, for errors: <c>bus.UseRedis(...)</c>.</param>
+/// <param name="log">Where to warn.</param>
+internal sealed class RedisConnector(ConfigurationOptions configuration, string call, ILogger log)
+{
+    /// <summary>How long a read waits at the server for something new.</summary>
+    public static readonly TimeSpan Block = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long any answer may take over a connection of the application's, and whatever has no long answer.</summary>
+    public static readonly TimeSpan Answer = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long there may be no sign of life, beyond the time for which the server was asked to wait.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
+
+    // Of the client's own: it counts whole answers, so it must not come before the watchdog, which counts bytes.
+    private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
+    private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
+
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    // XAUTOCLAIM and the trimming by id.
+    private static readonly Version Oldest = new(6, 2);
+
+    // Nothing connects to it: the sentinels name another.
+    private const int PrimaryPort = 6379;
+
+    private readonly Lock gate = new();
+    private Task<IConnectionMultiplexer>? shared;
+
+    // From the first user to the last.
+    private RedisSentinels? sentinels;
+    private int users;
+
+    /// <summary>The application's connection, which is shared instead of one of our own, and never closed; null for none. Receivers get connections of their own all the same.</summary>
+    public IConnectionMultiplexer? Lent { get; init; }
+
+    /// <summary>Gives the connection that the transport and the stores share. Each call that succeeds asks for one <see cref="ReleaseAsync"/>.</summary>
+    /// <param name="failFast">That Redis does not answer is an error. Otherwise the connection is given all the same, and goes on trying.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="EventBusException">Redis does not answer, or refuses.</exception>
+    public async Task<IConnectionMultiplexer> ShareAsync(bool failFast, CancellationToken cancellationToken)
+    {
+        Task<IConnectionMultiplexer> opening;
+        lock (gate)
+        {
+            sentinels = users++ > 0 ? sentinels : configuration.ServiceName is null ? null : new RedisSentinels(configuration, log);
+            opening = shared ??= OpenCheckedAsync(failFast);
+        }
+
+        try
+        {
+            return await opening.Observed().WaitAsync(cancellationToken);
+        }
+        catch
+        {
+            await ReleaseAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Waits for an answer over the shared connection, for as long as the connection shows signs of life: the watchdog ends one that does not. One of the application's has no watchdog, and a time limit instead.</summary>
+    /// <exception cref="TimeoutException">The application's connection did not answer in time.</exception>
+    public Task<T> AnswerAsync<T>(Task<T> answer, CancellationToken cancellationToken) =>
+        Lent is null ? answer.Observed().WaitAsync(cancellationToken) : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
+
+    /// <inheritdoc cref="AnswerAsync{T}"/>
+    public Task AnswerAsync(Task answer, CancellationToken cancellationToken) =>
+        Lent is null ? answer.Observed().WaitAsync(cancellationToken) : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
+
+    /// <summary>Closes the shared connection after its last user. Never throws.</summary>
+    public async Task ReleaseAsync()
+    {
+        Task<IConnectionMultiplexer>? last = null;
+        RedisSentinels? asked = null;
+        lock (gate)
+        {
+            if (--users == 0)
+            {
+                (last, shared, asked) = (shared, null, sentinels);
+            }
+        }
+
+        if (last is not null)
+        {
+            await Task.WhenAll(Lent is null ? CloseAsync(last) : Task.CompletedTask, asked?.CloseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Opens a connection for one receiver. See <see cref="RedisBlockingConnection"/>.</summary>
+    /// <exception cref="EventBusException">Redis refuses a connection like the application's.</exception>
+    public async Task<ConnectionMultiplexer> OpenBlockingAsync()
+    {
+        var connection = await OpenAsync(Block + Silence);
+        try
+        {
+            if (Lent is not null)
+            {
+                await connection.GetDatabase().PingAsync().WaitAsync(Answer, TimeProvider.System);
+            }
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            if (IsRefusal(exception))
+            {
+                await connection.DisposeAsync();
+                throw new EventBusException($"Redis refuses the connections that {call} needs beside the registered IConnectionMultiplexer: {exception.Message} They are made of its configuration as text, which lacks what was given to it as code. Give a connection string.", exception);
+            }
+        }
+
+        return connection;
+    }
+
+    /// <summary>Asks for a sign of life. A refusal is one too.</summary>
+    public static async Task PingAsync(IConnectionMultiplexer connection)
+    {
+        try
+        {
+            await connection.GetDatabase().PingAsync();
+        }
+        catch (RedisServerException exception) when (RedisErrors.IsDenied(exception))
+        {
+            // It answers.
+        }
+    }
+
+    /// <summary>Redis answers, and does not let this user in: trying again cannot help. Whatever else it answers may pass: that it is loading, busy, a replica, or short of memory.</summary>
+    public static bool IsRefusal(Exception? exception) => exception switch
+    {
+        null => false,
+        RedisConnectionException { FailureType: ConnectionFailureType.AuthenticationFailure } => true,
+        RedisServerException when exception.Message.Split(' ')[0] is "NOAUTH" or "WRONGPASS" or "NOPERM" => true,
+        _ => IsRefusal(exception.InnerException),
+    };
+
+    private static async Task CloseAsync(Task<IConnectionMultiplexer> opening)
+    {
+        var connection = await opening;
+        await connection.CloseAsync(allowCommandsToComplete: false);
+    }
+
+    private async Task<IConnectionMultiplexer> OpenCheckedAsync(bool failFast)
+    {
+        var connection = Lent ?? await OpenAsync(Silence);
+        try
+        {
+            await CheckServerAsync(connection);
+            return connection;
+        }
+        catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !IsRefusal(exception))
+        {
+            log.StartedDegraded();
+            connection.ConnectionRestored += (_, _) => _ = TryCheckServerAsync(connection);
+            return connection;
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or EventBusException)
+        {
+            if (Lent is null)
+            {
+                await connection.DisposeAsync();
+            }
+
+            throw exception is EventBusException ? exception : IsRefusal(exception)
+                ? new EventBusException($"Redis refuses what was given to {call}: {exception.Message} Correct the user, the password and the rights.", exception)
+                : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.{(sentinels?.Problem is { } problem ? $" {problem}" : "")}", exception);
+        }
+    }
+
+    private async Task TryCheckServerAsync(IConnectionMultiplexer connection)
+    {
+        try
+        {
+            await CheckServerAsync(connection);
+        }
+        catch (EventBusException exception)
+        {
+            log.TooOld(exception.Message);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
+        {
+            // There is only something to warn of.
+        }
+    }
+
+    /// <exception cref="EventBusException">It is too old.</exception>
+    private async Task CheckServerAsync(IConnectionMultiplexer connection)
+    {
+        if (Lent == connection)
+        {
+            // The application's may not have been made for admin commands.
+            await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
+            await using var own = await OpenAsync(Silence);
+            await TryCheckServerAsync(own);
+            return;
+        }
+
+        await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
+
+        // What only informs prevents no start: the user may not have the right to it.
+        if (!Version.TryParse((await InfoAsync("server"))?.GetValueOrDefault("redis_version") ?? await GreetingAsync(), out var version))
+        {
+            log.NotChecked($"whether its version is {Oldest} or later", "INFO and HELLO");
+        }
+        else if (version < Oldest)
+        {
+            throw new EventBusException($"The Redis at the address given to {call} is of version {version}; at least {Oldest} is needed.");
+        }
+
+        if ((await InfoAsync("persistence"))?.GetValueOrDefault("aof_enabled") is not { } kept)
+        {
+            log.NotChecked("whether Redis keeps what it accepts (appendonly)", "INFO");
+        }
+        else if (kept == "0")
+        {
+            log.NoAppendOnlyFile();
+        }
+
+        async Task<Dictionary<string, string>?> InfoAsync(string section) => await AskAsync("INFO", section) is not { } answer
+            ? null
+            : ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
+
+        // Names and values in turns.
+        async Task<string?> GreetingAsync()
+        {
+            var answer = await AskAsync("HELLO");
+            for (var i = 0; i + 1 < (answer?.Length ?? 0); i += 2)
+            {
+                if ((string?)answer![i] == "version")
+                {
+                    return (string?)answer[i + 1];
+                }
+            }
+
+            return null;
+        }
+
+        async Task<RedisResult?> AskAsync(string command, params object[] arguments)
+        {
+            try
+            {
+                return await connection.GetDatabase().ExecuteAsync(command, arguments).WaitAsync(Answer, TimeProvider.System);
+            }
+            catch (Exception exception) when (exception is RedisCommandException || RedisErrors.IsDenied(exception) || (exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal)))
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>A server that is not the primary any more refuses writes. The client itself asks for the roles once a minute.</summary>
+    private void AskForRoles(ConnectionMultiplexer connection, RedisConnectionActivity wire, RedisErrorEventArgs error)
+    {
+        if (!error.Message.Contains("READONLY", StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        if (sentinels is not null)
+        {
+            wire.End(error.EndPoint);
+        }
+        else
+        {
+            _ = RedisWatchdog.AskForRolesAsync(connection);
+        }
+    }
+
+    private async Task<ConnectionMultiplexer> OpenAsync(TimeSpan silence)
+    {
+        var own = configuration.Clone();
+        var asked = sentinels;
+        var wire = new RedisConnectionActivity(own.Tunnel, asked);
+        own.Tunnel = wire;
+        if (asked is not null)
+        {
+            // One server, whichever it is at the time: the wire asks.
+            own.EndPoints.Clear();
+            own.EndPoints.Add(new DnsEndPoint(own.ServiceName!, PrimaryPort));
+            (own.ServiceName, own.ResolveDns) = (null, false);
+        }
+
+        own.AsyncTimeout = (int)ClientTimeout.TotalMilliseconds;
+
+        // INFO counts as an admin command to the client; it says whether Redis keeps what it accepts.
+        own.AllowAdmin = true;
+
+        // The client keeps trying by itself; and what cannot be sent now fails now, instead of being sent late and out of order.
+        own.AbortOnConnectFail = false;
+        own.BacklogPolicy = BacklogPolicy.FailFast;
+        own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
+        var connection = await ConnectionMultiplexer.ConnectAsync(own);
+
+        // From here on it limits how long the client waits for servers that are gone, before it asks the others which of them leads now.
+        own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)RoleTimeout.TotalMilliseconds);
+        connection.ErrorMessage += (_, error) => AskForRoles(connection, wire, error);
+        _ = new RedisWatchdog(wire, silence).RunAsync(connection);
+        return connection;
+    }
+}

@@ -1,0 +1,296 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
+using System.Text.Json;
+
+namespace EventBus;
+
+/// <summary>A CloudEvents object that was taken apart: its attributes as text, and the bytes of its data.</summary>
+internal sealed class RedisPubSubMessage
+{
+    private const int Known = (int)RedisPubSubAttribute.Version + 1;
+
+    private readonly RedisStringCache texts;
+    private Values values;
+    private Dictionary<string, string>? others;
+    private bool hasTime;
+    private Range data;
+    private bool dataIsText;
+    private byte[]? binary;
+
+    private RedisPubSubMessage(RedisStringCache texts) => this.texts = texts;
+
+    /// <summary>What is wrong with it; null when nothing is.</summary>
+    public string? Defect { get; private set; }
+
+    /// <summary>When the event was published; null when it says something that is no time. Without the attribute: the Unix epoch.</summary>
+    public DateTimeOffset? Time { get; private set; } = DateTimeOffset.UnixEpoch;
+
+    /// <summary>The body.</summary>
+    public byte[] Data { get; private set; } = [];
+
+    /// <summary>An attribute; null for none.</summary>
+    public string? this[RedisPubSubAttribute attribute] => values[(int)attribute];
+
+    /// <summary>Takes a message apart. Null: it is no CloudEvents object, so all of it is a body.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="texts">Remembers what most messages say.</param>
+    public static RedisPubSubMessage? TryRead(byte[] message, RedisStringCache texts)
+    {
+        var read = new RedisPubSubMessage(texts);
+        try
+        {
+            var reader = new Utf8JsonReader(message, new JsonReaderOptions { MaxDepth = RedisPubSubWireFormat.MaxDepth + 1 });
+            if (!reader.Read() || reader.TokenType != JsonTokenType.StartObject)
+            {
+                return null;
+            }
+
+            while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+            {
+                read.Add(ref reader);
+            }
+
+            // Nothing may follow; the reader throws if something does.
+            reader.Read();
+            return read.TryFinish(message) ? read : null;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            // No JSON, or text that is none.
+            return null;
+        }
+    }
+
+    /// <summary>What means nothing to the bus: the user's headers. Null for none.</summary>
+    public Dictionary<string, string>? TakeHeaders()
+    {
+        if (this[RedisPubSubAttribute.Key] is not null && this[RedisPubSubAttribute.Subject] is { } subject)
+        {
+            // It is the key only where there is no other.
+            (others ??= new(StringComparer.Ordinal))["subject"] = subject;
+        }
+
+        if (others?.Remove(RedisPubSubWireFormat.OddHeaders, out var odd) == true && !TryAddOdd(others, odd))
+        {
+            // Somebody else's extension of that name.
+            others[RedisPubSubWireFormat.OddHeaders] = odd;
+        }
+
+        return others is { Count: > 0 } ? others : null;
+    }
+
+    private void Add(ref Utf8JsonReader reader)
+    {
+        if (reader.ValueTextEquals("data"u8))
+        {
+            reader.Read();
+            AddData(ref reader);
+        }
+        else if (reader.ValueTextEquals("data_base64"u8))
+        {
+            reader.Read();
+            AddBinary(ref reader);
+        }
+        else if (reader.ValueTextEquals("time"u8))
+        {
+            reader.Read();
+            AddTime(ref reader);
+        }
+        else
+        {
+            AddAttribute(ref reader);
+        }
+    }
+
+    private void AddData(ref Utf8JsonReader reader)
+    {
+        if (HasDataAlready(ref reader))
+        {
+            return;
+        }
+
+        dataIsText = reader.TokenType == JsonTokenType.String;
+        var start = (int)reader.TokenStartIndex;
+        reader.Skip();
+        data = start..(int)reader.BytesConsumed;
+    }
+
+    private void AddBinary(ref Utf8JsonReader reader)
+    {
+        if (!HasDataAlready(ref reader) && (reader.TokenType != JsonTokenType.String || !reader.TryGetBytesFromBase64(out binary)))
+        {
+            Defect ??= "The attribute 'data_base64' is no text in base 64.";
+            reader.Skip();
+        }
+    }
+
+    private bool HasDataAlready(ref Utf8JsonReader reader)
+    {
+        if (binary is null && data.Equals(default))
+        {
+            return false;
+        }
+
+        Defect ??= "The envelope has its data twice.";
+        reader.Skip();
+        return true;
+    }
+
+    private void AddTime(ref Utf8JsonReader reader)
+    {
+        // As the bus writes it: no text is made of it. Anything else that is a time is read as well.
+        DateTimeOffset? time = null;
+        if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.EndsWith("Z"u8) && reader.TryGetDateTimeOffset(out var usual))
+        {
+            time = usual;
+        }
+        else if (Text(ref reader) is not { } text)
+        {
+            return;
+        }
+        else if (DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var other))
+        {
+            time = other;
+        }
+
+        if (hasTime)
+        {
+            Defect ??= "The envelope has an attribute twice.";
+            return;
+        }
+
+        (hasTime, Time) = (true, time);
+    }
+
+    private void AddAttribute(ref Utf8JsonReader reader)
+    {
+        var known = 0;
+        while (known < Known && !reader.ValueTextEquals(NameOf((RedisPubSubAttribute)known)))
+        {
+            known++;
+        }
+
+        var name = known == Known ? reader.GetString()! : null;
+        reader.Read();
+        var isRepeated = (RedisPubSubAttribute)known is RedisPubSubAttribute.SpecVersion or RedisPubSubAttribute.Type or RedisPubSubAttribute.Source or RedisPubSubAttribute.ContentType;
+        var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan) ? texts.Get(reader.ValueSpan) : Text(ref reader);
+        if (value is null)
+        {
+            return;
+        }
+
+        if (name is not null ? !(others ??= new(StringComparer.Ordinal)).TryAdd(name, value) : values[known] is not null)
+        {
+            Defect ??= "The envelope has an attribute twice.";
+        }
+        else if (name is null)
+        {
+            values[known] = value;
+        }
+    }
+
+    private static ReadOnlySpan<byte> NameOf(RedisPubSubAttribute attribute) => attribute switch
+    {
+        RedisPubSubAttribute.SpecVersion => "specversion"u8,
+        RedisPubSubAttribute.Id => "id"u8,
+        RedisPubSubAttribute.Type => "type"u8,
+        RedisPubSubAttribute.Source => "source"u8,
+        RedisPubSubAttribute.ContentType => "datacontenttype"u8,
+        RedisPubSubAttribute.Key => "partitionkey"u8,
+        RedisPubSubAttribute.Subject => "subject"u8,
+        RedisPubSubAttribute.CorrelationId => "correlationid"u8,
+        RedisPubSubAttribute.CausationId => "causationid"u8,
+        RedisPubSubAttribute.DerivedId => "derivedid"u8,
+        RedisPubSubAttribute.TraceParent => "traceparent"u8,
+        RedisPubSubAttribute.TraceState => "tracestate"u8,
+        _ => "eventversion"u8,
+    };
+
+    /// <summary>The value as text. Null for what no attribute of CloudEvents can be: null, a list or an object.</summary>
+    private static string? Text(ref Utf8JsonReader reader)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.String:
+                return reader.GetString();
+            case JsonTokenType.Number:
+                return Encoding.UTF8.GetString(reader.ValueSpan);
+            case JsonTokenType.True:
+                return "true";
+            case JsonTokenType.False:
+                return "false";
+            default:
+                reader.Skip();
+                return null;
+        }
+    }
+
+    private bool TryFinish(byte[] message)
+    {
+        if (this[RedisPubSubAttribute.SpecVersion] is not { } specification)
+        {
+            return false;
+        }
+
+        if (specification != "1.0")
+        {
+            Defect ??= "The message claims a version of CloudEvents other than 1.0.";
+        }
+
+        if (binary is not null)
+        {
+            Data = binary;
+        }
+        else if (data.Equals(default))
+        {
+            Defect ??= "The envelope has no data.";
+        }
+        else
+        {
+            // With a media type that is not JSON a text is the body itself, and not the JSON of it.
+            var raw = message.AsSpan(data);
+            Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !RedisPubSubWireFormat.IsJson(type) ? Unquote(raw) : raw.ToArray();
+        }
+
+        if (Defect is not null)
+        {
+            // The evidence is the whole of it.
+            Data = message;
+        }
+
+        return true;
+    }
+
+    private static byte[] Unquote(ReadOnlySpan<byte> text)
+    {
+        var reader = new Utf8JsonReader(text);
+        reader.Read();
+        return Encoding.UTF8.GetBytes(reader.GetString()!);
+    }
+
+    private static bool TryAddOdd(Dictionary<string, string> headers, string text)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(text);
+            var odd = document.RootElement.EnumerateObject().Select(header => (header.Name, Value: header.Value.GetString() ?? "")).ToList();
+            foreach (var (name, value) in odd)
+            {
+                headers[name] = value;
+            }
+
+            return true;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    [InlineArray(Known)]
+    private struct Values
+    {
+        private string? first;
+    }
+}

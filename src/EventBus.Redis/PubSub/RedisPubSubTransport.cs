@@ -1,0 +1,233 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Redis Pub/Sub: one channel for each event name. Light and lossy: whoever listens at that moment gets the event, and nobody keeps it.</summary>
+internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSubOptions options, ILogger log) : Transport
+{
+    private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(900);
+
+    private readonly Lock gate = new();
+    private readonly RedisPubSubPublishCounter publishes = new();
+    private readonly RedisPubSubWriterPool writers = new();
+    private volatile RedisPubSubReceiver[] receivers = [];
+    private IConnectionMultiplexer? connection;
+    private RedisPubSubOutages? outages;
+    private RedisPubSubTopology? names;
+    private bool failFast;
+
+    // Unrouted is not reported: Redis says how many clients got a message, but counts those that listen to a wider pattern than they want, and in a cluster only those of one node.
+    public override TransportFeatures Features { get; } = new()
+    {
+        System = "redis_pubsub",
+
+        // The subscriber's connection is closed by Redis when 32 MB wait in it (client-output-buffer-limit pubsub), and bytes that are no JSON grow by a third.
+        MaxBodyBytes = 16 * 1024 * 1024,
+    };
+
+    internal IConnectionMultiplexer Connection => connection ?? throw new InvalidOperationException("The transport was not started.");
+
+    private RedisPubSubTopology Names => names ?? throw new InvalidOperationException("The transport was not started.");
+
+    public override async ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken)
+    {
+        (names, failFast) = (new RedisPubSubTopology(options, topology), topology.FailFast);
+        connection = await connector.ShareAsync(failFast, cancellationToken);
+        outages = new RedisPubSubOutages(connection, log);
+    }
+
+    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        if (deadline.IsCancellationRequested)
+        {
+            outcomes.Span.Fill(PublishOutcome.Failed(new TimeoutException("The time was up before the event was sent.")));
+            return;
+        }
+
+        using var entered = publishes.Enter();
+        var sending = new Task<long>?[batch.Length];
+        var unanswered = default(Exception);
+        try
+        {
+            await Send(batch.Span, sending, outcomes.Span).WaitAsync(deadline);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !deadline.IsCancellationRequested)
+        {
+            unanswered = exception;
+        }
+        catch (OperationCanceledException)
+        {
+            // What has an answer by now keeps it.
+        }
+
+        for (var i = 0; i < sending.Length; i++)
+        {
+            if (sending[i] is { } sent)
+            {
+                outcomes.Span[i] = sent.IsCompletedSuccessfully ? PublishOutcome.Accepted
+                    : (sent.Exception?.InnerException ?? unanswered) is { } error ? RedisTransport.Judge(error)
+                    : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
+            }
+        }
+
+        if (sending.Length > 1)
+        {
+            await SendDiscardedAsync(batch, outcomes, deadline);
+        }
+    }
+
+    /// <summary>Sends one by one what was in a transaction that Redis discarded, because it refuses one of its commands: the others it takes.</summary>
+    private async Task SendDiscardedAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    {
+        var heldBack = new HashSet<string>(StringComparer.Ordinal);
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var envelope = batch.Span[i];
+            if (outcomes.Span[i].Status == PublishStatus.Failed && RedisErrors.IsDiscarded(outcomes.Span[i].Error) && (envelope.Key is null || !heldBack.Contains(envelope.Key)))
+            {
+                var outcome = new PublishOutcome[1];
+                await PublishAsync(new[] { envelope }, outcome, deadline);
+                outcomes.Span[i] = outcome[0];
+            }
+
+            if (outcomes.Span[i].Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && envelope.Key is { } key)
+            {
+                heldBack.Add(key);
+            }
+        }
+    }
+
+    public override async ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken)
+    {
+        var receiver = new RedisPubSubReceiver(subscription, this, Names, options, log);
+        try
+        {
+            await receiver.ListenAsync(Connection.GetSubscriber(), failFast, cancellationToken);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException)
+        {
+            await receiver.DisposeAsync();
+            throw exception is RedisServerException
+                ? new EventBusException($"Redis does not let this user listen for the subscription '{subscription.Name}': {exception.Message} Grant it the channels '{options.KeyPrefix}:*' (ACL SETUSER ... &{options.KeyPrefix}:*).", exception)
+                : new EventBusException($"Redis did not take the subscription '{subscription.Name}': {exception.Message} Start it, or correct the address.", exception);
+        }
+        catch
+        {
+            await receiver.DisposeAsync();
+            throw;
+        }
+
+        lock (gate)
+        {
+            receivers = [.. receivers, receiver];
+        }
+
+        return receiver;
+    }
+
+    public override async ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await RedisConnector.PingAsync(Connection).WaitAsync(PingTimeout, Names.Time, cancellationToken);
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            return new TransportHealth(TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does; those of others are lost meanwhile.");
+        }
+
+        var subscriber = Connection.GetSubscriber();
+        var all = receivers;
+        if (all.FirstOrDefault(each => !each.IsStopping && each.Channels.Any(channel => subscriber.SubscribedEndpoint(channel) is null || !subscriber.IsConnected(channel))) is { } deaf)
+        {
+            return new TransportHealth(TransportState.Unhealthy, $"The subscription '{deaf.Subscription.Name}' is not connected, and its events are lost until it is.");
+        }
+
+        return all.FirstOrDefault(each => each.IsOverflowing) is { } full
+            ? new TransportHealth(TransportState.Degraded, $"The subscription '{full.Subscription.Name}' is slower than its events come, and dropped some in the last minute. Make its handlers faster, raise its concurrency, or use a backend that keeps events.")
+            : TransportHealth.Healthy;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref connection, null) is not null)
+        {
+            outages!.Dispose();
+            await connector.ReleaseAsync();
+        }
+    }
+
+    internal void Leave(RedisPubSubReceiver receiver)
+    {
+        lock (gate)
+        {
+            receivers = [.. receivers.Where(each => each != receiver)];
+        }
+    }
+
+    /// <summary>Completes when whatever this instance has published so far has come back to it, or when the time is up. Never throws.</summary>
+    internal async Task SettlePublishesAsync(TimeSpan limit)
+    {
+        await SettleAsync().WaitAsync(limit, Names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        async Task SettleAsync()
+        {
+            await publishes.WhenDoneAsync();
+
+            // Redis sends this answer after the events, and the client reads them in that order.
+            await Connection.GetSubscriber().PingAsync();
+        }
+    }
+
+    /// <summary>Sends a batch. Several events go as one transaction: all or none, so that none passes an earlier one of its key that was refused.</summary>
+    private Task Send(ReadOnlySpan<Envelope> batch, Span<Task<long>?> sending, Span<PublishOutcome> outcomes)
+    {
+        var database = Connection.GetDatabase();
+        var transaction = batch.Length > 1 ? database.CreateTransaction() : null;
+        IDatabaseAsync target = transaction ?? (IDatabaseAsync)database;
+        HashSet<string>? heldBack = null;
+        for (var i = 0; i < batch.Length; i++)
+        {
+            var envelope = batch[i];
+            if (envelope.Key is { } key && heldBack?.Contains(key) == true)
+            {
+                outcomes[i] = PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."));
+                continue;
+            }
+
+            if (TryWrite(envelope, out var message, out outcomes[i]))
+            {
+                sending[i] = target.PublishAsync(Names.ChannelOf(envelope.EventName), message);
+            }
+            else if (envelope.Key is { } failedKey)
+            {
+                (heldBack ??= new(StringComparer.Ordinal)).Add(failedKey);
+            }
+        }
+
+        return transaction?.ExecuteAsync() ?? sending[0] ?? Task.CompletedTask;
+    }
+
+    private bool TryWrite(Envelope envelope, out byte[] message, out PublishOutcome outcome)
+    {
+        (message, outcome) = ([], default);
+        if (!envelope.FromHandler && Array.Exists(receivers, static each => each.IsStopping) && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.EventName)))
+        {
+            outcome = PublishOutcome.Rejected(new InvalidOperationException("The bus is stopping, and its own subscription would miss the event."));
+            return false;
+        }
+
+        try
+        {
+            message = RedisPubSubWireFormat.Write(envelope, Names.Source, writers);
+            return true;
+        }
+        catch (EventBusException exception)
+        {
+            outcome = PublishOutcome.Rejected(exception);
+            return false;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Delayed events in Redis.</summary>
+internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayStore
+{
+    private RedisKey[]? keys;
+    private bool isUsed;
+    private int saidThatNoneIsPublished;
+
+    private RedisKey[] Keys => keys ??= [link.Key("delayed:event"), link.Key("delayed:body"), link.Key("delayed:due"), link.Key("delayed:turn")];
+
+    public override async ValueTask AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.EventId, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
+        }
+        catch (Exception exception) when (RefusalOf(exception) is { } refusal)
+        {
+            throw refusal;
+        }
+
+        isUsed = true;
+    }
+
+    public override async ValueTask<DueBatch<Envelope>> ClaimDueAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        RedisResult[] rows;
+        try
+        {
+            rows = (RedisResult[])(await link.RunAsync(RedisDelayScripts.Claim, Keys, [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
+        }
+        catch (StoreRefusedException exception) when (!isUsed && !link.HasSubscriptions && exception.InnerException is { } refusal && RedisErrors.IsDenied(refusal))
+        {
+            // A process that only publishes, and without delays, needs no right to this. A service publishes what others have delayed, also after a restart.
+            if (Interlocked.Exchange(ref saidThatNoneIsPublished, 1) == 0)
+            {
+                log.DelaysDenied();
+            }
+
+            return new DueBatch<Envelope>([], null);
+        }
+
+        return new DueBatch<Envelope>([.. rows.Skip(1).Select(Read)], RedisTime.ReadScore(rows[0]));
+    }
+
+    public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisDelayScripts.Remove, Keys, [envelope.EventId], cancellationToken);
+
+    public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
+
+    public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        await link.AskAsync(database => database.SortedSetLengthAsync(Keys[2], double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
+
+    /// <summary>What certainly did not happen is a refusal, so that the publish is repeated within its deadline, or rejected where that cannot help; null for what is in doubt.</summary>
+    private static StoreRefusedException? RefusalOf(Exception exception)
+    {
+        var cause = exception is StoreRefusedException { InnerException: { } inner } ? inner : exception;
+        return !RedisTransport.IsCertain(cause) ? null
+            : RedisErrors.IsForGood(cause) ? new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause)
+            : exception as StoreRefusedException ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
+    }
+
+    /// <summary>Reads an event; a placeholder that says what is wrong where that is impossible, or where the event is not the one under whose id it is kept.</summary>
+    private static Envelope Read(RedisResult row)
+    {
+        var (id, body) = ((string)row[0]!, (byte[]?)row[2]);
+        var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, RedisFailureFormat.Nameless);
+        return body is not null && envelope.EventId == id ? envelope : new Envelope(
+            new EnvelopeAttributes { Id = id, Name = RedisFailureFormat.Nameless, Defect = envelope.Defect ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.") },
+            body ?? []);
+    }
+}

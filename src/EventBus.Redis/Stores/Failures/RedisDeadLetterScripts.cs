@@ -1,0 +1,197 @@
+namespace EventBus;
+
+/// <summary>The steps of the failure store that concern dead letters, alerts, order keys and counted starts.</summary>
+internal static class RedisDeadLetterScripts
+{
+    /// <summary>Makes a dead letter due. ARGV: id, now. 1 when it did.</summary>
+    public const string RetryDead = RedisFailureLua.All + """
+        local id, now = ARGV[1], ARGV[2]
+        local s = dead_one(id)
+        if not s then return 0 end
+        leave(id, s)
+        if s.reason == 'OutOfOrder' and s.order and s.rank and s.before then
+          local lowest = call('ZRANGE', positions, '[' .. s.order, '(' .. s.order .. ':', 'BYLEX', 'LIMIT', 0, 1)[1]
+          if lowest and string.sub(lowest, #s.order + 1, #s.order + #s.rank) >= s.rank then
+            local _, rank = order_of(s.order)
+            set_order(s.order, rank and rank > s.before and rank or s.before)
+            call('ZADD', touched, now, s.order)
+          end
+        end
+        s.accompanied = nil
+        s.status, s.starts, s.replays, s.number, s.due = 'waiting', 0, s.replays + 1, 0, now
+        s.deadline, s.alert, s.held, s.interrupted, s.broken = nil, nil, nil, nil, nil
+        write(id, s)
+        enter(id, s)
+        return 1
+        """;
+
+    /// <summary>Removes a dead letter. ARGV: id, the time before which it must have failed last or nothing. 1 when it did.</summary>
+    public const string Discard = RedisFailureLua.All + """
+        local id, before = ARGV[1], tonumber(ARGV[2])
+        if before then
+          local s = read(id)
+          if not s then return 0 end
+          if tonumber(s.last) >= before then
+            call('ZADD', dying, 'XX', s.last, id)
+            return 0
+          end
+        end
+        local s = dead_one(id)
+        if not s then return 0 end
+        forget(id, s)
+        return 1
+        """;
+
+    /// <summary>The next page of an index of dead letters, the highest number first. KEYS: index, states. ARGV: below which number, how many. For each: id, number, state.</summary>
+    public const string Page = """
+        local page, rows = redis.call('ZRANGE', KEYS[1], ARGV[1], '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, ARGV[2], 'WITHSCORES'), {}
+        for i = 1, #page, 2 do
+          rows[#rows + 1] = { page[i], page[i + 1], redis.call('HGET', KEYS[2], page[i]) }
+        end
+        return rows
+        """;
+
+    /// <summary>The next page of an index of dead letters, the lowest number first. KEYS: index, states. ARGV: above and below which number, how many. For each: id, number, state.</summary>
+    public const string PageUp = """
+        local page, rows = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[3], 'WITHSCORES'), {}
+        for i = 1, #page, 2 do
+          rows[#rows + 1] = { page[i], page[i + 1], redis.call('HGET', KEYS[2], page[i]) }
+        end
+        return rows
+        """;
+
+    /// <summary>Adds up the sizes of large bodies. KEYS: large. ARGV: what the ids begin with, the size above which one counts.</summary>
+    public const string Measure = """
+        local sizes, sum = redis.call('HGETALL', KEYS[1]), 0
+        for i = 1, #sizes, 2 do
+          local size = tonumber(sizes[i + 1])
+          if string.sub(sizes[i], 1, #ARGV[1]) == ARGV[1] and size and size > tonumber(ARGV[2]) then sum = sum + size end
+        end
+        return sum
+        """;
+
+    /// <summary>Everything of some dead letters. KEYS: dead, states, events, bodies, errors. ARGV: their ids. For each that is dead: id, number, state, event, body, errors.</summary>
+    public const string Load = """
+        local rows = {}
+        for _, id in ipairs(ARGV) do
+          local number = redis.call('ZSCORE', KEYS[1], id)
+          local row = { id, number, redis.call('HGET', KEYS[2], id), redis.call('HGET', KEYS[3], id), redis.call('HGET', KEYS[4], id), redis.call('HGET', KEYS[5], id) }
+          if number and (row[3] or row[4] or row[5]) then rows[#rows + 1] = row end
+        end
+        return rows
+        """;
+
+    /// <summary>Takes alerts. ARGV: now, the end of the lease, how many. For each: id, number, state; before them when the next is due.</summary>
+    public const string ClaimAlerts = RedisFailureLua.All + """
+        local rows = { false }
+        for _, id in ipairs(call('ZRANGE', alerts, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
+          local number = call('ZSCORE', dead, id)
+          if number and exists(id) then
+            call('ZADD', alerts, ARGV[2], id)
+            rows[#rows + 1] = { id, number, call('HGET', states, id) }
+          else
+            call('ZREM', alerts, id)
+          end
+        end
+        rows[1] = call('ZRANGE', alerts, 0, 0, 'WITHSCORES')[2] or false
+        return rows
+        """;
+
+    /// <summary>Marks alerts as sent. ARGV: for each its id and number.</summary>
+    public const string Alerted = RedisFailureLua.All + """
+        for i = 1, #ARGV, 2 do
+          local id = ARGV[i]
+          local current = call('ZSCORE', dead, id)
+          if not current or tonumber(current) == tonumber(ARGV[i + 1]) then
+            call('ZREM', alerts, id)
+            local s = read(id)
+            if s and s.alert then
+              s.alert = nil
+              write(id, s)
+            end
+          end
+        end
+        """;
+
+    /// <summary>Says that an event of an order key was dealt with. ARGV: order key, rank of the position or nothing, now. 1 when an entry became due.</summary>
+    public const string Advance = RedisFailureLua.All + """
+        local order, reached, now = ARGV[1], ARGV[2], ARGV[3]
+        local _, rank = order_of(order)
+        if reached ~= '' and (not rank or rank < reached) then rank = reached end
+        set_order(order, rank)
+        call('ZADD', touched, now, order)
+
+        -- Wakes an entry that waits. False when it is claimed: then whoever holds it judges it anyway.
+        local woken = 0
+        local function wake(found, id)
+          local s = read(id)
+          if s and s.held then return false end
+          if s and s.status ~= 'deferred' or not exists(id) then
+            call('ZREM', deferred, found)
+            return false
+          end
+          if not s then
+            call('ZADD', due, 0, id)
+            call('ZADD', mine, 0, id)
+          elseif tonumber(s.due) > tonumber(now) then
+            s.due = now
+            write(id, s)
+            schedule(id, s)
+          end
+          woken = 1
+          return true
+        end
+
+        for _, found in ipairs(call('ZRANGE', deferred, '[' .. order .. '-', '(' .. order .. '.', 'BYLEX')) do wake(found, string.sub(found, #order + 3)) end
+        for _, found in ipairs(call('ZRANGE', deferred, '[' .. order .. '0', '(' .. order .. ':', 'BYLEX')) do
+          if wake(found, string.sub(found, #order + 22)) then break end
+        end
+        return woken
+        """;
+
+    /// <summary>Counts starts. ARGV: id, now, the call's token, how many starts and how many accompanied ones are added. Both counts; nothing when the event is kept as an entry.</summary>
+    public const string CountStart = RedisFailureLua.All + """
+        local id, token, added, more = ARGV[1], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+        if call('HEXISTS', states, id) == 1 then return false end
+        local count, last, accompanied = string.match(call('HGET', starts, id) or '', '^(%d+) (%S+) ?(%d*)$')
+        local counts = count ~= nil
+        count, accompanied = tonumber(count) or 1, tonumber(accompanied) or 0
+        if last ~= token and (added > 0 or (counts and more > 0)) then
+          count, accompanied = count + added, accompanied + more
+          call('HSET', starts, id, string.format('%.0f %s %.0f', count, token, accompanied))
+          call('ZADD', counted, ARGV[2], id)
+        end
+        return { count, accompanied }
+        """;
+
+    /// <summary>Forgets counted starts. ARGV: the id.</summary>
+    public const string ForgetStarts = RedisFailureLua.All + """
+        call('HDEL', starts, ARGV[1])
+        call('ZREM', counted, ARGV[1])
+        """;
+
+    /// <summary>Removes old counted starts and order keys. ARGV: before which time starts, before which time order keys, how many of each. Order keys with deferred entries count as touched at that time.</summary>
+    public const string Sweep = RedisFailureLua.All + """
+        for _, id in ipairs(call('ZRANGE', counted, '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
+          call('HDEL', starts, id)
+          call('ZREM', counted, id)
+        end
+        for _, order in ipairs(call('ZRANGE', touched, '-inf', '(' .. ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
+          if call('ZLEXCOUNT', deferred, '[' .. order, '(' .. order .. ':') > 0 then
+            call('ZADD', touched, ARGV[2], order)
+          else
+            call('HDEL', orders, order)
+            call('ZREM', touched, order)
+          end
+        end
+        """;
+
+    /// <summary>What died longest ago. KEYS: dying, dead, states, events, bodies. ARGV: before which time, how many. For each: id, number, state, event unless its body is missing.</summary>
+    public const string Oldest = """
+        local rows = {}
+        for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])) do
+          rows[#rows + 1] = { id, redis.call('ZSCORE', KEYS[2], id), redis.call('HGET', KEYS[3], id), redis.call('HEXISTS', KEYS[5], id) == 1 and redis.call('HGET', KEYS[4], id) }
+        end
+        return rows
+        """;
+}

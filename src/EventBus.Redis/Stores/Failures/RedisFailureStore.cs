@@ -1,0 +1,199 @@
+using EventBus.Stores;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Failed events in Redis. Every step is one script, and may be repeated when its answer was lost.</summary>
+internal sealed class RedisFailureStore : FailureStore
+{
+    private const int RenewPage = 500;
+
+    private static readonly TimeSpan Remembered = TimeSpan.FromMinutes(10);
+
+    private readonly RedisStoreLink link;
+    private readonly RedisFailureKeys keys;
+    private readonly RedisDeadLetters dead;
+    private readonly RedisCallDeduplicator repeats = new();
+    private volatile Handout? unanswered;
+
+    public RedisFailureStore(RedisStoreLink link)
+    {
+        this.link = link;
+        keys = new RedisFailureKeys(link);
+        dead = new RedisDeadLetters(link, keys);
+    }
+
+    public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        await KeepAsync(RedisFailureScripts.Record, "record", entry, [], cancellationToken) == 1;
+
+    public override async ValueTask<ParkOutcome> TryParkAsync(FailedEvent entry, int limit, CancellationToken cancellationToken) =>
+        await KeepAsync(RedisFailureScripts.Park, "park", entry, [limit], cancellationToken) switch
+        {
+            0 => ParkOutcome.NotBlocked,
+            1 => ParkOutcome.Parked,
+            _ => ParkOutcome.LineFull,
+        };
+
+    public override async ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken) =>
+        await KeepAsync(RedisFailureScripts.Defer, "defer", entry with { LineKey = null }, [limit, stamp], cancellationToken) switch
+        {
+            0 => DeferOutcome.Deferred,
+            1 => DeferOutcome.Changed,
+            _ => DeferOutcome.Full,
+        };
+
+    public override async ValueTask<AttemptCount?> CountAttemptAsync(string subscription, string eventId, AttemptCount added, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var id = FailedEvent.MakeId(subscription, eventId);
+        var count = (int[]?)await repeats.RunAsync($"start {id} {added.Attempts}", token => link.RunAsync(
+            RedisDeadLetterScripts.CountStart, keys.For(subscription), [id, RedisTime.Write(now), token, added.Attempts, added.Concurrent], cancellationToken));
+        return count is [var starts, var accompanied] ? new AttemptCount(starts, accompanied) : null;
+    }
+
+    public override async ValueTask ForgetAttemptsAsync(string subscription, string eventId, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisDeadLetterScripts.ForgetStarts, keys.For(subscription), [FailedEvent.MakeId(subscription, eventId)], cancellationToken);
+
+    public override async ValueTask<DueBatch<FailedEvent>> ClaimDueAsync(
+        IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        await TakeBackAsync(cancellationToken);
+        var claim = new Handout(Guid.NewGuid().ToString("N"), keys.For(subscriptions));
+        RedisValue[] values = [RedisTime.Write(now), RedisTime.Write(now + lease), max, claim.Token, (long)Remembered.TotalMilliseconds];
+        RedisResult[] rows;
+        try
+        {
+            rows = (RedisResult[])(await link.RunAsync(RedisFailureScripts.Claim, claim.Keys, values, cancellationToken))!;
+        }
+        catch
+        {
+            unanswered = claim;
+            throw;
+        }
+
+        var entries = rows.Skip(1).Select(row => (Entry: ReadClaimed(row), DueAt: (double)row[2])).OrderBy(claimed => claimed.DueAt);
+        return new DueBatch<FailedEvent>([.. entries.Select(claimed => claimed.Entry)], RedisTime.ReadScore(rows[0]));
+    }
+
+    public override async ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(RedisFailureScripts.Begin, keys.For(entry.Subscription), [entry.Id, entry.Claim, entry.Attempts, entry.Concurrent], cancellationToken);
+
+    public override async ValueTask<IReadOnlyList<string>> RenewAsync(IReadOnlyCollection<FailedEvent> claimed, DateTimeOffset until, CancellationToken cancellationToken)
+    {
+        var lost = new List<string>();
+        foreach (var page in claimed.Chunk(RenewPage))
+        {
+            List<string> subscriptions = [.. page.Select(entry => entry.Subscription).Distinct(StringComparer.Ordinal)];
+            var values = page.SelectMany(entry => new RedisValue[] { entry.Id, entry.Claim, keys.FirstOfSubscriptions + (2 * subscriptions.IndexOf(entry.Subscription)) });
+            lost.AddRange((string[])(await link.RunAsync(RedisFailureScripts.Renew, keys.For(subscriptions), [RedisTime.Write(until), .. values], cancellationToken))!);
+        }
+
+        return lost;
+    }
+
+    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisFailureScripts.Complete, keys.For(entry.Subscription), [entry.Id, entry.Claim], cancellationToken);
+
+    public override async ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
+        await dead.ListAsync(filter, cancellationToken);
+
+    public override async ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) =>
+        await dead.ListPlacesAsync(filter, after, cancellationToken);
+
+    public override async ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) => await dead.MeasureAsync(subscription, above, cancellationToken);
+
+    public override async ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) =>
+        (await dead.LoadAsync([id], cancellationToken)).FirstOrDefault();
+
+    public override async ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(RedisDeadLetterScripts.RetryDead, keys.ForEntry(id), [id, RedisTime.Write(now)], cancellationToken);
+
+    public override async ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(RedisDeadLetterScripts.Discard, keys.ForEntry(id), [id, ""], cancellationToken);
+
+    public override async ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
+        await dead.CountAsync(filter, cancellationToken);
+
+    public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        var rows = (RedisResult[])(await link.RunAsync(
+            RedisDeadLetterScripts.ClaimAlerts, keys.For(), [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
+        return new DueBatch<PendingAlert>([.. rows.Skip(1).Select(ReadAlert).OrderBy(alert => alert.Number)], RedisTime.ReadScore(rows[0]));
+    }
+
+    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisDeadLetterScripts.Alerted, keys.For(), [.. sent.SelectMany(alert => new RedisValue[] { alert.Id, alert.Number })], cancellationToken);
+
+    public override async ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
+    {
+        var stored = (string?)await link.AskAsync(database => database.HashGetAsync(keys.Orders, RedisFailureKeys.Prefix(subscription, orderKey)), cancellationToken);
+        return stored?.Split(' ') is [var text, var rank] && long.TryParse(text, out var stamp)
+            ? new OrderState(stamp, RedisFailureFormat.ReadRank(rank))
+            : default;
+    }
+
+    public override async ValueTask<bool> AdvanceAsync(string subscription, string orderKey, long? position, DateTimeOffset now, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(
+            RedisDeadLetterScripts.Advance,
+            keys.For(subscription),
+            [RedisFailureKeys.Prefix(subscription, orderKey), position is { } number ? RedisFailureFormat.WriteRank(number) : "", RedisTime.Write(now)],
+            cancellationToken);
+
+    public override async ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken)
+    {
+        await link.RunAsync(RedisDeadLetterScripts.Sweep, keys.For(), [RedisTime.Write(limits.AttemptsBefore), RedisTime.Write(limits.OrderBefore), max], cancellationToken);
+        return limits.DeadBefore is { } before ? await dead.SweepAsync(before, max, cancellationToken) : 0;
+    }
+
+    public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        await link.AskAsync(database => database.HashLengthAsync(keys.States), cancellationToken);
+
+    public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
+        await link.AskAsync(database => database.SortedSetLengthAsync(keys.Due, double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
+
+    /// <summary>Undoes the last claim if its answer never came: what nobody received was not started.</summary>
+    public async Task TakeBackAsync(CancellationToken cancellationToken)
+    {
+        if (unanswered is { } lost)
+        {
+            try
+            {
+                await link.RunAsync(RedisFailureScripts.TakeBack, lost.Keys, [lost.Token], cancellationToken);
+            }
+            catch (RedisServerException)
+            {
+                // A key of one of its subscriptions is overwritten. That is no reason to keep the others waiting: what was claimed comes again when its lease has ended.
+            }
+
+            unanswered = null;
+        }
+    }
+
+    private async Task<int> KeepAsync(string script, string step, FailedEvent entry, RedisValue[] more, CancellationToken cancellationToken)
+    {
+        // What a claimed entry is about is kept already, and stays as it is.
+        var isFresh = entry.Claim == 0;
+        RedisValue attributes = isFresh ? StoreFormat.WriteAttributes(entry.Envelope) : "";
+        RedisValue body = isFresh ? entry.Envelope.Body : "";
+        return (int)await repeats.RunAsync($"{step} {entry.Id} {entry.Claim} {entry.LastFailedAt.UtcTicks}", token => link.RunAsync(
+            script,
+            keys.For(entry.Subscription),
+            [entry.Id, entry.Subscription, entry.Claim, RedisFailureFormat.WriteState(entry, token), RedisFailureFormat.WriteErrors(entry), attributes, body, .. more],
+            cancellationToken));
+    }
+
+    private static FailedEvent ReadClaimed(RedisResult row) =>
+        RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[3], row[4], row[5], row[6])) is var entry && entry.Status == FailedEventStatus.Dead
+            ? entry with { Status = FailedEventStatus.Waiting, Claim = (long)row[1] }
+            : entry;
+
+    private static PendingAlert ReadAlert(RedisResult row)
+    {
+        var id = (string)row[0]!;
+        var subscription = RedisFailureFormat.Split(id).Subscription;
+        var name = RedisFailureFormat.ReadState(subscription, row[2], out _)?.Name;
+        return new PendingAlert(id, (long)(double)row[1], subscription, string.IsNullOrEmpty(name) ? RedisFailureFormat.Nameless : name);
+    }
+
+    /// <summary>A claim on its way.</summary>
+    private sealed record Handout(string Token, RedisKey[] Keys);
+}

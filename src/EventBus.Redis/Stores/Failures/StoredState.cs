@@ -1,0 +1,6 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The state of an entry: its event's name, and the entry without its event and errors.</summary>
+internal sealed record StoredState(string Name, FailedEvent Entry);

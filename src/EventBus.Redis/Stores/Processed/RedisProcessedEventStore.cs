@@ -1,0 +1,83 @@
+using System.Globalization;
+using EventBus.Stores;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Handled events in Redis. What a handler does elsewhere is no part of a commit here, so that there are no effects.</summary>
+internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedEventStore
+{
+    private const int SweepPage = 200;
+
+    // A run that died leaves its claim. It is of no use once its lease has ended, but a late owner may still complete it.
+    private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
+
+    private readonly RedisCallDeduplicator repeats = new();
+    private RedisKey[]? keys;
+
+    private RedisKey[] Keys => keys ??= [link.Key("processed"), link.Key("processed:outbox"), link.Key("processed:ends"), link.Key("processed:claims"), link.Key("counters")];
+
+    public override async ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        var id = IdOf(key);
+        var until = now + lease;
+        var claim = await repeats.RunAsync(id, token => link.RunAsync(
+            RedisProcessedScripts.Claim,
+            Keys,
+            [id, fingerprint, RedisTime.Write(now), RedisTime.Write(until), RedisTime.Write(until + Abandoned), token],
+            cancellationToken));
+        var state = (int)claim[0] switch
+        {
+            0 => ProcessedState.New,
+            1 => ProcessedState.InProgress,
+            _ => ProcessedState.Done,
+        };
+
+        // A fingerprint that was spoilt by hand is an unknown one.
+        long.TryParse((string?)claim[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var known);
+        return new ProcessedClaim(state, (long)claim[1], known, claim[3].IsNull ? [] : RedisOutboxFormat.Read((byte[])claim[3]!, key.Key));
+    }
+
+    public override async ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(RedisProcessedScripts.Renew, Keys, [IdOf(key), fence, RedisTime.Write(until), RedisTime.Write(until + Abandoned)], cancellationToken);
+
+    public override async ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    {
+        if (completion.Effects.Count > 0)
+        {
+            throw new NotSupportedException("Redis runs no effects of a handler in its commit.");
+        }
+
+        RedisValue outbox = completion.Outbox.Count > 0 ? RedisOutboxFormat.Write(completion.Outbox) : "";
+        return (bool)await link.RunAsync(RedisProcessedScripts.Complete, Keys, [IdOf(key), fence, RedisTime.Write(completion.KeepUntil), outbox], cancellationToken);
+    }
+
+    public override async ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisProcessedScripts.Dispatched, Keys, [IdOf(key)], cancellationToken);
+
+    public override async ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisProcessedScripts.Release, Keys, [IdOf(key), fence], cancellationToken);
+
+    public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
+    {
+        var removed = 0;
+        while (removed < max)
+        {
+            var size = Math.Min(SweepPage, max - removed);
+            var swept = await link.RunAsync(RedisProcessedScripts.Sweep, Keys, [RedisTime.Write(now), size], cancellationToken);
+            removed += (int)swept[1];
+            if ((int)swept[0] < size)
+            {
+                break;
+            }
+        }
+
+        return removed;
+    }
+
+    public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
+        await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
+
+    /// <summary>Subscription names hold no tilde.</summary>
+    private static string IdOf(ProcessedKey key) => $"{key.Subscription}~{key.Key}";
+}

@@ -1,0 +1,85 @@
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>What only the holder of the lease may do to a consumer group: each command checks the lease where it acts. Thread-safe; every failure is thrown.</summary>
+/// <remarks>Acknowledgements need no fence. They concern an event that is done with, whoever handled it; at most they spare the next owner the repetition.</remarks>
+internal sealed class FencedCommands(RedisKey lease, string group, string consumer)
+{
+    private const string Refusal = "FENCED";
+
+    // In the order of the stream, whoever had them. Entries that are gone from the stream are struck off the group, and counted by what is missing in the second list.
+    private const string TakeOverScript = """
+        if redis.call('GET', KEYS[1]) ~= ARGV[3] then
+          return redis.error_reply('FENCED another holds the lease of the group')
+        end
+        local pending = redis.call('XPENDING', KEYS[2], ARGV[1], ARGV[4], '+', ARGV[5])
+        if #pending == 0 then
+          return {{}, {}}
+        end
+        local ids = {}
+        for i, entry in ipairs(pending) do
+          ids[i] = entry[1]
+        end
+        local entries, present = {}, {}
+        for _, entry in ipairs(redis.call('XCLAIM', KEYS[2], ARGV[1], ARGV[2], 0, unpack(ids))) do
+          if entry then
+            entries[#entries + 1] = entry
+            present[entry[1]] = true
+          end
+        end
+        for _, id in ipairs(ids) do
+          if not present[id] then
+            redis.call('XACK', KEYS[2], ARGV[1], id)
+          end
+        end
+        return {pending, entries}
+        """;
+
+    private const string ReadScript = """
+        if redis.call('GET', KEYS[1]) ~= ARGV[3] then
+          return redis.error_reply('FENCED another holds the lease of the group')
+        end
+        local command = {'XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[4], 'STREAMS'}
+        for i = 2, #KEYS do
+          command[#command + 1] = KEYS[i]
+        end
+        for i = 2, #KEYS do
+          command[#command + 1] = '>'
+        end
+        return redis.call(unpack(command))
+        """;
+
+    /// <summary>The lease was another's when the command arrived: nothing happened.</summary>
+    public static bool IsRefusal(Exception exception) => exception is RedisServerException && exception.Message.StartsWith(Refusal, StringComparison.Ordinal);
+
+    /// <summary>Makes this consumer the owner of what is pending for the whole group, a page at a time.</summary>
+    public async Task<RedisTakeover> TakeOverAsync(IDatabase reading, string token, RedisKey stream, RedisValue after, int count)
+    {
+        var answer = await reading.ScriptEvaluateAsync(TakeOverScript, [lease, stream], [group, consumer, token, after == RedisGroup.Start ? "-" : $"({after}", count]);
+        var counts = new Dictionary<RedisValue, int>();
+        var last = RedisValue.Null;
+        for (var i = 0; i < answer[0].Length; i++)
+        {
+            last = (RedisValue)answer[0][i][0];
+            counts[last] = (int)answer[0][i][3];
+        }
+
+        var entries = new (RedisEntry Entry, int EarlierDeliveries)[answer[1].Length];
+        for (var i = 0; i < entries.Length; i++)
+        {
+            var entry = new RedisEntry(answer[1][i]);
+            entries[i] = (entry, counts.GetValueOrDefault(entry.Id, 1));
+        }
+
+        return new RedisTakeover(last, entries, counts.Count - entries.Length);
+    }
+
+    /// <summary>Reads new entries, without waiting for any.</summary>
+    /// <param name="reading">A connection that may take its time.</param>
+    /// <param name="token">Shows that the lease is ours.</param>
+    /// <param name="streams">The streams.</param>
+    /// <param name="count">How many of each stream.</param>
+    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(IDatabase reading, string token, IReadOnlyList<RedisKey> streams, int count) =>
+        RedisGroup.ToEntries(await reading.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
+}

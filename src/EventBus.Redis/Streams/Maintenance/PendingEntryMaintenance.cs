@@ -1,0 +1,204 @@
+using System.Collections.Concurrent;
+using System.Runtime.ExceptionServices;
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Keeps what a receiver holds by renewing it, takes over what dead or closed consumers left, and writes down how far the group is.</summary>
+internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadLoop reading, RedisConsumer member)
+{
+    private const int Page = 100;
+    private const int SweepAfter = 10;
+
+    private static readonly TimeSpan MaxClaimPeriod = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan MaxNotePeriod = TimeSpan.FromSeconds(10);
+
+    private readonly RedisGroup group = member.Group;
+    private readonly RedisTopology names = member.Names;
+    private readonly TimeSpan renewPeriod = member.ClaimAfter / 3;
+    private readonly ConcurrentDictionary<string, string> failures = new();
+
+    /// <summary>What people should look at; null when there is nothing.</summary>
+    public string? Complaint => failures.Select(each => $"The subscription '{member.Subscription.Name}' cannot {each.Key}: {each.Value}").FirstOrDefault();
+
+    public Task Sweeping { get; private set; } = Task.CompletedTask;
+
+    public Task Claiming { get; private set; } = Task.CompletedTask;
+
+    public Task Renewing { get; private set; } = Task.CompletedTask;
+
+    public Task Watching { get; private set; } = Task.CompletedTask;
+
+    public Task Noting { get; private set; } = Task.CompletedTask;
+
+    public void Start(CancellationToken stopIntake, CancellationToken close)
+    {
+        // In an ordered subscription whoever has the lease takes over everything.
+        Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("take over what dead instances left", ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
+        Renewing = RepeatAsync("renew what it holds", RenewAsync, renewPeriod, close);
+
+        // In an ordered subscription the lease says what is lost.
+        Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("let go of what it cannot renew", LetGoAsync, member.ClaimAfter / 12, close);
+
+        Sweeping = RepeatAsync("remove the consumers of dead instances", SweepAsync, member.ClaimAfter, stopIntake);
+
+        // Apart from the renewals, which must not wait for it.
+        Noting = RepeatAsync("write down how far it is", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod < MaxNotePeriod ? renewPeriod : MaxNotePeriod, close);
+    }
+
+    private string ActivityOf(string what) => $"{member.Subscription.Name}: {what}";
+
+    /// <summary>A living consumer asks for more every second, or holds something.</summary>
+    private Task SweepAsync(CancellationToken stop) => member.Connector.AnswerAsync(group.SweepAsync((member.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)), stop);
+
+    /// <param name="what">What cannot be done when it fails.</param>
+    /// <param name="pass">What is done.</param>
+    /// <param name="period">How long to wait before it is done again.</param>
+    /// <param name="stop">Ends it.</param>
+    private async Task RepeatAsync(string what, Func<CancellationToken, Task> pass, TimeSpan period, CancellationToken stop)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await pass(stop);
+                if (failures.TryRemove(what, out _))
+                {
+                    member.Log.Working(ActivityOf(what));
+                }
+            }
+            catch (Exception) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception exception)
+            {
+                // What is wrong with Redis as a whole, the reading reports.
+                if (!RedisErrors.IsOutage(exception) && !RedisErrors.IsGone(exception) && reading.Complaint is null)
+                {
+                    failures[what] = exception.Message;
+                    member.Log.Failing(ActivityOf(what), exception, full => full.UpkeepFails(member.Subscription.Name, what, exception));
+                }
+            }
+
+            // What fails is tried again soon.
+            await Task.Delay(failures.ContainsKey(what) && period > MaxClaimPeriod ? MaxClaimPeriod : period, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private Task ClaimAsync(CancellationToken stop) => ForEachAsync(group.Streams, stream => ClaimAsync(stream, stop));
+
+    private async Task ClaimAsync(RedisKey stream, CancellationToken stop)
+    {
+        var cursor = RedisGroup.Start;
+        do
+        {
+            // A share of its own beside what is read, so that a flood of new events cannot keep the abandoned ones waiting.
+            var room = Math.Min(Page, member.Capacity + group.Streams.Count + member.Subscription.Concurrency - receiver.Held.Count);
+            if (room <= 0)
+            {
+                return;
+            }
+
+            cursor = await ClaimPageAsync(stream, cursor, room, stop);
+        }
+        while (cursor != RedisGroup.Start && !stop.IsCancellationRequested);
+    }
+
+    private async Task<RedisValue> ClaimPageAsync(RedisKey stream, RedisValue cursor, int room, CancellationToken stop)
+    {
+        var held = receiver.Held.IdsOf(stream);
+        var (next, taken, deleted) = await member.Connector.AnswerAsync(group.ClaimAsync(stream, member.ClaimAfter, cursor, room), stop);
+        if (deleted > 0)
+        {
+            member.Log.EntriesDeleted(deleted, stream!, group.Name);
+        }
+
+        (RedisValue Id, int Deliveries)[] unseen = [.. taken.Where(each => !held.Contains(each.Id))];
+        if (unseen.Length > 0)
+        {
+            await receiver.FetchAsync(stream, unseen, stop);
+            member.Log.TookOver(group.Name, unseen.Length, stream!);
+        }
+
+        return next;
+    }
+
+    private async Task RenewAsync(CancellationToken stop)
+    {
+        await ForEachAsync(receiver.Held.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
+
+        // An answer that is long on its way: what is in it is owned, and not held yet. In an ordered subscription the lease covers it.
+        if (!member.Subscription.Ordered && receiver.Arrivals.Oldest is { } waited && waited > renewPeriod / 2)
+        {
+            await ForEachAsync(group.Streams, stream => RenewArrivingAsync(stream, stop));
+        }
+    }
+
+    private async Task RenewArrivingAsync(RedisKey stream, CancellationToken stop)
+    {
+        // Only what was handed out since: what was let go of stays for whoever claims it.
+        if (receiver.Arrivals.Oldest is { } waited)
+        {
+            var now = names.Time.GetTimestamp();
+            receiver.Arrivals.Renewed(stream, await member.Connector.AnswerAsync(group.KeepRecentAsync(stream, waited), stop), now);
+        }
+    }
+
+    private async Task RenewAsync(RedisKey stream, UnackedEntry[] entries, CancellationToken stop)
+    {
+        try
+        {
+            foreach (var page in entries.Chunk(Page))
+            {
+                await member.Connector.AnswerAsync(RenewPageAsync(stream, page), stop);
+            }
+        }
+        catch (Exception exception) when (RedisErrors.IsOfKey(exception))
+        {
+            // The stream is gone, or the right to it, and with it the ownership of what was in it.
+            reading.Lose(entries);
+            throw;
+        }
+    }
+
+    /// <summary>Does something for each stream, also where it fails for one. The first failure is thrown at the end.</summary>
+    private static async Task ForEachAsync<T>(IEnumerable<T> streams, Func<T, Task> action)
+    {
+        ExceptionDispatchInfo? failure = null;
+        foreach (var stream in streams)
+        {
+            try
+            {
+                await action(stream);
+            }
+            catch (Exception exception) when (exception is RedisServerException or RedisCommandException or InvalidOperationException or FormatException or OverflowException or InvalidCastException)
+            {
+                failure ??= ExceptionDispatchInfo.Capture(exception);
+            }
+        }
+
+        failure?.Throw();
+    }
+
+    /// <summary>What could not be renewed is lost here before another instance can take it over.</summary>
+    private Task LetGoAsync(CancellationToken stop)
+    {
+        reading.Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > member.KeepFor));
+        return Task.CompletedTask;
+    }
+
+    private async Task RenewPageAsync(RedisKey stream, UnackedEntry[] page)
+    {
+        var now = names.Time.GetTimestamp();
+        var gone = await group.KeepAsync(stream, page.Select(entry => entry.Id));
+        foreach (var entry in page)
+        {
+            entry.RenewedAt = now;
+        }
+
+        reading.Lose(page.Where(entry => gone.Contains(entry.Id)));
+    }
+}

@@ -1,0 +1,188 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>Cuts off the streams what every group has handled, and watches for groups that hold that up. One instance at a time trims a stream; each watches for itself.</summary>
+/// <remarks>
+/// A stream that no group reads keeps its latest entries (<see cref="RedisOptions.MaxUnreadLength"/>). A group that is idle, or was destroyed and not retired, still holds
+/// its entries: nothing is lost without being asked.
+/// </remarks>
+/// <param name="database">The connection.</param>
+/// <param name="directory">Which streams there are.</param>
+/// <param name="published">The streams that this process has written to. They are entered again where the list of streams was deleted.</param>
+/// <param name="names">The names, and the clock.</param>
+/// <param name="options">The settings.</param>
+/// <param name="log">Where to warn.</param>
+internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog directory, Func<IEnumerable<RedisKey>> published, RedisTopology names, RedisOptions options, ILogger log)
+{
+    // A living consumer asks for more every second. So often the time after which one counts as dead.
+    private const int GoneAfter = 10;
+
+    // For so long, and for some rounds at least, the health check speaks of what was cut off a stream that no group reads.
+    private const int CutRounds = 3;
+
+    private static readonly TimeSpan CutMemory = TimeSpan.FromMinutes(10);
+
+    private readonly string self = RedisTopology.NewConsumer();
+    private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
+
+    // Kept by the one loop, and read by others.
+    private volatile IReadOnlyDictionary<string, string> failures = new Dictionary<string, string>();
+    private volatile IReadOnlyDictionary<string, (long Length, long Cut)> unread = new Dictionary<string, (long, long)>();
+    private volatile IReadOnlyCollection<(string Stream, string Group)> gone = [];
+
+    // Said once, and again after it has ended meanwhile. What was found in one round alone may be a deployment.
+    private readonly HashSet<(string Stream, string Group)> said = [];
+    private bool isRefused;
+
+    /// <summary>What is worth knowing of streams and groups that nobody uses, by the name of the stream or group.</summary>
+    public IReadOnlyDictionary<string, object> Data => unread
+        .Select(each => KeyValuePair.Create<string, object>(each.Key, $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are kept; {each.Value.Cut} were cut off lately."))
+        .Concat(gone.Select(each => KeyValuePair.Create<string, object>($"{each.Stream} {each.Group}", $"No instance reads this consumer group at present. If it is not used any more: {names.RemovalOf(each.Group, each.Stream)}.")))
+        .ToDictionary();
+
+    private TimeSpan CutFor => options.TrimPeriod * CutRounds is var rounds && rounds > CutMemory ? rounds : CutMemory;
+
+    private string? UnreadComplaint => unread.Where(each => each.Value.Cut > 0)
+        .Select(each => $"No consumer group reads the stream '{each.Key}', and {each.Value.Cut} of its events were cut off lately beyond {options.MaxUnreadLength} ({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}). Subscribe to them, or stop publishing them.")
+        .FirstOrDefault();
+
+    /// <summary>What people should look at; null when there is nothing.</summary>
+    public string? Complaint => failures.Count > 0 ? string.Join(" ", failures.Take(3).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}")) : findings.Count == 0 ? UnreadComplaint : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
+    {
+        { Lost: > 0 and var lost } => $"The maximum length of the stream '{each.Key.Stream}' cost the consumer group '{each.Key.Group}' {lost} events. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}.",
+        _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has left events alone for more than {options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: {names.RemovalOf(each.Key.Group, each.Key.Stream)}.",
+    }));
+
+    public async Task RunAsync(CancellationToken stop)
+    {
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await PassAsync(stop);
+            }
+            catch (RedisServerException exception) when (RedisErrors.IsDenied(exception))
+            {
+                // A publisher may lack the right to ask: services trim what it writes.
+                if (!isRefused)
+                {
+                    isRefused = true;
+                    log.NotChecked($"whether streams are to be trimmed; what no group reads is kept within {nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
+                }
+            }
+            catch (Exception)
+            {
+                // Health and the receivers speak of an outage; there is no hurry here.
+            }
+
+            await Task.Delay(options.TrimPeriod, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static string TrimmingOf(string stream) => $"trimming of {stream}";
+
+    private async Task PassAsync(CancellationToken stop)
+    {
+        var found = new Dictionary<(string Stream, string Group), Finding>();
+        var failed = new Dictionary<string, string>(StringComparer.Ordinal);
+        var (unreadNow, goneNow) = (new Dictionary<string, (long, long)>(StringComparer.Ordinal), new HashSet<(string, string)>());
+        await directory.EnterAsync(published()).WaitAsync(RedisConnector.Answer, names.Time, stop);
+        foreach (var stream in (await directory.KnownAsync().WaitAsync(RedisConnector.Answer, names.Time, stop)).Union(published()))
+        {
+            try
+            {
+                // A stream that is long or still grows gets no more than the time of a round; the next goes on.
+                var begunAt = names.Time.GetTimestamp();
+                while (await TrimAsync(stream, found, unreadNow, goneNow, stop) && names.Time.GetElapsedTime(begunAt) < options.TrimPeriod)
+                {
+                }
+            }
+            catch (Exception exception) when (exception is not (RedisConnectionException or TimeoutException or OperationCanceledException))
+            {
+                // The others are trimmed all the same.
+                failed[stream!] = exception.Message;
+                log.Failing(TrimmingOf(stream!), exception, full => full.CannotTrim(stream!, options.TrimPeriod, exception));
+            }
+        }
+
+        foreach (var stream in failures.Keys.Where(stream => !failed.ContainsKey(stream)))
+        {
+            log.Working(TrimmingOf(stream));
+        }
+
+        failures = failed;
+        foreach (var ((stream, group), finding) in found)
+        {
+            if (finding.Lost > 0)
+            {
+                log.LostToMaxLength(group, finding.Lost, stream);
+            }
+            else if (!findings.TryGetValue((stream, group), out var before) || before.Lost > 0)
+            {
+                log.GroupIdle(group, stream, options.IdleGroupAfter, names.RemovalOf(group, stream));
+            }
+        }
+
+        findings = found;
+        Tell(unreadNow, goneNow);
+        (unread, gone) = (unreadNow, goneNow);
+    }
+
+    private void Tell(Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow)
+    {
+        said.RemoveWhere(each => each.Group.Length == 0 ? !unreadNow.ContainsKey(each.Stream) : !goneNow.Contains(each));
+        foreach (var (stream, (_, cut)) in unreadNow.Where(each => each.Value.Cut > 0 || unread.ContainsKey(each.Key)))
+        {
+            if (said.Add((stream, "")))
+            {
+                log.StreamUnread(stream, options.MaxUnreadLength.GetValueOrDefault());
+            }
+        }
+
+        foreach (var (stream, group) in goneNow.Where(each => names.IsLeftBehind(each.Group) && gone.Contains(each)))
+        {
+            if (said.Add((stream, group)))
+            {
+                log.GroupLeftBehind(group, stream, names.RemovalOf(group, stream));
+            }
+        }
+    }
+
+    /// <returns>Whether there may be more to cut off.</returns>
+    private async Task<bool> TrimAsync(RedisKey stream, Dictionary<(string Stream, string Group), Finding> found, Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow, CancellationToken stop)
+    {
+        RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PlacesOf(stream), names.OpenGroups, names.CutOf(stream)];
+        RedisValue[] values = [self, (long)options.TrimPeriod.TotalMilliseconds, (long)options.IdleGroupAfter.TotalMilliseconds, options.Trim ? 1 : 0, options.MaxLength ?? 0, options.MaxUnreadLength ?? 0, (long)(options.ClaimAfter * GoneAfter).TotalMilliseconds, (long)CutFor.TotalMilliseconds];
+        var answer = await database.ScriptEvaluateAsync(RedisTrimScript.Text, keys, values).WaitAsync(RedisConnector.Answer, names.Time, stop);
+        foreach (var group in (string[])answer[0]!)
+        {
+            found.TryAdd((stream!, group), new Finding(0));
+        }
+
+        var lost = (RedisValue[])answer[1]!;
+        for (var i = 0; i < lost.Length; i += 2)
+        {
+            var key = ((string)stream!, (string)lost[i]!);
+            found[key] = new Finding(found.GetValueOrDefault(key, new Finding(0)).Lost + (long)lost[i + 1]);
+        }
+
+        foreach (var group in ((string[])answer[3]!).Where(group => !names.IsUsed(group)))
+        {
+            goneNow.Add((stream!, group));
+        }
+
+        if (answer[4].Length == 2 && (long)answer[4][0] > 0 && !names.IsOwn(stream))
+        {
+            unreadNow[stream!] = ((long)answer[4][0], (long)answer[4][1]);
+        }
+
+        return (long)answer[2] == 1;
+    }
+
+    /// <param name="Lost">How many events were cut off before the group had read them; 0 for a group that is only idle.</param>
+    private sealed record Finding(long Lost);
+}

@@ -1,0 +1,277 @@
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>The commands of one consumer of one consumer group. Thread-safe; every failure is thrown.</summary>
+internal sealed class RedisGroup(IDatabase database, string group, string consumer, RedisKey[] streams)
+{
+    /// <summary>Where every cursor begins, and where XAUTOCLAIM ends.</summary>
+    public static readonly RedisValue Start = "0-0";
+
+    // Behind every entry that a clock made. The last of all ids would not do: Redis takes it for the sign that asks for new entries.
+    private static readonly RedisValue BehindAll = "9223372036854775807-0";
+
+    /// <summary>The present end of a stream.</summary>
+    public static readonly RedisValue End = "$";
+
+    // Longer than any instance waits before it claims.
+    private static readonly TimeSpan GivenBack = TimeSpan.FromDays(2);
+
+    // Only what this consumer still owns: a bare XCLAIM would take an entry from its new owner. Returns what it no longer owns.
+    private const string KeepScript = """
+        local gone = {}
+        for i = 3, #ARGV do
+          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 0 then
+            gone[#gone + 1] = ARGV[i]
+          else
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', 0, 'JUSTID')
+          end
+        end
+        return gone
+        """;
+
+    // What was handed out to this consumer, or renewed by it, no longer ago than so many milliseconds. Returns the ids.
+    private const string KeepRecentScript = """
+        local kept, from = {}, '-'
+        repeat
+          local page = redis.call('XPENDING', KEYS[1], ARGV[1], from, '+', 100, ARGV[2])
+          for _, each in ipairs(page) do
+            if each[3] <= tonumber(ARGV[3]) then
+              redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, each[1], 'IDLE', 0, 'JUSTID')
+              kept[#kept + 1] = each[1]
+            end
+          end
+          from = #page > 0 and '(' .. page[#page][1]
+        until #page < 100
+        return kept
+        """;
+
+    // What this consumer owns, with its content, in the order of the ids given, until it is a megabyte. Counts as a renewal of all of them and not as a delivery. What is gone from the stream is removed from the group and counted.
+    private const string FetchScript = """
+        local FULL = 1024 * 1024
+        local entries, deleted, done, bytes = {}, 0, 0, 0
+        for i = 3, #ARGV do
+          done = bytes < FULL and done + 1 or done
+          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', 0, 'JUSTID')
+            local found = bytes < FULL and redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])[1]
+            if found then
+              entries[#entries + 1] = found
+              for _, value in ipairs(found[2]) do
+                bytes = bytes + #value
+              end
+            elseif bytes < FULL then
+              redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
+              deleted = deleted + 1
+            end
+          end
+        end
+        return {entries, deleted, done}
+        """;
+
+    // The ids alone, each with how often it was handed out before, and counted as handed out once more: an answer that is lost is short, whatever the entries hold.
+    private const string ClaimScript = """
+        local claimed = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5], 'JUSTID')
+        local ids = {}
+        for _, id in ipairs(claimed[2]) do
+          local pending = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]
+          if pending then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'IDLE', 0, 'RETRYCOUNT', pending[4] + 1, 'JUSTID')
+            ids[#ids + 1] = {id, pending[4]}
+          end
+        end
+        return {claimed[1], ids, claimed[3] and #claimed[3] or 0}
+        """;
+
+    // Looks unattended for so long that any instance takes it at once.
+    private const string GiveBackScript = """
+        for i = 4, #ARGV, 2 do
+          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
+            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
+          end
+        end
+        """;
+
+    // XGROUP DELCONSUMER drops what is pending, so both must happen at once.
+    private const string LeaveScript = """
+        if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
+          redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+        end
+        """;
+
+    // What looks dead is checked where it is removed: XGROUP DELCONSUMER drops what is pending.
+    private const string SweepScript = """
+        for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+          local info = {}
+          for i = 1, #each, 2 do
+            info[each[i]] = each[i + 1]
+          end
+          if info['pending'] == 0 and info['idle'] > tonumber(ARGV[3]) and info['name'] ~= ARGV[2] then
+            redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], info['name'])
+          end
+        end
+        """;
+
+    // Replaced as a whole. What one of two callers at once adds may be missing, and is found again.
+    private volatile RedisKey[] known = streams;
+
+    public IDatabase Database => database;
+
+    public string Name => group;
+
+    public string Consumer => consumer;
+
+    public IReadOnlyList<RedisKey> Streams => known;
+
+    /// <summary>Reads further streams from now on.</summary>
+    public void Add(IEnumerable<RedisKey> more) => known = [.. known, .. more.Except(known)];
+
+    /// <summary>Reads a stream no more.</summary>
+    public void Remove(RedisKey stream) => known = [.. known.Where(each => each != stream)];
+
+    /// <summary>Waits for new entries of any stream. The client has no blocking read, hence the bare command.</summary>
+    public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(IDatabase blocking, int count)
+    {
+        var streams = known;
+        object[] arguments =
+        [
+            "GROUP", group, consumer, "COUNT", count, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
+            .. streams.Select(stream => (object)stream), .. streams.Select(_ => (object)">"),
+        ];
+        return ToEntries(await blocking.ExecuteAsync("XREADGROUP", arguments));
+    }
+
+    /// <summary>Waits until one of the streams has an entry behind the one given for it. Moves nothing.</summary>
+    public static Task WaitForNewAsync(IDatabase blocking, IReadOnlyDictionary<RedisKey, RedisValue> after)
+    {
+        object[] arguments = ["COUNT", 1, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS", .. after.Keys.Select(stream => (object)stream), .. after.Values.Select(id => (object)id)];
+        return blocking.ExecuteAsync("XREAD", arguments);
+    }
+
+    /// <summary>The last entry that the group handed out; null where there is no group.</summary>
+    public async Task<RedisValue?> LastDeliveredAsync(RedisKey stream)
+    {
+        try
+        {
+            foreach (var each in await database.StreamGroupInfoAsync(stream))
+            {
+                if (each.Name == group)
+                {
+                    return each.LastDeliveredId;
+                }
+            }
+        }
+        catch (RedisServerException exception) when (exception.Message.Contains("no such key", StringComparison.Ordinal))
+        {
+            // Nor is there a stream.
+        }
+
+        return null;
+    }
+
+    /// <summary>Brings the content of what is pending for this consumer, about a megabyte at a time, and renews all of it.</summary>
+    /// <returns>The entries that it still owns, how many were gone from the stream, and how many of the ids are done with.</returns>
+    public async Task<(RedisEntry[] Entries, int Deleted, int Done)> FetchAsync(IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
+    {
+        var answer = await reading.ScriptEvaluateAsync(FetchScript, [stream], [group, consumer, .. ids]);
+        var entries = new RedisEntry[answer[0].Length];
+        for (var i = 0; i < entries.Length; i++)
+        {
+            entries[i] = new RedisEntry(answer[0][i]);
+        }
+
+        return (entries, (int)answer[1], (int)answer[2]);
+    }
+
+    public Task AckAsync(RedisKey stream, RedisValue[] ids) =>
+        ids.Length == 0 ? Task.CompletedTask : database.StreamAcknowledgeAsync(stream, group, ids);
+
+    /// <summary>Renews what this consumer holds. Returns the ids that it no longer owns.</summary>
+    public async Task<RedisValue[]> KeepAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
+        (RedisValue[])(await database.ScriptEvaluateAsync(KeepScript, [stream], [group, consumer, .. ids]))!;
+
+    /// <summary>Renews what was handed out to this consumer no longer ago than so. Returns the ids.</summary>
+    public async Task<RedisValue[]> KeepRecentAsync(RedisKey stream, TimeSpan handedOutWithin) =>
+        (RedisValue[])(await database.ScriptEvaluateAsync(KeepRecentScript, [stream], [group, consumer, (long)Math.Ceiling(handedOutWithin.TotalMilliseconds)]))!;
+
+    /// <summary>Leaves entries to whichever consumer claims next, each with how often it was handed out and may have been started.</summary>
+    public Task GiveBackAsync(RedisKey stream, IEnumerable<(RedisValue Id, long Deliveries)> entries) => database.ScriptEvaluateAsync(
+        GiveBackScript,
+        [stream],
+        [group, consumer, (long)GivenBack.TotalMilliseconds, .. entries.SelectMany(entry => new[] { entry.Id, entry.Deliveries })]);
+
+    /// <summary>Whether an entry was left to whichever consumer claims next.</summary>
+    public static bool IsGivenBack(StreamPendingMessageInfo pending) => pending.IdleTimeInMilliseconds >= GivenBack.TotalMilliseconds;
+
+    /// <summary>Takes over what its consumer has left alone for long enough.</summary>
+    /// <returns>Where to go on, what was taken over with how often it was handed out before, and how many were gone from the stream.</returns>
+    public async Task<(RedisValue Next, (RedisValue Id, int Deliveries)[] Taken, int Deleted)> ClaimAsync(RedisKey stream, TimeSpan idle, RedisValue cursor, int count)
+    {
+        var answer = await database.ScriptEvaluateAsync(ClaimScript, [stream], [group, consumer, (long)idle.TotalMilliseconds, cursor, count]);
+        var taken = new (RedisValue, int)[answer[1].Length];
+        for (var i = 0; i < taken.Length; i++)
+        {
+            taken[i] = ((RedisValue)answer[1][i][0], (int)answer[1][i][1]);
+        }
+
+        return ((RedisValue)answer[0], taken, (int)answer[2]);
+    }
+
+    /// <summary>What is pending for this consumer between two ids, with its delivery counts.</summary>
+    public Task<StreamPendingMessageInfo[]> PendingAsync(RedisKey stream, RedisValue? from, RedisValue? to, int count) =>
+        database.StreamPendingMessagesAsync(stream, group, count, consumer, from, to);
+
+    /// <summary>The other consumers of the group that were there lately, and shows itself as one.</summary>
+    /// <param name="within">How long ago they may have been there.</param>
+    public async Task<HashSet<string>> OthersAsync(TimeSpan within)
+    {
+        var others = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var stream in known)
+        {
+            try
+            {
+                // An instance that stands by asks for nothing else. What it asks for here is what it holds behind every entry: nothing, so that nothing moves.
+                await database.StreamReadGroupAsync(stream, group, consumer, BehindAll, count: 1);
+                others.UnionWith((await database.StreamConsumerInfoAsync(stream, group)).Where(each => each.Name != consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds).Select(each => each.Name));
+            }
+            catch (RedisServerException exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsWrongType(exception))
+            {
+                // The reading makes it again, or leaves it out.
+            }
+        }
+
+        return others;
+    }
+
+    /// <summary>Removes this consumer from the group, unless something is still pending for it.</summary>
+    public Task LeaveAsync() => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
+
+    /// <summary>Removes the consumers that left without a farewell, and for whom nothing is pending any more.</summary>
+    public Task SweepAsync(TimeSpan idle) => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(SweepScript, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
+
+    /// <summary>The answer of a read: entries by stream, or nothing.</summary>
+    public static IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> ToEntries(RedisResult reply)
+    {
+        if (reply.IsNull)
+        {
+            return [];
+        }
+
+        // RESP3 answers with a map, which arrives as key, value, key, value; RESP2 with pairs.
+        var flat = reply.Resp3Type == ResultType.Map;
+        var found = new List<(RedisKey, RedisEntry[])>();
+        for (var i = 0; i < reply.Length; i += flat ? 2 : 1)
+        {
+            var (stream, read) = flat ? (reply[i], reply[i + 1]) : (reply[i][0], reply[i][1]);
+            var entries = new RedisEntry[read.Length];
+            for (var j = 0; j < entries.Length; j++)
+            {
+                entries[j] = new RedisEntry(read[j]);
+            }
+
+            found.Add(((RedisKey)(byte[])stream!, entries));
+        }
+
+        return found;
+    }
+}

@@ -1,0 +1,337 @@
+using System.Collections.Concurrent;
+using System.Threading.Channels;
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>The live end of one subscription: what was read and is not settled. <see cref="RedisReadLoop"/> brings it, <see cref="RedisAckLoop"/> acknowledges it, <see cref="PendingEntryMaintenance"/> renews it and takes over.</summary>
+/// <remarks>
+/// A lost connection is no loss of ownership here: entries stay pending for the consumer's name, and an acknowledgement after the reconnect is as good as before.
+/// Ownership ends when another consumer claims an entry, or when it may have done so because renewing failed for too long.
+/// </remarks>
+internal sealed class RedisReceiver : Receiver
+{
+    private const int MaxUnseen = 10_000;
+
+    // The bus asks who else is there every 5 s, and an instance that stands by shows itself then.
+    private static readonly TimeSpan ShownEvery = TimeSpan.FromSeconds(10);
+
+    private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private readonly RedisConsumer member;
+    private readonly RedisGroup group;
+    private readonly TimeProvider time;
+    private readonly RedisLease? lease;
+    private readonly RedisReadLoop reading;
+    private readonly RedisAckLoop settling;
+    private readonly PendingEntryMaintenance upkeep;
+    private readonly RedisStreamDiscovery discovery;
+    private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
+    private readonly CancellationTokenSource stopIntake = new();
+    private readonly CancellationTokenSource close = new();
+    private readonly ConcurrentDictionary<RedisKey, bool> misplaced = new();
+    private readonly RedisStringCache texts = new();
+    private readonly Lock gate = new();
+
+    private Task running = Task.CompletedTask;
+    private Task finding = Task.CompletedTask;
+    private Task keeping = Task.CompletedTask;
+    private Task? stopping;
+    private Task? closing;
+
+    public RedisReceiver(RedisConsumer member)
+    {
+        (this.member, group, time) = (member, member.Group, member.Names.Time);
+        Arrivals = new InFlightReads(time);
+        lease = member.Subscription.Ordered ? new RedisLease(group.Database, member.Names, group.Name, group.Consumer, member.ClaimAfter) : null;
+        reading = lease is null ? new RedisSharedReadLoop(this, member) : new RedisOrderedReadLoop(this, member, lease);
+        settling = new RedisAckLoop(this, member, close.Token);
+        upkeep = new PendingEntryMaintenance(this, reading, member);
+        discovery = new RedisStreamDiscovery(member);
+    }
+
+    public override ChannelReader<Delivery> Deliveries => deliveries.Reader;
+
+    public string Subscription => member.Subscription.Name;
+
+    public bool IsStopping => stopIntake.IsCancellationRequested;
+
+    /// <summary>Why nothing is received; null when all is well.</summary>
+    public string? Complaint => running.IsCompleted ? "Reading has ended; start the application again." : reading.Complaint;
+
+    /// <summary>What an operator should look at although events are received; null when there is nothing.</summary>
+    public string? Remark => member.Place.Complaint ?? settling.Complaint ?? upkeep.Complaint ?? discovery.Complaint;
+
+    /// <summary>What is read and not yet acknowledged. Its size is the bound of all channels.</summary>
+    public UnackedEntries Held { get; } = new();
+
+    /// <summary>What is on its way from Redis.</summary>
+    public InFlightReads Arrivals { get; }
+
+    /// <param name="live">The group is there. Otherwise it is created as soon as Redis answers, and begins at what comes then.</param>
+    public void Start(bool live)
+    {
+        running = reading.RunAsync(live, stopIntake.Token);
+        keeping = lease is not null && reading is RedisOrderedReadLoop ordered ? new RedisLeaseRenewer(ordered, lease, member).RunAsync(close.Token) : Task.CompletedTask;
+        finding = RedisTopology.IsOpen(member.Subscription) || group.Streams.Count > 1 ? discovery.RunAsync(stopIntake.Token) : Task.CompletedTask;
+        upkeep.Start(stopIntake.Token, close.Token);
+    }
+
+    /// <summary>How many others consume the group; null while that is not known.</summary>
+    public async Task<OtherConsumers?> CountOthersAsync(CancellationToken cancellationToken)
+    {
+        // A living consumer asks for more every second, or renews what it holds.
+        var deadFor = (member.ClaimAfter / 3) + ShownEvery;
+        try
+        {
+            var others = await member.Connector.AnswerAsync(group.OthersAsync(deadFor), cancellationToken);
+            others.UnionWith(lease is null ? [] : await member.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
+            return new OtherConsumers(others.Count, deadFor);
+        }
+        catch (Exception exception) when (exception is RedisException or TimeoutException or RedisCommandException)
+        {
+            return null;
+        }
+    }
+
+    public override async ValueTask StopIntakeAsync()
+    {
+        lock (gate)
+        {
+            stopping ??= StopAsync();
+        }
+
+        await stopping;
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        lock (gate)
+        {
+            closing ??= CloseAsync();
+        }
+
+        await closing;
+    }
+
+    /// <summary>Hands entries to the bus, and acknowledges those that are not for this subscription.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="entries">The entries, with how often each may have been started before.</param>
+    /// <param name="askedAt">When they were asked for.</param>
+    public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt) => group.AckAsync(stream, HandOut(stream, entries, askedAt));
+
+    /// <summary>Brings what this consumer owns and has not handed out, about a megabyte at a time.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="unseen">The ids, with how often each may have been started before.</param>
+    /// <param name="stop">Ends it.</param>
+    public async Task FetchAsync(RedisKey stream, IReadOnlyList<(RedisValue Id, int EarlierDeliveries)> unseen, CancellationToken stop)
+    {
+        var earlier = unseen.ToDictionary(each => each.Id, each => each.EarlierDeliveries);
+        for (var done = 0; done < unseen.Count;)
+        {
+            using var arrival = Arrivals.Begin();
+            var bulk = await member.Bulk.OpenAsync().Observed().WaitAsync(stop);
+            var answer = await group.FetchAsync(bulk, stream, unseen.Skip(done).Select(each => each.Id)).Observed().WaitAsync(stop);
+            if (answer.Deleted > 0)
+            {
+                member.Log.EntriesDeleted(answer.Deleted, stream!, group.Name);
+            }
+
+            await member.Connector.AnswerAsync(TakeAsync(stream, answer.Entries.Select(entry => (entry, earlier.GetValueOrDefault(entry.Id, 1))), arrival.At), stop);
+            done += answer.Done;
+        }
+    }
+
+    /// <summary>Hands entries to the bus.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="entries">The entries, with how often each may have been started before.</param>
+    /// <param name="askedAt">When they were asked for.</param>
+    /// <returns>Those that are not for this subscription, to be acknowledged.</returns>
+    public RedisValue[] HandOut(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt)
+    {
+        // The server gave them out no later than a wait after they were asked for, however long the answer took.
+        var givenAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
+        var others = new List<RedisValue>();
+        var word = member.Names.WordOf(stream);
+        var last = RedisValue.Null;
+        var late = 0;
+        foreach (var (entry, earlier) in entries)
+        {
+            last = entry.Id;
+            var envelope = RedisWireFormat.Read(word, entry, texts);
+            if (!member.Subscription.Matches(envelope.EventName) && envelope.EventName != RedisWireFormat.Nameless(word))
+            {
+                others.Add(entry.Id);
+                if (member.Names.StreamOf(envelope.EventName) is var home && home != stream && misplaced.TryAdd(stream, true))
+                {
+                    member.Log.Misplaced(stream!, envelope.EventName, home!, member.Subscription.Name);
+                }
+
+                continue;
+            }
+
+            var ownedAt = Arrivals.OwnedAt(stream, entry.Id, givenAt);
+            if (lease is null && time.GetElapsedTime(ownedAt) > member.KeepFor)
+            {
+                // It came so late that another instance may have it by now: nothing begins here, and whoever claims it next has it.
+                late++;
+                continue;
+            }
+
+            var held = new UnackedEntry(this, stream, entry.Id, envelope, earlier, ownedAt);
+            if (Held.TryAdd(held) && !TryWrite(held))
+            {
+                // The intake has stopped: the entry stays pending, and is given back with what nobody saw.
+                Held.Remove(held);
+            }
+        }
+
+        if (late > 0)
+        {
+            member.Log.DeliveriesLost(late, member.Subscription.Name);
+        }
+
+        // They come in the order of the stream.
+        member.Place.Seen(stream, last);
+        return [.. others];
+    }
+
+    /// <returns>Whether the bus will see it; false once the intake has stopped.</returns>
+    public bool TryWrite(UnackedEntry entry) => deliveries.Writer.TryWrite(entry.ToDelivery());
+
+    /// <summary>Takes back what the bus has not taken.</summary>
+    public HashSet<Envelope> Drain()
+    {
+        var buffered = new HashSet<Envelope>();
+        while (deliveries.Reader.TryRead(out var delivery))
+        {
+            buffered.Add(delivery.Envelope);
+        }
+
+        return buffered;
+    }
+
+    /// <summary>Ends the ownership of entries.</summary>
+    /// <returns>How many were unsettled until now.</returns>
+    public int Lose(IEnumerable<UnackedEntry> entries)
+    {
+        var unsettled = 0;
+        foreach (var entry in entries)
+        {
+            // One whose acknowledgement is on its way is gone because it is done.
+            if (entry.Lose())
+            {
+                unsettled++;
+                Held.Remove(entry);
+            }
+        }
+
+        if (unsettled > 0)
+        {
+            member.Log.DeliveriesLost(unsettled, member.Subscription.Name);
+        }
+
+        return unsettled;
+    }
+
+    /// <summary>A delivery is about to be acknowledged: the last look at whether it is still ours.</summary>
+    public void Settling() => reading.Settling();
+
+    public void Acknowledge(UnackedEntry entry) => settling.Add(entry);
+
+    public ValueTask ReleaseAsync(UnackedEntry entry) => reading.ReleaseAsync(entry);
+
+    /// <summary>Gives entries to the next claim of any instance. If that fails, they are claimed later.</summary>
+    public async Task GiveBackAsync(IReadOnlyList<UnackedEntry> entries)
+    {
+        foreach (var entry in entries)
+        {
+            Held.Remove(entry);
+        }
+
+        try
+        {
+            await Task.WhenAll(entries.GroupBy(entry => entry.Stream).Select(stream => group.GiveBackAsync(stream.Key, stream.Select(entry => (entry.Id, entry.Deliveries)))))
+                .WaitAsync(CloseTimeout, time);
+        }
+        catch (Exception exception)
+        {
+            member.Log.NotGivenBack(member.Subscription.Name, member.ClaimAfter, exception);
+        }
+    }
+
+    private async Task StopAsync()
+    {
+        (reading as RedisOrderedReadLoop)?.Stop();
+        await stopIntake.CancelAsync();
+        deliveries.Writer.TryComplete();
+        await Task.WhenAll(member.Blocking.CloseAsync(), member.Bulk.CloseAsync(), running, finding, upkeep.Claiming, upkeep.Sweeping).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+
+        // For the next owner it was not handed out.
+        var buffered = Drain();
+        UnackedEntry[] unstarted = [.. Held.ToArray().Where(entry => buffered.Contains(entry.Envelope))];
+        foreach (var entry in unstarted)
+        {
+            entry.MayHaveStarted = false;
+        }
+
+        // In order, nothing goes back before what was taken is settled: another instance would overtake it.
+        if (lease is null)
+        {
+            await GiveBackUnstartedAsync(unstarted).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task GiveBackUnstartedAsync(UnackedEntry[] unstarted)
+    {
+        // Before the buffered ones are given back, which are in nobody's hands then either.
+        await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync));
+        await GiveBackAsync([.. unstarted.Where(entry => entry.Lose())]);
+    }
+
+    private async Task CloseAsync()
+    {
+        try
+        {
+            await StopIntakeAsync();
+            await settling.CompleteAsync().WaitAsync(CloseTimeout, time);
+
+            // In a shared subscription once more: a read that was on its way may have been answered after the intake stopped.
+            await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync)).WaitAsync(CloseTimeout, time);
+            await GiveBackAsync([.. Held.ToArray().Where(entry => entry.Lose())]);
+            await (lease?.ReleaseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, time);
+            await group.LeaveAsync().WaitAsync(CloseTimeout, time);
+        }
+        catch (Exception exception)
+        {
+            member.Log.NotGivenBack(member.Subscription.Name, member.ClaimAfter, exception);
+        }
+        finally
+        {
+            await close.CancelAsync();
+            await Task.WhenAll(settling.CompleteAsync(), keeping, upkeep.Renewing, upkeep.Watching, upkeep.Noting).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            stopIntake.Dispose();
+            close.Dispose();
+        }
+    }
+
+    /// <summary>Gives back what Redis handed out to a read whose answer nobody took.</summary>
+    private async Task GiveBackUnseenAsync(RedisKey stream)
+    {
+        try
+        {
+            var held = Held.IdsOf(stream);
+            var pending = await group.PendingAsync(stream, null, null, MaxUnseen);
+            var unseen = pending.Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsGivenBack(each)).Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1))).ToArray();
+            if (unseen.Length > 0)
+            {
+                await group.GiveBackAsync(stream, unseen);
+            }
+        }
+        catch (RedisServerException)
+        {
+            // It is gone, or somebody has changed it or the rights to it: there is nothing to give back. The other streams go back all the same, and so does the lease.
+        }
+    }
+}

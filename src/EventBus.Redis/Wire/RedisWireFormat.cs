@@ -1,0 +1,118 @@
+using System.Globalization;
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>An event as the fields of a stream entry: CloudEvents attributes by their own names, user headers behind a prefix, the body as <c>data</c>.</summary>
+internal static class RedisWireFormat
+{
+    public const string HeaderPrefix = "header:";
+    private const int MaxTypeLength = 200;
+
+    public static ReadOnlySpan<byte> HeaderPrefixBytes => "header:"u8;
+
+    public static NameValueEntry[] Write(Envelope envelope, string source)
+    {
+        var fields = new NameValueEntry[9 + Given(envelope.Key) + Given(envelope.CausationId) + (envelope.IdIsDerived ? 1 : 0) + Given(envelope.TraceParent) + Given(envelope.TraceState) + envelope.Headers.Count];
+        fields[0] = new("specversion", "1.0");
+        fields[1] = new("id", envelope.EventId);
+        fields[2] = new("type", envelope.EventName);
+        fields[3] = new("source", envelope.Origin ?? source);
+        fields[4] = new("time", envelope.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
+        fields[5] = new("datacontenttype", envelope.ContentType);
+        fields[6] = new("eventversion", envelope.EventVersion);
+        fields[7] = new("correlationid", envelope.CorrelationId);
+        var next = 8;
+        Add("partitionkey", envelope.Key);
+        Add("causationid", envelope.CausationId);
+        Add("derivedid", envelope.IdIsDerived ? "true" : null);
+        Add("traceparent", envelope.TraceParent);
+        Add("tracestate", envelope.TraceState);
+        foreach (var (name, value) in envelope.Headers)
+        {
+            fields[next++] = new(HeaderPrefix + name, value);
+        }
+
+        fields[next] = new("data", envelope.Body);
+        return fields;
+
+        void Add(string name, string? value)
+        {
+            if (value is not null)
+            {
+                fields[next++] = new(name, value);
+            }
+        }
+    }
+
+    /// <summary>Reads an entry; never throws. A plain entry of <c>type</c> and <c>data</c> is enough; what is missing gets a default.</summary>
+    /// <param name="word">The first word of the events in the stream.</param>
+    /// <param name="entry">The entry.</param>
+    /// <param name="texts">Remembers what most entries say.</param>
+    public static Envelope Read(string word, in RedisEntry entry, RedisStringCache texts)
+    {
+        var fields = entry.ReadFields(texts);
+        var defect = fields.Defect;
+        var type = fields.EventName;
+        if (type is null)
+        {
+            defect ??= fields.TypeLength switch
+            {
+                null => "The entry has no field 'type'.",
+                > MaxTypeLength and var length => $"The attribute 'type' has {length:N0} characters; at most {MaxTypeLength} are read.",
+                _ => "The field 'type' is no event name.",
+            };
+            type = Nameless(word);
+        }
+
+        if (!fields.TryGetTime(out var time))
+        {
+            defect ??= "The field 'time' is no time.";
+        }
+
+        if (!fields.TryGetVersion(out var version))
+        {
+            (defect, version) = (defect ?? "The field 'eventversion' is no positive number.", 1);
+        }
+
+        var id = fields.Id ?? OwnId(word, entry.Id);
+        if (id.Length == 0)
+        {
+            (defect, id) = (defect ?? "The field 'id' is empty.", OwnId(word, entry.Id));
+        }
+
+        if (fields.Data is null)
+        {
+            defect ??= "The entry has no field 'data'.";
+        }
+
+        return new Envelope(
+            new EnvelopeAttributes
+            {
+                Id = id,
+                Name = type,
+                Version = version,
+                Key = fields.Key ?? fields.Subject,
+                Time = time,
+                Headers = fields.Headers,
+                CorrelationId = fields.CorrelationId,
+                CausationId = fields.CausationId,
+                IdIsDerived = fields.IdIsDerived,
+                TraceParent = fields.TraceParent,
+                TraceState = fields.TraceState,
+                Origin = fields.Source,
+                ContentType = fields.ContentType ?? "application/json",
+                Defect = defect,
+            },
+            fields.Data ?? []);
+    }
+
+    /// <summary>The name given to entries of a stream that name no event: they concern every subscription that reads the stream.</summary>
+    public static string Nameless(string word) => $"{word}.unreadable";
+
+    /// <summary>Unique for as long as the stream lives, and the same for every subscription and every delivery.</summary>
+    private static string OwnId(string word, RedisValue entry) => $"{word}/{entry}";
+
+    private static int Given(string? value) => value is null ? 0 : 1;
+}

@@ -1,0 +1,51 @@
+using System.Data.Common;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>How often events were started that are not kept as entries. Each method is part of a step.</summary>
+internal sealed class AttemptTable(string prefix)
+{
+    private readonly string find = $"SELECT starts, accompanied FROM {prefix}starts WHERE app = @app AND subscription = @subscription AND event_id = @event";
+
+    private readonly string keep =
+        $"""
+        INSERT INTO {prefix}starts (app, subscription, event_id, starts, accompanied, counted_at) VALUES (@app, @subscription, @event, @starts, @accompanied, @now)
+        ON CONFLICT (app, subscription, event_id) DO UPDATE SET starts = excluded.starts, accompanied = excluded.accompanied, counted_at = excluded.counted_at
+        """;
+
+    private readonly string forget = $"DELETE FROM {prefix}starts WHERE app = @app AND subscription = @subscription AND event_id = @event";
+
+    private readonly string sweep =
+        $"""
+        DELETE FROM {prefix}starts WHERE app = @app AND (subscription, event_id) IN (
+            SELECT subscription, event_id FROM {prefix}starts WHERE app = @app AND counted_at < @before ORDER BY counted_at LIMIT @max)
+        """;
+
+    public async ValueTask<AttemptCount> CountAsync(SqlSession session, string subscription, string eventId, AttemptCount added, DateTimeOffset now)
+    {
+        var kept = await session.Prepare(find).Set("@subscription", subscription).Set("@event", eventId).FirstAsync<AttemptCount?>(reader => Read(reader));
+
+        // The first start was not counted.
+        var before = kept ?? new AttemptCount(1, 0);
+        if (added == default || (kept is null && added.Attempts == 0))
+        {
+            return before;
+        }
+
+        var count = new AttemptCount(before.Attempts + added.Attempts, before.Concurrent + added.Concurrent);
+        await session.Prepare(keep).Set("@subscription", subscription).Set("@event", eventId).Set("@starts", count.Attempts).Set("@accompanied", count.Concurrent).Set("@now", now).ExecuteAsync();
+        return count;
+    }
+
+    public ValueTask<int> ForgetAsync(SqlSession session, string subscription, string eventId) =>
+        session.Prepare(forget).Set("@subscription", subscription).Set("@event", eventId).ExecuteAsync();
+
+    public ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max) => session.Prepare(sweep).Set("@before", before).Set("@max", max).ExecuteAsync();
+
+    private static AttemptCount Read(DbDataReader reader)
+    {
+        var row = new SqlRow(reader);
+        return new AttemptCount(row.Count(), row.Count());
+    }
+}

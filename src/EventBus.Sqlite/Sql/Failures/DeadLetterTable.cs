@@ -1,0 +1,102 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The dead letters among the failed events: listing, counting, alerts and sweeping. Each method is part of a step.</summary>
+internal sealed class DeadLetterTable(string prefix)
+{
+    private const int Dead = (int)FailedEventStatus.Dead;
+
+    private readonly string kept = $"f.app = @app AND f.status = {Dead}";
+
+    private readonly string places = $"SELECT f.subscription, f.event_id, f.number FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead} AND f.number > @after";
+
+    private readonly string measured =
+        $"""
+        SELECT sum(length(c.body)) FROM {prefix}failures f JOIN {prefix}failure_contents c ON c.seq = f.seq
+        WHERE f.app = @app AND f.status = {Dead} AND f.subscription = @subscription AND f.reason IN ({(int)DeadLetterReason.Unreadable}, {(int)DeadLetterReason.TooLarge}, {(int)DeadLetterReason.UnknownEvent})
+        AND length(c.body) > @above
+        """;
+
+    private readonly string counted = $"SELECT sum(n) FROM {prefix}failure_counts f WHERE f.app = @app AND f.status = {Dead}";
+
+    private readonly string countedOne = $"SELECT count(*) FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead}";
+
+    // The plus keeps the database from sorting all alerts by their time first: those that are leased are few, and the oldest come first.
+    private readonly string alerts =
+        $"""
+        SELECT event_id, number, subscription, event_name FROM {prefix}failures
+        WHERE app = @app AND alert_at IS NOT NULL AND +alert_at <= @now ORDER BY number LIMIT @max
+        """;
+
+    private readonly string leaseAlert = $"UPDATE {prefix}failures SET alert_at = @until WHERE app = @app AND subscription = @subscription AND event_id = @event";
+
+    private readonly string nextAlert = $"SELECT alert_at FROM {prefix}failures WHERE app = @app AND alert_at IS NOT NULL ORDER BY alert_at LIMIT 1";
+
+    private readonly string settleAlert = $"UPDATE {prefix}failures SET alert_at = NULL WHERE app = @app AND subscription = @subscription AND event_id = @event AND number = @number AND status = {Dead}";
+
+    private readonly string old = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND status = {Dead} AND last_failed_at < @before ORDER BY last_failed_at LIMIT @max";
+
+    /// <summary>The dead letters that match, the latest first.</summary>
+    public async ValueTask<List<FailedEvent>> ListAsync(SqlSession session, DeadLetterFilter filter)
+    {
+        var before = filter.Before is null ? "" : " AND f.number < @before";
+        return await KeptFailure.Rows(prefix, $"{kept}{Where(filter)}{before} ORDER BY f.number DESC LIMIT @take")
+            .ListAsync(session, statement => Filtered(statement, filter).Set("@before", filter.Before).Set("@take", filter.Take), static reader => KeptFailure.Read(reader).Event);
+    }
+
+    /// <summary>Where the dead letters that match are, the oldest first.</summary>
+    public async ValueTask<List<DeadLetterPlace>> PlacesAsync(SqlSession session, DeadLetterFilter filter, long after)
+    {
+        var before = filter.Before is null ? "" : " AND f.number < @before";
+        return await Filtered(session.Prepare($"{places}{Where(filter)}{before} ORDER BY f.number LIMIT @take"), filter)
+            .Set("@after", after).Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(static reader =>
+            {
+                var row = new SqlRow(reader);
+                return new DeadLetterPlace(FailedEvent.MakeId(row.Text(), row.Text()), row.Number());
+            });
+    }
+
+    /// <summary>The bytes of the bodies above a size that could not be read.</summary>
+    public async ValueTask<long> MeasureAsync(SqlSession session, string subscription, int above) =>
+        await session.Prepare(measured).Set("@subscription", subscription).Set("@above", above).NumberAsync() ?? 0;
+
+    public async ValueTask<FailedEvent?> FindAsync(SqlSession session, string subscription, string eventId) =>
+        (await KeptFailure.Rows(prefix, $"{kept} AND f.subscription = @subscription AND f.event_id = @event")
+            .ListAsync(session, statement => statement.Set("@subscription", subscription).Set("@event", eventId), static reader => KeptFailure.Read(reader).Event)).FirstOrDefault();
+
+    public async ValueTask<long> CountAsync(SqlSession session, DeadLetterFilter filter) =>
+        await Filtered(session.Prepare((filter.EventId is null ? counted : countedOne) + Where(filter)), filter).NumberAsync() ?? 0;
+
+    public async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(SqlSession session, DateTimeOffset now, DateTimeOffset until, int max)
+    {
+        var found = await session.Prepare(alerts).Set("@now", now).Set("@max", max).ListAsync(static reader =>
+        {
+            var row = new SqlRow(reader);
+            var (eventId, number, subscription, name) = (row.Text(), row.Number(), row.Text(), row.Text());
+            return (EventId: eventId, Alert: new PendingAlert(FailedEvent.MakeId(subscription, eventId), number, subscription, name));
+        });
+        foreach (var (eventId, alert) in found)
+        {
+            await session.Prepare(leaseAlert).Set("@subscription", alert.Subscription).Set("@event", eventId).Set("@until", until).ExecuteAsync();
+        }
+
+        return new DueBatch<PendingAlert>([.. found.Select(item => item.Alert)], (await session.Prepare(nextAlert).NumberAsync()).ToTime());
+    }
+
+    public async ValueTask SettleAlertAsync(SqlSession session, PendingAlert alert) =>
+        await session.Prepare(settleAlert).Set("@subscription", alert.Subscription).Set("@event", alert.Id[(alert.Subscription.Length + 1)..]).Set("@number", alert.Number).ExecuteAsync();
+
+    /// <summary>Dead letters that failed last before a time, the oldest first.</summary>
+    public ValueTask<List<FailureRow>> OldAsync(SqlSession session, DateTimeOffset before, int max) =>
+        session.Prepare(old).Set("@before", before).Set("@max", max).ListAsync(FailureRow.Read);
+
+    private static SqlStatement Filtered(SqlStatement statement, DeadLetterFilter filter) =>
+        statement.Set("@subscription", filter.Subscription).Set("@name", filter.EventName).Set("@event", filter.EventId).Set("@reason", (long?)filter.Reason);
+
+    private static string Where(DeadLetterFilter filter) =>
+        (filter.Subscription is null ? "" : " AND f.subscription = @subscription")
+        + (filter.EventName is null ? "" : " AND f.event_name = @name")
+        + (filter.EventId is null ? "" : " AND f.event_id = @event")
+        + (filter.Reason is null ? "" : " AND f.reason = @reason");
+}

@@ -1,0 +1,94 @@
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.CSharp.Syntax;
+
+namespace EventBus.Architecture.Tests;
+
+/// <summary>An application that blocks its one thread, as desktop programs do, must not wait forever: what it calls leaves its synchronization context.</summary>
+public sealed class CallerContextTests
+{
+    private static readonly Dictionary<SyntaxTree, SemanticModel> Models = SourceProject.All
+        .SelectMany(project => project.Files.Select(file => (file, project.Compilation.GetSemanticModel(file)))).ToDictionary();
+
+    [Fact]
+    public void Methods_ThatApplicationsAwait_LeaveForeignContexts()
+    {
+        var entrances = Entrances().Distinct<IMethodSymbol>(SymbolEqualityComparer.Default).ToList();
+
+        Assert.All(
+            new[] { "BusClient.PublishAsync", "DeadLetters.ListAsync", "SagaClient.RunAsync", "BusHostedService.StartingAsync", "BusRuntime.DisposeAsync", "BusHealthCheck.CheckHealthAsync", "EventBusIdleExtensions.WhenIdleAsync", "ConformanceSuite.RunAsync" },
+            known => Assert.Contains(entrances, method => method.ShortName == known));
+        Rule.NoOffenders(
+            entrances.Where(method => !Leaves(method, new HashSet<IMethodSymbol>(SymbolEqualityComparer.Default))).Select(method => $"{method.Where}: {method.ShortName}"),
+            "These go on in the context of their caller, who may block its only thread. Make the call through Door.EnterAsync(...):");
+    }
+
+    /// <summary>What an application can await: public members, and members of what the container hands out or disposes. The seams of transports and stores are called by the bus alone, which is inside.</summary>
+    private static IEnumerable<IMethodSymbol> Entrances()
+    {
+        var services = Registered().ToHashSet<ITypeSymbol>(SymbolEqualityComparer.Default);
+        foreach (var type in SourceProject.All.SelectMany(project => project.Types).Where(type => type.TypeKind is TypeKind.Class or TypeKind.Struct))
+        {
+            var isSeam = type.ContainingNamespace.Name is "Transports" or "Stores";
+            var own = type.GetMembers().OfType<IMethodSymbol>().Where(method => method is { MethodKind: MethodKind.Ordinary, IsAbstract: false, IsImplicitlyDeclared: false } && method.ReturnType.IsAsyncResult);
+            foreach (var method in own.Where(method => !isSeam && method.IsPublic && !method.IsOverride))
+            {
+                yield return method;
+            }
+
+            foreach (var contract in type.AllInterfaces.Where(contract => IsHandedOut(contract, services) || (contract.Name is "IAsyncDisposable" && services.Contains(type))))
+            {
+                foreach (var method in contract.GetMembers().OfType<IMethodSymbol>().Where(member => member.ReturnType.IsAsyncResult).Select(type.FindImplementationForInterfaceMember).OfType<IMethodSymbol>())
+                {
+                    yield return method;
+                }
+            }
+        }
+    }
+
+    private static bool IsHandedOut(ITypeSymbol contract, HashSet<ITypeSymbol> services) =>
+        contract.Name == "IHealthCheck" || services.Contains(contract) || contract.AllInterfaces.Any(services.Contains);
+
+    /// <summary>The types of all services that the libraries register.</summary>
+    private static IEnumerable<ITypeSymbol> Registered() =>
+        SourceProject.All.SelectMany(project => project.Nodes<InvocationExpressionSyntax>())
+            .Select(found => found.Model.GetSymbolInfo(found.Node).Symbol as IMethodSymbol)
+            .Where(method => method is { ContainingType.Name: "ServiceCollectionServiceExtensions" or "ServiceCollectionDescriptorExtensions" })
+            .SelectMany(method => method!.TypeArguments);
+
+    private static bool Leaves(IMethodSymbol method, HashSet<IMethodSymbol> asked)
+    {
+        if (!asked.Add(method.OriginalDefinition))
+        {
+            return true;
+        }
+
+        return method.OriginalDefinition.DeclaringSyntaxReferences is { Length: > 0 } declarations && declarations.All(declaration => Leaves(declaration.GetSyntax(), asked));
+    }
+
+    private static bool Leaves(SyntaxNode method, HashSet<IMethodSymbol> asked)
+    {
+        var model = Models[method.SyntaxTree];
+        foreach (var node in method.DescendantNodes(node => !IsDoor(node, model)))
+        {
+            if (node is AwaitExpressionSyntax awaiting)
+            {
+                // The first wait decides where the rest goes on.
+                return awaiting.Expression.ToString() == "Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding)";
+            }
+
+            if (node is InvocationExpressionSyntax call && !IsDoor(node, model) && model.GetSymbolInfo(call).Symbol is IMethodSymbol target && target.ReturnType.IsAsyncResult
+                && !((ITypeSymbol)target.ContainingType).IsTask && !Leaves(target, asked))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>A call that the door makes, or one that is made where the door says that there is nothing to leave.</summary>
+    private static bool IsDoor(SyntaxNode node, SemanticModel model) =>
+        (node is InvocationExpressionSyntax call && model.GetSymbolInfo(call).Symbol is IMethodSymbol { ContainingType.Name: "Door" })
+        || (node.Parent is ConditionalExpressionSyntax either && either.WhenTrue == node && model.GetSymbolInfo(either.Condition).Symbol is IPropertySymbol { ContainingType.Name: "Door" });
+}

@@ -1,0 +1,187 @@
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>Which suspects may run side by side, and how long one waits for another.</summary>
+public sealed class RedeliveryCoordinatorTests
+{
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+
+    private readonly FakeTimeProvider time = new();
+    private readonly ConcurrencyLimiter slots = new(1);
+    private readonly RedeliveryCoordinator gate;
+    private int marks;
+
+    public RedeliveryCoordinatorTests() => gate = new RedeliveryCoordinator(time, Lease);
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Enter_BesideOthers_MarksEachOfThemOnceAndCountsAsAccompanied()
+    {
+        var first = await StartAsync(alone: false);
+        var second = await StartAsync(alone: false);
+        var third = await StartAsync(alone: false);
+
+        Assert.Equal((1, false, true, true), (marks, first.Concurrent, second.Concurrent, third.Concurrent));
+    }
+
+    [Fact]
+    public async Task Enter_BesideOneWhoseStartIsBeingCounted_WaitsUntilThatCanBeMarked()
+    {
+        var first = Enter(alone: false);
+        Assert.False(first.BeginCounting());
+        var counting = Enter(alone: false).CountCompanyAsync(slots);
+        Assert.False(counting.IsCompleted);
+        Assert.Equal(0, marks);
+
+        first.Counted();
+
+        await counting.WaitAsync(RunningBus.Patience, Token);
+        Assert.Equal(1, marks);
+    }
+
+    /// <summary>Its count says that it has company, so that nobody needs to wait for it; it may get a slot much later.</summary>
+    [Fact]
+    public async Task Enter_BesideOneWhoseStartIsNotCountedYet_WaitsForNothing()
+    {
+        var first = Enter(alone: false);
+        var second = Enter(alone: false);
+
+        await second.CountCompanyAsync(slots).WaitAsync(RunningBus.Patience, Token);
+
+        Assert.Equal((true, true, 0), (first.BeginCounting(), second.BeginCounting(), marks));
+    }
+
+    /// <summary>The mark of the first is written with the slot of the second, which may then wait long for a slot.</summary>
+    [Fact]
+    public async Task Enter_WhileAnotherMarks_WaitsForTheMarkAndNotForTheOthersSlot()
+    {
+        var written = new TaskCompletionSource<Action>();
+        var slot = new TaskCompletionSource();
+        var first = gate.TryEnter(false, time.GetTimestamp(), (_, kept) =>
+        {
+            written.SetResult(kept);
+            return slot.Task;
+        })!;
+        first.BeginCounting();
+        first.Counted();
+        var second = Enter(alone: false).CountCompanyAsync(slots);
+        var third = Enter(alone: false).CountCompanyAsync(slots);
+        Assert.False(third.IsCompleted);
+
+        (await written.Task.WaitAsync(RunningBus.Patience, Token))();
+
+        await third.WaitAsync(RunningBus.Patience, Token);
+        Assert.False(second.IsCompleted);
+        slot.SetResult();
+        await second.WaitAsync(RunningBus.Patience, Token);
+    }
+
+    [Fact]
+    public async Task Enter_ToRunAlone_WaitsForTheEndOfTheOthersOrForALeaseAtMost()
+    {
+        var (first, _) = await StartAsync(alone: false);
+        var alone = WhenEnteredAsync(alone: true);
+        time.Advance(Lease - TimeSpan.FromSeconds(1));
+        Assert.False(alone.IsCompleted);
+        first.Dispose();
+        (await alone.WaitAsync(RunningBus.Patience, Token)).Dispose();
+
+        await StartAsync(alone: false);
+        alone = WhenEnteredAsync(alone: true);
+        time.Advance(Lease);
+
+        var run = await alone.WaitAsync(RunningBus.Patience, Token);
+        await run.CountCompanyAsync(slots);
+        Assert.Equal((1, false), (marks, run.BeginCounting()));
+    }
+
+    [Fact]
+    public async Task Enter_WhileOneRunsAlone_WaitsForItFiveSecondsAtMost()
+    {
+        var (alone, _) = await StartAsync(alone: true);
+        var other = WhenEnteredAsync(alone: false);
+        time.Advance(TimeSpan.FromSeconds(4));
+        Assert.False(other.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(1));
+
+        var run = await other.WaitAsync(RunningBus.Patience, Token);
+        await run.CountCompanyAsync(slots);
+        Assert.Equal((1, true), (marks, run.BeginCounting()));
+        alone.Dispose();
+        run.Dispose();
+        Enter(alone: true).Dispose();
+    }
+
+    /// <summary>Others that come one after the other, so that one of them always runs, do not keep it out.</summary>
+    [Fact]
+    public async Task Enter_ToRunAloneUnderAStreamOfOthers_IsNotStarved()
+    {
+        var (running, _) = await StartAsync(alone: false);
+        var alone = WhenEnteredAsync(alone: true);
+        for (var passed = TimeSpan.Zero; passed < Lease; passed += TimeSpan.FromSeconds(10))
+        {
+            time.Advance(TimeSpan.FromSeconds(10));
+            var next = WhenEnteredAsync(alone: false);
+            running.Dispose();
+            if (passed + TimeSpan.FromSeconds(10) < Lease)
+            {
+                running = await next.WaitAsync(RunningBus.Patience, Token);
+            }
+        }
+
+        (await alone.WaitAsync(RunningBus.Patience, Token)).Dispose();
+    }
+
+    /// <summary>What has ended needs no mark: it would be a count that nothing removes.</summary>
+    [Fact]
+    public async Task Enter_BesideOneThatEndsMeanwhile_MarksNothing()
+    {
+        var first = Enter(alone: false);
+        first.BeginCounting();
+        var counting = Enter(alone: false).CountCompanyAsync(slots);
+
+        first.Dispose();
+
+        await counting.WaitAsync(RunningBus.Patience, Token);
+        Assert.Equal(0, marks);
+    }
+
+    private RedeliveryRun Enter(bool alone)
+    {
+        var run = gate.TryEnter(alone, time.GetTimestamp(), Mark);
+        Assert.NotNull(run);
+        return run;
+    }
+
+    private async Task<RedeliveryRun> WhenEnteredAsync(bool alone)
+    {
+        var arrived = time.GetTimestamp();
+        while (true)
+        {
+            if (gate.TryEnter(alone, arrived, Mark) is { } run)
+            {
+                return run;
+            }
+
+            await gate.WhenFreeAsync(alone, arrived, Token);
+        }
+    }
+
+    private async Task<(RedeliveryRun Run, bool Concurrent)> StartAsync(bool alone)
+    {
+        var run = Enter(alone);
+        await run.CountCompanyAsync(slots);
+        var accompanied = run.BeginCounting();
+        run.Counted();
+        return (run, accompanied);
+    }
+
+    private Task Mark(ConcurrencyLimiter caller, Action kept)
+    {
+        marks++;
+        kept();
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,67 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>A write that is held lends the handler slot of its caller. What others wait for is the write and not the slot, which a hanging event may hold by then.</summary>
+public sealed class AttemptCountTests
+{
+    private readonly FakeTimeProvider time = new();
+    private readonly PickyStore store = new();
+    private readonly ConcurrencyLimiter slots = new(1);
+    private readonly FailurePolicy policy = new("mail", false, new RetryPolicy(new RetryOptions(), [], new RandomSource()));
+    private readonly Envelope envelope = new(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray());
+    private readonly TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly FailureRecorder recorder;
+    private int writes;
+
+    public AttemptCountTests() =>
+        recorder = new FailureRecorder(store, null!, null!, 10, new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None));
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public Task Count_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
+        IsKnownBeforeTheSlotIsBackAsync("count", () => recorder.CountAttemptAsync(policy, envelope, new AttemptCount(1, 0), slots, written.SetResult));
+
+    [Fact]
+    public Task Mark_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
+        IsKnownBeforeTheSlotIsBackAsync("count", () => recorder.CountConcurrentAsync(policy, envelope, slots, written.SetResult));
+
+    [Fact]
+    public Task StartOfAnEntry_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
+        IsKnownBeforeTheSlotIsBackAsync("begin", () => recorder.BeginAsync(policy, policy.Fresh(envelope, 1), slots, written.SetResult));
+
+    [Fact]
+    public Task MarkOfAnEntry_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
+        IsKnownBeforeTheSlotIsBackAsync("begin", () => recorder.CountConcurrentAsync(policy.Fresh(envelope, 1), slots, written.SetResult));
+
+    private async Task IsKnownBeforeTheSlotIsBackAsync(string step, Func<Task> write)
+    {
+        store.Before = (what, _) =>
+        {
+            if (what == step && ++writes == 1)
+            {
+                throw new IOException("away for a moment");
+            }
+        };
+        await slots.TakeAsync();
+        var writing = write();
+
+        // The fresh event that hangs.
+        await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
+        using var patience = new CancellationTokenSource(RunningBus.Patience);
+        while (!written.Task.IsCompleted)
+        {
+            Assert.False(patience.IsCancellationRequested, $"{writes} writes, and none is known.");
+            time.Advance(TimeSpan.FromMilliseconds(100));
+            await Task.Yield();
+        }
+
+        Assert.False(writing.IsCompleted);
+        slots.GiveBack();
+        await writing.WaitAsync(RunningBus.Patience, Token);
+    }
+}

@@ -1,0 +1,47 @@
+namespace EventBus;
+
+/// <summary>A drain takes all slots, and must not take one that its holder has only lent: that handler has not finished.</summary>
+public sealed class ConcurrencyLimiterTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task TakeAll_ASlotIsLent_WaitsUntilItsHolderHasFinished()
+    {
+        var (slots, other) = (new ConcurrencyLimiter(1), new TaskCompletionSource());
+        await slots.TakeAsync();
+        var waiting = slots.WaitWithoutAsync(other.Task, CancellationToken.None);
+        var all = slots.TakeAllAsync();
+        Assert.False(all.IsCompleted);
+
+        // What it waits for may need the slot.
+        await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
+        slots.GiveBack();
+        other.SetResult();
+        await waiting.WaitAsync(RunningBus.Patience, Token);
+        Assert.False(all.IsCompleted);
+
+        slots.GiveBack();
+        await all.WaitAsync(RunningBus.Patience, Token);
+    }
+
+    [Fact]
+    public async Task TakeAll_ASlotIsLentWhileTheOthersAreTaken_GivesThemBackUntilItsHolderHasFinished()
+    {
+        var (slots, other) = (new ConcurrencyLimiter(2), new TaskCompletionSource());
+        await slots.TakeAsync();
+        await slots.TakeAsync();
+        var all = slots.TakeAllAsync();
+        var waiting = slots.WaitWithoutAsync(other.Task, CancellationToken.None);
+        slots.GiveBack();
+        await slots.TakeAsync().WaitAsync(RunningBus.Patience, Token);
+        slots.GiveBack();
+        Assert.False(all.IsCompleted);
+
+        other.SetResult();
+        await waiting.WaitAsync(RunningBus.Patience, Token);
+        Assert.False(all.IsCompleted);
+        slots.GiveBack();
+        await all.WaitAsync(RunningBus.Patience, Token);
+    }
+}

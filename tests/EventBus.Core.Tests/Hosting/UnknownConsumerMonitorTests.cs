@@ -1,0 +1,180 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace EventBus;
+
+/// <summary>Who consumes a subscription is compared with who shares the store.</summary>
+public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
+{
+    private static readonly TimeSpan DeadFor = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
+
+    private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+    private readonly LogMemory log = new();
+    private readonly CountingTransport transport = new();
+    private readonly KnownInstances known = new();
+    private readonly CancellationTokenSource stop = new();
+    private readonly UnknownConsumerMonitor watch;
+    private Task running = Task.CompletedTask;
+
+    public UnknownConsumerMonitorTests() => watch = new UnknownConsumerMonitor(
+        transport,
+        new BusStores { Name = "in a file", Instances = known },
+        "me",
+        ["mail", "stock"],
+        new RunEnvironment(time, new BusDiagnostics(null, time), log, CancellationToken.None));
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        stop.Dispose();
+        await transport.DisposeAsync();
+        log.Dispose();
+    }
+
+    [Fact]
+    public async Task Instance_Alone_IsToldOnceAndStaysGreen()
+    {
+        await LookAsync(looks: 20);
+
+        Assert.Null(watch.Complaint);
+        Assert.Contains("in a file", Assert.Single(log.At(LogLevel.Information)), StringComparison.Ordinal);
+        Assert.Empty(log.At(LogLevel.Warning));
+    }
+
+    [Fact]
+    public async Task Predecessor_ThatIsCountedAsLongAsADeadOneMayBe_IsNoForeignInstance()
+    {
+        transport.Others = 1;
+        await LookAsync(looks: (int)(DeadFor / Period) + 1);
+        Assert.Null(watch.Complaint);
+
+        transport.Others = 0;
+        await LookAsync(looks: 20);
+
+        Assert.Null(watch.Complaint);
+        Assert.Empty(log.At(LogLevel.Warning));
+    }
+
+    [Fact]
+    public async Task Predecessors_OneAfterAnother_AreEachGivenTheirTime()
+    {
+        for (var i = 0; i < 5; i++)
+        {
+            transport.Others = 1;
+            await LookAsync(looks: 4);
+            transport.Others = 0;
+            await LookAsync(looks: 1);
+        }
+
+        Assert.Null(watch.Complaint);
+        Assert.Empty(log.At(LogLevel.Warning));
+    }
+
+    [Fact]
+    public async Task ForeignInstance_ThatStays_IsNamedOnceWithBothWaysOutUntilItIsGone()
+    {
+        transport.Others = 1;
+        await LookAsync(looks: 20);
+
+        Assert.Contains("'mail', 'stock'", watch.Complaint, StringComparison.Ordinal);
+        Assert.Contains("bus.StoreInRedis(...)), or run one instance only", watch.Complaint, StringComparison.Ordinal);
+        Assert.Contains("bus.StoreInRedis(...)), or run one instance only", Assert.Single(log.At(LogLevel.Warning)), StringComparison.Ordinal);
+
+        transport.Others = null;
+        await LookAsync(looks: 3);
+        Assert.NotNull(watch.Complaint);
+
+        transport.Others = 0;
+        await LookAsync(looks: 1);
+        Assert.Null(watch.Complaint);
+        Assert.Single(log.At(LogLevel.Warning));
+    }
+
+    [Fact]
+    public async Task Instances_ThatShareTheStore_AreNotForeign()
+    {
+        (transport.Others, known.Count) = (2, 3);
+        await LookAsync(looks: 20);
+        Assert.Null(watch.Complaint);
+
+        // One more than the store knows.
+        transport.Others = 3;
+        await LookAsync(looks: 20);
+        Assert.NotNull(watch.Complaint);
+    }
+
+    [Fact]
+    public async Task Store_OutOfReach_LeavesWhatWasFoundAndTheNextLookGoesOn()
+    {
+        known.Error = new IOException("away");
+        await LookAsync(looks: 3);
+        known.Error = null;
+        transport.Others = 1;
+        await LookAsync(looks: 20);
+
+        Assert.NotNull(watch.Complaint);
+    }
+
+    /// <summary>Lets it look so many times: the first at once, each other after a period.</summary>
+    private async Task LookAsync(int looks)
+    {
+        for (var i = 0; i < looks; i++)
+        {
+            var next = known.NextAsync();
+            if (running.IsCompleted)
+            {
+                running = watch.RunAsync(stop.Token);
+            }
+            else
+            {
+                time.Advance(Period);
+            }
+
+            await next.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Answers at once, so that a look has ended when the time goes on.</summary>
+    private sealed class KnownInstances : InstanceStore
+    {
+        private TaskCompletionSource? looked;
+
+        public int Count { get; set; } = 1;
+
+        public Exception? Error { get; set; }
+
+        public Task NextAsync() => (looked = new TaskCompletionSource()).Task;
+
+        public override ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(string instance, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan validFor, CancellationToken cancellationToken)
+        {
+            looked?.TrySetResult();
+            return Error is null
+                ? ValueTask.FromResult<IReadOnlyDictionary<string, int>>(subscriptions.ToDictionary(subscription => subscription, _ => Count))
+                : throw Error;
+        }
+
+        public override ValueTask ForgetAsync(string instance, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+    }
+
+    private sealed class CountingTransport : Transport
+    {
+        public int? Others { get; set; } = 0;
+
+        public override TransportFeatures Features { get; } = new() { System = "counting", SharesSubscriptions = true };
+
+        public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => ValueTask.CompletedTask;
+
+        public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline) => ValueTask.CompletedTask;
+
+        public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new InvalidOperationException("never subscribed");
+
+        public override ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
+            ValueTask.FromResult<OtherConsumers?>(Others is { } count ? new OtherConsumers(count, DeadFor) : null);
+
+        public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    }
+}

@@ -1,0 +1,77 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>The lines of the keys, with very many calls of one key.</summary>
+public sealed class KeyedPublishQueueTests
+{
+    private const int Many = 100_000;
+
+    private readonly KeyedPublishQueue lines = new();
+
+    /// <summary>The lines are behind one lock: a step that walks the calls of a key would hold up every publisher of the process. With such a step this takes minutes.</summary>
+    [Theory, InlineData(false), InlineData(true)]
+    public void Line_ManyCallsAtOnce_CostTheSameEach(bool latestFirst)
+    {
+        var calls = EnterAll();
+        var before = GC.GetAllocatedBytesForCurrentThread();
+
+        foreach (var call in latestFirst ? calls.Reverse() : calls)
+        {
+            call.HandedOver();
+            call.Leave(taken: true);
+        }
+
+        // Nothing for each call.
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 10 * Many);
+    }
+
+    [Theory, InlineData(false), InlineData(true)]
+    public async Task Line_ManyCallsFail_GoAgainOneByOneInTheirOrder(bool latestFirst)
+    {
+        Envelope[] batch = [Event()];
+        var calls = EnterAll();
+        foreach (var call in latestFirst ? calls.Reverse() : calls)
+        {
+            Assert.Single(call.Conclude(batch, [PublishOutcome.Failed(new InvalidOperationException("Away."))]));
+        }
+
+        var fresh = lines.Enter(batch)!;
+        var turn = fresh.EnterAsync(CancellationToken.None);
+        foreach (var call in calls)
+        {
+            Assert.False(turn.IsCompleted);
+            Assert.True(await call.EnterAsync(CancellationToken.None));
+            call.Leave(taken: true);
+        }
+
+        Assert.True(await turn);
+    }
+
+    /// <summary>Those that have waited are handed over one after the other, and none waits for an answer.</summary>
+    [Fact]
+    public async Task Line_ManyCallsWait_AreHandedOverInTheirOrder()
+    {
+        Envelope[] batch = [Event()];
+        var first = lines.Enter(batch)!;
+        first.Conclude(batch, [PublishOutcome.Failed(new InvalidOperationException("Away."))]);
+        var calls = EnterAll();
+        var turns = calls.Select(call => call.EnterAsync(CancellationToken.None)).ToArray();
+
+        first.Leave(taken: true);
+        for (var i = 0; i < Many; i++)
+        {
+            Assert.True(await turns[i]);
+            Assert.False(i + 1 < Many && turns[i + 1].IsCompleted);
+            calls[i].HandedOver();
+        }
+    }
+
+    private static Envelope Event() => new(new EnvelopeAttributes { Id = "1", Name = "order.placed", Key = "hot" }, "{}"u8.ToArray());
+
+    private KeyedPublishQueue.Call[] EnterAll()
+    {
+        Envelope[] batch = [Event()];
+        return [.. Enumerable.Range(0, Many).Select(_ => lines.Enter(batch)!)];
+    }
+}
