@@ -16,11 +16,11 @@ public sealed class CallerContextTests
         var entrances = Entrances().Distinct<IMethodSymbol>(SymbolEqualityComparer.Default).ToList();
 
         Assert.All(
-            new[] { "BusClient.PublishAsync", "DeadLetters.ListAsync", "SagaClient.RunAsync", "BusHostedService.StartingAsync", "BusRuntime.DisposeAsync", "BusHealthCheck.CheckHealthAsync", "EventBusIdleExtensions.WhenIdleAsync", "ConformanceSuite.RunAsync" },
+            new[] { "BusClient.PublishAsync", "DeadLetterManager.ListAsync", "SagaClient.RunAsync", "BusHostedService.StartingAsync", "BusHost.DisposeAsync", "BusHealthCheck.CheckHealthAsync", "EventBusIdleExtensions.WhenIdleAsync", "ConformanceSuite.RunAsync" },
             known => Assert.Contains(entrances, method => method.ShortName == known));
         Rule.NoOffenders(
             entrances.Where(method => !Leaves(method, new HashSet<IMethodSymbol>(SymbolEqualityComparer.Default))).Select(method => $"{method.Where}: {method.ShortName}"),
-            "These go on in the context of their caller, who may block its only thread. Make the call through Door.EnterAsync(...):");
+            "These go on in the context of their caller, who may block its only thread. Make the call through CallerContext.EnterAsync(...):");
     }
 
     /// <summary>What an application can await: public members, and members of what the container hands out or disposes. The seams of transports and stores are called by the bus alone, which is inside.</summary>
@@ -69,7 +69,7 @@ public sealed class CallerContextTests
     private static bool Leaves(SyntaxNode method, HashSet<IMethodSymbol> asked)
     {
         var model = Models[method.SyntaxTree];
-        foreach (var node in method.DescendantNodes(node => !IsDoor(node, model)))
+        foreach (var node in method.DescendantNodes(node => !IsCallerContext(node, model)))
         {
             if (node is AwaitExpressionSyntax awaiting)
             {
@@ -77,7 +77,7 @@ public sealed class CallerContextTests
                 return awaiting.Expression.ToString() == "Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding)";
             }
 
-            if (node is InvocationExpressionSyntax call && !IsDoor(node, model) && model.GetSymbolInfo(call).Symbol is IMethodSymbol target && target.ReturnType.IsAsyncResult
+            if (node is InvocationExpressionSyntax call && !IsCallerContext(node, model) && model.GetSymbolInfo(call).Symbol is IMethodSymbol target && target.ReturnType.IsAsyncResult
                 && !((ITypeSymbol)target.ContainingType).IsTask && !Leaves(target, asked))
             {
                 return false;
@@ -87,8 +87,8 @@ public sealed class CallerContextTests
         return true;
     }
 
-    /// <summary>A call that the door makes, or one that is made where the door says that there is nothing to leave.</summary>
-    private static bool IsDoor(SyntaxNode node, SemanticModel model) =>
-        (node is InvocationExpressionSyntax call && model.GetSymbolInfo(call).Symbol is IMethodSymbol { ContainingType.Name: "Door" })
-        || (node.Parent is ConditionalExpressionSyntax either && either.WhenTrue == node && model.GetSymbolInfo(either.Condition).Symbol is IPropertySymbol { ContainingType.Name: "Door" });
+    /// <summary>A call that <c>CallerContext</c> makes, or one that is made where it says that there is no context to leave.</summary>
+    private static bool IsCallerContext(SyntaxNode node, SemanticModel model) =>
+        (node is InvocationExpressionSyntax call && model.GetSymbolInfo(call).Symbol is IMethodSymbol { ContainingType.Name: "CallerContext" })
+        || (node.Parent is ConditionalExpressionSyntax either && either.WhenTrue == node && model.GetSymbolInfo(either.Condition).Symbol is IPropertySymbol { ContainingType.Name: "CallerContext" });
 }
