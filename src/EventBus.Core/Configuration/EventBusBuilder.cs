@@ -22,14 +22,14 @@ public sealed class EventBusBuilder
     public string? Key => model.Key;
 
     /// <summary>Subscribes a handler to one event type. The handler is registered as scoped, unless the application registered it already.</summary>
-    /// <param name="name">The subscription's name, unique on this bus and stable. Default <c>handler.event</c> in kebab case.</param>
+    /// <param name="name">The subscription's name, unique on this bus and stable. Default <c>handler.event</c> in kebab case, without a trailing <c>Handler</c>, <c>Consumer</c> or <c>Event</c>: <c>send-receipt.order-placed</c>.</param>
     /// <param name="configure">The subscription's settings; null for the defaults.</param>
     /// <typeparam name="TEvent">The event type. An interface or an abstract class stands for every event type known to the bus (declared, published or subscribed to) that is assignable to it; none is an error at the start. A concrete class means its own event alone, not those of classes derived from it.</typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
     public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string? name = null, Action<SubscriptionBuilder>? configure = null)
         where TEvent : notnull
         where THandler : class, IEventHandler<TEvent> =>
-        Subscribe(name ?? $"{EventNameRules.Kebab(typeof(THandler))}.{EventNameRules.Kebab(typeof(TEvent))}", s =>
+        Subscribe(name ?? EventNameRules.Subscription(typeof(THandler), typeof(TEvent)), s =>
         {
             s.On<TEvent, THandler>();
             configure?.Invoke(s);

@@ -62,12 +62,26 @@ internal static class EventNameRules
         return words.Count < 2 ? null : $"{string.Join('-', words.Take(words.Count - 1))}.{words[^1]}";
     }
 
+    /// <summary>
+    /// Names a subscription by convention: <c>SendReceiptHandler</c> of <c>OrderPlaced</c> becomes <c>send-receipt.order-placed</c>. A trailing
+    /// <c>Handler</c>, <c>Consumer</c> or <c>Event</c> is dropped.
+    /// </summary>
+    public static string Subscription(Type handler, Type handled) => $"{KebabWithout(handler, "handler", "consumer")}.{KebabWithout(handled, "event")}";
+
     /// <summary>A type's name in kebab case: <c>SendReceipt</c> becomes <c>send-receipt</c>.</summary>
-    public static string Kebab(Type type)
+    public static string Kebab(Type type) => KebabWithout(type);
+
+    private static string KebabWithout(Type type, params ReadOnlySpan<string> suffixes)
     {
         var name = type.Name;
         var generic = name.IndexOf('`', StringComparison.Ordinal);
-        return string.Join('-', PascalWords(generic < 0 ? name : name[..generic]));
+        var words = PascalWords(generic < 0 ? name : name[..generic]);
+        if (words.Count > 1 && suffixes.Contains(words[^1]))
+        {
+            words.RemoveAt(words.Count - 1);
+        }
+
+        return string.Join('-', words);
     }
 
     private static List<string> PascalWords(string name)

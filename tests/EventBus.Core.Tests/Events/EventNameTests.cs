@@ -36,6 +36,22 @@ public sealed class EventNameTests
     [Fact]
     public void Problem_TooLong_SaysTheLimit() => Assert.Contains("200", EventNameRules.Problem($"a.{new string('b', 200)}"), StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData(typeof(SendReceipt), typeof(OrderPlaced), "send-receipt.order-placed")]
+    [InlineData(typeof(SendReceiptHandler), typeof(OrderPlaced), "send-receipt.order-placed")]
+    [InlineData(typeof(CartConsumer), typeof(CartAbandonedEvent), "cart.cart-abandoned")]
+    [InlineData(typeof(Handler), typeof(DomainEvent), "handler.domain")]
+    public void Subscription_ByConvention_LeavesOutWhatEveryHandlerIsCalled(Type handler, Type handled, string expected) =>
+        Assert.Equal(expected, EventNameRules.Subscription(handler, handled));
+
+    private sealed class SendReceipt;
+
+    private sealed class SendReceiptHandler;
+
+    private sealed class CartConsumer;
+
+    private sealed class Handler;
+
     private sealed record OrderLineItemAdded;
 
     private sealed record HTTPRequestFailed;
