@@ -246,8 +246,8 @@ public sealed class EventBusBuilder
     }
 
     /// <summary>
-    /// Adds an alert, which is called when events become dead letters. Several alerts can be added. It is registered as
-    /// a singleton, unless the application has registered it already.
+    /// Adds an alert, which is called for dead letters and for sagas that need an operator. Several alerts can be
+    /// added. It is registered as a singleton, unless the application has registered it already.
     /// </summary>
     /// <typeparam name="TAlert">The alert type.</typeparam>
     public EventBusBuilder AddAlert<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TAlert>()
@@ -259,10 +259,10 @@ public sealed class EventBusBuilder
     }
 
     /// <summary>
-    /// Adds a webhook, which is called when events become dead letters. It receives a POST request with a JSON body
-    /// with the fields <c>text</c> (one line, for chat tools), <c>service</c>, <c>subscription</c>, <c>event</c>,
-    /// <c>reason</c>, <c>error</c>, <c>count</c>, <c>firstId</c> and <c>ids</c> (at most 100). Several webhooks can be
-    /// added.
+    /// Adds a webhook, which is called for dead letters and for sagas that need an operator. It receives a POST request
+    /// with a JSON body with the fields <c>text</c> (one line, for chat tools), <c>service</c>, <c>subscription</c>,
+    /// <c>event</c>, <c>reason</c>, <c>error</c>, <c>count</c>, <c>firstId</c> and <c>ids</c> (at most 100). Several
+    /// webhooks can be added.
     /// </summary>
     /// <remarks>
     /// Network errors, timeouts and the status codes 408, 429 and 5xx are retried at most twice within the call, after

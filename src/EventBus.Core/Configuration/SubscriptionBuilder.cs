@@ -90,8 +90,8 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>
-    /// Handles the events of each key in the order of their sequence numbers, in whatever order they arrive: number n +
-    /// 1 after number n. An event that arrives too early waits in the store until the gap is filled. An event whose
+    /// Handles the events of each key in the order of their sequence numbers, in whatever order they arrive: number
+    /// n + 1 after number n. An event that arrives too early waits in the store until the gap is filled. An event whose
     /// number was passed already is skipped.
     /// </summary>
     /// <remarks>
@@ -195,8 +195,8 @@ public sealed class SubscriptionBuilder
     /// </summary>
     /// <remarks>
     /// A paused subscription takes no events and starts no retries, and the health check reports degraded. The
-    /// subscription probes with one event at a time. The first probe follows after <paramref name="time"/>, at most 30
-    /// s. Each further wait is twice as long, at most 5 min. Retries and new events take turns as probes. The first
+    /// subscription probes with one event at a time. The first probe follows after <paramref name="time"/>, at most
+    /// 30 s. Each further wait is twice as long, at most 5 min. Retries and new events take turns as probes. The first
     /// success ends the pause. A failure during the pause does not use up a retry of its event. Exceptions that are
     /// declared permanent make a dead letter as usual, and the circuit breaker ignores them. Each instance decides
     /// independently.

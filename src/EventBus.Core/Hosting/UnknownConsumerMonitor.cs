@@ -8,7 +8,7 @@ namespace EventBus;
 /// other's handled events, retries, dead letters, delayed events and sagas.
 /// </summary>
 /// <param name="transport">Counts the consumers of a subscription.</param>
-/// <param name="stores">Contain the known instances.</param>
+/// <param name="stores">The stores, which know the instances that share them.</param>
 /// <param name="instance">The id of this instance.</param>
 /// <param name="subscriptions">The subscriptions that this instance consumes.</param>
 /// <param name="environment">Provides the clock and the log.</param>
