@@ -6,7 +6,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A registration that was checked: everything that a bus needs to be built.</summary>
+/// <summary>Contains a checked registration: everything that is needed to build a bus.</summary>
 internal sealed record BusPlan(EventBusOptions Options, string ServiceName, EventJson Json, EventRegistry Events, IReadOnlyList<SubscriptionPlan> Subscriptions, IReadOnlyList<SagaDescription> Sagas)
 {
     private const int MaxNameLength = 100;
@@ -14,8 +14,10 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
     private const int KeyHashLength = 32;
     private const char KeyMark = '+';
 
-    /// <summary>Checks a registration against the features of its backend and stores. All mistakes are reported together.</summary>
-    /// <exception cref="EventBusConfigurationException">There is at least one.</exception>
+    /// <summary>
+    /// Checks a registration against the features of its backend and its stores. Reports all errors together.
+    /// </summary>
+    /// <exception cref="EventBusConfigurationException">The registration has at least one error.</exception>
     public static BusPlan Make(BusRegistration model, IReadOnlyList<SagaDescription> sagas, EventBusOptions options, string? applicationName, TransportFeatures? features, BusStores? stores, IEnumerable<string> found)
     {
         var problems = new List<string>(found);
@@ -88,7 +90,9 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         }
     }
 
-    /// <summary>Refuses what a queue of a broker cannot do.</summary>
+    /// <summary>
+    /// Rejects features that need a store with keys, when the failure store is not keyed (the queue of a broker).
+    /// </summary>
     private static void CheckUnkeyed(BusRegistration model, EventBusOptions options, string store, List<string> problems)
     {
         const string Mend = "Add a store that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.";
@@ -114,14 +118,18 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
 
     private static void CheckKeys(BusRegistration model, List<string> problems)
     {
-        // The names of health checks are compared without regard to case.
+        // Health check names are case-insensitive.
         if (model.Others.FirstOrDefault(other => other.Key is not null && string.Equals(other.Key, model.Key, StringComparison.OrdinalIgnoreCase)) is { } alike)
         {
             problems.Add($"Two buses have keys that differ only in case, '{model.Key}' and '{alike.Key}', so that their health checks would have one name. Give one of them another key.");
         }
     }
 
-    /// <summary>The name under which a bus works: that of its service, and after a plus sign, which no name of a service holds, its key. A key that is no name is written as far as it is one, with its hash after a second plus sign.</summary>
+    /// <summary>
+    /// Returns the name of the bus on the backend and in the stores: the service name, followed by a plus sign and the
+    /// key if there is one. A service name never contains a plus sign. A key that is not a valid name has its invalid
+    /// characters replaced, and its hash follows after a second plus sign.
+    /// </summary>
     private static string NameOfBus(string serviceName, string? key) =>
         key is null ? serviceName
         : IsName(key, allowUpper: true) ? $"{serviceName}{KeyMark}{key}"
@@ -140,7 +148,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
             return name;
         }
 
-        // The host chose this name. Two names that differ only in what is left out must not become one.
+        // This name comes from the host. The hash keeps two names apart that differ only in the replaced characters.
         return $"{Allowed(name)}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(name)))[..HashLength]}";
     }
 
@@ -171,7 +179,8 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
                 problems.Add($"Both {names[(descriptor.Name, descriptor.Version)]} and {e.Type} are '{descriptor.Name}' in version {descriptor.Version}. Give one of them another name or version with [EventName].");
             }
 
-            // In memory nothing is written, so a program without any JSON may run there; a context that was given must be complete.
+            // The in-memory backend serializes nothing, so an application without JSON may use it. But if a JSON
+            // context is given, it must be complete.
             if (descriptor.Json is null && (model.JsonContexts.Count > 0 || features?.Serializes != false || stores is { Durable: true }))
             {
                 problems.Add(model.JsonContexts.Count > 0
@@ -230,7 +239,10 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         return plans;
     }
 
-    /// <summary>Makes of each handler for an interface or an abstract class one for every event type that is known and assignable to it. A handler for a type itself goes first, and each type has one.</summary>
+    /// <summary>
+    /// Replaces each handler for an interface or an abstract class by one handler for every known event type that is
+    /// assignable to it. A handler for the type itself has priority, and each type has exactly one handler.
+    /// </summary>
     private static List<HandlerRegistration> HandlersOf(SubscriptionRegistration subscription, BusRegistration model, Dictionary<Type, EventDescriptor> events, List<string> problems)
     {
         var handlers = subscription.Handlers.Where(handler => !handler.IsForMany).ToList();
@@ -260,10 +272,13 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         return handlers;
     }
 
-    /// <summary>An old version is carried forward into one that is assignable too: the handler gets that.</summary>
+    /// <summary>
+    /// Returns true if an old event version is upcast to a type that is also assignable to <paramref name="many"/>: the
+    /// handler then receives the newer version.
+    /// </summary>
     private static bool IsCarriedInto(Type many, Type old, List<UpcastRegistration> upcasts)
     {
-        // As many steps as there are upcasts at most: a circle of them is reported elsewhere.
+        // Bounded by the number of upcasts, because the upcasts may form a cycle.
         var type = old;
         for (var i = 0; i < upcasts.Count && upcasts.Find(upcast => upcast.From == type) is { } next; i++)
         {

@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>All that was registered for one bus, before it is checked.</summary>
+/// <summary>Collects everything that is registered for one bus, before it is checked.</summary>
 internal sealed class BusRegistration(IServiceCollection services, string? key)
 {
     private readonly Dictionary<Type, EventTypeRegistration> byType = [];
@@ -37,14 +37,16 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
 
     public List<Func<IServiceProvider, IDeadLetterNotifier>> Alerts { get; } = [];
 
-    /// <summary>The webhooks among the alerts, to be checked.</summary>
+    /// <summary>The webhooks among the alerts. Their options are checked when the bus starts.</summary>
     public List<(Uri Url, WebhookOptions Options)> Webhooks { get; } = [];
 
     public List<Func<IServiceProvider, Func<EventContext, EventDelegate, CancellationToken, Task>>> Middleware { get; } = [];
 
     public List<Func<Exception, bool>> IsPermanent { get; } = [];
 
-    /// <summary>What holds for every subscription that does not say otherwise; null for not idempotent.</summary>
+    /// <summary>
+    /// The default idempotency options of all subscriptions; null if subscriptions are not idempotent by default.
+    /// </summary>
     public IdempotencyOptions? Idempotency { get; set; }
 
     public EventTypeRegistration Event(Type type)

@@ -8,23 +8,37 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EventBus;
 
-/// <summary>Registers what a bus consists of. Used inside <c>AddEventBus</c>; repeated calls add up. Mistakes are collected and reported together when the bus starts.</summary>
+/// <summary>
+/// Registers the parts of a bus. Used inside <c>AddEventBus</c>. Repeated calls add to the registration. Configuration
+/// errors are collected and reported together when the bus starts.
+/// </summary>
 public sealed class EventBusBuilder
 {
     private readonly BusRegistration model;
 
     internal EventBusBuilder(BusRegistration model) => this.model = model;
 
-    /// <summary>The services that the bus is registered in.</summary>
+    /// <summary>The service collection in which the bus is registered.</summary>
     public IServiceCollection Services => model.Services;
 
     /// <summary>The key of a bus added by <c>AddKeyedEventBus</c>; null for the default bus.</summary>
     public string? Key => model.Key;
 
-    /// <summary>Subscribes a handler to one event type. The handler is registered as scoped, unless the application registered it already.</summary>
-    /// <param name="name">The subscription's name, unique on this bus and stable. Default <c>handler.event</c> in kebab case, without a trailing <c>Handler</c>, <c>Consumer</c> or <c>Event</c>: <c>send-receipt.order-placed</c>.</param>
-    /// <param name="configure">The subscription's settings; null for the defaults.</param>
-    /// <typeparam name="TEvent">The event type. An interface or an abstract class stands for every event type known to the bus (declared, published or subscribed to) that is assignable to it; none is an error at the start. A concrete class means its own event alone, not those of classes derived from it.</typeparam>
+    /// <summary>
+    /// Subscribes a handler to one event type. The handler is registered as scoped, unless the application has
+    /// registered it already.
+    /// </summary>
+    /// <param name="name">
+    /// The name of the subscription: unique on this bus, and the same in all versions of the application. Default:
+    /// <c>handler.event</c> in kebab case, without a trailing <c>Handler</c>, <c>Consumer</c> or <c>Event</c>:
+    /// <c>send-receipt.order-placed</c>.
+    /// </param>
+    /// <param name="configure">Changes the settings of the subscription; null for the defaults.</param>
+    /// <typeparam name="TEvent">
+    /// The event type. An interface or an abstract class stands for every event type known to the bus (declared,
+    /// published or subscribed to) that is assignable to it; if there is none, the bus does not start. A concrete class
+    /// stands for itself only, not for the classes derived from it.
+    /// </typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
     public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(string? name = null, Action<SubscriptionBuilder>? configure = null)
         where TEvent : notnull
@@ -35,9 +49,12 @@ public sealed class EventBusBuilder
             configure?.Invoke(s);
         });
 
-    /// <summary>Subscribes a handler to one event type, with settings of its own.</summary>
-    /// <param name="configure">The subscription's settings.</param>
-    /// <typeparam name="TEvent">The event type; an interface or an abstract class as in <see cref="Subscribe{TEvent, THandler}(string, Action{SubscriptionBuilder})"/>.</typeparam>
+    /// <summary>Subscribes a handler to one event type and configures the subscription.</summary>
+    /// <param name="configure">Changes the settings of the subscription.</param>
+    /// <typeparam name="TEvent">
+    /// The event type. For an interface or an abstract class, see
+    /// <see cref="Subscribe{TEvent, THandler}(string, Action{SubscriptionBuilder})"/>.
+    /// </typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
     public EventBusBuilder Subscribe<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(Action<SubscriptionBuilder> configure)
         where TEvent : notnull
@@ -45,16 +62,29 @@ public sealed class EventBusBuilder
         Subscribe<TEvent, THandler>(null, configure);
 
     /// <summary>Subscribes a delegate to one event type.</summary>
-    /// <param name="name">The subscription's name, unique on this bus and stable.</param>
-    /// <param name="handler">The handler. <see cref="EventContext.Services"/> is a scope of each delivery's own.</param>
-    /// <typeparam name="TEvent">The event type; an interface or an abstract class as in <see cref="Subscribe{TEvent, THandler}(string, Action{SubscriptionBuilder})"/>.</typeparam>
+    /// <param name="name">
+    /// The name of the subscription: unique on this bus, and the same in all versions of the application.
+    /// </param>
+    /// <param name="handler">
+    /// The handler. <see cref="EventContext.Services"/> is a separate scope for each delivery.
+    /// </param>
+    /// <typeparam name="TEvent">
+    /// The event type. For an interface or an abstract class, see
+    /// <see cref="Subscribe{TEvent, THandler}(string, Action{SubscriptionBuilder})"/>.
+    /// </typeparam>
     public EventBusBuilder Subscribe<TEvent>(string name, Func<TEvent, EventContext, CancellationToken, Task> handler)
         where TEvent : notnull =>
         Subscribe(name, s => s.On(handler));
 
-    /// <summary>Makes a subscription of its own making: several event types, delegates, order, limits.</summary>
-    /// <param name="name">The subscription's name, unique on this bus and stable: lower-case letters, digits, hyphens, underscores and dots, at most 100 characters.</param>
-    /// <param name="configure">What it handles, and how.</param>
+    /// <summary>
+    /// Adds a subscription that is configured in full by <paramref name="configure"/>: one or more event types,
+    /// handlers or delegates, ordering, limits.
+    /// </summary>
+    /// <param name="name">
+    /// The name of the subscription: unique on this bus, and the same in all versions of the application. 1 to 100
+    /// lower-case letters, digits, hyphens, underscores and dots.
+    /// </param>
+    /// <param name="configure">Adds the handlers and changes the settings.</param>
     public EventBusBuilder Subscribe(string name, Action<SubscriptionBuilder> configure)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -65,11 +95,22 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Subscribes to every event whose name matches a pattern, known to this application or not.</summary>
-    /// <param name="name">The subscription's name, unique on this bus and stable.</param>
-    /// <param name="pattern">Words joined by dots, <c>*</c> for one word, <c>#</c> for any number: <c>order.*</c>. A pattern that no name of two or more words can match is an error at the start.</param>
-    /// <param name="handler">The handler. The event is in <see cref="EventContext.Event"/> where its type is known, and always in <see cref="EventContext.Body"/>.</param>
-    /// <param name="configure">The subscription's settings; null for the defaults.</param>
+    /// <summary>
+    /// Subscribes to every event whose name matches a pattern, whether or not this application knows the event type.
+    /// </summary>
+    /// <param name="name">
+    /// The name of the subscription: unique on this bus, and the same in all versions of the application.
+    /// </param>
+    /// <param name="pattern">
+    /// Words separated by dots; <c>*</c> matches one word, <c>#</c> matches any number of words. Example:
+    /// <c>order.*</c>. Event names have two or more words: a pattern that cannot match any is an error when the bus
+    /// starts.
+    /// </param>
+    /// <param name="handler">
+    /// The handler. The event is in <see cref="EventContext.Event"/> if its type is known, and always in
+    /// <see cref="EventContext.Body"/>.
+    /// </param>
+    /// <param name="configure">Changes the settings of the subscription; null for the defaults.</param>
     public EventBusBuilder SubscribePattern(string name, string pattern, Func<EventContext, CancellationToken, Task> handler, Action<SubscriptionBuilder>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(pattern);
@@ -81,7 +122,9 @@ public sealed class EventBusBuilder
         });
     }
 
-    /// <summary>Declares an event type that this application publishes, so that start-up checks it too.</summary>
+    /// <summary>
+    /// Declares an event type that this application publishes, so that it is checked when the bus starts.
+    /// </summary>
     /// <typeparam name="TEvent">The event type.</typeparam>
     public EventBusBuilder Publishes<TEvent>()
         where TEvent : notnull
@@ -90,15 +133,23 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Declares what holds for an event type wherever it is published.</summary>
+    /// <summary>
+    /// Returns a builder for the settings of an event type, which apply wherever the event is published.
+    /// </summary>
     /// <typeparam name="TEvent">The event type.</typeparam>
     public EventTypeBuilder<TEvent> Event<TEvent>()
         where TEvent : notnull => new(model.Event(typeof(TEvent)));
 
-    /// <summary>Registers a saga. It is registered as scoped, unless the application registered it already, and started through <see cref="ISagas"/>. Needs a store that keeps sagas.</summary>
-    /// <param name="name">The saga's name, stable: one lower-case word, at most 100 characters. Default the type's name in kebab case: <c>BookTrip</c> is <c>book-trip</c>.</param>
-    /// <typeparam name="TSaga">The saga.</typeparam>
-    /// <typeparam name="TState">Its state.</typeparam>
+    /// <summary>
+    /// Registers a saga, which is started through <see cref="ISagas"/>. It is registered as scoped, unless the
+    /// application has registered it already. Requires a store that keeps sagas.
+    /// </summary>
+    /// <param name="name">
+    /// The name of the saga, the same in all versions of the application: one lower-case word, at most 100 characters.
+    /// Default: the name of the type in kebab case, for instance <c>book-trip</c> for <c>BookTrip</c>.
+    /// </param>
+    /// <typeparam name="TSaga">The saga type.</typeparam>
+    /// <typeparam name="TState">The type of the saga's state.</typeparam>
     public EventBusBuilder AddSaga<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TSaga, TState>(string? name = null)
         where TSaga : Saga<TState>
         where TState : notnull
@@ -108,10 +159,12 @@ public sealed class EventBusBuilder
         return Publishes<SagaStepCompleted>().Publishes<SagaCompleted>().Publishes<SagaFailed>();
     }
 
-    /// <summary>Carries an old version of an event forward, so that handlers of the new one receive it.</summary>
-    /// <param name="upcast">Makes the new event of the old one. It is called from many threads at once.</param>
-    /// <typeparam name="TOld">The old version. Same event name, lower version.</typeparam>
-    /// <typeparam name="TNew">A newer version.</typeparam>
+    /// <summary>
+    /// Converts an old version of an event into a newer one, so that handlers of the newer version receive it.
+    /// </summary>
+    /// <param name="upcast">Creates the newer event from the old one. Called from many threads concurrently.</param>
+    /// <typeparam name="TOld">The old version: the same event name, a lower version.</typeparam>
+    /// <typeparam name="TNew">The newer version.</typeparam>
     public EventBusBuilder Upcast<TOld, TNew>(Func<TOld, TNew> upcast)
         where TOld : notnull
         where TNew : notnull
@@ -123,8 +176,11 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Uses source-generated JSON type information. Several contexts add up; each keeps its own options, with the bus's limits.</summary>
-    /// <param name="context">For instance <c>AppJson.Default</c>.</param>
+    /// <summary>
+    /// Uses source-generated JSON type information. Several contexts can be added. Each context keeps its own options,
+    /// with the limits of the bus.
+    /// </summary>
+    /// <param name="context">The context, for instance <c>AppJson.Default</c>.</param>
     public EventBusBuilder UseJson(JsonSerializerContext context)
     {
         ArgumentNullException.ThrowIfNull(context);
@@ -132,9 +188,15 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Sets how often and when a failed event is started again, for all subscriptions that do not say otherwise.</summary>
-    /// <param name="count">Retries after the first start, 0 to 100. 3 without this call.</param>
-    /// <param name="firstDelay">The wait before the first retry, then 6 and 24 times as long. Default: unchanged, 5 s at first.</param>
+    /// <summary>
+    /// Sets the number of retries of a failed event and the delays between them, for all subscriptions that have no
+    /// settings of their own.
+    /// </summary>
+    /// <param name="count">The number of retries after the first attempt, 0 to 100. Without this call: 3.</param>
+    /// <param name="firstDelay">
+    /// The delay before the first retry, 0 to 1 day. The second delay is 6 times as long, the third 24 times, and each
+    /// later one 4 times as long as the one before. Null leaves it unchanged: 5 s unless it was set before.
+    /// </param>
     public EventBusBuilder Retry(int count, TimeSpan? firstDelay = null) => Configure(options =>
     {
         options.Retry.Count = count;
@@ -142,20 +204,29 @@ public sealed class EventBusBuilder
         options.Retry.Delays = null;
     });
 
-    /// <summary>Sets when a failed event is started again, for all subscriptions that do not say otherwise: as many retries as there are waits, each spread by the jitter.</summary>
-    /// <param name="delays">The waits before the retries, 1 to 100 of them, 0 to 7 days each.</param>
+    /// <summary>
+    /// Sets the delays before the retries of a failed event, for all subscriptions that have no settings of their own.
+    /// There are as many retries as delays. The jitter applies to each delay.
+    /// </summary>
+    /// <param name="delays">The delays before the retries: 1 to 100 delays of 0 to 7 days each.</param>
     public EventBusBuilder Retry(params TimeSpan[] delays)
     {
         ArgumentNullException.ThrowIfNull(delays);
         return Configure(options => options.Retry.Delays = [.. delays]);
     }
 
-    /// <summary>Pauses a subscription when everything that it starts fails, for all subscriptions that do not say otherwise (<see cref="SubscriptionBuilder.CircuitBreaker"/>). Never, without this call.</summary>
-    /// <param name="count">How many starts in a row must fail, 1 to 1,000; 0 for never.</param>
-    /// <param name="time">The time in which they must fail, 1 s to 1 day.</param>
+    /// <summary>
+    /// Pauses a subscription when all its attempts fail (<see cref="SubscriptionBuilder.CircuitBreaker"/>). Applies to
+    /// all subscriptions that have no settings of their own. Without this call, subscriptions are never paused.
+    /// </summary>
+    /// <param name="count">The number of consecutive attempts that must fail, 1 to 1,000; 0 to never pause.</param>
+    /// <param name="time">The time within which they must fail, 1 s to 1 day.</param>
     public EventBusBuilder CircuitBreaker(int count, TimeSpan time) => Configure(options => (options.CircuitBreakerFailures, options.CircuitBreakerWindow) = (count, time));
 
-    /// <summary>Makes every subscription idempotent that does not say it for itself: each handles an event once, however often it is delivered. Needs a store.</summary>
+    /// <summary>
+    /// Makes all subscriptions idempotent that have no idempotency settings of their own: each handles an event once,
+    /// however often it is delivered. Requires a store.
+    /// </summary>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public EventBusBuilder Idempotent(Action<IdempotencyOptions>? configure = null)
     {
@@ -164,8 +235,10 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Declares an exception type permanent: an event whose handler throws it goes straight to the dead letters.</summary>
-    /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>
+    /// <summary>
+    /// Declares an exception type permanent: an event whose handler throws it becomes a dead letter without a retry.
+    /// </summary>
+    /// <typeparam name="TException">The exception type. Derived types are included.</typeparam>
     public EventBusBuilder DeadLetterOn<TException>()
         where TException : Exception
     {
@@ -173,8 +246,11 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Alerts people when an event has failed for good. Several alerts add up. Registered as a singleton unless it is registered already.</summary>
-    /// <typeparam name="TAlert">The alert.</typeparam>
+    /// <summary>
+    /// Adds an alert, which is called for dead letters and for sagas that need an operator. Several alerts can be
+    /// added. It is registered as a singleton, unless the application has registered it already.
+    /// </summary>
+    /// <typeparam name="TAlert">The alert type.</typeparam>
     public EventBusBuilder AddAlert<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TAlert>()
         where TAlert : class, IDeadLetterNotifier
     {
@@ -183,9 +259,21 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Alerts people through a webhook when an event has failed for good: a POST of JSON with the fields <c>text</c> (one line, for chat tools), <c>service</c>, <c>subscription</c>, <c>event</c>, <c>reason</c>, <c>error</c>, <c>count</c>, <c>firstId</c> and <c>ids</c> (at most 100). Several webhooks add up.</summary>
-    /// <remarks>A network error, a time-out, 408, 429 and 5xx are tried again at once, twice at most; whatever fails then is logged, and sent again later, under the same ids. The URL is a secret: only its host is ever logged.</remarks>
-    /// <param name="url">Where to post: https, or http on this machine; without a user name, which belongs into the header <c>Authorization</c>.</param>
+    /// <summary>
+    /// Adds a webhook, which is called for dead letters and for sagas that need an operator. It receives a POST request
+    /// with a JSON body with the fields <c>text</c> (one line, for chat tools), <c>service</c>, <c>subscription</c>,
+    /// <c>event</c>, <c>reason</c>, <c>error</c>, <c>count</c>, <c>firstId</c> and <c>ids</c> (at most 100). Several
+    /// webhooks can be added.
+    /// </summary>
+    /// <remarks>
+    /// Network errors, timeouts and the status codes 408, 429 and 5xx are retried at most twice within the call, after
+    /// 1 s to 5 s. If the call still fails, the failure is logged, and the alert is sent again later with the same ids.
+    /// The URL is a secret: only its host is logged.
+    /// </remarks>
+    /// <param name="url">
+    /// The URL: https, or http to this machine (<see cref="WebhookOptions.AllowInsecure"/> allows http to other
+    /// machines). It must not contain a user name: use the <c>Authorization</c> header instead.
+    /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public EventBusBuilder AddWebhookAlert(Uri url, Action<WebhookOptions>? configure = null)
     {
@@ -194,15 +282,17 @@ public sealed class EventBusBuilder
         configure?.Invoke(options);
         model.Webhooks.Add((url, options));
 
-        // A service of its own, so that the container closes it.
+        // Registered as a service, so that the container disposes it.
         var key = new object();
         Services.AddKeyedSingleton(key, (services, _) => new WebhookNotifier(url, options, services.GetService<TimeProvider>() ?? TimeProvider.System));
         model.Alerts.Add(services => services.GetRequiredKeyedService<WebhookNotifier>(key));
         return this;
     }
 
-    /// <summary>Runs code round every handler call, in the order of registration.</summary>
-    /// <param name="middleware">Called with the delivery, the rest of the pipeline and the token.</param>
+    /// <summary>
+    /// Adds middleware that runs around every handler call. Middleware runs in the order of registration.
+    /// </summary>
+    /// <param name="middleware">Called with the delivery, the rest of the pipeline and the cancellation token.</param>
     public EventBusBuilder Use(Func<EventContext, EventDelegate, CancellationToken, Task> middleware)
     {
         ArgumentNullException.ThrowIfNull(middleware);
@@ -210,8 +300,11 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Runs middleware round every handler call, in the order of registration. Registered as a singleton unless it is registered already.</summary>
-    /// <typeparam name="TMiddleware">The middleware.</typeparam>
+    /// <summary>
+    /// Adds middleware that runs around every handler call. Middleware runs in the order of registration. It is
+    /// registered as a singleton, unless the application has registered it already.
+    /// </summary>
+    /// <typeparam name="TMiddleware">The middleware type.</typeparam>
     public EventBusBuilder Use<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TMiddleware>()
         where TMiddleware : class, IEventMiddleware
     {
@@ -221,24 +314,30 @@ public sealed class EventBusBuilder
     }
 
     /// <summary>Changes the settings of this bus.</summary>
-    /// <param name="configure">Changes the options; runs when the bus is made, in the order of the calls.</param>
+    /// <param name="configure">Changes the options. Runs when the bus is created, in the order of the calls.</param>
     public EventBusBuilder Configure(Action<EventBusOptions> configure)
     {
         Services.Configure(model.OptionsName, configure);
         return this;
     }
 
-    /// <summary>Binds the settings of this bus from configuration, for instance <c>configuration.GetSection("EventBus")</c>.</summary>
-    /// <param name="section">The section.</param>
+    /// <summary>
+    /// Binds the settings of this bus from configuration, for instance <c>configuration.GetSection("EventBus")</c>.
+    /// </summary>
+    /// <param name="section">The configuration section.</param>
     public EventBusBuilder Configure(IConfiguration section)
     {
         ArgumentNullException.ThrowIfNull(section);
         return Configure(options => section.Bind(options));
     }
 
-    /// <summary>Sets the backend. Called by a backend's own <c>Use...</c> method; exactly one is needed.</summary>
-    /// <param name="call">The call that the user wrote, for errors: <c>UseInMemory()</c>.</param>
-    /// <param name="create">Makes the transport; the bus disposes it. Connecting waits until it is started.</param>
+    /// <summary>
+    /// Sets the backend. Called by the <c>Use...</c> method of a backend. Exactly one backend is required.
+    /// </summary>
+    /// <param name="call">The call that the user wrote, for error messages: <c>UseInMemory()</c>.</param>
+    /// <param name="create">
+    /// Creates the transport. The bus disposes it. The transport must not connect before it is started.
+    /// </param>
     public EventBusBuilder UseTransport(string call, Func<IServiceProvider, Transport> create)
     {
         ArgumentNullException.ThrowIfNull(create);
@@ -246,8 +345,11 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Sets where retries, dead letters and delays are kept. Called by a package's own method. The last call wins.</summary>
-    /// <param name="create">Makes the stores.</param>
+    /// <summary>
+    /// Sets the stores for retries, dead letters and delayed events. Called by the method of a store package. The last
+    /// call wins.
+    /// </summary>
+    /// <param name="create">Creates the stores.</param>
     public EventBusBuilder UseStores(Func<IServiceProvider, BusStores> create)
     {
         ArgumentNullException.ThrowIfNull(create);
@@ -255,8 +357,11 @@ public sealed class EventBusBuilder
         return this;
     }
 
-    /// <summary>Sets the stores that come with a backend, used unless <see cref="UseStores"/> says otherwise, before or after.</summary>
-    /// <param name="create">Makes the stores.</param>
+    /// <summary>
+    /// Sets the default stores of a backend. They are used unless <see cref="UseStores"/> is called, before or after
+    /// this call.
+    /// </summary>
+    /// <param name="create">Creates the stores.</param>
     public EventBusBuilder UseDefaultStores(Func<IServiceProvider, BusStores> create)
     {
         ArgumentNullException.ThrowIfNull(create);

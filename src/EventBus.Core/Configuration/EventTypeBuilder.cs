@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>What holds for one event type wherever it is published.</summary>
+/// <summary>Changes the settings of one event type, which apply wherever the event is published.</summary>
 /// <typeparam name="TEvent">The event type.</typeparam>
 public sealed class EventTypeBuilder<TEvent>
     where TEvent : notnull
@@ -9,8 +9,13 @@ public sealed class EventTypeBuilder<TEvent>
 
     internal EventTypeBuilder(EventTypeRegistration model) => this.model = model;
 
-    /// <summary>Says which key an event has: events of one key are handled in order by ordered subscriptions. A publish option wins over it.</summary>
-    /// <param name="key">Gives the key, at most 256 characters; null for none. It is called from many threads at once.</param>
+    /// <summary>
+    /// Sets the function that returns the key of an event. Ordered subscriptions handle the events of one key in order.
+    /// <see cref="PublishOptions.Key"/> takes precedence.
+    /// </summary>
+    /// <param name="key">
+    /// Returns the key, 1 to 256 characters; null for no key. Called from many threads concurrently.
+    /// </param>
     public EventTypeBuilder<TEvent> KeyedBy(Func<TEvent, string?> key)
     {
         ArgumentNullException.ThrowIfNull(key);
@@ -29,7 +34,10 @@ public sealed class EventTypeBuilder<TEvent>
         return this;
     }
 
-    /// <summary>Makes publishing fail when nobody listens, where the backend can tell. By default such an event is a success, counted, and warned of once.</summary>
+    /// <summary>
+    /// Makes a publish fail if the event has no subscriber. Requires a backend that reports this. By default such a
+    /// publish succeeds, is counted, and causes one warning per event type.
+    /// </summary>
     public EventTypeBuilder<TEvent> RequireSubscriber()
     {
         model.RequiresSubscriber = true;

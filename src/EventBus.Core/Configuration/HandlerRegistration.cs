@@ -1,10 +1,14 @@
 namespace EventBus;
 
 /// <param name="EventType">The event type.</param>
-/// <param name="HandlerType">The type to resolve; null for a delegate.</param>
-/// <param name="Adapt">Makes the typed call of a resolved handler, closed over the event type where it was known.</param>
+/// <param name="HandlerType">The handler type to resolve; null for a delegate.</param>
+/// <param name="Adapt">
+/// Creates the invoker for a resolved handler. It is created where the event type is known statically.
+/// </param>
 internal sealed record HandlerRegistration(Type EventType, Type? HandlerType, Func<object, EventInvoker> Adapt)
 {
-    /// <summary>No event is of that type itself: it stands for those that are assignable to it.</summary>
+    /// <summary>
+    /// True for an interface or an abstract class: the handler handles all event types that are assignable to it.
+    /// </summary>
     public bool IsForMany => EventType.IsAbstract;
 }

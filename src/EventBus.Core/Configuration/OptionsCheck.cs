@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>The allowed ranges of all settings.</summary>
+/// <summary>Checks that all settings are within their allowed ranges.</summary>
 internal static class OptionsCheck
 {
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(10);
@@ -63,7 +63,10 @@ internal static class OptionsCheck
         Range(options.RecheckAfter, Shortest, TimeSpan.FromDays(30), $"{nameof(options.RecheckAfter)} of {owner}", problems);
     }
 
-    /// <summary>What holds for one subscription: configuration by name, then code, then the bus.</summary>
+    /// <summary>
+    /// Merges the settings of one subscription. Configuration by name takes precedence over code, and code over the
+    /// bus.
+    /// </summary>
     public static SubscriptionOptions Merge(EventBusOptions bus, SubscriptionRegistration subscription)
     {
         var configured = bus.Subscriptions.TryGetValue(subscription.Name, out var found) ? found : null;
@@ -75,7 +78,7 @@ internal static class OptionsCheck
             RetryCount = CountOf(configured) ?? CountOf(own) ?? bus.Retry.Delays?.Count ?? bus.Retry.Count,
             RetryFirstDelay = configured?.RetryFirstDelay ?? own.RetryFirstDelay ?? bus.Retry.FirstDelay,
 
-            // Whoever gives a first delay does not mean the list of somebody less specific.
+            // A first delay that is set at one level overrides the list of delays of a less specific level.
             RetryDelays = configured?.RetryDelays ?? (configured?.RetryFirstDelay is not null ? null : own.RetryDelays ?? (own.RetryFirstDelay is not null ? null : bus.Retry.Delays)),
             CircuitBreakerFailures = configured?.CircuitBreakerFailures ?? own.CircuitBreakerFailures ?? bus.CircuitBreakerFailures,
             CircuitBreakerWindow = configured?.CircuitBreakerWindow ?? own.CircuitBreakerWindow ?? bus.CircuitBreakerWindow,
@@ -87,7 +90,7 @@ internal static class OptionsCheck
     public static void Range<T>(T value, T min, T max, string name, List<string> problems)
         where T : IComparable<T>
     {
-        // Negated, so that "not a number" is out of range too.
+        // The condition is negated, so that NaN is out of range too.
         if (!(value.CompareTo(min) >= 0 && value.CompareTo(max) <= 0) || value is double.NaN)
         {
             problems.Add($"{name} is {value}; {min} to {max} are allowed.");

@@ -2,7 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Checks the registered sagas at the start, and makes what is needed to run them.</summary>
+/// <summary>Checks the registered sagas when the bus starts, and creates their definitions.</summary>
 internal static class SagaCompiler
 {
     private const int MaxSteps = 1_000;
@@ -10,8 +10,12 @@ internal static class SagaCompiler
 
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Asks every saga for its steps, and subscribes to the replies that they wait for.</summary>
-    /// <returns>What the sagas said, to be completed with <see cref="Complete"/> once the event types were checked.</returns>
+    /// <summary>
+    /// Reads the steps of every saga, and adds a subscription for the replies that its steps wait for.
+    /// </summary>
+    /// <returns>
+    /// The descriptions of the valid sagas. <see cref="Complete"/> completes them after the event types are checked.
+    /// </returns>
     public static async Task<IReadOnlyList<SagaDescription>> SketchAsync(BusRegistration model, IServiceProvider services, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
     {
         var sketches = new List<SagaDescription>();
@@ -40,7 +44,9 @@ internal static class SagaCompiler
         return sketches;
     }
 
-    /// <summary>Fills in what was left to the defaults.</summary>
+    /// <summary>
+    /// Creates the definition of a saga. Settings that the saga leaves open get the defaults of the bus.
+    /// </summary>
     public static SagaDefinition Complete(SagaDescription sketch, EventBusOptions options, EventRegistry events, EventJson json, RandomSource entropy) => new(
         sketch.Model,
         sketch.StateVersion,
@@ -51,7 +57,7 @@ internal static class SagaCompiler
         })],
         json.Find(sketch.Model.StateType)!);
 
-    /// <summary>Checks what the sagas need of the rest of the bus.</summary>
+    /// <summary>Checks that the JSON contexts and the stores support the registered sagas.</summary>
     public static void CheckNeeds(BusRegistration model, EventJson json, Stores.BusStores? stores, List<string> problems)
     {
         foreach (var saga in model.Sagas.Where(saga => json.Find(saga.StateType) is null))
@@ -147,7 +153,10 @@ internal static class SagaCompiler
         }
     }
 
-    /// <summary>Once for each saga, also when a start is tried again.</summary>
+    /// <summary>
+    /// Adds the subscription for the replies to a saga. Does nothing if it exists already, which is the case when the
+    /// start of the bus is retried.
+    /// </summary>
     private static void Subscribe(BusRegistration model, SagaRegistration saga, IReadOnlyList<SagaStepRegistration> steps, Func<string, EventContext, CancellationToken, Task> receive, List<string> problems)
     {
         var name = SagaDefinition.SubscriptionOf(saga.Name);

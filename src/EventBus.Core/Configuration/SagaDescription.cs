@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>What a saga said of itself.</summary>
+/// <summary>Contains the state version and the steps that a saga has declared.</summary>
 internal sealed record SagaDescription(SagaRegistration Model, int StateVersion, IReadOnlyList<SagaStepRegistration> Steps);

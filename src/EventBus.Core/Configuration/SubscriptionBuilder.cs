@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace EventBus;
 
-/// <summary>What one subscription handles, and how.</summary>
+/// <summary>Configures one subscription: its handlers and its settings.</summary>
 public sealed class SubscriptionBuilder
 {
     private readonly BusRegistration model;
@@ -15,8 +15,15 @@ public sealed class SubscriptionBuilder
         this.subscription = subscription;
     }
 
-    /// <summary>Handles one more event type. The handler is registered as scoped, unless the application registered it already.</summary>
-    /// <typeparam name="TEvent">The event type. An interface or an abstract class stands for every event type known to the bus (declared, published or subscribed to) that is assignable to it, except those with a handler of their own here. A concrete class means its own event alone, not those of classes derived from it.</typeparam>
+    /// <summary>
+    /// Adds a handler for an event type. The handler is registered as scoped, unless the application has registered it
+    /// already.
+    /// </summary>
+    /// <typeparam name="TEvent">
+    /// The event type. An interface or an abstract class stands for every event type known to the bus (declared,
+    /// published or subscribed to) that is assignable to it, except those that have their own handler in this
+    /// subscription. A concrete class stands for itself only, not for the classes derived from it.
+    /// </typeparam>
     /// <typeparam name="THandler">The handler type.</typeparam>
     public SubscriptionBuilder On<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>()
         where TEvent : notnull
@@ -26,9 +33,13 @@ public sealed class SubscriptionBuilder
         return Bind(new HandlerRegistration(typeof(TEvent), typeof(THandler), static handler => new TypedHandler<TEvent>((IEventHandler<TEvent>)handler)));
     }
 
-    /// <summary>Handles one more event type with a delegate.</summary>
-    /// <param name="handler">The handler. <see cref="EventContext.Services"/> is a scope of each delivery's own.</param>
-    /// <typeparam name="TEvent">The event type; an interface or an abstract class as in <see cref="On{TEvent, THandler}()"/>.</typeparam>
+    /// <summary>Adds a delegate as the handler for an event type.</summary>
+    /// <param name="handler">
+    /// The handler. <see cref="EventContext.Services"/> is a separate scope for each delivery.
+    /// </param>
+    /// <typeparam name="TEvent">
+    /// The event type. For an interface or an abstract class, see <see cref="On{TEvent, THandler}()"/>.
+    /// </typeparam>
     public SubscriptionBuilder On<TEvent>(Func<TEvent, EventContext, CancellationToken, Task> handler)
         where TEvent : notnull
     {
@@ -36,26 +47,39 @@ public sealed class SubscriptionBuilder
         return Bind(new HandlerRegistration(typeof(TEvent), null, _ => new DelegateHandler<TEvent>(handler)));
     }
 
-    /// <summary>Handles the events of one key one at a time, in the order in which they were published, in parallel across keys. Events without a key are in order among themselves.</summary>
-    /// <remarks>A failed event holds back the later events of its own key until it succeeds or people retry or discard it.</remarks>
+    /// <summary>
+    /// Handles the events of one key one at a time, in the order in which they were published. Events with different
+    /// keys are handled in parallel. Events without a key are handled in order, as if they had one common key.
+    /// </summary>
+    /// <remarks>
+    /// A failed event holds back the later events of its key until it succeeds, or until an operator retries or
+    /// discards it.
+    /// </remarks>
     public SubscriptionBuilder Ordered()
     {
         subscription.Ordered = true;
         return this;
     }
 
-    /// <summary>Says what a dead letter of an ordered or sequenced subscription means for the later events of its key. By default they wait until people retry or discard it.</summary>
-    /// <param name="action">What happens to them.</param>
+    /// <summary>
+    /// Sets what happens to the later events of a key after an event became a dead letter, in an ordered or sequenced
+    /// subscription. By default they wait until an operator retries or discards the dead letter.
+    /// </summary>
+    /// <param name="action">The behavior.</param>
     public SubscriptionBuilder OnBlockedKey(BlockedKeyBehavior action)
     {
         subscription.ContinueWhenBlocked = action == EventBus.BlockedKeyBehavior.Continue;
         return this;
     }
 
-    /// <summary>Asks a guard before each event of a type whether it is its turn. Several guards add up: the first that does not say proceed decides. Registered as scoped, unless the application registered it already.</summary>
+    /// <summary>
+    /// Adds an order guard, which decides before each event of a type whether the event may be handled now. If there
+    /// are several guards, the first one that does not return <see cref="OrderDecision.Proceed"/> decides. The guard is
+    /// registered as scoped, unless the application has registered it already.
+    /// </summary>
     /// <param name="configure">Changes how long events may wait; null for the defaults.</param>
-    /// <typeparam name="TEvent">The event type, as the handler takes it.</typeparam>
-    /// <typeparam name="TGuard">The guard.</typeparam>
+    /// <typeparam name="TEvent">The event type that the handler receives.</typeparam>
+    /// <typeparam name="TGuard">The guard type.</typeparam>
     public SubscriptionBuilder Guard<TEvent, [DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] TGuard>(Action<OrderGuardOptions>? configure = null)
         where TEvent : notnull
         where TGuard : class, IOrderGuard<TEvent>
@@ -65,12 +89,22 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Handles the events of each key in the order of their numbers, whatever the order in which they arrive: number n + 1 after number n. What comes too early waits in the store until the gap is filled; what was passed already is skipped.</summary>
-    /// <remarks>The numbers decide, never clocks; they are kept in the store, across restarts, for 90 days after the last event of a key. A gap that is not filled in time makes a dead letter of each event behind it; people who retry the first of them give the missing event up.</remarks>
-    /// <param name="number">The event's number within its key; called from many threads at once.</param>
-    /// <param name="first">The number with which every key begins. Default 1.</param>
+    /// <summary>
+    /// Handles the events of each key in the order of their sequence numbers, in whatever order they arrive: number
+    /// n + 1 after number n. An event that arrives too early waits in the store until the gap is filled. An event whose
+    /// number was passed already is skipped.
+    /// </summary>
+    /// <remarks>
+    /// Only the sequence numbers decide, never clocks. They are kept in the store, also across restarts, for 90 days
+    /// after the last event of a key. If a gap is not filled in time, each event behind it becomes a dead letter. An
+    /// operator who retries the first of them gives up the missing event.
+    /// </remarks>
+    /// <param name="number">
+    /// Returns the sequence number of an event within its key. Called from many threads concurrently.
+    /// </param>
+    /// <param name="first">The first sequence number of every key. Default 1.</param>
     /// <param name="configure">Changes how long events may wait; null for the defaults.</param>
-    /// <typeparam name="TEvent">The event type, as the handler takes it.</typeparam>
+    /// <typeparam name="TEvent">The event type that the handler receives.</typeparam>
     public SubscriptionBuilder Sequenced<TEvent>(Func<TEvent, long> number, long first = 1, Action<OrderGuardOptions>? configure = null)
         where TEvent : notnull
     {
@@ -79,8 +113,14 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Handles each event once, however often it is delivered: copies are recognised by the event's id, also when they come at once, and after a crash. Needs a store.</summary>
-    /// <remarks>What the handler publishes through its context, and does in <see cref="EventContext.OnCommit"/>, is exactly once; its other effects happen at least once: give them <see cref="EventContext.IdempotencyKey"/>.</remarks>
+    /// <summary>
+    /// Handles each event once, however often it is delivered. Copies are recognized by the event id, also when they
+    /// arrive concurrently, and after a crash. Requires a store.
+    /// </summary>
+    /// <remarks>
+    /// Events that the handler publishes through its context and effects in <see cref="EventContext.OnCommit"/> happen
+    /// exactly once. All other effects happen at least once: pass <see cref="EventContext.IdempotencyKey"/> to them.
+    /// </remarks>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public SubscriptionBuilder Idempotent(Action<IdempotencyOptions>? configure = null)
     {
@@ -89,25 +129,34 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Handles at most this many events at once. For an ordered subscription the number of lanes.</summary>
-    /// <param name="limit">1 to 1,000. Default <see cref="EventBusOptions.Concurrency"/>.</param>
+    /// <summary>
+    /// Sets the maximum number of events that are handled concurrently. For an ordered subscription, the number of
+    /// partitions of keys.
+    /// </summary>
+    /// <param name="limit">1 to 1,000. Default: <see cref="EventBusOptions.Concurrency"/>.</param>
     public SubscriptionBuilder Concurrency(int limit)
     {
         subscription.Options.Concurrency = limit;
         return this;
     }
 
-    /// <summary>Lets one start of a handler take this long before it counts as failed.</summary>
-    /// <param name="timeout">10 ms to 1 day. Default <see cref="EventBusOptions.HandlerTimeout"/>.</param>
+    /// <summary>Sets the time that one attempt may take before it counts as failed.</summary>
+    /// <param name="timeout">10 ms to 1 day. Default: <see cref="EventBusOptions.HandlerTimeout"/>.</param>
     public SubscriptionBuilder HandlerTimeout(TimeSpan timeout)
     {
         subscription.Options.HandlerTimeout = timeout;
         return this;
     }
 
-    /// <summary>Sets how often and when a failed event is started again. What is not mentioned is as for the whole bus.</summary>
-    /// <param name="count">Retries after the first start, 0 to 100.</param>
-    /// <param name="firstDelay">The wait before the first retry, then 6 and 24 times as long. Default: that of the bus.</param>
+    /// <summary>
+    /// Sets the number of retries of a failed event and the delays between them. The jitter and the longest delay are
+    /// those of the bus.
+    /// </summary>
+    /// <param name="count">The number of retries after the first attempt, 0 to 100.</param>
+    /// <param name="firstDelay">
+    /// The delay before the first retry, 0 to 1 day. The second delay is 6 times as long, the third 24 times, and each
+    /// later one 4 times as long as the one before. Null leaves it unchanged: that of the bus unless it was set before.
+    /// </param>
     public SubscriptionBuilder Retry(int count, TimeSpan? firstDelay = null)
     {
         subscription.Options.RetryCount = count;
@@ -116,8 +165,11 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Sets when a failed event is started again: as many retries as there are waits, each spread by the jitter of the bus.</summary>
-    /// <param name="delays">The waits before the retries, 1 to 100 of them, 0 to 7 days each.</param>
+    /// <summary>
+    /// Sets the delays before the retries of a failed event. There are as many retries as delays. The jitter of the bus
+    /// applies to each delay.
+    /// </summary>
+    /// <param name="delays">The delays before the retries: 1 to 100 delays of 0 to 7 days each.</param>
     public SubscriptionBuilder Retry(params TimeSpan[] delays)
     {
         ArgumentNullException.ThrowIfNull(delays);
@@ -125,8 +177,11 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Declares an exception type permanent for this subscription: an event whose handler throws it goes straight to the dead letters.</summary>
-    /// <typeparam name="TException">The exception type; types derived from it count too.</typeparam>
+    /// <summary>
+    /// Declares an exception type permanent for this subscription: an event whose handler throws it becomes a dead
+    /// letter without a retry.
+    /// </summary>
+    /// <typeparam name="TException">The exception type. Derived types are included.</typeparam>
     public SubscriptionBuilder DeadLetterOn<TException>()
         where TException : Exception
     {
@@ -134,14 +189,23 @@ public sealed class SubscriptionBuilder
         return this;
     }
 
-    /// <summary>Pauses the subscription when everything fails, for instance because the mail server is down, instead of making dead letters of all its events.</summary>
+    /// <summary>
+    /// Pauses the subscription when all attempts fail, for instance because a mail server is down. Without it, all
+    /// events of the subscription would become dead letters.
+    /// </summary>
     /// <remarks>
-    /// While paused it takes no events and starts no retries, the health check is degraded, and it probes with one event at a time: after as long as <paramref name="time"/> (at most 30 s), then
-    /// after twice as long each time, at most 5 min. Retries and new events take turns. The first success ends the pause; a failure during the pause uses up no retry of its event, unless the
-    /// exception was declared permanent: such exceptions count neither way. Each instance decides for itself.
+    /// A paused subscription takes no events and starts no retries, and the health check reports degraded. The
+    /// subscription probes with one event at a time. The first probe follows after <paramref name="time"/>, at most
+    /// 30 s. Each further wait is twice as long, at most 5 min. Retries and new events take turns as probes. The first
+    /// success ends the pause. A failure during the pause does not use up a retry of its event. Exceptions that are
+    /// declared permanent make a dead letter as usual, and the circuit breaker ignores them. Each instance decides
+    /// independently.
     /// </remarks>
-    /// <param name="count">How many starts in a row must fail, 1 to 1,000; 0 for never. More than the starts of one event (4 by default), so that one bad event alone pauses nothing.</param>
-    /// <param name="time">The time in which they must fail, 1 s to 1 day.</param>
+    /// <param name="count">
+    /// The number of consecutive attempts that must fail, 1 to 1,000; 0 to never pause. Choose more than the attempts
+    /// of one event (4 by default), so that a single bad event does not pause the subscription.
+    /// </param>
+    /// <param name="time">The time within which they must fail, 1 s to 1 day.</param>
     public SubscriptionBuilder CircuitBreaker(int count, TimeSpan time)
     {
         (subscription.Options.CircuitBreakerFailures, subscription.Options.CircuitBreakerWindow) = (count, time);

@@ -2,9 +2,9 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>One subscription that was checked, with the settings that hold for it.</summary>
-/// <param name="Model">As it was registered.</param>
-/// <param name="Handlers">One for each event type.</param>
-/// <param name="Options">The settings.</param>
-/// <param name="Subscription">As transports see it.</param>
+/// <summary>Contains one checked subscription and its effective settings.</summary>
+/// <param name="Model">The registration.</param>
+/// <param name="Handlers">The handlers, one for each event type.</param>
+/// <param name="Options">The effective settings.</param>
+/// <param name="Subscription">The subscription as passed to the transport.</param>
 internal sealed record SubscriptionPlan(SubscriptionRegistration Model, IReadOnlyList<HandlerRegistration> Handlers, SubscriptionOptions Options, Subscription Subscription);

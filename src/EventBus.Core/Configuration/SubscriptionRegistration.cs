@@ -6,7 +6,7 @@ internal sealed class SubscriptionRegistration(string name)
 
     public List<HandlerRegistration> Handlers { get; } = [];
 
-    /// <summary>It takes the replies to a saga.</summary>
+    /// <summary>True if the subscription receives the replies to a saga.</summary>
     public bool IsForSaga { get; init; }
 
     public string? AnyPattern { get; set; }

@@ -1,6 +1,9 @@
 namespace EventBus;
 
-/// <summary>What the container hands out as <see cref="IEventBus"/>: refuses clearly while the bus is not running, and leaves foreign synchronization contexts at the door.</summary>
+/// <summary>
+/// Implements <see cref="IEventBus"/> for the container. Rejects calls with a clear message while the bus is not
+/// running, and runs each call outside of the caller's synchronization context.
+/// </summary>
 internal sealed class BusClient(CallerContext door) : IEventBus
 {
     private const string NotStarted =
@@ -21,7 +24,9 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         publisher = running.Publisher;
     }
 
-    /// <summary>Refuses everyone but the bus's own handlers, so that what was accepted can be brought to an end.</summary>
+    /// <summary>
+    /// Rejects publishes that do not come from the handlers of this bus, so that accepted work can be completed.
+    /// </summary>
     public void CloseToOutsiders() => isStopping = true;
 
     public void Close(string reason)
@@ -50,7 +55,7 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         return door.EnterAsync(() => Running().PublishManyAsync(events, options, cancellationToken));
     }
 
-    // Apart from its caller, which would make the closure for every event.
+    // A separate method: inline, the closure would be allocated for every event.
     private Task EnterAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
         where TEvent : notnull => door.EnterAsync(() => SendAsync(@event, options, cancellationToken));
 
@@ -63,7 +68,8 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         }
         catch (Exception exception)
         {
-            // Through the task, like everything else that goes wrong: a caller who starts many keeps hold of them all.
+            // All errors are reported through the task, so that a caller who starts many publishes gets a task for
+            // each.
             return Task.FromException(exception);
         }
     }

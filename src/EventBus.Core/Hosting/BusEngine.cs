@@ -5,13 +5,16 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>The running parts of one bus, in the order in which they start; they stop in reverse.</summary>
+/// <summary>
+/// Contains the running parts of one bus, in the order in which they start. They stop in reverse order.
+/// </summary>
 internal sealed class BusEngine : IAsyncDisposable
 {
-    // After the handlers' tokens are cancelled: time to settle, and then for the backend to close.
+    // Bounds each step after the tokens of the handlers are cancelled: settling the deliveries, then closing the
+    // backend.
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(3);
 
-    // On top of the time that a publish may take: for the store's own answers.
+    // Added to the publish timeout, for the calls of the store itself.
     private static readonly TimeSpan DelayLeaseMargin = TimeSpan.FromMinutes(1);
 
     private readonly BusRegistration model;
@@ -46,7 +49,7 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public BusEngine(BusRegistration model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusHost owner)
     {
-        // Within the process there is no connection that may come back.
+        // An in-process transport has no connection that may come back, so its publishes are not retried.
         var once = transport;
         transport = transport.Features.Serializes ? new RetryingTransport(transport, owner.Time) : transport;
         (this.model, this.plan, this.transport, this.stores, this.diagnostics, this.owner) = (model, plan, transport, stores, diagnostics, owner);
@@ -56,7 +59,8 @@ internal sealed class BusEngine : IAsyncDisposable
         runner = new BackgroundRunner(log);
         idle = new IdleSignal(time);
 
-        // What dies with the process is planned by a clock that never goes back, and so is what a queue counts down. What others share, or find after a restart, keeps the time of its stores.
+        // Plans that end with the process use a clock that never goes back. So do plans that a queue counts down. Plans
+        // that are shared with other instances or survive a restart use the clock of their stores.
         var plans = stores is { Durable: false } or { Failures.IsKeyed: false } ? new MonotonicTimeProvider(time) : stores?.PlanBy(time) ?? time;
         Plans = plans;
         var entropy = new RandomSource();
@@ -181,54 +185,69 @@ internal sealed class BusEngine : IAsyncDisposable
 
     public Publisher Publisher { get; }
 
-    /// <summary>How long a call of the application's may wait for the backend or a store.</summary>
+    /// <summary>The timeout for the backend or a store in a call of the application.</summary>
     public TimeSpan CallTimeout => plan.Options.PublishTimeout;
 
     public FailureStore? Failures => stores?.Failures;
 
-    /// <summary>The clock by which what waits is planned.</summary>
+    /// <summary>The clock that schedules retries, delayed events and leases.</summary>
     public TimeProvider Plans { get; }
 
-    /// <summary>Where sagas are started; null without any.</summary>
+    /// <summary>Starts and manages sagas; null if the bus has no sagas.</summary>
     public SagaManager? SagaManager { get; }
 
-    /// <summary>Entries of the failure store are claimed and not settled.</summary>
+    /// <summary>True if entries of the failure store are claimed and not settled.</summary>
     public bool HasRetriesInHand => !due.IsIdle;
 
     public Transport Transport => transport;
 
-    /// <summary>Whether the caller runs inside a handler of this bus.</summary>
+    /// <summary>True if the caller runs inside a handler of this bus.</summary>
     public bool IsInHandler => inHandler.Value;
 
     public bool FailureStoreIsDown => recorder?.StoreIsDown == true;
 
     public bool SagaStoreIsDown => sagas?.StoreIsDown == true;
 
-    /// <summary>The sagas that their store does not take, while it takes others.</summary>
+    /// <summary>The sagas that the saga store rejects while it accepts others.</summary>
     public IReadOnlyList<string> RefusedSagas => sagas?.Refused ?? [];
 
-    /// <summary>The subscriptions that take no events although the bus runs; none, unless a transport breaks its contract.</summary>
+    /// <summary>
+    /// The subscriptions that take no events although the bus runs. Empty unless a transport violates its contract.
+    /// </summary>
     public IEnumerable<string> DeafSubscriptions => workers.Values.Where(worker => worker.HasEnded).Select(worker => worker.Name);
 
-    /// <summary>The subscriptions that take no events because the store does not take what they have to keep, and why.</summary>
+    /// <summary>
+    /// The subscriptions that take no events because the store rejects what they must keep, each with the reason.
+    /// </summary>
     public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions => workers.Values.Select(worker => (worker.Name, worker.HeldBecause)).Where(held => held.HeldBecause is not null)!;
 
-    /// <summary>The subscriptions of which the store does not take what the broker gave up, and why.</summary>
+    /// <summary>
+    /// The subscriptions whose events the broker gave up and the store rejects, each with the reason.
+    /// </summary>
     public IEnumerable<(string Subscription, string Reason)> HeldGivenUp => givenUp?.HeldSubscriptions ?? [];
 
-    /// <summary>What other instances that do not share the store do to this one; null where there are none.</summary>
+    /// <summary>
+    /// The problem with other instances that share the subscriptions but not the store; null if there are none.
+    /// </summary>
     public string? ForeignConsumers => watch?.Complaint;
 
-    /// <summary>What subscriptions that no instance consumes any more have left on the backend, and the call that removes it, by the name of its queue.</summary>
+    /// <summary>
+    /// The queues that removed subscriptions have left on the backend and that no instance consumes. The key is the
+    /// name of the queue; the value says how to remove it.
+    /// </summary>
     public IReadOnlyDictionary<string, object> LeftBehind => leftovers?.Data ?? ReadOnlyDictionary<string, object>.Empty;
 
-    /// <summary>What the stores will soon have no room for.</summary>
+    /// <summary>
+    /// The problems of the stores, and the resources that they will soon run out of, one sentence each.
+    /// </summary>
     public IReadOnlyCollection<string> Shortages => stores?.Shortages() ?? [];
 
-    /// <summary>The subscriptions that are paused because everything they start fails.</summary>
+    /// <summary>The subscriptions that are paused because all their attempts fail.</summary>
     public IEnumerable<string> PausedSubscriptions => workers.Values.Where(worker => worker.CircuitBreaker is { IsPaused: true }).Select(worker => worker.Name);
 
-    /// <summary>The application has a subscription of that name, whether or not this instance consumes it.</summary>
+    /// <summary>
+    /// Returns true if the application has a subscription of this name, whether or not this instance consumes it.
+    /// </summary>
     public bool HasSubscription(string name) => names.Contains(name);
 
     public void Wake()
@@ -238,7 +257,9 @@ internal sealed class BusEngine : IAsyncDisposable
         delays?.Wake();
     }
 
-    /// <summary>Removes what the backend keeps for a subscription that the application does not have any more, and forgets its name.</summary>
+    /// <summary>
+    /// Removes what the backend keeps for a subscription that the application no longer has, and forgets its name.
+    /// </summary>
     public async Task RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
     {
         await transport.RetireAsync(subscription, discardWaiting, cancellationToken);
@@ -248,7 +269,10 @@ internal sealed class BusEngine : IAsyncDisposable
         }
     }
 
-    /// <summary>Connects, subscribes, says that publishing is possible, and then begins to handle.</summary>
+    /// <summary>
+    /// Connects, subscribes, calls <paramref name="live"/> when publishing is possible, and then starts to handle
+    /// events.
+    /// </summary>
     public async Task StartAsync(Action live, CancellationToken cancellationToken)
     {
         var failFast = plan.Options.Startup == StartupMode.FailFast;
@@ -265,7 +289,7 @@ internal sealed class BusEngine : IAsyncDisposable
             workers.Add(subscription.Subscription.Name, makeWorker(await transport.SubscribeAsync(subscription.Subscription, cancellationToken), subscription));
         }
 
-        // Live, and not begun: handlers may publish from their first line.
+        // Called before the workers start, because handlers may publish immediately.
         live();
         foreach (var worker in workers.Values)
         {
@@ -281,7 +305,7 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             StartLoop("alerts", async stop =>
             {
-                // Without subscriptions only delayed events can make dead letters.
+                // Without subscriptions, only delayed events can become dead letters.
                 await (workers.Count > 0 ? Task.CompletedTask : delayedEvents?.InUse ?? Task.Delay(Timeout.InfiniteTimeSpan, owner.Time, stop)).WaitAsync(stop);
                 await loop(stop);
             });
@@ -335,10 +359,13 @@ internal sealed class BusEngine : IAsyncDisposable
         VolatileBackendCheck.Warn(transport.Features, model, plan.Subscriptions, owner.Log);
     }
 
-    /// <summary>Completes when nothing is in flight or due, or when the token is cancelled.</summary>
+    /// <summary>Completes when no work is in flight or due, or when the token is cancelled.</summary>
     public Task WhenIdleAsync(CancellationToken cancellationToken) => idle.WaitAsync(IsIdleAsync, cancellationToken);
 
-    /// <summary>Stops the intake and lets work end within the budget; then cancels what is left.</summary>
+    /// <summary>
+    /// Stops the intake of events and waits for the work in flight within the drain timeout. Then cancels the remaining
+    /// work.
+    /// </summary>
     public async Task DrainAsync(CancellationToken hostGivesUp)
     {
         using var budget = new CancellationTokenSource(plan.Options.DrainTimeout, owner.Time);
@@ -352,11 +379,11 @@ internal sealed class BusEngine : IAsyncDisposable
 
         if (queueEndsHere)
         {
-            // What is queued here is nowhere else: it is worth the budget.
+            // Events in this queue exist nowhere else, so the drain timeout is spent on them too.
             await WhenIdleAsync(either.Token).ConfigureAwait(WithoutThrowing);
         }
 
-        // What is claimed counts as started: from here on nothing is, that might find no slot any more.
+        // Claimed retries count as started. No further ones are claimed from here on, because they might get no slot.
         await CancelAsync(stopRetries);
         var intake = Task.WhenAll(workers.Values.Select(worker => worker.StopIntakeAsync().AsTask()));
         var drained = Task.WhenAll(workers.Values.Select(worker => worker.DrainAsync()).Append(sagas?.DrainAsync() ?? Task.CompletedTask));
@@ -369,12 +396,14 @@ internal sealed class BusEngine : IAsyncDisposable
         await CancelAsync(abort);
         await Quietly(drained);
 
-        // Retries that were claimed and not begun go back to the store, uncounted.
+        // Retries that were claimed but not started are released to the store, without counting as attempts.
         await WithinCloseTimeoutAsync(() => due.IsIdle, hostGivesUp);
         await TellTheRestAsync(hostGivesUp);
     }
 
-    /// <summary>Alerts that wait for the end of an interval would be forgotten with a store that forgets.</summary>
+    /// <summary>
+    /// Sends the alerts that wait for the end of an alert interval, if the store is volatile and would lose them.
+    /// </summary>
     private async Task TellTheRestAsync(CancellationToken hostGivesUp)
     {
         if (stores is { Durable: false })
@@ -400,7 +429,8 @@ internal sealed class BusEngine : IAsyncDisposable
         await Quietly(Task.WhenAll(loops));
         await Quietly(ReportLossAsync());
 
-        // Side by side, and each with the whole time: one receiver whose server is silent must not use up that of the others, or of the transport.
+        // In parallel, each with the full timeout: a receiver whose server does not answer must not use up the time of
+        // the other receivers or of the transport.
         await CloseAsync(Task.WhenAll(workers.Values.Select(worker => worker.DisposeAsync().AsTask())));
         await CloseAsync(transport.DisposeAsync().AsTask());
         if (stores is not null)
@@ -412,10 +442,13 @@ internal sealed class BusEngine : IAsyncDisposable
         diagnostics.Dispose();
     }
 
-    /// <summary>Waits for the time of a close at most, without throwing.</summary>
+    /// <summary>Waits for a task, at most for the close timeout. Does not throw.</summary>
     private Task Quietly(Task task) => Task.WhenAny(task.Observed(), Task.Delay(CloseTimeout, owner.Time));
 
-    /// <summary>Handlers may have hung callbacks on their token: those that block or throw must not hold up the stop.</summary>
+    /// <summary>
+    /// Cancels a token source. Handlers may have registered callbacks on the token: callbacks that block or throw must
+    /// not delay the stop.
+    /// </summary>
     private Task CancelAsync(CancellationTokenSource source) => Quietly(source.CancelAsync());
 
     private async Task CloseAsync(Task closing)
@@ -427,7 +460,7 @@ internal sealed class BusEngine : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts a loop that runs users' code: what it publishes counts as published by a handler.</summary>
+    /// <summary>Starts a loop that runs user code. Events that it publishes count as published by a handler.</summary>
     private void StartLoop(string name, Func<CancellationToken, Task> loop) => loops.Add(runner.Start(name, () =>
     {
         inHandler.Value = true;
@@ -466,7 +499,10 @@ internal sealed class BusEngine : IAsyncDisposable
         Jitter = bus.Retry.Jitter,
     };
 
-    /// <summary>Nothing is in flight or due. Work moves between transport and stores only by entering the one before it leaves the other.</summary>
+    /// <summary>
+    /// Returns true if no work is in flight or due. Work that moves between the transport and the stores enters one
+    /// before it leaves the other.
+    /// </summary>
     private async Task<bool> IsIdleAsync()
     {
         var before = transport.Work;
@@ -480,7 +516,7 @@ internal sealed class BusEngine : IAsyncDisposable
             + (stores?.Delays is { } kept ? await kept.CountDueAsync(now, CancellationToken.None) : 0);
         due += sagas is not null && await sagas.IsAnyDueAsync() ? 1 : 0;
 
-        // Equal again: nothing came from a store into the transport while the stores were counted.
+        // The counters have not changed: no work came from a store into the transport while the stores were counted.
         return due == 0 && alerts?.IsIdle != false && sagas?.IsIdle != false && transport.Work == before;
     }
 }

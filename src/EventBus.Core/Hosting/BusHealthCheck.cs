@@ -3,7 +3,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus;
 
-/// <summary>Says whether a bus can publish and consume.</summary>
+/// <summary>Reports whether a bus can publish and consume.</summary>
 internal sealed class BusHealthCheck(BusHost runtime) : IHealthCheck
 {
     private const int MostNamed = 10;

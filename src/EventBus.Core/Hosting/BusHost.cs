@@ -7,7 +7,9 @@ using Microsoft.Extensions.Options;
 
 namespace EventBus;
 
-/// <summary>One bus: what the container hands out before it runs, and the engine while it runs.</summary>
+/// <summary>
+/// Owns one bus: the services that the container returns before the bus runs, and the engine while it runs.
+/// </summary>
 internal sealed class BusHost : IAsyncDisposable, IDisposable
 {
     private readonly BusRegistration model;
@@ -39,18 +41,25 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
 
     public ILogger Log { get; }
 
-    /// <summary>The running parts; null before the start and after the stop.</summary>
+    /// <summary>The engine; null before the start and after the stop.</summary>
     public BusEngine? Engine { get; private set; }
 
-    /// <summary>Checks the registration and starts. Starting again changes nothing.</summary>
+    /// <summary>
+    /// Checks the registration and starts the bus. Does nothing if the bus has been started or stopped before.
+    /// </summary>
     public Task StartAsync(CancellationToken cancellationToken) => CallerContext.EnterAsync(() => StartInsideAsync(cancellationToken));
 
-    /// <summary>Drains within the budget and closes. Stopping again changes nothing.</summary>
+    /// <summary>
+    /// Drains the bus within the drain timeout and closes it. Does nothing if the bus is stopped already.
+    /// </summary>
     public Task StopAsync(CancellationToken cancellationToken) => CallerContext.EnterAsync(() => StopInsideAsync(cancellationToken));
 
     public ValueTask DisposeAsync() => new(StopAsync(CancellationToken.None));
 
-    /// <summary>For containers that are disposed without waiting: says so, begins the stop, and waits for nothing. A host stops the bus before.</summary>
+    /// <summary>
+    /// Supports containers that are disposed synchronously. If the bus still runs, logs that, begins the stop, and does
+    /// not wait for it. A host stops the bus before it disposes the container.
+    /// </summary>
     public void Dispose()
     {
         if (Engine is { } engine)
@@ -94,7 +103,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
 
     private async Task StopInsideAsync(CancellationToken cancellationToken)
     {
-        // No token here: a stop that another caller has begun is waited for, and is bounded itself.
+        // Without the caller's token: a stop that another caller has begun has its own time limit, so it is awaited.
         await gate.WaitAsync(CancellationToken.None);
         try
         {
@@ -142,7 +151,9 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         return new BusEngine(model, plan, transport!, stores, services, new BusDiagnostics(services.GetService<IMeterFactory>(), Time), this);
     }
 
-    /// <summary>Makes the settings, a backend or its stores; an invalid value is one more start-up mistake.</summary>
+    /// <summary>
+    /// Creates the options, the transport or the stores. An invalid value is added to the configuration errors.
+    /// </summary>
     private T? TryMake<T>(Func<IServiceProvider, T> create, List<string> problems)
         where T : class
     {

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus;
 
-/// <summary>Starts the bus before every other hosted service and stops it after them, so that all of them can publish from their first to their last line.</summary>
+/// <summary>
+/// Starts the bus before every other hosted service and stops it after them, so that all of them can publish during
+/// their whole lifetime.
+/// </summary>
 internal sealed class BusHostedService(BusHost runtime) : IHostedLifecycleService
 {
     private bool hostKnowsLifecycles;

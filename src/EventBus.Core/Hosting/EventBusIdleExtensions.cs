@@ -1,15 +1,24 @@
 namespace EventBus;
 
-/// <summary>For tests: waiting for a cause instead of a delay.</summary>
+/// <summary>Supports tests: waits until the bus is idle, instead of for a fixed time.</summary>
 public static class EventBusIdleExtensions
 {
-    /// <summary>Completes when no event is in flight and none is due: every subscription has handled what it was sent, and every retry and delayed event whose time has come is done.</summary>
-    /// <remarks>Events that become due later are not waited for; those that a paused subscription has queued are. With a fake <see cref="TimeProvider"/>, advance it and wait again. Needs a backend that counts its work: the in-memory one.</remarks>
+    /// <summary>
+    /// Completes when no event is in flight and none is due: every subscription has handled its events, and every retry
+    /// and delayed event whose time has come is done.
+    /// </summary>
+    /// <remarks>
+    /// Does not wait for events that become due later, but waits for events in the queue of a paused subscription. With
+    /// a fake <see cref="TimeProvider"/>, advance it and wait again. Requires a backend that counts its work: the
+    /// in-memory backend.
+    /// </remarks>
     /// <param name="bus">The bus; it must be running.</param>
-    /// <param name="timeout">How long to wait at most, by the system's clock.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <exception cref="TimeoutException">The bus was still busy.</exception>
-    /// <exception cref="NotSupportedException">The backend cannot count its work, or the bus is a stand-in.</exception>
+    /// <param name="timeout">The longest time to wait, by the system clock.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="TimeoutException">The bus was still busy after <paramref name="timeout"/>.</exception>
+    /// <exception cref="NotSupportedException">
+    /// The backend does not count its work, or <paramref name="bus"/> is a test double.
+    /// </exception>
     public static Task WhenIdleAsync(this IEventBus bus, TimeSpan timeout, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(bus);
@@ -29,12 +38,12 @@ public static class EventBusIdleExtensions
             throw new NotSupportedException($"The backend {engine.Transport.Features.System} does not count its work, so nobody can tell when it is idle. Use bus.UseInMemory() for this.");
         }
 
-        // The system's clock on purpose: this bounds a real wait, also where the bus itself runs on a fake clock.
+        // The system clock: this bounds a real wait, also if the bus runs on a fake clock.
         using var limit = new CancellationTokenSource(timeout, TimeProvider.System);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            // Also when a store does not answer how much of its work is due.
+            // The outer wait applies if a store does not return the number of its due entries.
             await engine.WhenIdleAsync(either.Token).WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)

@@ -8,9 +8,15 @@ namespace EventBus;
 /// <summary>Adds event buses to an application.</summary>
 public static class EventBusServiceCollectionExtensions
 {
-    /// <summary>Adds the default bus, or more to it: repeated calls add up, so that modules register their own handlers.</summary>
-    /// <remarks>Resolve <see cref="IEventBus"/>, <see cref="IDeadLetters"/> and <see cref="ISagas"/>. The bus starts and stops with the host; its health check is named <c>eventbus</c>.</remarks>
-    /// <param name="services">The application's services.</param>
+    /// <summary>
+    /// Adds the default bus, or extends it: repeated calls add to the same bus, so that modules can register their own
+    /// handlers.
+    /// </summary>
+    /// <remarks>
+    /// Resolve <see cref="IEventBus"/>, <see cref="IDeadLetters"/> and <see cref="ISagas"/>. The bus starts and stops
+    /// with the host. Its health check is named <c>eventbus</c>.
+    /// </remarks>
+    /// <param name="services">The services of the application.</param>
     /// <param name="configure">Registers a backend, handlers and settings.</param>
     public static IServiceCollection AddEventBus(this IServiceCollection services, Action<EventBusBuilder> configure)
     {
@@ -18,10 +24,21 @@ public static class EventBusServiceCollectionExtensions
         return Add(services, null, configure);
     }
 
-    /// <summary>Adds a further bus under a key, or more to it: repeated calls with one key add up. Resolve it with <c>[FromKeyedServices("billing")] IEventBus</c>.</summary>
-    /// <remarks>On a backend and in a store it is a service of its own, named after the application's service and the key (<c>shop+billing</c>): it shares streams and exchanges with the other buses of the application, and neither subscriptions, retries, dead letters, delayed events, handled events nor sagas.</remarks>
-    /// <param name="services">The application's services.</param>
-    /// <param name="key">The key, also the name of its options; its health check is named <c>eventbus-key</c>, and its metrics and traces have it in the tag <c>eventbus.bus</c>. Two keys that differ only in case are an error at the start.</param>
+    /// <summary>
+    /// Adds a further bus under a key, or extends it: repeated calls with the same key add to the same bus. Resolve it
+    /// with <c>[FromKeyedServices("billing")] IEventBus</c>.
+    /// </summary>
+    /// <remarks>
+    /// On a backend and in a store, a keyed bus is a separate service. Its name consists of the service name of the
+    /// application and the key (<c>shop+billing</c>). It shares streams and exchanges with the other buses of the
+    /// application, but not subscriptions, retries, dead letters, delayed events, handled events or sagas.
+    /// </remarks>
+    /// <param name="services">The services of the application.</param>
+    /// <param name="key">
+    /// The key. It is also the name of the options of the bus. The health check is named <c>eventbus-key</c>, and
+    /// metrics and traces have the key in the tag <c>eventbus.bus</c>. Two keys that differ only in case are an error
+    /// when the bus starts.
+    /// </param>
     /// <param name="configure">Registers a backend, handlers and settings.</param>
     public static IServiceCollection AddKeyedEventBus(this IServiceCollection services, string key, Action<EventBusBuilder> configure)
     {
@@ -48,7 +65,7 @@ public static class EventBusServiceCollectionExtensions
 
     private static void Register(IServiceCollection services, BusRegistration model)
     {
-        // One runtime for each bus; a key of our own for the default bus lets every bus be found the same way.
+        // One host for each bus. The default bus has a private key too, so that every bus is resolved in the same way.
         var runtimeKey = new RuntimeKey(model.Key);
         services.AddOptions();
         services.AddSingleton(model);

@@ -1,17 +1,31 @@
 namespace EventBus;
 
-/// <summary>What people do with subscriptions that a durable backend keeps.</summary>
+/// <summary>Manages subscriptions that a durable backend keeps.</summary>
 public static class EventBusSubscriptionExtensions
 {
-    /// <summary>Removes what a durable backend keeps for a subscription of this application that no longer exists in its code: its queue or its consumer group, which would fill up for ever.</summary>
-    /// <remarks>Does nothing when there is none. Failed events and dead letters of the subscription stay in the store. Call it when no instance of an older version runs any more: one that does would lose its queue, and make it again empty.</remarks>
+    /// <summary>
+    /// Removes what a durable backend keeps for a subscription that this application no longer has: its queue or its
+    /// consumer group, which would grow without limit.
+    /// </summary>
+    /// <remarks>
+    /// Does nothing if the backend keeps nothing for the subscription. Its failed events and dead letters stay in the
+    /// store. Call this only when no instance of an older version runs: such an instance would lose its queue, and
+    /// create it again empty.
+    /// </remarks>
     /// <param name="bus">The bus; it must be running.</param>
     /// <param name="subscription">The name of the subscription, as it was in the code.</param>
-    /// <param name="discardWaiting">Whether to remove it although events wait in it, which are lost then. Default false: that is refused.</param>
-    /// <param name="cancellationToken">Ends the waiting; what the backend was asked for may still happen.</param>
-    /// <exception cref="ArgumentException">The application still has a subscription of that name.</exception>
-    /// <exception cref="EventBusException">Events wait in it, somebody consumes it, or the backend did not do it.</exception>
-    /// <exception cref="NotSupportedException">The backend keeps nothing for subscriptions, or the bus is a stand-in.</exception>
+    /// <param name="discardWaiting">
+    /// True to remove the subscription even if events wait in it; these events are lost. Default false: the call fails
+    /// if events wait.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the wait. The backend may still carry out the request.</param>
+    /// <exception cref="ArgumentException">The application still has a subscription of this name.</exception>
+    /// <exception cref="EventBusException">
+    /// Events wait in the subscription, an instance consumes it, or the backend could not remove it.
+    /// </exception>
+    /// <exception cref="NotSupportedException">
+    /// The backend keeps nothing for subscriptions, or <paramref name="bus"/> is a test double.
+    /// </exception>
     public static Task RetireSubscriptionAsync(this IEventBus bus, string subscription, bool discardWaiting = false, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(bus);

@@ -4,31 +4,35 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Names what removed subscriptions and renamed services leave on a backend that cannot list it: the stores remember the names. Nothing is removed, because a service may only be stopped for a while.</summary>
-/// <param name="transport">Tells what is kept for a name.</param>
-/// <param name="store">Remembers the names.</param>
-/// <param name="service">The name of this application.</param>
+/// <summary>
+/// Finds the queues that removed subscriptions and renamed services have left on a backend that cannot list them: the
+/// stores remember the names. Removes nothing, because a service may only be stopped temporarily.
+/// </summary>
+/// <param name="transport">Finds what the backend keeps for a name.</param>
+/// <param name="store">Keeps the names.</param>
+/// <param name="service">The service name of this bus.</param>
 /// <param name="consumed">The subscriptions that this instance consumes.</param>
-/// <param name="known">The subscriptions that the application has, whether or not this instance consumes them.</param>
-/// <param name="environment">The clock and the log.</param>
+/// <param name="known">The subscriptions of the application, whether or not this instance consumes them.</param>
+/// <param name="environment">Provides the clock and the log.</param>
 internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store, string service, IReadOnlyCollection<string> consumed, IReadOnlySet<string> known, RunEnvironment environment)
 {
-    // Of all names that may have been left behind, so many are looked for at a time: those of this application first, then those that were not in use for the longest time.
+    // The maximum number of names that one pass looks up: those of this service first, then those that have been unused
+    // longest.
     private const int MostLooked = 100;
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(20);
 
-    // Another instance that has the subscription may be starting again: its name is given only after a few periods.
+    // Another instance that has the subscription may be restarting, so the name is reported only after a few periods.
     private static readonly TimeSpan Quiet = TimeSpan.FromMinutes(1);
 
-    // Another service may be stopped for days. Until then only the health check names what it has left.
+    // Another service may be stopped for days. Until then, only the health check names its leftovers.
     private static readonly TimeSpan QuietOfOthers = TimeSpan.FromDays(7);
 
     private readonly Dictionary<(string Service, string Name), DateTimeOffset> missing = [];
     private readonly HashSet<(string Service, string Name)> said = [];
     private volatile IReadOnlyList<Leftover> found = [];
 
-    /// <summary>What no instance consumes, by the name of its queue.</summary>
+    /// <summary>The leftovers that no instance consumes, by the name of the queue.</summary>
     public IReadOnlyDictionary<string, object> Data => found
         .DistinctBy(each => each.Kept.Queue, StringComparer.Ordinal)
         .ToDictionary(each => each.Kept.Queue, object (each) => string.Create(CultureInfo.InvariantCulture, $"No instance consumes the subscription '{each.Seen.Name}' of the service '{each.Seen.Service}' at present, and {each.Kept.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is not used any more: {RemovalOf(each)}."), StringComparer.Ordinal);
@@ -47,14 +51,15 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
             }
             catch (Exception) when (!stop.IsCancellationRequested)
             {
-                // The store or the backend is out of reach, which others say: what was found stays until the next look.
+                // The store or the backend is unreachable, which is reported elsewhere. The last result stays until the
+                // next pass.
             }
 
             await Task.Delay(Period, Time, stop);
         }
     }
 
-    /// <summary>Forgets a subscription of this application, of which nothing is kept any more.</summary>
+    /// <summary>Forgets a subscription of this application for which the backend no longer keeps anything.</summary>
     public async Task ForgetAsync(string subscription, CancellationToken cancellationToken)
     {
         found = [.. found.Where(each => each.Seen.Service != service || each.Seen.Name != subscription)];
@@ -64,11 +69,13 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // The next look finds that nothing is kept, and forgets the name then.
+            // The next pass finds that nothing is kept, and forgets the name.
         }
     }
 
-    /// <summary>Notes what this instance consumes, and looks once for what no instance consumes.</summary>
+    /// <summary>
+    /// Records the subscriptions of this instance, and looks once for subscriptions that no instance consumes.
+    /// </summary>
     public async Task LookAsync(CancellationToken stop)
     {
         var now = Time.GetUtcNow();
@@ -102,7 +109,10 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         found = left;
     }
 
-    /// <summary>Another service may use another server with the same stores: its names stay for a while, and are not looked for again.</summary>
+    /// <summary>
+    /// Forgets a name for which the backend keeps nothing. Another service may use another server with the same stores:
+    /// its name is kept for some days, but not looked up again unless it has been used since.
+    /// </summary>
     private async Task ForgetMissingAsync(SeenSubscription seen, DateTimeOffset now, CancellationToken stop)
     {
         if (seen.Service == service || now - seen.LastSeen > QuietOfOthers)

@@ -3,17 +3,20 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Finds instances that share subscriptions with this one and not its stores: marks, retries, dead letters, delayed events and sagas of one are unknown to the other.</summary>
-/// <param name="transport">Counts who consumes.</param>
-/// <param name="stores">Say who of them is known.</param>
-/// <param name="instance">This instance.</param>
-/// <param name="subscriptions">What it consumes.</param>
-/// <param name="environment">The clock and the log.</param>
+/// <summary>
+/// Finds instances that share the subscriptions of this instance but not its stores. Such instances do not know each
+/// other's handled events, retries, dead letters, delayed events and sagas.
+/// </summary>
+/// <param name="transport">Counts the consumers of a subscription.</param>
+/// <param name="stores">The stores, which know the instances that share them.</param>
+/// <param name="instance">The id of this instance.</param>
+/// <param name="subscriptions">The subscriptions that this instance consumes.</param>
+/// <param name="environment">Provides the clock and the log.</param>
 internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stores, string instance, IReadOnlyList<string> subscriptions, RunEnvironment environment)
 {
     private const int MostNamed = 10;
 
-    // A note outlives a few periods, so that an instance under load is not taken for a foreign one.
+    // A note is valid for several periods, so that an instance under load is not taken for an unknown one.
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan NoteFor = TimeSpan.FromSeconds(30);
 
@@ -22,7 +25,7 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
 
     private TimeProvider Time => environment.Time;
 
-    /// <summary>What is wrong; null when nothing is.</summary>
+    /// <summary>The description of the problem; null if there is none.</summary>
     public string? Complaint => foreign is { Count: > 0 } found
         ? $"Other instances consume {Named(found)} of this service and do not share its store, which is {stores.Name}. An idempotent subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one store that they share (bus.StoreInRedis(...)), or run one instance only."
         : null;
@@ -38,14 +41,17 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
             }
             catch (Exception) when (!stop.IsCancellationRequested)
             {
-                // The store or the backend is out of reach, which others say: what was found stays until the next look.
+                // The store or the backend is unreachable, which is reported elsewhere. The last result stays until the
+                // next pass.
             }
 
             await Task.Delay(Period, Time, stop);
         }
     }
 
-    /// <summary>Lets the other instances of this machine know that this one has ended.</summary>
+    /// <summary>
+    /// Removes the note of this instance, so that the other instances of this machine no longer count it.
+    /// </summary>
     public async Task EndAsync() => await stores.Instances!.ForgetAsync(instance, CancellationToken.None);
 
     private async Task LookAsync(CancellationToken stop)
@@ -56,7 +62,7 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
         {
             if (await transport.CountOthersAsync(subscription, stop) is not { } others)
             {
-                // Not known now: what was found stays.
+                // The number is not known at present: the last result stays.
                 found.AddRange(foreign.Where(name => name == subscription));
             }
             else if (others.Count + 1 <= known.GetValueOrDefault(subscription))
@@ -81,7 +87,11 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
         }
     }
 
-    /// <summary>A consumer whose process has ended, such as the predecessor of this one, is counted for a while: only what stays longer is alive.</summary>
+    /// <summary>
+    /// Returns true if an unknown consumer has been counted longer than <paramref name="deadFor"/>, which means that it
+    /// is alive. The backend counts a consumer for that long after its process has ended, for instance the predecessor
+    /// of this process.
+    /// </summary>
     private bool Lasts(string subscription, TimeSpan deadFor)
     {
         if (!foreignSince.TryGetValue(subscription, out var since))

@@ -3,7 +3,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Says at the start what a backend that keeps nothing means for what was registered.</summary>
+/// <summary>
+/// Logs warnings when the bus starts if the backend keeps no events, in general and for each idempotent or guarded
+/// subscription.
+/// </summary>
 internal static class VolatileBackendCheck
 {
     public static void Warn(TransportFeatures features, BusRegistration model, IEnumerable<SubscriptionPlan> subscriptions, ILogger log)

@@ -2,5 +2,5 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What every idempotent subscription of a bus shares.</summary>
+/// <summary>Contains the services that are common to all idempotent subscriptions of a bus.</summary>
 internal sealed record IdempotencyEnvironment(TimeProvider Time, TimeSpan Lease, BackgroundRunner Runner, ILogger Log);

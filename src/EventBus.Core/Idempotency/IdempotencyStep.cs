@@ -5,8 +5,14 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Lets one run of a subscription handle an event: claims it with a lease before the handler, and marks it done after it, in one commit with what the handler published.</summary>
-/// <remarks>Only what is done suppresses. While another run holds the claim this one waits; when the store is down nothing runs.</remarks>
+/// <summary>
+/// Ensures that only one attempt of a subscription handles an event. Claims the event with a lease before the handler
+/// runs, and marks it as handled afterwards, in one commit with the events that the handler published.
+/// </summary>
+/// <remarks>
+/// Only a completed event suppresses later copies. While another attempt holds the claim, this one waits. While the
+/// store is down, no handler runs.
+/// </remarks>
 internal sealed class IdempotencyStep(string subscription, ProcessedEventStore store, IdempotencyOptions options, FailureRecorder failures, IdempotencyEnvironment environment) : OnceStep
 {
     private const string Leases = "idempotency leases";
@@ -19,7 +25,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
     private readonly LocalProcessedEventStore? local = store as LocalProcessedEventStore;
     private readonly TimestampClock clock = new(environment.Time);
 
-    // Runs of this process wait for one another without asking the store.
+    // Concurrent attempts of this process wait for each other without polling the store.
     private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
 
     public override bool IsQuick => local is not null && !options.HasKeys;
@@ -36,7 +42,8 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
     {
         var key = KeyOf(envelope);
 
-        // It stays this run's number, even when a later run has another: a handler that is left behind may still ask.
+        // The fencing token stays that of this attempt, even if a later attempt has a higher one: a handler that was
+        // abandoned may still read it.
         context.EnsureHandling().Fence = fence;
         var (committed, published) = (false, (IReadOnlyList<Envelope>)[]);
         var failure = await outcome(async handling =>
@@ -65,11 +72,13 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             throw new InvalidOperationException($"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct what was given to KeyBy<{context.Event!.GetType().Name}>().");
         }
 
-        // A key of the user's is that of one type of event: OrderPaid and OrderShipped of one order are not copies of each other.
+        // A user-defined key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies
+        // of each other.
         var text = own is null ? envelope.Id : $"{context.EventName}~{own}";
         var key = new ProcessedKey(subscription, text);
 
-        // What a handler publishes when it runs again has the same id and perhaps another time stamp in its body.
+        // When a handler is retried, the events that it publishes have the same ids, but their bodies may contain other
+        // timestamps. So events with derived ids have no fingerprint.
         var fingerprint = own is null && !envelope.IdIsDerived && envelope.BodyLength >= 0 ? Fingerprint(envelope) : 0;
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var subject = SubjectOf(envelope) with { IsDelivery = context.State is not { IsKept: true } };
@@ -79,7 +88,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             var claim = await ClaimAsync(key, subject, fingerprint, ended.Task, owner.Slots, waiting.Token);
             if (claim.State != ProcessedState.Done)
             {
-                // Waiting for the store, or for another run, was not the handler's time.
+                // The handler gets a new deadline: the wait for the store or for another attempt does not count.
                 using var handling = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
                 return await RunClaimedAsync(context, subject, key, claim.Fence, handle, handling.Token);
             }
@@ -90,7 +99,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
         }
         catch (OperationCanceledException) when (waiting.IsCancellationRequested)
         {
-            // The handler was not started: waiting for another run does not count.
+            // The handler was not started: the wait for another attempt is not counted as an attempt.
             return Interrupted.Instance;
         }
         finally
@@ -104,7 +113,9 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
 
     private WriteSubject SubjectOf(Envelope envelope) => new(subscription, envelope.Name, envelope.Id, ProbeAsync);
 
-    /// <summary>Claims a key of no event, and gives it back: whether the store takes anything at all.</summary>
+    /// <summary>
+    /// Checks whether the store accepts writes at all: claims and releases a key that belongs to no event.
+    /// </summary>
     private async Task ProbeAsync(CancellationToken cancellationToken)
     {
         var now = environment.Time.GetUtcNow();
@@ -127,7 +138,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             await failures.Writer.WriteAsync(subject, slots, async cancel => claim = await store.ClaimAsync(key, fingerprint, asked = environment.Time.GetUtcNow(), environment.Lease, cancel));
             if (claim.State == ProcessedState.New && asked + environment.Lease <= environment.Time.GetUtcNow())
             {
-                // The answer came when the lease had ended: another run may have begun, or be done.
+                // The answer came after the lease had expired: another attempt may have begun, or even completed.
                 continue;
             }
 
@@ -136,7 +147,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
                 return claim;
             }
 
-            // Where claims are not lost, whoever holds it will say so.
+            // A local store never loses claims, so it signals when the claim is settled. Other stores are polled.
             await (local is not null ? failures.WaitForAsync(local.WhenSettledAsync(key, token), slots) : Task.Delay(look, environment.Time, token));
         }
     }
@@ -158,13 +169,13 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             }
             catch (StoreRefusedException exception)
             {
-                // The handler has run: another start would change nothing, and might repeat what it did elsewhere.
+                // The handler has run: another attempt would not help, and might repeat its external effects.
                 return new Rejected(new Rejection(DeadLetterReason.Unstorable, $"Its handler has succeeded, and the store cannot mark it as handled. {ExceptionText.MessageOf(exception)}"));
             }
 
             if (committed)
             {
-                // Whatever was lost meanwhile, nobody else runs it now.
+                // Even if the claim was lost in the meantime, no other attempt runs the event now.
                 return null;
             }
 
@@ -176,10 +187,10 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             return failure ?? await DispatchAsync(key, subject, handling.Outbox ?? [], owner);
         }
 
-        // A claim that cannot be given back ends with its lease.
+        // A claim that cannot be released ends with its lease.
         await failures.Writer.TryWriteAsync(subject, owner.Slots, cancel => store.ReleaseAsync(key, fence, cancel));
 
-        // Another run has the claim: its outcome counts, and this event is looked at again.
+        // Another attempt has the claim: its outcome counts, and this event is checked again.
         return lost.IsCancellationRequested && !token.IsCancellationRequested ? Interrupted.Instance : failure;
     }
 
@@ -191,14 +202,14 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             return await store.CompleteAsync(key, fence, completion, cancel);
         }
 
-        // The handler's time is up, or its claim is lost: its effects are not to be tried any more.
+        // If the handler has timed out or its claim is lost, its effects must not be executed.
         try
         {
             return !lost.IsCancellationRequested && await store.CompleteAsync(key, fence, completion, lost);
         }
         catch (OperationCanceledException) when (lost.IsCancellationRequested)
         {
-            // Nothing is wrong with the store. Had it committed all the same, the next run finds that.
+            // This is not a failure of the store. If the store has committed nevertheless, the next attempt finds that.
             return false;
         }
     }
@@ -230,11 +241,14 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
         }
         catch (ObjectDisposedException)
         {
-            // The run has ended while this was asking.
+            // The attempt ended while the renewal was running.
         }
     }
 
-    /// <summary>Sends what the handler published, also for a run that died between its commit and the sending.</summary>
+    /// <summary>
+    /// Sends the events that the handler published, also those of an attempt whose process ended between the commit and
+    /// the sending.
+    /// </summary>
     private async Task<Failure?> DispatchAsync(ProcessedKey key, WriteSubject subject, IReadOnlyList<Envelope> outbox, SubscriptionRuntime owner)
     {
         if (outbox.Count > 0)
@@ -246,7 +260,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
         return null;
     }
 
-    /// <summary>The first 64 bits of the body's SHA-256; never 0, which means unknown.</summary>
+    /// <summary>Returns the first 64 bits of the body's SHA-256 hash; never 0, which means unknown.</summary>
     private static long Fingerprint(Envelope envelope)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];

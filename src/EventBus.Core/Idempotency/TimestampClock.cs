@@ -1,14 +1,17 @@
 namespace EventBus;
 
-/// <summary>Tells the time of a timestamp that was taken anyway, without another look at the clock. Thread-safe.</summary>
+/// <summary>
+/// Converts timestamps that were taken anyway to wall clock time, without reading the wall clock each time.
+/// Thread-safe.
+/// </summary>
 internal sealed class TimestampClock(TimeProvider time)
 {
-    // The wall clock may be set: it is looked at once a second.
+    // The wall clock may be adjusted, so it is read again after this time.
     private static readonly TimeSpan Longest = TimeSpan.FromSeconds(1);
 
     private Anchor anchor = new(time.GetUtcNow(), time.GetTimestamp());
 
-    /// <param name="stamp">A timestamp of the same clock, taken just now.</param>
+    /// <param name="stamp">A timestamp of the same clock that was taken just now.</param>
     public DateTimeOffset At(long stamp)
     {
         var known = Volatile.Read(ref anchor);

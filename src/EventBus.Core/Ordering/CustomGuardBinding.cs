@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>A guard of the application's.</summary>
+/// <summary>Binds an order guard of the application, which is resolved from the services of each delivery.</summary>
 internal sealed class CustomGuardBinding<TEvent, TGuard>(OrderGuardOptions options) : OrderGuardBinding(options)
     where TEvent : notnull
     where TGuard : class, IOrderGuard<TEvent>

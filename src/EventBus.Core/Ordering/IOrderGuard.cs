@@ -1,17 +1,26 @@
 namespace EventBus;
 
-/// <summary>Decides, before a handler is started, whether it is an event's turn: "shipped" may have to wait for "paid". Add it with <c>.Guard&lt;TEvent, TGuard&gt;()</c>; <c>.Sequenced(...)</c> is one that ships with the library.</summary>
+/// <summary>
+/// Decides before a handler runs whether an event may be handled now: "shipped" may have to wait for "paid". Add it
+/// with <c>.Guard&lt;TEvent, TGuard&gt;()</c>. <c>.Sequenced(...)</c> adds a guard that comes with the library.
+/// </summary>
 /// <remarks>
-/// Made in the scope of each delivery unless it is registered as a singleton. It decides by state, never by clocks: what it lets wait is judged again whenever the subscription has dealt with another event of the same
-/// key, after <see cref="OrderGuardOptions.RecheckAfter"/>, and after restarts. A guard that throws counts as a failed start.
+/// The guard is created in the scope of each delivery, unless it is registered as a singleton. It should decide by
+/// state, not by clocks. A deferred event is evaluated again whenever the subscription has finished another event of
+/// the same key, after <see cref="OrderGuardOptions.RecheckAfter"/>, and after restarts. If the guard throws, the
+/// attempt counts as failed.
 /// </remarks>
 /// <typeparam name="TEvent">The event type.</typeparam>
 public interface IOrderGuard<in TEvent>
     where TEvent : notnull
 {
-    /// <summary>Decides.</summary>
+    /// <summary>Decides whether an event may be handled now.</summary>
     /// <param name="event">The event.</param>
-    /// <param name="context">Its delivery; what is published through it before the handler runs leaves with what the handler publishes.</param>
-    /// <param name="cancellationToken">Cancelled when the handler's time-out has passed, or the bus stops.</param>
+    /// <param name="context">
+    /// The delivery. Events that the guard publishes through it are sent together with those of the handler.
+    /// </param>
+    /// <param name="cancellationToken">
+    /// Cancelled when the handler timeout has passed, when the lease on the event is lost, or when the bus stops.
+    /// </param>
     Task<OrderDecision> DecideAsync(TEvent @event, EventContext context, CancellationToken cancellationToken);
 }

@@ -1,14 +1,14 @@
 namespace EventBus;
 
-/// <summary>What an order guard says of an event.</summary>
+/// <summary>The decision of an order guard.</summary>
 public enum OrderDecision
 {
-    /// <summary>It is its turn: start the handler.</summary>
+    /// <summary>Handle the event now.</summary>
     Proceed,
 
-    /// <summary>An earlier event of its key is missing: let it wait.</summary>
+    /// <summary>An earlier event of the key is missing: wait.</summary>
     Defer,
 
-    /// <summary>It comes too late to mean anything: acknowledge it without starting the handler.</summary>
+    /// <summary>The event comes too late to be relevant: acknowledge it without handling it.</summary>
     Skip,
 }

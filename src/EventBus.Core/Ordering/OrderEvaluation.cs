@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>What the guards say of an event.</summary>
+/// <summary>Contains the combined decision of all guards of an event.</summary>
 internal readonly record struct OrderEvaluation(OrderDecision Decision, long? Position, Deferred? Waiting);

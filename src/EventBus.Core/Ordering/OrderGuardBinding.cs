@@ -2,20 +2,23 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>One guard of one event type.</summary>
+/// <summary>Binds one guard to one event type.</summary>
 internal abstract class OrderGuardBinding(OrderGuardOptions options)
 {
     public abstract Type EventType { get; }
 
     public OrderGuardOptions Options => options;
 
-    /// <summary>Whether it judges events of a type: those of its own, or all that are assignable to an interface or an abstract class.</summary>
+    /// <summary>
+    /// Returns true if the guard evaluates events of a type: its own type, or any type that is assignable to it if it
+    /// is an interface or an abstract class.
+    /// </summary>
     public bool IsFor(Type type) => EventType == type || (EventType.IsAbstract && EventType.IsAssignableFrom(type));
 
-    /// <summary>It decides by numbers alone.</summary>
+    /// <summary>True if the guard decides by sequence numbers alone.</summary>
     public virtual bool Counts => false;
 
-    /// <summary>The event's number, where the guard counts.</summary>
+    /// <summary>Returns the sequence number of an event; null if the guard does not use sequence numbers.</summary>
     public virtual long? PositionOf(object @event) => null;
 
     public abstract Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, CancellationToken cancellationToken);

@@ -3,19 +3,27 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Asks the guards of a subscription, those that count first, the others in the order in which they were added: the first that does not let an event proceed decides.</summary>
-/// <remarks>Those that count come first, so that the others judge only events whose turn it is: one that was skipped ahead of its turn would take the turn of all before it.</remarks>
+/// <summary>
+/// Evaluates the guards of a subscription: first those that use sequence numbers, then the others in the order in which
+/// they were added. The first guard that does not return <see cref="OrderDecision.Proceed"/> decides.
+/// </summary>
+/// <remarks>
+/// The sequence guards come first, so that the others evaluate only events whose turn it is. Otherwise, an event that
+/// another guard skips ahead of its turn would advance the sequence past all events before it.
+/// </remarks>
 internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guards, FailurePolicy policy, FailureRecorder failures, ConcurrencyLimiter slots)
 {
     private readonly OrderGuardBinding[] guards = [.. guards.OrderBy(guard => !guard.Counts)];
 
     /// <param name="context">The delivery.</param>
     /// <param name="envelope">The event.</param>
-    /// <param name="deadline">Makes the token of guards that are asked now. The store may have kept them waiting, which is not their time.</param>
-    /// <param name="lost">Cancelled when the event is another's.</param>
+    /// <param name="deadline">
+    /// Creates the token for guards that run now. Time spent waiting for the store does not count.
+    /// </param>
+    /// <param name="lost">Cancelled when this instance loses the lease of the event.</param>
     public async Task<OrderEvaluation> JudgeAsync(EventContext context, Envelope envelope, Func<CancellationToken> deadline, CancellationToken lost)
     {
-        // Events that nobody guards can be what guarded ones wait for, so that every event of the subscription passes here.
+        // Events without a guard pass here too, because guarded events may wait for them.
         if (context.Event is not { } @event || guards.Where(guard => guard.IsFor(@event.GetType())).ToList() is not { Count: > 0 } own)
         {
             return new OrderEvaluation(OrderDecision.Proceed, null, null);
@@ -41,10 +49,13 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
         return new OrderEvaluation(OrderDecision.Proceed, position, null);
     }
 
-    /// <summary>An event of the key was dealt with.</summary>
+    /// <summary>Records that an event of the key was finished.</summary>
     public Task AdvanceAsync(Envelope envelope, long? position) => failures.AdvanceAsync(policy, envelope, envelope.KeyText ?? "", position, slots);
 
-    /// <summary>A counting guard looks at nothing but the numbers, so that asking it again without cause is pointless.</summary>
+    /// <summary>
+    /// Creates the wait of a deferred event. A sequence guard depends on the sequence numbers only, so it is not
+    /// evaluated again without cause before the wait ends.
+    /// </summary>
     private static Deferred Wait(OrderGuardBinding guard, long? position, OrderState state) =>
         new(state.Stamp, position, guard.Counts ? guard.Options.Timeout : guard.Options.RecheckAfter, guard.Options.Timeout);
 }

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The guard that counts: number n + 1 of a key follows number n.</summary>
+/// <summary>Binds a sequence guard: sequence number n + 1 of a key follows number n.</summary>
 internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, long first, OrderGuardOptions options) : OrderGuardBinding(options)
     where TEvent : notnull
 {
@@ -14,14 +14,16 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
 
     public override Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, CancellationToken cancellationToken)
     {
-        // Not "last + 1": nothing follows the highest number.
+        // Compares own - 1, because last + 1 would overflow at the highest number.
         var own = number((TEvent)@event);
         var (isNext, isLater) = state.Position is { } last ? (own > last && own - 1 == last, own > last) : (own == first, own > first);
         return Task.FromResult(
             isNext ? OrderDecision.Proceed
             : isLater ? OrderDecision.Defer
 
-            // What people replay was given up before, and others went on without it, as they do past a dead letter where that was asked for: it is not to be swallowed now.
+            // A dead letter that an operator retries was given up before, and later events have passed it. The same
+            // holds for a kept event of a subscription that continues past dead letters. Such an event is handled now,
+            // not skipped.
             : context.IsManualRetry || context.MayBePassed ? OrderDecision.Proceed
             : OrderDecision.Skip);
     }

@@ -2,7 +2,10 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The outcome of a published list so far: what failed, and which keys are held back by it.</summary>
+/// <summary>
+/// Tracks the outcome of a list that is being published: the failed events, and the keys whose later events are held
+/// back.
+/// </summary>
 internal sealed class BatchProgress(int count)
 {
     private PublishException?[]? items;

@@ -3,10 +3,13 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Sends many events with one call of the transport, so that their way is pipelined, also while somebody observes each of them.</summary>
+/// <summary>
+/// Sends many events with one call of the transport, so that they are pipelined, also if each of them is observed by
+/// traces or metrics.
+/// </summary>
 internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines, TimeProvider time, BusDiagnostics diagnostics, Func<Envelope, CancellationToken, CancellationToken, Task> sendOne)
 {
-    /// <returns>False when time was up before every event had its answer.</returns>
+    /// <returns>False if the deadline passed before every event had an outcome.</returns>
     public async Task<bool> SendAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         if (batch.Length == 0)
@@ -47,7 +50,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
         {
-            // What the transport did not write is in doubt already; this only says why.
+            // Events without an outcome are in doubt by default; this adds the reason.
             ownDeadline?.Dispose();
             for (var i = 0; i < outcomes.Length; i++)
             {
@@ -61,7 +64,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         return !deadline.IsCancellationRequested;
     }
 
-    /// <summary>With one deadline for all of them, as for those that are sent together.</summary>
+    /// <summary>Sends the events one by one with a common deadline, like events that are sent together.</summary>
     private async Task<bool> SendOneByOneAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
@@ -71,7 +74,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         }
         finally
         {
-            // A send whose caller gave up goes on, and still needs its deadline.
+            // A send whose caller was cancelled continues and still needs its deadline.
             if (!cancellationToken.IsCancellationRequested)
             {
                 ownDeadline?.Dispose();
@@ -91,7 +94,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.InDoubt || deadline.IsCancellationRequested)
             {
-                // One that had no answer in time is enough: the rest has no time left.
+                // After one event without an outcome in time, there is no time left for the rest.
                 outcomes.Span[(i + 1)..].Fill(PublishOutcome.Failed(new TimeoutException("An earlier event of the list had no answer in time.")));
                 return false;
             }
@@ -114,7 +117,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
             activities[i] = diagnostics.StartPublish(batch[i]);
             batch[i].TraceParent = activities[i]?.Id ?? batch[i].TraceParent;
 
-            // Side by side, not one inside the other.
+            // The activities are siblings, not nested.
             Activity.Current = parent;
         }
 

@@ -4,7 +4,10 @@ using System.Text;
 
 namespace EventBus;
 
-/// <summary>Makes event ids: time-ordered UUIDs of version 7 (RFC 9562, section 5.7; the counter is its method 2, monotonic random). Thread-safe.</summary>
+/// <summary>
+/// Creates event ids: time-ordered UUIDs of version 7 (RFC 9562, section 5.7; the counter is method 2 of section 6.2,
+/// monotonic random). Thread-safe.
+/// </summary>
 internal sealed class EventIds(RandomSource entropy)
 {
     private const ulong VersionSeven = 0x7UL << 12;
@@ -13,7 +16,8 @@ internal sealed class EventIds(RandomSource entropy)
 
     private readonly ulong high = VersionSeven | (ulong)entropy.NextBits(12);
 
-    // A random start below 2^61, then counting: unique within a process without a lock, and between processes by chance of 2^-61.
+    // A random start below 2^61, then incremented: unique within the process without a lock. The probability that
+    // another process has the same value is 2^-61.
     private long low = entropy.NextBits(61);
 
     public Guid Next(long utcTicks)
@@ -22,13 +26,16 @@ internal sealed class EventIds(RandomSource entropy)
         return FromHalves((milliseconds << 16) | high, Variant | ((ulong)Interlocked.Increment(ref low) & LowMask));
     }
 
-    /// <summary>The id of the n-th event that a handler published: the same whenever the handler runs again for the same event, and another one in a subscription of the same name of another service.</summary>
+    /// <summary>
+    /// Derives the id of the n-th event that a handler published. It is the same whenever the handler runs again for
+    /// the same event, and differs for a subscription of the same name in another service.
+    /// </summary>
     public static Guid Derive(string service, string parentId, string subscription, int ordinal)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(Encoding.UTF8.GetBytes($"{service.Length}:{service}/{parentId.Length}:{parentId}/{subscription.Length}:{subscription}/{ordinal}"), hash);
 
-        // Version 8 is the one for ids that an application derives by a rule of its own (RFC 9562, section 5.8).
+        // Version 8 is for ids that an application derives by its own rule (RFC 9562, section 5.8).
         var first = (BinaryPrimitives.ReadUInt64BigEndian(hash) & ~0xF000UL) | 0x8000UL;
         var second = (BinaryPrimitives.ReadUInt64BigEndian(hash[8..]) & LowMask) | Variant;
         return FromHalves(first, second);

@@ -2,10 +2,13 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The calls that publish events of one key at the same time, in the order in which they began. Thread-safe.</summary>
+/// <summary>
+/// Orders concurrent publish calls by key: the calls of one key keep the order in which they began. Thread-safe.
+/// </summary>
 /// <remarks>
-/// While all goes well, calls are handed to the transport as they come. Once one of a key is to be repeated, those that have not begun wait until it is done with, and are then handed over in their order. A call is not
-/// repeated for a key of which a later event may have been taken.
+/// Without failures, calls are passed to the transport as they arrive. Once a call must be retried, the calls of its
+/// keys that have not been sent wait until it is finished, and are then sent in their order. An event is not retried if
+/// a later event of its key may have been accepted.
 /// </remarks>
 internal sealed class KeyedPublishQueue
 {
@@ -17,15 +20,15 @@ internal sealed class KeyedPublishQueue
 
     internal enum State
     {
-        // In the hands of the transport for the first time; others may follow.
+        // Sent to the transport for the first time; others may follow.
         Begun,
         Waiting,
 
-        // On its way to the transport, alone or as the next; none may follow.
+        // About to be sent as the next one, or alone for a retry; no other call may follow.
         Released,
     }
 
-    /// <summary>Adds a call to the lines of its keys; null where no event has a key.</summary>
+    /// <summary>Adds a call to the queues of its keys. Returns null if no event has a key.</summary>
     public Call? Enter(ReadOnlySpan<Envelope> batch)
     {
         var keys = KeysOf(batch);
@@ -44,7 +47,7 @@ internal sealed class KeyedPublishQueue
                     lines.Add(keys[i], line = new Line());
                 }
 
-                // Behind one that is to be repeated, or that waits behind such a one.
+                // Waits if the queue contains a call that must be retried, or calls that wait behind one.
                 call.State = line.Queue.Count == 0 ? call.State : State.Waiting;
                 call.Lines[i] = line;
             }
@@ -84,10 +87,14 @@ internal sealed class KeyedPublishQueue
         return keys is null ? [] : [.. keys];
     }
 
-    /// <summary>Which events of a batch are to be sent again: what was certainly not sent, with no earlier event of its key that is given up, and no later one that may have been taken.</summary>
+    /// <summary>
+    /// Returns the indexes of the events of a batch that must be sent again: events that were certainly not sent,
+    /// without an earlier event of the same key that failed for good and without a later one that may have been
+    /// accepted.
+    /// </summary>
     /// <param name="batch">The events.</param>
-    /// <param name="outcomes">What became of each.</param>
-    /// <param name="call">The call; null where no event has a key.</param>
+    /// <param name="outcomes">The outcome of each event.</param>
+    /// <param name="call">The call; null if no event has a key.</param>
     public static List<int> Repeatable(ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes, Call? call)
     {
         var overtaken = call?.Overtaken() ?? new HashSet<string>(StringComparer.Ordinal);
@@ -154,7 +161,10 @@ internal sealed class KeyedPublishQueue
         }
     }
 
-    /// <summary>A call goes for the first time behind others that go for the first time, and again only with no other of its lines in the hands of the transport.</summary>
+    /// <summary>
+    /// Returns true if a call may be sent. A first send may follow other first sends. A retry requires that no other
+    /// call of its keys is being sent.
+    /// </summary>
     private static bool MayGo(Call call)
     {
         foreach (var line in call.Lines)
@@ -168,7 +178,7 @@ internal sealed class KeyedPublishQueue
         return true;
     }
 
-    /// <summary>Lets the first that waits in each line of a call go, if it may.</summary>
+    /// <summary>Releases the first waiting call of each key of a call, if it may be sent.</summary>
     private void Wake(Call call)
     {
         foreach (var key in call.Keys)
@@ -181,15 +191,15 @@ internal sealed class KeyedPublishQueue
         }
     }
 
-    /// <summary>A call of the publisher's on its way.</summary>
+    /// <summary>Represents one publish call.</summary>
     internal sealed class Call(KeyedPublishQueue owner, string[] keys, long sequence)
     {
         public string[] Keys => keys;
 
-        /// <summary>The line of each key; null once the call has left it.</summary>
+        /// <summary>The queue of each key; null after the call has left it.</summary>
         public Line?[] Lines { get; } = new Line?[keys.Length];
 
-        /// <summary>Its place in the order in which the calls began.</summary>
+        /// <summary>The position in the order in which the calls began.</summary>
         public long Sequence => sequence;
 
         public TaskCompletionSource? Turn { get; private set; }
@@ -198,8 +208,10 @@ internal sealed class KeyedPublishQueue
 
         public bool WasAnswered { get; set; }
 
-        /// <summary>Waits until the call may go; at once for one that has just begun.</summary>
-        /// <returns>False when the deadline came first.</returns>
+        /// <summary>
+        /// Waits until the call may be sent. A new call that has nothing to wait for continues at once.
+        /// </summary>
+        /// <returns>False if the deadline came first.</returns>
         public async Task<bool> EnterAsync(CancellationToken deadline)
         {
             Task turn;
@@ -224,7 +236,7 @@ internal sealed class KeyedPublishQueue
             return turn.IsCompletedSuccessfully;
         }
 
-        /// <summary>The transport has the call in its hands: the next may follow.</summary>
+        /// <summary>Records that the call was passed to the transport, so that the next call may follow.</summary>
         public void HandedOver()
         {
             if (State == State.Begun)
@@ -245,7 +257,10 @@ internal sealed class KeyedPublishQueue
             }
         }
 
-        /// <summary>The keys whose events are not to be sent again: a later one may have been taken, or the call has left the line.</summary>
+        /// <summary>
+        /// Returns the keys whose events must not be sent again, because a later event may have been accepted or the
+        /// call has left the queue.
+        /// </summary>
         public HashSet<string> Overtaken()
         {
             var overtaken = new HashSet<string>(StringComparer.Ordinal);
@@ -260,7 +275,10 @@ internal sealed class KeyedPublishQueue
             return overtaken;
         }
 
-        /// <summary>Takes out what is not to be sent again, because a later event of its key may have been taken meanwhile.</summary>
+        /// <summary>
+        /// Removes the events that must not be sent again, because a later event of their key may have been accepted in
+        /// the meantime.
+        /// </summary>
         public void LeaveOutOvertaken(List<int> again, ReadOnlyMemory<Envelope> batch)
         {
             lock (owner.gate)
@@ -270,8 +288,8 @@ internal sealed class KeyedPublishQueue
             }
         }
 
-        /// <summary>The transport has answered. The call leaves the lines of the keys that are done with.</summary>
-        /// <returns>The places of the events that are to be sent again.</returns>
+        /// <summary>Records the outcomes. The call leaves the queues of the keys that are finished.</summary>
+        /// <returns>The indexes of the events that must be sent again.</returns>
         public List<int> Conclude(ReadOnlySpan<Envelope> batch, ReadOnlySpan<PublishOutcome> outcomes)
         {
             lock (owner.gate)
@@ -297,7 +315,8 @@ internal sealed class KeyedPublishQueue
 
                 for (var i = 0; i < keys.Length; i++)
                 {
-                    // Also of a key that stays open: of a list, one event may have been taken, and a later one not.
+                    // Also for a key that is not finished: of several events of one key, an earlier one may have been
+                    // accepted and a later one not.
                     MarkTaken(i, taken.Contains(keys[i]));
                     if (!open.Contains(keys[i]))
                     {
@@ -316,8 +335,8 @@ internal sealed class KeyedPublishQueue
             }
         }
 
-        /// <summary>The call is over.</summary>
-        /// <param name="taken">Its events may have been taken.</param>
+        /// <summary>Ends the call.</summary>
+        /// <param name="taken">True if its events may have been accepted.</param>
         public void Leave(bool taken)
         {
             lock (owner.gate)
@@ -341,16 +360,18 @@ internal sealed class KeyedPublishQueue
         }
     }
 
-    /// <summary>The calls of one key. No step walks them: a hot key may have very many.</summary>
+    /// <summary>
+    /// Contains the calls of one key. No operation iterates over them, because a hot key may have very many.
+    /// </summary>
     internal sealed class Line
     {
-        /// <summary>How many have begun, and were not answered yet.</summary>
+        /// <summary>The number of calls that were sent for the first time and have no outcome yet.</summary>
         public int Begun { get; set; }
 
-        /// <summary>The others, in their order.</summary>
+        /// <summary>The other calls, in their order.</summary>
         public SortedSet<Call> Queue { get; } = new(BySequence);
 
-        /// <summary>The latest call of which an event may have been taken.</summary>
+        /// <summary>The sequence number of the latest call with an event that may have been accepted.</summary>
         public long LastTaken { get; set; }
     }
 }

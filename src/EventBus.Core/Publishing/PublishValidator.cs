@@ -4,7 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Refuses what must not get onto a wire: oversized events, bad headers, bad options. The same rules on every backend, so that what works in memory works elsewhere.</summary>
+/// <summary>
+/// Rejects events that cannot be serialized or are too large, and invalid options and headers. The rules are the same
+/// on every backend, so that code that works in memory works elsewhere.
+/// </summary>
 internal sealed class PublishValidator(int warnBytes, int maxBytes, bool serializes, ILogger log)
 {
     private const int MaxHeaders = 64;
@@ -14,13 +17,16 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
     private const int MaxKey = 256;
     private const int MaxId = 128;
 
-    // The bound of a size is generous with names and numbers, and a warning need not be exact.
+    // The upper bound of a size overestimates names and numbers, and the warning need not be exact.
     private const double Tolerance = 1.0 / 32;
 
     private static readonly SearchValues<char> HeaderNameChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
-    /// <summary>Checks the options.</summary>
-    /// <returns>The headers as they were checked; null for none. The application's own dictionary is read once: it may change, or say something else the next time.</returns>
+    /// <summary>Checks the options of a publish.</summary>
+    /// <returns>
+    /// A checked copy of the headers; null for none. The dictionary of the application is read only once, because it
+    /// may change or return other values the next time.
+    /// </returns>
     public IReadOnlyDictionary<string, string>? Check(PublishOptions? options)
     {
         if (options is null)
@@ -41,7 +47,7 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
         }
         catch (Exception exception) when (exception is not PublishException)
         {
-            // A dictionary of the application's own.
+            // The dictionary is an implementation of the application, which may throw anything.
             throw new PublishException($"PublishOptions.Headers cannot be read: {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
         }
     }
@@ -60,14 +66,17 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
     }
 
     /// <param name="envelope">The event.</param>
-    /// <param name="descriptor">What is known of its type.</param>
-    /// <param name="written">It is certain that it will be written as JSON: better now than too late.</param>
+    /// <param name="descriptor">The descriptor of its type.</param>
+    /// <param name="written">
+    /// True if the event will certainly be serialized, so that an error must be found now.
+    /// </param>
     public void CheckSize(Envelope envelope, EventDescriptor descriptor, bool written)
     {
         int length;
         try
         {
-            // In memory the bytes are never needed: the probe proves most events small enough, and only the others are written to be measured.
+            // In memory, the bytes are not needed. The upper bound proves most events small enough; only the others are
+            // serialized to be measured.
             var enough = descriptor.WarnedLarge ? maxBytes : (int)Math.Min(warnBytes * (1 + Tolerance), maxBytes);
             if (!serializes && !written && (descriptor.Json is null || descriptor.Size?.UpperBound(envelope.Payload!) <= enough))
             {
@@ -148,7 +157,10 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
         }
     }
 
-    /// <summary>Whether a text would not come back as it was: control characters, and what UTF-8 cannot write.</summary>
+    /// <summary>
+    /// Returns true if a text would change in transit: it contains control characters or unpaired surrogates, which
+    /// UTF-8 cannot encode.
+    /// </summary>
     private static bool IsUnfit(string text)
     {
         for (var i = 0; i < text.Length; i++)

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Makes envelopes of events and sees them to the transport. Thread-safe.</summary>
+/// <summary>Creates the envelopes of events and sends them to the transport. Thread-safe.</summary>
 internal sealed class Publisher
 {
     private const int BatchSize = 512;
@@ -29,16 +29,16 @@ internal sealed class Publisher
         batches = new BatchSender(transport, deadlines, time, diagnostics, (envelope, deadline, cancellationToken) => SendObservedAsync(envelope, DescriptorOf(envelope), deadline, cancellationToken));
     }
 
-    /// <summary>The name under which the bus works.</summary>
+    /// <summary>The name of the bus on the backend and in the stores.</summary>
     public string ServiceName => environment.ServiceName;
 
-    /// <summary>What the keys of effects begin with: nothing for the default bus.</summary>
+    /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
     public string EffectPrefix => environment.EffectPrefix;
 
-    /// <summary>The transport without repeats.</summary>
+    /// <summary>The transport without retries.</summary>
     public required Transport Once { private get; init; }
 
-    /// <summary>Called after an event was put into the delay store.</summary>
+    /// <summary>Called after an event was added to the delay store.</summary>
     public Action? Delayed { get; set; }
 
     public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
@@ -105,25 +105,27 @@ internal sealed class Publisher
         run.ThrowIfAnyFailed();
     }
 
-    /// <summary>Makes the envelope of an event that a handler publishes through its context.</summary>
+    /// <summary>Creates the envelope of an event that a handler publishes through its context.</summary>
     public Envelope CreateFollowUp(object @event, PublishOptions? options, Envelope parent, string subscription, int ordinal) =>
         Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(environment.ServiceName, parent.Id, subscription, ordinal), parent.CorrelationId, parent.Id));
 
-    /// <summary>Makes the envelope of an event that a saga publishes.</summary>
+    /// <summary>Creates the envelope of an event that a saga publishes.</summary>
     /// <param name="event">The event.</param>
-    /// <param name="options">What differs from the defaults; null for none.</param>
-    /// <param name="sagaId">The saga's id: the correlation id, and the key where there is no other.</param>
-    /// <param name="origin">What of the saga publishes it.</param>
-    /// <param name="ordinal">Its number there.</param>
+    /// <param name="options">The options; null for the defaults.</param>
+    /// <param name="sagaId">
+    /// The id of the saga. It becomes the correlation id, and the key if the event has no other key.
+    /// </param>
+    /// <param name="origin">The part of the saga that publishes the event.</param>
+    /// <param name="ordinal">The ordinal of the event within that part.</param>
     public Envelope CreateForSaga(object @event, PublishOptions? options, string sagaId, string origin, int ordinal) =>
         options is { CorrelationId: not null }
             ? throw new PublishException("What a saga publishes has the saga's id as correlation id, so that replies find it. Leave PublishOptions.CorrelationId out.", PublishFailure.Rejected, null)
             : Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(environment.ServiceName, sagaId, origin, ordinal), sagaId, null, sagaId));
 
-    /// <summary>Whether anybody may listen to a type of event, as far as this process knows.</summary>
+    /// <summary>Returns true if an event type may have subscribers, as far as this process knows.</summary>
     public bool MayBeHeard<TEvent>() => transport.MayHaveSubscribers(events.For(typeof(TEvent)).Name);
 
-    /// <summary>Sends what a handler published through its context, now that it has succeeded.</summary>
+    /// <summary>Sends the events that a handler published through its context, after it has succeeded.</summary>
     public async Task SendFollowUpsAsync(IReadOnlyList<Envelope> outbox)
     {
         if ((await TrySendAsync(outbox)).FirstOrDefault(problem => problem is not null) is { } first)
@@ -132,7 +134,7 @@ internal sealed class Publisher
         }
     }
 
-    /// <summary>Sends events that were kept, and says of each what was wrong; null for what was accepted.</summary>
+    /// <summary>Sends stored events. Returns the error of each event; null for accepted events.</summary>
     public async Task<PublishException?[]> TrySendAsync(IReadOnlyList<Envelope> outbox)
     {
         var outcomes = new PublishOutcome[outbox.Count];
@@ -140,12 +142,18 @@ internal sealed class Publisher
         return [.. outcomes.Select((outcome, i) => Conclude(outcome, outbox[i], DescriptorOf(outbox[i])))];
     }
 
-    /// <summary>Publishes an event whose time has come, with one attempt: it stays in its store until it is accepted, and a repeat would hold up what is due beside it.</summary>
+    /// <summary>
+    /// Publishes an event whose time has come, with one attempt. The event stays in its store until it is accepted, and
+    /// retries would delay the other due events.
+    /// </summary>
     public Task SendDueAsync(Envelope envelope) => Send(Once, envelope, DescriptorOf(envelope), deadlines.Token(time.GetUtcNow().UtcTicks), CancellationToken.None);
 
     private EventDescriptor Descriptor(object @event) => events.For(@event.GetType());
 
-    /// <summary>What is known of an event that may come from a store: another version of this application may have put it there.</summary>
+    /// <summary>
+    /// Returns the descriptor of an event that may come from a store. If another version of this application stored it,
+    /// this version may not know the event.
+    /// </summary>
     private EventDescriptor DescriptorOf(Envelope envelope) =>
         envelope.Descriptor ?? events.Find(envelope.Name, envelope.Version) ?? new EventDescriptor(typeof(object), envelope.Name, envelope.Version);
 
@@ -172,12 +180,14 @@ internal sealed class Publisher
             IdIsDerived = inherited.IsAny && options?.EventId is null,
         };
 
-        // What a saga publishes is kept as bytes, on every store; and every event may have to be, where the store is durable.
+        // Events of sagas are stored as bytes in every store. With a durable store, any event may have to be stored.
         guard.CheckSize(envelope, descriptor, environment.StoresWrite || inherited.Key is not null);
         return envelope;
     }
 
-    /// <summary>How many events a list holds. It may be of the application's own.</summary>
+    /// <summary>
+    /// Returns the number of events in a list. The list may be an implementation of the application, which may throw.
+    /// </summary>
     private static int CountOf<TEvent>(IReadOnlyList<TEvent> list)
     {
         try
@@ -190,7 +200,9 @@ internal sealed class Publisher
         }
     }
 
-    /// <summary>The key as the event type was declared. Code of the application makes it.</summary>
+    /// <summary>
+    /// Returns the key by the function that was declared for the event type. This runs application code.
+    /// </summary>
     private static string? KeyOf(EventDescriptor descriptor, object @event)
     {
         try
@@ -236,7 +248,7 @@ internal sealed class Publisher
     {
         try
         {
-            // The caller's token ends the waiting and nothing else: the transport keeps the slot.
+            // The caller's token only cancels the wait: the transport keeps the buffer.
             await (cancellationToken.CanBeCanceled ? new ValueTask(sending.AsTask().Observed().WaitAsync(cancellationToken)) : sending);
         }
         catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
@@ -252,7 +264,7 @@ internal sealed class Publisher
         }
     }
 
-    /// <summary>The way that may cost something: telemetry, a time-out of its own, a delay.</summary>
+    /// <summary>Sends with telemetry, a separate timeout or a delay. Slower than the direct path.</summary>
     private async Task SendObservedAsync(Envelope envelope, EventDescriptor descriptor, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
@@ -262,7 +274,7 @@ internal sealed class Publisher
         }
         finally
         {
-            // A send whose caller gave up goes on, and still needs its deadline.
+            // A send whose caller was cancelled continues and still needs its deadline.
             if (!cancellationToken.IsCancellationRequested)
             {
                 ownDeadline?.Dispose();
@@ -300,7 +312,8 @@ internal sealed class Publisher
             throw new PublishException($"The event '{envelope.Name}' cannot be delayed: no configured store keeps delayed events. Add one, for instance bus.StoreInMemory().", PublishFailure.Rejected, envelope.Id);
         }
 
-        // The application means its own wall clock. From here on the delay is kept by elapsed time, on the clock of the stores.
+        // The due time is a wall clock time of the application. From here on, the delay is measured as elapsed time,
+        // and scheduled by the clock of the stores.
         var (wait, since) = (dueAt - time.GetUtcNow(), time.GetTimestamp());
         for (var backoff = RetryingTransport.FirstBackoff; ; backoff = RetryingTransport.Longer(backoff))
         {
@@ -311,7 +324,7 @@ internal sealed class Publisher
             }
             catch (StoreRefusedException exception) when (exception.Scope != StoreScope.Entry && !deadline.IsCancellationRequested)
             {
-                // It has not taken the event, and may do so later.
+                // The store has not taken the event, and may take it later.
                 await Task.Delay(backoff, time, deadline).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
                 cancellationToken.ThrowIfCancellationRequested();
                 if (deadline.IsCancellationRequested)
@@ -338,7 +351,8 @@ internal sealed class Publisher
 
         async Task<bool> AddAsync(DelayStore delays, Envelope envelope, CancellationToken deadline)
         {
-            // What has elapsed first: a thread that is held up between the two looks must not make it due too early.
+            // The elapsed time is read first: if the thread is suspended between the two reads, the event must not
+            // become due too early.
             var left = wait - time.GetElapsedTime(since);
             var now = environment.Plans.GetUtcNow();
             await delays.AddAsync(envelope, left < DateTimeOffset.MaxValue - now ? now + left : DateTimeOffset.MaxValue, deadline);
@@ -374,7 +388,7 @@ internal sealed class Publisher
         }
     }
 
-    /// <summary>The key of an event that was refused; null where asking for it is what failed.</summary>
+    /// <summary>Returns the key of a rejected event; null if reading the key is what failed.</summary>
     private string? KeyOrNull(object? @event, PublishOptions? options)
     {
         try
@@ -424,7 +438,9 @@ internal sealed class Publisher
         return null;
     }
 
-    /// <summary>What an event takes from the event being handled, or from the saga that publishes it.</summary>
+    /// <summary>
+    /// Contains the values that an event inherits from the event being handled, or from the saga that publishes it.
+    /// </summary>
     private readonly record struct Inherited(Guid Id, string CorrelationId, string? CausationId, string? Key = null)
     {
         public static Inherited None => default;

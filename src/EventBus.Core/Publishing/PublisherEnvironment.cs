@@ -2,18 +2,20 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What every publisher of a bus shares.</summary>
+/// <summary>Contains the services and settings that are common to all publishes of a bus.</summary>
 internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout, EventIds Ids, BusDiagnostics Diagnostics, AsyncLocal<bool> InHandler, ILogger Log)
 {
-    /// <summary>The name under which the bus works.</summary>
+    /// <summary>The name of the bus on the backend and in the stores.</summary>
     public required string ServiceName { get; init; }
 
-    /// <summary>What the keys of effects begin with: nothing for the default bus.</summary>
+    /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
     public required string EffectPrefix { get; init; }
 
-    /// <summary>The stores keep events as bytes: what may get there must be writable.</summary>
+    /// <summary>True if the stores keep events as bytes, so that every event must be serializable.</summary>
     public bool StoresWrite { get; init; }
 
-    /// <summary>The clock of what is delayed. Its wall time may differ from that of <see cref="Time"/>.</summary>
+    /// <summary>
+    /// The clock that schedules delayed events. Its wall time may differ from that of <see cref="Time"/>.
+    /// </summary>
     public required TimeProvider Plans { get; init; }
 }

@@ -2,13 +2,17 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A transport whose failed publishes are repeated: what the transport below certainly did not send is sent again under the same id, until it is accepted or refused or its deadline has passed.</summary>
+/// <summary>
+/// Retries failed publishes of an inner transport. Events that were certainly not sent are sent again with the same id,
+/// until they are accepted or rejected, or the deadline has passed.
+/// </summary>
 /// <remarks>
-/// The order of a key holds (<see cref="KeyedPublishQueue"/>): later calls of the key wait behind the one that is repeated. Not used for a transport within the process, which has no connection that may come back.
+/// The order of each key is kept (<see cref="KeyedPublishQueue"/>): later calls of a key wait behind the one that is
+/// retried. Not used for an in-process transport, which has no connection that may come back.
 /// </remarks>
 internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Transport
 {
-    /// <summary>The pause before the first repeat.</summary>
+    /// <summary>The delay before the first retry.</summary>
     internal static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(20);
 
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromMilliseconds(500);
@@ -42,7 +46,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         return inner.DisposeAsync();
     }
 
-    /// <summary>The pause after a repeat in vain.</summary>
+    /// <summary>Returns the delay after a failed retry: twice as long, at most 500 ms.</summary>
     internal static TimeSpan Longer(TimeSpan backoff) => backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
 
     public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
@@ -95,7 +99,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         }
     }
 
-    /// <summary>Sends some events of a batch.</summary>
+    /// <summary>Sends the events of a batch at the given indexes.</summary>
     private async Task SendAsync(int[] places, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         var events = new Envelope[places.Length];
@@ -111,7 +115,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         }
         catch (Exception exception)
         {
-            // As for the first attempt: what was not written is in doubt.
+            // As for the first attempt: events without an outcome are in doubt.
             for (var i = 0; i < places.Length; i++)
             {
                 answers[i] = answers[i] == default ? PublishOutcome.InDoubt(exception) : answers[i];
@@ -137,7 +141,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         return true;
     }
 
-    /// <returns>False when there is no time left.</returns>
+    /// <returns>False if the deadline has passed or the transport is being closed.</returns>
     private async Task<bool> PauseAsync(TimeSpan backoff, CancellationToken deadline)
     {
         await Task.WhenAny(Task.Delay(backoff, time, deadline), closing.Task);

@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>An event on its way to the transport, and what became of it.</summary>
+/// <summary>Contains one event that is being sent, and its outcome.</summary>
 internal sealed class SendBuffer
 {
     public Envelope[] Envelopes { get; } = new Envelope[1];

@@ -1,9 +1,11 @@
 namespace EventBus;
 
-/// <summary>The memory in which a single event is handed to the transport, and its outcome comes back: used again by later sends. Thread-safe.</summary>
+/// <summary>
+/// Pools the buffers in which single events are passed to the transport and their outcomes come back. Thread-safe.
+/// </summary>
 internal sealed class SendBufferPool
 {
-    // As many publishers at once make no garbage; each further one makes a slot of its own.
+    // Up to this many concurrent publishers reuse buffers; each further one allocates a new buffer.
     private const int Spares = 64;
 
     private readonly SendBuffer?[] spares = new SendBuffer?[Spares];
@@ -12,13 +14,16 @@ internal sealed class SendBufferPool
 
     public SendBuffer Take() => Interlocked.Exchange(ref first, null) ?? TakeSpare();
 
-    /// <summary>Gives back a slot that no transport knows any more. Of two at once, one may be forgotten.</summary>
+    /// <summary>
+    /// Returns a buffer that the transport no longer uses to the pool. If two are returned concurrently, one may be
+    /// dropped.
+    /// </summary>
     public void GiveBack(SendBuffer slot)
     {
         slot.Clear();
         if (Volatile.Read(ref first) is null)
         {
-            // In memory a send ends before the next begins, and this is all that happens.
+            // In memory, a send ends before the next one begins, so this is the only path.
             Volatile.Write(ref first, slot);
             return;
         }
@@ -39,7 +44,7 @@ internal sealed class SendBufferPool
         {
             if (Interlocked.CompareExchange(ref count, seen - 1, seen) == seen)
             {
-                // Empty where whoever gave back has claimed the place, and not yet written it.
+                // Null if another thread has claimed the place in order to return a buffer, but has not written it yet.
                 return Interlocked.Exchange(ref spares[seen - 1], null) ?? new SendBuffer();
             }
         }
