@@ -23,7 +23,8 @@ internal abstract class SqlDatabase
     public abstract ValueTask<T> WriteAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Does the same as <see cref="WriteAsync{T}"/>, but reports a write that was cancelled before it began as withdrawn.
+    /// Does the same as <see cref="WriteAsync{T}"/>, but reports a write that was cancelled before it began as
+    /// withdrawn.
     /// </summary>
     /// <exception cref="InvalidOperationException">The step was withdrawn, and certainly did not run.</exception>
     public async ValueTask<T> WriteOrWithdrawAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken)
