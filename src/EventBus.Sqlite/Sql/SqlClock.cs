@@ -57,7 +57,7 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     public override long TimestampFrequency => inner.TimestampFrequency;
 
-    /// <summary>Gets true if the clock was set since the last check, or if the last check is old.</summary>
+    /// <summary>True if the clock was set since the last check, or if the last check is old.</summary>
     public bool IsToFollow => Volatile.Read(ref followed) is var last && (IsApart(AheadOf(inner), last.Machine) || IsApart(Follow(), last.Steady) || Elapsed(inner) - last.At.Ticks > Period.Ticks);
 
     public override DateTimeOffset GetUtcNow() => new(Follow() + Elapsed(inner), TimeSpan.Zero);
