@@ -5,17 +5,23 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Keeps what must not be forgotten in SQLite.</summary>
+/// <summary>Configures the bus to store its data in SQLite.</summary>
 public static class SqliteBuilderExtensions
 {
     /// <summary>
-    /// Keeps retries, dead letters, delayed events, handled events and sagas in one SQLite file, which is created where it is missing. Every write is on the disk when it returns. Several processes
-    /// of one machine may share the file; a network file system is not supported.
+    /// Stores retries, dead letters, delayed events, handled events and sagas in one SQLite file, which is created if
+    /// it does not exist. Every write is on the disk when it returns. Several processes of one machine may share the
+    /// file; a network file system is not supported.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    /// <param name="connectionString">Where the file is, as Microsoft.Data.Sqlite writes it: <c>Data Source=shop.db</c>. A relative path is resolved once, when the bus starts. May hold a password, and is never logged.</param>
+    /// <param name="connectionString">
+    /// The connection string of Microsoft.Data.Sqlite, for example <c>Data Source=shop.db</c>. A relative path is
+    /// resolved once, when the bus starts. The connection string may contain a password, and is never logged.
+    /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
-    /// <exception cref="ArgumentException">The connection string or a setting is not allowed; the message names it.</exception>
+    /// <exception cref="ArgumentException">
+    /// The connection string or a setting is not allowed; the message names it.
+    /// </exception>
     public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, string connectionString, Action<SqliteStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);

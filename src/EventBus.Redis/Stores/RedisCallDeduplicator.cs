@@ -2,10 +2,11 @@ using System.Collections.Concurrent;
 
 namespace EventBus;
 
-/// <summary>Tells the repeat of a call whose answer was lost from a new one. Thread-safe.</summary>
+/// <summary>Distinguishes the repeat of a call whose reply was lost from a new call. Thread-safe.</summary>
 /// <remarks>
-/// Each call carries a token that its script keeps with what it wrote. A call that got no answer may have been carried out all the same: its repeat carries the same token, by which the script
-/// recognises it and answers as it did the first time. Of several calls at once one is the repeat, and the others are new.
+/// Each call has a token that its script stores with the data it writes. A call without a reply may have been executed.
+/// Its repeat has the same token, by which the script recognizes it and returns the same reply. If equal calls run
+/// concurrently after a lost reply, one of them is the repeat and the others are new calls.
 /// </remarks>
 internal sealed class RedisCallDeduplicator
 {
@@ -13,8 +14,8 @@ internal sealed class RedisCallDeduplicator
 
     private readonly ConcurrentDictionary<string, string> unanswered = new(StringComparer.Ordinal);
 
-    /// <param name="call">Names the call: the same for a repeat.</param>
-    /// <param name="send">Sends it with a token.</param>
+    /// <param name="call">The name of the call; a repeat has the same name.</param>
+    /// <param name="send">Sends the call with a token.</param>
     public async Task<T> RunAsync<T>(string call, Func<string, Task<T>> send)
     {
         var token = unanswered.ContainsKey(call) && unanswered.TryRemove(call, out var earlier) ? earlier : Guid.NewGuid().ToString("N");
@@ -24,7 +25,8 @@ internal sealed class RedisCallDeduplicator
         }
         catch
         {
-            // A caller that never comes back leaves its token: with so many of them, the old ones are no longer of use.
+            // A caller that does not repeat its call leaves its token. When there are this many tokens, the old ones
+            // are no longer useful.
             if (unanswered.Count >= Max)
             {
                 unanswered.Clear();

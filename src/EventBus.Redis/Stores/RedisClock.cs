@@ -1,14 +1,23 @@
 namespace EventBus;
 
-/// <summary>The clock by which the stores are planned: that of the Redis server, which all instances share, kept by elapsed time between two looks at it. It never goes back by more than a moment. Thread-safe.</summary>
+/// <summary>
+/// Provides the time for due times and leases: the clock of the Redis server, which all instances share, continued with
+/// elapsed time between two checks. At a check, it goes back by at most about 2 s. Thread-safe.
+/// </summary>
 /// <remarks>
-/// Setting the clock of an instance changes nothing. When the clock of the server is set back, whichever instance looks first notes in Redis by how much the common clock is ahead of it, and all go on from there. A server whose
-/// clock is set forward is followed. Until the first look, and where the instance has no right to look, it is the clock of the instance.
+/// Changes of an instance's clock have no effect. If the server's clock is set back, the first instance that checks it
+/// stores in Redis how far the common clock is ahead of the server's clock, and all instances use that offset. If the
+/// server's clock is set forward, the common clock follows. The clock of the instance is used until the first check,
+/// and if the instance lacks the permission for a check.
 /// </remarks>
 /// <param name="inner">The clock of the instance.</param>
 internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 {
-    /// <summary>Says what the common clock shows, and puts it forward to where the caller has it. KEYS: by how many microseconds it is ahead of the server's. ARGV: what the caller has, 0 for nothing; how far that may be ahead. Microseconds since the Unix epoch.</summary>
+    /// <summary>
+    /// Returns the common time, and moves it forward to the caller's time if the caller is ahead by more than a limit.
+    /// KEYS: microseconds by which the common clock is ahead of the server's clock. ARGV: the caller's time, or 0 for
+    /// none; the limit. All times are in microseconds since the Unix epoch.
+    /// </summary>
     private const string Look = """
         local function microseconds() local time = redis.call('TIME') return time[1] * 1000000 + time[2] end
 
@@ -24,11 +33,11 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
         return string.format('%.0f', server + ahead)
         """;
 
-    // What a look may be wrong by, and clocks that run at different paces.
+    // Allows for the error of a check, and for clocks that run at different speeds.
     private static readonly TimeSpan Slack = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
-    // An answer that took longer says too little about the time.
+    // A reply that took longer is too inaccurate.
     private static readonly TimeSpan Timely = TimeSpan.FromSeconds(1);
 
     private Anchor? anchor;
@@ -46,9 +55,13 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(callback, state, dueTime, period);
 
-    /// <summary>Looks at the server's clock when the last look is old, or the clock of the instance was set, as it seems to be when a computer wakes up; one caller at a time. Never throws: this clock goes on by elapsed time.</summary>
+    /// <summary>
+    /// Checks the server's clock if the last check is old, or if the clock of the instance was set (which also seems to
+    /// be the case when a computer resumes from sleep). One caller at a time does the check; the others return at once.
+    /// Never throws: without a reply, this clock continues with elapsed time.
+    /// </summary>
     /// <param name="link">The connection.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task FollowAsync(RedisStoreLink link, CancellationToken cancellationToken)
     {
         if (!IsOld() || Interlocked.Exchange(ref looking, 1) == 1)
@@ -71,7 +84,7 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
         }
         catch (Exception)
         {
-            // The server is away, full, or denies it. Whatever else is asked says so.
+            // The server is unavailable or full, or denies the command. Other calls report that.
         }
         finally
         {
@@ -85,10 +98,10 @@ internal sealed class RedisClock(TimeProvider inner) : TimeProvider
         return last == 0 || elapsed.Ticks - last >= Period.Ticks || Math.Abs(AheadOf(elapsed) - Volatile.Read(ref ahead)) > Slack.Ticks;
     }
 
-    /// <summary>By how much the clock of the instance is ahead of the one that only counts.</summary>
+    /// <summary>Gets the offset of the instance's clock from the monotonic clock, in ticks.</summary>
     private long AheadOf(TimeSpan elapsed) => inner.GetUtcNow().UtcTicks - elapsed.Ticks;
 
-    /// <summary>What the clock showed when a time had elapsed.</summary>
+    /// <summary>The common time, in ticks since the Unix epoch, at a time of the monotonic clock.</summary>
     private sealed record Anchor(long Ticks, TimeSpan Elapsed)
     {
         public long At(TimeSpan elapsed) => Ticks + (elapsed - Elapsed).Ticks;

@@ -1,12 +1,19 @@
 namespace EventBus;
 
-/// <summary>The first lines of every script that writes to several keys: they refuse the call while a key has another type, because somebody has overwritten it.</summary>
+/// <summary>
+/// Contains the first lines of every script that writes to several keys. They refuse the call if a key has another type
+/// because something else has overwritten it.
+/// </summary>
 /// <remarks>
-/// Redis does not undo what a script has written before it fails. A script that fails at its second write would leave an entry that is in no index, and the repeat of the call would take it for one that is kept.
+/// Redis does not undo the writes of a script that fails. A script that failed at its second write would leave an entry
+/// that is in no index, and the repeat of the call would find the entry and take it for a complete one.
 /// </remarks>
 internal static class RedisKeyTypes
 {
-    /// <summary>For a table <c>types</c> with the types of KEYS in their order. What it does not name is a sorted set.</summary>
+    /// <summary>
+    /// Expects a table <c>types</c> with the types of KEYS in their order. A key without a type in the table must be a
+    /// sorted set.
+    /// </summary>
     public const string Check = """
 
         for i, key in ipairs(KEYS) do

@@ -5,7 +5,10 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Several events in one value: for each the length of its attributes, they, the length of its body, and that. Lengths are 4 bytes, the lowest first.</summary>
+/// <summary>
+/// Serializes several events into one value. Each event consists of the length of its attributes, the attributes, the
+/// length of its body, and the body. Lengths are 32-bit little-endian integers.
+/// </summary>
 internal static class RedisOutboxFormat
 {
     public static byte[] Write(IReadOnlyList<Envelope> events)
@@ -20,9 +23,12 @@ internal static class RedisOutboxFormat
         return buffer.ToArray();
     }
 
-    /// <summary>Reads events; never throws. What cannot be read becomes a placeholder, with all that is left as its body.</summary>
-    /// <param name="value">What <see cref="Write"/> wrote.</param>
-    /// <param name="owner">What the events belong to: it names the placeholder.</param>
+    /// <summary>
+    /// Reads events; never throws. Data that cannot be read becomes a placeholder event, with all remaining bytes as
+    /// its body.
+    /// </summary>
+    /// <param name="value">A value that <see cref="Write"/> returned.</param>
+    /// <param name="owner">The owner of the events, whose name becomes part of the placeholder's id.</param>
     public static IReadOnlyList<Envelope> Read(byte[] value, string owner)
     {
         var events = new List<Envelope>();

@@ -3,21 +3,23 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>What the stores share: the connection, and the names of their keys. Thread-safe once open.</summary>
+/// <summary>Provides the connection and the key names that all stores share. Thread-safe once open.</summary>
 /// <remarks>
-/// All keys begin with the hash tag <c>{prefix:service}</c>: in a cluster they share a slot, so that one script may touch any of them. A transport whose prefix is <c>prefix:service</c> has the same tag;
-/// the word after it keeps the two apart, because no stream of events has a colon in its name.
+/// All keys begin with the hash tag <c>{prefix:service}</c>: in a cluster they are in the same slot, so that one script
+/// may access any of them. A transport whose prefix is <c>prefix:service</c> has the same tag. Its keys differ from
+/// those of the stores in the word after the tag, because no stream of events has a colon in its name.
 /// </remarks>
 internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions options)
 {
-    // What the start waits for: a server that is busy then is looked at later.
+    // The time that the start waits for the first check of the server's clock. If the server does not reply in time, a
+    // later check follows.
     private static readonly TimeSpan FirstLook = TimeSpan.FromSeconds(1);
 
     private IConnectionMultiplexer? connection;
     private RedisClock? clock;
     private string? root;
 
-    /// <summary>Whether the process has subscriptions.</summary>
+    /// <summary>True if the process has subscriptions.</summary>
     public bool HasSubscriptions { get; private set; }
 
     /// <summary>The name of the application.</summary>
@@ -34,7 +36,9 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
         }
     }
 
-    /// <summary>Makes the clock by which the stores are planned, which follows the server's.</summary>
+    /// <summary>
+    /// Creates the clock that the stores use for due times and leases. It follows the server's clock.
+    /// </summary>
     public TimeProvider PlanBy(TimeProvider time) => clock = new RedisClock(time);
 
     public async ValueTask CloseAsync()
@@ -48,8 +52,11 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
 
     public RedisKey Key(string name) => (root ?? throw NotOpen()) + name;
 
-    /// <summary>Runs a script, of which Redis keeps a copy, so that only its hash is sent.</summary>
-    /// <exception cref="StoreRefusedException">A value is longer than Redis reads. It would cut the connection, for everything else that goes over it too.</exception>
+    /// <summary>Runs a script. Redis caches scripts, so usually only the hash of the script is sent.</summary>
+    /// <exception cref="StoreRefusedException">
+    /// A value is longer than Redis accepts. Sending it would close the connection, also for all other calls that use
+    /// it.
+    /// </exception>
     public async Task<RedisResult> RunAsync(string script, RedisKey[] keys, RedisValue[] values, CancellationToken cancellationToken)
     {
         var longest = LongestOf(values);
@@ -59,12 +66,12 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
             throw new StoreRefusedException(StoreScope.Entry, $"A part of the entry has {longest:N0} bytes; Redis reads {limit:N0} at most (proto-max-bulk-len).");
         }
 
-        // On its way before the script, and not waited for.
+        // The check is sent before the script, and is not awaited.
         clock?.FollowAsync(this, CancellationToken.None).Observed();
         return await AskAsync(database => database.ScriptEvaluateAsync(script, keys, values), cancellationToken);
     }
 
-    /// <summary>Asks Redis. See <see cref="RedisConnector.AnswerAsync{T}"/>.</summary>
+    /// <summary>Sends a command to Redis. See <see cref="RedisConnector.AnswerAsync{T}"/>.</summary>
     public async Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask, CancellationToken cancellationToken)
     {
         var database = (connection ?? throw NotOpen()).GetDatabase();
@@ -95,7 +102,10 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
         return longest;
     }
 
-    /// <summary>Whether an answer is about the server, and not about what was asked. Of a script that Redis ends at its first write nothing has happened.</summary>
+    /// <summary>
+    /// Returns true if an error concerns the server and not the command. A script that Redis ends at its first write
+    /// has changed nothing.
+    /// </summary>
     private static bool IsOfServer(RedisServerException exception) =>
         exception.Message.Split(' ')[0] is "LOADING" or "READONLY" or "MISCONF" or "MASTERDOWN" or "CLUSTERDOWN" or "TRYAGAIN" or "BUSY" or "NOREPLICAS" or "NOAUTH" or "WRONGPASS" or "NOPERM"
         || IsFull(exception);

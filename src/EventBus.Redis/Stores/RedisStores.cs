@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>The stores of one bus in Redis.</summary>
+/// <summary>Creates the stores of one bus in Redis.</summary>
 internal static class RedisStores
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
@@ -24,7 +24,7 @@ internal static class RedisStores
             OpenAsync = link.OpenAsync,
             CloseAsync = async () =>
             {
-                // A stop may have cut off the last claim.
+                // The stop may have cancelled the last claim before its reply.
                 await failures.TakeBackAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                 await link.CloseAsync();
             },

@@ -4,10 +4,13 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The subscriptions that were in use, of all applications that share the prefix: a hash for each backend, by the name of the application and that of the subscription.</summary>
+/// <summary>
+/// Stores which subscriptions were in use, for all applications that share the key prefix. Each backend has a hash,
+/// whose fields are the name of the application and the name of the subscription.
+/// </summary>
 internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions options, ILogger log) : SubscriptionStore
 {
-    // Neither name holds one.
+    // Neither name contains a colon.
     private const char Separator = ':';
 
     private bool isRefused;
@@ -50,7 +53,7 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions o
 
     private static string FieldOf(string service, string subscription) => $"{service}{Separator}{subscription}";
 
-    /// <summary>Null for what somebody else has written there.</summary>
+    /// <summary>Reads a field; returns null for a field that was not written by this store.</summary>
     private static SeenSubscription? Read(HashEntry entry)
     {
         var field = (string)entry.Name!;

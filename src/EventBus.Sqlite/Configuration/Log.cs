@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Every text that the stores in SQLite log. Names and ids only: never a body, a header or a connection string.</summary>
+/// <summary>
+/// Logs the messages of the SQLite stores. Messages hold names and ids only: never a body, a header or a connection
+/// string.
+/// </summary>
 internal static partial class Log
 {
     [LoggerMessage(403, LogLevel.Error, "The SQLite database is damaged at the delayed event in row {Row} of {Prefix}delays: it is not published, and stays for a recovery of the file. Said once: {Error}")]

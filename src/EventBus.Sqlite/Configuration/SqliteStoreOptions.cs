@@ -1,15 +1,25 @@
 namespace EventBus;
 
-/// <summary>Settings of the stores in SQLite.</summary>
+/// <summary>Settings of the SQLite stores.</summary>
 public sealed class SqliteStoreOptions
 {
-    /// <summary>What the names of all tables begin with, so that they can stand beside the application's own. Default <c>eventbus_</c>; 1 to 32 ASCII letters, digits and underscores, not beginning with a digit.</summary>
+    /// <summary>
+    /// The prefix of all table names, which keeps them apart from the application's own tables. Default
+    /// <c>eventbus_</c>; 1 to 32 ASCII letters, digits and underscores, not beginning with a digit or with
+    /// <c>sqlite_</c>.
+    /// </summary>
     public string TablePrefix { get; set; } = "eventbus_";
 
-    /// <summary>How long a write waits for another process that is writing to the same file before it fails. Default 5 s; 1 s to 60 s.</summary>
+    /// <summary>
+    /// The time that a write waits for another process that is writing to the same file, before the write fails.
+    /// Default 5 s; 1 s to 60 s.
+    /// </summary>
     public TimeSpan BusyTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long the effects of one event may take in its transaction, all together. They hold the only writer of the file: everything else waits for them meanwhile. Default 5 s; 100 ms to 60 s.</summary>
+    /// <summary>
+    /// The time that all effects of one event together may take in its transaction. They occupy the only writer of the
+    /// file: all other writes wait until they end. Default 5 s; 100 ms to 60 s.
+    /// </summary>
     public TimeSpan EffectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     internal void Check()

@@ -8,10 +8,13 @@ using SQLitePCL;
 
 namespace EventBus;
 
-/// <summary>A SQLite file with its one writer and its readers. The client blocks its thread whatever its methods are called, so each of them has a thread of its own.</summary>
+/// <summary>
+/// Accesses a SQLite file through one writer and several readers. The asynchronous methods of the SQLite client block
+/// the calling thread, so the writer and each reader have a thread of their own.
+/// </summary>
 internal sealed class SqliteDatabase : SqlDatabase
 {
-    /// <summary>What an effect gets to end after it was told to.</summary>
+    /// <summary>The time that an effect gets to end after its cancellation.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
     private readonly SqliteFile file;
@@ -36,7 +39,7 @@ internal sealed class SqliteDatabase : SqlDatabase
 
     public override string Prefix => options.TablePrefix;
 
-    /// <summary>Makes the clock by which the stores are planned.</summary>
+    /// <summary>Creates the clock that the stores use for due times and leases.</summary>
     public TimeProvider PlanBy(TimeProvider machine) => clock = new SqlClock(machine, Prefix);
 
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
@@ -56,7 +59,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         }
     }
 
-    /// <summary>What is wrong with the file; nothing as long as it takes writes.</summary>
+    /// <summary>Gets the problems of the file; empty if there are none.</summary>
     public IReadOnlyCollection<string> Problems => writer.Problem is { } problem ? [problem] : [];
 
     public async ValueTask CloseAsync()
@@ -102,7 +105,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         await EndAsync(running.WaitAsync(stop.Token));
         if (!running.IsCompleted)
         {
-            // A statement that runs for ever does not look at the token.
+            // A statement that is running does not observe the token.
             raw.sqlite3_interrupt(((SqliteConnection)session.Connection).Handle);
             await EndAsync(running.WaitAsync(Grace, time, CancellationToken.None));
         }
@@ -129,7 +132,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         }
     }
 
-    /// <summary>Opens the file, with tables where it was made again.</summary>
+    /// <summary>Opens the file, and creates the tables if the file is new.</summary>
     private async ValueTask<SqlSession> OpenWriterAsync()
     {
         var session = new SqlSession(await file.OpenWriterAsync(), app);
@@ -155,7 +158,9 @@ internal sealed class SqliteDatabase : SqlDatabase
         }
     }
 
-    /// <summary>Why what is written into a session's file would be lost; null when it would not.</summary>
+    /// <summary>
+    /// Gets the reason why data written to the session's file would be lost; null if it would not be.
+    /// </summary>
     private StoreRefusedException? MovedOf(SqlSession session)
     {
         var connection = (SqliteConnection)session.Connection;
@@ -175,7 +180,10 @@ internal sealed class SqliteDatabase : SqlDatabase
         return new StoreRefusedException(StoreScope.Store, $"The SQLite database '{file.Path}' {what}. It is opened again.");
     }
 
-    /// <summary>Whether a session that reads is of no more use. The writer makes the file again before it is opened to be read.</summary>
+    /// <summary>
+    /// Returns true if a reading session must be closed because its file was moved or replaced. The writer then opens,
+    /// and if necessary creates, the file before the reader opens it again.
+    /// </summary>
     private async ValueTask<bool> LeaveMovedAsync(SqlSession session)
     {
         if (SqliteMoved.Of((SqliteConnection)session.Connection) is null)
@@ -187,7 +195,8 @@ internal sealed class SqliteDatabase : SqlDatabase
         return true;
     }
 
-    // On the thread pool, outside of the writer's context: an effect that blocks cannot lock the writer up with itself.
+    // Runs on the thread pool, outside the writer's synchronization context, so that an effect that blocks cannot
+    // deadlock the writer.
     private static async Task RunAsync(IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects, DbTransaction transaction, CancellationToken cancellationToken)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -198,7 +207,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         }
     }
 
-    /// <summary>Waits for the end, whatever it is.</summary>
+    /// <summary>Waits until the task has ended, successfully or not.</summary>
     private static async Task EndAsync(Task task) => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     private ObjectDisposedException Closed() => new(null, $"The stores in the SQLite database '{file.Path}' are closed.");

@@ -4,7 +4,9 @@ using SQLitePCL;
 
 namespace EventBus;
 
-/// <summary>SQL as SQLite wants it. Strict tables: a value of the wrong type is refused when it is written, and cannot surprise a reader.</summary>
+/// <summary>
+/// Provides the SQL dialect of SQLite. Tables are STRICT: SQLite refuses a value of the wrong type when it is written.
+/// </summary>
 internal sealed class SqliteDialect : SqlDialect
 {
     public override string Number => "INTEGER";

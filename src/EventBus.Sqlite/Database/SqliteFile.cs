@@ -5,7 +5,7 @@ using SQLitePCL;
 
 namespace EventBus;
 
-/// <summary>A SQLite file: how it is opened, and what its errors mean.</summary>
+/// <summary>Opens the connections to a SQLite file, and explains the errors of SQLite.</summary>
 internal sealed class SqliteFile
 {
     private const string Uri = "file:";
@@ -22,27 +22,36 @@ internal sealed class SqliteFile
         }
         catch (ArgumentException)
         {
-            // What was thrown names the word that it did not understand, which may be a part of the password.
+            // The original message quotes the keyword that was not recognized, which may be part of the password.
             throw new ArgumentException("The connection string given to StoreInSqlite(...) is not one of SQLite. Write 'Data Source=' and a file, and quotes around a value that holds a semicolon.", nameof(connectionString));
         }
 
         busyTimeout = options.BusyTimeout;
         Check();
         connection.Pooling = false;
-        // The client tries again by itself for at least this long after SQLite has waited for the time that is set below.
+        // Seconds. The client retries by itself for at least this long, after SQLite has waited for the busy_timeout
+        // that OpenAsync sets.
         connection.DefaultTimeout = 1;
     }
 
     private SqliteFile(SqliteConnectionStringBuilder connection, TimeSpan busyTimeout) => (this.connection, this.busyTimeout) = (connection, busyTimeout);
 
-    /// <summary>The file as it is opened; of a URI without its parameters, one of which may be a key.</summary>
+    /// <summary>
+    /// Gets the path of the file as it is opened. A URI is returned without its parameters, because one of them may be
+    /// a key.
+    /// </summary>
     public string Path => IsUri(connection.DataSource) ? connection.DataSource.Split('?')[0] : connection.DataSource;
 
-    /// <summary>The same file under its full path. The connections are opened one after another, and the application may change its folder meanwhile: they must not meet in two files.</summary>
-    /// <exception cref="ArgumentException">The path begins with a folder that the application did not name.</exception>
+    /// <summary>
+    /// Returns the same file with its full path. The connections are opened at different times, and the application may
+    /// change its current directory in between: all of them must open the same file.
+    /// </summary>
+    /// <exception cref="ArgumentException">
+    /// The path begins with <c>|DataDirectory|</c>, and the application has not set that directory.
+    /// </exception>
     public SqliteFile Locate() => new(new SqliteConnectionStringBuilder(connection.ConnectionString) { DataSource = FullPath(connection.DataSource) }, busyTimeout);
 
-    /// <summary>Opens the file for writing, and creates it where it is missing.</summary>
+    /// <summary>Opens the file for writing, and creates it if it does not exist.</summary>
     public async ValueTask<SqliteConnection> OpenWriterAsync()
     {
         var opened = await OpenAsync("PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 67108864;");
@@ -59,12 +68,15 @@ internal sealed class SqliteFile
 
     public ValueTask<SqliteConnection> OpenReaderAsync() => OpenAsync("PRAGMA query_only = ON;");
 
-    /// <summary>Says what went wrong, what it concerns and what to do; other exceptions pass.</summary>
+    /// <summary>
+    /// Converts an error of SQLite into an exception that says what went wrong, which part of the store it concerns and
+    /// what to do. Returns other exceptions unchanged.
+    /// </summary>
     public Exception Explain(Exception exception) => exception is not SqliteException { SqliteErrorCode: var code } ? exception : code switch
     {
         raw.SQLITE_FULL => Refused("has no room left, and nothing was written. Free space on its disk, or raise its max_page_count.", exception),
 
-        // A transaction begins with the lock, so that nothing was written without it.
+        // A transaction takes the write lock when it begins, so nothing was written.
         raw.SQLITE_BUSY or raw.SQLITE_LOCKED => Refused($"is locked by another process that has been writing for longer than {busyTimeout}. End that transaction, or raise SqliteStoreOptions.BusyTimeout.", exception),
         raw.SQLITE_CANTOPEN => Refused("cannot be opened. Check that its folder exists, and that this process may write there.", exception),
         raw.SQLITE_NOTADB => Refused("is not a SQLite database, or is encrypted with another password. Name another file in StoreInSqlite(...), or move this one away.", exception),
@@ -72,7 +84,8 @@ internal sealed class SqliteFile
         raw.SQLITE_TOOBIG or raw.SQLITE_MISMATCH or raw.SQLITE_CONSTRAINT or raw.SQLITE_RANGE =>
             new StoreRefusedException(StoreScope.Entry, $"The SQLite database '{Path}' cannot keep this entry: {exception.Message}", exception),
 
-        // Of one page or of the whole file, and what was written before a disk failed is unknown: whoever asks finds out.
+        // The damage may concern one page or the whole file, and it is unknown what was written before a disk failed.
+        // So neither error is a refusal of the store: the bus checks by itself what the store still accepts.
         raw.SQLITE_CORRUPT => Failed("is damaged. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program.", exception),
         raw.SQLITE_IOERR => Failed("cannot be read or written. Check its disk.", exception),
         _ => Failed($"refused a statement: {exception.Message}", exception),
@@ -80,7 +93,7 @@ internal sealed class SqliteFile
 
     private static bool IsUri(string source) => source.StartsWith(Uri, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>What the client and SQLite make of a path when they open it.</summary>
+    /// <summary>Resolves a path in the same way as the client and SQLite do when they open it.</summary>
     private static string FullPath(string source)
     {
         if (IsUri(source))

@@ -4,16 +4,19 @@ using SQLitePCL;
 
 namespace EventBus;
 
-/// <summary>Finds out whether the file of a connection is still the one under its path. What is written into a file that was deleted or replaced is lost when it is closed.</summary>
+/// <summary>
+/// Checks that the file of a connection is still the file at its path. Data written to a deleted or replaced file is
+/// lost when the connection is closed.
+/// </summary>
 internal static partial class SqliteMoved
 {
     private const string Library = "e_sqlite3";
     private const int HasMoved = 20;
 
-    // With another build of SQLite only a file that is missing is noticed. Windows refuses to delete a file that is open.
+    // With another build of SQLite, only a missing file is detected. Windows refuses to delete a file that is open.
     private static readonly bool CanAsk = IsUsual();
 
-    /// <summary>Why the connection is of no more use; null when it is.</summary>
+    /// <summary>Gets the reason why the connection can no longer be used; null if it can be used.</summary>
     public static string? Of(SqliteConnection connection)
     {
         var path = raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string();
@@ -23,7 +26,9 @@ internal static partial class SqliteMoved
             : null;
     }
 
-    /// <summary>Whether the write-ahead log that the connection has written to is missing under its path.</summary>
+    /// <summary>
+    /// Returns true if the write-ahead log that the connection has written to no longer exists at its path.
+    /// </summary>
     public static bool IsLogMissing(SqliteConnection connection) => !File.Exists($"{raw.sqlite3_db_filename(connection.Handle, "main").utf8_to_string()}-wal");
 
     private static bool IsUsual()
@@ -34,7 +39,7 @@ internal static partial class SqliteMoved
         }
         catch (Exception)
         {
-            // A provider of the application's own.
+            // The application uses a SQLite provider of its own.
             return false;
         }
     }

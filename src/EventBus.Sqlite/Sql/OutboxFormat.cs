@@ -4,10 +4,13 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The events that a handler published, as one value: for each the length of its attributes, the attributes, the length of its body, the body.</summary>
+/// <summary>
+/// Serializes the events that a handler published into one value. Each event consists of the length of its attributes,
+/// the attributes, the length of its body, and the body. Lengths are 32-bit little-endian integers.
+/// </summary>
 internal static class OutboxFormat
 {
-    /// <summary>Null for no events.</summary>
+    /// <summary>Serializes the events; returns null if there are none.</summary>
     public static byte[]? Write(IReadOnlyList<Envelope> outbox)
     {
         if (outbox.Count == 0)
@@ -25,7 +28,10 @@ internal static class OutboxFormat
         return stream.ToArray();
     }
 
-    /// <summary>Reads the events. What cannot be read is a placeholder that says so, under the key with which it was kept.</summary>
+    /// <summary>
+    /// Reads the events. Data that cannot be read becomes a placeholder event that says so, with <paramref name="key"/>
+    /// as its id.
+    /// </summary>
     public static IReadOnlyList<Envelope> Read(byte[] outbox, string key)
     {
         var events = new List<Envelope>();

@@ -1,32 +1,41 @@
 namespace EventBus;
 
-/// <summary>The clock by which the stores of a database are planned: that of the machine, which all processes of the file share, but it never goes back. What waits is due when its time has elapsed. Thread-safe.</summary>
+/// <summary>
+/// Provides the time for due times and leases in a database. It follows the clock of the machine, which all processes
+/// that use the file share, but it does not go back by 1 s or more. Thread-safe.
+/// </summary>
 /// <remarks>
-/// A clock that is set forward is followed, and the leases in the database move with it. When it is set back then, what was planned before it was set forward is put off by as much: it is due when it was.
-/// The anchors of the clock lie in the database: a process that starts after the clock was set back goes on from where the others are, and one process alone moves what is to be moved.
+/// If the machine's clock is set forward, this clock follows, and the leases in the database are moved forward by the
+/// same amount. If the machine's clock is set back later, entries that were planned before it was set forward are
+/// postponed by the same amount, so that they are due at their original time.
+/// The anchors of the clock are stored in the database. A process that starts after the clock was set back continues
+/// from the time of the other processes, and only one process moves the entries.
 /// </remarks>
 /// <param name="inner">The clock of the machine.</param>
-/// <param name="prefix">What the names of the tables begin with.</param>
+/// <param name="prefix">The prefix of the table names.</param>
 internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 {
-    // In the database: the anchor of this clock, that of the machine's when it was last set, by how much it was put forward last, and what this clock showed then.
+    // Rows of the meta table: the anchor of this clock; the anchor of the machine's clock when it was last set; the
+    // amount of the last forward change; and the time that this clock showed before that change.
     private const string Steady = "clock", Machine = "clock.machine", Forward = "clock.forward", ForwardAt = "clock.forward_at";
 
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(10);
 
-    // Clocks are adjusted by less all the time, and followed.
+    // Smaller adjustments of the machine's clock are frequent, and are followed in both directions.
     private static readonly long Adjusted = TimeSpan.FromSeconds(1).Ticks;
 
-    // A thread may be held up between two looks.
+    // A thread may be suspended between the two reads of the clocks.
     private static readonly long Slack = TimeSpan.FromSeconds(5).Ticks;
 
-    // Leases of sagas are not told from their plans, and end within that time.
+    // The due time of a saga is either the end of a lease or a planned time, and the row does not say which. Leases end
+    // within this time, so only later times are moved.
     private static readonly TimeSpan Leased = TimeSpan.FromMinutes(5);
 
     private readonly string read = $"SELECT value FROM {prefix}meta WHERE name = @name";
     private readonly string write = $"INSERT INTO {prefix}meta (name, value) VALUES (@name, @value) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
-    // 0 is the mark of what may run at once. A delayed event that was planned before is marked, as nothing else says when it was.
+    // A turn of 0 means that the entry may run at once; it is not moved. A row of delays has no column for the time at
+    // which it was planned, so events that were planned before the change are marked with claimed = 2.
     private readonly string[] leases =
     [
         $"UPDATE {prefix}failures SET turn = turn + @by WHERE claim <> 0 AND turn > 0", $"UPDATE {prefix}delays SET turn = turn + @by WHERE claimed = 1",
@@ -40,7 +49,7 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
         $"UPDATE {prefix}sagas SET due_at = due_at + @by WHERE due_at > @now + {Leased.Ticks} AND changed_at < @before",
     ];
 
-    // By how much the wall clocks are ahead of the one that only counts.
+    // The offset of this clock from the monotonic clock, in ticks.
     private long ahead = AheadOf(inner);
     private Anchors followed = new(AheadOf(inner), AheadOf(inner), -2 * Period);
 
@@ -48,7 +57,7 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     public override long TimestampFrequency => inner.TimestampFrequency;
 
-    /// <summary>The clock was set since the last look, or the last look is old.</summary>
+    /// <summary>True if the clock was set since the last check, or if the last check is old.</summary>
     public bool IsToFollow => Volatile.Read(ref followed) is var last && (IsApart(AheadOf(inner), last.Machine) || IsApart(Follow(), last.Steady) || Elapsed(inner) - last.At.Ticks > Period.Ticks);
 
     public override DateTimeOffset GetUtcNow() => new(Follow() + Elapsed(inner), TimeSpan.Zero);
@@ -57,7 +66,10 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(callback, state, dueTime, period);
 
-    /// <summary>Goes on from where other processes are, and moves what is to be moved unless another process has. A step of its own: what it returns is remembered once it is committed.</summary>
+    /// <summary>
+    /// Continues from the time of the other processes, and moves the entries that must be moved, unless another process
+    /// has moved them. Must be a step of its own: <see cref="Remember"/> stores the result after the commit.
+    /// </summary>
     public async ValueTask<Anchors> FollowAsync(SqlSession session)
     {
         var last = Volatile.Read(ref followed);
@@ -97,12 +109,13 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     private static bool IsApart(long one, long other) => Math.Abs(one - other) > Slack;
 
-    // The wall clock first: a thread that is held up between the two looks must not find a clock that is too far ahead.
+    // Reads the wall clock first. A thread that is suspended between the two reads must not compute an offset that is
+    // too large.
     private static long AheadOf(TimeProvider time) => time.GetUtcNow().UtcTicks - Elapsed(time);
 
     private static long Elapsed(TimeProvider time) => time.GetElapsedTime(0).Ticks;
 
-    /// <summary>Follows the machine's clock, unless it was set back.</summary>
+    /// <summary>Follows the machine's clock, unless that clock was set back by 1 s or more.</summary>
     private long Follow()
     {
         var (now, known) = (AheadOf(inner), Volatile.Read(ref ahead));
@@ -111,7 +124,7 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
             return known;
         }
 
-        // Lost to another thread: that one has followed.
+        // If another thread wins the race, that thread has followed the clock.
         Interlocked.CompareExchange(ref ahead, now, known);
         return Volatile.Read(ref ahead);
     }
@@ -142,10 +155,10 @@ internal sealed class SqlClock(TimeProvider inner, string prefix) : TimeProvider
 
     private async ValueTask WriteAsync(SqlSession session, string name, long value) => await session.Prepare(write).Set("@name", name).Set("@value", value).ExecuteAsync();
 
-    /// <summary>The clocks at a look, against the one that only counts.</summary>
-    /// <param name="Machine">By how much the machine's is ahead.</param>
-    /// <param name="Steady">By how much this one is ahead.</param>
-    /// <param name="At">What had elapsed.</param>
+    /// <summary>The offsets of the clocks from the monotonic clock at the time of a check.</summary>
+    /// <param name="Machine">The offset of the machine's clock, in ticks.</param>
+    /// <param name="Steady">The offset of this clock, in ticks.</param>
+    /// <param name="At">The time of the monotonic clock at the check.</param>
     internal sealed record Anchors(long Machine, long Steady, TimeSpan At)
     {
         public long Shows => Steady + At.Ticks;

@@ -1,6 +1,9 @@
 namespace EventBus;
 
-/// <summary>Numbers that only rise, whatever is removed: one sequence for each name, shared by all who use the database.</summary>
+/// <summary>
+/// Generates numbers that only increase, even if rows are removed. There is one sequence for each name, shared by all
+/// users of the database.
+/// </summary>
 internal sealed class SqlCounters(string prefix)
 {
     private readonly string next = $"UPDATE {prefix}meta SET value = value + 1 WHERE name = @name RETURNING value";

@@ -2,22 +2,31 @@ using System.Data.Common;
 
 namespace EventBus;
 
-/// <summary>What the stores need of a database.</summary>
+/// <summary>Runs the steps of the stores in a database.</summary>
 internal abstract class SqlDatabase
 {
     public abstract SqlDialect Dialect { get; }
 
-    /// <summary>What the names of all tables begin with.</summary>
+    /// <summary>Gets the prefix of all table names.</summary>
     public abstract string Prefix { get; }
 
-    /// <summary>Whether a step failed because a part of the file is damaged. Nothing else can be written in the same transaction then, so that it is tried again without what it touched.</summary>
+    /// <summary>
+    /// Returns true if a step failed because a part of the file is damaged. Nothing else can be written in the same
+    /// transaction then, so the caller tries again without the damaged part.
+    /// </summary>
     public bool IsDamage(Exception exception) => (exception as DbException ?? exception.InnerException) is DbException cause && Dialect.IsDamage(cause);
 
-    /// <summary>Does a step completely or not at all. When it returns, the step lasts. The step may run more than once, of which one lasts.</summary>
+    /// <summary>
+    /// Runs a step completely or not at all. When the method returns, the step is durable. The step may run more than
+    /// once, but only one run takes effect.
+    /// </summary>
     public abstract ValueTask<T> WriteAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 
-    /// <summary>The same, for what is withdrawn when the token is cancelled before its turn.</summary>
-    /// <exception cref="InvalidOperationException">It was withdrawn, and has certainly not been done.</exception>
+    /// <summary>
+    /// Does the same as <see cref="WriteAsync{T}"/>, but reports a write that was cancelled before it began as
+    /// withdrawn.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The step was withdrawn, and certainly did not run.</exception>
     public async ValueTask<T> WriteOrWithdrawAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken)
     {
         try
@@ -30,9 +39,9 @@ internal abstract class SqlDatabase
         }
     }
 
-    /// <summary>Reads, beside whatever is being written.</summary>
+    /// <summary>Runs a reading step, concurrently with writes.</summary>
     public abstract ValueTask<T> ReadAsync<T>(Func<SqlSession, ValueTask<T>> step, CancellationToken cancellationToken);
 
-    /// <summary>Runs within a step what a handler wants done in its transaction, within bounds.</summary>
+    /// <summary>Runs the effects of a handler in the transaction of a step, within the time limit.</summary>
     public abstract ValueTask RunEffectsAsync(SqlSession session, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects, CancellationToken cancellationToken);
 }

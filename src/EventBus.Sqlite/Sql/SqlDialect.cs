@@ -2,32 +2,42 @@ using System.Data.Common;
 
 namespace EventBus;
 
-/// <summary>Where databases differ. Everything else is SQL that SQLite and PostgreSQL both understand: named parameters, upserts, <c>RETURNING</c>, partial indexes.</summary>
+/// <summary>
+/// Defines the differences between databases. All other SQL works in both SQLite and PostgreSQL: named parameters,
+/// upserts, <c>RETURNING</c>, partial indexes.
+/// </summary>
 internal abstract class SqlDialect
 {
-    /// <summary>Whether the database found a part of its file damaged: other parts may be whole.</summary>
+    /// <summary>
+    /// Returns true if the database reports that a part of its file is damaged. Other parts may be intact.
+    /// </summary>
     public abstract bool IsDamage(DbException exception);
 
-    /// <summary>A 64-bit number; times are UTC ticks.</summary>
+    /// <summary>Gets the type of a 64-bit integer; times are UTC ticks.</summary>
     public abstract string Number { get; }
 
-    /// <summary>Text that is compared byte by byte.</summary>
+    /// <summary>Gets the type of text that is compared byte by byte.</summary>
     public abstract string Text { get; }
 
     public abstract string Bytes { get; }
 
-    /// <summary>A column that numbers the rows in the order in which they came.</summary>
+    /// <summary>Gets the type of a column that numbers the rows in the order of their insertion.</summary>
     public abstract string RowNumber { get; }
 
-    /// <summary>What ends a table.</summary>
+    /// <summary>Gets the end of a <c>CREATE TABLE</c> statement.</summary>
     public abstract string Table { get; }
 
-    /// <summary>What ends a table whose rows are stored by their primary key.</summary>
+    /// <summary>
+    /// Gets the end of a <c>CREATE TABLE</c> statement for a table that is stored in the order of its primary key.
+    /// </summary>
     public abstract string TableByKey { get; }
 
-    /// <summary>Statements that keep, in a table with the same columns and <c>n</c>, how many rows there are of each combination of some columns, so that counting never walks over them.</summary>
-    /// <param name="table">What is counted.</param>
-    /// <param name="counts">Where the counts are.</param>
+    /// <summary>
+    /// Returns the statements that maintain row counts: a table with the given columns and <c>n</c> holds the number of
+    /// rows for each combination of values, so that counting never scans the counted table.
+    /// </summary>
+    /// <param name="table">The table whose rows are counted.</param>
+    /// <param name="counts">The table that holds the counts.</param>
     /// <param name="columns">The columns.</param>
     public abstract IEnumerable<string> Count(string table, string counts, params string[] columns);
 }

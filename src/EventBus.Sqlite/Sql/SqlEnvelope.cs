@@ -3,12 +3,15 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>An event as its columns have it.</summary>
+/// <summary>Converts an event to and from its columns.</summary>
 internal static class SqlEnvelope
 {
     public static byte[] BodyOf(Envelope envelope) => envelope.Body.ToArray();
 
-    /// <summary>Reads an event; a placeholder that says what is wrong where that is impossible, or where the event is not the one under whose id it is kept.</summary>
+    /// <summary>
+    /// Reads an event. Returns a placeholder with a defect if the event cannot be read, or if its id differs from the
+    /// id that it is stored under.
+    /// </summary>
     public static Envelope Read(byte[] attributes, byte[] body, string id, string name, string? defect)
     {
         if (defect is null)

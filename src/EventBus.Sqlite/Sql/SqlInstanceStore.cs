@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The instances that share a database on their machine.</summary>
+/// <summary>Stores which instances on a machine share a database.</summary>
 internal sealed class SqlInstanceStore(SqlDatabase database) : InstanceStore
 {
     private readonly string remove = $"DELETE FROM {database.Prefix}instances WHERE app = @app AND (instance = @instance OR until < @now)";

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>A step that waits for its turn at the database, and somebody who waits for its result.</summary>
+/// <summary>A step that is queued for the database, with a caller that waits for its result.</summary>
 internal abstract class SqlOperation
 {
     private int state;
@@ -12,13 +12,16 @@ internal abstract class SqlOperation
         Cancelled,
     }
 
-    /// <summary>Says that the step runs now. False when its caller has given up: then it must not run.</summary>
+    /// <summary>
+    /// Marks the step as started. Returns false if the caller has cancelled it; the step must not run then. Returns
+    /// true again if the step was started before and is run again.
+    /// </summary>
     public bool TryStart() => TryLeave(Stage.Started) || state == (int)Stage.Started;
 
-    /// <summary>Does the step, and keeps the result until it is known to last.</summary>
+    /// <summary>Runs the step, and holds its result until the result is known to be durable.</summary>
     public abstract ValueTask RunAsync(SqlSession session);
 
-    /// <summary>Hands out the result.</summary>
+    /// <summary>Delivers the result to the caller.</summary>
     public abstract void Complete();
 
     public abstract void Fail(Exception exception);
@@ -34,7 +37,10 @@ internal sealed class SqlOperation<T>(Func<SqlSession, ValueTask<T>> step, Cance
     private readonly TaskCompletionSource<T> completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private T? result;
 
-    /// <summary>Waits for the result. The token ends the waiting only as long as the step has not begun, so that a caller who gave up knows that nothing happened.</summary>
+    /// <summary>
+    /// Waits for the result. The token cancels the wait only while the step has not started, so a cancelled caller
+    /// knows that nothing was done.
+    /// </summary>
     public async ValueTask<T> WaitAsync()
     {
         using var registration = cancellationToken.UnsafeRegister(static (self, token) => ((SqlOperation<T>)self!).Cancel(token), this);

@@ -2,10 +2,14 @@ using System.Threading.Channels;
 
 namespace EventBus;
 
-/// <summary>A few connections that read beside the writer, each on a thread of its own.</summary>
+/// <summary>
+/// Reads from the database on two connections, each with a thread of its own, concurrently with the writer.
+/// </summary>
 /// <param name="open">Opens a connection that reads.</param>
-/// <param name="leaveAsync">Whether a session is of no more use, because its file is not the one under its path any more.</param>
-/// <param name="explain">Turns a database's error into one that says what to do.</param>
+/// <param name="leaveAsync">
+/// Returns true if a session must be closed because its file is no longer the file at its path.
+/// </param>
+/// <param name="explain">Converts an error of the database into an exception that says what to do.</param>
 internal sealed class SqlReaders(Func<ValueTask<SqlSession>> open, Func<SqlSession, ValueTask<bool>> leaveAsync, Func<Exception, Exception> explain)
 {
     private const int Count = 2;
@@ -23,7 +27,7 @@ internal sealed class SqlReaders(Func<ValueTask<SqlSession>> open, Func<SqlSessi
         return await operation.WaitAsync();
     }
 
-    /// <summary>Reads what waits, and closes.</summary>
+    /// <summary>Completes the queued reads, then closes the connections.</summary>
     public async ValueTask CloseAsync()
     {
         queue.Writer.TryComplete();

@@ -3,12 +3,15 @@ using System.Text;
 
 namespace EventBus;
 
-/// <summary>Reads the columns of a row one after another. What is not of the expected type is noted, and never thrown: one bad row must not hide the others.</summary>
+/// <summary>
+/// Reads the columns of a row in their order. A value of an unexpected type is recorded in <see cref="Defect"/> and
+/// does not throw, so that one bad row does not hide the others.
+/// </summary>
 internal sealed class SqlRow(DbDataReader reader)
 {
     private int next;
 
-    /// <summary>What was wrong with the row; null when all is well.</summary>
+    /// <summary>Gets the first defect of the row; null if there is none.</summary>
     public string? Defect { get; private set; }
 
     public long Number() => NumberOrNull() ?? (long)Note(0L)!;
@@ -20,7 +23,10 @@ internal sealed class SqlRow(DbDataReader reader)
         _ => (long)Note(0L)!,
     };
 
-    /// <summary>A number that is one of an enumeration's; another one is noted.</summary>
+    /// <summary>
+    /// Reads an enumeration value. An undefined value is recorded as a defect, and <paramref name="otherwise"/> is
+    /// returned.
+    /// </summary>
     public T Choice<T>(T otherwise)
         where T : struct, Enum
     {

@@ -2,17 +2,20 @@ using System.Data.Common;
 
 namespace EventBus;
 
-/// <summary>A list of rows of which one may be damaged on the disk, so that the database ends the whole statement there: then the rows are read one by one, and of the damaged one what lies beside the damage.</summary>
-/// <param name="whole">All columns of all rows.</param>
-/// <param name="keys">The key of all rows, in the same order.</param>
-/// <param name="one">All columns of the row whose key is <c>@row</c>.</param>
-/// <param name="bare">The same without what is large, which is what most pages hold.</param>
+/// <summary>
+/// Lists rows even if some of them are damaged on the disk. The database aborts the whole statement at a damaged row.
+/// The rows are then read one by one, and a damaged row without its large columns.
+/// </summary>
+/// <param name="whole">Selects all columns of all rows.</param>
+/// <param name="keys">Selects the keys of all rows, in the same order.</param>
+/// <param name="one">Selects all columns of the row whose key is <c>@row</c>.</param>
+/// <param name="bare">Selects the same row without its large columns, which take up most pages of the file.</param>
 internal sealed class SqlRows(string whole, string keys, string one, string bare)
 {
-    /// <summary>The rows.</summary>
+    /// <summary>Lists the rows.</summary>
     /// <param name="session">The session.</param>
     /// <param name="set">Sets the parameters.</param>
-    /// <param name="read">Reads a row; what is missing in one that was read bare is null.</param>
+    /// <param name="read">Reads a row. The large columns of a damaged row are null.</param>
     public async ValueTask<List<T>> ListAsync<T>(SqlSession session, Func<SqlStatement, SqlStatement> set, Func<DbDataReader, T> read)
     {
         try

@@ -1,14 +1,22 @@
 namespace EventBus;
 
-/// <summary>The tables of the stores. Everything that waits, is listed or is swept is found by an index, and counts are kept, so that nothing slows down as the tables grow.</summary>
+/// <summary>
+/// Creates the tables of the stores. Indexes cover every query for due, listed or swept rows, and row counts are
+/// maintained by triggers, so that performance does not depend on the size of the tables.
+/// </summary>
 internal sealed class SqlSchema(SqlDialect dialect, string prefix)
 {
     private const long Version = 5;
 
-    /// <summary>Counters that only rise: of dead letters, of claims of failed events, of claims of handled events, and of sagas.</summary>
+    /// <summary>
+    /// Names of counters that only increase: dead letters, claims of failed events, claims of handled events, and
+    /// sagas.
+    /// </summary>
     public const string DeadNumber = "dead", ClaimNumber = "claim", FenceNumber = "fence", SagaNumber = "saga";
 
-    /// <summary>Creates or checks the tables, in the step's transaction; returns the application's number.</summary>
+    /// <summary>
+    /// Creates or checks the tables in the transaction of the step. Returns the number of the application.
+    /// </summary>
     public async ValueTask<long> OpenAsync(SqlSession session, string service)
     {
         await session.RunAsync($"CREATE TABLE IF NOT EXISTS {prefix}meta (name {dialect.Text} NOT NULL PRIMARY KEY, value {dialect.Number} NOT NULL) {dialect.Table}");
@@ -19,23 +27,23 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
                 $"The tables '{prefix}...' were made by a newer version of the library (schema {version}; this one knows {Version}). Update this application, or set SqliteStoreOptions.TablePrefix to keep tables of its own.");
         }
 
-        // What an older version has made stays as it is.
+        // Tables and columns of an older version are not changed.
         foreach (var statement in (IEnumerable<string>)[.. version < 1 ? First() : [], .. version < 2 ? Sagas() : [], .. version < 3 ? Concurrent() : [], .. version < 4 ? Instances() : [], .. version < 5 ? Subscriptions() : []])
         {
             await session.RunAsync(statement);
         }
 
-        // A database that this process may only read is found out now, and not with the first failure.
+        // Detects a database that this process may only read at startup, and not at the first failure of an event.
         await session.RunAsync($"UPDATE {prefix}meta SET value = {Version} WHERE name = 'schema'");
         return session.App = await session.Prepare($"SELECT id FROM {prefix}apps WHERE name = @name").Set("@name", service).NumberAsync()
             ?? (await session.Prepare($"INSERT INTO {prefix}apps (name) VALUES (@name) RETURNING id").Set("@name", service).NumberAsync())!.Value;
     }
 
-    /// <summary>What version 1 began with.</summary>
+    /// <summary>Returns the statements of version 1.</summary>
     private IEnumerable<string> First() =>
         [.. Tables(), .. Indexes(), .. Counts(), $"INSERT INTO {prefix}meta (name, value) VALUES ('schema', 1), ('{DeadNumber}', 0), ('{ClaimNumber}', 0), ('{FenceNumber}', 0)"];
 
-    /// <summary>What version 2 added.</summary>
+    /// <summary>Returns the statements that version 2 added.</summary>
     private IEnumerable<string> Sagas()
     {
         var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
@@ -47,13 +55,13 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
             """;
         yield return $"CREATE TABLE {prefix}saga_counts (app {number} NOT NULL, saga {text} NOT NULL, status {number} NOT NULL, n {number} NOT NULL, PRIMARY KEY (app, saga, status)) {dialect.TableByKey}";
 
-        // What is due, of whom people must be told, who waits for a reply, and who is to be forgotten.
+        // Due sagas, alerts, sagas that wait for a reply, and retention.
         yield return Index("sagas", "due", "app, saga, due_at, number", "due_at IS NOT NULL");
         yield return Index("sagas", "alert", "app, alert_at, number", "alert_at IS NOT NULL");
         yield return Index("sagas", "waiting", "app, wait_key, number", "wait_key IS NOT NULL");
         yield return Index("sagas", "age", "app, keep_until", "keep_until IS NOT NULL");
 
-        // Listing, with each filter in the order of the numbers.
+        // Listing: each filter is ordered by number.
         yield return Index("sagas", "all", "app, number");
         yield return Index("sagas", "saga", "app, saga, number");
         yield return Index("sagas", "status", "app, status, number");
@@ -67,15 +75,23 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
         yield return $"INSERT INTO {prefix}meta (name, value) VALUES ('{SagaNumber}', 0)";
     }
 
-    /// <summary>What version 3 added: how many of the starts were made beside another event that may have ended the process.</summary>
+    /// <summary>
+    /// Returns the statements that version 3 added: the number of attempts that ran concurrently with another event
+    /// that may have ended the process.
+    /// </summary>
     private IEnumerable<string> Concurrent() =>
         [$"ALTER TABLE {prefix}starts ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0", $"ALTER TABLE {prefix}failures ADD COLUMN accompanied {dialect.Number} NOT NULL DEFAULT 0"];
 
-    /// <summary>What version 4 added: which instances share the database, by subscription.</summary>
+    /// <summary>
+    /// Returns the statement that version 4 added: the instances that share the database, by subscription.
+    /// </summary>
     private IEnumerable<string> Instances() =>
         [$"CREATE TABLE {prefix}instances (app {dialect.Number} NOT NULL, instance {dialect.Text} NOT NULL, subscription {dialect.Text} NOT NULL, until {dialect.Number} NOT NULL, PRIMARY KEY (app, instance, subscription)) {dialect.TableByKey}"];
 
-    /// <summary>What version 5 added: which subscriptions were in use on a backend, and when last.</summary>
+    /// <summary>
+    /// Returns the statement that version 5 added: the subscriptions that were in use on a backend, and the time of
+    /// their last use.
+    /// </summary>
     private IEnumerable<string> Subscriptions() =>
         [$"CREATE TABLE {prefix}subscriptions (backend {dialect.Text} NOT NULL, app {dialect.Number} NOT NULL, subscription {dialect.Text} NOT NULL, seen_at {dialect.Number} NOT NULL, PRIMARY KEY (backend, app, subscription)) {dialect.TableByKey}"];
 
@@ -83,11 +99,12 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
     {
         var (number, text, bytes) = (dialect.Number, dialect.Text, dialect.Bytes);
 
-        // Applications that share a database keep their rows apart by a number, which is shorter than a name.
+        // The rows of each application have its number, which is shorter than its name.
         yield return $"CREATE TABLE {prefix}apps (id {dialect.RowNumber}, name {text} NOT NULL UNIQUE) {dialect.Table}";
 
-        // "turn" is when an entry may be claimed, or when the lease of its claim ends; null while it may not: a dead one, or one behind another of its line.
-        // "claim" is the claim's number; 0 for none. "alert_at" is when people must be told; null when they need not.
+        // "turn" is the time at which an entry may be claimed or the lease of its claim ends. It is null if the entry
+        // must not be claimed: it is dead, or behind another entry of its line. "claim" is the number of the claim; 0
+        // for none. "alert_at" is the time at which an operator must be alerted; null if no alert is needed.
         yield return $"""
             CREATE TABLE {prefix}failures (
                 seq {dialect.RowNumber}, app {number} NOT NULL, subscription {text} NOT NULL, event_id {text} NOT NULL, event_name {text} NOT NULL,
@@ -97,7 +114,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
                 UNIQUE (app, subscription, event_id)) {dialect.Table}
             """;
 
-        // What is large and seldom changes is kept apart, so that a claim writes little.
+        // Large columns that seldom change are in a separate table, so that a claim writes little.
         yield return $"CREATE TABLE {prefix}failure_contents (seq {number} NOT NULL PRIMARY KEY, attributes {bytes} NOT NULL, body {bytes} NOT NULL, history {bytes} NOT NULL, error_details {text}) {dialect.Table}";
         yield return $"""
             CREATE TABLE {prefix}starts (
@@ -110,7 +127,7 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
                 PRIMARY KEY (app, subscription, order_key)) {dialect.TableByKey}
             """;
 
-        // "until" is the end of the lease of a claimed key, and of the retention of a done one.
+        // "until" is the end of the lease of a claimed key, or the end of the retention of a done key.
         yield return $"""
             CREATE TABLE {prefix}processed (
                 app {number} NOT NULL, subscription {text} NOT NULL, event_key {text} NOT NULL, fence {number} NOT NULL, fingerprint {number} NOT NULL,
@@ -132,16 +149,16 @@ internal sealed class SqlSchema(SqlDialect dialect, string prefix)
 
     private IEnumerable<string> Indexes()
     {
-        // Claiming.
+        // Claims.
         yield return Index("failures", "turn", "app, subscription, turn, seq", "turn IS NOT NULL");
         yield return Index("failures", "claimed", "app, turn", "claim <> 0");
 
-        // Lines, what is parked in them, and order keys.
+        // Lines, their parked entries, and order keys.
         yield return Index("failures", "line", "app, subscription, line_key, seq", "line_key IS NOT NULL");
         yield return Index("failures", "parked", "app, subscription, line_key", "status = 1");
         yield return Index("failures", "order", "app, subscription, order_key, status, position", "order_key IS NOT NULL");
 
-        // Listing dead letters, with each filter in the order of their numbers; their alerts; and sweeping.
+        // Lists of dead letters, where each filter is ordered by number; alerts; and retention.
         yield return Index("failures", "dead", "app, number", "status = 2");
         yield return Index("failures", "dead_subscription", "app, subscription, number", "status = 2");
         yield return Index("failures", "dead_name", "app, event_name, number", "status = 2");

@@ -2,8 +2,8 @@ using System.Data.Common;
 
 namespace EventBus;
 
-/// <summary>A connection with the statements that were prepared on it. Used by one step at a time.</summary>
-/// <param name="connection">The open connection; closed with the session.</param>
+/// <summary>A connection with its prepared statements. Used by one step at a time.</summary>
+/// <param name="connection">The open connection. It is closed with the session.</param>
 /// <param name="app">The number of the application; 0 until it is known.</param>
 internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisposable
 {
@@ -11,19 +11,24 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
 
     public DbConnection Connection => connection;
 
-    /// <summary>The number of the application whose rows are meant: <c>@app</c> of every statement.</summary>
+    /// <summary>
+    /// Gets or sets the number of the application, which is the parameter <c>@app</c> of every statement.
+    /// </summary>
     public long App { get; set; } = app;
 
-    /// <summary>The transaction in which the steps run; null while reading.</summary>
+    /// <summary>Gets or sets the transaction of the current steps; null for a session that reads.</summary>
     public DbTransaction? Transaction { get; set; }
 
-    /// <summary>A transaction was committed on it.</summary>
+    /// <summary>True after a transaction was committed on the connection.</summary>
     public bool HasWritten { get; set; }
 
-    /// <summary>Somebody may still be using the connection, who was told to stop and did not: it is closed, and never used again.</summary>
+    /// <summary>
+    /// True if an effect that ignored its cancellation may still use the connection. The connection is then closed and
+    /// never used again.
+    /// </summary>
     public bool IsAbandoned { get; set; }
 
-    /// <summary>A statement, ready to be given its parameters. It is parsed once for the session.</summary>
+    /// <summary>Returns a statement whose parameters can be set. It is parsed once for each session.</summary>
     public SqlStatement Prepare(string sql)
     {
         if (!commands.TryGetValue(sql, out var command))
@@ -37,7 +42,7 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
         return new SqlStatement(command).Set("@app", App);
     }
 
-    /// <summary>Runs a statement that is not needed again.</summary>
+    /// <summary>Runs a statement that is not cached.</summary>
     public async ValueTask RunAsync(string sql)
     {
         await using var command = connection.CreateCommand();
@@ -45,7 +50,7 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>Closes the connection, which undoes what it has not committed. Never throws.</summary>
+    /// <summary>Closes the connection, which rolls back uncommitted changes. Never throws.</summary>
     public async ValueTask DisposeAsync()
     {
         try
@@ -54,7 +59,7 @@ internal sealed class SqlSession(DbConnection connection, long app) : IAsyncDisp
         }
         catch (Exception)
         {
-            // What cannot be closed is not used again either.
+            // A connection that cannot be closed is not used again.
         }
     }
 }

@@ -3,7 +3,9 @@ using System.Data.Common;
 
 namespace EventBus;
 
-/// <summary>A prepared statement with its parameters. Every value is a parameter; no text of a user is ever part of the SQL.</summary>
+/// <summary>
+/// A prepared statement with its parameters. Every value is a parameter; user text is never part of the SQL.
+/// </summary>
 internal readonly struct SqlStatement(DbCommand command)
 {
     public SqlStatement Set(string name, long? value) => Set(name, DbType.Int64, value);
@@ -14,20 +16,20 @@ internal readonly struct SqlStatement(DbCommand command)
 
     public SqlStatement Set(string name, DateTimeOffset? value) => Set(name, value?.UtcTicks);
 
-    /// <summary>Runs it; returns how many rows it changed.</summary>
+    /// <summary>Runs the statement; returns the number of changed rows.</summary>
     public async ValueTask<int> ExecuteAsync() => await command.ExecuteNonQueryAsync();
 
-    /// <summary>The number in the first column of the first row; null for none.</summary>
+    /// <summary>Returns the integer in the first column of the first row; null if there is none.</summary>
     public async ValueTask<long?> NumberAsync() => await command.ExecuteScalarAsync() as long?;
 
-    /// <summary>The first row; default for none.</summary>
+    /// <summary>Returns the first row; the default value if there is none.</summary>
     public async ValueTask<T?> FirstAsync<T>(Func<DbDataReader, T> read)
     {
         await using var reader = await command.ExecuteReaderAsync();
         return await reader.ReadAsync() ? read(reader) : default;
     }
 
-    /// <summary>All rows.</summary>
+    /// <summary>Returns all rows.</summary>
     public async ValueTask<List<T>> ListAsync<T>(Func<DbDataReader, T> read)
     {
         var rows = new List<T>();

@@ -2,7 +2,10 @@ using System.Collections.Concurrent;
 
 namespace EventBus;
 
-/// <summary>A thread for a client that blocks. What runs on it awaits as usual, and stays on it.</summary>
+/// <summary>
+/// A dedicated thread for a client that blocks. Asynchronous code that starts on the thread also continues on it after
+/// each await.
+/// </summary>
 internal sealed class SqlThread : SynchronizationContext
 {
     private readonly BlockingCollection<(SendOrPostCallback Callback, object? State)> work = [];
@@ -11,9 +14,9 @@ internal sealed class SqlThread : SynchronizationContext
     {
     }
 
-    /// <summary>Runs an asynchronous loop on a thread of its own; completes when the loop has ended.</summary>
-    /// <param name="name">The thread's name, for debuggers.</param>
-    /// <param name="loop">What runs.</param>
+    /// <summary>Runs an asynchronous loop on a thread of its own. The task completes when the loop has ended.</summary>
+    /// <param name="name">The name of the thread, for debuggers.</param>
+    /// <param name="loop">The loop to run.</param>
     public static Task RunAsync(string name, Func<Task> loop)
     {
         var context = new SqlThread();
@@ -30,7 +33,7 @@ internal sealed class SqlThread : SynchronizationContext
         }
         catch (InvalidOperationException)
         {
-            // The loop has ended: whatever still comes back to it goes on elsewhere.
+            // The loop has ended: later continuations run on the thread pool.
             base.Post(d, state);
         }
     }

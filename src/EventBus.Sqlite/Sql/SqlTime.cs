@@ -1,9 +1,9 @@
 namespace EventBus;
 
-/// <summary>Times as databases keep them: UTC ticks.</summary>
+/// <summary>Converts times to and from their database format: UTC ticks.</summary>
 internal static class SqlTime
 {
-    /// <summary>The end of a span; the end of time where there is none.</summary>
+    /// <summary>Adds a time span; returns <see cref="DateTimeOffset.MaxValue"/> if the sum is too large.</summary>
     public static DateTimeOffset Plus(this DateTimeOffset time, TimeSpan span) => span >= DateTimeOffset.MaxValue - time ? DateTimeOffset.MaxValue : time + span;
 
     public static DateTimeOffset? ToTime(this long? ticks) => ticks is >= 0 and <= 3_155_378_975_999_999_999 ? new DateTimeOffset(ticks.Value, TimeSpan.Zero) : null;

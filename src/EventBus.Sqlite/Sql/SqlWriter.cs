@@ -4,26 +4,38 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The one writer of a database: whatever waits is done in one transaction, so that one sync to the disk serves all who wait for it.</summary>
-/// <remarks>Each step has a savepoint of its own: one that fails is undone alone. Results are handed out when the commit has succeeded. After an error that may have harmed the connection it is opened anew.</remarks>
+/// <summary>
+/// Writes to a database. All queued steps run in one transaction, so that one sync to the disk serves all of them.
+/// </summary>
+/// <remarks>
+/// Each step has a savepoint of its own, so that a step that fails is rolled back alone. Results are delivered after
+/// the commit has succeeded. After an error that may have damaged the connection, the connection is opened again.
+/// </remarks>
 /// <param name="open">Opens a connection that writes.</param>
-/// <param name="movedOf">Says why what a session writes would be lost; null when it would not.</param>
-/// <param name="explain">Turns a database's error into one that says what to do.</param>
-/// <param name="isDamage">Whether an error says that a part of the file is damaged.</param>
+/// <param name="movedOf">
+/// Returns the reason why data written by a session would be lost; null if it would not be.
+/// </param>
+/// <param name="explain">Converts an error of the database into an exception that says what to do.</param>
+/// <param name="isDamage">Returns true if an error says that a part of the file is damaged.</param>
 internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSession, Exception?> movedOf, Func<Exception, Exception> explain, Func<Exception, bool> isDamage)
 {
     private const int MaxWaiting = 1_024;
     private const int MaxBatch = 256;
     private const string Savepoint = "step";
 
-    /// <summary>After how long a transaction takes no more steps: those that are done wait for its commit, and effects of handlers may be slow.</summary>
+    /// <summary>
+    /// The time after which a transaction accepts no more steps: completed steps wait for its commit, and effects of
+    /// handlers may be slow.
+    /// </summary>
     private static readonly TimeSpan MaxTime = TimeSpan.FromMilliseconds(100);
 
     private readonly Channel<SqlOperation> queue = Channel.CreateBounded<SqlOperation>(new BoundedChannelOptions(MaxWaiting) { SingleReader = true });
     private SqlSession? session;
     private Task loop = Task.CompletedTask;
 
-    /// <summary>Why nothing can be written at present, or what else is wrong; null when all is well.</summary>
+    /// <summary>
+    /// Gets or sets the reason why writes fail at present, or another problem; null if there is none.
+    /// </summary>
     public string? Problem { get; set; }
 
     public void Start(TimeProvider time) => loop = SqlThread.RunAsync("EventBus SQL writer", () => LoopAsync(time));
@@ -35,7 +47,7 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
         return await operation.WaitAsync();
     }
 
-    /// <summary>Does what waits, and closes.</summary>
+    /// <summary>Completes the queued steps, then closes the connection.</summary>
     public async ValueTask CloseAsync()
     {
         queue.Writer.TryComplete();
@@ -46,7 +58,8 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
     {
         var waiting = new Queue<SqlOperation>();
 
-        // Whether a step ended the last transaction with itself. The others get a second try without it, but not a third: a full disk ends one after another.
+        // True if a step ended the previous transaction. The other steps of that transaction are tried a second time,
+        // but not a third: on a full disk, each step ends its transaction.
         var ended = false;
         while (waiting.Count > 0 || await queue.Reader.WaitToReadAsync())
         {
@@ -71,11 +84,17 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
         await CloseSessionAsync();
     }
 
-    /// <summary>The failure is that of the step which ended the transaction. Of the others nothing has lasted, and nothing is wrong with them: they are tried again.</summary>
+    /// <summary>
+    /// Returns the exception for the steps that did not end the transaction themselves. Nothing of them was written,
+    /// and they are not at fault: the bus tries them again.
+    /// </summary>
     private static StoreRefusedException NotItsOwn(Exception cause) =>
         cause is StoreRefusedException { Scope: StoreScope.Store } refused ? refused : new StoreRefusedException(StoreScope.Store, "Another step ended the transaction twice in a row. Nothing of this step was written, and it is tried again.", cause);
 
-    /// <summary>Does steps in one transaction, as many as its time allows. When one of them ended the transaction, it returns the others that had begun, of which nothing has lasted, and the error.</summary>
+    /// <summary>
+    /// Runs steps in one transaction, as many as the time limit allows. If a step ends the transaction, returns the
+    /// error and the other steps that had run; nothing of those was written.
+    /// </summary>
     private async ValueTask<(List<SqlOperation> Undone, Exception? Cause)> TryAsync(Queue<SqlOperation> waiting, TimeProvider time)
     {
         if (await BeginAsync(waiting) is not { } current)
@@ -137,7 +156,7 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
             var cause = explain(exception);
             Problem = cause.Message;
 
-            // Those who came meanwhile would wait for the same again.
+            // Steps that were queued in the meantime would wait for the same error.
             while (waiting.TryDequeue(out var operation) || queue.Reader.TryRead(out operation))
             {
                 operation.Fail(cause);
@@ -148,7 +167,7 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
         }
     }
 
-    /// <summary>Undoes a step alone. False when the transaction is lost with it.</summary>
+    /// <summary>Rolls back a single step. Returns false if the whole transaction is lost.</summary>
     private static async ValueTask<bool> UndoAsync(SqlSession current)
     {
         try
@@ -163,7 +182,7 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
         }
         catch (Exception)
         {
-            // A full disk, an effect that ended the transaction: the database has undone everything already.
+            // On a full disk, or if an effect ended the transaction, the database has rolled back everything already.
             return false;
         }
     }
@@ -177,7 +196,7 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
             current.Transaction = null;
             current.HasWritten = true;
 
-            // Committed, into a file that nobody finds any more.
+            // The commit went to a file that is no longer at its path.
             if (movedOf(current) is { } moved)
             {
                 throw moved;

@@ -1,9 +1,12 @@
 namespace EventBus;
 
-/// <summary>The steps of the store of delayed events: the attributes and the body in hashes under the event's id, when it is due, and whose turn it is, which a claim moves to the end of its lease.</summary>
+/// <summary>
+/// Contains the Lua scripts of the store of delayed events. Two hashes hold the attributes and the body under the
+/// event's id. Two sorted sets hold the due time, and the turn: the due time, or the end of the lease of a claim.
+/// </summary>
 internal static class RedisDelayScripts
 {
-    /// <summary>Keeps an event. ARGV: id, due time, attributes, body.</summary>
+    /// <summary>Stores an event, unless its id is stored already. ARGV: id, due time, attributes, body.</summary>
     public const string Add = Keys + """
         local id = ARGV[1]
         if redis.call('HEXISTS', events, id) == 0 then
@@ -14,7 +17,10 @@ internal static class RedisDelayScripts
         end
         """;
 
-    /// <summary>Takes what is due. ARGV: now, the end of the lease, how many. For each: id, attributes, body; before them the next turn.</summary>
+    /// <summary>
+    /// Claims due events. ARGV: now, end of the lease, maximum number. Returns the next turn, then for each event: id,
+    /// attributes, body.
+    /// </summary>
     public const string Claim = Keys + """
         local rows, room, dropped, bytes = { false }, tonumber(ARGV[3]), 0, 0
         local FULL = 4 * 1024 * 1024

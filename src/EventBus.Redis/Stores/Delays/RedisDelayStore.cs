@@ -5,7 +5,7 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Delayed events in Redis.</summary>
+/// <summary>Stores delayed events in Redis.</summary>
 internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayStore
 {
     private RedisKey[]? keys;
@@ -37,7 +37,8 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         }
         catch (StoreRefusedException exception) when (!isUsed && !link.HasSubscriptions && exception.InnerException is { } refusal && RedisErrors.IsDenied(refusal))
         {
-            // A process that only publishes, and without delays, needs no right to this. A service publishes what others have delayed, also after a restart.
+            // A process that only publishes, and without delays, does not need the permission for this command. A
+            // process with subscriptions publishes the events that others have delayed, also after a restart.
             if (Interlocked.Exchange(ref saidThatNoneIsPublished, 1) == 0)
             {
                 log.DelaysDenied();
@@ -58,7 +59,10 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.SortedSetLengthAsync(Keys[2], double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
 
-    /// <summary>What certainly did not happen is a refusal, so that the publish is repeated within its deadline, or rejected where that cannot help; null for what is in doubt.</summary>
+    /// <summary>
+    /// Returns a refusal for a failure that certainly had no effect, so that the publish is retried within its
+    /// deadline, or rejected if a retry cannot help. Returns null if the outcome is unknown.
+    /// </summary>
     private static StoreRefusedException? RefusalOf(Exception exception)
     {
         var cause = exception is StoreRefusedException { InnerException: { } inner } ? inner : exception;
@@ -67,7 +71,10 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
             : exception as StoreRefusedException ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
     }
 
-    /// <summary>Reads an event; a placeholder that says what is wrong where that is impossible, or where the event is not the one under whose id it is kept.</summary>
+    /// <summary>
+    /// Reads an event. Returns a placeholder with a defect if the event cannot be read, or if its id differs from the
+    /// id that it is stored under.
+    /// </summary>
     private static Envelope Read(RedisResult row)
     {
         var (id, body) = ((string)row[0]!, (byte[]?)row[2]);

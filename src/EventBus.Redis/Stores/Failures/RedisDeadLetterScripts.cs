@@ -1,9 +1,11 @@
 namespace EventBus;
 
-/// <summary>The steps of the failure store that concern dead letters, alerts, order keys and counted starts.</summary>
+/// <summary>
+/// Contains the Lua scripts of the failure store for dead letters, alerts, order keys and attempt counts.
+/// </summary>
 internal static class RedisDeadLetterScripts
 {
-    /// <summary>Makes a dead letter due. ARGV: id, now. 1 when it did.</summary>
+    /// <summary>Makes a dead letter due. ARGV: id, now. Returns 1 if it did, otherwise 0.</summary>
     public const string RetryDead = RedisFailureLua.All + """
         local id, now = ARGV[1], ARGV[2]
         local s = dead_one(id)
@@ -25,7 +27,10 @@ internal static class RedisDeadLetterScripts
         return 1
         """;
 
-    /// <summary>Removes a dead letter. ARGV: id, the time before which it must have failed last or nothing. 1 when it did.</summary>
+    /// <summary>
+    /// Removes a dead letter. ARGV: id, and the time before which its last failure must be, or an empty string for any
+    /// time. Returns 1 if it did, otherwise 0.
+    /// </summary>
     public const string Discard = RedisFailureLua.All + """
         local id, before = ARGV[1], tonumber(ARGV[2])
         if before then
@@ -42,7 +47,10 @@ internal static class RedisDeadLetterScripts
         return 1
         """;
 
-    /// <summary>The next page of an index of dead letters, the highest number first. KEYS: index, states. ARGV: below which number, how many. For each: id, number, state.</summary>
+    /// <summary>
+    /// Reads the next page of an index of dead letters, the highest number first. KEYS: index, states. ARGV: upper
+    /// bound of the number, maximum number of rows. Returns for each dead letter: id, number, state.
+    /// </summary>
     public const string Page = """
         local page, rows = redis.call('ZRANGE', KEYS[1], ARGV[1], '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, ARGV[2], 'WITHSCORES'), {}
         for i = 1, #page, 2 do
@@ -51,7 +59,10 @@ internal static class RedisDeadLetterScripts
         return rows
         """;
 
-    /// <summary>The next page of an index of dead letters, the lowest number first. KEYS: index, states. ARGV: above and below which number, how many. For each: id, number, state.</summary>
+    /// <summary>
+    /// Reads the next page of an index of dead letters, the lowest number first. KEYS: index, states. ARGV: lower and
+    /// upper bound of the number, maximum number of rows. Returns for each dead letter: id, number, state.
+    /// </summary>
     public const string PageUp = """
         local page, rows = redis.call('ZRANGE', KEYS[1], ARGV[1], ARGV[2], 'BYSCORE', 'LIMIT', 0, ARGV[3], 'WITHSCORES'), {}
         for i = 1, #page, 2 do
@@ -60,7 +71,9 @@ internal static class RedisDeadLetterScripts
         return rows
         """;
 
-    /// <summary>Adds up the sizes of large bodies. KEYS: large. ARGV: what the ids begin with, the size above which one counts.</summary>
+    /// <summary>
+    /// Adds up the sizes of large bodies. KEYS: large. ARGV: prefix of the ids, and the size above which a body counts.
+    /// </summary>
     public const string Measure = """
         local sizes, sum = redis.call('HGETALL', KEYS[1]), 0
         for i = 1, #sizes, 2 do
@@ -70,7 +83,10 @@ internal static class RedisDeadLetterScripts
         return sum
         """;
 
-    /// <summary>Everything of some dead letters. KEYS: dead, states, events, bodies, errors. ARGV: their ids. For each that is dead: id, number, state, event, body, errors.</summary>
+    /// <summary>
+    /// Reads all parts of some dead letters. KEYS: dead, states, events, bodies, errors. ARGV: ids. Returns for each id
+    /// that is dead: id, number, state, event, body, errors.
+    /// </summary>
     public const string Load = """
         local rows = {}
         for _, id in ipairs(ARGV) do
@@ -81,7 +97,10 @@ internal static class RedisDeadLetterScripts
         return rows
         """;
 
-    /// <summary>Takes alerts. ARGV: now, the end of the lease, how many. For each: id, number, state; before them when the next is due.</summary>
+    /// <summary>
+    /// Claims alerts. ARGV: now, end of the lease, maximum number. Returns the time at which the next alert is due,
+    /// then for each alert: id, number, state.
+    /// </summary>
     public const string ClaimAlerts = RedisFailureLua.All + """
         local rows = { false }
         for _, id in ipairs(call('ZRANGE', alerts, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
@@ -97,7 +116,7 @@ internal static class RedisDeadLetterScripts
         return rows
         """;
 
-    /// <summary>Marks alerts as sent. ARGV: for each its id and number.</summary>
+    /// <summary>Marks alerts as sent. ARGV: id and number of each alert.</summary>
     public const string Alerted = RedisFailureLua.All + """
         for i = 1, #ARGV, 2 do
           local id = ARGV[i]
@@ -113,7 +132,10 @@ internal static class RedisDeadLetterScripts
         end
         """;
 
-    /// <summary>Says that an event of an order key was dealt with. ARGV: order key, rank of the position or nothing, now. 1 when an entry became due.</summary>
+    /// <summary>
+    /// Records that an event of an order key was processed, and makes deferred entries of the key due. ARGV: order key,
+    /// rank of the position or an empty string, now. Returns 1 if an entry became due, otherwise 0.
+    /// </summary>
     public const string Advance = RedisFailureLua.All + """
         local order, reached, now = ARGV[1], ARGV[2], ARGV[3]
         local _, rank = order_of(order)
@@ -149,7 +171,10 @@ internal static class RedisDeadLetterScripts
         return woken
         """;
 
-    /// <summary>Counts starts. ARGV: id, now, the call's token, how many starts and how many accompanied ones are added. Both counts; nothing when the event is kept as an entry.</summary>
+    /// <summary>
+    /// Counts attempts. ARGV: id, now, token of the call, and the numbers of attempts and of concurrent attempts to
+    /// add. Returns both counts; null if the event is stored as an entry.
+    /// </summary>
     public const string CountStart = RedisFailureLua.All + """
         local id, token, added, more = ARGV[1], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
         if call('HEXISTS', states, id) == 1 then return false end
@@ -164,13 +189,16 @@ internal static class RedisDeadLetterScripts
         return { count, accompanied }
         """;
 
-    /// <summary>Forgets counted starts. ARGV: the id.</summary>
+    /// <summary>Removes the attempt count of an event. ARGV: id.</summary>
     public const string ForgetStarts = RedisFailureLua.All + """
         call('HDEL', starts, ARGV[1])
         call('ZREM', counted, ARGV[1])
         """;
 
-    /// <summary>Removes old counted starts and order keys. ARGV: before which time starts, before which time order keys, how many of each. Order keys with deferred entries count as touched at that time.</summary>
+    /// <summary>
+    /// Removes old attempt counts and order keys. ARGV: time limit of attempt counts, time limit of order keys, maximum
+    /// number of each. An order key with deferred entries is not removed, and counts as changed at its time limit.
+    /// </summary>
     public const string Sweep = RedisFailureLua.All + """
         for _, id in ipairs(call('ZRANGE', counted, '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[3])) do
           call('HDEL', starts, id)
@@ -186,7 +214,10 @@ internal static class RedisDeadLetterScripts
         end
         """;
 
-    /// <summary>What died longest ago. KEYS: dying, dead, states, events, bodies. ARGV: before which time, how many. For each: id, number, state, event unless its body is missing.</summary>
+    /// <summary>
+    /// Reads the dead letters with the oldest failures. KEYS: dying, dead, states, events, bodies. ARGV: time limit,
+    /// maximum number. Returns for each dead letter: id, number, state, and event unless its body is missing.
+    /// </summary>
     public const string Oldest = """
         local rows = {}
         for _, id in ipairs(redis.call('ZRANGE', KEYS[1], '-inf', '(' .. ARGV[1], 'BYSCORE', 'LIMIT', 0, ARGV[2])) do

@@ -3,7 +3,9 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Reads and sweeps the dead letters, a page at a time, so that no answer of Redis grows with their number.</summary>
+/// <summary>
+/// Reads and sweeps the dead letters page by page, so that no reply of Redis grows with their number.
+/// </summary>
 internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys keys)
 {
     private const int LoadPage = 50;
@@ -40,7 +42,7 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
         return listed;
     }
 
-    /// <summary>Where the dead letters that match are, the oldest first.</summary>
+    /// <summary>Lists the ids and numbers of the matching dead letters, the oldest first.</summary>
     public async Task<IReadOnlyList<DeadLetterPlace>> ListPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken)
     {
         if (filter.EventId is not null)
@@ -66,7 +68,9 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
         return places;
     }
 
-    /// <summary>The bytes of the bodies above a size that could not be read.</summary>
+    /// <summary>
+    /// Gets the total size in bytes of the bodies that could not be read and are larger than <paramref name="above"/>.
+    /// </summary>
     public async Task<long> MeasureAsync(string subscription, int above, CancellationToken cancellationToken) =>
         (long)await link.RunAsync(RedisDeadLetterScripts.Measure, [keys.Large], [FailedEvent.MakeId(subscription, ""), above], cancellationToken);
 
@@ -97,7 +101,7 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
         }
     }
 
-    /// <summary>Those of the ids that are dead.</summary>
+    /// <summary>Reads the dead letters with the given ids. Ids without a dead letter are skipped.</summary>
     public async Task<IReadOnlyList<FailedEvent>> LoadAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
     {
         if (ids.Count == 0)
@@ -112,7 +116,9 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
             .Select(found => found.Entry with { Number = found.Number })];
     }
 
-    /// <summary>Removes what died long ago. What cannot be read is kept, for people to decide, and no sweep looks at it again.</summary>
+    /// <summary>
+    /// Removes old dead letters. A dead letter that cannot be read is kept for an operator, and later sweeps skip it.
+    /// </summary>
     public async Task<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
     {
         var removed = 0;
@@ -124,7 +130,7 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
             var gone = done.Count(each => each);
             removed += gone;
 
-            // A page of which nothing left would come again for ever.
+            // A page of which no entry was removed would be read again without end.
             if (rows.Length < size || gone == 0)
             {
                 break;
@@ -164,7 +170,7 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
             return (id, (long)(double)row[1], IsIndexed(filter) || Matches(filter, state?.Name, state?.Entry));
         })];
 
-    /// <summary>The ids that an event can have: one for each subscription.</summary>
+    /// <summary>Gets the ids that the entries of an event can have: one for each subscription.</summary>
     private async Task<string[]> IdsOfAsync(string eventId, string? subscription, CancellationToken cancellationToken) => subscription is not null
         ? [FailedEvent.MakeId(subscription, eventId)]
         : [.. (await link.AskAsync(database => database.SetMembersAsync(keys.Subscriptions), cancellationToken)).Select(name => FailedEvent.MakeId(name!, eventId))];

@@ -8,7 +8,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>How an entry is written: the state as JSON, which scripts change; and the errors as JSON, the event's attributes and its body, which they do not look at.</summary>
+/// <summary>
+/// Serializes an entry: the state as JSON, which scripts change; and the errors as JSON, the attributes and the body of
+/// the event, which scripts do not read.
+/// </summary>
 internal static class RedisFailureFormat
 {
     /// <summary>The name of an event that cannot be read.</summary>
@@ -86,14 +89,18 @@ internal static class RedisFailureFormat
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>A position as text that sorts like the number: 20 digits, from 0 for the lowest.</summary>
+    /// <summary>
+    /// Writes a position as text that sorts in numerical order: 20 digits, where the lowest position is 0.
+    /// </summary>
     public static string WriteRank(long position) => unchecked((ulong)position ^ (1UL << 63)).ToString("D20", CultureInfo.InvariantCulture);
 
-    /// <summary>Reads a position; null where it is none.</summary>
+    /// <summary>Reads a position; returns null if the text is not a position.</summary>
     public static long? ReadRank(string rank) =>
         ulong.TryParse(rank, NumberStyles.None, CultureInfo.InvariantCulture, out var value) ? unchecked((long)(value ^ (1UL << 63))) : null;
 
-    /// <summary>Reads an entry; never throws. What cannot be read becomes a placeholder that says so.</summary>
+    /// <summary>
+    /// Reads an entry; never throws. If the entry cannot be read, returns a placeholder that says so.
+    /// </summary>
     public static FailedEvent Read(string id, in StoredFailure stored)
     {
         var (subscription, eventId) = Split(id);
@@ -112,16 +119,16 @@ internal static class RedisFailureFormat
         return entry with { Subscription = subscription, Envelope = envelope, Error = error ?? defect, ErrorDetails = details, History = history };
     }
 
-    /// <summary>Whether an entry is as it was written, as far as that shows without its body.</summary>
+    /// <summary>Returns true if an entry is readable as far as can be seen without its body.</summary>
     public static bool IsReadable(string id, RedisResult state, RedisResult attributes)
     {
         var (subscription, eventId) = Split(id);
 
-        // Attributes that cannot be read come back with the id that is given here.
+        // For attributes that cannot be read, StoreFormat.Read returns the given id, which is empty here.
         return ReadState(subscription, state, out var defect) is not null && defect is null && StoreFormat.Read((byte[]?)attributes ?? [], [], "", "").EventId == eventId;
     }
 
-    /// <summary>Reads the state of an entry; null where it cannot be read.</summary>
+    /// <summary>Reads the state of an entry; returns null if it cannot be read.</summary>
     public static StoredState? ReadState(string subscription, RedisResult stored, out string? defect)
     {
         defect = null;
@@ -168,7 +175,7 @@ internal static class RedisFailureFormat
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {
-            // The message of what is no JSON holds pieces of it.
+            // The message of a JsonException contains parts of the data.
             defect = $"The stored state cannot be read: {(exception is JsonException ? "it is no JSON" : exception.Message)}";
             return null;
         }

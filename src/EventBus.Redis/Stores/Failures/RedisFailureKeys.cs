@@ -2,10 +2,11 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The keys of the failure store, in the order in which its scripts take them.</summary>
+/// <summary>Provides the keys of the failure store, in the order that its scripts expect.</summary>
 internal sealed class RedisFailureKeys(RedisStoreLink link)
 {
-    // As RedisFailureLua names them: states, events, bodies, errors, counters, lines, parked, deferred, positions, orders, touched, due, dead, dying, alerts, starts, counted, names; then handout and large.
+    // RedisFailureLua uses the same order: states, events, bodies, errors, counters, lines, parked, deferred,
+    // positions, orders, touched, due, dead, dying, alerts, starts, counted, names; then handout and large.
     private readonly string[] names =
     [
         "failed:state", "failed:event", "failed:body", "failed:errors", "counters", "lines", "lines:parked", "orders:deferred", "orders:positions", "orders", "orders:touched",
@@ -27,26 +28,32 @@ internal sealed class RedisFailureKeys(RedisStoreLink link)
 
     public RedisKey Subscriptions => All[17];
 
-    /// <summary>The sizes of large bodies that could not be read.</summary>
+    /// <summary>Gets the key of the sizes of large bodies that could not be read.</summary>
     public RedisKey Large => link.Key("dead:large");
 
-    /// <summary>Everything of the dead letters themselves.</summary>
+    /// <summary>Gets the keys for reading dead letters.</summary>
     public RedisKey[] Load => [Dead, .. All[..4]];
 
-    /// <summary>Where the keys of the subscriptions begin, two for each, counted from 1 as scripts do.</summary>
+    /// <summary>
+    /// Gets the position of the first subscription key in KEYS, counted from 1 as in Lua. Each subscription has two
+    /// keys.
+    /// </summary>
     public int FirstOfSubscriptions => All.Length + 1;
 
     private RedisKey[] All => shared ??= [.. names.Select(link.Key), link.Key($"handout:{instance}"), Large];
 
-    /// <summary>The keys for a step that concerns some subscriptions.</summary>
+    /// <summary>Gets the keys for a script that concerns some subscriptions.</summary>
     public RedisKey[] For(params IEnumerable<string> subscriptions) => [.. All, .. subscriptions.SelectMany(name => new[] { link.Key($"due:of:{name}"), DeadOf(name) })];
 
-    /// <summary>The keys for a step that concerns one entry.</summary>
+    /// <summary>Gets the keys for a script that concerns one entry.</summary>
     public RedisKey[] ForEntry(string id) => For(RedisFailureFormat.Split(id).Subscription);
 
-    // With a part between, as a subscription may have the name of an index (dead:last).
+    // The part "of" is needed because a subscription may have the name of an index, for example "last" (dead:last).
     public RedisKey DeadOf(string subscription) => link.Key($"dead:of:{subscription}");
 
-    /// <summary>Where the members of a line or an order key begin in an index of all of them: the length keeps one key from being the beginning of another.</summary>
+    /// <summary>
+    /// Returns the prefix of the members of a line or an order key in an index of all lines or keys. It contains the
+    /// length of the key, so that no prefix is the beginning of another prefix.
+    /// </summary>
     public static string Prefix(string subscription, string key) => $"{subscription}~{key.Length}~{key}~";
 }

@@ -1,9 +1,11 @@
 namespace EventBus;
 
-/// <summary>What the scripts of the failure store share. Keys and values come by KEYS and ARGV alone.</summary>
+/// <summary>
+/// Contains the Lua code that the scripts of the failure store share. Keys and values are passed only in KEYS and ARGV.
+/// </summary>
 internal static class RedisFailureLua
 {
-    /// <summary>Numbers that only rise.</summary>
+    /// <summary>Defines <c>next_of(counter)</c>, which returns numbers that only increase.</summary>
     public const string Counter = """
 
         -- A counter that was spoilt by hand goes on from the clock, which is ahead of every number it has given.
@@ -24,7 +26,8 @@ internal static class RedisFailureLua
         local types = { 'hash', 'hash', 'hash', 'hash', 'hash', [10] = 'hash', [16] = 'hash', [18] = 'set', [19] = 'string', [20] = 'hash' }
         """;
 
-    // RedisFailureKeys has them in the same order. From PAIRS on: for each subscription what is due, and its dead.
+    // The order is the same as in RedisFailureKeys. From PAIRS on there are two keys for each subscription: its due
+    // entries, and its dead letters.
     private const string Keys = """
         local call = redis.call
         local states, events, bodies, errors, counters = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]

@@ -1,14 +1,22 @@
 namespace EventBus;
 
-/// <summary>The steps of the failure store that move entries: each is one script, and so happens completely or not at all.</summary>
+/// <summary>
+/// Contains the Lua scripts of the failure store that change entries. Each step is one script, so it happens completely
+/// or not at all.
+/// </summary>
 /// <remarks>
-/// An entry is a field of four hashes (state, event, body, errors) under its id, and a member of the sorted sets that its status asks for. A claim changes its score among what is due to the end
-/// of the lease. Lines, parked entries, deferred entries and positions are sorted sets in the order of their members' bytes, so that one key serves all lines: <c>subscription~length~key~place~id</c>.
-/// A state that cannot be read is rebuilt from the indexes when the entry is claimed, revived or discarded, and never hides another.
+/// An entry is a field of four hashes (state, event, body, errors) under its id, and a member of the sorted sets for
+/// its status. A claim sets its score in the sorted set of due entries to the end of the lease. Lines, parked entries,
+/// deferred entries and positions are sorted sets in the byte order of their members, so that one key serves all lines:
+/// <c>subscription~length~key~place~id</c>. A state that cannot be read is rebuilt from the indexes when the entry is
+/// claimed, retried or discarded, and never hides another entry.
 /// </remarks>
 internal static class RedisFailureScripts
 {
-    /// <summary>Keeps a fresh entry, or settles a claimed one. ARGV: id, subscription, claim, state, errors, attributes, body. 1 when it did.</summary>
+    /// <summary>
+    /// Stores a new entry, or settles a claimed one. ARGV: id, subscription, claim, state, errors, attributes, body.
+    /// Returns 1 if it did, otherwise 0.
+    /// </summary>
     public const string Record = RedisFailureLua.All + """
         local id, claim, new = ARGV[1], tonumber(ARGV[3]), cjson.decode(ARGV[4])
         local old, broken = read(id)
@@ -25,7 +33,10 @@ internal static class RedisFailureScripts
         return 1
         """;
 
-    /// <summary>Keeps an entry at the end of its line, if there is one. ARGV: as <see cref="Record"/>, then the limit. 0 not blocked, 1 parked, 2 full.</summary>
+    /// <summary>
+    /// Stores an entry at the end of its line if the line exists. ARGV: as for <see cref="Record"/>, then the limit.
+    /// Returns 0 for not blocked, 1 for parked, 2 for full.
+    /// </summary>
     public const string Park = RedisFailureLua.All + """
         local id, new = ARGV[1], cjson.decode(ARGV[4])
         if not head(new.line) then return 0 end
@@ -35,7 +46,10 @@ internal static class RedisFailureScripts
         return 1
         """;
 
-    /// <summary>Keeps an entry that waits for another of its key. ARGV: as <see cref="Record"/>, then the limit and the stamp. 0 deferred, 1 changed, 2 full.</summary>
+    /// <summary>
+    /// Stores an entry that waits for another event of its order key. ARGV: as for <see cref="Record"/>, then the limit
+    /// and the stamp. Returns 0 for deferred, 1 for changed, 2 for full.
+    /// </summary>
     public const string Defer = RedisFailureLua.All + """
         local id, claim, new = ARGV[1], tonumber(ARGV[3]), cjson.decode(ARGV[4])
         local old, broken = read(id)
@@ -48,7 +62,11 @@ internal static class RedisFailureScripts
         return 0
         """;
 
-    /// <summary>Takes what is due. ARGV: now, the end of the lease, how many for each subscription, the call's token, for how many milliseconds it is remembered. For each: id, claim, due time, state, event, body, errors; before them the next due time.</summary>
+    /// <summary>
+    /// Claims due entries. ARGV: now, end of the lease, maximum number for each subscription, token of the call,
+    /// milliseconds for which the token is remembered. Returns the next due time, then for each entry: id, claim, due
+    /// time, state, event, body, errors.
+    /// </summary>
     public const string Claim = RedisFailureLua.All + """
         local now, lease_end, max = ARGV[1], ARGV[2], tonumber(ARGV[3])
         local FULL = 4 * 1024 * 1024
@@ -102,7 +120,10 @@ internal static class RedisFailureScripts
         return rows
         """;
 
-    /// <summary>Undoes a claim whose answer was lost, so that nobody counts it as a start. ARGV: the call's token. KEYS: as in that call.</summary>
+    /// <summary>
+    /// Undoes a claim whose reply was lost, so that it does not count as an attempt. ARGV: token of that call. KEYS: as
+    /// in that call.
+    /// </summary>
     public const string TakeBack = RedisFailureLua.All + """
         local ok, last = pcall(cjson.decode, call('GET', handout) or '')
         if not ok or last.token ~= ARGV[1] then return end
@@ -119,7 +140,10 @@ internal static class RedisFailureScripts
         call('DEL', handout)
         """;
 
-    /// <summary>Keeps the starts of a claimed entry. ARGV: id, claim, starts, accompanied ones. 0 when the claim was lost.</summary>
+    /// <summary>
+    /// Updates the attempt counts of a claimed entry. ARGV: id, claim, attempts, concurrent attempts. Returns 0 if the
+    /// claim was lost, otherwise 1.
+    /// </summary>
     public const string Begin = RedisFailureLua.All + """
         local s = read(ARGV[1])
         if not (s and s.held and s.claim == tonumber(ARGV[2])) then return 0 end
@@ -128,7 +152,10 @@ internal static class RedisFailureScripts
         return 1
         """;
 
-    /// <summary>Prolongs claims. ARGV: the end of the lease; for each: id, claim, the place of its subscription's key. The ids that are lost.</summary>
+    /// <summary>
+    /// Renews claims. ARGV: end of the lease; for each claim: id, claim, position of its subscription's key in KEYS.
+    /// Returns the ids whose claims are lost.
+    /// </summary>
     public const string Renew = RedisFailureLua.All + """
         local lost = {}
         for i = 2, #ARGV, 3 do

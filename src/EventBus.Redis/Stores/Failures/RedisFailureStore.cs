@@ -3,7 +3,9 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Failed events in Redis. Every step is one script, and may be repeated when its answer was lost.</summary>
+/// <summary>
+/// Stores failed events in Redis. Every step is one script, which may be repeated if its reply was lost.
+/// </summary>
 internal sealed class RedisFailureStore : FailureStore
 {
     private const int RenewPage = 500;
@@ -150,7 +152,9 @@ internal sealed class RedisFailureStore : FailureStore
     public override async ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.SortedSetLengthAsync(keys.Due, double.NegativeInfinity, RedisTime.Write(now)), cancellationToken);
 
-    /// <summary>Undoes the last claim if its answer never came: what nobody received was not started.</summary>
+    /// <summary>
+    /// Undoes the last claim if its reply was lost: entries that were not received were not attempted.
+    /// </summary>
     public async Task TakeBackAsync(CancellationToken cancellationToken)
     {
         if (unanswered is { } lost)
@@ -161,7 +165,8 @@ internal sealed class RedisFailureStore : FailureStore
             }
             catch (RedisServerException)
             {
-                // A key of one of its subscriptions is overwritten. That is no reason to keep the others waiting: what was claimed comes again when its lease has ended.
+                // A key of one of the subscriptions was overwritten. The other subscriptions must not wait for it: the
+                // claimed entries are due again when their leases end.
             }
 
             unanswered = null;
@@ -170,7 +175,7 @@ internal sealed class RedisFailureStore : FailureStore
 
     private async Task<int> KeepAsync(string script, string step, FailedEvent entry, RedisValue[] more, CancellationToken cancellationToken)
     {
-        // What a claimed entry is about is kept already, and stays as it is.
+        // The event of a claimed entry is stored already, and does not change.
         var isFresh = entry.Claim == 0;
         RedisValue attributes = isFresh ? StoreFormat.WriteAttributes(entry.Envelope) : "";
         RedisValue body = isFresh ? entry.Envelope.Body : "";
@@ -194,6 +199,6 @@ internal sealed class RedisFailureStore : FailureStore
         return new PendingAlert(id, (long)(double)row[1], subscription, string.IsNullOrEmpty(name) ? RedisFailureFormat.Nameless : name);
     }
 
-    /// <summary>A claim on its way.</summary>
+    /// <summary>A claim without a reply.</summary>
     private sealed record Handout(string Token, RedisKey[] Keys);
 }

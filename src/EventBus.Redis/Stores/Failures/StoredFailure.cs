@@ -2,5 +2,5 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>What Redis has of an entry; null for what is missing.</summary>
+/// <summary>The parts of an entry as read from Redis; null for a missing part.</summary>
 internal readonly record struct StoredFailure(RedisResult State, RedisResult Event, RedisResult Body, RedisResult Errors);

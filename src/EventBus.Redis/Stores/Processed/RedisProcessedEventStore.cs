@@ -4,12 +4,16 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Handled events in Redis. What a handler does elsewhere is no part of a commit here, so that there are no effects.</summary>
+/// <summary>
+/// Stores the handled events in Redis. Effects of handlers are not supported, because they cannot join a commit in
+/// Redis.
+/// </summary>
 internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedEventStore
 {
     private const int SweepPage = 200;
 
-    // A run that died leaves its claim. It is of no use once its lease has ended, but a late owner may still complete it.
+    // A process that ends during an attempt leaves its claim. The claim no longer blocks other attempts when its lease
+    // has ended, but a slow owner may still complete it, so it is kept for this time longer.
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
 
     private readonly RedisCallDeduplicator repeats = new();
@@ -33,7 +37,7 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
             _ => ProcessedState.Done,
         };
 
-        // A fingerprint that was spoilt by hand is an unknown one.
+        // An invalid fingerprint, for example after a manual change, becomes 0.
         long.TryParse((string?)claim[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var known);
         return new ProcessedClaim(state, (long)claim[1], known, claim[3].IsNull ? [] : RedisOutboxFormat.Read((byte[])claim[3]!, key.Key));
     }
@@ -78,6 +82,6 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
 
-    /// <summary>Subscription names hold no tilde.</summary>
+    /// <summary>The separator is unambiguous, because subscription names contain no tilde.</summary>
     private static string IdOf(ProcessedKey key) => $"{key.Subscription}~{key.Key}";
 }

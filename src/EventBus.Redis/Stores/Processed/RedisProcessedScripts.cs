@@ -1,13 +1,18 @@
 namespace EventBus;
 
-/// <summary>The steps of the store of handled events.</summary>
+/// <summary>Contains the Lua scripts of the store of handled events.</summary>
 /// <remarks>
-/// A key is a field of one hash: <c>claimed fence fingerprint lease-end token</c>, or <c>done fence fingerprint keep-until</c>. Its retention is a score of a sorted set and no expiry of Redis's own,
-/// because the callers' clock decides what is old; a key with unsent events is not in the set, and so never expires. Claims have a set of their own, which stays small.
+/// A key is a field of one hash: <c>claimed fence fingerprint lease-end token</c>, or <c>done fence fingerprint
+/// keep-until</c>. Retention uses the scores of a sorted set instead of the expiry of Redis, because the clock of the
+/// callers decides what is old. A key with unsent events is not in this set, and so never expires. Claims are in a
+/// separate sorted set, which stays small.
 /// </remarks>
 internal static class RedisProcessedScripts
 {
-    /// <summary>Claims a key. ARGV: id, fingerprint, now, the end of the lease, when an abandoned claim may be swept, the call's token. State, fence, fingerprint, outbox.</summary>
+    /// <summary>
+    /// Claims a key. ARGV: id, fingerprint, now, end of the lease, time after which an abandoned claim may be swept,
+    /// token of the call. Returns state, fence, fingerprint, outbox.
+    /// </summary>
     public const string Claim = All + """
         local id, now = ARGV[1], tonumber(ARGV[3])
         local state, fence, print, at, token = read(id)
@@ -23,7 +28,10 @@ internal static class RedisProcessedScripts
         return { 0, fence, ARGV[2], false }
         """;
 
-    /// <summary>Prolongs a claim. ARGV: id, fence, the end of the lease, when an abandoned claim may be swept. 1 when it did.</summary>
+    /// <summary>
+    /// Renews a claim. ARGV: id, fence, end of the lease, time after which an abandoned claim may be swept. Returns 1
+    /// if it did, otherwise 0.
+    /// </summary>
     public const string Renew = All + """
         local id = ARGV[1]
         local state, fence, print, _, token = read(id)
@@ -33,7 +41,10 @@ internal static class RedisProcessedScripts
         return 1
         """;
 
-    /// <summary>Marks a key done. ARGV: id, fence, until when it is kept, the events to send or nothing. 1 when it is.</summary>
+    /// <summary>
+    /// Marks a key as done. ARGV: id, fence, end of the retention, the events to send or an empty string. Returns 1 if
+    /// the key is done, otherwise 0.
+    /// </summary>
     public const string Complete = All + """
         local id = ARGV[1]
         local state, fence, print = read(id)
@@ -49,7 +60,7 @@ internal static class RedisProcessedScripts
         return 1
         """;
 
-    /// <summary>Forgets the events of a done key. ARGV: id.</summary>
+    /// <summary>Removes the unsent events of a done key, and starts its retention. ARGV: id.</summary>
     public const string Dispatched = All + """
         local id = ARGV[1]
         local state, _, _, keep_until = read(id)
@@ -59,7 +70,7 @@ internal static class RedisProcessedScripts
         end
         """;
 
-    /// <summary>Gives a claim back. ARGV: id, fence.</summary>
+    /// <summary>Releases a claim. ARGV: id, fence.</summary>
     public const string Release = All + """
         local id = ARGV[1]
         local state, fence = read(id)
@@ -69,7 +80,10 @@ internal static class RedisProcessedScripts
         end
         """;
 
-    /// <summary>Removes what is old, and leaves alone what cannot be read. ARGV: now, how many. How many it looked at, and how many it removed.</summary>
+    /// <summary>
+    /// Removes old keys, and skips those that cannot be read. ARGV: now, maximum number. Returns the number of checked
+    /// keys and the number of removed keys.
+    /// </summary>
     public const string Sweep = All + """
         local looked, removed = 0, 0
         local function sweep(index, wanted)

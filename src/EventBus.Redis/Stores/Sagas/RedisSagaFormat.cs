@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>What is kept of a saga beside its content, as text: <c>status claim due alert keep-until changed wait-key</c>, where a hyphen is nothing; and the marks by which it is found, of which each ends in a slash.</summary>
+/// <summary>
+/// Serializes the data of a saga other than its content as text: <c>status claim due alert keep-until changed
+/// wait-key</c>, where a hyphen means null. Also creates the marks that index a saga; each mark ends in a slash.
+/// </summary>
 internal static class RedisSagaFormat
 {
     private const long MaxNumber = 9_999_999_999_999_999;
@@ -19,7 +22,10 @@ internal static class RedisSagaFormat
         Time(entry.ChangedAt),
         entry.WaitKey is { } key ? $"={Escape(key)}" : "-");
 
-    /// <summary>The marks of a saga, in which its name is an at sign: the store knows it better.</summary>
+    /// <summary>
+    /// Returns the marks of a saga. An at sign stands for the name of the saga; the script replaces it with the stored
+    /// name.
+    /// </summary>
     public static IEnumerable<RedisValue> Marks(SagaEntry entry)
     {
         yield return "all/";
@@ -47,10 +53,10 @@ internal static class RedisSagaFormat
         }
     }
 
-    /// <summary>What the marks of all alerts begin with.</summary>
+    /// <summary>The prefix of the marks of all alerts.</summary>
     public const string Alerts = "alert/";
 
-    /// <summary>What the marks of all that is due of a name begin with.</summary>
+    /// <summary>Returns the prefix of the marks of all due sagas with a name.</summary>
     public static string Due(string saga) => $"due/{Escape(saga)}/";
 
     public static string Waiting(string key) => $"wait/{Escape(key)}/";
@@ -63,18 +69,21 @@ internal static class RedisSagaFormat
         _ => "all/",
     };
 
-    /// <summary>A time as text that sorts: ticks since the year 1, always of the same length.</summary>
+    /// <summary>Writes a time as sortable text: ticks since the year 1, always 19 digits.</summary>
     public static string Time(DateTimeOffset time) => time.UtcTicks.ToString("D19", CultureInfo.InvariantCulture);
 
     public static string Number(long number) => Math.Clamp(number, 0, MaxNumber).ToString("D16", CultureInfo.InvariantCulture);
 
-    /// <summary>The id after a mark and a number.</summary>
+    /// <summary>Returns the id that follows the mark and the number in an index member.</summary>
     public static string IdOf(string member, string mark) => member[(mark.Length + 17)..];
 
-    /// <summary>Reads a time from a script; null for none.</summary>
+    /// <summary>Reads a time from the reply of a script; returns null if there is none.</summary>
     public static DateTimeOffset? ReadTime(RedisResult time) => time.IsNull || !TryTime((string)time!, out var read) ? null : read;
 
-    /// <summary>Reads a saga: id, place, row, content, mark. One that cannot be read says so.</summary>
+    /// <summary>
+    /// Reads a saga from a row: id, place, row, content, mark. Returns an entry with a defect if the saga cannot be
+    /// read.
+    /// </summary>
     public static SagaEntry Read(RedisResult saga)
     {
         var (id, place, row, content, mark) = ((string)saga[0]!, (string?)saga[1], (string?)saga[2], (byte[]?)saga[3], (string)saga[4]!);
@@ -93,7 +102,7 @@ internal static class RedisSagaFormat
             return true;
         }
 
-        // Where it was found says its name, so that it can be dealt with.
+        // The mark contains the name of the saga, which is needed to process the entry.
         entry = mark.Split('/') is ["due", var due, ..] ? entry with { Saga = Uri.UnescapeDataString(due) } : entry;
         return false;
     }
@@ -111,7 +120,7 @@ internal static class RedisSagaFormat
         return true;
     }
 
-    /// <summary>Leaves no space, slash or at sign.</summary>
+    /// <summary>Escapes text, so that it contains no space, slash or at sign.</summary>
     public static string Escape(string text) => Uri.EscapeDataString(text);
 
     private static string TimeOrNothing(DateTimeOffset? time) => time is { } at ? Time(at) : "-";

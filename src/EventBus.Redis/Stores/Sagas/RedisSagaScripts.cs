@@ -1,21 +1,28 @@
 namespace EventBus;
 
-/// <summary>The steps of the store of sagas.</summary>
+/// <summary>Contains the Lua scripts of the store of sagas.</summary>
 /// <remarks>
-/// Three hashes by the saga's id: what it is (<see cref="RedisSagaFormat"/>), its content, and its place: <c>version number start name marks</c>. Each mark is where the saga is found, and is followed by its number and id in one
-/// sorted set, which is ordered by text alone. So all that is due of a name, waits for a key or has a status is a range of it, and times lose nothing to a score. A member whose mark is not in the place of its saga is left over
-/// from what was spoilt by hand; whoever comes across it drops it.
+/// Three hashes hold the parts of a saga under its id: its row (<see cref="RedisSagaFormat"/>), its content, and its
+/// place: <c>version number start name marks</c>. For each mark, one sorted set has a member that consists of the mark,
+/// the number and the id of the saga. The set is ordered by text alone. So the sagas that are due with a name, wait for
+/// a key or have a status are a range of the set, and times do not lose precision in a score. A member whose mark is
+/// not in the place of its saga is left from data that was damaged manually; scripts that find it remove it.
 /// </remarks>
 internal static class RedisSagaScripts
 {
-    /// <summary>Keeps a new saga. ARGV: as for a save, whose version is of no use here. 1 when it did.</summary>
+    /// <summary>
+    /// Stores a new saga. ARGV: as for <see cref="Save"/>; the version is ignored. Returns 1 if it did, otherwise 0.
+    /// </summary>
     public const string Create = All + Writing + """
         if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) > 0 then return 0 end
         write('1', new_number(), ARGV[3], ARGV[4], '')
         return 1
         """;
 
-    /// <summary>Replaces a saga. ARGV: id, version, start, name, row, 1 if the content is to be replaced, content, and the marks, in which the name is an at sign. 1 when it did.</summary>
+    /// <summary>
+    /// Replaces a saga. ARGV: id, version, start, name, row, 1 if the content is to be replaced, content, and the marks
+    /// with an at sign for the name. Returns 1 if it did, otherwise 0.
+    /// </summary>
     public const string Save = All + Writing + """
         if redis.call('HEXISTS', rows, ARGV[1]) + redis.call('HEXISTS', places, ARGV[1]) == 0 then return 0 end
         local version, number, start, name, marks = place_of(ARGV[1])
@@ -24,13 +31,18 @@ internal static class RedisSagaScripts
         return 1
         """;
 
-    /// <summary>Reads one saga. ARGV: id. As for a list, but nothing when there is none.</summary>
+    /// <summary>
+    /// Reads one saga. ARGV: id. Returns a row as for <see cref="List"/>; null if there is no such saga.
+    /// </summary>
     public const string Find = All + """
         local row, place = redis.call('HGET', rows, ARGV[1]), redis.call('HGET', places, ARGV[1])
         return (row or place) and { ARGV[1], place, row, redis.call('HGET', contents, ARGV[1]), '' }
         """;
 
-    /// <summary>Reads a page, the highest number first. ARGV: mark, the number below which it begins or nothing, how many. For each: id, place, row, content, mark.</summary>
+    /// <summary>
+    /// Reads a page, the highest number first. ARGV: mark, exclusive upper bound of the number or an empty string,
+    /// maximum number. Returns for each saga: id, place, row, content, mark.
+    /// </summary>
     public const string List = All + Reading + """
         local mark, found = ARGV[1], nil
         repeat
@@ -42,7 +54,10 @@ internal static class RedisSagaScripts
         return found
         """;
 
-    /// <summary>Reads what is due, the first first. ARGV: now, how many, and what the marks begin with. The next time or nothing, then as for a list.</summary>
+    /// <summary>
+    /// Reads the due sagas, the earliest first. ARGV: now, maximum number, and prefixes of marks. Returns the next due
+    /// time or null, then rows as for <see cref="List"/>.
+    /// </summary>
     public const string ListDue = All + Reading + """
         local now, max, due, next = ARGV[1], tonumber(ARGV[2]), nil, nil
         repeat
@@ -64,7 +79,10 @@ internal static class RedisSagaScripts
         return due
         """;
 
-    /// <summary>Removes what was to be kept until now. ARGV: now, how many. How many it looked at, and how many it removed.</summary>
+    /// <summary>
+    /// Removes sagas whose retention has ended. ARGV: now, maximum number. Returns the number of checked sagas and the
+    /// number of removed sagas.
+    /// </summary>
     public const string Sweep = All + """
         local old, removed = redis.call('ZRANGE', index, '[keep/', '(keep/' .. ARGV[1] .. ':', 'BYLEX', 'LIMIT', 0, ARGV[2]), 0
         for _, member in ipairs(old) do

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Sagas in Redis.</summary>
+/// <summary>Stores sagas in Redis.</summary>
 internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
 {
     private const int SweepPage = 100;
@@ -75,14 +75,17 @@ internal sealed class RedisSagaStore(RedisStoreLink link) : SagaStore
         return new DueBatch<SagaEntry>([.. found.Skip(1).Select(RedisSagaFormat.Read)], RedisSagaFormat.ReadTime(found[0]));
     }
 
-    /// <summary>After a mark comes a digit, and the colon is what follows the digits.</summary>
+    /// <summary>
+    /// Returns the end of the range of a mark. A mark is followed by a digit, and the colon is the next character after
+    /// the digits.
+    /// </summary>
     private static string EndOf(string mark) => $"{mark}:";
 
     private static RedisValue[] Arguments(SagaEntry entry) =>
     [
         entry.Id, entry.Version, RedisSagaFormat.Time(entry.StartedAt), RedisSagaFormat.Escape(entry.Saga), RedisSagaFormat.Write(entry),
 
-        // What could not be read is not written either: its content stays.
+        // If the entry could not be read, its stored content is left unchanged.
         entry.Defect is null ? 1 : 0, entry.Content, .. RedisSagaFormat.Marks(entry),
     ];
 }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Delayed events in a database.</summary>
+/// <summary>Stores delayed events in a database.</summary>
 internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelayStore
 {
     private const int MostNamed = 10;
@@ -26,10 +26,10 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
     private readonly string countDue = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND turn <= @now";
     private readonly string countLeased = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND claimed = 1 AND turn > @now";
 
-    // The rows that the file is damaged at, as the last look found them.
+    // The damaged rows that the last claim found.
     private volatile IReadOnlySet<long> damaged = new HashSet<long>();
 
-    /// <summary>What is wrong with the file; nothing when all is well.</summary>
+    /// <summary>Gets the problems of the file; empty if there are none.</summary>
     public IReadOnlyCollection<string> Problems => damaged is { Count: > 0 } found
         ? [$"The SQLite database is damaged where {found.Count} delayed events are kept (table {database.Prefix}delays, seq {string.Join(", ", found.Take(MostNamed))}): they are not published. Restore it from a backup, or recover what is left with '.recover' of the sqlite3 program."]
         : [];
@@ -72,7 +72,10 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         return new DueBatch<Envelope>([.. found.Select(item => item.Envelope)], (await session.Prepare(next).NumberAsync()).ToTime());
     }
 
-    /// <summary>A row that is damaged on the disk cannot be leased, and so is not given out: it stays, for a recovery of the file, and the others are no worse off.</summary>
+    /// <summary>
+    /// Claims the due rows one by one. A row that is damaged on the disk cannot be leased, so it is not returned: it
+    /// stays for a recovery of the file, and the other rows are claimed as usual.
+    /// </summary>
     private async ValueTask<DueBatch<Envelope>> ClaimOneByOneAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
     {
         var claimed = new List<Envelope>();
@@ -85,7 +88,8 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
             }
             catch (Exception exception) when (database.IsDamage(exception))
             {
-                // It stays due, which is no reason to come again at once.
+                // The row stays due, but it is not counted as the next due time, so that the store is not polled again
+                // at once.
                 found.Add(seq);
                 if (!damaged.Contains(seq))
                 {

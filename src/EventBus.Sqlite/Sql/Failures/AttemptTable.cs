@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>How often events were started that are not kept as entries. Each method is part of a step.</summary>
+/// <summary>Counts the attempts of events that are not stored as entries. Each method is part of a step.</summary>
 internal sealed class AttemptTable(string prefix)
 {
     private readonly string find = $"SELECT starts, accompanied FROM {prefix}starts WHERE app = @app AND subscription = @subscription AND event_id = @event";
@@ -26,7 +26,7 @@ internal sealed class AttemptTable(string prefix)
     {
         var kept = await session.Prepare(find).Set("@subscription", subscription).Set("@event", eventId).FirstAsync<AttemptCount?>(reader => Read(reader));
 
-        // The first start was not counted.
+        // The first attempt is not written to the table.
         var before = kept ?? new AttemptCount(1, 0);
         if (added == default || (kept is null && added.Attempts == 0))
         {

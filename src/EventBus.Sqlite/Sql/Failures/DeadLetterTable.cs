@@ -2,7 +2,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The dead letters among the failed events: listing, counting, alerts and sweeping. Each method is part of a step.</summary>
+/// <summary>
+/// Lists, counts and sweeps the dead letters among the failed events, and claims their alerts. Each method is part of a
+/// step.
+/// </summary>
 internal sealed class DeadLetterTable(string prefix)
 {
     private const int Dead = (int)FailedEventStatus.Dead;
@@ -22,7 +25,8 @@ internal sealed class DeadLetterTable(string prefix)
 
     private readonly string countedOne = $"SELECT count(*) FROM {prefix}failures f WHERE f.app = @app AND f.status = {Dead}";
 
-    // The plus keeps the database from sorting all alerts by their time first: those that are leased are few, and the oldest come first.
+    // The unary plus prevents SQLite from using the index by time and then sorting all alerts: few alerts are leased,
+    // and the oldest are read first.
     private readonly string alerts =
         $"""
         SELECT event_id, number, subscription, event_name FROM {prefix}failures
@@ -37,7 +41,7 @@ internal sealed class DeadLetterTable(string prefix)
 
     private readonly string old = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND status = {Dead} AND last_failed_at < @before ORDER BY last_failed_at LIMIT @max";
 
-    /// <summary>The dead letters that match, the latest first.</summary>
+    /// <summary>Lists the matching dead letters, the latest first.</summary>
     public async ValueTask<List<FailedEvent>> ListAsync(SqlSession session, DeadLetterFilter filter)
     {
         var before = filter.Before is null ? "" : " AND f.number < @before";
@@ -45,7 +49,7 @@ internal sealed class DeadLetterTable(string prefix)
             .ListAsync(session, statement => Filtered(statement, filter).Set("@before", filter.Before).Set("@take", filter.Take), static reader => KeptFailure.Read(reader).Event);
     }
 
-    /// <summary>Where the dead letters that match are, the oldest first.</summary>
+    /// <summary>Lists the ids and numbers of the matching dead letters, the oldest first.</summary>
     public async ValueTask<List<DeadLetterPlace>> PlacesAsync(SqlSession session, DeadLetterFilter filter, long after)
     {
         var before = filter.Before is null ? "" : " AND f.number < @before";
@@ -57,7 +61,9 @@ internal sealed class DeadLetterTable(string prefix)
             });
     }
 
-    /// <summary>The bytes of the bodies above a size that could not be read.</summary>
+    /// <summary>
+    /// Gets the total size in bytes of the bodies that could not be read and are larger than <paramref name="above"/>.
+    /// </summary>
     public async ValueTask<long> MeasureAsync(SqlSession session, string subscription, int above) =>
         await session.Prepare(measured).Set("@subscription", subscription).Set("@above", above).NumberAsync() ?? 0;
 
@@ -87,7 +93,7 @@ internal sealed class DeadLetterTable(string prefix)
     public async ValueTask SettleAlertAsync(SqlSession session, PendingAlert alert) =>
         await session.Prepare(settleAlert).Set("@subscription", alert.Subscription).Set("@event", alert.Id[(alert.Subscription.Length + 1)..]).Set("@number", alert.Number).ExecuteAsync();
 
-    /// <summary>Dead letters that failed last before a time, the oldest first.</summary>
+    /// <summary>Lists dead letters whose last failure is before a time, the oldest first.</summary>
     public ValueTask<List<FailureRow>> OldAsync(SqlSession session, DateTimeOffset before, int max) =>
         session.Prepare(old).Set("@before", before).Set("@max", max).ListAsync(FailureRow.Read);
 

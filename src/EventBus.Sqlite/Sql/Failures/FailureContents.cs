@@ -2,7 +2,9 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>What is large in an entry, as bytes: written before the entry waits for its turn at the database.</summary>
+/// <summary>
+/// The large parts of an entry, as bytes. They are serialized before the entry is queued for the database.
+/// </summary>
 internal readonly record struct FailureContents(byte[] Attributes, byte[] Body, byte[] History)
 {
     public static FailureContents Of(FailedEvent entry) =>

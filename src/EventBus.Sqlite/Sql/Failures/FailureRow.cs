@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Where a kept entry stands: what has to be known to change it.</summary>
+/// <summary>The columns of a stored entry that are needed to change it.</summary>
 internal sealed record FailureRow(long Seq, string Subscription, string EventId, FailedEventStatus Status, long Claim, string? LineKey, string? OrderKey, long? Position, DeadLetterReason Reason)
 {
     public const string Columns = "seq, subscription, event_id, status, claim, line_key, order_key, position, reason";

@@ -2,7 +2,9 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The failed events of all applications in a database, and their lines. Each method is part of a step.</summary>
+/// <summary>
+/// Stores the failed events of all applications in a database, and their lines. Each method is part of a step.
+/// </summary>
 internal sealed class FailureTable(string prefix)
 {
     private const int Waiting = (int)FailedEventStatus.Waiting, Parked = (int)FailedEventStatus.Parked, Dead = (int)FailedEventStatus.Dead;
@@ -11,7 +13,7 @@ internal sealed class FailureTable(string prefix)
 
     private readonly string find = $"SELECT {FailureRow.Columns} FROM {prefix}failures WHERE app = @app AND subscription = @subscription AND event_id = @event";
 
-    // An entry joins its line at the end: only one that finds the line empty may be claimed.
+    // An entry joins its line at the end. It may be claimed only if the line was empty.
     private readonly string insert =
         $"""
         INSERT INTO {prefix}failures (
@@ -42,7 +44,8 @@ internal sealed class FailureTable(string prefix)
 
     private readonly string removeContents = $"DELETE FROM {prefix}failure_contents WHERE seq = @seq";
 
-    // The first of a line may run: a parked one at once, a waiting one at its own time. A dead one waits for people, and one that has a turn is the first already.
+    // Makes the head of a line due: a parked entry at once, a waiting entry at its own time. A dead head is not
+    // changed: it needs an operator. A head that has a turn is due already.
     private readonly string promote =
         $"""
         UPDATE {prefix}failures SET turn = CASE WHEN status = {Parked} THEN 0 ELSE due_at END
@@ -81,11 +84,15 @@ internal sealed class FailureTable(string prefix)
     public ValueTask<FailureRow?> FindAsync(SqlSession session, string subscription, string eventId) =>
         session.Prepare(find).Set("@subscription", subscription).Set("@event", eventId).FirstAsync<FailureRow?>(FailureRow.Read);
 
-    /// <summary>Keeps an entry in place of what was kept of it before, if anything; a claim ends.</summary>
+    /// <summary>
+    /// Stores an entry, and replaces the row that was stored for it before. A claim of the entry ends.
+    /// </summary>
     /// <param name="session">The session.</param>
-    /// <param name="kept">What was kept.</param>
-    /// <param name="entry">The entry, in the same line if its contents stay.</param>
-    /// <param name="contents">What is large in it; null to leave what is kept as it is.</param>
+    /// <param name="kept">The row that is stored for the entry; null if there is none.</param>
+    /// <param name="entry">
+    /// The entry. If <paramref name="contents"/> is null, it must be in the same line as <paramref name="kept"/>.
+    /// </param>
+    /// <param name="contents">The large parts of the entry; null to leave the stored ones unchanged.</param>
     public async ValueTask KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
     {
         if (kept is not null && kept.LineKey == entry.LineKey)
@@ -99,7 +106,7 @@ internal sealed class FailureTable(string prefix)
             return;
         }
 
-        // Another line is joined at its end.
+        // The entry joins its new line at the end.
         if (kept is not null)
         {
             await RemoveAsync(session, kept);
@@ -109,7 +116,7 @@ internal sealed class FailureTable(string prefix)
         await FillContents(session, insertContents, seq!.Value, entry, contents!.Value).ExecuteAsync();
     }
 
-    /// <summary>Removes an entry; the next of its line may run.</summary>
+    /// <summary>Removes an entry. The next entry of its line becomes due.</summary>
     public async ValueTask RemoveAsync(SqlSession session, FailureRow kept)
     {
         await session.Prepare(remove).Set("@seq", kept.Seq).ExecuteAsync();
@@ -122,7 +129,7 @@ internal sealed class FailureTable(string prefix)
 
     public async ValueTask<bool> HasLineAsync(SqlSession session, string subscription, string line) => await OfLine(session, lineOf, subscription, line).NumberAsync() is not null;
 
-    /// <summary>How many are parked in a line, counted up to a limit.</summary>
+    /// <summary>Counts the parked entries of a line, up to a limit.</summary>
     public async ValueTask<long> CountParkedAsync(SqlSession session, string subscription, string line, int limit) =>
         await OfLine(session, parked, subscription, line).Set("@limit", limit).NumberAsync() ?? 0;
 
@@ -146,21 +153,26 @@ internal sealed class FailureTable(string prefix)
         return found;
     }
 
-    /// <summary>Adds to an entry that was read bare what is kept apart; what is damaged of it stays a placeholder.</summary>
+    /// <summary>
+    /// Adds the large parts to an entry that was read without them. If they are damaged, the entry stays a placeholder.
+    /// </summary>
     public async ValueTask<KeptFailure> FillAsync(SqlSession session, KeptFailure bare)
     {
         var whole = (await one.ListAsync(session, statement => statement.Set("@seq", bare.Seq), KeptFailure.Read)).FirstOrDefault(bare);
         return bare with { Event = bare.Event with { Envelope = whole.Event.Envelope, History = whole.Event.History, ErrorDetails = whole.Event.ErrorDetails } };
     }
 
-    /// <summary>Keeps the starts of a claimed entry. False when the claim was lost.</summary>
+    /// <summary>Updates the attempt counts of a claimed entry. Returns false if the claim was lost.</summary>
     public async ValueTask<bool> BeginAsync(SqlSession session, FailedEvent entry) =>
         await session.Prepare(begin).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.EventId).Set("@claim", entry.Claim).Set("@starts", entry.Attempts).Set("@accompanied", entry.Concurrent).ExecuteAsync() > 0;
 
-    /// <summary>When the next entry of a subscription may be claimed, or the next lease ends.</summary>
+    /// <summary>
+    /// Gets the time at which the next entry of a subscription may be claimed or the next lease ends; null if there is
+    /// none.
+    /// </summary>
     public ValueTask<long?> NextTurnAsync(SqlSession session, string subscription) => session.Prepare(nextTurn).Set("@subscription", subscription).NumberAsync();
 
-    /// <summary>Prolongs a claim. False when it was lost.</summary>
+    /// <summary>Renews the lease of a claimed entry. Returns false if the claim was lost.</summary>
     public async ValueTask<bool> RenewAsync(SqlSession session, FailedEvent entry, DateTimeOffset until) =>
         await session.Prepare(renew).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.EventId).Set("@claim", entry.Claim).Set("@until", until).ExecuteAsync() > 0;
 

@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>A kept entry with its place.</summary>
+/// <summary>A stored failed event with its row number and its turn.</summary>
 internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Event)
 {
     public const string Columns =
@@ -12,17 +12,21 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
         f.starts, f.accompanied, f.replays, f.reason, f.number, f.alert_at, f.first_failed_at, f.last_failed_at, f.error, c.error_details
         """;
 
-    /// <summary>Entries by a condition, which ends with the order and the limit.</summary>
+    /// <summary>
+    /// Returns the statement that selects entries by a condition. The condition ends with the order and the limit.
+    /// </summary>
     public static string Select(string prefix, string which) => $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON c.seq = f.seq WHERE {which}";
 
-    /// <summary>The same without what is kept apart, which is what most pages hold.</summary>
+    /// <summary>
+    /// Returns the same statement without the columns of the contents table, which take up most pages of the file.
+    /// </summary>
     public static string SelectBare(string prefix, string which) => $"SELECT {Columns} FROM {prefix}failures f LEFT JOIN {prefix}failure_contents c ON 1 = 0 WHERE {which}";
 
-    /// <summary>Entries by a condition, to be read whatever is damaged.</summary>
+    /// <summary>Returns the statements that select entries by a condition even if some rows are damaged.</summary>
     public static SqlRows Rows(string prefix, string which) =>
         new(Select(prefix, which), $"SELECT f.seq FROM {prefix}failures f WHERE {which}", Select(prefix, "f.seq = @row"), SelectBare(prefix, "f.seq = @row"));
 
-    /// <summary>Reads an entry; one that cannot be read is a placeholder.</summary>
+    /// <summary>Reads an entry; returns a placeholder if it cannot be read.</summary>
     public static KeptFailure Read(DbDataReader reader)
     {
         var row = new SqlRow(reader);
@@ -30,7 +34,8 @@ internal readonly record struct KeptFailure(long Seq, long Turn, FailedEvent Eve
         var (attributes, body, history) = (row.Bytes(), row.Bytes(), row.Bytes());
         var (id, name) = (row.Text(), row.Text());
 
-        // In the order of the columns; the event comes last, when it is known whether all could be read.
+        // Columns are read in their order. The envelope is last, because only then is it known if every column could be
+        // read.
         return new KeptFailure(seq, turn, new FailedEvent
         {
             Subscription = row.Text(),

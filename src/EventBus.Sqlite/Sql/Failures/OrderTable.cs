@@ -2,7 +2,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>What the order guards know of their keys, and the deferred entries of a key. Each method is part of a step.</summary>
+/// <summary>
+/// Stores the state of the order guards for each order key, and finds the deferred entries of a key. Each method is
+/// part of a step.
+/// </summary>
 internal sealed class OrderTable(string prefix)
 {
     private const int Deferred = (int)FailedEventStatus.Deferred;
@@ -26,7 +29,8 @@ internal sealed class OrderTable(string prefix)
         WHERE app = @app AND subscription = @subscription AND order_key = @order AND status IN (0, 1, 2, 3) AND position < @position LIMIT 1
         """;
 
-    // Those without a position, and of the others the lowest. A claimed one is being judged already.
+    // Selects the entries without a position, and of the others the one with the lowest position. A claimed entry is
+    // being processed already.
     private readonly string wake =
         $"""
         UPDATE {prefix}failures SET due_at = CASE WHEN due_at > @now THEN @now ELSE due_at END, turn = CASE WHEN turn > @now THEN @now ELSE turn END
@@ -35,7 +39,7 @@ internal sealed class OrderTable(string prefix)
             UNION ALL SELECT seq FROM (SELECT seq FROM {prefix}failures WHERE {Judged} AND position IS NOT NULL ORDER BY position, seq LIMIT 1) AS lowest)
         """;
 
-    // Order keys that something still waits for stay.
+    // Order keys with deferred entries stay.
     private readonly string sweep =
         $"""
         DELETE FROM {prefix}order_keys WHERE app = @app AND (subscription, order_key) IN (
@@ -53,15 +57,17 @@ internal sealed class OrderTable(string prefix)
             return new OrderState(row.Number(), row.NumberOrNull());
         });
 
-    /// <summary>Notes that something has happened at a key.</summary>
+    /// <summary>
+    /// Records that an event of a key was processed: raises the stamp, and the position if the given one is higher.
+    /// </summary>
     public async ValueTask RaiseAsync(SqlSession session, string subscription, string orderKey, long? position, DateTimeOffset now) =>
         await OfKey(session, raise, subscription, orderKey).Set("@position", position).Set("@now", now).ExecuteAsync();
 
-    /// <summary>How many deferred events a key has, counted up to a limit.</summary>
+    /// <summary>Counts the deferred events of a key, up to a limit.</summary>
     public async ValueTask<long> CountDeferredAsync(SqlSession session, string subscription, string orderKey, int limit) =>
         await OfKey(session, deferred, subscription, orderKey).Set("@limit", limit).NumberAsync() ?? 0;
 
-    /// <summary>Whether an entry of a key has a lower position.</summary>
+    /// <summary>Returns true if an entry of the key has a lower position.</summary>
     public async ValueTask<bool> HasLowerAsync(SqlSession session, string subscription, string orderKey, long position) =>
         await OfKey(session, lower, subscription, orderKey).Set("@position", position).NumberAsync() is not null;
 

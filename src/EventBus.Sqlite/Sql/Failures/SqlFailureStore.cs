@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Failed events in a database.</summary>
+/// <summary>Stores failed events in a database.</summary>
 internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
 {
     private const int SweepBatch = 200;
@@ -12,7 +12,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
     private readonly OrderTable orders = new(database.Prefix);
     private readonly AttemptTable starts = new(database.Prefix);
     private readonly string count = $"SELECT sum(n) FROM {database.Prefix}failure_counts WHERE app = @app";
-    // By subscription, so that the index leads to what is due past what is not.
+    // Joins by subscription, so that the index finds the due entries without reading the others.
     private readonly string countDue =
         $"""
         SELECT count(*) FROM (SELECT DISTINCT subscription FROM {database.Prefix}failure_counts WHERE app = @app) s
@@ -30,7 +30,8 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
         }
         catch (Exception exception) when (entry.Claim != 0 && database.IsDamage(exception))
         {
-            // What is damaged cannot be replaced either. The entry says where it stands, and is read as a placeholder.
+            // Damaged contents cannot be replaced either. The columns of the entry itself are still updated, and the
+            // entry is read as a placeholder.
             return await RecordAsync(null);
         }
 
@@ -57,7 +58,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
                 return ParkOutcome.NotBlocked;
             }
 
-            // A second copy of what stands in the line already, or of what is running, changes nothing.
+            // A second copy of an event that is in the line already, or is being processed, changes nothing.
             var kept = await FindAsync(session, entry);
             if (kept is null && await table.CountParkedAsync(session, entry.Subscription, entry.LineKey!, limit) >= limit)
             {
@@ -136,8 +137,8 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
         return holds;
     }
 
-    /// <summary>A step that removes an entry.</summary>
-    /// <exception cref="StoreRefusedException">A part of it is damaged: it cannot be removed.</exception>
+    /// <summary>Runs a step that removes an entry.</summary>
+    /// <exception cref="StoreRefusedException">A part of the entry is damaged, so it cannot be removed.</exception>
     private async ValueTask<bool> RemovingAsync(string id, Func<SqlSession, ValueTask<bool>> step, CancellationToken cancellationToken)
     {
         try
@@ -166,7 +167,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
     {
         if (kept is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position } && !await orders.HasLowerAsync(session, kept.Subscription, key, position))
         {
-            // What is missing before it is given up.
+            // Gives up the gap before the entry.
             await orders.RaiseAsync(session, kept.Subscription, key, position - 1, now);
         }
 
@@ -196,7 +197,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
 
     public override ValueTask<DeferOutcome> DeferAsync(FailedEvent entry, long stamp, int limit, CancellationToken cancellationToken)
     {
-        // What a guard lets wait stands in no line.
+        // A deferred event is in no line.
         entry = entry with { LineKey = null };
         var contents = FailureContents.Of(entry);
         return database.WriteAsync(async session =>
@@ -212,7 +213,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
                 return DeferOutcome.Changed;
             }
 
-            // A claimed one that was deferred before has its place already.
+            // A claimed entry that was deferred before is counted already.
             if (kept?.Status != FailedEventStatus.Deferred && await orders.CountDeferredAsync(session, entry.Subscription, entry.OrderKey!, limit) >= limit)
             {
                 return DeferOutcome.Full;
@@ -231,7 +232,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
 
     public override async ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken)
     {
-        // In small steps, so that whatever else is to be written never waits long.
+        // Small steps, so that other writes never wait long.
         await RepeatAsync((session, size) => starts.SweepAsync(session, limits.AttemptsBefore, size));
         await RepeatAsync((session, size) => orders.SweepAsync(session, limits.OrderBefore, size));
         if (limits.DeadBefore is not { } before)
@@ -269,7 +270,9 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
     public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) =>
         database.ReadAsync(async session => (await session.Prepare(countDue).Set("@now", now).NumberAsync() ?? 0) + (await session.Prepare(countClaimed).NumberAsync() ?? 0), cancellationToken);
 
-    /// <summary>Whether the caller still has a say in what becomes of an event: it is not kept yet, or the caller holds it.</summary>
+    /// <summary>
+    /// Returns true if the caller may still change the entry: it is not stored yet, or the caller holds its claim.
+    /// </summary>
     private static bool IsUnsettled(FailureRow? kept, FailedEvent entry) => entry.Claim == 0 ? kept is null : kept?.Claim == entry.Claim;
 
     private static (string Subscription, string EventId)? Split(string id) => id.IndexOf('~', StringComparison.Ordinal) is >= 0 and var at ? (id[..at], id[(at + 1)..]) : null;
@@ -299,7 +302,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
             return true;
         }, cancellationToken);
 
-    /// <summary>Leaves what is damaged where it is, and removes the others all the same.</summary>
+    /// <summary>Removes old dead letters one by one, and leaves the damaged ones.</summary>
     private async ValueTask<int> SweepOneByOneAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
     {
         var removed = 0;
@@ -311,7 +314,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
             }
             catch (StoreRefusedException exception) when (exception.Scope == StoreScope.Entry)
             {
-                // It stays.
+                // The damaged entry stays.
             }
         }
 

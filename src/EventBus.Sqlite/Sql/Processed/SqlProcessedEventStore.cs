@@ -3,12 +3,16 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Handled events in a database, whose transaction the effects of a handler can join.</summary>
+/// <summary>
+/// Stores the handled events in a database. The effects of a handler can run in the transaction that marks its event as
+/// handled.
+/// </summary>
 internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEventStore
 {
     private const int SweepBatch = 500;
 
-    // A claim that nobody has renewed for so long is that of an event which does not come again: it ended its process too often.
+    // A claim whose lease ended this long ago belongs to an event that is not redelivered, because its attempts ended
+    // the process too often.
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
 
     private readonly SqlCounters counters = new(database.Prefix);
@@ -66,7 +70,8 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
                 return true;
             }
 
-            // The same call again, after an error that hid that it had succeeded, is answered like the first one.
+            // The same call may be repeated after an error that hid its success. It gets the same answer as the first
+            // call.
             return await OfKey(session, find, key).FirstAsync(reader => Read(reader, key)) is { IsDone: true } kept && kept.Fence == fence;
         }, cancellationToken);
     }
@@ -85,7 +90,7 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
 
     private async ValueTask<int> SweepAsync(string statement, DateTimeOffset before, int max, CancellationToken cancellationToken)
     {
-        // In small steps, so that whatever else is to be written never waits long.
+        // Small steps, so that other writes never wait long.
         for (var swept = 0; ;)
         {
             var size = Math.Min(max - swept, SweepBatch);

@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Sagas in a database.</summary>
+/// <summary>Stores sagas in a database.</summary>
 internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
 {
     private const string Columns = "id, saga, status, version, number, claim, due_at, alert_at, wait_key, started_at, changed_at, keep_until";
@@ -20,7 +20,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         VALUES (@app, @id, @saga, @status, 1, @number, @claim, @due, @alert, @wait, @started, @changed, @keep, @content)
         """;
 
-    // What could not be read is not written either: its content stays.
+    // If the entry could not be read, its stored content is left unchanged.
     private readonly string turn =
         $"""
         UPDATE {database.Prefix}sagas SET
@@ -28,7 +28,8 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         WHERE app = @app AND id = @id AND version = @version
         """;
 
-    // Most saves change nothing of what the other indexes hold, and naming it would write them all the same: twice as much for the log, and half as much again of the processor.
+    // Most saves change no column of the other indexes. An UPDATE that names these columns would still write their
+    // indexes: that doubles the writes to the log, and takes half as much processor time again.
     private readonly string goOn =
         $"""
         UPDATE {database.Prefix}sagas SET version = version + 1, claim = @claim, due_at = @due, changed_at = @changed, content = coalesce(@content, content)
@@ -76,7 +77,8 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
             return ValueTask.FromResult(new DueBatch<SagaEntry>([], null));
         }
 
-        // By the index come those of each name that are due and the one that is next, and of all of them the first: an instance looks often, and most of what it sees then is its own.
+        // For each name, the index returns the due sagas and the next one; the outer query takes the first of all of
+        // them. Instances poll often, and most of the sagas that they find are their own.
         var firsts = names.SelectMany((_, i) => (string[])[FirstOf(i, "<= @now", "@max"), FirstOf(i, "> @now", "1")]);
         var which = $"number IN (SELECT number FROM ({string.Join(" UNION ALL ", firsts)}) AS firsts ORDER BY due_at, number LIMIT @max)";
         return BatchAsync(First("due_at", which), statement => names.Index().Aggregate(statement, (set, name) => set.Set($"@saga{name.Index}", name.Item)), entry => entry.DueAt, now, max, cancellationToken);
@@ -105,7 +107,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
 
     public override async ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken)
     {
-        // In small steps, so that whatever else is to be written never waits long.
+        // Small steps, so that other writes never wait long.
         for (var swept = 0; ;)
         {
             var size = Math.Min(max - swept, SweepBatch);
@@ -118,7 +120,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
         }
     }
 
-    // The one that comes next is read without its content.
+    // The saga that is due next is read without its content.
     private SqlRows First(string time, string which) => Rows(table, $"CASE WHEN {time} <= @now THEN content END", $"{which} ORDER BY {time}, number LIMIT @max");
 
     private static SqlRows Rows(string table, string content, string which) => new(
@@ -129,7 +131,7 @@ internal sealed class SqlSagaStore(SqlDatabase database) : SagaStore
 
     private async ValueTask<DueBatch<SagaEntry>> BatchAsync(SqlRows rows, Func<SqlStatement, SqlStatement> set, Func<SagaEntry, DateTimeOffset?> time, DateTimeOffset now, int max, CancellationToken cancellationToken)
     {
-        // One more than asked for, to know when to come again.
+        // Reads one saga more than requested, to get the next due time.
         var first = await database.ReadAsync(session => rows.ListAsync(session, statement => set(statement).Set("@now", now).Set("@max", max + 1L), Read), cancellationToken);
         var ready = first.Take(max).TakeWhile(entry => time(entry) <= now).ToList();
         return new DueBatch<SagaEntry>(ready, first.Count > ready.Count ? time(first[ready.Count]) : null);
