@@ -9,10 +9,15 @@ public enum DeadLetterReason
     /// <summary>The handler threw an exception that was declared permanent, so that a retry cannot succeed.</summary>
     PermanentFailure,
 
-    /// <summary>The message could not be read: it is malformed, nested too deeply, or not JSON.</summary>
+    /// <summary>
+    /// The message could not be read: it is malformed, nested too deeply, or not JSON; or an upcast of it failed.
+    /// </summary>
     Unreadable,
 
-    /// <summary>The application has no event of this name and version.</summary>
+    /// <summary>
+    /// The application has no event of this name and version, or no upcast leads from it to a type that the subscription
+    /// handles.
+    /// </summary>
     UnknownEvent,
 
     /// <summary>The message is larger than the limit.</summary>
