@@ -15,8 +15,8 @@ public enum DeadLetterReason
     Unreadable,
 
     /// <summary>
-    /// The application has no event of this name and version, or no upcast leads from it to a type that the subscription
-    /// handles.
+    /// The application has no event of this name and version, or no upcast leads from it to a type that the
+    /// subscription handles.
     /// </summary>
     UnknownEvent,
 
