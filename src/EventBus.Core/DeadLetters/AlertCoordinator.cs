@@ -4,16 +4,22 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Alerts people of what the store says they were not told of yet, off the path of events: a dead alert never blocks the bus, and none is forgotten with the process.</summary>
-/// <remarks>It hands what it claims to a lane for each alert, and marks as sent what all of them were told of. A restart tells them again of what only some of them know.</remarks>
+/// <summary>
+/// Sends the pending alerts of a store through all notifiers, outside of event processing: a failing notifier never
+/// blocks the bus, and no alert is lost when the process ends.
+/// </summary>
+/// <remarks>
+/// Passes each claimed alert to one dispatcher per notifier, and marks it as sent when all dispatchers have sent it.
+/// After a restart, an alert that only some notifiers have received is sent to all of them again.
+/// </remarks>
 internal sealed class AlertCoordinator
 {
     private const int ClaimSize = 1_000;
 
-    // After so many failures in a row it is not the store, or not only.
+    // After this number of consecutive failures, the cause may be a single alert and not the store.
     private const int MostInVain = 3;
 
-    // Beyond it the rest stays in the store until there is room.
+    // Beyond this number, alerts stay in the store until there is room.
     private const int MaxHeld = 100_000;
 
     private readonly AlertSource source;
@@ -24,11 +30,12 @@ internal sealed class AlertCoordinator
     private readonly List<ScheduledLoop> sending;
     private readonly Lock gate = new();
 
-    // What was claimed and is not marked as sent yet, with the number of alerts that do not know of it.
+    // The alerts that are claimed and not yet marked as sent, with the number of dispatchers that still have to send
+    // each.
     private readonly Dictionary<PendingAlert, int> held = [];
     private readonly List<PendingAlert> told = [];
 
-    // What was told of and could not be marked: it is tried again when the store hands it out again.
+    // The alerts that were sent and could not be marked. Marking is tried again when the store returns them again.
     private readonly HashSet<PendingAlert> unmarked = [];
     private readonly ILogger log;
     private readonly string marking;
@@ -49,21 +56,24 @@ internal sealed class AlertCoordinator
         sending = [.. lanes.Select(lane => new ScheduledLoop($"the loop of {lane.Name}", stop => SendAsync(lane, stop), Timeout.InfiniteTimeSpan, time, environment.Log))];
     }
 
-    /// <summary>Called when something was sent or taken.</summary>
+    /// <summary>Called when alerts were sent or claimed.</summary>
     public Action? Settled { get; set; }
 
-    /// <summary>Whoever records a dead letter marks it for an alert.</summary>
+    /// <summary>True if new dead letters must be marked for an alert.</summary>
     public bool IsWanted => lanes.Count > 0;
 
-    /// <summary>The loops, to be run side by side.</summary>
+    /// <summary>The loops; the caller runs them concurrently.</summary>
     public IEnumerable<Func<CancellationToken, Task>> Loops => IsWanted ? sending.Prepend(taking).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
 
-    /// <summary>Every alert that was raised here was sent, or waits for the end of an interval or of a backoff.</summary>
+    /// <summary>
+    /// True if every alert that was raised in this process is sent, or waits for the end of an interval or of a
+    /// backoff.
+    /// </summary>
     public bool IsIdle
     {
         get
         {
-            // In the order in which an alert passes through, so that none slips by between two looks.
+            // The checks follow the order of processing, so that no alert moves past them unseen.
             if (Volatile.Read(ref beingReported) != 0 || Interlocked.Read(ref raised) != Interlocked.Read(ref looked) || !lanes.TrueForAll(lane => lane.IsIdle))
             {
                 return false;
@@ -76,15 +86,17 @@ internal sealed class AlertCoordinator
         }
     }
 
-    /// <summary>An entry is about to be recorded that needs an alert: whoever waits for idleness waits for it from now on.</summary>
+    /// <summary>
+    /// Announces that an entry that needs an alert is about to be recorded: <see cref="IsIdle"/> is false from now on.
+    /// </summary>
     public void Expect() => Interlocked.Increment(ref beingReported);
 
-    /// <summary>The entry was recorded and logged, or could not be.</summary>
+    /// <summary>Called when the announced entry was recorded and logged, or could not be recorded.</summary>
     public void Reported()
     {
         if (IsWanted)
         {
-            // The look that counts begins after the entry was recorded.
+            // Only a claim that begins after the entry was recorded counts.
             Interlocked.Increment(ref raised);
             taking.Wake();
         }
@@ -92,7 +104,10 @@ internal sealed class AlertCoordinator
         Interlocked.Decrement(ref beingReported);
     }
 
-    /// <summary>The bus stops, and its store forgets: nothing waits for the end of an interval any more.</summary>
+    /// <summary>
+    /// Sends all alerts without waiting for the end of an interval. Called when the bus stops and its store is not
+    /// durable.
+    /// </summary>
     public void Hurry()
     {
         foreach (var (lane, loop) in lanes.Zip(sending))
@@ -107,7 +122,7 @@ internal sealed class AlertCoordinator
         var seen = Interlocked.Read(ref raised);
         await MarkAsync(stop);
 
-        // Without room there is nothing to come again for: whatever is sent makes some, and wakes this.
+        // Without room, no time is set: each alert that is sent makes room and wakes this loop.
         DateTimeOffset? next = null;
         while (HasRoom())
         {
@@ -137,7 +152,10 @@ internal sealed class AlertCoordinator
         return next;
     }
 
-    /// <summary>Marks what all alerts were told of. What cannot be marked now is kept in mind, so that nobody is told twice.</summary>
+    /// <summary>
+    /// Marks the alerts that all dispatchers have sent. Alerts that cannot be marked are remembered, so that they are
+    /// not sent twice.
+    /// </summary>
     private async Task MarkAsync(CancellationToken stop)
     {
         while (true)
@@ -159,7 +177,8 @@ internal sealed class AlertCoordinator
                 told.RemoveRange(0, sent.Length);
                 foreach (var alert in sent)
                 {
-                    // What was not marked is claimed again when its lease is over, and nobody is told twice of what is held.
+                    // An alert that was not marked is claimed again when its lease expires. While it is held, it is not
+                    // sent again.
                     _ = failed.Contains(alert) ? unmarked.Add(alert) : held.Remove(alert);
                 }
             }
@@ -167,7 +186,7 @@ internal sealed class AlertCoordinator
     }
 
     /// <summary>Marks alerts as sent.</summary>
-    /// <returns>Those that could not be marked.</returns>
+    /// <returns>The alerts that could not be marked.</returns>
     private async Task<HashSet<PendingAlert>> MarkAsync(PendingAlert[] sent, CancellationToken stop)
     {
         try
@@ -183,7 +202,10 @@ internal sealed class AlertCoordinator
         }
     }
 
-    /// <summary>What a store does not mark together it may mark one by one: one that cannot be marked keeps no other from being told.</summary>
+    /// <summary>
+    /// Marks alerts one by one after marking them together has failed: an alert that cannot be marked does not affect
+    /// the others.
+    /// </summary>
     private async Task<HashSet<PendingAlert>> MarkOneByOneAsync(PendingAlert[] sent, CancellationToken stop)
     {
         var failed = new HashSet<PendingAlert>();
@@ -191,7 +213,7 @@ internal sealed class AlertCoordinator
         {
             if (failed.Count == MostInVain && failed.SetEquals(sent.Take(MostInVain)))
             {
-                // The store takes nothing: the others would be asked in vain.
+                // The store accepts no mark at all: trying the others would be useless.
                 return [.. sent];
             }
 

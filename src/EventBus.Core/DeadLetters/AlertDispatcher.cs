@@ -3,10 +3,14 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Tells one alert of the dead letters, at its own pace: one that hangs or fails holds up no other. Thread-safe.</summary>
+/// <summary>
+/// Sends alerts through one notifier, independently of the other notifiers: if it hangs or fails, it does not delay
+/// them. Thread-safe.
+/// </summary>
 /// <remarks>
-/// The first dead letter of a subscription and event name is told of at once; those that follow within the interval together, when it is over. Names that the application did not declare count as one: a sender who
-/// invents names makes neither more groups nor more alerts.
+/// The first dead letter of a subscription and event name is sent at once. Dead letters that follow within the interval
+/// are sent together when the interval ends. All event names that the application did not declare count as one name: a
+/// sender of invented names creates neither more groups nor more alerts.
 /// </remarks>
 internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity, AlertSource source, AlertSettings settings, RunEnvironment environment)
 {
@@ -14,10 +18,10 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
 
-    // Of so many alerts the store is asked at most when it does not answer.
+    // The number of failed reads after which an attempt stops reading.
     private const int MostUnread = 3;
 
-    // And so often, before it is taken for granted that they cannot be read.
+    // The number of failed attempts after which dead letters that cannot be read are reported without their content.
     private const int FailuresUntilUnread = 3;
 
     private readonly Lock gate = new();
@@ -26,13 +30,15 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
     private bool isSending;
     private bool hurries;
 
-    /// <summary>Which alert it is, as logs name it: each has its own.</summary>
+    /// <summary>The name of this dispatcher in logs; unique.</summary>
     public string Name => activity;
 
-    /// <summary>Called with what this alert was told of, or need not be told of any more.</summary>
+    /// <summary>Called with the alerts that were sent or that no longer need to be sent.</summary>
     public required Action<IReadOnlyList<PendingAlert>> Told { get; init; }
 
-    /// <summary>Nothing is to be sent now: what there is waits for the end of an interval or of a backoff.</summary>
+    /// <summary>
+    /// True if nothing is to be sent now: all alerts wait for the end of an interval or of a backoff.
+    /// </summary>
     public bool IsIdle
     {
         get
@@ -60,7 +66,9 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
         }
     }
 
-    /// <summary>From now on nothing waits for the end of an interval; what failed is tried once more now.</summary>
+    /// <summary>
+    /// Stops waiting for the end of intervals from now on, and immediately retries failed alerts once.
+    /// </summary>
     public void Hurry()
     {
         lock (gate)
@@ -73,7 +81,9 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
         }
     }
 
-    /// <summary>Sends what is to be sent now, and says when to come again.</summary>
+    /// <summary>
+    /// Sends the alerts that are due, and returns when to call it again; null when nothing is waiting.
+    /// </summary>
     public async Task<DateTimeOffset?> SendDueAsync(CancellationToken stop)
     {
         while (TakeDue() is { } due)
@@ -99,7 +109,10 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
         }
     }
 
-    /// <summary>Takes the group that has waited the longest. Its place stays, so that what comes meanwhile waits its time.</summary>
+    /// <summary>
+    /// Takes the due group that has waited longest. A new group replaces it, so that alerts that are added meanwhile
+    /// wait for their time.
+    /// </summary>
     private Group? TakeDue()
     {
         lock (gate)
@@ -161,7 +174,11 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
         }
     }
 
-    /// <summary>The first that people still need to be told of. One that the store cannot read holds up the others no longer than a store that is down would: then people are told of what is known.</summary>
+    /// <summary>
+    /// Gets the first dead letter that still needs an alert; null when none does. A dead letter that cannot be read
+    /// delays the others no longer than a store outage would: after some failed attempts, a placeholder with the known
+    /// data is returned.
+    /// </summary>
     private async Task<DeadLetter?> FindFirstAsync(List<PendingAlert> pending, int failures, CancellationToken stop)
     {
         var unread = new List<(PendingAlert Alert, Exception Error)>();
@@ -208,7 +225,9 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
     {
         public List<PendingAlert> Waiting { get; init; } = [];
 
-        /// <summary>By the time that only counts: alerts are due by it, whatever becomes of the wall clock.</summary>
+        /// <summary>
+        /// The earliest time of the next alert, on the monotonic clock: changes of the system clock have no effect.
+        /// </summary>
         public TimeSpan NotBefore { get; set; }
 
         public int Failures { get; init; }

@@ -1,7 +1,7 @@
 namespace EventBus;
 
-/// <summary>What all alerts of a bus share.</summary>
-/// <param name="Interval">How often people are told of the same subscription and event name at most.</param>
-/// <param name="ServiceName">Whose dead letters they are.</param>
-/// <param name="KnowsEvent">Whether the application declared an event of a name.</param>
+/// <summary>The settings that all alerts of a bus share.</summary>
+/// <param name="Interval">The minimum time between two alerts of the same subscription and event name.</param>
+/// <param name="ServiceName">The name of the application whose dead letters are reported.</param>
+/// <param name="KnowsEvent">Returns true if the application declared an event of this name.</param>
 internal sealed record AlertSettings(TimeSpan Interval, string ServiceName, Func<string, bool> KnowsEvent);

@@ -1,12 +1,12 @@
 namespace EventBus;
 
-/// <summary>An event that failed for good in one subscription.</summary>
+/// <summary>An event that failed permanently in one subscription.</summary>
 public sealed record DeadLetter
 {
-    /// <summary>Identifies the dead letter: the same whenever the same event fails for the same subscription.</summary>
+    /// <summary>The id of the dead letter. The same event and subscription always have the same id.</summary>
     public required string Id { get; init; }
 
-    /// <summary>The subscription that failed. The others are not affected.</summary>
+    /// <summary>The subscription that failed. Other subscriptions are not affected.</summary>
     public required string Subscription { get; init; }
 
     /// <summary>The event's id.</summary>
@@ -18,39 +18,53 @@ public sealed record DeadLetter
     /// <summary>The event's key; null for none.</summary>
     public string? Key { get; init; }
 
-    /// <summary>The user's headers.</summary>
+    /// <summary>The headers that the publisher set.</summary>
     public required IReadOnlyDictionary<string, string> Headers { get; init; }
 
-    /// <summary>Why it is here.</summary>
+    /// <summary>The reason why the event became a dead letter.</summary>
     public required DeadLetterReason Reason { get; init; }
 
-    /// <summary>The last error in one line: the exception's type and message, or what is wrong with the message. Null for none.</summary>
+    /// <summary>
+    /// The last error in one line: the type and message of the exception, or the defect of the message. Null for none.
+    /// </summary>
     public string? Error { get; init; }
 
-    /// <summary>The last error with its stack trace; null where there is no more to say than <see cref="Error"/>.</summary>
+    /// <summary>
+    /// The last error with its stack trace; null when there is nothing to add to <see cref="Error"/>.
+    /// </summary>
     public string? ErrorDetails { get; init; }
 
-    /// <summary>How often the handler was started.</summary>
+    /// <summary>The number of attempts since the event arrived or was last retried from the dead letters.</summary>
     public required int Attempts { get; init; }
 
-    /// <summary>When it failed first.</summary>
+    /// <summary>The time of the first failure.</summary>
     public required DateTimeOffset FirstFailedAt { get; init; }
 
-    /// <summary>When it failed last.</summary>
+    /// <summary>The time of the last failure.</summary>
     public required DateTimeOffset LastFailedAt { get; init; }
 
-    /// <summary>How often people had it retried.</summary>
+    /// <summary>The number of times an operator retried it.</summary>
     public int ManualRetries { get; init; }
 
-    /// <summary>The latest failed starts, oldest first, at most 16.</summary>
+    /// <summary>The latest failed attempts, oldest first, at most 16.</summary>
     public IReadOnlyList<FailedAttempt> History { get; init; } = [];
 
-    /// <summary>Rises with each dead letter: where a listing continues (<see cref="DeadLetterFilter.Before"/>).</summary>
+    /// <summary>
+    /// A number that increases with each dead letter. To list the next page, pass it as
+    /// <see cref="DeadLetterFilter.Before"/>.
+    /// </summary>
     public long Number { get; init; }
 
-    /// <summary>The event as JSON, or the raw bytes of what could not be read; empty where the type cannot be written as JSON.</summary>
+    /// <summary>
+    /// The event as JSON, or the raw bytes of an event that could not be read. Empty when the event type cannot be
+    /// serialized as JSON.
+    /// </summary>
     public required ReadOnlyMemory<byte> Body { get; init; }
 
-    /// <summary>The length in bytes that the body had, where <see cref="Body"/> is only its beginning (<see cref="EventBusOptions.MaxUnreadBodyBytes"/>); null where it is whole. What was cut cannot be read: a retry ends in the same dead letter.</summary>
+    /// <summary>
+    /// The original length of the body in bytes when <see cref="Body"/> is truncated
+    /// (<see cref="EventBusOptions.MaxUnreadBodyBytes"/>); null when it is complete. An event with a truncated body
+    /// cannot be read: a retry ends in the same dead letter.
+    /// </summary>
     public long? FullBodyLength { get; init; }
 }

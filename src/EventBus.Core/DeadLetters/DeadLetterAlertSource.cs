@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The alerts of dead letters.</summary>
+/// <summary>Provides the alerts about dead letters.</summary>
 internal sealed class DeadLetterAlertSource(FailureStore store) : AlertSource
 {
     public override string Name => "dead letters";
@@ -13,7 +13,10 @@ internal sealed class DeadLetterAlertSource(FailureStore store) : AlertSource
 
     public override ValueTask ToldAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) => store.AlertedAsync(sent, cancellationToken);
 
-    /// <summary>What people have dealt with by now needs no alert, and what has died again since has one of its own. Names that may be content stay with the dead letter.</summary>
+    /// <summary>
+    /// Gets the dead letter to report. Null if it was retried or discarded meanwhile; if it failed again, it has an
+    /// alert of its own. Member names from the body, which may be confidential, are removed from the error.
+    /// </summary>
     public override async ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken) =>
         await store.FindDeadAsync(alert.Id, cancellationToken) is { } entry && entry.Number == alert.Number ? DeadLetterManager.Show(entry with { Error = Rejection.WithoutForeign(entry.Error) }) : null;
 }

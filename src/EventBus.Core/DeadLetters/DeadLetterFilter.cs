@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>Which dead letters are meant.</summary>
+/// <summary>Selects dead letters. All conditions that are set must match.</summary>
 public sealed record DeadLetterFilter
 {
     /// <summary>Only this subscription. Default all.</summary>
@@ -15,9 +15,12 @@ public sealed record DeadLetterFilter
     /// <summary>Only this reason. Default all.</summary>
     public DeadLetterReason? Reason { get; init; }
 
-    /// <summary>Only those that died before the dead letter with this <see cref="DeadLetter.Number"/>: the last of the page before. Default the latest.</summary>
+    /// <summary>
+    /// Only dead letters older than the one with this <see cref="DeadLetter.Number"/>, which is the last one of the
+    /// previous page. Default: start with the newest.
+    /// </summary>
     public long? Before { get; init; }
 
-    /// <summary>How many to list, 1 to 1,000. Default 100.</summary>
+    /// <summary>The maximum number of dead letters to list. Default 100; 1 to 1,000.</summary>
     public int Take { get; init; } = 100;
 }

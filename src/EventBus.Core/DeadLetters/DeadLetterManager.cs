@@ -4,22 +4,22 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What people see of the failure store.</summary>
+/// <summary>Gives operators access to the dead letters of the failure store.</summary>
 internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) : IDeadLetters
 {
     private const int MaxTake = 1_000;
 
-    // How many are retried within the time of one call.
+    // The number of retries that are expected to complete within the timeout of one call.
     private const int RetriedInTime = 100;
 
     private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log)? opened;
     private TimeProvider? plans;
 
-    /// <param name="store">The dead letters.</param>
-    /// <param name="planBy">The clock by which they are retried.</param>
-    /// <param name="timeout">How long a call may take.</param>
-    /// <param name="wake">Called when some are due.</param>
-    /// <param name="log">Where to say what was done.</param>
+    /// <param name="store">The store of the dead letters.</param>
+    /// <param name="planBy">The clock that schedules retries.</param>
+    /// <param name="timeout">The maximum duration of a call.</param>
+    /// <param name="wake">Called when retries may be due.</param>
+    /// <param name="log">The log of the changes that are made.</param>
     public void Open(FailureStore store, TimeProvider planBy, TimeSpan timeout, Action wake, ILogger log) => (plans, opened) = (planBy, (store, new StoreCalls(timeout, time), wake, log));
 
     public Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default)
@@ -73,7 +73,7 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
             }
             finally
             {
-                // Also after a failure: the store may have done it.
+                // Also after a failure: the store may have made the change.
                 wake();
             }
         });
@@ -94,7 +94,7 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
             }
             finally
             {
-                // Also after a failure: others are due.
+                // Also after a failure: some of them may be due.
                 wake();
             }
         });
@@ -119,7 +119,7 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
             }
             finally
             {
-                // Also after a failure: the next of its line may be due.
+                // Also after a failure: the next event of the same key may be due.
                 wake();
             }
         });
@@ -154,7 +154,7 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
         }
         catch (Exception)
         {
-            // A dead letter that cannot be written as JSON must still be seen: one bad entry never hides the rest.
+            // A dead letter that cannot be serialized as JSON must stay visible, and must not hide the others.
             return ReadOnlyMemory<byte>.Empty;
         }
     }
@@ -170,7 +170,7 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
     private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log) Opened() =>
         opened ?? throw new EventBusException("The dead letters cannot be read: the bus has not started, or it has no store that keeps failures. Start the host; add a store, for instance bus.StoreInMemory().");
 
-    /// <summary>The store, for what a queue of a broker cannot do.</summary>
+    /// <summary>Gets the store for an operation that a broker queue does not support.</summary>
     private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log) Keyed(string what) =>
         Opened() is { Store.IsKeyed: true } opened ? opened : throw new NotSupportedException($"The dead letters are in a queue of the broker, which allows to count them, to look at the first, and to retry all; {what} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
 }

@@ -1,44 +1,68 @@
 namespace EventBus;
 
-/// <summary>Why an event became a dead letter.</summary>
+/// <summary>The reason why an event became a dead letter.</summary>
 public enum DeadLetterReason
 {
-    /// <summary>The handler failed, also on the last retry.</summary>
+    /// <summary>The handler failed in every attempt, including the last retry.</summary>
     HandlerFailed,
 
-    /// <summary>The handler threw an exception that was declared permanent: retrying is pointless.</summary>
+    /// <summary>The handler threw an exception that was declared permanent, so that a retry cannot succeed.</summary>
     PermanentFailure,
 
-    /// <summary>The message could not be read: malformed, too deep, or not JSON.</summary>
+    /// <summary>
+    /// The message could not be read: it is malformed, nested too deeply, or not JSON; or an upcast of it failed.
+    /// </summary>
     Unreadable,
 
-    /// <summary>The application knows no event of this name and version.</summary>
+    /// <summary>
+    /// The application has no event of this name and version, or no upcast leads from it to a type that the
+    /// subscription handles.
+    /// </summary>
     UnknownEvent,
 
     /// <summary>The message is larger than the limit.</summary>
     TooLarge,
 
-    /// <summary>Too many events wait behind a failed event of the same key.</summary>
+    /// <summary>
+    /// Too many events of the same key wait: behind a failed event or, with an order guard, for an earlier event.
+    /// </summary>
     KeyBlocked,
 
-    /// <summary>An order guard let it wait for an event that did not come in time.</summary>
+    /// <summary>
+    /// An order guard deferred the event, and the earlier event that it waited for did not arrive in time.
+    /// </summary>
     OutOfOrder,
 
-    /// <summary>The process ended while the handler ran, at every start that is allowed.</summary>
+    /// <summary>The process ended while the handler ran, in every attempt that is allowed.</summary>
     ProcessEnded,
 
-    /// <summary>An event with the same id but other content was handled before: its publisher gives one id to different events.</summary>
+    /// <summary>
+    /// An event with the same id and different content was handled before: the publisher uses one id for different
+    /// events.
+    /// </summary>
     IdReused,
 
-    /// <summary>No event: a saga that cannot go on without people. Only alerts have it; the subscription is the saga's name, the event id its id (<see cref="ISagas"/>).</summary>
+    /// <summary>
+    /// A saga cannot continue without an operator. This is not an event; the reason occurs only in alerts. The
+    /// subscription is the name of the saga, and the event id is the id of the saga (<see cref="ISagas"/>).
+    /// </summary>
     SagaNeedsAttention,
 
-    /// <summary>The store cannot write or read it as it is. What could be kept of it is kept; <see cref="DeadLetter.Error"/> says what was left out.</summary>
+    /// <summary>
+    /// The store cannot write or read the event as it is. The parts that could be stored are kept;
+    /// <see cref="DeadLetter.Error"/> says which parts are missing.
+    /// </summary>
     Unstorable,
 
-    /// <summary>The broker itself gave it up: it expired, its queue was full, or a consumer rejected it. <see cref="DeadLetter.Error"/> has the broker's reason.</summary>
+    /// <summary>
+    /// The broker removed the event: it expired, its queue was full, or a consumer rejected it.
+    /// <see cref="DeadLetter.Error"/> contains the reason that the broker gave.
+    /// </summary>
     DroppedByBroker,
 
-    /// <summary>A delayed event that was refused for good when its time had come. Its subscription is <c>eventbus/delayed</c>; a retry publishes it.</summary>
+    /// <summary>
+    /// A delayed event was permanently refused when it became due. Its subscription is <c>eventbus/delayed</c>; a retry
+    /// publishes it.
+    /// </summary>
     Unpublishable,
 }

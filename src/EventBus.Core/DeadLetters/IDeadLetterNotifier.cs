@@ -1,14 +1,19 @@
 namespace EventBus;
 
-/// <summary>Tells people that events failed for good. Register it with <c>bus.AlertWith&lt;T&gt;()</c>; a critical log entry and a metric come without it.</summary>
+/// <summary>
+/// Sends alerts about events that failed permanently. Register an implementation with <c>bus.AlertWith&lt;T&gt;()</c>.
+/// A critical log entry and a metric are written with or without one.
+/// </summary>
 /// <remarks>
-/// Every dead letter is told of at least once, also across restarts where the store is durable. Never on the path of an event, and one call at a time, unless an earlier one ignores its cancelled token.
-/// A call that fails is made again after 1 s, then after twice as long each time, at most 5 min, until it succeeds. Each registered alert goes its own way: one that fails holds up no other.
+/// Each dead letter is reported at least once, also across restarts when the store is durable. Notifiers are called
+/// outside of event processing. The bus makes one call at a time to a notifier, unless an earlier call ignores its
+/// cancelled token. A call that fails is repeated after 1 s; the delay doubles with each failure, up to 5 min, until a
+/// call succeeds. Notifiers are independent: one that fails does not delay the others.
 /// </remarks>
 public interface IDeadLetterNotifier
 {
     /// <summary>Sends one alert.</summary>
-    /// <param name="alert">What failed. The ids let the receiver recognise a repeated alert.</param>
+    /// <param name="alert">The dead letters to report. Their ids let the receiver recognize a repeated alert.</param>
     /// <param name="cancellationToken">Cancelled after 30 s, or when the bus stops.</param>
     Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken);
 }

@@ -1,43 +1,63 @@
 namespace EventBus;
 
-/// <summary>The events that failed for good, for people: look, retry, discard. Resolve it from the container. Thread-safe.</summary>
-/// <remarks>Where a queue of a broker keeps them instead of a store, they can be counted, the first can be listed (the oldest first), and all can be retried; everything else throws <see cref="NotSupportedException"/>, which names the stores that can.
-/// Every call ends within <see cref="EventBusOptions.PublishTimeout"/> (10 s by default) with an <see cref="EventBusException"/> if the store does not answer; what it was asked to do is in doubt then, and may be asked again.</remarks>
+/// <summary>
+/// Lists, retries and discards the events that failed permanently. For operators; resolve it from the container.
+/// Thread-safe.
+/// </summary>
+/// <remarks>
+/// When a broker queue keeps the dead letters instead of a store, they can be counted, the first ones can be listed
+/// (oldest first), and all can be retried. All other operations throw <see cref="NotSupportedException"/>, whose
+/// message names the stores that support them. Every call ends within <see cref="EventBusOptions.PublishTimeout"/>
+/// (10 s by default): if the store does not answer, it throws an <see cref="EventBusException"/>. It is then unknown
+/// whether the operation was carried out; it can be repeated.
+/// </remarks>
 public interface IDeadLetters
 {
-    /// <summary>Lists dead letters, the newest first.</summary>
-    /// <remarks>A page holds the bodies of its dead letters: <see cref="DeadLetterFilter.Take"/> times <see cref="EventBusOptions.MaxUnreadBodyBytes"/> at most. Take fewer where bodies are large.</remarks>
-    /// <param name="filter">Which ones, and which page; null for the first 100 of all.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <summary>Lists dead letters, newest first.</summary>
+    /// <remarks>
+    /// A page contains the bodies of its dead letters: at most <see cref="DeadLetterFilter.Take"/> times
+    /// <see cref="EventBusOptions.MaxUnreadBodyBytes"/>. Use smaller pages when bodies are large.
+    /// </remarks>
+    /// <param name="filter">The dead letters and the page to list; null for the first 100 of all.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Gets one dead letter; null when there is none with this id.</summary>
-    /// <param name="id">The dead letter's id.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <summary>Gets one dead letter; null when none has this id.</summary>
+    /// <param name="id">The id of the dead letter.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     Task<DeadLetter?> FindAsync(string id, CancellationToken cancellationToken = default);
 
     /// <summary>Counts dead letters.</summary>
-    /// <param name="filter">Which ones; null for all.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="filter">The dead letters to count; null for all.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     Task<long> CountAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Runs the failed subscription again for this event: same id, fresh budget of retries. Safe to call twice.</summary>
-    /// <param name="id">The dead letter's id.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>False when there is no such dead letter (any more).</returns>
+    /// <summary>
+    /// Retries one dead letter: the failed subscription handles the event again, with the same id and the full number
+    /// of retries. Calling it twice is safe.
+    /// </summary>
+    /// <param name="id">The id of the dead letter.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>False when the dead letter does not exist or no longer exists.</returns>
     Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default);
 
-    /// <summary>Retries every dead letter that matches now, the oldest first. Holds ids, a thousand at a time, and no bodies. May take the time of one call for each 100 of them.</summary>
-    /// <param name="filter">Which ones, paging ignored; null for all.</param>
-    /// <param name="cancellationToken">Stops after the current one.</param>
-    /// <returns>How many were retried.</returns>
-    /// <exception cref="EventBusException">The store could not retry some of them, and says how many and why; all others are retried. Or it failed for 20 in a row, or gave no answer in time: what it had retried by then is.</exception>
+    /// <summary>
+    /// Retries all dead letters that match now, oldest first. Loads ids in pages of 1,000, and no bodies. May take one
+    /// call timeout (<see cref="EventBusOptions.PublishTimeout"/>) for every 100 dead letters.
+    /// </summary>
+    /// <param name="filter">The dead letters to retry; paging is ignored; null for all.</param>
+    /// <param name="cancellationToken">Stops after the current dead letter.</param>
+    /// <returns>The number of dead letters that were retried.</returns>
+    /// <exception cref="EventBusException">
+    /// The store could not retry some dead letters; the message says how many and why, and all others are retried. Or
+    /// the store failed for 20 in a row, or did not answer in time; the ones before that are retried.
+    /// </exception>
     Task<int> RetryAllAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Removes a dead letter for good. The discard is logged with its reason.</summary>
-    /// <param name="id">The dead letter's id.</param>
-    /// <param name="reason">Why; not empty.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>False when there is no such dead letter (any more).</returns>
+    /// <summary>Removes a dead letter permanently. The removal is logged with its reason.</summary>
+    /// <param name="id">The id of the dead letter.</param>
+    /// <param name="reason">The reason, for the log; not empty.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>False when the dead letter does not exist or no longer exists.</returns>
     Task<bool> DiscardAsync(string id, string reason, CancellationToken cancellationToken = default);
 }

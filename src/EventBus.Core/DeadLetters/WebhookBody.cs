@@ -5,14 +5,15 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>What a webhook is told. The field <c>text</c> is what chat tools show.</summary>
+/// <summary>Writes the JSON body of a webhook call. Chat tools display the field <c>text</c>.</summary>
 internal static class WebhookBody
 {
     private const int MaxIds = 100;
     private const int MaxErrorInText = 300;
     private const int MaxIdInText = 150;
 
-    // What a sentence needs, and no chat takes for markup: no mention, link, emphasis, code, quotation or formula begins with it.
+    // The characters that sentences need and that no chat tool interprets as markup: none of them begins a mention, a
+    // link, emphasis, code, a quotation or a formula.
     private const string Punctuation = " .,;'\"()-+=?%";
 
     public static byte[] Write(DeadLetterAlert alert, bool includeError)
@@ -47,7 +48,10 @@ internal static class WebhookBody
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>One line, which looks the same in every chat. Programs find ids and errors as they are beside it.</summary>
+    /// <summary>
+    /// Writes one line that looks the same in every chat tool. Programs read the unchanged ids and errors from the
+    /// other fields.
+    /// </summary>
     private static string Text(DeadLetterAlert alert, string? error)
     {
         var first = alert.First;
@@ -63,7 +67,10 @@ internal static class WebhookBody
         return text.ToString();
     }
 
-    /// <summary>The beginning of a text that somebody else chose: letters, digits, pictures and what no chat takes for markup, with a question mark for all else.</summary>
+    /// <summary>
+    /// Returns the beginning of an untrusted text. Keeps letters, digits, emoji and characters that no chat tool
+    /// interprets as markup; replaces all others with a question mark.
+    /// </summary>
     private static string Plain(string text, int max)
     {
         var start = PrintableText.Start(text, max);
@@ -79,10 +86,10 @@ internal static class WebhookBody
             var isInside = i > 0 && i + 1 < start.Length && char.IsLetterOrDigit(start[i - 1]) && char.IsLetterOrDigit(start[i + 1]);
             plain.Append(start[i] switch
             {
-                // Inside of a word it makes nothing slanted.
+                // Inside a word, an underscore does not begin italics.
                 '_' => isInside ? '_' : '?',
 
-                // A colon within a word makes an address or a picture of it, and a dot after www an address.
+                // A colon inside a word makes an address or an emoji of it, and a dot after www makes an address.
                 ':' => i + 1 < start.Length && start[i + 1] == ' ' ? ':' : '?',
                 '.' when i >= 3 && start.AsSpan(i - 3, 3).Equals("www", StringComparison.OrdinalIgnoreCase) => '?',
                 var c => char.IsLetterOrDigit(c) || Punctuation.Contains(c, StringComparison.Ordinal) ? c

@@ -3,14 +3,14 @@ using System.Net.Http.Headers;
 
 namespace EventBus;
 
-/// <summary>Posts alerts to a URL as JSON. The URL and the headers are secrets: what goes wrong is told with the host alone.</summary>
+/// <summary>Posts alerts to a URL as JSON. The URL and the headers are secrets: errors contain only the host.</summary>
 internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 {
     private const int Attempts = 3;
 
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
 
-    // Beyond it this call gives up; it is made again later anyway.
+    // When the server asks for a longer delay, the call fails. The dispatcher repeats it later.
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
 
     private readonly Uri url;
@@ -22,7 +22,8 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
     {
         (this.url, this.options, this.time) = (url, options, time);
 
-        // Connections are renewed, so that a change of the name's address is seen. No redirects: the headers are for this host. No traces of the request: they would show the URL.
+        // Connections are renewed, so that DNS changes take effect. Redirects are off: the headers are meant for this
+        // host only. Tracing of the request is off: traces would contain the URL.
         client = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), AllowAutoRedirect = false, ActivityHeadersPropagator = null })
         {
             Timeout = System.Threading.Timeout.InfiniteTimeSpan,
@@ -52,7 +53,9 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 
     public void Dispose() => client.Dispose();
 
-    /// <returns>What went wrong, null for nothing; and how long to wait before another attempt, null for none.</returns>
+    /// <returns>
+    /// The error, null for success; and the delay before the next attempt, null when a retry is pointless.
+    /// </returns>
     private async Task<(EventBusException? Failure, TimeSpan? Wait)> TryPostAsync(byte[] body, TimeSpan backoff, CancellationToken cancellationToken)
     {
         using var timeout = new CancellationTokenSource(options.Timeout, time);
@@ -75,7 +78,7 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
         }
         catch (HttpRequestException exception)
         {
-            // Its own text may hold the address, so that only its kind is told.
+            // The message of the exception may contain the address, so only the kind of the error is used.
             return (new EventBusException($"The webhook at {url.Host} could not be reached: {exception.HttpRequestError}."), backoff);
         }
     }
@@ -94,7 +97,7 @@ internal sealed class WebhookNotifier : IDeadLetterNotifier, IDisposable
 
     private static bool IsTransient(HttpStatusCode status) => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
 
-    /// <summary>As long as the server asks for; null when that is too long.</summary>
+    /// <summary>Returns the delay that the server asks for, at least the backoff; null when it is too long.</summary>
     private TimeSpan? WaitAfter(RetryConditionHeaderValue? asked, TimeSpan backoff)
     {
         var wait = asked?.Delta ?? (asked?.Date is { } date ? date - time.GetUtcNow() : backoff);

@@ -1,18 +1,27 @@
 namespace EventBus;
 
-/// <summary>How dead letters are posted to a webhook.</summary>
+/// <summary>The options of a webhook that receives alerts about dead letters.</summary>
 public sealed class WebhookOptions
 {
-    /// <summary>Whether the error goes out, in its own field and in the text. It may hold what an exception says of customers, and text for chat tools is not escaped: turn it off where either matters. Default true.</summary>
+    /// <summary>
+    /// True to send the error, both in a field of its own and in the text. An exception message may contain customer
+    /// data. Characters that chat tools interpret as markup are replaced in the text, but not in the field. Set it to
+    /// false where either matters. Default true.
+    /// </summary>
     public bool IncludeError { get; set; } = true;
 
-    /// <summary>Whether plain http is allowed to another machine. Default false: https, or this machine.</summary>
+    /// <summary>
+    /// True to allow plain http to another machine. Default false: https is required, except to the local machine.
+    /// </summary>
     public bool AllowInsecure { get; set; }
 
-    /// <summary>How long one attempt may take. Default 8 s; 10 ms to 30 s. All three attempts and the waits between them have 30 s together.</summary>
+    /// <summary>
+    /// The timeout of one attempt. Default 8 s; 10 ms to 30 s. All three attempts and the delays between them together
+    /// have 30 s.
+    /// </summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(8);
 
-    /// <summary>Headers of the request, for instance <c>Authorization</c>. Never logged. Default none.</summary>
+    /// <summary>Additional request headers, for example <c>Authorization</c>. Never logged. Default none.</summary>
     public IDictionary<string, string> Headers { get; } = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
 
     internal IEnumerable<string> Problems(Uri url)
@@ -53,7 +62,7 @@ public sealed class WebhookOptions
         {
             request.Headers.Add(name, value);
 
-            // Only the sending would find it.
+            // Otherwise only sending the request would fail.
             return value.All(char.IsAscii);
         }
         catch (Exception exception) when (exception is FormatException or InvalidOperationException or ArgumentException)

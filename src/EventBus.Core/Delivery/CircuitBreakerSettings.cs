@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>When to pause: after this many failed starts in a row, within this time.</summary>
+/// <summary>The conditions of a pause: this number of failed attempts in a row, within this time.</summary>
 internal sealed record CircuitBreakerSettings(int Count, TimeSpan Time);

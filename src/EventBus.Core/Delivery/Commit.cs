@@ -1,5 +1,5 @@
 namespace EventBus;
 
-/// <summary>What belongs to a handler's success, done in the scope of the delivery.</summary>
-/// <param name="handling">What the handler made of its context; null for nothing.</param>
+/// <summary>Completes the success of a handler, within the scope of the delivery.</summary>
+/// <param name="handling">The state of the handler's context; null when it has none.</param>
 internal delegate Task<Failure?> Commit(DeliveryState? handling);

@@ -2,7 +2,10 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace EventBus;
 
-/// <summary>How many handlers of one subscription may run at once, retries included. First come, first served. Thread-safe.</summary>
+/// <summary>
+/// Limits the number of handlers of one subscription that run at once, including retries. First come, first served.
+/// Thread-safe.
+/// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
 internal sealed class ConcurrencyLimiter(int limit)
 {
@@ -12,13 +15,18 @@ internal sealed class ConcurrencyLimiter(int limit)
     private int away;
     private TaskCompletionSource? allBack;
 
-    /// <summary>What the store does not take of this subscription: while anything is held, no delivery is begun.</summary>
+    /// <summary>
+    /// The writes of this subscription that the store does not accept. While there are any, no delivery begins.
+    /// </summary>
     public PendingWrites Hold { get; } = new();
 
-    /// <summary>A further handler could start right now.</summary>
+    /// <summary>True if another handler could start now.</summary>
     public bool AnyFree => free.CurrentCount > 0;
 
-    /// <summary>A retry waits for its turn: whoever takes one delivery after the other lets it pass in between.</summary>
+    /// <summary>
+    /// True if a retry waits for a slot. A pump then releases its slot between two deliveries, so that the retry gets
+    /// one.
+    /// </summary>
     public bool RetriesWait => Volatile.Read(ref waitingRetries) > 0;
 
     public Task TakeAsync() => free.WaitAsync();
@@ -38,9 +46,14 @@ internal sealed class ConcurrencyLimiter(int limit)
 
     public void GiveBack() => free.Release();
 
-    /// <summary>Lends the caller's slot to others while it waits for another event, which may need that slot itself to go on.</summary>
-    /// <param name="other">What is waited for.</param>
-    /// <param name="abort">After it nobody counts any more, and whoever waits for all slots may hold this one.</param>
+    /// <summary>
+    /// Lends the slot of the caller to others while it waits for a task, which may need that slot to continue.
+    /// </summary>
+    /// <param name="other">The task to wait for.</param>
+    /// <param name="abort">
+    /// When cancelled, slots are no longer counted and the slot is not taken again: a caller of
+    /// <see cref="TakeAllAsync"/> may hold it.
+    /// </param>
     public async Task WaitWithoutAsync(Task other, CancellationToken abort)
     {
         if (other.IsCompleted)
@@ -77,7 +90,7 @@ internal sealed class ConcurrencyLimiter(int limit)
         }
     }
 
-    /// <summary>Completes when nobody holds a slot any more, or has lent one.</summary>
+    /// <summary>Takes all slots. Completes when no caller holds a slot or has lent one.</summary>
     public async Task TakeAllAsync()
     {
         while (true)

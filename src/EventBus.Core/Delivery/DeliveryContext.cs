@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The context of every subscription after the first that handles the same envelope.</summary>
+/// <summary>The context of each subscription after the first that handles the same envelope.</summary>
 internal sealed class DeliveryContext : EventContext
 {
     private readonly Envelope envelope;

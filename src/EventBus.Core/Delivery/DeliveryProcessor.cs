@@ -3,10 +3,14 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Handles one delivery of one subscription from the first step to its settlement. Never throws: every outcome is settled.</summary>
+/// <summary>
+/// Handles one delivery of one subscription from the first step to its settlement. Never throws: every outcome is
+/// settled.
+/// </summary>
 internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventRunner runner, FailureRecorder failures, RedeliveryLock suspects, RunEnvironment environment)
 {
-    // How many accompanied starts after the first are not counted: what ends its process late and always beside others ends all the same.
+    // The maximum number of concurrent attempts after the first that do not count. Without it, an event that ends its
+    // process late, and always during concurrent attempts, would never become a dead letter.
     private const int MaxExcused = 3;
 
     private readonly BusDiagnostics diagnostics = environment.Diagnostics;
@@ -14,9 +18,9 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private readonly OnceStep? once = subscription.Once;
     private int waitingSuspects;
 
-    /// <summary>Handles a fresh delivery.</summary>
+    /// <summary>Handles a new delivery.</summary>
     /// <param name="delivery">The delivery; settled when the returned task completes.</param>
-    /// <param name="startedAt">Now, as a timestamp.</param>
+    /// <param name="startedAt">The current time as a timestamp.</param>
     public ValueTask HandleAsync(in Delivery delivery, long startedAt)
     {
         var envelope = delivery.Envelope;
@@ -26,7 +30,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return new ValueTask(HandleFullyAsync(delivery, context));
         }
 
-        // The quick way: a handler that completes at once costs nothing beside itself.
+        // Fast path: for a handler that completes synchronously, there is no overhead.
         var fence = 0L;
         if (once is not null && !once.TryClaim(envelope, out fence))
         {
@@ -53,13 +57,21 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
     }
 
-    /// <summary>Logs what must not happen: settlers do not throw. The delivery stays with the backend and comes again.</summary>
+    /// <summary>
+    /// Logs a defect: settlers must not throw. The delivery stays with the transport and is redelivered.
+    /// </summary>
     public void ReportUnsettled(in Delivery delivery, Exception exception) => environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
 
-    /// <summary>A kept event that may have ended its process waits for its turn, in the store: nothing more of the subscription is to be claimed.</summary>
+    /// <summary>
+    /// True if a claimed entry whose earlier attempt may have ended the process was released to the store until its
+    /// turn comes. No more entries of the subscription are to be claimed meanwhile.
+    /// </summary>
     public bool RedeliveryWaits => Volatile.Read(ref waitingSuspects) > 0;
 
-    /// <summary>Starts a kept event once more. Its entry is completed, recorded again, or left to its lease if the bus stops or another instance took over.</summary>
+    /// <summary>
+    /// Retries a failed event. Its entry is completed, recorded again, or left until its lease expires if the bus stops
+    /// or another instance has taken over.
+    /// </summary>
     public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
     {
         if (!entry.WasInterrupted)
@@ -68,7 +80,8 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return;
         }
 
-        // Whoever held it last has probably died of it. Its start is counted when its turn has come, and not with its claim: those before it may end the process while it waits.
+        // The process of the previous owner has probably ended because of this event. The attempt is counted when its
+        // turn has come and not with the claim: events before it may end the process while it waits.
         using var turn = await EnterLaneAsync(entry);
         var start = entry with { Attempts = entry.Attempts + 1 };
         if (turn is not null && !MayBegin(start.Attempts, entry.Concurrent))
@@ -117,7 +130,9 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
             failure = subscription.CircuitBreaker?.Weigh(failure) ?? failure;
 
-            // The claim counted a start that was not made after all. Those that ended with the process beside another's are given back: this one ended in another way, so that they were probably the other's fault.
+            // A rejected event was not attempted, but its claim counted an attempt. Concurrent attempts that ended with
+            // the process are not counted: this attempt ended in another way, so the other event probably ended the
+            // process.
             var starts = entry.Attempts - entry.Concurrent - (failure is Rejected ? 1 : 0);
             var failed = entry with { Position = position ?? entry.Position, Attempts = starts, Concurrent = 0 };
             if (await failures.RecordAsync(subscription.Failure, failed, failure, subscription.Slots))
@@ -127,15 +142,24 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
     }
 
-    /// <summary>Whether a start is within the budget. The first repetition always is: what was handed out before may have been only buffered.</summary>
-    /// <remarks>Of the accompanied starts before it the first counts, because it may have been this event that ended the process. Further ones were made when it had run for long already, and were the other's fault more probably.</remarks>
+    /// <summary>
+    /// True if an attempt is within the allowed number. The second attempt always is: the first delivery may have been
+    /// only buffered.
+    /// </summary>
+    /// <remarks>
+    /// Of the earlier concurrent attempts, the first counts, because this event may have ended the process. In later
+    /// ones, this event had already run for a long time, so the other event more probably ended the process.
+    /// </remarks>
     private bool MayBegin(int start, int accompanied)
     {
         var counted = start - Math.Clamp(accompanied - 1, 0, MaxExcused);
         return counted <= 2 || subscription.Failure.Retry.Allows(counted - 1);
     }
 
-    /// <summary>Once the process has ended with it in company, or where the start that follows is the last one, it is to be certain whose fault its end is.</summary>
+    /// <summary>
+    /// True if the next attempt must run alone: after the process has ended during a concurrent attempt, or when it is
+    /// the last attempt. It must be certain which event ends the process.
+    /// </summary>
     private bool IsToRunAlone(int starts, int accompanied) => accompanied > 0 || !MayBegin(starts + 2, accompanied);
 
     private static Rejected ProcessEnded(int starts) =>
@@ -147,7 +171,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         {
             if (delivery.Lost.IsCancellationRequested)
             {
-                // Lost while it was only buffered: whoever owns it now handles it.
+                // Lost while it was only buffered: the new owner handles it.
                 await delivery.ReleaseAsync();
             }
             else if (delivery.EarlierDeliveries > 0)
@@ -169,7 +193,10 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
     }
 
-    /// <summary>Handles what was handed out before and not settled: it may have ended its process. It runs in the lane of its subscription, and each start is counted durably before it is made.</summary>
+    /// <summary>
+    /// Handles an event that was delivered before and not settled: it may have ended its process. Such events of a
+    /// subscription run one at a time, and each attempt is counted durably before it begins.
+    /// </summary>
     private async Task HandleRedeliveredAsync(Delivery delivery, EventContext context)
     {
         var envelope = delivery.Envelope;
@@ -196,7 +223,8 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             {
                 context.EnsureHandling().Attempt = start;
 
-                // If it ends in any other way than with the process, the accompanied starts before it were probably the other's fault.
+                // If this attempt ends without ending the process, the other event probably ended it in the earlier
+                // concurrent attempts: they do not count.
                 await RunAndSettleAsync(delivery, context, start - accompanied);
                 return;
             }
@@ -210,7 +238,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
         else
         {
-            // Recorded as failed before it could be acknowledged.
+            // It was recorded as failed before it could be acknowledged.
             await failures.FinishKeptAsync(subscription.Failure, envelope, subscription.Slots);
         }
 
@@ -224,7 +252,9 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         return await entering;
     }
 
-    /// <summary>Waits for the turn of a claimed entry. Null: it had to wait, and was given back. It can be claimed again now.</summary>
+    /// <summary>
+    /// Waits for the turn of a claimed entry. Null: it had to wait and was released; it can be claimed again now.
+    /// </summary>
     private async Task<RedeliveryLock.Turn?> EnterLaneAsync(FailedEvent entry)
     {
         if (!failures.ClaimsAreStarts)
@@ -243,7 +273,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         return await entering;
     }
 
-    /// <summary>Enters the gate, with the slot in hand.</summary>
+    /// <summary>Enters the coordinator. The caller holds a slot.</summary>
     private async Task<RedeliveryRun> EnterGateAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied)
     {
         var arrived = environment.Time.GetTimestamp();
@@ -258,7 +288,9 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
     }
 
-    /// <summary>The same for a claimed entry. Null: it had to wait, and was given back. It can be claimed again now.</summary>
+    /// <summary>
+    /// Enters the coordinator with a claimed entry. Null: it had to wait and was released; it can be claimed again now.
+    /// </summary>
     private async Task<RedeliveryRun?> EnterGateAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied, FailedEvent entry)
     {
         if (!failures.ClaimsAreStarts)
@@ -276,7 +308,10 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         return null;
     }
 
-    /// <summary>Gives a claimed entry back until its turn may have come: its claim would count as a start if the process ended meanwhile.</summary>
+    /// <summary>
+    /// Releases a claimed entry and waits until its turn may have come: if the process ended while it waits, its claim
+    /// would count as an attempt.
+    /// </summary>
     private async Task PutBackUntilAsync(FailedEvent entry, Task free)
     {
         Interlocked.Increment(ref waitingSuspects);
@@ -328,12 +363,13 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
         catch (Exception exception) when (!environment.Abort.IsCancellationRequested)
         {
-            // Not the handler, whose failure is an outcome: what it published could not be sent. The event comes again, finds itself done, and sends that.
+            // Not a failure of the handler, which is an outcome: an event that it published could not be sent. On
+            // redelivery, the event is recognized as handled, and only its published events are sent.
             return new Threw(exception);
         }
     }
 
-    /// <returns>False when the event's guard is to be asked again.</returns>
+    /// <returns>False when the guard of the event must be asked again.</returns>
     private async Task<bool> SettleAsync(Delivery delivery, Failure? failure, int start, long? position)
     {
         if (delivery.Lost.IsCancellationRequested || failure is Interrupted)
@@ -348,7 +384,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             failure = subscription.CircuitBreaker?.Weigh(failure) ?? failure;
             var entry = subscription.Failure.Fresh(envelope, failure is Rejected ? start - 1 : start) with { Position = position };
 
-            // What could not be read and says no key holds back nobody: it is in no order with anything.
+            // An event that could not be read and has no key does not block other events: it belongs to no order.
             entry = failure is Rejected && envelope.KeyText is null ? entry with { LineKey = null } : entry;
             if (!await failures.RecordAsync(subscription.Failure, entry, failure, subscription.Slots))
             {

@@ -4,47 +4,50 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>The part of a delivery's context that most deliveries never need: made on demand.</summary>
+/// <summary>The part of the context of a delivery that most deliveries do not need; created on demand.</summary>
 internal sealed class DeliveryState
 {
     public const int MaxOutbox = 1_000;
 
     private AsyncServiceScope? scope;
 
-    /// <summary>What stands in the context of a handler that has ended: nothing can be published through it any more.</summary>
+    /// <summary>The state in the context of a handler that has ended: nothing can be published through it.</summary>
     public static DeliveryState Ended { get; } = new();
 
     public int Attempt { get; set; } = 1;
 
-    /// <summary>The event after upcasting, where that changed it.</summary>
+    /// <summary>The upcast event; null when upcasting did not change it.</summary>
     public object? Event { get; set; }
 
     public IServiceProvider? Services { get; set; }
 
-    /// <summary>How often people had the event replayed.</summary>
+    /// <summary>The number of times an operator retried the event.</summary>
     public int ManualRetries { get; set; }
 
-    /// <summary>The number of the claim under which an idempotent subscription runs it; 0 without one.</summary>
+    /// <summary>The fencing token under which an idempotent subscription handles the event; 0 for none.</summary>
     public long Fence { get; set; }
 
-    /// <summary>What an idempotent subscription recognises it by; null without one.</summary>
+    /// <summary>The key by which an idempotent subscription recognizes the event; null for none.</summary>
     public string? Key { get; set; }
 
-    /// <summary>It was kept while later events of its key went on: a number that has passed does not make it stale.</summary>
+    /// <summary>
+    /// True if the event was stored while later events of its key continued: a higher number that was handled does not
+    /// make it stale.
+    /// </summary>
     public bool MayBePassed { get; set; }
 
-    /// <summary>It is an entry of the store of failed events, and no delivery of the transport.</summary>
+    /// <summary>True if it is an entry of the failure store, false if it is a delivery of the transport.</summary>
     public bool IsKept { get; set; }
 
-    /// <summary>What the handler wants done in the commit that marks the event done.</summary>
+    /// <summary>The effects that the handler adds to the transaction that marks the event as handled.</summary>
     public List<Func<DbTransaction, CancellationToken, Task>>? Effects { get; set; }
 
-    /// <summary>What the handler published through its context.</summary>
+    /// <summary>The events that the handler published through its context.</summary>
     public List<Envelope>? Outbox { get; set; }
 
     public string? TestSubscription { get; init; }
 
-    /// <summary>Opens the scope of this delivery, once, however many threads ask.</summary>
+    /// <summary>Opens the scope of this delivery once, also when several threads call it.</summary>
     public IServiceProvider OpenScope(IServiceScopeFactory scopes)
     {
         lock (this)
@@ -54,7 +57,7 @@ internal sealed class DeliveryState
         }
     }
 
-    /// <summary>Closes the scope, if one was opened. Whoever asks later gets a new one.</summary>
+    /// <summary>Closes the scope if it is open. A later call of <see cref="OpenScope"/> creates a new one.</summary>
     public ValueTask CloseScopeAsync()
     {
         lock (this)

@@ -3,10 +3,15 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Turns what arrived into the event that a subscription handles, or says why it cannot be handled at all.</summary>
+/// <summary>
+/// Turns a received message into the event that a subscription handles, or returns why it cannot be handled.
+/// </summary>
 internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 {
-    /// <summary>Reads the event into the envelope, carries it forward if the subscription wants a newer version, and returns null; or returns why not.</summary>
+    /// <summary>
+    /// Deserializes the event into the envelope and upcasts it if the subscription handles a newer version. Returns
+    /// null on success, otherwise the reason of the failure.
+    /// </summary>
     public Rejection? Read(Envelope envelope, EventContext context, SubscriptionRuntime subscription)
     {
         if (envelope.Payload is null && Deserialize(envelope, subscription.TakesAny) is { } rejection)
@@ -19,7 +24,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 
     private Rejection? Deserialize(Envelope envelope, bool unknownIsFine)
     {
-        // Size, then depth, then meaning: nothing is parsed before it is known to be small.
+        // First the size, then the depth, then the content: nothing is parsed before it is known to be small.
         if (envelope.Defect is { } defect)
         {
             return new Rejection(DeadLetterReason.Unreadable, defect);
@@ -59,7 +64,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         }
         catch (Exception exception)
         {
-            // Whatever it is: constructors and setters of the event type run here, and throw what they like.
+            // Any exception: the constructors and setters of the event type run here.
             return new Rejection(DeadLetterReason.Unreadable, $"The body cannot be read as {descriptor.Type}: {ReadFailure.Describe(exception)}.");
         }
     }

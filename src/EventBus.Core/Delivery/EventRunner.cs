@@ -3,13 +3,17 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Takes an event through one subscription: reads it, asks its guards and runs its handler. Says why it was not handled; what becomes of it then is decided elsewhere.</summary>
+/// <summary>
+/// Runs an event through one subscription: reads it, asks its guards and calls its handler. Returns the reason when it
+/// was not handled; other types decide how to settle it.
+/// </summary>
 internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader reader, RunEnvironment environment)
 {
-    // What a handler that ignores its cancelled token is given to end before it is left behind.
+    // The time that a handler has to end after its token is cancelled. After it, the handler is abandoned.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
-    // What is missing after a start is probably still in the broker's queue. Also the time that a bus which was paused is given.
+    // The minimum wait, after a start or a pause, before a deferred event is given up (its own timeout if that is
+    // shorter): the event that it waits for is probably still in the queue of the broker.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
@@ -17,15 +21,20 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     private readonly BusDiagnostics diagnostics = environment.Diagnostics;
     private readonly EventDelegate pipeline = subscription.Pipeline;
 
-    /// <summary>The token of a handler that starts now.</summary>
-    /// <param name="now">Now, as a timestamp.</param>
+    /// <summary>Gets the token of a handler that starts now.</summary>
+    /// <param name="now">The current time as a timestamp.</param>
     public CancellationToken DeadlineFrom(long now) => deadlines.Token(now);
 
-    /// <summary>Reads the event, asks its guards and handles it. The guards have one time-out together and the handler has another, which begins when it is started: what waited for a store before is no start.</summary>
-    /// <param name="context">The delivery.</param>
+    /// <summary>
+    /// Reads the event, asks its guards and handles it. The guards share one timeout. The handler has a timeout of its
+    /// own, which begins when it is called: waiting for a store before that is not part of the attempt.
+    /// </summary>
+    /// <param name="context">The context of the delivery.</param>
     /// <param name="envelope">The event.</param>
-    /// <param name="lost">Cancelled when the event is another's.</param>
-    /// <returns>Why it was not handled, null if it was or need not be; and its number, if a guard counts.</returns>
+    /// <param name="lost">Cancelled when another instance has taken over the event.</param>
+    /// <returns>
+    /// The reason why it was not handled, null if it was handled or need not be; and its number if a guard counts.
+    /// </returns>
     public async ValueTask<(Failure? Failure, long? Position)> RunAsync(EventContext context, Envelope envelope, CancellationToken lost)
     {
         long? position = null;
@@ -62,17 +71,21 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
         catch (StoreRefusedException exception)
         {
-            // Asked for the order of its key, or whether it was handled before: no start would change the answer.
+            // A store refused to read the order of the key, or whether the event was handled before: no retry would
+            // change that.
             return (new Rejected(FailureRecorder.Unstorable(exception)), position);
         }
         catch (Exception exception)
         {
-            // Not the handler, whose failure is an outcome: an upcast, a guard, a listener of traces. It must be settled all the same.
+            // Not a failure of the handler, which is an outcome, but of an upcast, a guard or a listener of traces. The
+            // delivery must be settled all the same.
             return (new Threw(exception), position);
         }
     }
 
-    /// <summary>Asks the guards. Where no handler follows, the services that they asked for are given back here.</summary>
+    /// <summary>
+    /// Asks the guards. If the handler is not called afterwards, closes the scope that the guards used.
+    /// </summary>
     private async Task<OrderEvaluation> JudgeAsync(OrderGuardEvaluator guard, EventContext context, Envelope envelope, CancellationToken lost)
     {
         var proceeds = false;
@@ -88,7 +101,10 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
     }
 
-    /// <summary>After a start or a pause, what an event waits for may still be on its way.</summary>
+    /// <summary>
+    /// Gets the earliest time to give up a deferred event: after a start or a pause, the event that it waits for may
+    /// still be in transit.
+    /// </summary>
     private DateTimeOffset NotGivenUpBefore(Deferred waiting)
     {
         var patience = waiting.Timeout < Patience ? waiting.Timeout : Patience;
@@ -148,7 +164,10 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
     }
 
-    /// <summary>Starts the handler; what it throws is in the task, and what it leaves behind in the flow of its caller is put back.</summary>
+    /// <summary>
+    /// Calls the handler. Returns its exceptions in the task, and undoes its changes to the ambient state of the
+    /// caller.
+    /// </summary>
     public Task Start(EventContext context, CancellationToken token)
     {
         var ambient = AmbientState.Current;
@@ -166,7 +185,10 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
     }
 
-    /// <summary>Runs the handler. A subscription that pauses when everything fails learns of the success; of failures when it is certain that they are its own.</summary>
+    /// <summary>
+    /// Runs the handler and reports a success to the circuit breaker. Failures are reported later, when it is certain
+    /// that the handler caused them.
+    /// </summary>
     private async Task<Failure?> StartAsync(EventContext context, Commit? commit, CancellationToken token)
     {
         var failure = await OutcomeAsync(context, Start(context, token), token, commit);
@@ -178,7 +200,10 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         return failure;
     }
 
-    /// <summary>Waits for a handler, and then for what belongs to its success: the commit that was asked for, or sending what it published.</summary>
+    /// <summary>
+    /// Waits for the handler and then completes its success: runs the commit if there is one, or else sends the events
+    /// that it published.
+    /// </summary>
     public async Task<Failure?> OutcomeAsync(EventContext context, Task running, CancellationToken token, Commit? commit = null)
     {
         await EndOfAsync(running, token);
@@ -228,7 +253,9 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
     }
 
-    /// <summary>Waits for a handler, its token, and then a little longer, without throwing.</summary>
+    /// <summary>
+    /// Waits until the handler ends or its token is cancelled, and then for a short grace period. Does not throw.
+    /// </summary>
     private async Task EndOfAsync(Task running, CancellationToken token)
     {
         const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;

@@ -2,7 +2,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Composes what happens round a handler call, once, at start: middleware in the order of registration, then the handler.</summary>
+/// <summary>
+/// Composes the pipeline of a subscription once, at the start: the middleware in the order of registration, then the
+/// handler.
+/// </summary>
 internal static class HandlerPipeline
 {
     public static EventDelegate Compose(BusRegistration model, SubscriptionPlan subscription, IServiceProvider services)
@@ -46,7 +49,9 @@ internal static class HandlerPipeline
         return (handler.Instance ?? handler.Resolve!(context.Services)).InvokeAsync(context.Event!, context, cancellationToken);
     };
 
-    /// <param name="Instance">The call, where the handler lives as long as the bus.</param>
-    /// <param name="Resolve">Otherwise: makes the call from the delivery's scope.</param>
+    /// <param name="Instance">The invoker of a handler that is a singleton or a delegate; null otherwise.</param>
+    /// <param name="Resolve">
+    /// Creates the invoker from the scope of the delivery; null when <paramref name="Instance"/> is set.
+    /// </param>
     private sealed record BoundHandler(EventInvoker? Instance, Func<IServiceProvider, EventInvoker>? Resolve);
 }

@@ -5,8 +5,13 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The worker of an ordered subscription: deliveries are dealt to lanes by key, and each lane handles one at a time.</summary>
-/// <remarks>A lane is full when it holds its capacity; the pump then waits for it, so that memory stays bounded and the transport's order is kept.</remarks>
+/// <summary>
+/// Handles the deliveries of an ordered subscription. Distributes them to partitions by key; each partition handles one
+/// delivery at a time.
+/// </summary>
+/// <remarks>
+/// When a partition is full, the pump waits for it, so that memory is bounded and the order of the transport is kept.
+/// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
 internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, WorkerEnvironment environment)
     : SubscriptionWorker(subscription, receiver, processor, environment)
@@ -16,7 +21,8 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
     private readonly Channel<Delivery>[] lanes = [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => Channel.CreateBounded<Delivery>(
         new BoundedChannelOptions(LaneCapacity) { SingleReader = true, SingleWriter = true }))];
 
-    // What a guard let wait, or people replay past a key that went on, stands outside the lines: it takes its turn between two deliveries of its lane, and with the retries of its lane.
+    // Deferred events, and dead letters that are retried after their key has continued, are not part of a line. They
+    // run between two deliveries of their partition, and one at a time with the other retries of the partition.
     private readonly SemaphoreSlim[]? turns = NeedsTurns(subscription) ? NewTurns(subscription) : null;
     private readonly SemaphoreSlim[]? retryTurns = NeedsTurns(subscription) ? NewTurns(subscription) : null;
 
@@ -29,7 +35,8 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
 
     public override async Task RetryAsync(FailedEvent entry, long probe, CancellationToken lost)
     {
-        // Deliveries wait behind the head of their line anyway. It takes no turn from them: when the store is full they keep theirs, and its success is what makes room.
+        // Deliveries wait behind the failed event of their key anyway, so its retry does not take the delivery turn.
+        // When the store is full, deliveries keep their turn, and the success of the retry makes room.
         var lane = LaneOf(entry.Envelope.KeyText ?? "");
         SemaphoreSlim?[] wanted = [entry.LineKey is null ? turns?[lane] : null, retryTurns?[lane]];
         var taken = new Stack<SemaphoreSlim>(wanted.Length);
@@ -83,7 +90,8 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
             }
         }
 
-        // What is in the lanes still needs slots: whoever drains takes them only after the lanes.
+        // Deliveries in the partitions still need slots: the drain must take all slots only after the partitions have
+        // ended.
         await Task.WhenAll(loops);
     }
 
@@ -97,7 +105,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         {
             while (lane.TryRead(out var delivery))
             {
-                // Neither throws.
+                // Neither call throws.
                 var probe = await EnterAsync(turn);
                 await HandleInOrderAsync(delivery);
                 CircuitBreaker?.EndProbe(probe);
@@ -109,8 +117,10 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         }
     }
 
-    /// <summary>Takes the turn and a slot. While the subscription is paused neither is held: a retry that probes needs them.</summary>
-    /// <returns>The number of the probe that the delivery is; 0 for none.</returns>
+    /// <summary>
+    /// Takes the turn and a slot. Holds neither while the subscription is paused: a retry that is a probe needs them.
+    /// </summary>
+    /// <returns>The number of the probe if the delivery is one; 0 otherwise.</returns>
     private async ValueTask<long> EnterAsync(SemaphoreSlim? turn)
     {
         Interlocked.Increment(ref held);
@@ -154,12 +164,15 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         }
         catch (Exception exception)
         {
-            // Whatever it is, it must not end the lane: the delivery stays with the transport.
+            // No exception may end the partition: the delivery stays with the transport.
             Processor.ReportUnsettled(delivery, exception);
         }
     }
 
-    /// <summary>FNV-1a over the key's characters (Fowler, Noll, Vo; 32 bits): the same lane in every process, unlike the randomised string hash.</summary>
+    /// <summary>
+    /// Hashes the key with FNV-1a (Fowler, Noll, Vo; 32 bits) over its characters: unlike the randomized string hash,
+    /// it gives the same partition in every process.
+    /// </summary>
     private int LaneOf(string key)
     {
         var hash = 2_166_136_261u;

@@ -1,10 +1,15 @@
 namespace EventBus;
 
-/// <summary>Which suspects may run side by side. A suspect is an event that was started before and never settled: it may have ended its process. Each subscription runs one at a time.</summary>
+/// <summary>
+/// Decides which redelivered events may run at the same time. A redelivered event was attempted before and never
+/// settled: it may have ended its process. Each subscription runs one at a time.
+/// </summary>
 /// <remarks>
-/// Suspects of several subscriptions run side by side, until one of them ends the process: then it is not known which one it was, and each of them runs alone from then on. Alone means that no other suspect of the
-/// process runs. What runs for long has shown that it does not end the process quickly: an event that is to run alone waits for another no longer than <paramref name="longRun"/>, and others wait for one that runs
-/// alone no longer than five seconds. Thread-safe.
+/// Redelivered events of several subscriptions run concurrently until one of them ends the process. It is then unknown
+/// which one it was, so each of them runs alone from then on: no other redelivered event runs in the process. An event
+/// that has run for a long time does not end the process quickly. Therefore an event that must run alone waits for
+/// another one no longer than <paramref name="longRun"/>, and others wait for one that runs alone no longer than five
+/// seconds. Thread-safe.
 /// </remarks>
 internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
 {
@@ -15,11 +20,17 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
     private readonly List<long> waitingAlone = [];
     private TaskCompletionSource changed = NewSignal();
 
-    /// <summary>Lets a suspect run, if it may now. To be called with a slot in hand, so that what has entered begins. Before it is started, <see cref="RedeliveryRun.CountCompanyAsync"/> is to be called.</summary>
-    /// <param name="alone">It is to run alone.</param>
-    /// <param name="arrived">When it came first, as a timestamp.</param>
-    /// <param name="becomesAccompanied">Keeps, durably, that the run became an accompanied one. Called at most once, after <see cref="RedeliveryRun.Counted"/>.</param>
-    /// <returns>Null: it is to wait.</returns>
+    /// <summary>
+    /// Lets a redelivered event run if it may run now. The caller must hold a slot, so that the event can begin. It
+    /// must call <see cref="RedeliveryRun.CountCompanyAsync"/> before it calls the handler.
+    /// </summary>
+    /// <param name="alone">True if the event must run alone.</param>
+    /// <param name="arrived">The time of its first call, as a timestamp.</param>
+    /// <param name="becomesAccompanied">
+    /// Records durably that the attempt became a concurrent one. Called at most once, after
+    /// <see cref="RedeliveryRun.Counted"/>.
+    /// </param>
+    /// <returns>The attempt; null when the event must wait.</returns>
     public RedeliveryRun? TryEnter(bool alone, long arrived, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied)
     {
         lock (gate)
@@ -35,7 +46,9 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
         }
     }
 
-    /// <summary>Completes when a suspect may run, which then tries to enter; another may be quicker.</summary>
+    /// <summary>
+    /// Completes when an event may run. The caller must then try to enter; another event may enter first.
+    /// </summary>
     public async Task WhenFreeAsync(bool alone, long arrived, CancellationToken cancellationToken)
     {
         var waits = false;
@@ -98,7 +111,7 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
         changed = NewSignal();
     }
 
-    /// <summary>How long to wait until it may be different; zero when it may run.</summary>
+    /// <summary>Gets the time after which to check again; zero when the event may run.</summary>
     private TimeSpan WaitOf(bool alone, long arrived)
     {
         var wait = TimeSpan.Zero;
@@ -108,7 +121,8 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
             wait = left > wait ? left : wait;
         }
 
-        // What is to run alone is not kept waiting for ever by others that come one after the other, and does not keep them waiting for longer than it would wait for one of them.
+        // Events that arrive one after another must not delay an event that must run alone without limit. That event
+        // delays each of them no longer than it would wait for one of them.
         return !alone && wait <= TimeSpan.Zero && time.GetElapsedTime(arrived) < longRun && waitingAlone.Exists(since => time.GetElapsedTime(since) >= longRun) ? longRun - time.GetElapsedTime(arrived) : wait;
     }
 }

@@ -2,7 +2,10 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace EventBus;
 
-/// <summary>Runs the suspects of one subscription one at a time, beside those of others as far as the bus's gate allows.</summary>
+/// <summary>
+/// Runs the redelivered events of one subscription one at a time. The coordinator of the bus decides which
+/// subscriptions may do so at the same time.
+/// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
 internal sealed class RedeliveryLock(RedeliveryCoordinator gate)
 {
@@ -16,7 +19,7 @@ internal sealed class RedeliveryLock(RedeliveryCoordinator gate)
         return new Turn(free);
     }
 
-    /// <summary>The turn of one event; ends when it is disposed.</summary>
+    /// <summary>The turn of one event. Disposing it ends the turn.</summary>
     public sealed class Turn(SemaphoreSlim lane) : IDisposable
     {
         public void Dispose() => lane.Release();

@@ -1,14 +1,18 @@
 namespace EventBus;
 
-/// <summary>One run of a suspect; ends when it is disposed.</summary>
-/// <remarks>Others wait for what is written of it, and never until its caller or another one has a handler slot again: a hanging event may hold that slot.</remarks>
+/// <summary>An attempt of a redelivered event. Disposing it ends the attempt.</summary>
+/// <remarks>
+/// Other attempts wait until the count of this one is stored. They never wait until a caller has its handler slot
+/// again: a hanging event may hold that slot.
+/// </remarks>
 internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IReadOnlyList<RedeliveryRun> others, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied) : IDisposable
 {
     private readonly TaskCompletionSource counted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource marked = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Lock marking = new();
 
-    // One that is to run alone and enters beside another runs beside one that has shown not to end the process quickly.
+    // An event that must run alone starts during another attempt only when that one has run for long, and so does not
+    // end the process quickly: its own attempt does not count as concurrent.
     private bool accompanied = !alone && others.Count > 0;
     private bool isCounting;
     private bool hasEnded;
@@ -17,8 +21,10 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
 
     public required long StartedAt { get; init; }
 
-    /// <summary>Sees that those that run already are known as accompanied before this one is started beside them.</summary>
-    /// <param name="slots">Where the caller holds a slot.</param>
+    /// <summary>
+    /// Ensures that the attempts that are already running are stored as concurrent before this one begins.
+    /// </summary>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
     public async Task CountCompanyAsync(ConcurrencyLimiter slots)
     {
         foreach (var other in others)
@@ -27,8 +33,10 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
         }
     }
 
-    /// <summary>Its start is about to be kept.</summary>
-    /// <returns>Whether it counts as accompanied. Who enters from now on waits for <see cref="Counted"/>.</returns>
+    /// <summary>Declares that the count of this attempt is about to be stored.</summary>
+    /// <returns>
+    /// True if it counts as concurrent. Attempts that enter from now on wait for <see cref="Counted"/>.
+    /// </returns>
     public bool BeginCounting()
     {
         lock (marking)
@@ -36,7 +44,7 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
             isCounting = true;
             if (accompanied)
             {
-                // Its count says it, and it is not started before that is kept.
+                // The count includes it, and the attempt does not begin before the count is stored.
                 marked.TrySetResult();
             }
 
@@ -44,7 +52,7 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
         }
     }
 
-    /// <summary>Its start is kept, or it is not started.</summary>
+    /// <summary>Declares that the count is stored, or that the attempt does not begin.</summary>
     public void Counted() => counted.TrySetResult();
 
     public void Dispose()
@@ -65,7 +73,7 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
         {
             if (hasEnded || !isCounting)
             {
-                // It may not come to its start for long. Its own count will say it.
+                // It may not begin for a long time. Its own count will include this.
                 accompanied = true;
                 return Task.CompletedTask;
             }

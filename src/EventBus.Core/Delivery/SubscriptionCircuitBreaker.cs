@@ -2,17 +2,22 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Pauses a subscription when everything that it starts fails, and lets one event at a time through until one succeeds. Thread-safe.</summary>
+/// <summary>
+/// Pauses a subscription when all its attempts fail, and lets one event at a time through until one succeeds.
+/// Thread-safe.
+/// </summary>
 /// <remarks>
-/// Open until enough starts in a row have failed in a short time; then paused until the next probe is due; then ready, when nothing was there to probe with at once; then probing. A success
-/// opens it from anywhere. What says nothing about the service behind the handler (an unreadable message, a permanent failure) counts neither way.
+/// The state is Open (events flow) until enough attempts in a row have failed within a short time; then Paused until
+/// the next probe is due; then Ready if there was nothing to probe with; then Probing. A success sets the state to Open
+/// from every other state. Failures that say nothing about the service behind the handler (an unreadable message, a
+/// permanent failure) are not counted.
 /// </remarks>
 internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBreakerSettings rule, RetryPolicy retry, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan LongestFirstDelay = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(5);
 
-    // After a probe that said nothing.
+    // The delay after a probe whose result was not counted.
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
@@ -35,21 +40,24 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         Probing,
     }
 
-    /// <summary>Called when it was opened, or when the time of the next probe has changed.</summary>
+    /// <summary>Called when the state or the time of the next probe has changed.</summary>
     public Action? Changed { get; set; }
 
     public bool IsPaused => state != State.Open;
 
-    /// <summary>A delivery may be started, or one may, as the probe.</summary>
+    /// <summary>True if a delivery may begin, possibly as the probe.</summary>
     public bool MayEnter => state is State.Open or State.Ready;
 
-    /// <summary>The bus stops, and the pause is not going to end: what was taken and not begun goes back.</summary>
+    /// <summary>True if the bus stops during a pause: deliveries that were taken and not begun are released.</summary>
     public bool IsOver => stopping && IsPaused;
 
-    /// <summary>The last probe was a retry, so that a new delivery is next: a retry that can never succeed holds up nobody.</summary>
+    /// <summary>
+    /// True if the last probe was a retry, so that the next is a new delivery: a retry that can never succeed must not
+    /// prolong the pause.
+    /// </summary>
     public bool WantsDelivery { get; private set; }
 
-    /// <summary>When to probe; null when there is nothing to wait for.</summary>
+    /// <summary>The time of the next probe; null when there is nothing to wait for.</summary>
     public DateTimeOffset? ProbeAt
     {
         get
@@ -61,8 +69,8 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         }
     }
 
-    /// <summary>Since when events have been flowing; now, while they do not.</summary>
-    /// <param name="start">When the subscription began.</param>
+    /// <summary>Gets the time since which events have been flowing; the current time during a pause.</summary>
+    /// <param name="start">The time at which the subscription started.</param>
     public DateTimeOffset OpenSince(DateTimeOffset start)
     {
         lock (gate)
@@ -71,11 +79,13 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         }
     }
 
-    /// <summary>Weighs a failed start, and returns it: one during the pause is marked as not counted.</summary>
+    /// <summary>
+    /// Counts a failed attempt and returns the failure. A failure during the pause is marked as not counted.
+    /// </summary>
     public Failure Weigh(Failure failure) =>
         failure is Threw threw && !retry.IsPermanent(threw.Exception) && Failed() ? threw with { Counts = false } : failure;
 
-    /// <summary>A handler has succeeded: the pause is over, and counting begins anew.</summary>
+    /// <summary>Records a success of a handler: ends the pause and resets the count.</summary>
     public void Succeeded()
     {
         if (Volatile.Read(ref inARow) == 0 && state == State.Open)
@@ -99,7 +109,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         Changed?.Invoke();
     }
 
-    /// <summary>Completes when it may be worth trying to enter.</summary>
+    /// <summary>Completes when <see cref="TryEnter"/> may succeed.</summary>
     public Task WhenMayEnterAsync()
     {
         lock (gate)
@@ -108,8 +118,10 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         }
     }
 
-    /// <summary>Asks for leave to start a delivery.</summary>
-    /// <param name="probe">The number of the probe that it is, to be ended or withdrawn; 0 for none.</param>
+    /// <summary>Requests permission to begin a delivery.</summary>
+    /// <param name="probe">
+    /// The number of the probe if the delivery is one, to be ended or withdrawn; 0 otherwise.
+    /// </param>
     public bool TryEnter(out long probe)
     {
         probe = 0;
@@ -130,7 +142,9 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         }
     }
 
-    /// <summary>Asks for leave to probe with a retry: when a probe is due, or was due and found nothing.</summary>
+    /// <summary>
+    /// Requests permission to probe with a retry: when a probe is due, or was due and found no event.
+    /// </summary>
     public bool TryBeginProbe(out long probe)
     {
         lock (gate)
@@ -142,7 +156,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         }
     }
 
-    /// <summary>There was nothing to probe with: whatever comes next is the probe.</summary>
+    /// <summary>Withdraws a probe for which there was no event: the next event is the probe.</summary>
     public void Withdraw(long probe)
     {
         lock (gate)
@@ -155,7 +169,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         }
     }
 
-    /// <summary>A probe has ended. If it succeeded, this is open by now.</summary>
+    /// <summary>Ends a probe. If it succeeded, the state is already Open.</summary>
     public void EndProbe(long probe)
     {
         lock (gate)
@@ -173,8 +187,10 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         Changed?.Invoke();
     }
 
-    /// <summary>The bus stops: there are no more pauses and no more probes.</summary>
-    /// <param name="letThrough">What is queued is nowhere else: it is let through, as if there were no pause.</param>
+    /// <summary>Stops pauses and probes because the bus stops.</summary>
+    /// <param name="letThrough">
+    /// True to let the queued events through as if there were no pause, because they exist nowhere else.
+    /// </param>
     public void Stop(bool letThrough)
     {
         lock (gate)
@@ -187,7 +203,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         Changed?.Invoke();
     }
 
-    /// <returns>Whether it was paused already.</returns>
+    /// <returns>True if it was already paused.</returns>
     private bool Failed()
     {
         lock (gate)
@@ -198,7 +214,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
                 return state != State.Open;
             }
 
-            // The slot of the newest failure is that of the one which is `count` failures older.
+            // A circular buffer: a new failure overwrites the one that is `count` failures older.
             var now = time.GetTimestamp();
             failedAt[inARow++ % failedAt.Length] = now;
             if (inARow < failedAt.Length || time.GetElapsedTime(failedAt[inARow % failedAt.Length], now) > rule.Time)
@@ -218,7 +234,9 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         return false;
     }
 
-    /// <summary>The time that only counts: probes are due by it, whatever becomes of the wall clock.</summary>
+    /// <summary>
+    /// The time on the monotonic clock. Probes use it, so that changes of the system clock have no effect.
+    /// </summary>
     private TimeSpan Elapsed => time.GetElapsedTime(0);
 
     private long Begin()

@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>One subscription as it was composed at start. Immutable.</summary>
+/// <summary>A subscription as composed at the start. Immutable.</summary>
 internal sealed class SubscriptionRuntime
 {
     public required Subscription Subscription { get; init; }
@@ -12,18 +12,20 @@ internal sealed class SubscriptionRuntime
 
     public required IServiceScopeFactory Scopes { get; init; }
 
-    /// <summary>Scope, middleware and handler, composed once.</summary>
+    /// <summary>The scope, the middleware and the handler, composed once.</summary>
     public required EventDelegate Pipeline { get; init; }
 
-    /// <summary>The event types that it handles; empty for a wildcard subscription, which takes everything.</summary>
+    /// <summary>
+    /// The event types that the subscription handles; empty for a wildcard subscription, which handles all events.
+    /// </summary>
     public required IReadOnlySet<Type> EventTypes { get; init; }
 
-    /// <summary>The one event type, where there is just one: what the quick way checks for.</summary>
+    /// <summary>The event type when there is only one; null otherwise. The fast path checks it.</summary>
     public required Type? OnlyType { get; init; }
 
     public required FailurePolicy Failure { get; init; }
 
-    /// <summary>Held by whoever runs a handler of this subscription.</summary>
+    /// <summary>The slots of this subscription. Each handler that runs holds one.</summary>
     public required ConcurrencyLimiter Slots { get; init; }
 
     public required TimeSpan HandlerTimeout { get; init; }
@@ -31,16 +33,20 @@ internal sealed class SubscriptionRuntime
     /// <summary>The guards of its events; null for none.</summary>
     public OrderGuardEvaluator? Guard { get; init; }
 
-    /// <summary>Lets each event be handled once; null where that was not asked for.</summary>
+    /// <summary>Ensures that each event is handled once; null when not configured.</summary>
     public OnceStep? Once { get; init; }
 
-    /// <summary>What is asked for with the context is done in the commit that marks the event done.</summary>
+    /// <summary>
+    /// True if the effects that a handler adds to its context run in the transaction that marks the event as handled.
+    /// </summary>
     public bool HasTransactions { get; init; }
 
-    /// <summary>Pauses it when everything fails; null where that was not asked for.</summary>
+    /// <summary>The circuit breaker; null when not configured.</summary>
     public SubscriptionCircuitBreaker? CircuitBreaker { get; init; }
 
-    /// <summary>Nothing stands between an event and its handler that could not be asked at once, and nobody looks at its end.</summary>
+    /// <summary>
+    /// True if the fast path is possible: no guard, no circuit breaker, and no idempotency check that is asynchronous.
+    /// </summary>
     public bool IsPlain => Guard is null && CircuitBreaker is null && Once is not { IsQuick: false };
 
     public string Name => Subscription.Name;

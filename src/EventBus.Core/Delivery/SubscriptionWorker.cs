@@ -4,14 +4,18 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Takes the deliveries of one subscription and has them handled, never more at once than the limit.</summary>
+/// <summary>
+/// Takes the deliveries of one subscription and passes them to the processor, never more at once than the concurrency
+/// limit.
+/// </summary>
 /// <remarks>
-/// One pump reads. A handler that completes at once runs on the pump itself; one that awaits gives the pump its thread back and keeps its slot. Once a handler
-/// was seen to hold its thread, every pump calls a helper before it starts the next one: as many as there are slots, for as long as events are waiting.
+/// One pump reads. A handler that completes synchronously runs on the pump itself. A handler that awaits returns the
+/// thread to the pump and keeps its slot. When a handler was found to block its thread, every pump starts a helper
+/// before it takes the next delivery: up to the number of slots, as long as deliveries are waiting.
 /// </remarks>
 internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, WorkerEnvironment environment) : IAsyncDisposable
 {
-    // A handler that holds its thread longer than this is worth a second thread.
+    // A handler that blocks its thread longer than this justifies another thread.
     private static readonly TimeSpan Blocking = TimeSpan.FromMilliseconds(1);
 
     private readonly ConcurrencyLimiter slots = subscription.Slots;
@@ -23,10 +27,12 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     public int Concurrency => subscription.Subscription.Concurrency;
 
-    /// <summary>It takes no events any more. While the bus runs, that is a fault.</summary>
+    /// <summary>True if the worker takes no more events. While the bus runs, this is a fault.</summary>
     public virtual bool HasEnded => Pump.IsCompleted;
 
-    /// <summary>A kept event waits for its turn: nothing more is to be claimed for the subscription.</summary>
+    /// <summary>
+    /// True if a redelivered entry waits for its turn: no more entries of the subscription are to be claimed.
+    /// </summary>
     public bool RedeliveryWaits => processor.RedeliveryWaits;
 
     private Task Pump { get; set; } = Task.CompletedTask;
@@ -41,30 +47,38 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     public void Start() => Pump = environment.Runner.Start($"{Name} pump", PumpAsync);
 
-    /// <summary>Why it takes no deliveries although it runs: the store does not take what it has to keep. Null while it does.</summary>
+    /// <summary>
+    /// The reason why a running worker takes no deliveries: the store does not accept a write that it needs. Null when
+    /// it takes deliveries.
+    /// </summary>
     public string? HeldBecause => slots.Hold.Reason;
 
-    /// <summary>Pauses the subscription when everything fails; null where that was not asked for.</summary>
+    /// <summary>The circuit breaker; null when not configured.</summary>
     public SubscriptionCircuitBreaker? CircuitBreaker => subscription.CircuitBreaker;
 
-    /// <summary>A delivery waits to be taken, as far as the transport can tell.</summary>
+    /// <summary>True if a delivery is waiting, as far as the transport can report it.</summary>
     public virtual bool HasWaiting => Deliveries.CanCount ? Deliveries.Count > 0 : Deliveries.TryPeek(out _);
 
-    /// <summary>Takes nothing more, and gives back what was not begun.</summary>
+    /// <summary>Stops taking deliveries, and releases those that have not begun.</summary>
     public ValueTask StopIntakeAsync() => receiver.StopIntakeAsync();
 
-    /// <summary>Completes when nothing is in flight any more. Call it after <see cref="StopIntakeAsync"/>.</summary>
+    /// <summary>Completes when no delivery is in flight. Call it after <see cref="StopIntakeAsync"/>.</summary>
     public async Task DrainAsync()
     {
         await Pump;
 
-        // A write that is held has lent its slot: it counts as one that is taken.
+        // A held write has lent its slot, which counts as taken.
         await slots.TakeAllAsync();
     }
 
-    /// <summary>Starts a failed event once more, within the limit. When the bus aborts first, the entry goes back to the store.</summary>
+    /// <summary>
+    /// Retries a failed event within the concurrency limit. If the bus aborts first, the entry is released to the
+    /// store.
+    /// </summary>
     /// <param name="entry">The claimed entry.</param>
-    /// <param name="probe">The number of the probe that it is while the subscription is paused; 0 for none.</param>
+    /// <param name="probe">
+    /// The number of the probe if the retry is one, while the subscription is paused; 0 otherwise.
+    /// </param>
     /// <param name="lost">Cancelled when the claim is lost.</param>
     public virtual async Task RetryAsync(FailedEvent entry, long probe, CancellationToken lost)
     {
@@ -83,7 +97,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         {
             if (environment.Abort.IsCancellationRequested)
             {
-                // The slot came from a handler that the stop has just cancelled.
+                // The slot was released by a handler that the stop has just cancelled.
                 await environment.Failures.GiveBackAsync(entry);
             }
             else if (probe == 0 && CircuitBreaker is { IsPaused: true })
@@ -119,14 +133,14 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         while (!environment.Abort.IsCancellationRequested && CircuitBreaker is not { IsOver: true } && await Deliveries.WaitToReadAsync());
     }
 
-    /// <summary>Handles what is waiting, and returns when nothing is.</summary>
+    /// <summary>Handles the waiting deliveries, and returns when there are none.</summary>
     private async Task TakeWaitingAsync()
     {
-        // The slot is held by whoever works: by this pump while it runs handlers, and by a handler that has gone its own way.
+        // The pump holds a slot while it runs handlers. A handler that continues asynchronously keeps that slot.
         await NextSlotAsync();
         try
         {
-            // When the shutdown budget is spent nothing is begun any more, whatever the transport still holds.
+            // When the shutdown timeout has expired, no delivery begins, even if the transport still has some.
             while (!environment.Abort.IsCancellationRequested && TryTake(out var delivery, out var probe))
             {
                 if (blocks && slots.AnyFree && (!Deliveries.CanCount || Deliveries.Count > 0))
@@ -162,7 +176,9 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         return TakeWaitingAsync();
     }
 
-    /// <summary>Takes the next delivery, unless the subscription is paused: then one, when a probe is due.</summary>
+    /// <summary>
+    /// Takes the next delivery. While the subscription is paused, takes only one, when a probe is due.
+    /// </summary>
     private bool TryTake(out Delivery delivery, out long probe)
     {
         (delivery, probe) = (default, 0);
@@ -192,7 +208,10 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         }
     }
 
-    /// <summary>Takes a slot for the next delivery, and none while the failure store takes nothing, or nothing of this subscription: what fails now could not be kept. Nor while the subscription is paused.</summary>
+    /// <summary>
+    /// Takes a slot for the next delivery. Waits while the store accepts no writes, or none of this subscription,
+    /// because a failure could not be recorded; and while the subscription is paused.
+    /// </summary>
     private async Task NextSlotAsync()
     {
         await environment.Failures.WhenWritableAsync(slots);

@@ -4,17 +4,24 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Keeps what the broker itself gives up as dead letters: first the store has it, then it leaves the broker. Events of one subscription follow one another; a subscription whose events the store does not take holds up no other.</summary>
-/// <param name="transport">Where it comes from.</param>
-/// <param name="failures">Where it is kept.</param>
-/// <param name="policyOf">How a subscription fails, by its name, also one that this application does not have.</param>
+/// <summary>
+/// Records the events that the broker itself has dead-lettered. Each event is written to the store before it is
+/// acknowledged to the broker. Events of one subscription are recorded in order; a subscription whose events the store
+/// does not accept does not block others.
+/// </summary>
+/// <param name="transport">The transport that provides the events.</param>
+/// <param name="failures">Records the events.</param>
+/// <param name="policyOf">
+/// Gets the failure policy of a subscription by its name, also for a subscription that this application does not have.
+/// </param>
 /// <param name="time">The clock.</param>
 /// <param name="log">The log.</param>
 internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder failures, Func<string, FailurePolicy> policyOf, TimeProvider time, ILogger log)
 {
     private const string Activity = "given up";
 
-    // In bytes: the bodies of all events that wait for the store, and a flat size for the rest of each. Beyond it the rest stays with the broker.
+    // In bytes: the bodies of all events that wait for the store, plus a fixed size for the rest of each. Beyond it,
+    // events stay with the broker.
     private const long MaxHeld = 16 * 1024 * 1024;
     private const int SizeWithoutBody = 4 * 1024;
 
@@ -24,11 +31,11 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
     private Exception? failure;
     private long held;
 
-    /// <summary>The subscriptions whose given-up events the store does not take, and why.</summary>
+    /// <summary>The subscriptions whose dead-lettered events the store does not accept, with the reason.</summary>
     public IEnumerable<(string Subscription, string Reason)> HeldSubscriptions =>
         lines.Select(line => (line.Key, line.Value.Slots.Hold.Reason)).Where(line => line.Reason is not null)!;
 
-    /// <summary>Keeps what is given up until the bus stops, and ends when nothing is being kept any more.</summary>
+    /// <summary>Records dead-lettered events until the bus stops. Completes when no event is being recorded.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         try
@@ -62,7 +69,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
         return time.GetUtcNow() + Interval;
     }
 
-    /// <summary>Keeps an event when the one before it is done with. Never throws.</summary>
+    /// <summary>Records an event after the previous one of its subscription has completed. Never throws.</summary>
     private async Task KeepAfterAsync(Task earlier, BrokerDeadLetter givenUp, ConcurrencyLimiter slots)
     {
         await earlier;
@@ -103,7 +110,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
 
     private static long SizeOf(BrokerDeadLetter givenUp) => givenUp.Delivery.Envelope.BodyLength + SizeWithoutBody;
 
-    /// <summary>The events of one subscription. Its slot is apart from those of the handlers, which may all hang.</summary>
+    /// <summary>The events of one subscription. It has a slot of its own, because all handlers may hang.</summary>
     private sealed class Line
     {
         public ConcurrencyLimiter Slots { get; } = new(1);

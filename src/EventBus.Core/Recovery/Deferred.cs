@@ -1,12 +1,15 @@
 namespace EventBus;
 
-/// <summary>An order guard lets the event wait; no handler was started.</summary>
-/// <param name="Stamp">What the guard saw of the key.</param>
-/// <param name="Position">The event's number; null where the guard does not count.</param>
-/// <param name="Recheck">When to ask again at the latest.</param>
-/// <param name="Timeout">How long it may wait in all.</param>
+/// <summary>An order guard deferred the event; the handler was not called.</summary>
+/// <param name="Stamp">The state of the key that the guard saw.</param>
+/// <param name="Position">The number of the event; null when the guard does not count.</param>
+/// <param name="Recheck">The time after which to ask the guard again at the latest.</param>
+/// <param name="Timeout">The maximum total wait.</param>
 internal sealed record Deferred(long Stamp, long? Position, TimeSpan Recheck, TimeSpan Timeout) : Failure
 {
-    /// <summary>Before this time it is not given up, whatever its deadline says: what it waits for had no chance to come.</summary>
+    /// <summary>
+    /// The time before which the event is not given up, even after its deadline: the event that it waits for could not
+    /// arrive until then.
+    /// </summary>
     public DateTimeOffset NotGivenUpBefore { get; init; }
 }

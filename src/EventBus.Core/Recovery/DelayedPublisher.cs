@@ -3,40 +3,51 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>What the loop of delayed events does: publishes those that are due. One that can never be published becomes a dead letter; what operators retry of these is published from there.</summary>
-/// <param name="store">The delayed events.</param>
-/// <param name="publisher">Publishes them.</param>
-/// <param name="lease">For how long they are claimed.</param>
+/// <summary>
+/// Publishes the delayed events that are due. A delayed event that can never be published becomes a dead letter. When
+/// an operator retries the dead letter, it is published from the failure store.
+/// </summary>
+/// <param name="store">The store of the delayed events.</param>
+/// <param name="publisher">Publishes the events.</param>
+/// <param name="lease">The duration of a claim.</param>
 /// <param name="environment">The clock and the log.</param>
 internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, TimeSpan lease, RunEnvironment environment)
 {
-    /// <summary>The subscription of the dead letters. No name of a subscription holds a slash.</summary>
+    /// <summary>
+    /// The subscription of the dead letters. Contains a slash, which names of subscriptions cannot contain.
+    /// </summary>
     public const string Subscription = "eventbus/delayed";
 
     private const string Publishing = "publishing delayed events";
     private const string Removing = "removing delayed events that are published";
 
-    // How many entries are claimed at once at most.
+    // The maximum number of entries per claim.
     private const int ClaimSize = 16;
 
-    // No handler is started: the slots only lend themselves to what the recorder waits for.
+    // No handler runs here: the slots exist only because the recorder lends them while it waits.
     private readonly ConcurrencyLimiter slots = new(2 * ClaimSize);
 
     private readonly TaskCompletionSource used = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Completes once this instance has to do with delayed events. One that only publishes, without delays, asks nothing more of the stores.</summary>
+    /// <summary>
+    /// Completes when this instance first handles delayed events. An instance that only publishes without delays does
+    /// not query the stores further.
+    /// </summary>
     public Task InUse => used.Task;
 
     private TimeProvider Time => environment.Time;
 
-    /// <summary>Where the dead letters go, and how often the publish of one that was retried is repeated; null where no store keeps failures.</summary>
+    /// <summary>
+    /// The store and the recorder of dead letters, and the retry policy of dead letters that an operator retries; null
+    /// when no store keeps failures.
+    /// </summary>
     public (FailureStore Store, FailureRecorder Recorder, FailurePolicy Policy)? Failures { get; init; }
 
-    /// <summary>This instance has to do with delayed events.</summary>
+    /// <summary>Declares that this instance handles delayed events.</summary>
     public void Use() => used.TrySetResult();
 
-    /// <summary>Publishes what is due, side by side, begun in the order of the store.</summary>
-    /// <returns>When to come again.</returns>
+    /// <summary>Publishes the events that are due. They start in the order of the store and run concurrently.</summary>
+    /// <returns>The time of the next call; null when nothing is known to be due.</returns>
     public async Task<DateTimeOffset?> PublishDueAsync(CancellationToken stop)
     {
         var claimed = await store.ClaimDueAsync(Time.GetUtcNow(), lease, ClaimSize, stop);
@@ -73,13 +84,14 @@ internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, Ti
         }
         catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
         {
-            // Still in the store: due again when the lease is over, and recognisable by its id.
+            // It is still in the store: due again when the lease expires, and recognizable by its id.
             environment.Log.Failing(Publishing, exception, full => full.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
             return;
         }
         catch (PublishException exception)
         {
-            // Accepted while somebody listened. Keeping it would bring it back for ever.
+            // It was accepted while there was a subscriber. If it stayed in the store, it would be due again without
+            // end.
             environment.Log.DelayedWithoutSubscriber(envelope.Name, envelope.Id, exception);
         }
 
@@ -90,12 +102,16 @@ internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, Ti
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            // Published and still in the store: published again when the lease is over, with the same id. The others of the batch are no worse off.
+            // It is published and still in the store: it is published again, with the same id, when the lease expires.
+            // The other events of the batch are not affected.
             environment.Log.Failing(Removing, exception, full => full.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
         }
     }
 
-    /// <summary>Makes a dead letter of an event that is still in the store of delayed events. It is removed there afterwards: a kill in between makes the same dead letter again.</summary>
+    /// <summary>
+    /// Records a dead letter for an event that is still in the store of delayed events. The event is removed from that
+    /// store afterwards: if the process ends in between, the same dead letter is recorded again.
+    /// </summary>
     private async Task KeepAsync(Envelope envelope, DeadLetterReason reason, string error)
     {
         if (Failures is not { Recorder: var recorder, Policy: var policy })
@@ -141,7 +157,7 @@ internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, Ti
         }
         catch (OperationCanceledException) when (environment.Abort.IsCancellationRequested)
         {
-            // The bus stops before the store took it: it comes again when its lease is over.
+            // The bus stops before the store accepted the write: the event is due again when its lease expires.
         }
         finally
         {

@@ -7,17 +7,22 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Writes to a store until it takes the write, and tells three kinds of trouble apart: the store takes nothing, it has no room for a subscription, or it cannot take this one entry. Thread-safe.</summary>
+/// <summary>
+/// Writes to a store, and repeats the write until the store accepts it. Distinguishes three failures: the store accepts
+/// no write, it has no room for a subscription, or it cannot accept this entry. Thread-safe.
+/// </summary>
 /// <remarks>
-/// A store may say which it is (<see cref="StoreRefusedException"/>). Of any other exception nothing is guessed: a probe writes something unrelated. When the write fails several times in a row between two
-/// probes that succeed, the write is at fault. A time-out or a lost connection says nothing of the write until the store has answered all probes for a while. The probe after a write comes after the backoff:
-/// a write that cuts its own connection is no store that is down.
+/// A store may report the kind of failure (<see cref="StoreRefusedException"/>). After any other exception, a probe
+/// writes something unrelated. When the write fails several times in a row between two probes that succeed, the write
+/// is at fault. A timeout or a lost connection says nothing about the write until the store has answered all probes for
+/// some time. The probe after a write runs after the backoff: if a write breaks its own connection, the store is not
+/// down.
 /// </remarks>
 internal sealed class DurableWriter(RunEnvironment environment)
 {
     private const string Activity = "writing to the store";
 
-    // That many times in a row the store takes something else, then not this, then something else again.
+    // The number of times in a row that the store must accept a probe, fail the write, and accept a probe again.
     private const int Proofs = 4;
 
     private static readonly TimeSpan ProbeTimeout = TimeSpan.FromSeconds(5);
@@ -27,13 +32,16 @@ internal sealed class DurableWriter(RunEnvironment environment)
 
     private readonly PendingWrites down = new();
 
-    // One at a time for each store, however many writes wait for it.
+    // At most one probe at a time for each store, regardless of the number of waiting writes.
     private readonly ConcurrentDictionary<Func<CancellationToken, Task>, Task<bool>> probes = new();
 
-    /// <summary>At least one write is held, because the store takes nothing.</summary>
+    /// <summary>True if at least one write is held because the store accepts no writes.</summary>
     public bool StoreIsDown => down.IsHeld;
 
-    /// <summary>Completes when neither the store nor the subscription holds a write, or when the bus aborts, which ends the held writes.</summary>
+    /// <summary>
+    /// Completes when no write is held because of the store or the subscription, or when the bus aborts, which ends the
+    /// held writes.
+    /// </summary>
     public async Task WhenWritableAsync(ConcurrencyLimiter slots)
     {
         while (down.IsHeld || slots.Hold.IsHeld)
@@ -43,17 +51,23 @@ internal sealed class DurableWriter(RunEnvironment environment)
         }
     }
 
-    /// <summary>Writes until the store has taken it.</summary>
+    /// <summary>Writes, and repeats the write until the store has accepted it.</summary>
     /// <remarks>
-    /// While the write is held the caller's slot is lent, so that retries go on, which may be what makes room in a full store; and no pump of the bus, or of the subscription alone, takes a new delivery, so
-    /// that what is held stays as little as was in flight.
+    /// While the write is held, the caller's slot is lent, so that retries continue; they may be what makes room in a
+    /// full store. The pumps of the bus, or only of the subscription, take no new deliveries meanwhile, so that no more
+    /// writes are held than deliveries were in flight.
     /// </remarks>
-    /// <param name="subject">What the write is about.</param>
-    /// <param name="slots">Where the caller holds a slot.</param>
-    /// <param name="forms">The write; then what is written instead when the store cannot take it. Without any alternative the caller learns of it.</param>
-    /// <returns>Which of the forms was written.</returns>
-    /// <exception cref="StoreRefusedException">The store does not take this write, and there is no alternative.</exception>
-    /// <exception cref="OperationCanceledException">The bus stops before the store took it.</exception>
+    /// <param name="subject">The event that the write concerns.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="forms">
+    /// The write, followed by the alternatives that are written when the store cannot accept it. Without an
+    /// alternative, the method throws.
+    /// </param>
+    /// <returns>The index of the form that was written.</returns>
+    /// <exception cref="StoreRefusedException">
+    /// The store does not accept this write, and there is no alternative.
+    /// </exception>
+    /// <exception cref="OperationCanceledException">The bus stops before the store accepted the write.</exception>
     public async Task<int> WriteAsync(WriteSubject subject, ConcurrencyLimiter slots, params Func<CancellationToken, ValueTask>[] forms)
     {
         if (await TryAsync(forms[0]) is not { } error)
@@ -66,7 +80,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
         return await repeating;
     }
 
-    /// <summary>Writes what may be left out when the store does not take it.</summary>
+    /// <summary>Makes an optional write: it is skipped and logged when the store does not accept it.</summary>
     public async Task TryWriteAsync(WriteSubject subject, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask> write)
     {
         try
@@ -100,11 +114,12 @@ internal sealed class DurableWriter(RunEnvironment environment)
                     await Task.Delay(backoff, environment.Time, environment.Abort);
                     backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
 
-                    // Not right after the write, which may have cut the connection itself: by now there is another one.
+                    // Not right after the write, which may have broken the connection: by now there is a new one.
                     answers = await AnswersAsync(subject, error);
                     if (answers == false || IsRefusal(error, StoreScope.Store))
                     {
-                        // The store itself was in trouble: earlier failures prove nothing, not even of the forms that were given up.
+                        // The store itself had a problem: earlier failures prove nothing, also not about the forms that
+                        // were given up.
                         last = 0;
                         proofs.Reset();
                     }
@@ -129,7 +144,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
 
                 if (refused && last < forms.Length - 1)
                 {
-                    // With proofs of its own.
+                    // The next form needs its own proof.
                     (last, cause) = (last + 1, error);
                     proofs.Next();
                 }
@@ -161,12 +176,15 @@ internal sealed class DurableWriter(RunEnvironment environment)
 
     private static bool IsRefusal(Exception error, StoreScope scope) => error is StoreRefusedException refused && refused.Scope == scope;
 
-    /// <summary>A time-out or a lost connection, which may hit any write.</summary>
+    /// <summary>True for a timeout or a lost connection, which can affect any write.</summary>
     private static bool IsOutage(Exception error) =>
         ExceptionText.AllOf(error).Any(each => each is TimeoutException or OperationCanceledException or SocketException or IOException or DbException { IsTransient: true });
 
-    /// <summary>Tries the forms one after another. The last, which keeps no body, only where the failure of the one before is certainly not that of the store.</summary>
-    /// <returns>Which one was written; or -1 and why none was.</returns>
+    /// <summary>
+    /// Tries the forms one after another. Tries the last form, which has no body, only when the store certainly did not
+    /// cause the failure of the previous form.
+    /// </summary>
+    /// <returns>The index of the form that was written; or -1 and the last error.</returns>
     private async Task<(int Written, Exception Error)> TryAsync(WriteSubject subject, Func<CancellationToken, ValueTask>[] forms, int last, TimeSpan pause, Exception error)
     {
         for (var form = 0; form <= last; form++)
@@ -184,7 +202,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
 
             if (form < last && IsOutage(error))
             {
-                // The form may have cut the connection, over which the next one is to be written.
+                // The form may have broken the connection that the next form needs.
                 await Task.Delay(pause, environment.Time, environment.Abort);
                 if (await AnswersAsync(subject, error) == false)
                 {
@@ -196,7 +214,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
         return (-1, error);
     }
 
-    /// <summary>Whether the store takes something else. Null when the error says already what it concerns.</summary>
+    /// <summary>Returns true if the store accepts a probe; null when the error already says what it concerns.</summary>
     private async Task<bool?> AnswersAsync(WriteSubject subject, Exception error)
     {
         if (error is StoreRefusedException)
@@ -246,40 +264,50 @@ internal sealed class DurableWriter(RunEnvironment environment)
         }
     }
 
-    /// <summary>What speaks for a write being at fault and not the store: it failed, and the store took something else before and after it.</summary>
+    /// <summary>
+    /// Collects the evidence that a write and not the store is at fault: the write failed, and the store accepted a
+    /// probe before and after it.
+    /// </summary>
     private sealed class Proof(TimeProvider time)
     {
         private int clear;
         private int outages;
         private long since = time.GetTimestamp();
 
-        /// <summary>Time-outs and lost connections count only when the store has answered for a while.</summary>
+        /// <summary>
+        /// True if the evidence is sufficient. Timeouts and lost connections count only when the store has answered for
+        /// some time.
+        /// </summary>
         public bool Suffices => clear >= Proofs || (clear + outages >= Proofs && time.GetElapsedTime(since) >= OutageSpan);
 
-        /// <param name="isOutage">It failed by a time-out or a lost connection.</param>
-        /// <param name="ofWhole">It is the whole write that failed. A form of which a part was left out is given up for no time-out.</param>
+        /// <param name="isOutage">True if the write failed with a timeout or a lost connection.</param>
+        /// <param name="ofWhole">
+        /// True if it was the complete write. A reduced form is not given up because of timeouts.
+        /// </param>
         public void Add(bool isOutage, bool ofWhole)
         {
             clear += isOutage ? 0 : 1;
             outages += isOutage && ofWhole ? 1 : 0;
         }
 
-        /// <summary>What follows is proven by itself.</summary>
+        /// <summary>Resets the counts, because the next form needs its own proof.</summary>
         public void Next() => (clear, outages) = (0, 0);
 
         public void Reset() => (clear, outages, since) = (0, 0, time.GetTimestamp());
     }
 
-    /// <summary>A write that is held: it holds back the bus, its subscription or nothing else, as its latest failure says.</summary>
+    /// <summary>
+    /// A write that is held. It blocks the bus, its subscription or nothing else, depending on its latest failure.
+    /// </summary>
     private sealed class Held(WriteSubject subject, DurableWriter owner, PendingWrites subscription)
     {
         private PendingWrites? hold;
         private string reason = "";
 
-        // What of the entry, or of its subscription, is logged as failing.
+        // The activity of the entry or its subscription that is logged as failing.
         private string? activity;
 
-        /// <summary>Holds back what the failure may concern, before anything more is known of it.</summary>
+        /// <summary>Blocks everything that the failure may concern, until more is known.</summary>
         public void Until(Exception error) =>
             Move(error is StoreRefusedException { Scope: not StoreScope.Store } ? Narrow : owner.down, ExceptionText.MessageOf(error));
 
@@ -328,7 +356,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
 
         private void Move(PendingWrites? next, string why)
         {
-            // Into the next before out of the last: a pump must not slip through between the two.
+            // Enter the next one before leaving the last one: otherwise a pump could start in between.
             next?.Enter(why);
             hold?.Leave(reason);
             (hold, reason) = (next, why);

@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>Why a delivery was not handled.</summary>
+/// <summary>The reason why a delivery was not handled.</summary>
 internal abstract record Failure;

@@ -3,20 +3,23 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>How one subscription fails: its name, its order and its retries. Immutable.</summary>
+/// <summary>The failure settings of one subscription: its name, its ordering and its retries. Immutable.</summary>
 internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPolicy Retry)
 {
-    /// <summary>A dead letter does not hold back the later events of its key.</summary>
+    /// <summary>True if a dead letter does not block the later events of its key.</summary>
     public bool ContinueWhenBlocked { get; init; }
 
-    /// <summary>A guard judges the order of events.</summary>
+    /// <summary>True if a guard checks the order of events.</summary>
     public bool Guarded { get; init; }
 
-    /// <summary>The entry of an event that the store does not know yet. Events without a key share one line, and one order.</summary>
+    /// <summary>
+    /// Creates the entry of an event that the store does not have yet. All events without a key share one line and one
+    /// order.
+    /// </summary>
     /// <param name="envelope">The event.</param>
-    /// <param name="starts">How often its handler was started.</param>
-    /// <param name="status">What becomes of it.</param>
-    /// <param name="now">When that was; by default the recorder says.</param>
+    /// <param name="starts">The number of attempts.</param>
+    /// <param name="status">The status of the entry.</param>
+    /// <param name="now">The time of the failure; by default, the recorder sets it.</param>
     public FailedEvent Fresh(Envelope envelope, int starts, FailedEventStatus status = FailedEventStatus.Waiting, DateTimeOffset now = default) => new()
     {
         Subscription = Subscription,

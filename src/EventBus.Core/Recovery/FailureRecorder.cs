@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Decides what becomes of a failed event, and sees that the decision is kept before the event is acknowledged.</summary>
+/// <summary>Decides what to do with a failed event, and stores the decision before the event is acknowledged.</summary>
 internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alerts, UnreadBodyLimits bodies, int maxWaitingPerKey, RunEnvironment environment)
 {
     public const int MaxErrorLength = ExceptionText.MaxMessage;
@@ -12,29 +12,31 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
 
     private readonly StoreProbe probe = new(store, environment.Time);
 
-    /// <summary>Writes to the stores, this one and that of handled events.</summary>
+    /// <summary>Writes to the stores: this one and the store of handled events.</summary>
     public DurableWriter Writer { get; } = new(environment);
 
-    /// <summary>Called after an entry was kept that will be due.</summary>
+    /// <summary>Called after an entry was stored that will be due.</summary>
     public Action? Recorded { get; set; }
 
-    /// <summary>At least one write is held, because the store takes none.</summary>
+    /// <summary>True if at least one write is held because the store accepts no writes.</summary>
     public bool StoreIsDown => Writer.StoreIsDown;
 
-    /// <summary>Records that an event failed, or that its guard lets it wait.</summary>
-    /// <exception cref="OperationCanceledException">The bus stops before the store took it: release the delivery.</exception>
-    /// <param name="policy">How the subscription fails.</param>
-    /// <param name="entry">The claimed entry, or a fresh one; its starts include this one.</param>
-    /// <param name="failure">Why it failed.</param>
-    /// <param name="slots">Where the caller holds a slot, given back for as long as the store is down.</param>
-    /// <returns>False when the guard is to be asked again, because something of the key has happened since.</returns>
+    /// <summary>Records that an event failed, or that its guard deferred it.</summary>
+    /// <exception cref="OperationCanceledException">
+    /// The bus stops before the store accepted the write: release the delivery.
+    /// </exception>
+    /// <param name="policy">The failure policy of the subscription.</param>
+    /// <param name="entry">The claimed entry or a new one; its attempts include this one.</param>
+    /// <param name="failure">The reason of the failure.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot, which is lent while the store is down.</param>
+    /// <returns>False when the guard must be asked again, because the state of the key has changed since.</returns>
     public async Task<bool> RecordAsync(FailurePolicy policy, FailedEvent entry, Failure failure, ConcurrencyLimiter slots)
     {
         var now = environment.Time.GetUtcNow();
         entry = entry with { FirstFailedAt = entry.FirstFailedAt == default ? now : entry.FirstFailedAt };
         if (failure is Deferred deferred)
         {
-            // The guard was asked, and the handler was not started.
+            // The guard was asked, and the handler was not called.
             entry = entry with { Attempts = entry.Attempts - 1, Position = deferred.Position, Deadline = entry.Deadline ?? now + deferred.Timeout };
             var deadline = entry.Deadline > deferred.NotGivenUpBefore ? entry.Deadline.Value : deferred.NotGivenUpBefore;
             var (outcome, refused) = (DeferOutcome.Full, (StoreRefusedException?)null);
@@ -62,7 +64,9 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         return true;
     }
 
-    /// <summary>Parks an event behind a failed one of its key. False: nothing blocks it, handle it.</summary>
+    /// <summary>
+    /// Parks an event behind a failed event of its key. Returns false if no event blocks it: the caller handles it.
+    /// </summary>
     public async Task<bool> TryParkAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         if (bodies.IsTooLarge(envelope.BodyLength))
@@ -78,7 +82,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
         catch (StoreRefusedException exception)
         {
-            // At the end of the line, so that the order of the key holds.
+            // It joins the end of the line, so that the order of the key is kept.
             return await RecordAsync(policy, entry, new Rejected(Unstorable(exception)), slots);
         }
 
@@ -91,7 +95,9 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         return outcome != ParkOutcome.NotBlocked;
     }
 
-    /// <summary>Hands an event that may have ended its process over to the store, if that counts starts in a way of its own.</summary>
+    /// <summary>
+    /// Transfers an event that may have ended its process to the store, if the store has its own way to count attempts.
+    /// </summary>
     public async Task<bool> TryTakeRedeliveredAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         var now = environment.Time.GetUtcNow();
@@ -108,12 +114,19 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
     }
 
-    /// <summary>Counts starts of an event that may have ended its process. Null: it is kept as failed already, and needs none.</summary>
-    /// <param name="policy">How the subscription fails.</param>
+    /// <summary>
+    /// Counts attempts of an event that may have ended its process. Null: it is already recorded as failed and needs no
+    /// further attempt.
+    /// </summary>
+    /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="envelope">The event.</param>
-    /// <param name="added">What to add.</param>
-    /// <param name="slots">Where the caller holds a slot, which is lent while the store takes nothing.</param>
-    /// <param name="counted">Called once that is known, which may be long before the caller has a slot again.</param>
+    /// <param name="added">The attempts to add.</param>
+    /// <param name="slots">
+    /// The limiter in which the caller holds a slot, which is lent while the store accepts no writes.
+    /// </param>
+    /// <param name="counted">
+    /// Called when the count is stored or refused; this may be long before the caller has a slot again.
+    /// </param>
     public async Task<AttemptCount?> CountAttemptAsync(FailurePolicy policy, Envelope envelope, AttemptCount added, ConcurrencyLimiter slots, Action? counted = null)
     {
         AttemptCount? count = null;
@@ -129,18 +142,18 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         {
             counted?.Invoke();
 
-            // Without a count it might end the process for ever.
+            // Without a count, it might end the process again and again.
             await RecordAsync(policy, policy.Fresh(envelope, starts: 1), new Rejected(Unstorable(exception)), slots);
         }
 
         return count;
     }
 
-    /// <summary>The counted start that is running became an accompanied one.</summary>
-    /// <param name="policy">How the subscription fails.</param>
+    /// <summary>Records that the running attempt, which is already counted, became a concurrent one.</summary>
+    /// <param name="policy">The failure policy of the subscription.</param>
     /// <param name="envelope">The event.</param>
-    /// <param name="slots">Where the caller holds a slot.</param>
-    /// <param name="kept">Called once that is kept, which may be long before the caller has a slot again.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="kept">Called when it is stored; this may be long before the caller has a slot again.</param>
     public Task CountConcurrentAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Action kept) =>
         TryPersistAsync(policy, envelope, slots, async cancel =>
         {
@@ -148,7 +161,10 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
             kept();
         });
 
-    /// <summary>A delivery was kept as failed before it could be acknowledged: what belongs to that may not have been done.</summary>
+    /// <summary>
+    /// Completes the recording of a delivery that was recorded as failed and not acknowledged: the steps after the
+    /// write may be missing.
+    /// </summary>
     public async Task FinishKeptAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         if (!policy.ContinueWhenBlocked || !policy.Guarded)
@@ -164,17 +180,20 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
     }
 
-    /// <summary>An event whose starts were counted was handled.</summary>
+    /// <summary>Removes the attempt count of an event that was handled.</summary>
     public Task ForgetAttemptsAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
         TryPersistAsync(policy, envelope, slots, cancel => store.ForgetAttemptsAsync(policy.Subscription, envelope.Id, cancel));
 
-    /// <summary>What is claimed and not begun counts as started when the process ends: it is to be given back while it waits.</summary>
+    /// <summary>
+    /// True if a claim already counts as an attempt when the process ends: a claimed entry must be released while it
+    /// waits.
+    /// </summary>
     public bool ClaimsAreStarts => !store.IsKeyed;
 
-    /// <summary>The start of a claimed entry, which is running, became an accompanied one.</summary>
+    /// <summary>Records that the running attempt of a claimed entry became a concurrent one.</summary>
     /// <param name="entry">The entry.</param>
-    /// <param name="slots">Where the caller holds a slot.</param>
-    /// <param name="kept">Called once that is kept, which may be long before the caller has a slot again.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="kept">Called when it is stored; this may be long before the caller has a slot again.</param>
     public Task CountConcurrentAsync(FailedEvent entry, ConcurrencyLimiter slots, Action kept) =>
         TryPersistAsync(SubjectOf(entry), slots, async cancel =>
         {
@@ -182,11 +201,18 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
             kept();
         });
 
-    /// <summary>Counts the start that follows, of a claimed entry that may have ended its process. False: it is another's now, or dead because its starts cannot be counted.</summary>
-    /// <param name="policy">How the subscription fails.</param>
-    /// <param name="entry">The entry, with that start.</param>
-    /// <param name="slots">Where the caller holds a slot, which is lent while the store takes nothing.</param>
-    /// <param name="counted">Called once that is known, which may be long before the caller has a slot again.</param>
+    /// <summary>
+    /// Counts the next attempt of a claimed entry that may have ended its process. Returns false if another instance
+    /// has claimed the entry, or if the entry became a dead letter because its attempts cannot be counted.
+    /// </summary>
+    /// <param name="policy">The failure policy of the subscription.</param>
+    /// <param name="entry">The entry, including the next attempt.</param>
+    /// <param name="slots">
+    /// The limiter in which the caller holds a slot, which is lent while the store accepts no writes.
+    /// </param>
+    /// <param name="counted">
+    /// Called when the count is stored or refused; this may be long before the caller has a slot again.
+    /// </param>
     public async Task<bool> BeginAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots, Action counted)
     {
         var held = false;
@@ -207,8 +233,10 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         return held;
     }
 
-    /// <summary>A claimed entry was handled.</summary>
-    /// <remarks>One that the store cannot remove would be handled again and again: it becomes a dead letter.</remarks>
+    /// <summary>Completes a claimed entry that was handled.</summary>
+    /// <remarks>
+    /// An entry that the store cannot remove becomes a dead letter, because it would be handled again and again.
+    /// </remarks>
     public async Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots)
     {
         var handled = entry with { Error = "Its handler has succeeded, and the store could not remove it. Discard it." };
@@ -230,12 +258,21 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
             });
     }
 
-    /// <summary>A claimed entry was not started after all, because its subscription was paused meanwhile: it is due again, and the start is not counted.</summary>
-    /// <remarks>One that was interrupted before stays known as such, and its claim counted no start: most stores leave it to its lease.</remarks>
+    /// <summary>
+    /// Releases a claimed entry that was not attempted, for example because its subscription was paused meanwhile. It
+    /// is due again, and the attempt is not counted.
+    /// </summary>
+    /// <remarks>
+    /// An entry that was interrupted before keeps that mark. Its claim counted no attempt, and most stores leave it
+    /// until its lease expires.
+    /// </remarks>
     public Task ReleaseAsync(FailedEvent entry, ConcurrencyLimiter slots) =>
         TryPersistAsync(SubjectOf(entry), slots, async cancel => await (entry.WasInterrupted ? store.ReleaseAsync(entry, cancel) : RecordedAsync(NotStarted(entry), cancel)));
 
-    /// <summary>Like <see cref="ReleaseAsync"/>, for a bus that stops: tried once and for a moment. If that fails, the entry waits for the end of its lease. Never throws.</summary>
+    /// <summary>
+    /// Releases a claimed entry like <see cref="ReleaseAsync"/> when the bus stops: tries once, for at most 1 s. If
+    /// that fails, the entry is due again when its lease expires. Never throws.
+    /// </summary>
     public async Task GiveBackAsync(FailedEvent entry)
     {
         if (entry.WasInterrupted)
@@ -253,8 +290,8 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
     }
 
-    /// <summary>What the store knows of a key that a guard asks for.</summary>
-    /// <exception cref="StoreRefusedException">What it knows cannot be read.</exception>
+    /// <summary>Gets the state of a key that a guard needs.</summary>
+    /// <exception cref="StoreRefusedException">The stored state cannot be read.</exception>
     public async Task<OrderState> GetOrderAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         OrderState state = default;
@@ -262,8 +299,8 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         return state;
     }
 
-    /// <summary>An event of a guarded key was dealt with: others may go on.</summary>
-    /// <exception cref="StoreRefusedException">The store cannot note it.</exception>
+    /// <summary>Records that an event of a guarded key was settled: other events may continue.</summary>
+    /// <exception cref="StoreRefusedException">The store cannot record it.</exception>
     public async Task AdvanceAsync(FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots)
     {
         var woken = false;
@@ -274,13 +311,18 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
     }
 
-    /// <summary>Waits for another event without holding a slot: it may have given its own back because the store is down, and needs one to go on.</summary>
+    /// <summary>
+    /// Waits for a task without holding a slot: the event behind the task may have lent its slot because the store is
+    /// down, and needs a slot to continue.
+    /// </summary>
     public Task WaitForAsync(Task other, ConcurrencyLimiter slots) => slots.WaitWithoutAsync(other, environment.Abort);
 
-    /// <summary>Completes when the stores take what a subscription has to keep, or when the bus aborts.</summary>
+    /// <summary>Completes when the stores accept the writes of a subscription, or when the bus aborts.</summary>
     public Task WhenWritableAsync(ConcurrencyLimiter slots) => Writer.WhenWritableAsync(slots);
 
-    /// <summary>What becomes of an event when the store cannot carry out a step for it alone.</summary>
+    /// <summary>
+    /// Creates the rejection of an event for which the store cannot carry out a step, while it can for others.
+    /// </summary>
     public static Rejection Unstorable(StoreRefusedException refused) => new(DeadLetterReason.Unstorable, ExceptionText.MessageOf(refused));
 
     private async Task KeepAsync(FailurePolicy policy, FailedEvent entry, Failure failure, DateTimeOffset now, ConcurrencyLimiter slots)
@@ -307,7 +349,8 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
             await TryPersistAsync(SubjectOf(entry), slots, async cancel => entry = await bodies.FitAsync(entry, cancel));
         }
 
-        // The order of the two is that in which a kill between them does no harm: what is kept already runs again and is not stale, and what is fresh must not be passed before it is kept.
+        // In this order, a process that ends between the two steps does no harm: a stored entry runs again and is not
+        // stale, and a new one must not be passed before it is stored.
         var passes = reason is not null && GoesOnPast(policy, entry);
         if (passes && entry.Claim != 0)
         {
@@ -326,7 +369,10 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
     }
 
-    /// <summary>Writes an entry; or, where the store cannot take it, a dead letter in its place. What was written is reported before anyone who waits for alerts goes on.</summary>
+    /// <summary>
+    /// Writes an entry or, if the store cannot accept it, a dead letter in its place. Reports the result before callers
+    /// that wait for alerts continue.
+    /// </summary>
     private async Task<FailedEvent> WriteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots, Func<FailedEvent, CancellationToken, ValueTask<bool>> write, Action<FailedEvent, bool> report)
     {
         var (written, isNew, expected) = (entry, false, 0);
@@ -363,7 +409,10 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
     }
 
-    /// <summary>Lets the later numbers of a key go on past a dead letter. Where the store cannot note that, they wait for their deadline.</summary>
+    /// <summary>
+    /// Lets the later numbers of a key continue past a dead letter. If the store cannot record that, they wait until
+    /// their deadline.
+    /// </summary>
     private async Task PassAsync(FailurePolicy policy, FailedEvent dead, ConcurrencyLimiter slots)
     {
         try
@@ -376,7 +425,10 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
     }
 
-    /// <summary>The later numbers of the key do not wait for this dead letter. They do if it died because too many wait: its turn had not come, and those before it are not to be passed.</summary>
+    /// <summary>
+    /// True if the later numbers of the key do not wait for this dead letter. False if it is dead because too many
+    /// events wait: its turn had not come, and the events before it must not be passed.
+    /// </summary>
     private static bool GoesOnPast(FailurePolicy policy, FailedEvent dead) =>
         policy.ContinueWhenBlocked && dead is { OrderKey: not null, Position: not null, Reason: not DeadLetterReason.KeyBlocked };
 
@@ -428,10 +480,10 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
 
     private Task TryPersistAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask> write) => TryPersistAsync(SubjectOf(policy, envelope), slots, write);
 
-    /// <summary>A step that may be left out when the store cannot carry it out for this event.</summary>
+    /// <summary>Makes a write that is skipped when the store cannot accept it for this event.</summary>
     private Task TryPersistAsync(WriteSubject subject, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask> write) => Writer.TryWriteAsync(subject, slots, write);
 
-    /// <summary>Why the event is dead; null while a retry follows.</summary>
+    /// <summary>Gets the reason why the event is dead; null when a retry follows.</summary>
     private static DeadLetterReason? Judge(FailurePolicy policy, FailedEvent entry, Failure failure) =>
         failure is Rejected { Rejection.Reason: var reason } ? reason
         : policy.Retry.IsPermanent(((Threw)failure).Exception) ? DeadLetterReason.PermanentFailure

@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Writes that a store does not take, and what waits until it does. Thread-safe.</summary>
+/// <summary>
+/// Tracks the writes that a store does not accept, and lets callers wait until there are none. Thread-safe.
+/// </summary>
 internal sealed class PendingWrites
 {
     private readonly Lock gate = new();
@@ -8,10 +10,10 @@ internal sealed class PendingWrites
     private TaskCompletionSource? free;
     private volatile bool isHeld;
 
-    /// <summary>At least one write is held.</summary>
+    /// <summary>True if at least one write is held.</summary>
     public bool IsHeld => isHeld;
 
-    /// <summary>Why the oldest of them is held; null for none.</summary>
+    /// <summary>The reason of the oldest held write; null for none.</summary>
     public string? Reason
     {
         get
@@ -23,7 +25,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>A write is held from now on.</summary>
+    /// <summary>Adds a held write.</summary>
     public void Enter(string reason)
     {
         lock (gate)
@@ -33,7 +35,7 @@ internal sealed class PendingWrites
         }
     }
 
-    /// <summary>A write that was held for this reason is not held any more.</summary>
+    /// <summary>Removes a held write with this reason.</summary>
     public void Leave(string reason)
     {
         lock (gate)

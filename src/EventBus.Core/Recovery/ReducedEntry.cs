@@ -4,20 +4,23 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>What is kept of an entry that a store cannot take as it is: a dead letter with what identifies the event, and its body if that can be kept.</summary>
+/// <summary>
+/// Creates a reduced form of an entry that a store cannot accept as it is: a dead letter with the identity of the
+/// event, and with its body if that can be stored.
+/// </summary>
 internal static class ReducedEntry
 {
     private const int MaxContentType = 128;
 
-    /// <summary>Without headers, attributes of no importance, history and details.</summary>
+    /// <summary>Creates a dead letter without headers, unimportant attributes, history and error details.</summary>
     public static FailedEvent WithBody(FailedEvent entry, FailurePolicy policy, bool needsAlert) =>
         Make(entry, policy, BodyOf(entry.Envelope), "without its headers and the details of its failures", needsAlert);
 
-    /// <summary>Without the body too.</summary>
+    /// <summary>Creates a dead letter as <see cref="WithBody"/> does, but also without the body.</summary>
     public static FailedEvent WithoutBody(FailedEvent entry, FailurePolicy policy, bool needsAlert) =>
         Make(entry, policy, null, "without its body, its headers and the details of its failures", needsAlert);
 
-    /// <summary>The text without halves of surrogate pairs, which not every store can write.</summary>
+    /// <summary>Replaces unpaired surrogates, which some stores cannot write.</summary>
     public static string WellFormed(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 
     private static FailedEvent Make(FailedEvent entry, FailurePolicy policy, byte[]? body, string left, bool needsAlert)
@@ -58,7 +61,7 @@ internal static class ReducedEntry
         }
         catch (Exception)
         {
-            // Whatever a getter or a converter of the application throws.
+            // Any exception of a getter or a converter of the application.
             return null;
         }
     }

@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>The event cannot be handled by anyone here; no handler was started.</summary>
+/// <summary>The event cannot be handled in this application; the handler was not called.</summary>
 internal sealed record Rejected(Rejection Rejection) : Failure;

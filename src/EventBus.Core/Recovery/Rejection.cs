@@ -1,18 +1,23 @@
 namespace EventBus;
 
-/// <summary>Why an event goes to the dead letters without its handler being started.</summary>
+/// <summary>The reason why an event becomes a dead letter without a call of its handler.</summary>
 internal sealed record Rejection(DeadLetterReason Reason, string Error)
 {
-    /// <summary>How the error of a body begins that is no such event.</summary>
+    /// <summary>The beginning of the error for a body without any member of the event type.</summary>
     public const string OtherMembers = "The body is an object without any member of ";
 
-    /// <summary>How its <see cref="Foreign"/> begins.</summary>
+    /// <summary>The beginning of <see cref="Foreign"/> in that case.</summary>
     public const string ForeignMembers = " Its members are ";
 
-    /// <summary>The end of the error, of texts that somebody else chose: for those who look at the dead letter, and not for logs. Null for none.</summary>
+    /// <summary>
+    /// The end of the error, with text from the message. Shown in the dead letter, and not written to logs. Null for
+    /// none.
+    /// </summary>
     public string? Foreign { get; init; }
 
-    /// <summary>The error of a dead letter without the names that somebody else chose, which may be content.</summary>
+    /// <summary>
+    /// Removes the member names that came from the message, and may be confidential, from the error of a dead letter.
+    /// </summary>
     public static string? WithoutForeign(string? error) =>
         error is not null && error.Contains(OtherMembers, StringComparison.Ordinal) && error.IndexOf(ForeignMembers, StringComparison.Ordinal) is >= 0 and var end ? error[..end] : error;
 }

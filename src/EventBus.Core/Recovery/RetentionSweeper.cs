@@ -4,14 +4,14 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Removes from the stores what nobody needs any more, a little at a time.</summary>
+/// <summary>Removes entries from the stores when their retention has ended, in small batches.</summary>
 internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRetention, TimeProvider time, ILogger log)
 {
     private const int Batch = 500;
 
     private static readonly TimeSpan Period = TimeSpan.FromMinutes(1);
 
-    // An event that was handed out and not settled comes again within hours; a sequence may rest for a quarter of a year.
+    // A delivered event that was not settled is redelivered within hours. A sequence may be inactive for three months.
     private static readonly TimeSpan StartsRetention = TimeSpan.FromDays(7);
     private static readonly TimeSpan OrderRetention = TimeSpan.FromDays(90);
 
@@ -26,7 +26,7 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
         }
     }
 
-    /// <summary>Sweeps one store. Whatever becomes of that, the others are swept too.</summary>
+    /// <summary>Sweeps one store. A failure does not affect the other stores.</summary>
     private async Task SweepAsync(string name, Func<CancellationToken, Task> sweep, CancellationToken stop)
     {
         try

@@ -5,7 +5,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Renews the leases of the failed events that this instance is handling, and cancels the handlers of those that were lost. Thread-safe.</summary>
+/// <summary>
+/// Renews the leases of the failed events that this instance is handling, and cancels the handlers of events whose
+/// lease was lost. Thread-safe.
+/// </summary>
 internal sealed class RetryLeaseRenewer(FailureStore store, TimeSpan lease, TimeProvider time, ILogger log)
 {
     private const string Activity = "leases";
@@ -14,10 +17,10 @@ internal sealed class RetryLeaseRenewer(FailureStore store, TimeSpan lease, Time
 
     private readonly ConcurrentDictionary<FailedEvent, Held> held = new(ReferenceEqualityComparer.Instance);
 
-    // The subscriptions of which one entry at least was not renewed.
+    // The subscriptions with at least one entry that was not renewed.
     private readonly List<string> failing = [];
 
-    /// <summary>Keeps a claim until the returned object is disposed.</summary>
+    /// <summary>Renews the lease of a claim until the returned object is disposed.</summary>
     public Held Hold(FailedEvent entry)
     {
         var kept = new Held(this, entry, time.GetUtcNow());
@@ -57,10 +60,13 @@ internal sealed class RetryLeaseRenewer(FailureStore store, TimeSpan lease, Time
         }
     }
 
-    /// <summary>What a store does not renew together it may renew one by one: a single damaged entry costs no other its lease.</summary>
+    /// <summary>
+    /// Renews leases one by one after renewing them together has failed: a damaged entry must not cost the others their
+    /// leases.
+    /// </summary>
     private async Task RenewOneByOneAsync(List<Held> renewing, CancellationToken stop)
     {
-        // A store that renews none of the first takes nothing, and would be asked in vain for each.
+        // If the store renews none of the first entries, it accepts no writes: trying the others would be useless.
         var (renewed, failed) = (0, 0);
         for (var i = 0; renewing.Count > 1 && i < renewing.Count && (renewed > 0 || failed < MostInVain); i++)
         {
@@ -97,7 +103,7 @@ internal sealed class RetryLeaseRenewer(FailureStore store, TimeSpan lease, Time
 
     private void Lose(IEnumerable<Held> lost)
     {
-        // One that was settled in between is gone because it is done.
+        // An entry that was settled meanwhile is absent because it is done.
         var count = lost.Count(kept => held.TryRemove(kept.Entry, out _) && kept.Lose());
         if (count > 0)
         {
@@ -105,7 +111,7 @@ internal sealed class RetryLeaseRenewer(FailureStore store, TimeSpan lease, Time
         }
     }
 
-    /// <summary>A claim that is being kept.</summary>
+    /// <summary>A claim whose lease is being renewed.</summary>
     public sealed class Held(RetryLeaseRenewer owner, FailedEvent entry, DateTimeOffset renewedAt) : IDisposable
     {
         private readonly CancellationTokenSource lost = new();
@@ -123,7 +129,9 @@ internal sealed class RetryLeaseRenewer(FailureStore store, TimeSpan lease, Time
             return true;
         }
 
-        /// <summary>Ends the keeping. The source is left to the collector: its callbacks may be running.</summary>
+        /// <summary>
+        /// Stops the renewal. Does not dispose the token source, because its callbacks may be running.
+        /// </summary>
         public void Dispose() => owner.held.TryRemove(entry, out _);
     }
 }

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>When a failed event is started again. Immutable.</summary>
+/// <summary>Decides whether and when a failed event is retried. Immutable.</summary>
 internal sealed class RetryPolicy(RetryOptions options, IReadOnlyList<Func<Exception, bool>> isPermanent, RandomSource entropy)
 {
     private readonly int count = options.Count;
@@ -9,13 +9,13 @@ internal sealed class RetryPolicy(RetryOptions options, IReadOnlyList<Func<Excep
     private readonly IReadOnlyList<TimeSpan>? delays = options.Delays;
     private readonly double jitter = options.Jitter;
 
-    /// <summary>Whether a further start follows the given number of starts.</summary>
+    /// <summary>True if another attempt follows after the given number of attempts.</summary>
     public bool Allows(int starts) => starts <= count;
 
-    /// <summary>Whether an exception, or what an aggregate of a single one wraps, was declared permanent.</summary>
+    /// <summary>True if the exception, or the only inner exception of an aggregate, was declared permanent.</summary>
     public bool IsPermanent(Exception exception) => Unwrap(exception).Any(each => isPermanent.Any(test => test(each)));
 
-    /// <summary>The exception, and what aggregates of a single one wrap.</summary>
+    /// <summary>Returns the exception and, for aggregates with one inner exception, that exception.</summary>
     public static IEnumerable<Exception> Unwrap(Exception exception)
     {
         yield return exception;
@@ -25,7 +25,10 @@ internal sealed class RetryPolicy(RetryOptions options, IReadOnlyList<Func<Excep
         }
     }
 
-    /// <summary>The wait after the given number of starts: as listed, the last for all that follow; or 1, 6, 24, 96 ... times the first delay, at most the longest. Spread by the jitter.</summary>
+    /// <summary>
+    /// Gets the delay after the given number of attempts. From the list of delays, whose last entry is used for all
+    /// further attempts; otherwise 1, 6, 24, 96 ... times the first delay, up to the maximum delay. Jitter is applied.
+    /// </summary>
     public TimeSpan DelayAfter(int starts)
     {
         var factor = starts <= 1 ? 1 : 6 * Math.Pow(4, Math.Min(starts - 2, 30));

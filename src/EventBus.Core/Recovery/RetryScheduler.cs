@@ -5,13 +5,13 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What the loop of retries does: starts failed events again.</summary>
+/// <summary>Claims the failed events that are due, and starts their retries.</summary>
 internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWorker> workers, BackgroundRunner runner, TimeProvider time, IdleSignal idle, ILogger log)
 {
-    // How many entries are claimed at once at most for each subscription.
+    // The maximum number of entries per claim and subscription.
     private const int ClaimSize = 16;
 
-    // A store that gives nothing for so many subscriptions in a row has failed as a whole.
+    // If claims fail for this number of subscriptions in a row, the store as a whole has failed.
     private const int MostInVain = 3;
 
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
@@ -19,10 +19,13 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
     private readonly ConcurrentDictionary<string, int> retriesInFlight = new(StringComparer.Ordinal);
     private bool claimsFail;
 
-    /// <summary>No claimed entry is in hand.</summary>
+    /// <summary>True if no claimed entry is in flight.</summary>
     public bool IsIdle => retriesInFlight.Values.All(count => count == 0);
 
-    /// <summary>Starts what is due in the subscriptions that have room for it: a subscription whose retries hang holds up nobody else's.</summary>
+    /// <summary>
+    /// Starts the retries that are due in the subscriptions that have room for them: hanging retries of a subscription
+    /// do not block other subscriptions.
+    /// </summary>
     public async Task<DateTimeOffset?> StartRetriesAsync(FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
     {
         DateTimeOffset? next = null;
@@ -34,11 +37,12 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
         SubscriptionWorker[] withRoom = [.. workers.Values.Where(worker => RoomOf(worker) > 0)];
         if (withRoom.Length == 0)
         {
-            // Whichever retry ends first wakes the loop.
+            // The first retry that ends wakes the loop.
             return next;
         }
 
-        // A claim counts a start: no more than can begin at once, so that a kill uses up no start of what has only waited.
+        // A claim counts an attempt. Therefore no more are claimed than can begin at once, so that a killed process
+        // uses up no attempts of events that only waited.
         var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
         try
         {
@@ -59,7 +63,10 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
 
     private static string ClaimingFor(SubscriptionWorker worker) => $"claims for {worker.Name}";
 
-    /// <summary>What a store does not give for all subscriptions together it may give for each: a damaged entry of one holds up no other.</summary>
+    /// <summary>
+    /// Claims for each subscription separately after claiming for all together has failed: a damaged entry of one
+    /// subscription must not block the others.
+    /// </summary>
     private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
     {
         var (next, given) = ((DateTimeOffset?)null, 0);
@@ -94,8 +101,11 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
         return claimed.Entries.Count >= size ? time.GetUtcNow() : claimed.NextDue;
     }
 
-    /// <summary>Probes a paused subscription, if it is time: with a due retry, else with whatever comes next. After a retry a waiting delivery goes first, and so on in turn.</summary>
-    /// <returns>When to come again.</returns>
+    /// <summary>
+    /// Probes a paused subscription when a probe is due: with a retry that is due, otherwise with the next event that
+    /// arrives. After a retry, a waiting delivery is next, and so on in turn.
+    /// </summary>
+    /// <returns>The time of the next call; null when the end of a retry or a change wakes the loop.</returns>
     private async Task<DateTimeOffset?> ProbeAsync(SubscriptionWorker worker, FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
     {
         var gauge = worker.CircuitBreaker!;
@@ -113,7 +123,7 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
                 return claimed.NextDue;
             }
 
-            // Its end wakes the loop.
+            // The end of the retry wakes the loop.
             Start(worker, entry, probe, claims, wake);
             probe = 0;
             return null;
@@ -144,7 +154,7 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
         {
             claim.Dispose();
 
-            // The end of one entry may free the next of its line, and makes room for another.
+            // The end of a retry may make the next entry of its line due, and makes room for another retry.
             retriesInFlight.AddOrUpdate(worker.Name, 0, static (_, count) => count - 1);
             wake();
             idle.Set();

@@ -4,19 +4,24 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Runs a step whenever something is due: at the time that the step names, when woken, or after the poll interval.</summary>
-/// <remarks>The step does what is due now and says when to come again, null when it knows of nothing. An infinite poll interval means: never without being told.</remarks>
+/// <summary>
+/// Runs a step repeatedly: at the time that the step returned, when woken, or after the poll interval.
+/// </summary>
+/// <remarks>
+/// The step does the work that is due, and returns the time of its next run; null when it knows none. With an infinite
+/// poll interval and no next time, the step runs only when woken, or once an hour.
+/// </remarks>
 internal sealed class ScheduledLoop(string name, Func<CancellationToken, Task<DateTimeOffset?>> step, TimeSpan pollInterval, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan Backoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
 
-    // By less than that a wait may end too late.
+    // The tolerated lateness of a wait.
     private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(20);
 
     private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    /// <summary>Something may have become due.</summary>
+    /// <summary>Runs the step soon, because something may have become due.</summary>
     public void Wake() => wake.Writer.TryWrite(true);
 
     public async Task RunAsync(CancellationToken stop)
@@ -52,7 +57,8 @@ internal sealed class ScheduledLoop(string name, Func<CancellationToken, Task<Da
         using var timer = new CancellationTokenSource(wait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, stop);
 
-        // By as much as the clock has moved between the look at it and the setting of the timer, it would ring too late: the step says again when to come.
+        // If the clock has moved since it was read, the timer would fire too late by that much: the step runs again and
+        // returns a new time.
         if (time.GetUtcNow() - now > Slack)
         {
             return;
@@ -64,7 +70,7 @@ internal sealed class ScheduledLoop(string name, Func<CancellationToken, Task<Da
         }
         catch (OperationCanceledException) when (timer.IsCancellationRequested)
         {
-            // Time is up.
+            // The wait is over.
         }
     }
 

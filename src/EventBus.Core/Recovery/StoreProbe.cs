@@ -3,26 +3,28 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Asks a failure store to keep an entry of no subscription, and to remove it again: whether it takes anything at all.</summary>
+/// <summary>
+/// Checks that a failure store accepts writes: stores an entry that belongs to no subscription, and removes it.
+/// </summary>
 internal sealed class StoreProbe(FailureStore store, TimeProvider time)
 {
-    // Names of subscriptions hold no slash, so that this is never one.
+    // Names of subscriptions cannot contain a slash, so this is never one.
     private const string Nobody = "eventbus/probe";
     private const int Most = 16;
 
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
 
-    /// <exception cref="Exception">It does not.</exception>
+    /// <exception cref="Exception">The store does not accept the entry.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         if (!store.IsKeyed)
         {
-            // A queue has no place for what belongs to no subscription.
+            // A broker queue has no place for an entry without a subscription.
             await store.CountDeadAsync(new DeadLetterFilter(), cancellationToken);
             return;
         }
 
-        // Two probes with one id do no harm: the second finds the first, and the store has answered.
+        // Two probes with the same id do no harm: the second finds the first, and the store has answered.
         var now = time.GetUtcNow();
         var entry = new FailedEvent
         {
@@ -35,7 +37,7 @@ internal sealed class StoreProbe(FailureStore store, TimeProvider time)
         };
         await store.RecordAsync(entry, cancellationToken);
 
-        // Also what an earlier probe left, whose process ended in between.
+        // Also entries of an earlier probe whose process ended before it removed them.
         foreach (var claimed in (await store.ClaimDueAsync([Nobody], now, Lease, Most, cancellationToken)).Entries)
         {
             await store.CompleteAsync(claimed, cancellationToken);

@@ -1,8 +1,10 @@
 namespace EventBus;
 
-/// <summary>The handler threw, or did not end in time.</summary>
+/// <summary>The handler threw an exception, or did not end in time.</summary>
 internal sealed record Threw(Exception Exception) : Failure
 {
-    /// <summary>It uses up a start of the event's budget. Not while its subscription is paused because everything fails.</summary>
+    /// <summary>
+    /// True if it counts as an attempt. False while the subscription is paused because all its attempts fail.
+    /// </summary>
     public bool Counts { get; init; } = true;
 }

@@ -2,22 +2,30 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Bounds what dead letters keep of bodies that cannot be read: others send them, of any size and number. Thread-safe.</summary>
+/// <summary>
+/// Limits how much of the bodies that cannot be read is stored in dead letters: such bodies come from outside, in any
+/// size and number. Thread-safe.
+/// </summary>
 internal sealed class UnreadBodyLimits(FailureStore store, EventBusOptions options, TimeProvider time)
 {
-    /// <summary>What is kept of a body that is not kept whole.</summary>
+    /// <summary>The number of bytes that are stored of a body that is not stored completely.</summary>
     public const int Beginning = 64 * 1024;
 
-    // What others add meanwhile is seen when the store is asked again.
+    // The time after which the store is asked again, to include what other instances have added.
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(1);
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, (long Bytes, DateTimeOffset At)> measured = new(StringComparer.Ordinal);
 
-    /// <summary>Such a body is never read. It is rejected when it comes instead of waiting for its turn.</summary>
+    /// <summary>
+    /// True if a body is never read because of its size. Such an event is rejected on arrival instead of waiting for
+    /// its turn.
+    /// </summary>
     public bool IsTooLarge(int length) => length > options.MaxBodyBytes;
 
-    /// <summary>A dead letter with its body, or with the beginning of it where it is not to be kept whole.</summary>
+    /// <summary>
+    /// Returns the dead letter with its body, or with only the beginning of a body that must not be stored completely.
+    /// </summary>
     public async ValueTask<FailedEvent> FitAsync(FailedEvent dead, CancellationToken cancellationToken)
     {
         var length = dead.Envelope.BodyLength;
