@@ -217,7 +217,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
     /// <summary>
     /// Rejects new events, and completes after the queued events are delivered, because there is no broker to return
-    /// them to. Events that are released from now on stay in the queue.
+    /// them to. Released events stay in the queue.
     /// </summary>
     public void Close() => Close(handOutRest: true);
 
