@@ -156,8 +156,8 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         }
         else if (!active.Begun || hold.LeaseEnd <= time.GetUtcNow())
         {
-            // Either a reply arrived when the step began to wait, or this process was paused and another instance may
-            // have claimed the saga. In the second case this save fails.
+            // Either a reply arrived when the step began to wait, or this process was paused. If another instance has
+            // claimed the saga meanwhile, this save fails.
             await keeper.SaveAsync(hold, _ => active.Begun = true, static (_, entry, until) => entry with { DueAt = until });
         }
 

@@ -158,8 +158,8 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         engine.Find(typeof(TState)) ?? throw new ArgumentException($"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
 
     /// <summary>
-    /// Stores a new saga, or finds that it already exists. Retries until the deadline, whatever error the store
-    /// returns.
+    /// Stores a new saga, or finds that it already exists. Retries until the deadline, unless the store rejects
+    /// the saga or is disposed.
     /// </summary>
     /// <returns>The entry if this call has created it; null if the id was already in use.</returns>
     private async Task<SagaEntry?> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
