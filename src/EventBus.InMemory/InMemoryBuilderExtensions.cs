@@ -5,10 +5,13 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Chooses the in-memory backend.</summary>
+/// <summary>Configures a bus to use the in-memory backend.</summary>
 public static class InMemoryBuilderExtensions
 {
-    /// <summary>Uses bounded queues in this process, and stores that forget. Nothing survives the process; while it lives, the promises are those of the strictest broker.</summary>
+    /// <summary>
+    /// Uses bounded queues in this process as the transport, and stores in memory as the default stores. All data is
+    /// lost when the process ends. Until then, the guarantees are those of the strictest broker.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)
@@ -17,7 +20,10 @@ public static class InMemoryBuilderExtensions
         return bus.UseTransport("UseInMemory()", _ => new InMemoryTransport(Options(configure))).UseDefaultStores(services => Stores(Options(configure), services));
     }
 
-    /// <summary>Keeps retries, dead letters, delayed events, what was handled and sagas in this process, beside a backend that is no store. They are lost when the process ends.</summary>
+    /// <summary>
+    /// Keeps retries, dead letters, delayed events, handled events and sagas in the memory of this process, for a
+    /// transport without a store of its own. They are lost when the process ends.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)

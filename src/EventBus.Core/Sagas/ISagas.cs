@@ -1,74 +1,110 @@
 namespace EventBus;
 
-/// <summary>Starts sagas, and shows people those that were started. Resolve it from the container. Thread-safe.</summary>
-/// <remarks>The type of the state says which saga is meant: an application has one saga for each (<c>bus.AddSaga&lt;TSaga, TState&gt;()</c>).
-/// The store has <see cref="EventBusOptions.PublishTimeout"/> (10 s by default) to answer a call; when it does not, the call ends with an <see cref="EventBusException"/>. What it was asked to do is in doubt then, and may be asked again. <see cref="RunAsync"/> and
-/// <see cref="WaitAsync"/> wait for the end of the saga without limit, and for each answer of the store as long as the others.</remarks>
+/// <summary>Starts, inspects and resolves sagas. Resolve it from the container. Thread-safe.</summary>
+/// <remarks>
+/// <para>
+/// The type of the state identifies the saga: an application has one saga per state type
+/// (<c>bus.AddSaga&lt;TSaga, TState&gt;()</c>).
+/// </para>
+/// <para>
+/// Each call of the store is limited by <see cref="EventBusOptions.PublishTimeout"/> (default 10 s). If the store does
+/// not answer in time, the call throws an <see cref="EventBusException"/>. The outcome is then in doubt, and the call
+/// may be repeated. <see cref="RunAsync"/> and <see cref="WaitAsync"/> wait for the end of the saga without a limit,
+/// but each of their store calls has the same timeout.
+/// </para>
+/// </remarks>
 public interface ISagas
 {
-    /// <summary>Starts a saga and returns its id once it is kept in the store: from then on it comes to its end, on whichever instance.</summary>
-    /// <param name="state">The state that it begins with.</param>
-    /// <param name="id">The saga's id: 1 to 100 letters, digits and any of <c>- _ . : ~</c>. Starting the same id again changes nothing, also after it has ended, until it is forgotten (<see cref="SagaOptions.Retention"/>). Default: a new id.</param>
-    /// <param name="cancellationToken">Ends the waiting only: the saga may have been started.</param>
+    /// <summary>
+    /// Starts a saga and returns its id after it is stored. From then on it runs to its end, on any instance.
+    /// </summary>
+    /// <param name="state">The initial state.</param>
+    /// <param name="id">
+    /// The saga's id: 1 to 100 letters, digits and any of <c>- _ . : ~</c>. Starting the same id again has no effect,
+    /// even after the saga has ended, until its retention has passed (<see cref="SagaOptions.Retention"/>). Default: a
+    /// new id.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the wait only: the saga may have been started.</param>
     /// <typeparam name="TState">The type of the state.</typeparam>
-    /// <exception cref="ArgumentException">The id is not allowed, no saga has this type of state, or a saga of another name has the id.</exception>
-    /// <exception cref="EventBusException">The bus is not running, or the store did not take the saga; the message says whether it may have been started.</exception>
+    /// <exception cref="ArgumentException">
+    /// The id is not valid, no saga has this type of state, or a saga of another name has the id.
+    /// </exception>
+    /// <exception cref="EventBusException">
+    /// The bus is not running, or the store did not accept the saga. The message says whether it may have been started.
+    /// </exception>
     Task<string> StartAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
         where TState : notnull;
 
-    /// <summary>Starts a saga, or finds the one that has the id already, and waits until it has ended or needs people.</summary>
-    /// <remarks>Waiting holds nothing: the saga goes on when the caller gives up, or the process ends. <see cref="WaitAsync"/> waits again.</remarks>
-    /// <param name="state">The state that it begins with.</param>
+    /// <summary>
+    /// Starts a saga, or finds the existing one with the id, and waits until it has ended or needs attention.
+    /// </summary>
+    /// <remarks>
+    /// The saga does not depend on the wait: it continues when the wait is cancelled or the process ends. Call
+    /// <see cref="WaitAsync"/> to wait again.
+    /// </remarks>
+    /// <param name="state">The initial state.</param>
     /// <param name="id">The saga's id, as for <see cref="StartAsync"/>.</param>
-    /// <param name="cancellationToken">Ends the waiting only.</param>
+    /// <param name="cancellationToken">Cancels the wait only.</param>
     /// <typeparam name="TState">The type of the state.</typeparam>
     /// <exception cref="ArgumentException">As for <see cref="StartAsync"/>.</exception>
-    /// <exception cref="EventBusException">As for <see cref="StartAsync"/>; or the bus stopped before the saga had ended.</exception>
+    /// <exception cref="EventBusException">
+    /// As for <see cref="StartAsync"/>; or the bus stopped before the saga had ended.
+    /// </exception>
     Task<SagaResult<TState>> RunAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)
         where TState : notnull;
 
-    /// <summary>Waits until a saga has ended or needs people.</summary>
+    /// <summary>Waits until a saga has ended or needs attention.</summary>
     /// <param name="id">The saga's id.</param>
-    /// <param name="cancellationToken">Ends the waiting only.</param>
+    /// <param name="cancellationToken">Cancels the wait only.</param>
     /// <typeparam name="TState">The type of its state.</typeparam>
     /// <exception cref="ArgumentException">There is no saga with this id, or its state is of another type.</exception>
     /// <exception cref="EventBusException">The bus is not running, or stopped before the saga had ended.</exception>
     Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken = default)
         where TState : notnull;
 
-    /// <summary>Lists sagas, the latest started first.</summary>
-    /// <param name="filter">Which ones, and which page; null for the first 100 of all.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <summary>Lists sagas, the most recently started first.</summary>
+    /// <param name="filter">Selects the sagas and the page; null for the first 100 of all.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Gets one saga with its steps and its history; null when there is none with this id.</summary>
+    /// <summary>Gets a saga with its steps and its history; null if there is none with this id.</summary>
     /// <param name="id">The saga's id.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default);
 
     /// <summary>Counts sagas.</summary>
-    /// <param name="filter">Which ones; null for all.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="filter">Selects the sagas; null for all.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default);
 
-    /// <summary>Lets a saga that needs attention try again what it could not do, with a fresh budget of retries and the same idempotency key.</summary>
+    /// <summary>
+    /// Retries the failed operation of a saga that needs attention, with a full number of retries and the same
+    /// idempotency key.
+    /// </summary>
     /// <param name="id">The saga's id.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>False when no saga with this id needs attention (any more).</returns>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>False if there is no saga with this id that needs attention.</returns>
     Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default);
 
-    /// <summary>Lets a saga that needs attention go on without what it could not do: people have done it in another way, or it need not be done.</summary>
+    /// <summary>
+    /// Continues a saga that needs attention without the failed operation, because it was done in another way or is not
+    /// needed.
+    /// </summary>
     /// <param name="id">The saga's id.</param>
-    /// <param name="reason">Why; not empty. Kept in its history, and logged.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>False when no saga with this id needs attention (any more).</returns>
-    /// <exception cref="EventBusException">What is stored of it cannot be read, so that nobody knows what to go on with. Finish it instead.</exception>
+    /// <param name="reason">The reason; not empty. It is kept in the saga's history and logged.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>False if there is no saga with this id that needs attention.</returns>
+    /// <exception cref="EventBusException">
+    /// The stored saga cannot be read, so the operation to skip is unknown. Call <see cref="FinishAsync"/> instead.
+    /// </exception>
     Task<bool> SkipAsync(string id, string reason, CancellationToken cancellationToken = default);
 
-    /// <summary>Ends a saga that needs attention as it stands: nothing more is executed or undone.</summary>
+    /// <summary>
+    /// Ends a saga that needs attention in its current state: nothing more is executed or compensated.
+    /// </summary>
     /// <param name="id">The saga's id.</param>
-    /// <param name="reason">Why; not empty. Kept in its history, and logged.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>False when no saga with this id needs attention (any more).</returns>
+    /// <param name="reason">The reason; not empty. It is kept in the saga's history and logged.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>False if there is no saga with this id that needs attention.</returns>
     Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken = default);
 }

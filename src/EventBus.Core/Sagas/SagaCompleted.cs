@@ -1,7 +1,7 @@
 namespace EventBus;
 
-/// <summary>A saga has ended well: every step was executed.</summary>
+/// <summary>Reports that a saga has completed: every step was executed.</summary>
 /// <param name="SagaId">The saga's id.</param>
-/// <param name="Saga">The name of the saga that it is one of.</param>
+/// <param name="Saga">The name under which the saga is registered.</param>
 [EventName("saga.completed")]
 public sealed record SagaCompleted(string SagaId, string Saga);

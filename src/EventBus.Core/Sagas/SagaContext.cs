@@ -1,6 +1,9 @@
 namespace EventBus;
 
-/// <summary>One run of a step: the saga's state, and what the step is told beside it. Valid until the step's task completes; used by one thread at a time.</summary>
+/// <summary>
+/// Gives a step access to the saga's state and to the data of the current attempt. Valid until the step's task
+/// completes. Not thread-safe.
+/// </summary>
 /// <typeparam name="TState">The type of the state.</typeparam>
 public sealed class SagaContext<TState>
     where TState : notnull
@@ -17,40 +20,64 @@ public sealed class SagaContext<TState>
     /// <summary>The saga's id.</summary>
     public string SagaId => call.SagaId;
 
-    /// <summary>The state. What is changed or replaced is kept when the step succeeds, together with that, and dropped when it fails.</summary>
+    /// <summary>
+    /// The state. Changes to it, or its replacement, are saved in the same write as the success of the step, and
+    /// dropped if the step fails.
+    /// </summary>
     public TState State { get; set; }
 
     /// <summary>The step's name.</summary>
     public string Step => call.Step;
 
-    /// <summary>Whether the step is being undone.</summary>
+    /// <summary>True if the step is being compensated.</summary>
     public bool IsCompensation => call.Direction == SagaDirection.Compensate;
 
-    /// <summary>Which start this is: 1 for the first. Starts that ended with their process count.</summary>
+    /// <summary>The number of this attempt: 1 for the first. Attempts that ended with their process count.</summary>
     public int Attempt => call.Attempt;
 
-    /// <summary>A key for effects outside: <c>saga id/step/execute</c> or <c>saga id/step/compensate</c>, the same however often the step runs, and for no other. On a keyed bus it begins with the key of the bus. A service that takes one does nothing twice.</summary>
+    /// <summary>
+    /// The idempotency key for calls of other services: <c>saga id/step/execute</c> or <c>saga id/step/compensate</c>.
+    /// It is the same for every attempt and differs from the key of any other step. On a keyed bus it begins with the
+    /// key of the bus. A service that supports idempotency keys performs a repeated request only once.
+    /// </summary>
     public string IdempotencyKey => $"{call.EffectPrefix}{call.SagaId}/{call.Step}/{(IsCompensation ? "compensate" : "execute")}";
 
-    /// <summary>The key under which the step is executed, also while it is being undone: what a compensation tells the service not to accept any more, in case a request is still on its way.</summary>
+    /// <summary>
+    /// The idempotency key of the step's execution, also during its compensation. A compensation can pass it to a
+    /// service so that the service rejects an execution request that is still in transit.
+    /// </summary>
     public string ExecutionKey => $"{call.EffectPrefix}{call.SagaId}/{call.Step}/execute";
 
-    /// <summary>Higher for each later run of the same saga by another instance: a resource that remembers the highest can refuse one that was overtaken.</summary>
+    /// <summary>
+    /// The fencing token: it increases each time an instance claims the saga. A resource that stores the highest token
+    /// can reject calls of an instance that has lost the saga.
+    /// </summary>
     public long FencingToken => call.Fence;
 
-    /// <summary>The services of this run: a scope of its own, from which the saga was made.</summary>
+    /// <summary>The services of this attempt: the scope that the saga instance comes from.</summary>
     /// <exception cref="InvalidOperationException">The context was made for a test, without services.</exception>
     public IServiceProvider Services => services ?? throw new InvalidOperationException("This context has no services. Give them to SagaContext<TState>.ForTest(services: ...).");
 
-    /// <summary>The events that this step has published so far. They leave when it succeeds.</summary>
+    /// <summary>The events that this attempt has published so far. They are sent when the step succeeds.</summary>
     public IReadOnlyList<object> Published => call.Published;
 
-    /// <summary>Publishes an event: it is kept with the success of the step, leaves then, at least once and always under the same id, and never if the step fails.</summary>
-    /// <remarks>Its correlation id is the saga's id, so that a handler which answers with <c>context.PublishAsync(...)</c> answers this saga; its key is the saga's id too, unless the options or the type's declaration give one.</remarks>
+    /// <summary>
+    /// Publishes an event. It is stored in the same write as the success of the step and sent afterwards, at least once
+    /// and always with the same id. If the step fails, it is not sent.
+    /// </summary>
+    /// <remarks>
+    /// Its correlation id is the saga's id, so that a handler that replies with <c>context.PublishAsync(...)</c>
+    /// replies to this saga. Its key is also the saga's id, unless the options or the declaration of the event type set
+    /// one.
+    /// </remarks>
     /// <param name="event">The event.</param>
-    /// <param name="options">What differs from the defaults; null for none. The correlation id cannot be set.</param>
-    /// <param name="cancellationToken">Checked before the event is taken.</param>
-    /// <exception cref="PublishException">The event was refused: too large, too many, or invalid options.</exception>
+    /// <param name="options">
+    /// The options that differ from the defaults; null for none. The correlation id cannot be set.
+    /// </param>
+    /// <param name="cancellationToken">Checked before the event is accepted.</param>
+    /// <exception cref="PublishException">
+    /// The event was rejected: too large, too many events, or invalid options.
+    /// </exception>
     public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
         where TEvent : notnull
     {
@@ -60,20 +87,26 @@ public sealed class SagaContext<TState>
         return Task.CompletedTask;
     }
 
-    /// <summary>Publishes an event with the default options: it leaves when the step has succeeded, and never if it fails.</summary>
+    /// <summary>
+    /// Publishes an event with the default options. It is sent after the step has succeeded, and dropped if the step
+    /// fails.
+    /// </summary>
     /// <param name="event">The event.</param>
-    /// <param name="cancellationToken">Checked before the event is taken.</param>
-    /// <exception cref="PublishException">The event was refused: too large, or too many.</exception>
+    /// <param name="cancellationToken">Checked before the event is accepted.</param>
+    /// <exception cref="PublishException">The event was rejected: too large, or too many events.</exception>
     public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
         where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
 
-    /// <summary>Makes a context for testing a step alone. What the step publishes through it is found in <see cref="Published"/> and goes nowhere.</summary>
+    /// <summary>
+    /// Creates a context to test a step in isolation. Events that the step publishes are added to
+    /// <see cref="Published"/> and not sent.
+    /// </summary>
     /// <param name="state">The state.</param>
     /// <param name="sagaId">The saga's id. Default <c>test-saga</c>.</param>
     /// <param name="step">The step's name. Default <c>test</c>.</param>
-    /// <param name="isCompensation">Whether the step is being undone. Default no.</param>
-    /// <param name="attempt">Which start this is. Default 1.</param>
-    /// <param name="services">What <see cref="Services"/> returns. Default none.</param>
+    /// <param name="isCompensation">True if the step is being compensated. Default false.</param>
+    /// <param name="attempt">The number of the attempt. Default 1.</param>
+    /// <param name="services">The value of <see cref="Services"/>. Default none.</param>
     public static SagaContext<TState> ForTest(TState state, string sagaId = "test-saga", string step = "test", bool isCompensation = false, int attempt = 1, IServiceProvider? services = null) =>
         new(new SagaCall(sagaId, step, isCompensation ? SagaDirection.Compensate : SagaDirection.Execute, attempt, 1), state, services);
 }

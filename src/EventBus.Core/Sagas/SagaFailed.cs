@@ -1,12 +1,15 @@
 namespace EventBus;
 
-/// <summary>A saga has failed and ended: everything was undone, or people ended it as it stood.</summary>
+/// <summary>Reports that a saga has failed and ended: everything was compensated, or an operator finished it.</summary>
 /// <param name="SagaId">The saga's id.</param>
-/// <param name="Saga">The name of the saga that it is one of.</param>
-/// <param name="Status">How it ended: <c>compensated</c>, or <c>finished</c> by people.</param>
-/// <param name="FailedStep">The step that failed; null where nobody knows.</param>
-/// <param name="Error">The type of the exception with which it failed, without its message, which may hold what is not for everybody; null where there was none.</param>
-/// <param name="Compensated">The steps that were undone, in the order in which they were.</param>
-/// <param name="Skipped">The steps that people decided to go on without, or without undoing them.</param>
+/// <param name="Saga">The name under which the saga is registered.</param>
+/// <param name="Status">The final status: <c>compensated</c>, or <c>finished</c> by an operator.</param>
+/// <param name="FailedStep">The step that failed; null if unknown.</param>
+/// <param name="Error">
+/// The type of the exception that the step failed with; null if there was none. The message is left out because it may
+/// be confidential.
+/// </param>
+/// <param name="Compensated">The compensated steps, in the order of their compensation.</param>
+/// <param name="Skipped">The steps whose execution or compensation an operator skipped.</param>
 [EventName("saga.failed")]
 public sealed record SagaFailed(string SagaId, string Saga, string Status, string? FailedStep, string? Error, IReadOnlyList<string> Compensated, IReadOnlyList<string> Skipped);

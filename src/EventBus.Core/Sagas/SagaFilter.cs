@@ -1,17 +1,20 @@
 namespace EventBus;
 
-/// <summary>Which sagas are meant.</summary>
+/// <summary>Selects the sagas to list or count.</summary>
 public sealed record SagaFilter
 {
-    /// <summary>Only sagas of this name. Default all.</summary>
+    /// <summary>The name of the saga. Default: all.</summary>
     public string? Saga { get; init; }
 
-    /// <summary>Only this status. Default all.</summary>
+    /// <summary>The status. Default: all.</summary>
     public SagaStatus? Status { get; init; }
 
-    /// <summary>Only those that were started before the saga with this <see cref="SagaInfo.Number"/>: the last of the page before. Default the latest.</summary>
+    /// <summary>
+    /// The <see cref="SagaInfo.Number"/> of the last saga of the previous page: only sagas started before it are
+    /// listed. Default: the list begins with the latest.
+    /// </summary>
     public long? Before { get; init; }
 
-    /// <summary>How many to list, 1 to 1,000. Default 100.</summary>
+    /// <summary>The maximum number of sagas to list, 1 to 1,000. Default 100.</summary>
     public int Take { get; init; } = 100;
 }

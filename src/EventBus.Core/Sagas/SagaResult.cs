@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>How a saga ended, or that it needs people.</summary>
+/// <summary>The result of a saga that has ended or needs attention.</summary>
 /// <typeparam name="TState">The type of its state.</typeparam>
 public sealed record SagaResult<TState>
     where TState : notnull
@@ -8,21 +8,24 @@ public sealed record SagaResult<TState>
     /// <summary>The saga's id.</summary>
     public required string Id { get; init; }
 
-    /// <summary><see cref="SagaStatus.Completed"/>, <see cref="SagaStatus.Compensated"/>, <see cref="SagaStatus.Finished"/> or <see cref="SagaStatus.NeedsAttention"/>.</summary>
+    /// <summary>
+    /// <see cref="SagaStatus.Completed"/>, <see cref="SagaStatus.Compensated"/>, <see cref="SagaStatus.Finished"/> or
+    /// <see cref="SagaStatus.NeedsAttention"/>.
+    /// </summary>
     public required SagaStatus Status { get; init; }
 
-    /// <summary>The state as the last successful step left it.</summary>
+    /// <summary>The state after the last successful step.</summary>
     public required TState State { get; init; }
 
-    /// <summary>The step that failed; null where none did.</summary>
+    /// <summary>The step that failed; null for none.</summary>
     public string? FailedStep { get; init; }
 
-    /// <summary>The last error in one line: the exception's type and message. Null where nothing failed.</summary>
+    /// <summary>The last error in one line: the exception's type and message. Null if nothing failed.</summary>
     public string? Error { get; init; }
 
-    /// <summary>The steps that were undone, in the order in which they were.</summary>
+    /// <summary>The compensated steps, in the order of their compensation.</summary>
     public IReadOnlyList<string> Compensated { get; init; } = [];
 
-    /// <summary>Whether every step was executed.</summary>
+    /// <summary>True if every step was executed.</summary>
     public bool IsCompleted => Status == SagaStatus.Completed;
 }

@@ -1,23 +1,26 @@
 namespace EventBus;
 
-/// <summary>Where a saga stands. The numbers are kept in stores.</summary>
+/// <summary>The status of a saga. Stores keep the numeric values.</summary>
 public enum SagaStatus
 {
     /// <summary>Its steps are being executed, or it waits for a retry or a reply.</summary>
     Running = 0,
 
-    /// <summary>A step has failed, and what was done is being undone in reverse order.</summary>
+    /// <summary>A step has failed, and the steps before it are being compensated in reverse order.</summary>
     Compensating = 1,
 
-    /// <summary>It cannot go on by itself, and people were alerted: retry, skip or finish it (<see cref="ISagas"/>).</summary>
+    /// <summary>
+    /// It cannot continue without an operator, and an alert was raised: retry, skip or finish it
+    /// (<see cref="ISagas"/>).
+    /// </summary>
     NeedsAttention = 2,
 
     /// <summary>Ended: every step was executed.</summary>
     Completed = 3,
 
-    /// <summary>Ended: a step failed, and everything that was or may have been done is undone.</summary>
+    /// <summary>Ended: a step failed, and everything that was or may have been done is compensated.</summary>
     Compensated = 4,
 
-    /// <summary>Ended by people, as it stood.</summary>
+    /// <summary>Ended by an operator, without further execution or compensation.</summary>
     Finished = 5,
 }

@@ -1,9 +1,11 @@
 namespace EventBus;
 
-/// <summary>Where a step stands. The numbers are kept in stores.</summary>
+/// <summary>The status of a step. Stores keep the numeric values.</summary>
 public enum SagaStepStatus
 {
-    /// <summary>It is being executed, or waits for its retry. If it fails now, nobody knows whether it had an effect.</summary>
+    /// <summary>
+    /// It is being executed, or waits for its retry. If it fails now, it is not known whether it had an effect.
+    /// </summary>
     Executing = 0,
 
     /// <summary>It was executed, and waits for its reply event.</summary>
@@ -12,18 +14,18 @@ public enum SagaStepStatus
     /// <summary>It was executed.</summary>
     Executed = 2,
 
-    /// <summary>It certainly had no effect: there is nothing to undo.</summary>
+    /// <summary>It had no effect: there is nothing to compensate.</summary>
     Rejected = 3,
 
-    /// <summary>It failed, and may have had an effect all the same.</summary>
+    /// <summary>It failed, but may have had an effect.</summary>
     InDoubt = 4,
 
-    /// <summary>It is being undone, or waits for the retry of that.</summary>
+    /// <summary>It is being compensated, or waits for the retry of its compensation.</summary>
     Compensating = 5,
 
-    /// <summary>It was undone.</summary>
+    /// <summary>It was compensated.</summary>
     Compensated = 6,
 
-    /// <summary>People decided to go on without it, or without undoing it.</summary>
+    /// <summary>An operator skipped its execution or its compensation.</summary>
     Skipped = 7,
 }

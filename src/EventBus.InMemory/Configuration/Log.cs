@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Every text that the in-memory stores log. Names and counts only.</summary>
+/// <summary>Defines the log messages of the in-memory stores. They contain names and counts only.</summary>
 internal static partial class Log
 {
     [LoggerMessage(501, LogLevel.Warning, "The in-memory store keeps {Count} {Kind} of {Subscription}, and has room for {Capacity}. When it is full, the subscription takes no events until there is room. Said once, until there is room again")]

@@ -1,9 +1,9 @@
 namespace EventBus;
 
-/// <summary>What a publisher does when a subscription is full.</summary>
+/// <summary>The behavior of a publish when a subscription is full.</summary>
 public enum QueueFullMode
 {
-    /// <summary>It waits for room, at most as long as the publish time-out: back-pressure.</summary>
+    /// <summary>The publish waits for room, at most as long as the publish timeout (back-pressure).</summary>
     Wait,
 
     /// <summary>The publish fails at once.</summary>

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>How often events were started that are not kept as entries. Not thread-safe.</summary>
+/// <summary>Counts the attempts of events that are not stored as entries. Not thread-safe.</summary>
 internal sealed class AttemptCounts(StoreCapacity room)
 {
     private readonly Dictionary<string, (AttemptCount Count, DateTimeOffset At)> counts = new(StringComparer.Ordinal);
@@ -11,7 +11,7 @@ internal sealed class AttemptCounts(StoreCapacity room)
     {
         if (!counts.TryGetValue(id, out var kept))
         {
-            // The first start was not counted.
+            // The first attempt was not counted.
             kept.Count = new AttemptCount(1, 0);
             if (added.Attempts == 0)
             {
@@ -46,6 +46,6 @@ internal sealed class AttemptCounts(StoreCapacity room)
         }
     }
 
-    /// <summary>The name before the tilde, which names hold none of.</summary>
+    /// <summary>Returns the part before the tilde. Subscription names contain no tilde.</summary>
     private static string SubscriptionOf(string id) => id[..id.IndexOf('~', StringComparison.Ordinal)];
 }

@@ -2,19 +2,22 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>An event that the store keeps, and where it stands.</summary>
+/// <summary>Holds a stored event and its position in the table's indexes.</summary>
 internal sealed class FailedEntry(FailedEvent failed, long order)
 {
     public FailedEvent Event { get; set; } = failed;
 
-    /// <summary>Rises with each entry: what is due at the same time goes in the order in which it came.</summary>
+    /// <summary>
+    /// A number that increases with each entry: entries that are due at the same time run in the order of their
+    /// arrival.
+    /// </summary>
     public long Order { get; } = order;
 
     public FailureLine? Line { get; set; }
 
     public LinkedListNode<FailedEntry>? Place { get; set; }
 
-    /// <summary>Nothing stands before it.</summary>
+    /// <summary>True if no entry precedes it in its line.</summary>
     public bool IsHead => Line is null || Place == Line.Entries.First;
 
     public bool IsClaimed => Event.Claim != 0;
@@ -25,6 +28,6 @@ internal sealed class FailedEntry(FailedEvent failed, long order)
 
     public bool IsScheduled { get; set; }
 
-    /// <summary>When its alert is to be sent (again); meaningful while it needs one.</summary>
+    /// <summary>The time at which its alert is to be sent, or sent again. Valid only while it needs an alert.</summary>
     public DateTimeOffset AlertAt { get; set; }
 }

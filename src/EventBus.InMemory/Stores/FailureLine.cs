@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>The failed event of a key and what came behind it.</summary>
+/// <summary>Holds the failed event of a key and the later events of the key that wait behind it.</summary>
 internal sealed class FailureLine
 {
     public LinkedList<FailedEntry> Entries { get; } = [];

@@ -2,7 +2,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The entries of the store by id, in their lines, in the schedules of their subscriptions and among the dead. Not thread-safe.</summary>
+/// <summary>
+/// Indexes the entries of the store by id, by line, by the schedule of their subscription, and by dead-letter number.
+/// Not thread-safe.
+/// </summary>
 internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
 {
     private static readonly Comparer<FailedEntry> ByTime = Comparer<FailedEntry>.Create((a, b) => (a.ScheduledAt, a.Order).CompareTo((b.ScheduledAt, b.Order)));
@@ -11,12 +14,12 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
     private readonly Dictionary<string, FailedEntry> byId = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Subscription, string Key), FailureLine> lines = [];
 
-    // What waits in each subscription, by due time. An entry is in it at most once.
+    // The waiting entries of each subscription, by due time. Each entry is in it at most once.
     private readonly Dictionary<string, SortedSet<FailedEntry>> schedules = new(StringComparer.Ordinal);
     private long claimed;
     private long orderNumber;
 
-    // One for all entries, so that an entry that left and came again cannot be taken for the one before.
+    // One sequence for all entries: an entry that was removed and stored again never reuses a claim number.
     private long claimNumber;
     private long deadNumber;
 
@@ -24,14 +27,14 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
 
     public SortedSet<FailedEntry> Dead { get; } = new(ByNumber);
 
-    /// <summary>The dead that people must be told of.</summary>
+    /// <summary>The dead entries whose alert is still to be sent.</summary>
     public SortedSet<FailedEntry> Alerts { get; } = new(ByNumber);
 
     public FailedEntry? Find(string id) => byId.GetValueOrDefault(id);
 
     public FailedEntry? FindDead(string id) => Find(id) is { IsDead: true } entry ? entry : null;
 
-    /// <summary>The entry that a caller has claimed, unless it lost the claim.</summary>
+    /// <summary>Finds the entry that a caller has claimed; null if the caller has lost the claim.</summary>
     public FailedEntry? FindClaimed(FailedEvent claim) => Find(claim.Id) is { IsClaimed: true } entry && entry.Event.Claim == claim.Claim ? entry : null;
 
     public FailureLine? FindLine(FailedEvent failed) => lines.GetValueOrDefault((failed.Subscription, failed.LineKey!));
@@ -40,7 +43,7 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
 
     public long CountDue(DateTimeOffset now) => claimed + schedules.Values.Sum(schedule => schedule.TakeWhile(entry => entry.ScheduledAt <= now).LongCount());
 
-    /// <summary>Keeps a new entry, at the end of its line.</summary>
+    /// <summary>Adds a new entry at the end of its line.</summary>
     public void Keep(FailedEvent failed)
     {
         room.Take(failed.Subscription);
@@ -50,7 +53,7 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         Enter(entry);
     }
 
-    /// <summary>Replaces an entry; a claim on it ends.</summary>
+    /// <summary>Replaces an entry and ends a claim on it.</summary>
     public void Replace(FailedEntry entry, FailedEvent failed)
     {
         Leave(entry);
@@ -74,7 +77,7 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         Leave(entry);
         entry.Event = entry.Event with
         {
-            // A deferred one still counts for its key until the caller says what becomes of it.
+            // A deferred entry keeps its status, so that it counts for its key until the caller settles it.
             Status = entry.Event.Status == FailedEventStatus.Deferred ? FailedEventStatus.Deferred : FailedEventStatus.Waiting,
             Attempts = entry.Event.Attempts + 1,
             Claim = ++claimNumber,
@@ -91,7 +94,7 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         room.Give(entry.Event.Subscription);
     }
 
-    /// <summary>What the store itself says of an entry that nobody has claimed.</summary>
+    /// <summary>Resets the fields that the store sets for an entry without a claim.</summary>
     private FailedEvent Settled(FailedEvent failed) => failed with { Claim = 0, WasInterrupted = false, Number = failed.Status == FailedEventStatus.Dead ? ++deadNumber : 0 };
 
     private void JoinLine(FailedEntry entry)
@@ -124,13 +127,13 @@ internal sealed class FailureTable(StoreCapacity room, OrderKeyTable orders)
         }
         else if (wasHead && !next.IsDead)
         {
-            // The next of the line may run; a dead one waits for people.
+            // The next entry of the line may run, unless it is dead: a dead one waits for an operator.
             Leave(next);
             Enter(next);
         }
     }
 
-    /// <summary>Puts an entry where its status belongs: the dead, or the schedule if it may run.</summary>
+    /// <summary>Adds an entry to the index of its status: claimed, dead, or scheduled if it may run.</summary>
     private void Enter(FailedEntry entry)
     {
         orders.Add(entry);

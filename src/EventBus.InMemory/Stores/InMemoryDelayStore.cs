@@ -3,13 +3,13 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Delayed events, kept until the process ends.</summary>
+/// <summary>Keeps delayed events until the process ends.</summary>
 internal sealed class InMemoryDelayStore(int capacity) : DelayStore
 {
     private readonly Lock gate = new();
     private readonly Dictionary<string, Entry> byId = new(StringComparer.Ordinal);
 
-    // By due time, or by the end of the lease of what is claimed.
+    // Ordered by due time; claimed entries by the end of their lease.
     private readonly SortedSet<Entry> waiting = new(Comparer<Entry>.Create((a, b) => (a.Turn, a.Order).CompareTo((b.Turn, b.Order))));
     private long order;
     private long claimed;

@@ -4,8 +4,8 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
-/// <summary>Failed events, kept until the process ends.</summary>
-/// <remarks>Claims have numbers but no end: whoever claims lives and dies with the store.</remarks>
+/// <summary>Keeps failed events until the process ends.</summary>
+/// <remarks>Claims have numbers but no expiry: the claiming process is the process that holds the store.</remarks>
 internal sealed class InMemoryFailureStore : FailureStore
 {
     private readonly Lock gate = new();
@@ -15,8 +15,10 @@ internal sealed class InMemoryFailureStore : FailureStore
 
     private readonly StoreCapacity[] rooms;
 
-    /// <param name="capacity">How many entries, order keys and counted starts each subscription may have, each.</param>
-    /// <param name="log">Where shortages are logged; null for nowhere.</param>
+    /// <param name="capacity">
+    /// The maximum number, per subscription, of each of entries, order keys and counted attempts.
+    /// </param>
+    /// <param name="log">The log for shortages; null for none.</param>
     public InMemoryFailureStore(int capacity, ILogger? log = null)
     {
         log ??= NullLogger.Instance;
@@ -68,7 +70,7 @@ internal sealed class InMemoryFailureStore : FailureStore
                 return ValueTask.FromResult(ParkOutcome.NotBlocked);
             }
 
-            // A second copy of what stands in the line already, or of what is running, changes nothing.
+            // A duplicate of an event that is already in the line, or is being handled, changes nothing.
             var isKept = table.Find(entry.Id) is not null;
             if (!isKept && line.Parked >= limit)
             {
@@ -107,7 +109,7 @@ internal sealed class InMemoryFailureStore : FailureStore
         }
     }
 
-    // Nothing is interrupted here: a claim ends with its handler, or with the process and all that is kept.
+    // No interruption is possible here: a claim ends with its handler, or with the process and all stored data.
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         lock (gate)
@@ -158,7 +160,7 @@ internal sealed class InMemoryFailureStore : FailureStore
     {
         lock (gate)
         {
-            // What could not be read has its bytes.
+            // Only these dead letters hold their original bytes.
             return ValueTask.FromResult(table.Dead.Select(entry => entry.Event)
                 .Where(dead => dead.Subscription == subscription && dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
                 .Sum(dead => dead.Envelope.Body.Length is var length && length > above ? (long)length : 0));
@@ -185,7 +187,7 @@ internal sealed class InMemoryFailureStore : FailureStore
             var dead = entry.Event;
             if (dead is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position } && orders.IsLowest(entry))
             {
-                // What is missing before it is given up.
+                // The positions missing before it are given up.
                 orders.Raise(dead.Subscription, key, position - 1, now);
             }
 
@@ -267,7 +269,7 @@ internal sealed class InMemoryFailureStore : FailureStore
                 return ValueTask.FromResult(DeferOutcome.Changed);
             }
 
-            // A claimed one that was deferred before has its place already.
+            // A claimed event that was deferred before is already counted.
             if (orders.CountDeferred(entry) >= limit && table.Find(entry.Id)?.Event.Status != FailedEventStatus.Deferred)
             {
                 return ValueTask.FromResult(DeferOutcome.Full);
@@ -321,7 +323,7 @@ internal sealed class InMemoryFailureStore : FailureStore
         }
     }
 
-    /// <summary>What there will soon be no room for.</summary>
+    /// <summary>Describes the subscriptions that are short of room.</summary>
     public IReadOnlyCollection<string> Shortages()
     {
         lock (gate)
@@ -330,7 +332,7 @@ internal sealed class InMemoryFailureStore : FailureStore
         }
     }
 
-    /// <summary>Whether the caller still has a say in what becomes of an event: it is not kept yet, or the caller holds it.</summary>
+    /// <summary>True if the caller may settle the event: it is not stored yet, or the caller holds its claim.</summary>
     private bool IsUnsettled(FailedEvent entry) => entry.Claim == 0 ? table.Find(entry.Id) is null : table.FindClaimed(entry) is not null;
 
     private bool Store(FailedEvent entry)
@@ -348,7 +350,7 @@ internal sealed class InMemoryFailureStore : FailureStore
         return true;
     }
 
-    /// <summary>The dead letters that match, the latest first.</summary>
+    /// <summary>Returns the matching dead letters, latest first.</summary>
     private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => Matching(filter, table.Dead.Reverse());
 
     private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> all) => all.Select(entry => entry.Event).Where(dead =>

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Stores in the memory of a bus are its own alone.</summary>
+/// <summary>Reports one instance per subscription, because in-memory stores belong to a single bus.</summary>
 internal sealed class InMemoryInstanceStore : InstanceStore
 {
     public override ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(string instance, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan validFor, CancellationToken cancellationToken) =>

@@ -4,30 +4,30 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus;
 
-/// <summary>Handled events, known until the process ends.</summary>
-/// <param name="capacity">How many keys each subscription may have.</param>
-/// <param name="log">Where shortages are logged; null for nowhere.</param>
+/// <summary>Keeps the keys of handled events until the process ends.</summary>
+/// <param name="capacity">The maximum number of keys per subscription.</param>
+/// <param name="log">The log for shortages; null for none.</param>
 internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = null) : LocalProcessedEventStore
 {
-    // Nobody has renewed it for so long that nobody takes it over any more.
+    // A claim whose lease ended this long ago is removed: no instance will take it over.
     private static readonly TimeSpan Abandoned = TimeSpan.FromDays(1);
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, ProcessedTable> tables = new(StringComparer.Ordinal);
     private readonly Dictionary<ProcessedKey, TaskCompletionSource> waiting = [];
 
-    // A key that is forgotten before its time would be handled twice.
+    // When it is full, new keys are refused. Evicting a key before its time would allow a duplicate to be handled.
     private readonly StoreCapacity room = new("handled events", "Shorten its retention", capacity, log ?? NullLogger.Instance);
 
-    // The subscription that came last, which nearly always comes next.
+    // The subscription of the previous call, which is usually the subscription of the next one.
     private string? lastSubscription;
     private ProcessedTable lastTable = new();
 
 
-    // One for all keys, so that a key that was released goes on where it was.
+    // One sequence for all keys, so that a key that is claimed again after a release gets a higher fencing token.
     private long fences;
 
-    // The key that makes the shortage goes the long way, which logs it.
+    // The key that reaches the shortage threshold takes the slow path (ClaimAsync), which logs the shortage.
     private int FirstLimit => room.ShortFrom - 1;
 
     public override bool TryClaim(in ProcessedKey key, out long fence)
@@ -153,7 +153,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
                 Tell(key);
             }
 
-            // The same call again is answered like the first one.
+            // A repeated call returns the same result as the first one.
             return ValueTask.FromResult(place >= 0);
         }
     }
@@ -224,7 +224,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    /// <summary>What there will soon be no room for.</summary>
+    /// <summary>Describes the subscriptions that are short of room.</summary>
     public IReadOnlyCollection<string> Shortages()
     {
         lock (gate)

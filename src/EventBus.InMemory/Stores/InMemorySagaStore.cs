@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Sagas, kept until the process ends.</summary>
+/// <summary>Keeps sagas until the process ends.</summary>
 internal sealed class InMemorySagaStore(int capacity) : SagaStore
 {
     private readonly Lock gate = new();
@@ -28,7 +28,8 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
 
             if (byId.Count >= capacity)
             {
-                // One that is forgotten before its time could be started again by a copy.
+                // Sagas are not evicted before their retention ends: a duplicate request could start an evicted saga
+                // again.
                 throw new InvalidOperationException($"The in-memory store holds {capacity:N0} sagas already. Raise InMemoryOptions.StoreCapacity, shorten SagaOptions.Retention, or use a durable store.");
             }
 
@@ -64,7 +65,7 @@ internal sealed class InMemorySagaStore(int capacity) : SagaStore
     {
         lock (gate)
         {
-            // One more than asked for, to know when to come again.
+            // One more than requested, to find the next due time.
             var first = sagas.Distinct(StringComparer.Ordinal).SelectMany(saga => due.GetValueOrDefault(saga)?.Take(max + 1) ?? []).Order().Take(max + 1).ToList();
             return ValueTask.FromResult(Batch(first, now, max));
         }

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>What the order guards know of their keys, and the entries of each key. Not thread-safe.</summary>
+/// <summary>Holds the state of the order guards for each key, and the entries of each key. Not thread-safe.</summary>
 internal sealed class OrderKeyTable(StoreCapacity room)
 {
     private readonly Dictionary<(string Subscription, string Key), OrderKey> keys = [];
@@ -30,12 +30,14 @@ internal sealed class OrderKeyTable(StoreCapacity room)
         }
     }
 
-    /// <summary>Notes that something has happened at a key.</summary>
+    /// <summary>
+    /// Records a change at a key, and raises its highest position if <paramref name="position"/> is higher.
+    /// </summary>
     public void Raise(string subscription, string name, long? position, DateTimeOffset now)
     {
         if (StateOf(subscription, name).Stamp == 0)
         {
-            // The other keys are there because of their entries, which have a room of their own.
+            // Keys without a state exist only because of their entries, which count against their own capacity.
             room.Take(subscription);
         }
 
@@ -45,7 +47,10 @@ internal sealed class OrderKeyTable(StoreCapacity room)
         key.At = now;
     }
 
-    /// <summary>The deferred entries of a key that are worth judging again: those without a position, and of the others the lowest.</summary>
+    /// <summary>
+    /// Returns the deferred entries of a key to check again: all without a position, and the one with the lowest
+    /// position.
+    /// </summary>
     public List<FailedEntry> ToWake(string subscription, string name)
     {
         var wake = new List<FailedEntry>();
@@ -65,7 +70,7 @@ internal sealed class OrderKeyTable(StoreCapacity room)
         return wake;
     }
 
-    /// <summary>Whether an entry has the lowest position of all entries of its key.</summary>
+    /// <summary>True if no other entry of the key has a lower position.</summary>
     public bool IsLowest(FailedEntry entry) =>
         !keys[(entry.Event.Subscription, entry.Event.OrderKey!)].Entries.SkipWhile(other => other.Event.Position is null).Any(first => first.Event.Position < entry.Event.Position);
 

@@ -1,27 +1,29 @@
 namespace EventBus;
 
-/// <summary>One key in a <see cref="ProcessedTable"/>.</summary>
+/// <summary>Holds one key of a <see cref="ProcessedTable"/>.</summary>
 internal struct ProcessedPlace
 {
-    /// <summary>The key; empty where it is a text, which is kept beside.</summary>
+    /// <summary>The key; empty if the key is a text, which is stored in <see cref="ProcessedRest.Text"/>.</summary>
     public Guid Uuid;
 
-    /// <summary>The number of the claim; 0 for a place that is not used.</summary>
+    /// <summary>The fencing token of the claim; 0 for an unused place.</summary>
     public long Fence;
 
-    /// <summary>Until when it is leased; once done, until when it is kept. In ticks of UTC.</summary>
+    /// <summary>The end of the lease; after completion, the end of the retention. In UTC ticks.</summary>
     public long Until;
 
-    /// <summary>The next of its bucket, or of the free places.</summary>
+    /// <summary>The next place in the same bucket, or in the list of free places.</summary>
     public int Next;
 
-    /// <summary>What may be forgotten next, once it is done.</summary>
+    /// <summary>
+    /// The place that expires next, once this one is done; <see cref="ProcessedTable.NotDone"/> before.
+    /// </summary>
     public int NextDone;
 
-    /// <summary>It was handled.</summary>
+    /// <summary>True if the event was handled.</summary>
     public readonly bool IsDone => NextDone != ProcessedTable.NotDone;
 
-    /// <summary>It was handled, and is kept for so long.</summary>
-    /// <param name="until">In ticks of UTC.</param>
+    /// <summary>Marks the event as handled.</summary>
+    /// <param name="until">The end of its retention in UTC ticks.</param>
     public void SetDone(long until) => (Until, NextDone) = (until, ProcessedTable.None);
 }

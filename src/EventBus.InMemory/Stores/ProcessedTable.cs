@@ -5,68 +5,80 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>What one subscription has handled, or is handling: a hash table that grows by the piece, so that an event costs little more than its place in it. Not thread-safe.</summary>
+/// <summary>
+/// Holds the keys that one subscription has handled or is handling, in a hash table that grows in fixed-size pieces. An
+/// event costs little more memory than its place. Not thread-safe.
+/// </summary>
 /// <remarks>
-/// Chained, like the framework's dictionary. That one copies itself whenever it grows, and an entry with a tree node for its end takes five times as much. A place holds no
-/// reference, so that the garbage collector has nothing to look at, and a piece is so large that it is never moved.
+/// The table uses chaining, like <see cref="Dictionary{TKey, TValue}"/>. A dictionary copies itself each time it grows,
+/// and an entry with a tree node for its expiry takes five times as much memory. A place contains no references, so the
+/// garbage collector does not scan the pieces. A full piece is on the large object heap and is not moved.
 /// </remarks>
 internal sealed class ProcessedTable
 {
     /// <summary>No place.</summary>
     public const int None = -1;
 
-    /// <summary>In the place of what may be forgotten next: it is not done yet.</summary>
+    /// <summary>The value of <see cref="ProcessedPlace.NextDone"/> for an event that is not done.</summary>
     public const int NotDone = -2;
 
     private const int PieceBits = 12;
     private const int PieceSize = 1 << PieceBits;
 
-    // The first piece grows until it is whole: most subscriptions of most programs have handled little.
+    // The first piece grows until it has the full size: most subscriptions handle few events.
     private const int FirstSize = 64;
 
-    // Far beyond chance.
+    // A chain of this length does not occur by chance.
     private const int LongestChain = 100;
 
     private readonly List<ProcessedPlace[]> pieces = [];
 
-    // By the place.
+    // By place.
     private readonly Dictionary<int, ProcessedRest> rests = [];
     private int[] buckets = NewBuckets(64);
     private int used;
     private int free = None;
 
-    // The places of what may be forgotten, by the end of its time: in a line, since the retention of a subscription is one. What ends earlier than the one before it (handlers side by side, a late dispatch, a clock that was set back) is kept beside.
+    // The places that may expire, as a linked list ordered by expiry: a subscription has one retention, so most places
+    // are appended. A place that expires earlier than its predecessor (concurrent handlers, a late dispatch, a clock
+    // that was set back) goes into the priority queue.
     private readonly PriorityQueue<int, long> early = new();
     private int oldest = None;
     private int newest = None;
 
-    // The key that came last: it is nearly always the next that is asked for.
+    // The key that was added last, which is usually the next one to be looked up.
     private int latest = None;
     private bool isSpread;
 
     public int Count { get; private set; }
 
-    /// <summary>From how many keys on another one is no matter of course: at first because of the warning that is due then, afterwards because there is no room.</summary>
+    /// <summary>
+    /// The number of keys from which an addition takes the slow path: first to log the shortage, then to refuse the key
+    /// for lack of room.
+    /// </summary>
     public int Limit { get; set; }
 
-    /// <summary>The most keys that stand in one bucket.</summary>
+    /// <summary>The length of the longest chain.</summary>
     public int MostInBucket => buckets.Max(ChainLength);
 
-    /// <summary>What may be forgotten first; no place when there is nothing.</summary>
+    /// <summary>The place that expires first; <see cref="None"/> if there is none.</summary>
     public int Oldest => IsEarlyFirst ? early.Peek() : oldest;
 
     private bool IsEarlyFirst => early.TryPeek(out _, out var until) && (oldest == None || until < this[oldest].Until);
 
     public ref ProcessedPlace this[int place] => ref pieces[place >> PieceBits][place & (PieceSize - 1)];
 
-    /// <summary>The place of a key; negative for none.</summary>
+    /// <summary>Finds the place of a key; negative for none.</summary>
     public int Find(in ProcessedKey key) =>
         latest != None && this[latest].Uuid == key.Uuid && key.Uuid != Guid.Empty ? latest : FindIn(buckets[BucketOf(key)], key, out _);
 
-    /// <summary>Adds a key, unless it is there. Give its place a <see cref="ProcessedPlace.Fence"/> before anything else is added: without one it is not used.</summary>
+    /// <summary>
+    /// Adds a key unless it exists. Set the <see cref="ProcessedPlace.Fence"/> of its place before the next addition: a
+    /// place without one counts as unused.
+    /// </summary>
     /// <param name="key">The key.</param>
     /// <param name="place">Its place.</param>
-    /// <returns>Whether it was added.</returns>
+    /// <returns>True if it was added.</returns>
     public bool TryAdd(in ProcessedKey key, out int place)
     {
         place = FindIn(buckets[BucketOf(key)], key, out var steps);
@@ -98,7 +110,7 @@ internal sealed class ProcessedTable
         return true;
     }
 
-    /// <summary>Removes a key that is in no line.</summary>
+    /// <summary>Removes a key that is not in the list or the queue of expiring places.</summary>
     public void Remove(int place)
     {
         ref var gone = ref this[place];
@@ -115,10 +127,10 @@ internal sealed class ProcessedTable
         Count--;
     }
 
-    /// <summary>What is kept beside a key.</summary>
+    /// <summary>Gets the additional data of a key.</summary>
     public ProcessedRest? RestOf(int place) => rests.GetValueOrDefault(place);
 
-    /// <summary>Keeps something beside a key.</summary>
+    /// <summary>Sets the additional data of a key.</summary>
     public void SetRest(int place, long fingerprint, IReadOnlyList<Envelope> outbox)
     {
         var text = RestOf(place)?.Text;
@@ -132,7 +144,7 @@ internal sealed class ProcessedTable
         }
     }
 
-    /// <summary>Puts what is done, and may be forgotten once its time is over, in the line.</summary>
+    /// <summary>Adds a place that is done to the list or the queue of expiring places.</summary>
     public void ForgetLater(int place)
     {
         var until = this[place].Until;
@@ -153,7 +165,7 @@ internal sealed class ProcessedTable
         newest = place;
     }
 
-    /// <summary>Removes what may be forgotten first.</summary>
+    /// <summary>Removes the place that expires first.</summary>
     public void ForgetOldest()
     {
         if (IsEarlyFirst)
@@ -167,7 +179,7 @@ internal sealed class ProcessedTable
         Remove(place);
     }
 
-    /// <summary>The places of what is claimed and not done.</summary>
+    /// <summary>Returns the places that are claimed and not done.</summary>
     public IEnumerable<int> Claimed()
     {
         for (var place = 0; place < used; place++)
@@ -241,14 +253,15 @@ internal sealed class ProcessedTable
     private int BucketOf(string text) => StringComparer.Ordinal.GetHashCode(text) & (buckets.Length - 1);
 
     /// <summary>
-    /// Ids that follow each other have neighbouring buckets, in memory that is at hand. The bus counts in the last bytes; where others differ, all bytes have a say.
-    /// Ids that are made to meet in one bucket, which anybody can who publishes, are soon spread by a hash that is another in every process.
+    /// Computes the bucket of a UUID. Consecutive ids get adjacent buckets, which are likely to be in the cache. The
+    /// bus increments the last bytes of its ids; for ids of other sources, all bytes contribute. Any publisher can
+    /// craft ids that collide in one bucket. Such ids are soon spread by a hash with a random seed per process.
     /// </summary>
     private int BucketOf(Guid uuid)
     {
         if (isSpread)
         {
-            // Not that of the Guid itself, which is the same everywhere.
+            // Not Guid.GetHashCode, which is the same in every process.
             var parts = MemoryMarshal.Cast<Guid, int>(MemoryMarshal.CreateReadOnlySpan(in uuid, 1));
             return HashCode.Combine(parts[0], parts[1], parts[2], parts[3]) & (buckets.Length - 1);
         }

@@ -3,26 +3,27 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>The room that each subscription has for one kind of what the in-memory stores keep. Not thread-safe.</summary>
+/// <summary>Limits how many entries of one kind the in-memory stores keep per subscription. Not thread-safe.</summary>
 /// <param name="what">The kind, in the plural.</param>
-/// <param name="advice">What makes room.</param>
-/// <param name="capacity">How many of them one subscription may have.</param>
-/// <param name="log">Where a shortage is logged.</param>
+/// <param name="advice">The advice that is logged for making room.</param>
+/// <param name="capacity">The maximum number of entries per subscription.</param>
+/// <param name="log">The log for shortages.</param>
 internal sealed class StoreCapacity(string what, string advice, int capacity, ILogger log)
 {
-    // In percent of the capacity. A shortage is logged once, until less than the lower of the two is used again.
+    // In percent of the capacity. A shortage is logged once at the upper limit, and again only after the usage was
+    // below the lower limit.
     private const int Short = 80;
     private const int Enough = 70;
 
     private readonly Dictionary<string, Share> shares = new(StringComparer.Ordinal);
 
-    /// <summary>From how many on there is a shortage.</summary>
+    /// <summary>The number of entries from which there is a shortage.</summary>
     public int ShortFrom { get; } = Math.Max(1, PartOf(capacity, Short));
 
-    /// <summary>Below how many a shortage is over.</summary>
+    /// <summary>The number of entries below which a shortage is over.</summary>
     public int EnoughBelow { get; } = PartOf(capacity, Enough);
 
-    /// <summary>Takes room for one more.</summary>
+    /// <summary>Reserves room for one entry.</summary>
     /// <exception cref="StoreRefusedException">The subscription has no more room.</exception>
     public void Take(string subscription)
     {
@@ -35,7 +36,7 @@ internal sealed class StoreCapacity(string what, string advice, int capacity, IL
         share.Used++;
     }
 
-    /// <summary>Gives the room of one back.</summary>
+    /// <summary>Frees the room of one entry.</summary>
     public void Give(string subscription)
     {
         if (!shares.TryGetValue(subscription, out var share))
@@ -51,11 +52,11 @@ internal sealed class StoreCapacity(string what, string advice, int capacity, IL
         }
     }
 
-    /// <summary>Looks whether there is room for one more.</summary>
+    /// <summary>Checks that there is room for one more entry, and logs a shortage.</summary>
     /// <param name="subscription">The subscription.</param>
-    /// <param name="used">How many it has.</param>
-    /// <param name="isShort">The shortage was logged already.</param>
-    /// <exception cref="StoreRefusedException">There is none.</exception>
+    /// <param name="used">The number of its entries.</param>
+    /// <param name="isShort">True if the shortage was logged already.</param>
+    /// <exception cref="StoreRefusedException">There is no room.</exception>
     public void Check(string subscription, int used, ref bool isShort)
     {
         if (used >= capacity)
@@ -72,10 +73,10 @@ internal sealed class StoreCapacity(string what, string advice, int capacity, IL
         }
     }
 
-    /// <summary>A sentence for each subscription that will soon have no room.</summary>
+    /// <summary>Returns a sentence for each subscription that is short of room.</summary>
     public IEnumerable<string> Shortages() => shares.Where(share => share.Value.Used >= ShortFrom).Select(share => Describe(share.Key, share.Value.Used));
 
-    /// <summary>Says how much room a subscription has used.</summary>
+    /// <summary>Describes how much room a subscription uses.</summary>
     public string Describe(string subscription, int used) =>
         $"The in-memory store keeps {used:N0} {what} of the subscription '{subscription}', and has room for {capacity:N0}. {advice}, raise InMemoryOptions.StoreCapacity, or use a durable store.";
 

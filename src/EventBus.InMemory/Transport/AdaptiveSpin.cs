@@ -1,27 +1,32 @@
 namespace EventBus;
 
-/// <summary>Looks away for a moment before somebody waits: the other side is let alone with the memory that both need, and then there is a batch to do and not one event.</summary>
+/// <summary>
+/// Spins for a few microseconds before a wait. Meanwhile the other side uses the shared memory without contention, and
+/// a batch becomes ready instead of a single event.
+/// </summary>
 /// <remarks>
-/// Waiting costs a thread's sleep and its waking, which two sides that are equally fast would pay for every event. Where looking away did not pay, it is left out the next time, and twice as often after that:
-/// a queue that is seldom used, or always full, has next to none of it. Several may share one: what a race loses is only how soon it is tried again.
+/// A wait costs putting a thread to sleep and waking it. A producer and a consumer of equal speed would pay this for
+/// every event. When a spin did not pay, it is skipped the next time, and the number of skips doubles with each further
+/// failure. A queue that is rarely used or always full therefore spins almost never. Several threads may share an
+/// instance: a race only changes when the next spin takes place.
 /// </remarks>
 internal struct AdaptiveSpin
 {
-    // A few microseconds: less than it takes to wake a thread.
+    // A few microseconds: less than waking a thread takes.
     private const int Spins = 200;
     private const int MostLeftOut = 4_096;
 
-    // Fewer events than this are not worth a processor that does nothing else.
+    // Fewer events than this do not justify a busy processor.
     private const int Worthwhile = 8;
 
-    // On one processor nothing happens meanwhile.
+    // On a single processor the other side makes no progress during a spin.
     private static readonly bool IsPossible = Environment.ProcessorCount > 1;
 
     private int leftOut;
     private int toLeaveOut;
 
-    /// <summary>Looks away, unless that is left out this time.</summary>
-    /// <returns>Whether it did: then say what it brought.</returns>
+    /// <summary>Spins, unless this spin is to be skipped.</summary>
+    /// <returns>True if it spun: then call <see cref="Report"/>.</returns>
     public bool TrySpin()
     {
         if (!IsPossible)
@@ -39,8 +44,8 @@ internal struct AdaptiveSpin
         return true;
     }
 
-    /// <summary>Says what it brought, so that it is left out where it does not pay.</summary>
-    /// <param name="events">How many events can be put or taken now.</param>
+    /// <summary>Reports the result of a spin, which decides how many of the next spins are skipped.</summary>
+    /// <param name="events">The number of events that can be enqueued or dequeued now.</param>
     public void Report(long events)
     {
         toLeaveOut = events >= Worthwhile ? 0 : Math.Clamp(toLeaveOut * 2, 1, MostLeftOut);

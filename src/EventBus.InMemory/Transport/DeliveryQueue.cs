@@ -6,32 +6,38 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The queue of one subscription: bounded, with a reserve for handlers' own publishes, and a way back to the head for what is released.</summary>
+/// <summary>
+/// Queues the events of one subscription. The queue is bounded, has a reserve for publishes of handlers, and delivers
+/// released events first.
+/// </summary>
 /// <remarks>
-/// A channel of its own, because a bounded channel of the framework has neither a reserve nor a way back. Publishers share one short lock, and readers another: these
-/// take what is there by the batch, so that the two sides seldom touch the same memory. Nothing is awaited under a lock. One reader waits at a time; several may take.
+/// It implements <see cref="ChannelReader{T}"/> because the framework's bounded channel has neither a reserve nor a way
+/// to return events to its head. Publishers share one short lock, and readers share another. Readers fetch events in
+/// batches, so that the two sides seldom touch the same memory. Nothing is awaited under a lock. Only one reader may
+/// wait at a time; several may read.
 /// </remarks>
 internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<Delivery>, IDeliverySettler, IValueTaskSource<bool>, IThreadPoolWorkItem
 {
     private readonly Lock gate = new();
 
-    // Publishers that wait for room, in the order of their calls.
+    // The publishers that wait for room, in the order of their calls.
     private readonly LinkedList<QueueWaiter> waiters = [];
 
-    // What was released comes out before everything else, in its old order.
+    // Released events are delivered before all others, in their original order.
     private readonly PriorityQueue<Envelope, long> released = new();
 
-    // Made after the others, so that in memory it does not lie beside the lock of the publishers.
+    // Allocated after the others, so that it is not adjacent in memory to the publishers' lock.
     private readonly QueueConsumerState outlet = new();
 
-    // The ring: grows to what is needed, never beyond capacity and reserve.
+    // The ring buffer. It grows on demand, at most up to the first power of two that holds capacity and reserve.
     private Envelope[] ring = new Envelope[64];
 
     private Counts counts;
     private volatile bool closed;
     private bool stopped;
 
-    // The reader's wait: one reusable source instead of a task for each wake-up. Waking it costs no object either: the queue itself is the work item.
+    // The state of the waiting reader: one reusable source instead of a task per wait. Waking the reader allocates
+    // nothing either, because the queue itself is the work item.
     private ManualResetValueTaskSourceCore<bool> waiting;
     private bool isWaiting;
     private bool waitsInContext;
@@ -45,20 +51,22 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
     {
         get
         {
-            // First what is smaller: an event that comes and goes in between must not make it negative.
+            // Read the smaller number first: an event that is enqueued and delivered between the two reads must not
+            // make the count negative.
             var gone = outlet.HandedOut;
             return (int)(Volatile.Read(ref counts.Accepted) - gone) + released.Count;
         }
     }
 
-    /// <summary>Under the lock: something can be read.</summary>
+    /// <summary>True if an event can be read. Call it under the lock.</summary>
     private bool HasDeliveries => !stopped && (counts.Accepted > outlet.HandedOut || (!closed && released.Count > 0));
 
     public TransportWork Work
     {
         get
         {
-            // Settled first: an event that is accepted and settled in between must not look settled before it was accepted.
+            // Read the settled count first: an event that is accepted and settled between the two reads must not count
+            // as settled but not accepted.
             var done = outlet.Settled;
             lock (gate)
             {
@@ -67,8 +75,11 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         }
     }
 
-    /// <summary>Enqueues if there is room. Never waits for long: when there is none, it may look away for a few microseconds and try again.</summary>
-    /// <param name="envelope">The event. One published by a handler may use the reserve.</param>
+    /// <summary>
+    /// Enqueues an event if there is room. Does not block: if the queue is full, it may spin for a few microseconds and
+    /// try once more.
+    /// </summary>
+    /// <param name="envelope">The event. An event published by a handler may use the reserve.</param>
     public EnqueueResult TryEnqueue(Envelope envelope)
     {
         var result = EnqueueNow(envelope);
@@ -81,7 +92,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         return result;
     }
 
-    /// <summary>Joins the publishers that wait for room. The order of the calls is the order of the events.</summary>
+    /// <summary>Adds a publisher to those that wait for room. Events are enqueued in the order of the calls.</summary>
     /// <param name="envelope">The event.</param>
     public QueueWaiter Wait(Envelope envelope)
     {
@@ -98,7 +109,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
             waiters.AddLast(waiter.Node);
             outlet.HasWaiters = true;
 
-            // Either this sees what a reader has handed out, or the reader sees that somebody waits.
+            // Either this thread sees what a reader has delivered, or the reader sees that a publisher waits.
             Interlocked.MemoryBarrier();
             wake = AdmitWaiters();
         }
@@ -111,7 +122,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         return waiter;
     }
 
-    /// <summary>Leaves the waiters; false when the event was enqueued after all.</summary>
+    /// <summary>Removes a waiting publisher; false if its event was already enqueued.</summary>
     public bool Withdraw(QueueWaiter waiter)
     {
         lock (gate)
@@ -137,7 +148,8 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
             }
         }
 
-        // After the lock, whose end is a full fence: a publisher that begins to wait now sees what was handed out.
+        // After the lock, whose release is a full fence: a publisher that begins to wait now sees that the event was
+        // delivered.
         if (outlet.HasWaiters)
         {
             Admit();
@@ -203,10 +215,13 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Refuses what is published from now on, and completes when what is inside is handed out: there is nobody behind this queue to give it back to. What is released from now on stays.</summary>
+    /// <summary>
+    /// Rejects new events, and completes after the queued events are delivered, because there is no broker to return
+    /// them to. Released events stay in the queue.
+    /// </summary>
     public void Close() => Close(handOutRest: true);
 
-    /// <summary>Refuses what is published from now on, and hands out nothing more. What is inside stays counted as unsettled.</summary>
+    /// <summary>Rejects new events, and delivers nothing more. The queued events still count as unsettled.</summary>
     public void Stop() => Close(handOutRest: false);
 
     private void Close(bool handOutRest)
@@ -263,7 +278,10 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         }
     }
 
-    /// <summary>Completes the reader's wait on the pool, so that no publisher ever runs a handler; a synchronization context that the reader waits in is kept to.</summary>
+    /// <summary>
+    /// Completes the reader's wait on the thread pool, so that no publisher runs a handler. If the reader waits in a
+    /// synchronization context, that context is used.
+    /// </summary>
     [SuppressMessage("ApiDesign", "RS0030", Justification = "The framework's channels wake their readers this way too; a reader in a context of its own is posted to, not queued.")]
     private void Wake()
     {
@@ -317,7 +335,10 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         return EnqueueResult.Done;
     }
 
-    /// <summary>Under the lock: whoever gets true completes the reader's wait, outside the lock.</summary>
+    /// <summary>
+    /// Ends the reader's wait. Call it under the lock. If it returns true, the caller completes the wait outside the
+    /// lock.
+    /// </summary>
     private bool TakeWait()
     {
         var was = isWaiting;
@@ -325,7 +346,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         return was;
     }
 
-    /// <summary>Under the lock.</summary>
+    /// <summary>True if there is room. Call it under the lock.</summary>
     private bool HasRoom(int limit)
     {
         if (counts.Accepted - counts.HandedOutSeen + released.Count < limit)
@@ -337,7 +358,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         return counts.Accepted - counts.HandedOutSeen + released.Count < limit;
     }
 
-    /// <summary>Under the readers' lock.</summary>
+    /// <summary>Takes the next delivery. Call it under the readers' lock.</summary>
     private bool TryTake(out Delivery item)
     {
         item = default;
@@ -371,7 +392,8 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
     private bool TryFetch()
     {
-        // Without the lock, which publishers need more: what is missed here is found before the reader waits.
+        // Checked without the lock, which publishers need more often: an event that is missed here is found before the
+        // reader waits.
         if (Volatile.Read(ref counts.Accepted) == counts.Fetched)
         {
             return false;
@@ -436,19 +458,24 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
         ring = larger;
     }
 
-    /// <summary>What is written for every event, in cache lines of its own: whoever reads needs its neighbours, and not this.</summary>
+    /// <summary>
+    /// The counters that change with every event. They have their own cache lines: readers use the neighbouring fields
+    /// but not these.
+    /// </summary>
     [StructLayout(LayoutKind.Explicit, Size = 2 * QueueConsumerState.Apart + 64)]
     private struct Counts
     {
-        /// <summary>How many events were put into the ring.</summary>
+        /// <summary>The number of events that were put into the ring.</summary>
         [FieldOffset(QueueConsumerState.Apart)]
         public long Accepted;
 
-        /// <summary>How many of them the readers have fetched.</summary>
+        /// <summary>The number of those that the readers have fetched.</summary>
         [FieldOffset(QueueConsumerState.Apart + 8)]
         public long Fetched;
 
-        /// <summary>How many they had handed out by the last look. As long as there is room by that, nobody looks again.</summary>
+        /// <summary>
+        /// The number of delivered events at the last check. It is read again only when the queue seems full.
+        /// </summary>
         [FieldOffset(QueueConsumerState.Apart + 16)]
         public long HandedOutSeen;
     }

@@ -1,9 +1,9 @@
 namespace EventBus;
 
-/// <summary>What became of an attempt to enqueue.</summary>
+/// <summary>The result of an attempt to enqueue.</summary>
 internal enum EnqueueResult
 {
-    /// <summary>It is in the queue.</summary>
+    /// <summary>The event is in the queue.</summary>
     Done,
 
     /// <summary>There is no room.</summary>

@@ -2,7 +2,10 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>One event on its way into several queues of which at least one had no room. Knows who has it, so that the outcome can say so.</summary>
+/// <summary>
+/// Publishes one event to several queues of which at least one was full. Records which queues accepted it, for the
+/// outcome.
+/// </summary>
 internal sealed class Fanout
 {
     private readonly List<string> reached = [];
@@ -11,8 +14,8 @@ internal sealed class Fanout
 
     /// <param name="envelope">The event.</param>
     /// <param name="route">Its subscriptions.</param>
-    /// <param name="from">The first subscription that does not have it yet.</param>
-    /// <param name="whenFull">What a publisher that is no handler does.</param>
+    /// <param name="from">The index of the first subscription that has not received it yet.</param>
+    /// <param name="whenFull">The behavior of a publish outside of handlers.</param>
     public Fanout(Envelope envelope, InMemoryReceiver[] route, int from, QueueFullMode whenFull)
     {
         for (var i = 0; i < route.Length; i++)

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The live end of one subscription: its queue.</summary>
+/// <summary>Delivers the events of one subscription from its queue.</summary>
 internal sealed class InMemoryReceiver(Subscription subscription, DeliveryQueue queue) : Receiver
 {
     public Subscription Subscription { get; } = subscription;

@@ -2,7 +2,10 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The transport whose channel is the queue: no bytes, no threads, no loss while the process lives.</summary>
+/// <summary>
+/// Publishes events directly into the queues of the subscriptions, without serialization or threads. No event is lost
+/// while the process runs.
+/// </summary>
 internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
 {
     private const int RouteSlots = 16;
@@ -44,7 +47,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
     {
         lock (gate)
         {
-            // Replaced, never changed: publishers read without a lock.
+            // Replaced, never changed: publishers read it without a lock.
             var receiver = new InMemoryReceiver(subscription, new DeliveryQueue(options.Capacity, options.HandlerReserve));
             receivers = new Dictionary<string, InMemoryReceiver>(receivers) { [subscription.Name] = receiver };
             routes = new Dictionary<string, Route>(StringComparer.Ordinal);
@@ -85,13 +88,17 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>The way of a batch that met a full subscription: the event at a position, from one of its subscriptions on, and all that follow it.</summary>
+    /// <summary>
+    /// Publishes the rest of a batch after a subscription was full: the event at <paramref name="position"/>, beginning
+    /// with its subscription at <paramref name="from"/>, and all events after it.
+    /// </summary>
     private async Task PublishRestAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, int position, int from, CancellationToken deadline)
     {
         HashSet<string>? heldBack = null;
         for (; position < batch.Length; position++, from = 0)
         {
-            // Joining the waiters is done before the first await, so that the order of the calls is the order in every queue.
+            // The constructor of Fanout joins the waiters before the first await, so that every queue has the order of
+            // the calls.
             var envelope = batch.Span[position];
             var outcome = envelope.Key is { } key && heldBack?.Contains(key) == true
                 ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
@@ -106,7 +113,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
 
     private InMemoryReceiver[] RouteOf(string eventName)
     {
-        // The names come from few strings that are always the same, so that comparing references nearly always suffices.
+        // The same few string instances are passed again and again, so a comparison of references usually suffices.
         var first = firstRoutes[SlotOf(eventName)];
         return first is not null && ReferenceEquals(first.EventName, eventName) ? first.Receivers
             : routes.TryGetValue(eventName, out var route) ? route.Receivers

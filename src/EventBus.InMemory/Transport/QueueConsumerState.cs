@@ -3,10 +3,16 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>What the readers of a <see cref="DeliveryQueue"/> write: apart from what its publishers write, so that neither side keeps taking the processor's cache lines from the other.</summary>
+/// <summary>
+/// Holds the fields that the readers of a <see cref="DeliveryQueue"/> write. They are separate from the fields that its
+/// publishers write, to avoid false sharing of cache lines.
+/// </summary>
 internal sealed class QueueConsumerState
 {
-    /// <summary>The bytes between what different processors write: a cache line, and the one beside it, which some fetch too.</summary>
+    /// <summary>
+    /// The distance in bytes between fields that different processors write: a cache line and the adjacent line, which
+    /// some processors fetch too.
+    /// </summary>
     public const int Apart = 128;
 
     private const int BatchSize = 64;
@@ -17,39 +23,44 @@ internal sealed class QueueConsumerState
     private volatile bool hasWaiters;
     private volatile bool isDisturbed;
 
-    /// <summary>Held by whoever takes.</summary>
+    /// <summary>The lock of the readers.</summary>
     public Lock Taking { get; } = new();
 
-    /// <summary>How many of the events that were accepted have been handed out for the first time.</summary>
+    /// <summary>The number of accepted events that were delivered for the first time.</summary>
     public long HandedOut => Volatile.Read(ref counts.HandedOut);
 
-    /// <summary>How many deliveries were acknowledged.</summary>
+    /// <summary>The number of acknowledged deliveries.</summary>
     public long Settled => Interlocked.Read(ref counts.Settled);
 
-    /// <summary>A publisher waits for room. Written under the publishers' lock.</summary>
+    /// <summary>True if a publisher waits for room. Written under the publishers' lock.</summary>
     public bool HasWaiters
     {
         get => hasWaiters;
         set => hasWaiters = value;
     }
 
-    /// <summary>Something was released, or the queue has stopped: the reader is to look under the publishers' lock first, where this is written.</summary>
+    /// <summary>
+    /// True if an event was released or the queue has stopped: the reader must first check under the publishers' lock.
+    /// Written under that lock.
+    /// </summary>
     public bool IsDisturbed
     {
         get => isDisturbed;
         set => isDisturbed = value;
     }
 
-    /// <summary>Under <see cref="Taking"/>: everything that was fetched is handed out.</summary>
+    /// <summary>True if all fetched events are delivered. Call it under <see cref="Taking"/>.</summary>
     public bool IsEmpty => counts.Next == counts.Filled;
 
-    /// <summary>Before a reader waits.</summary>
+    /// <summary>The spin before a reader waits.</summary>
     public ref AdaptiveSpin ForEvents => ref forEvents;
 
     public void Settle() => Interlocked.Increment(ref counts.Settled);
 
-    /// <summary>Under both locks, when empty: takes over what is at the head of a ring, by the batch.</summary>
-    /// <returns>How many events.</returns>
+    /// <summary>
+    /// Moves a batch from the head of a ring into this object. Call it under both locks and only when empty.
+    /// </summary>
+    /// <returns>The number of events.</returns>
     public int Fetch(Envelope[] ring, long from, long until)
     {
         var count = (int)Math.Min(until - from, BatchSize);
@@ -64,7 +75,9 @@ internal sealed class QueueConsumerState
         return count;
     }
 
-    /// <summary>Under <see cref="Taking"/>, when not empty: the next event, and its token.</summary>
+    /// <summary>
+    /// Takes the next event and its token. Call it under <see cref="Taking"/> and only when not empty.
+    /// </summary>
     public (Envelope Envelope, long Token) Take()
     {
         var envelope = batch[counts.Next]!;
@@ -73,7 +86,7 @@ internal sealed class QueueConsumerState
         return (envelope, counts.NextToken++);
     }
 
-    /// <summary>What is written for every event.</summary>
+    /// <summary>The counters that change with every event.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 2 * Apart + 64)]
     private struct Counts
     {

@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A publisher that waits for room in one queue.</summary>
+/// <summary>Represents a publisher that waits for room in one queue.</summary>
 internal sealed class QueueWaiter
 {
     private readonly DeliveryQueue queue;
@@ -18,10 +18,13 @@ internal sealed class QueueWaiter
 
     public LinkedListNode<QueueWaiter> Node { get; }
 
-    /// <summary>True when enqueued, false when the subscription stopped.</summary>
+    /// <summary>The result: true if the event was enqueued, false if the subscription stopped.</summary>
     public TaskCompletionSource<bool> Completion { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Waits until the event is in the queue; false when time was up or the subscription stopped first, and then it is certainly not.</summary>
+    /// <summary>
+    /// Waits until the event is in the queue. Returns false if the deadline passed or the subscription stopped first;
+    /// then the event is not in the queue.
+    /// </summary>
     public async Task<bool> EnqueuedAsync(CancellationToken deadline)
     {
         try

@@ -2,19 +2,22 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Takes sagas that are due, so that one instance at a time works on each.</summary>
+/// <summary>Claims due sagas, so that only one instance at a time processes each of them.</summary>
 internal sealed class DueSagaReader(SagaStore store, SagaRepository keeper, SagaClock clock, SagaServices driving)
 {
-    // What a newer version of the application is given to take what this one cannot.
+    // The delay that leaves a saga of a newer application version to the newer instances.
     private static readonly TimeSpan LeftToOthers = TimeSpan.FromSeconds(30);
 
     private readonly RunEnvironment environment = driving.Environment;
     private readonly TimeProvider time = driving.Environment.Time;
 
-    /// <summary>Looks at the clock, once for each round.</summary>
+    /// <summary>Checks the clock for jumps. Called once per round.</summary>
     public void Look() => clock.Look();
 
-    /// <summary>Claims a due saga, and says in the same write that its step may have begun. Null when it is not to be worked on now, or somebody else was quicker.</summary>
+    /// <summary>
+    /// Claims a due saga and stores, in the same write, that its step may have begun. Returns null if the saga cannot
+    /// be processed now or another instance has claimed it first.
+    /// </summary>
     public async Task<LeasedSaga?> ClaimAsync(SagaEngine.SagaRuntime saga, SagaEntry entry)
     {
         var definition = saga.Definition;
@@ -53,7 +56,9 @@ internal sealed class DueSagaReader(SagaStore store, SagaRepository keeper, Saga
         return await store.SaveAsync(claimed, keeper.Closing) ? new LeasedSaga(keeper, definition, claimed with { Version = claimed.Version + 1 }, progress, until) : null;
     }
 
-    /// <summary>What cannot be read is left as it is, and people are told.</summary>
+    /// <summary>
+    /// Marks a saga whose content cannot be read as needing attention, and leaves the content unchanged.
+    /// </summary>
     private async Task HaltUnreadableAsync(SagaEntry entry, string defect)
     {
         environment.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>A saga that this instance works on: what it knows of it, and its claim.</summary>
+/// <summary>Represents a saga that this instance processes: its entry, its progress and its lease.</summary>
 internal sealed class LeasedSaga(SagaRepository keeper, SagaDefinition definition, SagaEntry entry, SagaProgress progress, DateTimeOffset leaseEnd) : IDisposable
 {
     private readonly CancellationTokenSource lost = new();
@@ -11,28 +11,31 @@ internal sealed class LeasedSaga(SagaRepository keeper, SagaDefinition definitio
 
     public string Id => Entry.Id;
 
-    /// <summary>The entry as it was saved last.</summary>
+    /// <summary>The entry as it was last saved.</summary>
     public SagaEntry Entry { get; set; } = entry;
 
-    /// <summary>Changed and saved by one at a time: whoever has the <see cref="Gate"/>.</summary>
+    /// <summary>The progress. Only the holder of the <see cref="Gate"/> changes and saves it.</summary>
     public SagaProgress Progress => progress;
 
     public SemaphoreSlim Gate { get; } = new(1);
 
-    /// <summary>When others may take it over.</summary>
+    /// <summary>The time from which other instances may claim the saga.</summary>
     public DateTimeOffset LeaseEnd { get; set; } = leaseEnd;
 
-    /// <summary>What is in the outbox was sent.</summary>
+    /// <summary>True if the events in the outbox were sent.</summary>
     public bool IsDispatched { get; set; }
 
-    /// <summary>Cancelled when another instance may have taken over.</summary>
+    /// <summary>Cancelled when another instance may have claimed the saga.</summary>
     public CancellationToken Lost => lost.Token;
 
-    /// <summary>The renewal of its lease that was begun last.</summary>
+    /// <summary>The most recent renewal of the lease.</summary>
     public Task Renewing { get; set; } = Task.CompletedTask;
 
     public void Lose() => lost.CancelAsync().Observed();
 
-    /// <summary>Lets it go. The source of <see cref="Lost"/> is left to the collector: its callbacks may be running.</summary>
+    /// <summary>
+    /// Removes the saga from the renewal of leases. Does not dispose the source of <see cref="Lost"/>, whose callbacks
+    /// may be running.
+    /// </summary>
     public void Dispose() => keeper.LetGo(this);
 }

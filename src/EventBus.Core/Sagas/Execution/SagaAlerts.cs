@@ -3,7 +3,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The alerts of sagas that need people. They look like those of dead letters, so that people have one way of being told.</summary>
+/// <summary>
+/// Provides the alerts of sagas that need attention. They have the form of dead-letter alerts, so that both kinds use
+/// the same notifiers.
+/// </summary>
 internal sealed class SagaAlerts(SagaStore store, SagaRepository keeper) : AlertSource
 {
     private const string EventName = "saga.needs-attention";
@@ -28,7 +31,7 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository keeper) : Alert
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
-                // One saga that cannot be written keeps no other from its alert.
+                // A saga that cannot be written does not block the alerts of the others.
                 await keeper.RefuseAsync(entry, exception);
             }
 
@@ -75,6 +78,9 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository keeper) : Alert
         };
     }
 
-    /// <summary>One that people have retried since has another claim, and an alert of its own if it needs them again.</summary>
+    /// <summary>
+    /// True if the alert still applies. A saga that was retried since has another claim, and gets a new alert if it
+    /// needs attention again.
+    /// </summary>
     private static bool IsMeant(SagaEntry entry, PendingAlert alert) => entry.Status == SagaStatus.NeedsAttention && entry.Claim == alert.Number;
 }

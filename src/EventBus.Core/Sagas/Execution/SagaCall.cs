@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>One run of a step, as far as its types do not matter.</summary>
+/// <summary>Holds the data of one attempt of a step that does not depend on the types of the saga.</summary>
 internal sealed class SagaCall(string sagaId, string step, SagaDirection direction, int attempt, long fence)
 {
     private const int MaxPublished = 1_000;
@@ -22,16 +22,16 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
 
     public IReadOnlyList<object> Published => published;
 
-    /// <summary>What the keys of effects begin with.</summary>
+    /// <summary>The prefix of the idempotency keys.</summary>
     public string EffectPrefix { get; init; } = "";
 
-    /// <summary>The reply that came, as JSON (UTF-8); empty for other directions.</summary>
+    /// <summary>The received reply as JSON (UTF-8); empty for other directions.</summary>
     public ReadOnlyMemory<byte> Reply { get; init; }
 
-    /// <summary>Makes the envelope of an event; null in a test, where it goes nowhere.</summary>
+    /// <summary>Creates the envelope of an event; null in a test, where events are not sent.</summary>
     public Func<object, PublishOptions?, int, Envelope>? Create { get; init; }
 
-    /// <summary>What was published, to be kept with the step's success.</summary>
+    /// <summary>The envelopes of the published events, to be stored with the success of the step.</summary>
     public List<Envelope> Outbox { get; } = [];
 
     public void Publish(object @event, PublishOptions? options)
@@ -54,12 +54,12 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
         published.Add(@event);
     }
 
-    /// <summary>The step has ended without an error: what goes wrong from now on says nothing of its effect.</summary>
+    /// <summary>True if the step has ended without an error. A later error says nothing about its effect.</summary>
     public bool HasSucceeded { get; private set; }
 
-    /// <summary>The step has ended.</summary>
+    /// <summary>Marks the step as ended.</summary>
     public void End() => ended = true;
 
-    /// <summary>The step has ended without an error.</summary>
+    /// <summary>Marks the step as ended without an error.</summary>
     public void Succeed() => HasSucceeded = ended = true;
 }

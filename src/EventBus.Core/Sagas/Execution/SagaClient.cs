@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace EventBus;
 
-/// <summary>What the container hands out as <see cref="ISagas"/>.</summary>
+/// <summary>Implements <see cref="ISagas"/> for the container.</summary>
 internal sealed class SagaClient(CallerContext door) : ISagas
 {
     private const int MaxTake = 1_000;
@@ -18,7 +18,7 @@ internal sealed class SagaClient(CallerContext door) : ISagas
 
     public void Close() => desk = null;
 
-    /// <summary>A reply came for a saga.</summary>
+    /// <summary>Processes a reply to a saga.</summary>
     public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) => Desk().ReceiveAsync(saga, context, cancellationToken);
 
     public Task<string> StartAsync<TState>(TState state, string? id = null, CancellationToken cancellationToken = default)

@@ -2,13 +2,17 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Notices when the wall clock jumps, and says whether a wait for a reply may end: after a start or a jump, what is waited for may still be in a queue.</summary>
+/// <summary>
+/// Detects jumps of the wall clock and decides when a wait for a reply may time out. After a start or a jump the
+/// timeout is delayed, because the reply may still be in a queue.
+/// </summary>
 internal sealed class SagaClock(TimeProvider time, RandomSource entropy, ILogger log)
 {
-    // What is waited for when an instance starts, or when its clock was put forward, is probably on its way. The same time that order guards give.
+    // After a start of the instance or a jump of its clock, the expected replies are probably in transit. The order
+    // guards use the same time.
     private static readonly TimeSpan Grace = TimeSpan.FromMinutes(1);
 
-    // Clocks are adjusted by less all the time.
+    // Smaller adjustments of clocks are normal.
     private static readonly TimeSpan Jump = TimeSpan.FromSeconds(5);
 
     private readonly long startedAt = time.GetTimestamp();
@@ -17,7 +21,7 @@ internal sealed class SagaClock(TimeProvider time, RandomSource entropy, ILogger
     private TimeSpan drift;
     private DateTimeOffset? disturbedOn;
 
-    /// <summary>Compares the wall clock with the one that only counts.</summary>
+    /// <summary>Compares the wall clock with the monotonic clock.</summary>
     public void Look()
     {
         lock (gate)
@@ -32,7 +36,10 @@ internal sealed class SagaClock(TimeProvider time, RandomSource entropy, ILogger
         }
     }
 
-    /// <summary>When a wait that is over may be ended: null for now. Many that are over at once are spread.</summary>
+    /// <summary>
+    /// Returns the earliest time at which an overdue wait may time out; null for now. A random part spreads the
+    /// timeouts of many overdue waits.
+    /// </summary>
     public DateTimeOffset? NotBefore(DateTimeOffset waitsSince)
     {
         lock (gate)

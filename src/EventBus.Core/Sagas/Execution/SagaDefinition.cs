@@ -2,7 +2,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>A saga that was checked at the start: its steps in their order, with all that was left to the defaults filled in. Immutable.</summary>
+/// <summary>Holds a validated saga: its steps in their order, with all defaults applied. Immutable.</summary>
 internal sealed class SagaDefinition(SagaRegistration model, int stateVersion, IReadOnlyList<SagaStepDefinition> steps, JsonTypeInfo json)
 {
     public string Name => model.Name;
@@ -15,13 +15,13 @@ internal sealed class SagaDefinition(SagaRegistration model, int stateVersion, I
 
     public JsonTypeInfo Json => json;
 
-    /// <summary>The name of the subscription through which its replies come.</summary>
+    /// <summary>Returns the name of the subscription that receives the replies of a saga.</summary>
     public static string SubscriptionOf(string saga) => $"saga.{saga}";
 
-    /// <summary>Null when this application knows no step of that name (any more).</summary>
+    /// <summary>Finds a step by its name; null if this application has no such step.</summary>
     public SagaStepDefinition? Find(string step) => steps.FirstOrDefault(own => own.Name == step);
 
-    /// <summary>The step that follows; null after the last.</summary>
+    /// <summary>Returns the next step, the first step for null; null after the last.</summary>
     public SagaStepDefinition? After(string? step)
     {
         var position = step is null ? 0 : steps.Index().First(own => own.Item.Name == step).Index + 1;

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>What a step does.</summary>
+/// <summary>The kind of operation that an attempt of a step performs.</summary>
 internal enum SagaDirection
 {
     Execute,

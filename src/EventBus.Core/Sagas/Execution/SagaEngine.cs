@@ -4,7 +4,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Runs the sagas of a bus: takes those that are due, as many at once as there is room for, and lets each go on until it ends or waits. Thread-safe.</summary>
+/// <summary>
+/// Runs the sagas of a bus: claims due sagas up to the concurrency limit, and processes each until it ends or waits.
+/// Thread-safe.
+/// </summary>
 internal sealed class SagaEngine
 {
     private const int ClaimSize = 64;
@@ -50,12 +53,12 @@ internal sealed class SagaEngine
 
     public SagaWaiters Waiters { get; } = new();
 
-    /// <summary>Tells people of sagas that need them; null where nobody wants to be told.</summary>
+    /// <summary>Sends alerts for sagas that need attention; null if no notifier is registered.</summary>
     public AlertCoordinator? Alerts { get; }
 
     public TimeSpan PollInterval => store.PollInterval;
 
-    /// <summary>How long a saga that has ended is kept.</summary>
+    /// <summary>The retention of sagas that have ended.</summary>
     public TimeSpan Retention => options.Retention;
 
     public TimeProvider Time => time;
@@ -64,13 +67,13 @@ internal sealed class SagaEngine
 
     public bool StoreIsDown => keeper.StoreIsDown;
 
-    /// <summary>The sagas that the store does not take, while it takes others.</summary>
+    /// <summary>The ids of the sagas that the store refuses while it accepts others.</summary>
     public IReadOnlyList<string> Refused => keeper.Refused;
 
-    /// <summary>No saga is in hand.</summary>
+    /// <summary>True if no saga is being processed and no alert is being sent.</summary>
     public bool IsIdle => running.IsEmpty && Alerts?.IsIdle != false;
 
-    /// <summary>The loops, to be run side by side as long as the bus runs.</summary>
+    /// <summary>The loops to run concurrently while the bus runs.</summary>
     public IEnumerable<(string Name, Func<CancellationToken, Task> Run)> Loops => (Alerts?.Loops ?? []).Select(run => ("saga alerts", run)).Append(("saga leases", keeper.RunAsync));
 
     public void Wake() => loop.Wake();
@@ -79,7 +82,7 @@ internal sealed class SagaEngine
 
     public SagaRuntime? Find(Type stateType) => sagas.Values.FirstOrDefault(saga => saga.Definition.Model.StateType == stateType);
 
-    /// <summary>Takes what is due, until the token is cancelled.</summary>
+    /// <summary>Processes due sagas until the token is cancelled.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         if (consumes)
@@ -89,7 +92,10 @@ internal sealed class SagaEngine
         }
     }
 
-    /// <summary>A saga whose class was renamed has another name, and nobody would go on with it.</summary>
+    /// <summary>
+    /// Logs the number of stored sagas that this application does not know. When a saga's class is renamed, the sagas
+    /// stored under the old name would otherwise stop without a notice.
+    /// </summary>
     private async Task TellOfUnknownAsync(CancellationToken stop)
     {
         try
@@ -105,10 +111,10 @@ internal sealed class SagaEngine
         }
     }
 
-    /// <summary>Whether sagas are due now, whoever has them.</summary>
+    /// <summary>True if any saga is due now, on any instance.</summary>
     public async Task<bool> IsAnyDueAsync() => consumes && (await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), 1, CancellationToken.None)).Entries.Count > 0;
 
-    /// <summary>How many sagas have not ended.</summary>
+    /// <summary>Counts the sagas that have not ended.</summary>
     public Task<long> CountAliveAsync() => CountAsync(null, CancellationToken.None);
 
     private async Task<long> CountAsync(string? name, CancellationToken cancellationToken)
@@ -122,10 +128,13 @@ internal sealed class SagaEngine
         return alive;
     }
 
-    /// <summary>Makes room for a saga that is being started, so that it may go on here at once; false where there is none.</summary>
+    /// <summary>
+    /// Reserves a slot for a saga that is being started, so that this instance can process it at once; false if no slot
+    /// is free.
+    /// </summary>
     public bool TryReserve(string id) => consumes && !driving.IsStopping && running.Count < options.Concurrency && Reserve(id);
 
-    /// <summary>It was not started after all.</summary>
+    /// <summary>Frees the slot of a saga.</summary>
     public void Unreserve(string id)
     {
         if (running.TryRemove(id, out var reserved))
@@ -136,7 +145,7 @@ internal sealed class SagaEngine
         settled();
     }
 
-    /// <summary>Goes on with a saga that this instance has made room for, and claimed.</summary>
+    /// <summary>Processes a saga that this instance has claimed and reserved a slot for.</summary>
     public void Drive(SagaRuntime saga, LeasedSaga hold)
     {
         keeper.Hold(hold);
@@ -155,7 +164,7 @@ internal sealed class SagaEngine
         }));
     }
 
-    /// <summary>Lets every saga end the step that it is at, and go no further.</summary>
+    /// <summary>Lets every saga finish its current step, and waits until all have stopped.</summary>
     public async Task DrainAsync()
     {
         driving.IsStopping = true;
@@ -171,12 +180,12 @@ internal sealed class SagaEngine
         var room = Math.Min(options.Concurrency - running.Count, ClaimSize);
         if (room <= 0)
         {
-            // Whichever ends first wakes the loop.
+            // The next saga that ends wakes the loop.
             return null;
         }
 
-        // Those in hand are due only when their lease ends, which a frozen process may see before its renewal.
-        // Neither do those that the store does not take stand in the way of others.
+        // Sagas in progress are due only after their lease has ended. A paused process may see that before it renews
+        // them, so they are added to the number requested. So are refused sagas, to keep them from blocking others.
         var due = await store.ListDueAsync(sagas.Keys, time.GetUtcNow(), room + running.Count + keeper.Refused.Count, stop);
         DateTimeOffset? next = due.NextDue;
         var taking = due.Entries.Where(entry => MayTry(entry.Id) && Reserve(entry.Id)).Take(room).ToList();
@@ -226,12 +235,14 @@ internal sealed class SagaEngine
             return;
         }
 
-        // It was put off, or somebody else was quicker: when to come again has changed.
+        // It was postponed, or another instance claimed it first: the next due time has changed.
         Unreserve(entry.Id);
         loop.Wake();
     }
 
-    /// <summary>A saga that cannot be claimed is tried again later, and needs attention once it is certain that the store takes others.</summary>
+    /// <summary>
+    /// Delays a saga whose claim failed. It needs attention after it is certain that the store accepts others.
+    /// </summary>
     private async Task RefuseAsync(SagaRuntime saga, SagaEntry entry, Exception exception)
     {
         if (await keeper.RefuseAsync(entry, exception))
@@ -242,6 +253,6 @@ internal sealed class SagaEngine
 
     private bool Reserve(string id) => running.TryAdd(id, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
 
-    /// <summary>A saga with what takes it from step to step.</summary>
+    /// <summary>Holds a saga and the objects that execute it.</summary>
     public sealed record SagaRuntime(SagaDefinition Definition, SagaTransitions Moves, SagaStepRunner Runner, SagaExecutor Driver);
 }

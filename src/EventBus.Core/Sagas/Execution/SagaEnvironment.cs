@@ -2,7 +2,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>The parts of a bus that its sagas use.</summary>
+/// <summary>Holds the parts of a bus that its sagas use.</summary>
 internal sealed record SagaEnvironment
 {
     public required Publisher Publisher { get; init; }
@@ -21,9 +21,9 @@ internal sealed record SagaEnvironment
 
     public required AlertSettings AlertSettings { get; init; }
 
-    /// <summary>Cancelled when the bus closes, after its handlers and steps were.</summary>
+    /// <summary>Cancelled when the bus closes, after its handlers and steps were cancelled.</summary>
     public required CancellationToken Closing { get; init; }
 
-    /// <summary>Called when something may have become idle.</summary>
+    /// <summary>Called when the bus may have become idle.</summary>
     public required Action Settled { get; init; }
 }

@@ -3,7 +3,9 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Makes the events that a saga publishes of itself, as they are kept with its progress.</summary>
+/// <summary>
+/// Creates the events that report the progress of a saga, in the form in which its outbox stores them.
+/// </summary>
 internal sealed class SagaEventFactory(string saga, Publisher publisher, bool isWanted)
 {
     public IEnumerable<StoredSagaEvent> StepCompleted(string sagaId, string step, string? traceParent) => Make(new SagaStepCompleted(sagaId, saga, step), sagaId, $"{step}/completed", traceParent);
@@ -23,11 +25,11 @@ internal sealed class SagaEventFactory(string saga, Publisher publisher, bool is
             "failed",
             progress.TraceParent);
 
-    /// <summary>Makes the envelope of an event that a step publishes.</summary>
+    /// <summary>Creates the envelope of an event that a step publishes.</summary>
     public Envelope Create(object @event, PublishOptions? options, SagaCall call, int ordinal) =>
         publisher.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
 
-    /// <summary>The id of an event that a step publishes, where it is given none.</summary>
+    /// <summary>Derives the id of an event that a step publishes without an id of its own.</summary>
     public static Guid IdOf(string service, string saga, string sagaId, string step, SagaDirection direction, int ordinal) => EventIds.Derive(service, sagaId, OriginOf(saga, step, direction), ordinal);
 
     public static StoredSagaEvent Keep(Envelope envelope) => new(envelope.EventId, envelope.EventName, StoreFormat.WriteAttributes(envelope), envelope.GetBody().ToArray());

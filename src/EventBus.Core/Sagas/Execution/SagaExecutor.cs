@@ -4,13 +4,17 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Takes a held saga from step to step, until it ends, waits, or needs people. Before a step runs, it is kept that it may have run; how it ended is kept together with the beginning of the next.</summary>
+/// <summary>
+/// Executes the steps of a leased saga until it ends, waits, or needs attention. Before a step runs, the store records
+/// that it may have run. The result of a step is saved in the same write as the beginning of the next.
+/// </summary>
 internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions moves, SagaStepRunner runner, SagaEventFactory announcer, SagaServices driving)
 {
     private const int MaxInterruptions = 10;
     private const int MaxKey = 256;
 
-    // The events of a saga are tried again on their own account; their publish had its whole time-out already.
+    // The delay before a saga's events are sent again. It does not count as a retry of a step: the failed publish has
+    // already used its full timeout.
     private static readonly TimeSpan SendBackoff = TimeSpan.FromSeconds(5);
 
     private readonly string sending = $"events of the saga {definition.Name}";
@@ -19,7 +23,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
     private readonly RunEnvironment environment = driving.Environment;
     private readonly TimeProvider time = driving.Environment.Time;
 
-    /// <summary>Goes on until there is nothing to do now.</summary>
+    /// <summary>Processes the saga until nothing is left to do now.</summary>
     public async Task DriveAsync(LeasedSaga hold)
     {
         try
@@ -34,7 +38,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         }
         catch (OperationCanceledException) when (environment.Abort.IsCancellationRequested)
         {
-            // Another instance goes on when the lease has ended.
+            // Another instance continues after the lease has ended.
         }
         catch (Exception exception)
         {
@@ -42,7 +46,10 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         }
     }
 
-    /// <summary>Lets go of a saga that cannot go on, as it was saved last. One that cannot even be written so is left to its lease.</summary>
+    /// <summary>
+    /// Marks a saga that cannot continue as needing attention, in the state in which it was last saved. If that write
+    /// fails too, the saga stays until its lease ends.
+    /// </summary>
     public async Task GiveUpAsync(LeasedSaga hold, Exception exception)
     {
         try
@@ -61,7 +68,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         var progress = hold.Progress;
         if (SagaTransitions.IsEnd(hold.Entry.Status))
         {
-            // It has ended, whatever becomes of its events.
+            // It has ended, even if its events are not sent yet.
             driving.Ended(hold.Id);
         }
 
@@ -102,7 +109,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
             : await RunAsync(hold, step, active);
     }
 
-    /// <summary>Waits for the reply, without holding anything; or finds that it has waited long enough.</summary>
+    /// <summary>Releases the saga until its reply arrives, or fails the step if the wait has timed out.</summary>
     private async Task<bool> WaitAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active)
     {
         if (active.WaitsUntil <= time.GetUtcNow())
@@ -110,7 +117,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
             return await FailAsync(hold, step, active, new TimeoutException($"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}."), attempts: 1, Ending.Final);
         }
 
-        // A reply may come while this is being saved.
+        // A reply may arrive during this save.
         await writer.LeaveAsync(hold, _ => { }, progress => progress.ReplyFor(active, step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
         return false;
     }
@@ -137,7 +144,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
                 return await FailAsync(hold, step, active, exception, active.Failures + 1, EndingOf(step, direction, exception));
             }
 
-            // Before it runs, so that a reply finds the saga however early it comes.
+            // Saved before the step runs, so that even an early reply finds the saga.
             await keeper.SaveAsync(
                 hold,
                 progress =>
@@ -149,7 +156,8 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         }
         else if (!active.Begun || hold.LeaseEnd <= time.GetUtcNow())
         {
-            // A reply came as the step began to wait. Or this instance was frozen: another may have the saga by now, and then this finds out.
+            // Either a reply arrived when the step began to wait, or this process was paused. If another instance has
+            // claimed the saga meanwhile, this save fails.
             await keeper.SaveAsync(hold, _ => active.Begun = true, static (_, entry, until) => entry with { DueAt = until });
         }
 
@@ -185,7 +193,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
 
             if (direction == SagaDirection.Execute && step.ReplyName is not null)
             {
-                // A reply that is there already is handled next.
+                // A reply that has already arrived is processed next.
                 (active.Status, active.Failures, active.Interruptions, active.Published) = (SagaStepStatus.Waiting, 0, 0, outbox.Count);
                 active.Begun = progress.ReplyFor(active, step.ReplyName) is not null;
                 (active.WaitsSince, active.WaitsUntil) = (now, now + step.ReplyTimeout);
@@ -212,7 +220,10 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         var key => SagaReplies.WaitKeyOf(definition.Name, step.ReplyName!, key),
     };
 
-    /// <summary>A run failed, or will not be made: start it again later, or end it.</summary>
+    /// <summary>
+    /// Handles a failed attempt, or an attempt that will not be made: schedules a retry, compensates the saga, or marks
+    /// it as needing attention.
+    /// </summary>
     private async Task<bool> FailAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, Exception error, int attempts, Ending ending)
     {
         var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
@@ -224,7 +235,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
 
         var retry = step.RetryOf(direction);
 
-        // After a start that may have had an effect, a refusal says nothing of that one.
+        // If an earlier attempt may have had an effect, a rejection of this one does not exclude that effect.
         var rejected = ending == Ending.Refused && !active.MayHaveEffect;
         if (ending == Ending.Failed && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
         {
@@ -276,8 +287,8 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         return true;
     }
 
-    /// <summary>Sends what is kept to be sent.</summary>
-    /// <returns>False when it could not be sent, and the saga was left for later.</returns>
+    /// <summary>Sends the events in the outbox.</summary>
+    /// <returns>False if they could not be sent and the saga was released for later.</returns>
     private async Task<bool> SendAsync(LeasedSaga hold)
     {
         if (hold.Progress.Outbox.Count == 0 || hold.IsDispatched)
@@ -306,7 +317,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         environment.Log.Working(sending);
         if (left.Count > 0 && !SagaTransitions.IsEnd(hold.Entry.Status))
         {
-            // They never can be sent as things are.
+            // These events cannot be sent without a change of the configuration or the application.
             await writer.HaltAsync(hold, ExceptionText.MessageOf(left[0].Second!), left[0].Second, (progress, _) =>
             {
                 (progress.EventsRefused, progress.Outbox) = (true, left.ConvertAll(item => item.First));
@@ -315,7 +326,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
             return false;
         }
 
-        // After the end nobody can decide about them any more.
+        // After the end of the saga no operator can decide about them.
         left.ForEach(item => environment.Log.SagaEventDropped(definition.Name, hold.Id, item.First.Name, item.First.Id, item.Second!));
         return hold.IsDispatched = true;
     }
@@ -326,16 +337,16 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
 
     private static bool IsRefusal(PublishException problem) => problem.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber;
 
-    /// <summary>How a run went wrong.</summary>
+    /// <summary>The kind of failure of an attempt.</summary>
     private enum Ending
     {
-        /// <summary>It may be started again.</summary>
+        /// <summary>It may be retried.</summary>
         Failed,
 
-        /// <summary>Its service says that it had no effect.</summary>
+        /// <summary>The called service reports that it had no effect.</summary>
         Refused,
 
-        /// <summary>It is not started again.</summary>
+        /// <summary>It is not retried.</summary>
         Final,
     }
 }

@@ -4,10 +4,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>What people and callers see of a stored saga.</summary>
+/// <summary>Converts stored sagas to their public form.</summary>
 internal static class SagaInfoMapper
 {
-    /// <summary>Shows a saga. Never throws: one that cannot be read says so.</summary>
+    /// <summary>Converts a saga. Never throws: the error of a saga that cannot be read says so.</summary>
     public static SagaInfo Show(SagaEntry entry)
     {
         var defect = entry.Defect;
@@ -29,12 +29,12 @@ internal static class SagaInfoMapper
         };
     }
 
-    /// <summary>Whether nothing happens any more without people.</summary>
+    /// <summary>True if the saga has ended or needs attention.</summary>
     public static bool IsAtRest(SagaEntry entry) => entry.Status == SagaStatus.NeedsAttention || SagaTransitions.IsEnd(entry.Status);
 
-    /// <summary>The result of a saga that is at rest.</summary>
+    /// <summary>Creates the result of a saga that has ended or needs attention.</summary>
     /// <param name="entry">The saga.</param>
-    /// <param name="read">Makes the state of what is stored.</param>
+    /// <param name="read">Deserializes the stored state.</param>
     public static async Task<SagaResult<TState>> ResultAsync<TState>(SagaEntry entry, Func<StoredState, Task<object>> read)
         where TState : notnull
     {

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>How sagas are written, in the store and on the wire.</summary>
+/// <summary>Defines the JSON serialization of stored sagas and of their events.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault, MaxDepth = 1_000)]
 [JsonSerializable(typeof(SagaProgress))]
 [JsonSerializable(typeof(SagaStepCompleted))]
@@ -11,7 +11,9 @@ namespace EventBus;
 [JsonSerializable(typeof(SagaFailed))]
 internal sealed partial class SagaJson : JsonSerializerContext
 {
-    /// <summary>The type information of the library's own events; null for all others.</summary>
+    /// <summary>
+    /// Returns the type information of the events that sagas publish about their progress; null for all other types.
+    /// </summary>
     public static JsonTypeInfo? Of(Type type) =>
         type == typeof(SagaStepCompleted) ? SagaJson.Default.SagaStepCompleted
         : type == typeof(SagaCompleted) ? SagaJson.Default.SagaCompleted

@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>Another instance has the saga now.</summary>
+/// <summary>Signals that another instance has claimed the saga.</summary>
 internal sealed class SagaLeaseLostException : Exception;

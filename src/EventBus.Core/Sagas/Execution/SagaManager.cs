@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Where sagas are started, waited for, and dealt with by people, while the bus runs. Thread-safe.</summary>
+/// <summary>Implements the operations of <see cref="ISagas"/> while the bus runs. Thread-safe.</summary>
 internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan timeout, CancellationToken stopping)
 {
     private static readonly TimeSpan Backoff = TimeSpan.FromMilliseconds(100);
@@ -38,7 +38,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         {
             if (!reserved)
             {
-                // For whoever has room next.
+                // Left to the next instance that has a free slot.
                 (progress.Held, progress.Active()!.Begun) = (false, false);
             }
 
@@ -78,7 +78,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         var saga = SagaOf<TState>();
         while (true)
         {
-            // Before the look, so that an end after it is not missed.
+            // Registered before the read, so that an end after it is not missed.
             using var waiter = engine.Waiters.Wait(id);
             var entry = await FindAsync(id, cancellationToken) ?? throw new ArgumentException($"There is no saga '{id}' (any more).", nameof(id));
             if (entry.Saga != saga.Definition.Name)
@@ -105,7 +105,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
 
         return changed is not null;
 
-        // With an application that can read it, it goes on.
+        // It continues with an application that can read it.
         static SagaEntry RetryDead(SagaEntry entry) => entry with { Status = SagaStatus.Running };
     }
 
@@ -157,8 +157,11 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
     private SagaEngine.SagaRuntime SagaOf<TState>() =>
         engine.Find(typeof(TState)) ?? throw new ArgumentException($"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
 
-    /// <summary>Keeps a new saga, or finds that it is kept already. Tries again until the deadline, whatever the store does.</summary>
-    /// <returns>The entry, if it is the given one; null if the id was taken before.</returns>
+    /// <summary>
+    /// Stores a new saga, or finds that it already exists. Retries until the deadline, unless the store rejects
+    /// the saga or is disposed.
+    /// </summary>
+    /// <returns>The entry if this call has created it; null if the id was already in use.</returns>
     private async Task<SagaEntry?> CreateAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
         using var deadline = new CancellationTokenSource(timeout, time);
@@ -180,7 +183,8 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
                         : known.Version == 1 && known.Content.Span.SequenceEqual(entry.Content.Span) ? known with { Number = 0 } : null;
                 }
 
-                // Gone again in between: its retention has just ended. Anything else is a store that contradicts itself.
+                // It was removed in between, because its retention has just ended. Otherwise the answers of the store
+                // contradict each other.
             }
             catch (InvalidOperationException exception) when (exception is not ObjectDisposedException && doubt is null)
             {
@@ -231,7 +235,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
                 }
 
                 var now = time.GetUtcNow();
-                // Another claim, so that whoever held it before learns of it.
+                // A new claim, so that an instance that held the saga before detects the change.
                 var due = entry with { AlertAt = null, Claim = entry.Claim + 1, ChangedAt = now, DueAt = now };
                 if (SagaProgress.Read(entry.Content, out _) is not { } progress || engine.Find(entry.Saga) is not { } saga)
                 {
@@ -253,7 +257,10 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         return changed;
     }
 
-    /// <summary>Waits for a signal from this process; where there are others, no longer than until the next look.</summary>
+    /// <summary>
+    /// Waits for a signal from this process, but at most for the poll interval, because another instance may end the
+    /// saga.
+    /// </summary>
     private async Task WaitForNewsAsync(string id, Task ended, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);

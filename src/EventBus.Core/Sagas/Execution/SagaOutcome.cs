@@ -2,16 +2,19 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>How a run of a step ended.</summary>
-/// <param name="State">The state as the step left it, when there is no error.</param>
-/// <param name="Error">What went wrong; null for nothing.</param>
+/// <summary>The result of an attempt of a step.</summary>
+/// <param name="State">The state after the step, if there is no error.</param>
+/// <param name="Error">The error; null for none.</param>
 internal readonly record struct SagaOutcome(JsonElement State, Exception? Error)
 {
-    /// <summary>The bus stops: neither success nor failure.</summary>
+    /// <summary>The result of an attempt that a stop of the bus interrupted: neither a success nor a failure.</summary>
     public static SagaOutcome Interrupted { get; } = new(default, null) { IsInterrupted = true };
 
     public bool IsInterrupted { get; private init; }
 
-    /// <summary>The error comes from the step. That its time is over, or that its result cannot be kept, is no answer of a service.</summary>
+    /// <summary>
+    /// True if the error comes from the step itself. A timeout, or a state that cannot be stored, does not come from a
+    /// service and proves nothing about the effect.
+    /// </summary>
     public bool IsAnswer { get; init; }
 }

@@ -2,73 +2,78 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>How far a saga is, and its state: what a store keeps as the content of its entry. Changed by whoever holds the saga.</summary>
+/// <summary>
+/// Holds the progress and the state of a saga: the content of its entry in the store. Only the holder of the saga
+/// changes it.
+/// </summary>
 internal sealed class SagaProgress
 {
     public const int MaxHistory = 100;
     public const int MaxInbox = 16;
 
-    /// <summary>The version in which <see cref="State"/> is written.</summary>
+    /// <summary>The version of the format of <see cref="State"/>.</summary>
     public int StateVersion { get; set; }
 
     public JsonElement State { get; set; }
 
-    /// <summary>Tells its start from any other, also one under the same id with the same state.</summary>
+    /// <summary>
+    /// Identifies the start of the saga, to distinguish it from another start with the same id and the same state.
+    /// </summary>
     public string? Start { get; set; }
 
-    /// <summary>An instance works on it: the entry is due when its lease ends.</summary>
+    /// <summary>True while an instance processes it: the entry is due when its lease ends.</summary>
     public bool Held { get; set; }
 
-    /// <summary>The steps that were begun, in the order in which they were begun.</summary>
+    /// <summary>The steps that have begun, in the order in which they began.</summary>
     public List<SagaStepProgress> Steps { get; set; } = [];
 
-    /// <summary>Since when it has its status.</summary>
+    /// <summary>The time at which it got its current status.</summary>
     public DateTimeOffset StatusSince { get; set; }
 
     public string? FailedStep { get; set; }
 
-    /// <summary>The error that it failed of, in one line.</summary>
+    /// <summary>The error of the failed step, in one line.</summary>
     public string? Error { get; set; }
 
-    /// <summary>Why it needs attention; null while it does not.</summary>
+    /// <summary>The reason why it needs attention; null if it does not.</summary>
     public string? Attention { get; set; }
 
-    /// <summary>The type of that error.</summary>
+    /// <summary>The type of the exception described by <see cref="Error"/>.</summary>
     public string? ErrorType { get; set; }
 
-    /// <summary>Replies that were not used yet.</summary>
+    /// <summary>The replies that were not used yet.</summary>
     public List<SagaReply> Inbox { get; set; } = [];
 
-    /// <summary>The ids of the replies that were used or ignored, the latest last.</summary>
+    /// <summary>The ids of the used or ignored replies, latest last.</summary>
     public List<string> UsedReplies { get; set; } = [];
 
-    /// <summary>Events that belong to what was done, and may not have been sent yet.</summary>
+    /// <summary>The events of the completed steps that may not have been sent yet.</summary>
     public List<StoredSagaEvent> Outbox { get; set; } = [];
 
-    /// <summary>It needs attention because what is in the outbox cannot be sent.</summary>
+    /// <summary>True if it needs attention because the events in the outbox cannot be sent.</summary>
     public bool EventsRefused { get; set; }
 
-    /// <summary>The trace that it belongs to.</summary>
+    /// <summary>The trace parent of the saga.</summary>
     public string? TraceParent { get; set; }
 
     public List<SagaHistoryEntry> History { get; set; } = [];
 
-    /// <summary>The step that is being executed, waited for or undone; null between two of them.</summary>
+    /// <summary>Gets the step that is being executed, waited for or compensated; null if there is none.</summary>
     public SagaStepProgress? Active() => Steps.Find(step => step.Status is SagaStepStatus.Executing or SagaStepStatus.Waiting or SagaStepStatus.Compensating);
 
-    /// <summary>The reply that a step waits for, if it has come.</summary>
+    /// <summary>Gets the reply that a step waits for; null if it has not arrived.</summary>
     public SagaReply? ReplyFor(SagaStepProgress step, string? eventName) => eventName is null ? null : Inbox.Find(reply => reply.Step == step.Name && reply.EventName == eventName);
 
-    /// <summary>A reply came before.</summary>
+    /// <summary>True if a reply with this id was received before.</summary>
     public bool Knows(string eventId) => Inbox.Exists(reply => reply.EventId == eventId) || UsedReplies.Contains(eventId);
 
-    /// <summary>A reply that was taken in still concerns the step that is active.</summary>
+    /// <summary>True if a received reply still belongs to the active step.</summary>
     /// <param name="reply">The reply.</param>
     /// <param name="waitKey">The key that the step waits for; null for the saga's id.</param>
     public bool Concerns(SagaReply reply, string? waitKey) =>
         Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active && active.Name == reply.Step && (waitKey is null || waitKey == reply.WaitKey);
 
-    /// <summary>A reply is not needed any more: a copy of it is not taken in again, for whichever step.</summary>
+    /// <summary>Removes a reply, and remembers its id so that no step accepts a duplicate of it.</summary>
     public void Forget(SagaReply reply)
     {
         Inbox.Remove(reply);
@@ -79,10 +84,10 @@ internal sealed class SagaProgress
         }
     }
 
-    /// <summary>No reply is needed any more.</summary>
+    /// <summary>Removes all replies.</summary>
     public void ForgetReplies() => Inbox.ToList().ForEach(Forget);
 
-    /// <summary>The steps that were undone, in the order in which they were.</summary>
+    /// <summary>Gets the compensated steps, in the order of their compensation.</summary>
     public IReadOnlyList<string> Undone() => [.. Enumerable.Reverse(Steps).Where(step => step.Status == SagaStepStatus.Compensated).Select(step => step.Name)];
 
     public void Note(DateTimeOffset at, string? step, string text)
@@ -96,7 +101,7 @@ internal sealed class SagaProgress
 
     public byte[] Write() => JsonSerializer.SerializeToUtf8Bytes(this, SagaJson.Default.SagaProgress);
 
-    /// <summary>Reads the content of an entry; null, and why, when it cannot be read.</summary>
+    /// <summary>Reads the content of an entry. Returns null and the reason if it cannot be read.</summary>
     public static SagaProgress? Read(ReadOnlyMemory<byte> content, out string? defect)
     {
         try

@@ -5,7 +5,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>One registered saga. The typed half is closed over its types, so that nothing is found by reflection.</summary>
+/// <summary>
+/// Represents a registered saga. The generic subclass knows the types of the saga, so that no reflection is needed.
+/// </summary>
 internal abstract class SagaRegistration(string name, Type sagaType, Type stateType)
 {
     public string Name => name;
@@ -14,23 +16,25 @@ internal abstract class SagaRegistration(string name, Type sagaType, Type stateT
 
     public Type StateType => stateType;
 
-    /// <summary>Makes an instance and asks it for its steps.</summary>
+    /// <summary>Creates an instance of the saga and gets its steps.</summary>
     public abstract (int StateVersion, IReadOnlyList<SagaStepRegistration> Steps) Describe(IServiceProvider scope);
 
-    /// <summary>Runs a step on an instance of its own.</summary>
-    /// <param name="scope">Where the instance comes from.</param>
-    /// <param name="call">What is run.</param>
-    /// <param name="state">The state as it is stored.</param>
-    /// <param name="json">How the state is written.</param>
-    /// <param name="reply">How the reply is written; null where there is none.</param>
-    /// <param name="token">Cancelled when the time is up.</param>
-    /// <returns>The state as the step left it.</returns>
+    /// <summary>Runs a step on a new instance of the saga.</summary>
+    /// <param name="scope">The scope that the instance comes from.</param>
+    /// <param name="call">The attempt.</param>
+    /// <param name="state">The stored state.</param>
+    /// <param name="json">The type information of the state.</param>
+    /// <param name="reply">The type information of the reply; null for none.</param>
+    /// <param name="token">Cancelled at the timeout, when the lease is lost, or when the bus aborts.</param>
+    /// <returns>The state after the step.</returns>
     public abstract Task<JsonElement> InvokeAsync(IServiceProvider scope, SagaCall call, StoredState state, JsonTypeInfo json, JsonTypeInfo? reply, CancellationToken token);
 
-    /// <summary>Makes the state of what is stored.</summary>
+    /// <summary>Deserializes a stored state, after an upgrade if it has an older version.</summary>
     public abstract object Read(IServiceProvider scope, StoredState state, JsonTypeInfo json);
 
-    /// <summary>Asks a step by which key its reply is recognised, before it runs; null for the saga's id.</summary>
+    /// <summary>
+    /// Gets the key of the reply that a step will wait for, before the step runs; null for the saga's id.
+    /// </summary>
     public abstract string? WaitKey(IServiceProvider scope, string step, StoredState state, JsonTypeInfo json);
 }
 
@@ -99,7 +103,7 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(DynamicallyAc
         }
         catch (Exception exception) when (state.Version == saga.StateVersion || exception is JsonException)
         {
-            // What it says of the state holds pieces of it.
+            // The original message may contain parts of the state.
             throw new SagaStateException($"The state, written in version {state.Version}, cannot be read: {ReadFailure.Describe(exception)}.", null);
         }
         catch (Exception exception)

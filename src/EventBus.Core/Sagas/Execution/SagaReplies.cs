@@ -3,15 +3,15 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Takes events that answer sagas, and puts each into the inbox of the saga that waits for it.</summary>
+/// <summary>Receives reply events and adds each to the inbox of the saga that waits for it.</summary>
 internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventRegistry events, string service, Action wake, RunEnvironment environment)
 {
     private const int MaxFound = 100;
 
-    /// <summary>By what a reply finds a saga that waits for the key of an event.</summary>
+    /// <summary>Builds the key by which a reply finds a saga that waits for an event with a key.</summary>
     public static string WaitKeyOf(string saga, string eventName, string key) => $"{saga}~{eventName}~{key}";
 
-    /// <summary>Takes a reply in, for every saga that it is for.</summary>
+    /// <summary>Adds a reply to every saga that it is for.</summary>
     public async Task ReceiveAsync(SagaDefinition definition, EventContext context, CancellationToken cancellationToken)
     {
         var found = new HashSet<string>(StringComparer.Ordinal) { context.CorrelationId };
@@ -35,14 +35,14 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
         }
     }
 
-    /// <summary>Says that a reply is of no use.</summary>
+    /// <summary>Logs and counts a reply that is not used.</summary>
     public static void Ignore(SagaReply reply, string saga, string id, RunEnvironment environment)
     {
         environment.Diagnostics.SagaReplied(saga, "late");
         environment.Log.SagaReplyIgnored(reply.EventName, reply.EventId, saga, id);
     }
 
-    /// <returns>Whether there is such a saga.</returns>
+    /// <returns>True if the saga exists.</returns>
     private async Task<bool> TakeInAsync(SagaDefinition definition, string id, EventContext context, SagaReply reply, CancellationToken cancellationToken)
     {
         var (exists, waits) = (false, false);
@@ -65,7 +65,7 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
                 var now = environment.Time.GetUtcNow();
                 progress.Inbox.Add(reply with { Step = progress.Active()!.Name, WaitKey = entry.WaitKey });
 
-                // Whoever holds it looks into the inbox before it lets go.
+                // The holder of the saga checks the inbox before it releases the saga.
                 var waiting = !progress.Held && entry.Status == SagaStatus.Running && progress.Active() is { Status: SagaStepStatus.Waiting };
                 return entry with { ChangedAt = now, DueAt = waiting ? now : entry.DueAt, Content = progress.Write() };
             },
@@ -83,20 +83,25 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
         return exists;
     }
 
-    /// <summary>The step that it is at waits for such an event, or will as soon as its run has ended.</summary>
+    /// <summary>
+    /// True if the current step waits for such an event, or will wait for it after its attempt has ended.
+    /// </summary>
     private static bool WaitsFor(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? key, string eventName) =>
         progress.Active() is { Status: SagaStepStatus.Executing or SagaStepStatus.Waiting } active
 
-        // One that has waited in vain and needs people may be answered still, before they retry it.
+        // A saga whose wait has timed out and that needs attention accepts a reply until an operator retries it.
         && (entry.Status == SagaStatus.Running || (entry.Status == SagaStatus.NeedsAttention && active.Status == SagaStepStatus.Waiting))
 
-        // A step that only a newer version of the application knows may wait for it.
+        // A step that only a newer version of the application knows may wait for the event.
         && (progress.StateVersion > definition.StateVersion || definition.Find(active.Name) is not { } step || step.ReplyName == eventName)
 
-        // One that waits for a key of its own is not answered through its id by chance.
+        // A saga that waits for a specific key does not accept replies by its id.
         && (entry.WaitKey is null || (key is not null && entry.WaitKey == WaitKeyOf(definition.Name, eventName, key)));
 
-    /// <summary>It was published by a handler of what another step of the saga asked, and that step waits for the same event: a second answer, which comes when the saga has gone on.</summary>
+    /// <summary>
+    /// True if the event is a duplicate reply to another step that waits for the same event: its cause is an event that
+    /// the other step published. Such a reply arrives after the saga has continued.
+    /// </summary>
     private bool AnswersAnother(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? causationId, string eventName) =>
         Guid.TryParseExact(causationId, "D", out var question)
         && progress.Steps.Exists(step => step != progress.Active() && definition.Find(step.Name)?.ReplyName == eventName

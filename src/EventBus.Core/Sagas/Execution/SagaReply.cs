@@ -2,15 +2,15 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>A reply that came for a saga.</summary>
+/// <summary>Represents a received reply to a saga.</summary>
 /// <param name="EventName">The event's name.</param>
 /// <param name="EventId">The event's id.</param>
-/// <param name="Body">The event as JSON, carried forward to the version that the application knows.</param>
+/// <param name="Body">The event as JSON, upgraded to the version that the application knows.</param>
 internal sealed record SagaReply(string EventName, string EventId, JsonElement Body)
 {
-    /// <summary>The step for which it was taken in.</summary>
+    /// <summary>The step that was active when the reply arrived.</summary>
     public string? Step { get; init; }
 
-    /// <summary>The key for which that step waited then; null for the saga's id.</summary>
+    /// <summary>The key that this step waited for then; null for the saga's id.</summary>
     public string? WaitKey { get; init; }
 }

@@ -5,14 +5,17 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Keeps what is known of sagas: every change is a compare-and-swap, and replies that came meanwhile are taken in. Renews the leases of those that this instance works on. Thread-safe.</summary>
+/// <summary>
+/// Saves sagas. Every change is a compare-and-swap that merges replies received in the meantime. Renews the leases of
+/// the sagas that this instance processes. Thread-safe.
+/// </summary>
 internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnvironment environment, CancellationToken closing)
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan LongestRefusal = TimeSpan.FromMinutes(1);
 
-    // That many times the store takes something else, and not the saga.
+    // A saga counts as refused after this many failed writes during which the store accepted another write.
     private const int Proofs = 4;
 
     private const string Saves = "saves of sagas";
@@ -25,27 +28,31 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
     private readonly ConcurrentDictionary<string, Refusal> refused = new(StringComparer.Ordinal);
     private readonly TimeProvider time = environment.Time;
 
-    // At the next look a third would be left still: a busy machine does not lose what it holds.
+    // The remaining lease time from which a lease is renewed. The check runs every sixth of the lease: a renewal begins
+    // with at least half of the lease left, and the next attempt with a third, so that a busy machine does not lose its
+    // leases.
     private readonly TimeSpan renewFrom = lease * 2 / 3;
     private int heldWrites;
 
-    /// <summary>Cancelled when the bus closes: a little later than the steps are, so that how they ended can be kept.</summary>
+    /// <summary>
+    /// Cancelled when the bus closes: a little later than the steps are cancelled, so that their results can be saved.
+    /// </summary>
     public CancellationToken Closing => closing;
 
-    /// <summary>At least one write is held, because the store does not take it.</summary>
+    /// <summary>True if at least one write waits because the store does not accept it.</summary>
     public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
 
-    /// <summary>The sagas that the store does not take in any form, while it takes others.</summary>
+    /// <summary>The ids of the sagas that the store refuses in any form while it accepts others.</summary>
     public IReadOnlyList<string> Refused => [.. refused.Where(saga => !IsStale(saga.Value)).Select(saga => saga.Key).Order(StringComparer.Ordinal)];
 
     public DateTimeOffset LeaseFrom(DateTimeOffset now) => now + lease;
 
-    /// <summary>Keeps the lease until the saga is let go.</summary>
+    /// <summary>Renews the lease of the saga until the saga is disposed.</summary>
     public void Hold(LeasedSaga hold) => held[hold.Id] = hold;
 
     public void LetGo(LeasedSaga hold) => held.TryRemove(new KeyValuePair<string, LeasedSaga>(hold.Id, hold));
 
-    /// <summary>A saga could be written: nothing is wrong with it any more.</summary>
+    /// <summary>Records that a saga could be written, which ends its refusal.</summary>
     public void Accept(string id)
     {
         if (refused.TryRemove(id, out _) && refused.IsEmpty)
@@ -54,9 +61,9 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         }
     }
 
-    /// <summary>A write of a saga that is not held failed: it is left alone for a while, and others go on.</summary>
-    /// <returns>The store takes others, and it was certain or seen several times that it does not take this one.</returns>
-    /// <exception cref="Exception">The store takes nothing: <paramref name="error"/>.</exception>
+    /// <summary>Delays a saga that is not leased and whose write failed, so that others continue.</summary>
+    /// <returns>True if the store accepts others and has refused this saga explicitly or several times.</returns>
+    /// <exception cref="Exception">The store accepts no writes: <paramref name="error"/>.</exception>
     public async Task<bool> RefuseAsync(SagaEntry entry, Exception error)
     {
         if (!await ConcernsEntryAsync(entry, error))
@@ -76,20 +83,25 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         return error is StoreRefusedException || failures >= Proofs;
     }
 
-    /// <summary>Whether a saga may be tried; and when one that may not is tried again.</summary>
+    /// <summary>
+    /// True if a saga may be tried now; otherwise <paramref name="retryAt"/> is the time of the next attempt.
+    /// </summary>
     public bool MayTry(string id, out DateTimeOffset retryAt)
     {
         retryAt = refused.TryGetValue(id, out var refusal) ? refusal.RetryAt : default;
         return retryAt <= time.GetUtcNow();
     }
 
-    /// <summary>Changes a held saga and saves it, however long the store is down.</summary>
+    /// <summary>Changes a leased saga and saves it. Retries for as long as the store is unavailable.</summary>
     /// <param name="hold">The saga.</param>
     /// <param name="change">Changes the progress. Called once.</param>
-    /// <param name="where">Says where the entry stands then; called again when replies have come meanwhile.</param>
-    /// <exception cref="SagaLeaseLostException">Another instance has it now: nothing was changed.</exception>
-    /// <exception cref="StoreRefusedException">The store takes other writes, and not this one.</exception>
-    /// <exception cref="OperationCanceledException">The bus stops before the store took it.</exception>
+    /// <param name="where">
+    /// Creates the entry to save from the changed progress, the last entry and the end of the lease. Called again for
+    /// each attempt to save.
+    /// </param>
+    /// <exception cref="SagaLeaseLostException">Another instance has claimed it: nothing was changed.</exception>
+    /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
+    /// <exception cref="OperationCanceledException">The bus closed before the store accepted the write.</exception>
     public async Task SaveAsync(LeasedSaga hold, Action<SagaProgress> change, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
         await hold.Gate.WaitAsync(closing);
@@ -109,11 +121,11 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         }
     }
 
-    /// <summary>Changes a saga that nobody need hold, as often as somebody else was quicker.</summary>
+    /// <summary>Changes a saga without a lease. Repeats the change after each conflict with another write.</summary>
     /// <param name="id">The saga's id.</param>
-    /// <param name="change">Makes the new entry of the latest; null to leave it alone.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>The entry as it is kept now; null when there is none, or it was left alone.</returns>
+    /// <param name="change">Creates the new entry from the current one; null to leave it unchanged.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The saved entry; null if there is none, or if it was left unchanged.</returns>
     public async ValueTask<SagaEntry?> ChangeAsync(string id, Func<SagaEntry, SagaEntry?> change, CancellationToken cancellationToken)
     {
         while (await store.FindAsync(id, cancellationToken) is { } entry)
@@ -128,7 +140,8 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
                 return changed with { Version = changed.Version + 1 };
             }
 
-            // Not on the caller's thread, and not beyond its deadline, however often the store says no.
+            // However often the store reports a conflict, the loop neither blocks the caller's thread nor exceeds its
+            // deadline.
             await Task.Yield();
             cancellationToken.ThrowIfCancellationRequested();
         }
@@ -136,7 +149,10 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         return null;
     }
 
-    /// <summary>Renews the leases of what is held. One whose renewal hangs holds up no other, and is let go before its lease ends.</summary>
+    /// <summary>
+    /// Renews the leases of the sagas in progress. A renewal that hangs does not delay the others; its saga is given up
+    /// before the lease ends.
+    /// </summary>
     public async Task RunAsync(CancellationToken stop)
     {
         while (true)
@@ -161,7 +177,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
     {
         if (hold.Gate.CurrentCount == 0)
         {
-            // It is being saved, which renews it too.
+            // It is being saved, which also renews the lease.
             return;
         }
 
@@ -176,7 +192,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
 
         try
         {
-            // It may have been saved in between, or let go.
+            // It may have been saved or released in the meantime.
             if (hold.Progress.Held && hold.LeaseEnd <= time.GetUtcNow() + renewFrom)
             {
                 await SaveOnceAsync(hold, static (_, entry, until) => entry with { DueAt = until });
@@ -186,7 +202,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         }
         catch (SagaLeaseLostException)
         {
-            // Whoever works on it finds out by its token.
+            // The processing of the saga is cancelled by the saga's Lost token.
         }
         catch (Exception exception)
         {
@@ -202,7 +218,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         }
     }
 
-    /// <exception cref="StoreRefusedException">The store takes other writes, and not this one.</exception>
+    /// <exception cref="StoreRefusedException">The store accepts other writes but not this one.</exception>
     private async Task SaveGatedAsync(LeasedSaga hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaEntry> where)
     {
         var (backoff, proofs) = (FirstBackoff, 0);
@@ -233,7 +249,9 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
     private void LogNotSaved(LeasedSaga hold, int attempt, TimeSpan backoff, Exception exception) =>
         environment.Log.Failing(Saves, exception, full => full.SagaNotSaved(hold.Definition.Name, hold.Id, attempt, backoff, exception));
 
-    /// <summary>Nobody has tried since: the saga is not due any more, or gone.</summary>
+    /// <summary>
+    /// True if the refusal was not followed by another attempt: the saga is no longer due, or no longer exists.
+    /// </summary>
     private bool IsStale(Refusal refusal) => refusal.RetryAt + LongestRefusal <= time.GetUtcNow();
 
     private async Task WaitAsync(TimeSpan backoff, bool concernsEntry)
@@ -250,7 +268,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         }
     }
 
-    /// <summary>Whether a failed write says something of its saga, and nothing of the store.</summary>
+    /// <summary>True if a failed write concerns only its saga and not the whole store.</summary>
     private async Task<bool> ConcernsEntryAsync(SagaEntry entry, Exception error)
     {
         if (error is StoreRefusedException refused)
@@ -260,7 +278,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
 
         try
         {
-            // No saga has version 0: the store compares, and changes nothing.
+            // No saga has version 0: the store compares the version and changes nothing.
             await store.SaveAsync(entry with { Id = NoSaga, Version = 0, Content = ReadOnlyMemory<byte>.Empty }, closing);
             return true;
         }
@@ -292,7 +310,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
 
             if (current.Content.Span.SequenceEqual(entry.Content.Span))
             {
-                // It was saved, and the answer was lost; an alert may have been claimed since.
+                // It was saved but the answer was lost. Its alert may have been claimed since.
                 (hold.Entry, hold.LeaseEnd) = (current, current.DueAt ?? until);
                 return;
             }
@@ -301,7 +319,10 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         }
     }
 
-    /// <summary>Whoever does not hold a saga may add replies to it, and nothing else. A reply belongs to the step for which it was taken in, and not to the one that this write begins.</summary>
+    /// <summary>
+    /// Merges the replies of the stored entry: an instance without the lease may only add replies. A reply belongs to
+    /// the step that was active when it arrived, not to the step that this write begins.
+    /// </summary>
     private void TakeIn(LeasedSaga hold, SagaEntry current, string? waitKey)
     {
         hold.Entry = hold.Entry with { Version = current.Version };
@@ -319,6 +340,6 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         }
     }
 
-    /// <summary>How often in a row a saga could not be written, and when it is tried again.</summary>
+    /// <summary>The number of consecutive failed writes of a saga, and the time of the next attempt.</summary>
     private readonly record struct Refusal(int Failures, DateTimeOffset RetryAt);
 }

@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>How often something of a saga is started again; what is null is as for the bus.</summary>
+/// <summary>The retries of a step or of its compensation. Null values mean the setting of the bus.</summary>
 internal sealed record SagaRetry(int Count, TimeSpan? FirstDelay, IReadOnlyList<TimeSpan>? Delays);

@@ -1,14 +1,14 @@
 namespace EventBus;
 
-/// <summary>What the drivers of all sagas of a bus share.</summary>
+/// <summary>Holds the objects that the executors of all sagas of a bus share.</summary>
 internal sealed record SagaServices(SagaRepository Keeper, Publisher Publisher, AlertCoordinator? Alerts, RunEnvironment Environment)
 {
-    /// <summary>Something may be due.</summary>
+    /// <summary>Called when a saga may be due.</summary>
     public required Action Wake { get; init; }
 
-    /// <summary>A saga has ended, or needs people.</summary>
+    /// <summary>Called when a saga has ended or needs attention.</summary>
     public required Action<string> Ended { get; init; }
 
-    /// <summary>The bus stops: what is between two steps is left to others.</summary>
+    /// <summary>True while the bus stops: sagas between two steps are left to other instances.</summary>
     public bool IsStopping { get; set; }
 }

@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>The state cannot be made of what is stored.</summary>
+/// <summary>Signals that a stored state cannot be read.</summary>
 internal sealed class SagaStateException(string message, Exception? innerException) : EventBusException(message, innerException);

@@ -2,14 +2,19 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Writes where a held saga stands: what it has turned to, until when it is left, that it needs people.</summary>
+/// <summary>
+/// Saves the status of a leased saga: a new status, a release until a due time, or that it needs attention.
+/// </summary>
 internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions moves, SagaServices driving)
 {
     private readonly SagaRepository keeper = driving.Keeper;
     private readonly RunEnvironment environment = driving.Environment;
     private readonly TimeProvider time = driving.Environment.Time;
 
-    /// <summary>Changes the progress, saves it with the status that follows, and measures how long the saga had the one before.</summary>
+    /// <summary>
+    /// Changes the progress, saves it with the resulting status, and measures how long the saga had the previous
+    /// status.
+    /// </summary>
     public async Task TurnAsync(LeasedSaga hold, Func<SagaProgress, SagaEntry, DateTimeOffset, SagaStatus> turn)
     {
         var (before, since, now) = (hold.Entry.Status, hold.Progress.StatusSince, time.GetUtcNow());
@@ -37,10 +42,12 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
         }
     }
 
-    /// <summary>Leaves it to the next instance between two steps.</summary>
+    /// <summary>Releases the saga to another instance between two steps.</summary>
     public Task GiveBackAsync(LeasedSaga hold) => LeaveAsync(hold, NotBegun, time.GetUtcNow());
 
-    /// <summary>Leaves it to the next instance in the middle of a step: the run is not counted, and may have had its effect.</summary>
+    /// <summary>
+    /// Releases the saga to another instance during a step: the attempt is not counted, and may have had an effect.
+    /// </summary>
     public Task GiveBackInStepAsync(LeasedSaga hold, SagaStepProgress active) => LeaveAsync(
         hold,
         progress =>
@@ -52,7 +59,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
 
     public Task LeaveAsync(LeasedSaga hold, Action<SagaProgress> change, DateTimeOffset dueAt) => LeaveAsync(hold, change, _ => dueAt);
 
-    /// <summary>Lets go of it, for whoever comes when it is due.</summary>
+    /// <summary>Changes the saga and releases it until its due time.</summary>
     public async Task LeaveAsync(LeasedSaga hold, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
     {
         await keeper.SaveAsync(
@@ -66,7 +73,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
         driving.Wake();
     }
 
-    /// <summary>Only people can decide how it goes on: they are told.</summary>
+    /// <summary>Marks the saga as needing attention and raises an alert.</summary>
     public Task HaltAsync(LeasedSaga hold, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? blame = null) =>
         AlarmAsync(hold, hold.Progress.Active()?.Name, why, error, () => TurnAsync(hold, (progress, entry, now) =>
         {
@@ -74,7 +81,9 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
             return moves.Halt(progress, why, now);
         }));
 
-    /// <summary>Something went wrong between two steps, which no step can be blamed for: it is not begun again and again.</summary>
+    /// <summary>
+    /// Marks the saga as needing attention after an error that no step has caused, so that it is not retried endlessly.
+    /// </summary>
     public Task HaltAfterAsync(LeasedSaga hold, Exception exception)
     {
         var why = $"It could not go on: {OneLine(exception)}";
@@ -91,13 +100,15 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
             }
             catch (Exception) when (!keeper.Closing.IsCancellationRequested)
             {
-                // The store may have no room for the reason: it is in the log.
+                // The store may have no room for the reason, which is also in the log.
                 await HaltAsSavedAsync(hold, null);
             }
         });
     }
 
-    /// <summary>The step that is kept as begun was not run by this instance, and will not be run now.</summary>
+    /// <summary>
+    /// Clears the begun mark of the active step, which this instance has not run and will not run now.
+    /// </summary>
     public static void NotBegun(SagaProgress progress)
     {
         if (progress.Active() is { } active)
@@ -106,10 +117,13 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
         }
     }
 
-    /// <summary>An error as it is kept.</summary>
+    /// <summary>Formats an error for storage, in one line.</summary>
     public static string OneLine(Exception exception) => PrintableText.Of($"{exception.GetType().Name}: {ExceptionText.MessageOf(exception)}", ExceptionText.MaxMessage);
 
-    /// <summary>What a broken change left behind is not what is stored: that is what needs attention.</summary>
+    /// <summary>
+    /// Marks the stored saga, and not the progress in memory, as needing attention: a failed change may have left the
+    /// progress inconsistent.
+    /// </summary>
     private async Task HaltAsSavedAsync(LeasedSaga hold, Action<SagaProgress, DateTimeOffset>? note) => await keeper.ChangeAsync(
         hold.Id,
         entry =>

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>One step of a saga as it was checked at the start. Immutable.</summary>
+/// <summary>Holds a validated step of a saga. Immutable.</summary>
 internal sealed class SagaStepDefinition(SagaStepRegistration model, RetryPolicy execution, RetryPolicy compensation, TimeSpan timeout)
 {
     public string Name => model.Name;
@@ -20,11 +20,11 @@ internal sealed class SagaStepDefinition(SagaStepRegistration model, RetryPolicy
     /// <summary>The name of the event that it waits for; null for none.</summary>
     public string? ReplyName { get; init; }
 
-    /// <summary>How that event is written.</summary>
+    /// <summary>The type information of that event.</summary>
     public JsonTypeInfo? ReplyJson { get; init; }
 
     public RetryPolicy RetryOf(SagaDirection direction) => direction == SagaDirection.Compensate ? compensation : execution;
 
-    /// <summary>The exception means that the step had no effect.</summary>
+    /// <summary>True if the exception means that the step had no effect.</summary>
     public bool IsRejection(Exception exception) => RetryPolicy.Unwrap(exception).Any(each => model.IsRejection.Exists(test => test(each)));
 }

@@ -1,35 +1,40 @@
 namespace EventBus;
 
-/// <summary>How far one step is.</summary>
+/// <summary>Holds the progress of one step.</summary>
 internal sealed class SagaStepProgress
 {
     public required string Name { get; set; }
 
     public SagaStepStatus Status { get; set; }
 
-    /// <summary>A run of it was about to begin, and its end is not known.</summary>
+    /// <summary>True if an attempt was about to begin and its result is not known.</summary>
     public bool Begun { get; set; }
 
-    /// <summary>An earlier run may have had its effect. Knowledge and no budget: only the success of the step or of its compensation clears it.</summary>
+    /// <summary>
+    /// True if an earlier attempt may have had an effect. A retry by an operator does not clear it; only the success of
+    /// the step or of its compensation does.
+    /// </summary>
     public bool MayHaveEffect { get; set; }
 
-    /// <summary>How many events the step published when it was executed.</summary>
+    /// <summary>The number of events that the step published when it was executed.</summary>
     public int Published { get; set; }
 
-    /// <summary>Runs that failed, of what it is doing now.</summary>
+    /// <summary>The number of failed attempts of its current operation.</summary>
     public int Failures { get; set; }
 
-    /// <summary>Runs that ended with their process.</summary>
+    /// <summary>The number of attempts that ended with their process.</summary>
     public int Interruptions { get; set; }
 
     public string? Error { get; set; }
 
-    /// <summary>Since when it waits for its reply.</summary>
+    /// <summary>The time since which it waits for its reply.</summary>
     public DateTimeOffset? WaitsSince { get; set; }
 
-    /// <summary>Until when.</summary>
+    /// <summary>The time at which that wait times out.</summary>
     public DateTimeOffset? WaitsUntil { get; set; }
 
-    /// <summary>A run that was about to begin, or had begun, is over without a result.</summary>
+    /// <summary>
+    /// Ends an attempt without a result. If it was about to begin, or had begun, it may have had an effect.
+    /// </summary>
     public void CutOff() => (MayHaveEffect, Begun) = (MayHaveEffect || Begun, false);
 }

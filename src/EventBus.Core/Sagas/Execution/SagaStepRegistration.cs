@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>One step as it was declared, as far as the types of its saga do not matter.</summary>
+/// <summary>Holds the declaration of a step that does not depend on the types of its saga.</summary>
 internal sealed class SagaStepRegistration(string name, bool hasCompensation, bool isPivot)
 {
     public string Name => name;

@@ -4,18 +4,18 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;
 
-/// <summary>Runs a step of a saga in a scope of its own, within its time, and says how it ended.</summary>
+/// <summary>Runs a step of a saga in its own scope, within its timeout, and returns its result.</summary>
 internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateBytes, IServiceScopeFactory scopes, AsyncLocal<bool> inHandler, RunEnvironment environment)
 {
-    // What a step that ignores its cancelled token is given to end before it is left behind.
+    // The time for a step that ignores its cancelled token to end. After it the step is abandoned.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
 
-    /// <summary>Runs it.</summary>
+    /// <summary>Runs an attempt of a step.</summary>
     /// <param name="step">The step.</param>
-    /// <param name="call">What of it.</param>
-    /// <param name="state">The state that it begins with.</param>
-    /// <param name="traceParent">The trace that it belongs to.</param>
-    /// <param name="lost">Cancelled when another instance may have taken over.</param>
+    /// <param name="call">The attempt.</param>
+    /// <param name="state">The state before the step.</param>
+    /// <param name="traceParent">The trace parent of the saga.</param>
+    /// <param name="lost">Cancelled when another instance may have claimed the saga.</param>
     public async Task<SagaOutcome> RunAsync(SagaStepDefinition step, SagaCall call, StoredState state, string? traceParent, CancellationToken lost)
     {
         using var activity = environment.Diagnostics.StartSagaStep(definition.Name, call.SagaId, call.Step, call.Direction.ToString().ToLowerInvariant(), call.Attempt, traceParent);
@@ -27,14 +27,14 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
         return outcome;
     }
 
-    /// <summary>Makes the state of what is stored.</summary>
+    /// <summary>Deserializes a stored state.</summary>
     public async Task<object> ReadAsync(StoredState state)
     {
         await using var scope = scopes.CreateAsyncScope();
         return definition.Model.Read(scope.ServiceProvider, state, definition.Json);
     }
 
-    /// <summary>Refuses a state that is too large to be written with every step.</summary>
+    /// <summary>Returns the state, or throws if it is too large to be stored with every step.</summary>
     public JsonElement Checked(JsonElement state)
     {
         var size = JsonMarshal.GetRawUtf8Value(state).Length;
@@ -42,7 +42,7 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
             $"The state has {size:N0} bytes as JSON; at most {maxStateBytes:N0} are allowed. Keep ids in it, not whole objects; or raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.MaxBodyBytes)}.");
     }
 
-    /// <summary>Asks a step by which key its reply is recognised.</summary>
+    /// <summary>Gets the key of the reply that a step will wait for; null for the saga's id.</summary>
     public async Task<string?> WaitKeyAsync(SagaStepDefinition step, StoredState state)
     {
         await using var scope = scopes.CreateAsyncScope();
@@ -51,7 +51,8 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
 
     private async Task<JsonElement> InvokeAsync(SagaStepDefinition step, SagaCall call, StoredState state, CancellationToken token)
     {
-        // What it publishes through the bus counts as published by a handler: it is let through while the bus stops.
+        // Events that the step publishes through the bus count as published by a handler: they are accepted while the
+        // bus stops.
         inHandler.Value = true;
         await using var scope = scopes.CreateAsyncScope();
         return Checked(await definition.Model.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
@@ -80,7 +81,7 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
         }
         catch (Exception) when (either.IsCancellationRequested && !timeout.IsCancellationRequested)
         {
-            // Of whatever type: clients wrap the cancellation of their calls in exceptions of their own.
+            // Any exception type: clients wrap the cancellation of their calls in their own exceptions.
             return lost.IsCancellationRequested ? throw new SagaLeaseLostException() : SagaOutcome.Interrupted;
         }
         catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)

@@ -2,13 +2,13 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>How a saga goes from one step to the next: changes of its progress, and nothing else.</summary>
+/// <summary>Moves a saga from one step to the next. Changes only its progress; does not save it.</summary>
 /// <param name="definition">The saga.</param>
-/// <param name="publish">Makes the envelopes of the saga's own events; empty where nobody wants them.</param>
-/// <param name="retention">How long a saga that has ended is kept.</param>
+/// <param name="publish">Creates the events that report the progress of the saga; none if they are not wanted.</param>
+/// <param name="retention">The retention of sagas that have ended.</param>
 internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactory publish, TimeSpan retention)
 {
-    /// <summary>The progress of a saga that begins.</summary>
+    /// <summary>Creates the progress of a new saga.</summary>
     public SagaProgress Begin(StoredState state, DateTimeOffset now)
     {
         var progress = new SagaProgress { StateVersion = state.Version, State = state.Json, StatusSince = now, Held = true };
@@ -17,7 +17,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return progress;
     }
 
-    /// <summary>A step was executed.</summary>
+    /// <summary>Records that a step was executed, and begins the next step or completes the saga.</summary>
     public SagaStatus Executed(SagaProgress progress, SagaEntry entry, SagaStepProgress step, DateTimeOffset now)
     {
         (step.Status, step.Begun, step.MayHaveEffect, step.Error) = (SagaStepStatus.Executed, false, false, null);
@@ -27,7 +27,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return Forward(progress, entry, step, now);
     }
 
-    /// <summary>A step was undone.</summary>
+    /// <summary>Records that a step was compensated, and begins the next compensation or ends the saga.</summary>
     public SagaStatus Compensated(SagaProgress progress, SagaEntry entry, SagaStepProgress step, DateTimeOffset now)
     {
         (step.Status, step.Begun, step.MayHaveEffect, step.Error) = (SagaStepStatus.Compensated, false, false, null);
@@ -35,13 +35,15 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return Back(progress, entry, now);
     }
 
-    /// <summary>Why a saga whose step cannot be executed needs people, because undoing is out of the question; null when it is not.</summary>
+    /// <summary>
+    /// Returns why a saga whose step failed needs attention instead of a compensation; null if it can be compensated.
+    /// </summary>
     public string? NeedsPeople(SagaProgress progress, SagaStepDefinition step, bool rejected) =>
         progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone any more."
         : step.IsPivot && !rejected ? "Nobody knows whether the pivot had its effect, which cannot be undone."
         : null;
 
-    /// <summary>A step cannot be executed: what was done is undone.</summary>
+    /// <summary>Records that a step failed, and begins the compensation.</summary>
     public SagaStatus Failed(SagaProgress progress, SagaEntry entry, SagaStepProgress step, bool rejected, DateTimeOffset now)
     {
         (progress.FailedStep, step.Status) = (step.Name, rejected ? SagaStepStatus.Rejected : SagaStepStatus.InDoubt);
@@ -51,7 +53,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return Back(progress, entry, now);
     }
 
-    /// <summary>It cannot go on without people.</summary>
+    /// <summary>Records that the saga needs attention.</summary>
     public SagaStatus Halt(SagaProgress progress, string why, DateTimeOffset now)
     {
         progress.Attention = why;
@@ -59,19 +61,19 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return Turn(progress, SagaStatus.NeedsAttention, now);
     }
 
-    /// <summary>People want it to try again.</summary>
+    /// <summary>Resumes the saga after an operator's retry.</summary>
     public SagaStatus Retry(SagaProgress progress, DateTimeOffset now)
     {
         progress.EventsRefused = false;
         progress.Note(now, progress.Active()?.Name, "retried by people");
         if (progress.Active() is { } step)
         {
-            // A new budget. What is known of earlier runs stays.
+            // The retries are counted anew. The knowledge about effects of earlier attempts stays.
             (step.Failures, step.Interruptions) = (0, 0);
             step.CutOff();
             if (step.Status == SagaStepStatus.Waiting && progress.ReplyFor(step, definition.Find(step.Name)?.ReplyName) is null)
             {
-                // It has waited long enough: it asks again.
+                // The wait for the reply has timed out: the step is executed again.
                 (step.Status, step.WaitsSince, step.WaitsUntil) = (SagaStepStatus.Executing, null, null);
             }
         }
@@ -79,13 +81,13 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return Turn(progress, Resumed(progress), now);
     }
 
-    /// <summary>People want it to go on without the step that it could not execute or undo.</summary>
+    /// <summary>Resumes the saga without the operation that failed.</summary>
     public SagaStatus Skip(SagaProgress progress, SagaEntry entry, string reason, DateTimeOffset now)
     {
         var resume = Turn(progress, Resumed(progress), now);
         if (progress.EventsRefused)
         {
-            // Not the step is what it could not do.
+            // The failed operation is the sending of the events, not the step.
             progress.Outbox.Clear();
             progress.EventsRefused = false;
             progress.Note(now, null, $"events dropped by people: {reason}");
@@ -104,7 +106,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return resume;
     }
 
-    /// <summary>People end it as it stands.</summary>
+    /// <summary>Ends the saga in its current state, on behalf of an operator.</summary>
     public SagaStatus Finish(SagaProgress progress, SagaEntry entry, string reason, DateTimeOffset now)
     {
         progress.Note(now, progress.Active()?.Name, $"finished by people: {reason}");
@@ -117,26 +119,32 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return End(progress, entry, SagaStatus.Finished, now);
     }
 
-    /// <summary>The entry of a saga that has a status. What has ended may be forgotten one day, but not before its events were sent.</summary>
+    /// <summary>
+    /// Returns the entry with a status. A saga that has ended gets an end of its retention only after its events were
+    /// sent.
+    /// </summary>
     public SagaEntry With(SagaEntry entry, SagaStatus status, SagaProgress progress, DateTimeOffset now) =>
         entry with { Status = status, KeepUntil = IsEnd(status) && progress.Outbox.Count == 0 ? entry.KeepUntil ?? now + retention : null };
 
-    /// <summary>Nothing happens any more after it.</summary>
+    /// <summary>True if the status is final.</summary>
     public static bool IsEnd(SagaStatus status) => status is SagaStatus.Completed or SagaStatus.Compensated or SagaStatus.Finished;
 
-    /// <summary>What it was doing before it needed attention: once a step has failed, there is no way but back.</summary>
+    /// <summary>
+    /// Returns the status to resume after the saga needed attention: compensating if a step has failed before, else
+    /// running.
+    /// </summary>
     private static SagaStatus Resumed(SagaProgress progress) =>
         progress.Steps.Exists(step => step.Status is SagaStepStatus.Rejected or SagaStepStatus.InDoubt or SagaStepStatus.Compensating or SagaStepStatus.Compensated) ? SagaStatus.Compensating : SagaStatus.Running;
 
     private static void Start(SagaProgress progress, SagaStepDefinition step) =>
         progress.Steps.Add(new SagaStepProgress { Name = step.Name, Status = SagaStepStatus.Executing, Begun = true });
 
-    /// <summary>Begins the step that follows, or ends.</summary>
+    /// <summary>Begins the next step, or completes the saga.</summary>
     private SagaStatus Forward(SagaProgress progress, SagaEntry entry, SagaStepProgress done, DateTimeOffset now)
     {
         (done.WaitsSince, done.WaitsUntil) = (null, null);
 
-        // A second answer to this step is none to the next.
+        // A second reply to this step is not a reply to the next.
         progress.ForgetReplies();
         if (definition.After(progress.Steps.FindLast(step => definition.Find(step.Name) is not null)?.Name) is not { } next)
         {
@@ -147,12 +155,15 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
         return SagaStatus.Running;
     }
 
-    /// <summary>Begins to undo the last step that had or may have had an effect, or ends.</summary>
+    /// <summary>
+    /// Begins the compensation of the last step that had or may have had an effect, or ends the saga.
+    /// </summary>
     private SagaStatus Back(SagaProgress progress, SagaEntry entry, DateTimeOffset now)
     {
         foreach (var step in Enumerable.Reverse(progress.Steps).Where(step => step.Status is SagaStepStatus.Executed or SagaStepStatus.InDoubt))
         {
-            // One that this application does not know any more is begun too: that makes people look, instead of leaving it as it is in silence.
+            // A step that this application no longer knows is begun too: the saga then needs attention, instead of
+            // skipping the compensation silently.
             if (definition.Find(step.Name) is not { HasCompensation: false })
             {
                 (step.Status, step.Begun, step.Failures, step.Interruptions) = (SagaStepStatus.Compensating, true, 0, 0);

@@ -2,12 +2,12 @@ using System.Collections.Concurrent;
 
 namespace EventBus;
 
-/// <summary>Those who wait in this process for the end of a saga. Thread-safe.</summary>
+/// <summary>Tracks the callers in this process that wait for the end of a saga. Thread-safe.</summary>
 internal sealed class SagaWaiters
 {
     private readonly ConcurrentDictionary<string, (TaskCompletionSource Ended, int Count)> waiting = new(StringComparer.Ordinal);
 
-    /// <summary>A saga has ended, or needs people.</summary>
+    /// <summary>Signals that a saga has ended or needs attention.</summary>
     public void Signal(string id)
     {
         if (waiting.TryRemove(id, out var waiter))
@@ -16,7 +16,10 @@ internal sealed class SagaWaiters
         }
     }
 
-    /// <summary>Completes at the next signal for a saga. Disposed when nobody waits any more.</summary>
+    /// <summary>
+    /// Registers a caller; its task completes at the next signal for the saga. Dispose the result when the caller no
+    /// longer waits.
+    /// </summary>
     public Waiter Wait(string id) => new(this, id, waiting.AddOrUpdate(
         id,
         static _ => (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 1),

@@ -1,7 +1,7 @@
 namespace EventBus;
 
-/// <summary>An event that is kept until it is certain that it was sent.</summary>
-/// <param name="Attributes">Its attributes, as stores write them.</param>
+/// <summary>Represents an event in a saga's outbox, stored until it is certain that it was sent.</summary>
+/// <param name="Attributes">Its attributes in the format of the stores.</param>
 /// <param name="Body">Its body.</param>
 /// <param name="Id">Its id.</param>
 /// <param name="Name">Its name.</param>

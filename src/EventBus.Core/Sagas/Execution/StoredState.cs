@@ -2,5 +2,5 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>A state as it is stored.</summary>
+/// <summary>Holds a stored state and the version of its format.</summary>
 internal readonly record struct StoredState(int Version, JsonElement Json);
