@@ -5,19 +5,27 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>Chooses the RabbitMQ backend.</summary>
+/// <summary>Adds the RabbitMQ backend to an event bus.</summary>
 public static class RabbitMqBuilderExtensions
 {
     private static readonly TimeSpan ShortestStep = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestStep = TimeSpan.FromDays(1);
 
-    /// <summary>Uses RabbitMQ 3.10 or later: one durable topic exchange, and one quorum queue for each subscription.</summary>
+    /// <summary>
+    /// Uses RabbitMQ 3.10 or later, with one durable topic exchange and one queue per subscription (by default a quorum
+    /// queue).
+    /// </summary>
     /// <remarks>
-    /// Without a store, retries wait in queues with fixed delays and what fails for good goes to the queue <c>{service}.dead-letters</c>, which can be counted, looked at and replayed as a whole.
-    /// RabbitMQ keeps no keys: idempotent, ordered or guarded subscriptions and delayed events need a store beside it, <c>bus.StoreInSqlite(...)</c> or <c>bus.StoreInRedis(...)</c>.
+    /// Without a store, retries wait in queues with fixed delays. Events that fail permanently go to the queue
+    /// <c>{service}.dead-letters</c>, which can be counted, listed and retried as a whole.
+    /// RabbitMQ cannot find messages by key. Idempotent, ordered or guarded subscriptions and delayed events need a
+    /// store in addition: <c>bus.StoreInSqlite(...)</c> or <c>bus.StoreInRedis(...)</c>.
     /// </remarks>
     /// <param name="bus">The bus.</param>
-    /// <param name="connectionString">An AMQP URI: <c>amqp://user:password@host:5672/virtual-host</c>, or <c>amqps://</c> for TLS. Several nodes of a cluster are separated by commas: <c>amqp://user:password@node1:5672,node2:5672</c>.</param>
+    /// <param name="connectionString">
+    /// An AMQP URI: <c>amqp://user:password@host:5672/virtual-host</c>, or <c>amqps://</c> for TLS. Commas separate the
+    /// nodes of a cluster: <c>amqp://user:password@node1:5672,node2:5672</c>.
+    /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, string connectionString, Action<RabbitMqOptions>? configure = null)
     {
@@ -25,12 +33,21 @@ public static class RabbitMqBuilderExtensions
         return Use(bus, configure, (options, _) => RabbitMqConnectionSource.Of(connectionString, options));
     }
 
-    /// <summary>Uses RabbitMQ with what the application registers, and the default settings. See the overload with settings.</summary>
+    /// <summary>
+    /// Uses RabbitMQ with the connection factory or connection that the application registers, and with the default
+    /// settings. See the overload with settings.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus) => Use(bus, null, static (_, services) => Registered(services));
 
-    /// <summary>Uses RabbitMQ with what the application registers: an <see cref="IConnectionFactory"/>, of which the bus makes connections of its own, else an <see cref="IConnection"/>, which it shares.</summary>
-    /// <remarks>A shared connection must recover by itself (<see cref="ConnectionFactory.AutomaticRecoveryEnabled"/>, its default); the bus cannot replace one that hangs. For the rest see the overload with a connection string.</remarks>
+    /// <summary>
+    /// Uses RabbitMQ with a service that the application registers: an <see cref="IConnectionFactory"/>, from which the
+    /// bus creates its own connections; otherwise an <see cref="IConnection"/>, which the bus shares.
+    /// </summary>
+    /// <remarks>
+    /// A shared connection must recover automatically (<see cref="ConnectionFactory.AutomaticRecoveryEnabled"/>, its
+    /// default); the bus cannot replace one that hangs. For other details see the overload with a connection string.
+    /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, Action<RabbitMqOptions> configure)
@@ -51,7 +68,8 @@ public static class RabbitMqBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(bus);
 
-        // One for both, in each container that is built; other buses have their own.
+        // The transport and the stores share one connector per container. Each bus has its own key, and so its own
+        // connector.
         var key = new object();
         bus.Services.AddKeyedSingleton(key, (services, _) =>
         {

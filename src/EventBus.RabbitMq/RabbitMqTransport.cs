@@ -4,7 +4,10 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Events on a topic exchange, one quorum queue for each subscription. Publishing and consuming have a connection each: a blocked publisher never delays an acknowledgement.</summary>
+/// <summary>
+/// Transports events through a topic exchange and one queue per subscription. Publishing and consuming use separate
+/// connections, so that a blocked publisher never delays an acknowledgement.
+/// </summary>
 internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
 {
     private readonly RabbitMqOptions options = connector.Options;
@@ -148,7 +151,10 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
     }
 
-    /// <summary>Creates or checks everything at once, so that one error tells all. If the broker is lost meanwhile, each part sees to its own when it is back.</summary>
+    /// <summary>
+    /// Creates or checks all entities at once, so that one error lists all problems. If the connection is lost in the
+    /// meantime, the publisher and each receiver restore their own entities when it is back.
+    /// </summary>
     private async Task PrepareAsync(IEnumerable<RabbitMqEntity> things, CancellationToken cancellationToken)
     {
         try
@@ -162,7 +168,10 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
     }
 
-    /// <summary>Waits until something is open. Out of reach is an error only where that was asked for; a broker that answers and refuses always is.</summary>
+    /// <summary>
+    /// Waits until the publisher or a receiver is open. An unreachable broker is an error only with fail-fast; a broker
+    /// that answers with a refusal is always an error.
+    /// </summary>
     private async Task ReadyAsync(Task ready, Task failed, Func<Exception?> lastError, CancellationToken cancellationToken)
     {
         try
@@ -177,7 +186,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            // Told below.
+            // The timeout is handled below.
         }
 
         if (ready.IsCompleted)

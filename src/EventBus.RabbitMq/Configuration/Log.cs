@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Every text that this backend logs. Names and ids only: never a body, a header or a connection string.</summary>
+/// <summary>
+/// Defines all log messages of this backend. They contain names and ids only: never a body, a header or a connection
+/// string.
+/// </summary>
 internal static partial class Log
 {
     [LoggerMessage(1, LogLevel.Information, "RabbitMQ: the {Link} connection is open (epoch {Epoch})")]

@@ -1,14 +1,20 @@
 namespace EventBus;
 
-/// <summary>What the bus does about exchanges, queues and bindings.</summary>
+/// <summary>Defines whether the bus creates or checks exchanges, queues and bindings.</summary>
 public enum RabbitMqProvisioning
 {
-    /// <summary>Creates what is missing. What exists with other arguments is an error at the start, which shows the difference.</summary>
+    /// <summary>
+    /// Creates missing entities. At startup, an entity that exists with other arguments is an error that shows the
+    /// difference.
+    /// </summary>
     Create,
 
-    /// <summary>Creates nothing. What is missing or has other arguments is an error at the start. The protocol does not show bindings: they are not checked.</summary>
+    /// <summary>
+    /// Creates nothing. At startup, an entity that is missing or has other arguments is an error. Bindings are not
+    /// checked, because AMQP cannot list them.
+    /// </summary>
     Validate,
 
-    /// <summary>Neither creates nor checks: everything is there, made by somebody else.</summary>
+    /// <summary>Neither creates nor checks anything. All entities must already exist.</summary>
     Off,
 }

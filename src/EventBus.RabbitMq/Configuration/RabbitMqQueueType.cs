@@ -1,11 +1,11 @@
 namespace EventBus;
 
-/// <summary>The kind of a subscription's queue.</summary>
+/// <summary>The type of a subscription's queue.</summary>
 public enum RabbitMqQueueType
 {
-    /// <summary>Replicated in a cluster, and counts deliveries: the kind that survives most.</summary>
+    /// <summary>A quorum queue. Replicated in a cluster, and counts deliveries: the most fault-tolerant type.</summary>
     Quorum,
 
-    /// <summary>On one node. Quicker at low latency on a single node.</summary>
+    /// <summary>A classic queue on one node. Has a lower latency on a single node.</summary>
     Classic,
 }

@@ -4,10 +4,10 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>A connection while it lives, and the deadline for every call on it.</summary>
+/// <summary>Wraps an open connection and applies a deadline to each call on it.</summary>
 internal sealed class ConnectionSession
 {
-    /// <summary>How many deadlines a call may take on a connection that lives.</summary>
+    /// <summary>The number of deadlines that a call may take while data is received from the broker.</summary>
     public const int MostDeadlines = 6;
 
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -28,38 +28,46 @@ internal sealed class ConnectionSession
         }
     }
 
-    /// <summary>Called with the broker's reason when it takes nothing more from this connection.</summary>
+    /// <summary>The callback that receives the broker's reason when the broker blocks this connection.</summary>
     public required Action<string> Blocked { get; init; }
 
-    /// <summary>Counts the bytes that come over it; stays at 0 on a connection of the application's.</summary>
+    /// <summary>The counter of received bytes; stays at 0 on a connection of the application.</summary>
     public required ConnectionTraffic Traffic { get; init; }
 
-    /// <summary>The broker takes nothing from this connection for now.</summary>
+    /// <summary>True while the broker blocks this connection.</summary>
     public bool IsBlocked => blocked is not null;
 
-    /// <summary>Completes when the broker takes something again; at once when it does.</summary>
+    /// <summary>Completes when the broker unblocks this connection; immediately if it is not blocked.</summary>
     public Task Unblocked => blocked?.Task ?? Task.CompletedTask;
 
-    /// <summary>Changes whenever the broker shows that it is there: by an answer, or by any byte that comes.</summary>
+    /// <summary>
+    /// A value that changes whenever the broker shows that it is alive: by an answer, or by received bytes.
+    /// </summary>
     public long Heard => Volatile.Read(ref heard) + Traffic.Bytes;
 
     public IConnection Client { get; }
 
     public long Epoch { get; }
 
-    /// <summary>The largest frame that was negotiated, in bytes; 0 for no limit.</summary>
+    /// <summary>The largest negotiated frame size in bytes; 0 for no limit.</summary>
     public uint MaxFrame => Client.FrameMax;
 
-    /// <summary>Completes with the cause when the connection is lost or given up. Never throws.</summary>
+    /// <summary>Completes with the cause when the connection is lost or abandoned. Never throws.</summary>
     public Task<Exception> Ended => ended.Task;
 
-    /// <summary>Gives the connection up; the link makes another.</summary>
+    /// <summary>Abandons the connection; the supervisor opens another one.</summary>
     public void Abandon(Exception cause) => ended.TrySetResult(cause);
 
-    /// <summary>The broker has said something, or has taken what had to wait. Only that it changes counts: two at once may count as one.</summary>
+    /// <summary>
+    /// Records that the broker has answered or accepted a write. Only a change of the value matters: two concurrent
+    /// calls may count as one.
+    /// </summary>
     public void Hear() => Volatile.Write(ref heard, heard + 1);
 
-    /// <summary>Opens a channel, within the deadline. One that opens too late is closed again: on a connection of the application's it would stay.</summary>
+    /// <summary>
+    /// Opens a channel within the deadline. Closes a channel that opens too late: on a connection of the application it
+    /// would stay open.
+    /// </summary>
     public async Task<IChannel> OpenChannelAsync(CreateChannelOptions? options = null)
     {
         var opening = CreateAsync();
@@ -93,12 +101,14 @@ internal sealed class ConnectionSession
             }
             catch (Exception)
             {
-                // It never opened.
+                // The channel was never opened.
             }
         }
     }
 
-    /// <summary>Does one thing on a channel of its own, for what may cost the channel.</summary>
+    /// <summary>
+    /// Runs an action on its own channel. Used for calls that may cause the broker to close the channel.
+    /// </summary>
     public async Task<T> OnChannelAsync<T>(Func<IChannel, Task<T>> action)
     {
         var channel = await OpenChannelAsync();
@@ -112,7 +122,10 @@ internal sealed class ConnectionSession
         }
     }
 
-    /// <summary>Waits until an event is written. While the broker takes nothing, because it is short of memory, that may take as long as it likes.</summary>
+    /// <summary>
+    /// Waits until an event is written. The wait has no limit while the broker blocks the connection because it is
+    /// short of memory or disk.
+    /// </summary>
     public async Task WriteAsync(Task writing)
     {
         while (true)
@@ -130,7 +143,7 @@ internal sealed class ConnectionSession
             }
             catch (TimeoutException) when (!ended.Task.IsCompleted)
             {
-                // Blocked meanwhile.
+                // The connection is blocked, or data is still received: the wait continues.
             }
         }
     }
@@ -141,8 +154,14 @@ internal sealed class ConnectionSession
         return await call;
     }
 
-    /// <summary>Waits for a call to the broker. A connection on which nothing is heard for the deadline is given up, unless the broker has said that it takes nothing for now.</summary>
-    /// <remarks>On a slow wire the answer waits behind events: while something is heard, the wait goes on for a few deadlines. Then the call fails alone, and its channel is not to be used any more.</remarks>
+    /// <summary>
+    /// Waits for a call to the broker. If no data is received before the deadline, the connection is abandoned, unless
+    /// the broker blocks it.
+    /// </summary>
+    /// <remarks>
+    /// On a slow connection the answer waits behind events. While data is received, the wait continues for up to
+    /// <see cref="MostDeadlines"/> deadlines. Then only the call fails, and its channel must no longer be used.
+    /// </remarks>
     public async Task CallAsync(Task call)
     {
         for (var deadlines = 1; ; deadlines++)
@@ -176,7 +195,9 @@ internal sealed class ConnectionSession
         }
     }
 
-    /// <summary>Leaves a connection of the application's as it was. Never throws.</summary>
+    /// <summary>
+    /// Removes the event handlers from the connection, which may belong to the application. Never throws.
+    /// </summary>
     public void StopListening()
     {
         try
@@ -187,7 +208,7 @@ internal sealed class ConnectionSession
         }
         catch (ObjectDisposedException)
         {
-            // Its listeners are gone with it.
+            // The connection is disposed, and its event handlers with it.
         }
     }
 

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>How many bytes have come over a connection. One thread adds, any thread reads.</summary>
+/// <summary>Counts the bytes received over a connection. One thread adds, any thread reads.</summary>
 internal sealed class ConnectionTraffic
 {
     private long bytes;

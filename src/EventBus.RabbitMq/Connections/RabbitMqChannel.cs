@@ -2,11 +2,17 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>How a channel is let go.</summary>
+/// <summary>Provides a method that closes channels.</summary>
 internal static class RabbitMqChannel
 {
-    /// <summary>Closes a channel and frees it. Never throws; who cannot wait for ever puts a bound to the waiting, because some ways of closing a channel never end.</summary>
-    /// <remarks>Closed also when it is lost already: a connection of the application's that recovers by itself would open it again, for nobody.</remarks>
+    /// <summary>
+    /// Closes and disposes a channel. Never throws. The task may never complete, so callers use a timeout if they
+    /// cannot wait.
+    /// </summary>
+    /// <remarks>
+    /// A channel that is already lost is closed too: a connection of the application that recovers automatically would
+    /// otherwise open it again.
+    /// </remarks>
     public static async Task DiscardAsync(this IChannel channel)
     {
         await QuietlyAsync(channel.CloseAsync(CancellationToken.None));

@@ -4,10 +4,14 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Where connections come from: a connection string, or what the application registered. Names the broker without any secret.</summary>
+/// <summary>
+/// Opens connections from a connection string, or from the service that the application registered. Names the broker
+/// without secrets.
+/// </summary>
 internal sealed class RabbitMqConnectionSource
 {
-    // The most that a broker can be set to: with less, one large message would end every connection that it is delivered to, for ever.
+    // The largest value that a broker can be configured with. With a lower limit, one large message would close every
+    // connection to which it is delivered.
     private const uint MaxBodyBytes = 536_870_912;
 
     private readonly IConnection? lent;
@@ -16,17 +20,21 @@ internal sealed class RabbitMqConnectionSource
     private RabbitMqConnectionSource(string place, IConnectionFactory? factory, IConnection? lent, IReadOnlyList<AmqpTcpEndpoint> endpoints) =>
         (Place, Factory, this.lent, this.endpoints) = (place, factory, lent, endpoints);
 
-    /// <summary>What makes connections; null where the application lends one.</summary>
+    /// <summary>The factory of connections; null if the application provides the connection.</summary>
     public IConnectionFactory? Factory { get; }
 
-    /// <summary>The broker, for people: host and port.</summary>
+    /// <summary>The host and port of the broker, for log and error messages.</summary>
     public string Place { get; }
 
-    /// <summary>The connection is the application's: it is used and never closed, and its own recovery brings it back.</summary>
+    /// <summary>
+    /// True if the connection belongs to the application. It is used but never closed, and recovers automatically.
+    /// </summary>
     public bool IsLent => lent is not null;
 
-    /// <summary>A connection string.</summary>
-    /// <exception cref="ArgumentException">It is no AMQP URI. The text is not repeated in the message: it may hold a password.</exception>
+    /// <summary>Creates a source from a connection string.</summary>
+    /// <exception cref="ArgumentException">
+    /// The text is not an AMQP URI. The message does not contain the text, which may include a password.
+    /// </exception>
     public static RabbitMqConnectionSource Of(string connectionString, RabbitMqOptions options)
     {
         List<ConnectionFactory> hosts = [];
@@ -43,14 +51,15 @@ internal sealed class RabbitMqConnectionSource
             }
             catch (Exception)
             {
-                // Its words repeat parts of the text.
+                // The message of this exception contains parts of the text.
                 throw NotAnAddress();
             }
         }
 
         foreach (var host in hosts)
         {
-            // Of an amqps:// address the client accepts any valid certificate, whatever host it was made for: whoever is on the way could read everything.
+            // For an amqps:// address the client accepts a valid certificate of any host. An attacker on the network
+            // path could read all traffic.
             host.Ssl.AcceptablePolicyErrors = SslPolicyErrors.None;
         }
 
@@ -60,27 +69,36 @@ internal sealed class RabbitMqConnectionSource
             "The RabbitMQ connection string is no AMQP URI. It looks like amqp://user:password@host:5672/virtual-host, with %40 for an @, %2F for a / and %3A for a : in the password or the virtual host, and several hosts as host1:5672,host2:5672.", nameof(connectionString));
     }
 
-    /// <summary>The application's factory: credentials, TLS and time-outs are the application's, the connections are this library's own.</summary>
+    /// <summary>
+    /// Creates a source from the application's factory. The factory defines credentials, TLS and timeouts; the
+    /// connections belong to this library.
+    /// </summary>
     public static RabbitMqConnectionSource Of(IConnectionFactory factory) =>
         new(factory is ConnectionFactory known ? $"{known.HostName}:{known.Endpoint.Port}" : "the registered IConnectionFactory", factory, null, []);
 
-    /// <summary>The application's connection.</summary>
+    /// <summary>Creates a source from the application's connection.</summary>
     public static RabbitMqConnectionSource Of(IConnection connection) => new($"{connection.Endpoint.HostName}:{connection.Endpoint.Port}", null, connection, []);
 
-    /// <summary>The nodes of a connection string, for one link: what another link opens does not move its turn. Null where the application gives factory or connection.</summary>
+    /// <summary>
+    /// Creates the list of nodes of a connection string for one supervised connection. Each list has its own current
+    /// node. Null if the application provides the factory or the connection.
+    /// </summary>
     public RabbitMqHosts? HostsOfALink() => endpoints.Count == 0 ? null : new RabbitMqHosts(endpoints);
 
-    /// <summary>Gives a live connection.</summary>
-    /// <param name="name">What operators see it called.</param>
-    /// <param name="traffic">Counts the bytes that come over it, where the library reads them itself.</param>
-    /// <param name="hosts">The nodes of the link, where a connection string names them.</param>
+    /// <summary>Opens a connection, or returns the connection of the application.</summary>
+    /// <param name="name">The connection name that operators see.</param>
+    /// <param name="traffic">Counts the received bytes, if the library reads them itself.</param>
+    /// <param name="hosts">The nodes of a connection string; null if there is none.</param>
     public Task<IConnection> OpenAsync(string name, ConnectionTraffic traffic, RabbitMqHosts? hosts = null) =>
         Factory is ConnectionFactory known ? OpenAsync(known, hosts ?? known.EndpointResolverFactory([known.Endpoint]), name, traffic)
         : lent is null ? Factory!.CreateConnectionAsync(name, CancellationToken.None)
         : lent.IsOpen ? Task.FromResult(lent)
         : Task.FromException<IConnection>(new InvalidOperationException("The registered IConnection is closed. It comes back if its factory has AutomaticRecoveryEnabled."));
 
-    /// <summary>Opens a connection that does not die of what comes through it. As the factory does it: the first endpoint that takes it.</summary>
+    /// <summary>
+    /// Opens a connection that unreadable messages do not close. Like the factory, uses the first endpoint that accepts
+    /// it.
+    /// </summary>
     private static async Task<IConnection> OpenAsync(ConnectionFactory factory, IEndpointResolver resolver, string name, ConnectionTraffic traffic)
     {
         List<Exception> errors = [];
@@ -100,7 +118,10 @@ internal sealed class RabbitMqConnectionSource
         throw errors is [var error] ? error : new BrokerUnreachableException(new AggregateException(errors));
     }
 
-    /// <summary>A copy of a factory: an application's own stays as it is. It recovers nothing, because the bus replaces whatever is lost.</summary>
+    /// <summary>
+    /// Copies a factory, so that the application's factory is not changed. Recovery is off, because the bus replaces
+    /// lost connections.
+    /// </summary>
     internal static ConnectionFactory Guarded(ConnectionFactory factory, SslOption? tls, ConnectionTraffic traffic) => new()
     {
         AmqpUriSslProtocols = factory.AmqpUriSslProtocols,
@@ -125,7 +146,10 @@ internal sealed class RabbitMqConnectionSource
         VirtualHost = factory.VirtualHost,
     };
 
-    /// <summary>False for a password that was not escaped: a part of it would be taken for the host, the port or the path, and be named in errors.</summary>
+    /// <summary>
+    /// False if a password is not escaped: part of it would be read as the host, the port or the path, and would appear
+    /// in errors.
+    /// </summary>
     private static bool IsUnambiguous(Uri uri) =>
         uri.UserInfo.Count(c => c == ':') <= 1 && uri.AbsolutePath.Count(c => c == '/') <= 1 && !$"{uri.PathAndQuery}{uri.Fragment}".Contains('@', StringComparison.Ordinal);
 
@@ -138,7 +162,7 @@ internal sealed class RabbitMqConnectionSource
         RequestedConnectionTimeout = options.CallTimeout,
         HandshakeContinuationTimeout = options.CallTimeout,
 
-        // The bus has deadlines of its own: on a slow wire an answer may take several.
+        // The bus has its own deadlines: on a slow connection an answer may take several of them.
         ContinuationTimeout = options.CallTimeout * (ConnectionSession.MostDeadlines + 1),
     };
 }

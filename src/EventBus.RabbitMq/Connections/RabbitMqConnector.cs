@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>The connections of one bus, which its transport and its stores share: one for publishing and one for consuming, because a blocked publisher must not delay an acknowledgement. Thread-safe.</summary>
+/// <summary>
+/// Holds the connections of one bus, which its transport and its stores share: one for publishing and one for
+/// consuming, so that a blocked publisher does not delay an acknowledgement. Thread-safe.
+/// </summary>
 internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitMqOptions options, ILogger log)
 {
     private readonly Lock gate = new();
@@ -16,17 +19,20 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
 
     public ILogger Log => log;
 
-    /// <summary>No store is beside the broker: its queues keep what failed.</summary>
+    /// <summary>True if the queues of the broker keep failures, because no store is configured in addition.</summary>
     public bool KeepsFailures { get; set; }
 
-    /// <summary>The broker, for people: host and port.</summary>
+    /// <summary>The host and port of the broker, for log and error messages.</summary>
     public string Place => source.Place;
 
     public SupervisedConnection Publishing => Started("publishing", ref publishing);
 
     public SupervisedConnection Consuming => Started("consuming", ref consuming);
 
-    /// <summary>Allows the connections, each of which opens when it is first asked for. Each call asks for one <see cref="ReleaseAsync"/>.</summary>
+    /// <summary>
+    /// Adds a user of the connections, each of which opens on its first use. Each call requires one
+    /// <see cref="ReleaseAsync"/>.
+    /// </summary>
     public void Share(string serviceName, TimeProvider clock)
     {
         lock (gate)
@@ -36,7 +42,7 @@ internal sealed class RabbitMqConnector(RabbitMqConnectionSource source, RabbitM
         }
     }
 
-    /// <summary>Closes both after the last user. Never throws.</summary>
+    /// <summary>Removes a user, and closes both connections after the last one. Never throws.</summary>
     public async Task ReleaseAsync()
     {
         SupervisedConnection?[] last;

@@ -3,31 +3,41 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>What the broker answers when trying again cannot help: people must change something.</summary>
+/// <summary>
+/// Classifies errors of the broker. A refusal is an error that a retry cannot resolve: an operator must change
+/// something.
+/// </summary>
 internal static class RabbitMqErrors
 {
-    // Of AMQP 0-9-1: access refused, resource locked, precondition failed, not allowed (there is no such virtual host).
+    // Reply codes of AMQP 0-9-1: access refused, resource locked, precondition failed, not allowed (no such virtual
+    // host).
     public static bool IsRefusal(OperationInterruptedException exception) => exception.ShutdownReason?.ReplyCode is 403 or 405 or 406 or 530;
 
-    /// <summary>The same; and that something is missing, where the bus is not to create it.</summary>
+    /// <summary>True for a refusal, and for a missing entity if the bus may not create it.</summary>
     public static bool IsRefusal(OperationInterruptedException exception, RabbitMqOptions options) =>
         IsRefusal(exception) || (options.Provisioning != RabbitMqProvisioning.Create && exception.ShutdownReason?.ReplyCode == 404);
 
-    /// <summary>The broker closed the channel because of something that was published. It says not what: one of those that it has not answered.</summary>
+    /// <summary>
+    /// True if the broker closed the channel because of a published message. The broker does not identify the message:
+    /// it is one of those that it has not answered.
+    /// </summary>
     public static bool IsOfPublish(Exception cause) =>
         cause is OperationInterruptedException { ShutdownReason: { Initiator: ShutdownInitiator.Peer, ClassId: 60, MethodId: 40 } };
 
-    /// <summary>It concerns the exchange, and not one event alone, as its size or a topic permission does.</summary>
+    /// <summary>
+    /// True if the error concerns the exchange. False if it concerns a single event, such as its size or a topic
+    /// permission.
+    /// </summary>
     public static bool IsOfExchange(Exception cause) =>
         cause is OperationInterruptedException { ShutdownReason: { ReplyCode: 403 or 404 } reason } && !reason.ReplyText.Contains("access to topic '", StringComparison.Ordinal);
 
-    /// <summary>The broker answered with an error; the connection was not lost.</summary>
+    /// <summary>True if the broker answered with an error. The connection was not lost.</summary>
     public static bool IsAnswer(OperationInterruptedException exception) => exception.ShutdownReason is { Initiator: ShutdownInitiator.Peer, ReplyCode: 403 or 404 or 405 or 406 };
 
-    /// <summary>An exchange or a queue is missing.</summary>
+    /// <summary>True if an exchange or a queue is missing.</summary>
     public static bool IsMissing(Exception cause) => cause is OperationInterruptedException { ShutdownReason.ReplyCode: 404 };
 
-    /// <summary>The broker does not let this user in.</summary>
+    /// <summary>True if the broker refuses access to this user, or if an inner error is a refusal.</summary>
     public static bool IsRefusal(Exception? error) => error switch
     {
         null => false,
@@ -37,10 +47,13 @@ internal static class RabbitMqErrors
         _ => IsRefusal(error.InnerException),
     };
 
-    /// <summary>The client closed the connection, because it could not read what came.</summary>
+    /// <summary>True if the client closed the connection because it could not read the received data.</summary>
     public static bool IsUnreadable(Exception? error) => error is ProtocolException or { InnerException: ProtocolException };
 
-    /// <summary>What is behind an error, as a sentence: the client wraps it, and says only that no endpoint could be reached.</summary>
+    /// <summary>
+    /// Gets the underlying cause of an error as a sentence. The client wraps the cause, and reports only that no
+    /// endpoint could be reached.
+    /// </summary>
     public static string? CauseOf(Exception? error) => error switch
     {
         null => null,

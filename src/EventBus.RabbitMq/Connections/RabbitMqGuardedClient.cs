@@ -6,10 +6,13 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>A connection of the client's that it reads through <see cref="RabbitMqGuardedStream"/>. TLS is done here and not in the client, so that what is read is plain.</summary>
-/// <param name="inner">The client's own.</param>
-/// <param name="tls">How to use TLS; null for without.</param>
-/// <param name="traffic">Counts what is read.</param>
+/// <summary>
+/// Wraps the client's TCP connection, so that the client reads through <see cref="RabbitMqGuardedStream"/>. TLS is
+/// handled here and not in the client, so that the stream reads decrypted data.
+/// </summary>
+/// <param name="inner">The TCP connection of the client.</param>
+/// <param name="tls">The TLS options; null for no TLS.</param>
+/// <param name="traffic">Counts the received bytes.</param>
 internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, ConnectionTraffic traffic) : ITcpClient
 {
     private Stream? stream;
@@ -36,7 +39,7 @@ internal sealed class RabbitMqGuardedClient(ITcpClient inner, SslOption? tls, Co
 
     public void Dispose() => inner.Dispose();
 
-    /// <summary>As the client does it.</summary>
+    /// <summary>Establishes TLS in the same way as the client.</summary>
     private async Task<Stream> SecureAsync(SslOption options, CancellationToken cancellationToken)
     {
         var secure = new SslStream(inner.GetStream(), leaveInnerStreamOpen: false);

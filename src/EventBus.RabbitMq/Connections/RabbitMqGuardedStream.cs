@@ -3,17 +3,20 @@ using System.Net.Sockets;
 
 namespace EventBus;
 
-/// <summary>What comes from the broker, without what the client would not survive. It looks at content headers and lets everything else pass.</summary>
+/// <summary>
+/// Removes header fields that would make the client fail from the data of the broker. Checks content headers only; all
+/// other data passes unchanged.
+/// </summary>
 internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, ConnectionTraffic traffic) : NetworkStream(socket, ownsSocket: false)
 {
-    // Type, channel and length before a frame, its end after it.
+    // A frame has a type, a channel and a length before its payload, and an end marker after it.
     private const int BeforePayload = 7;
     private const int AroundPayload = BeforePayload + 1;
     private const int LengthAt = 3;
     private const byte HeaderFrame = 2;
     private const byte HeartbeatFrame = 8;
 
-    // A header frame is held until all of it has come. The client gives a frame up that is larger than this.
+    // A header frame is buffered until it is complete. The client rejects larger frames.
     private const uint MaxHeaderFrame = 134_217_728;
 
     private byte[] buffer = new byte[65_536];
@@ -22,7 +25,8 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
     private int end;
     private long passing;
 
-    // It is not AMQP: the broker's answer to another version of the protocol.
+    // True if all data passes unchecked: it is not AMQP (the broker's answer to another protocol version), or the
+    // stream has ended.
     private bool blind;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -44,13 +48,13 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
             var count = await inner.ReadAsync(this.buffer.AsMemory(end), cancellationToken);
             if (count == 0)
             {
-                // The broker is gone, perhaps in the middle of a frame.
+                // The stream has ended, possibly in the middle of a frame.
                 blind = true;
                 Check();
                 return checkedTo > start ? Take(buffer.Span) : 0;
             }
 
-            // A heartbeat alone says that the broker lives, and not that this side still reaches it.
+            // A heartbeat alone shows that the broker is alive, but not that this side can still reach it.
             if (!(count == AroundPayload && this.buffer[end] == HeartbeatFrame && checkedTo == end && passing == 0 && !blind))
             {
                 traffic.Add(count);
@@ -113,7 +117,7 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
         (buffer, checkedTo, end, start) = (larger, checkedTo - start, end - start, 0);
     }
 
-    /// <summary>Goes on as far as bytes have come.</summary>
+    /// <summary>Checks the received data as far as possible.</summary>
     private void Check()
     {
         while (checkedTo < end)
@@ -155,8 +159,8 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
         }
     }
 
-    /// <summary>Checks the header frame that begins here.</summary>
-    /// <returns>How long its payload is now.</returns>
+    /// <summary>Checks the header frame at the current position, and replaces it if necessary.</summary>
+    /// <returns>The length of its payload afterwards.</returns>
     private int Mend(int length)
     {
         var payloadAt = checkedTo + BeforePayload;
@@ -165,7 +169,7 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
             return length;
         }
 
-        // The note of what was taken out may be longer than that.
+        // The marker of the removed field may be longer than the field itself.
         var more = mended.Length - length;
         var behind = buffer.AsSpan(payloadAt + length, end - payloadAt - length);
         var target = end + more > buffer.Length ? new byte[end + more] : buffer;

@@ -3,20 +3,25 @@ using System.Buffers.Binary;
 
 namespace EventBus;
 
-/// <summary>Finds what the client cannot read in a content header, and takes it out: a field nested so deeply that the client's reader overflows the stack, or of a type or value that it does not know and closes the connection over.</summary>
-/// <remarks>Never recursive, and without allocation where all is well.</remarks>
+/// <summary>
+/// Removes fields that the client cannot read from a content header: fields nested so deeply that the client's reader
+/// overflows the stack, and fields of an unknown type or value, for which the client closes the connection.
+/// </summary>
+/// <remarks>Not recursive. Does not allocate memory if all fields are readable.</remarks>
 internal static class RabbitMqHeaderCheck
 {
-    /// <summary>A header that says which header was taken out. What a publisher writes under this name is taken out too.</summary>
+    /// <summary>
+    /// The header that contains the name of the removed header. A header of this name from a publisher is removed too.
+    /// </summary>
     public const string Marker = RabbitMqFailureFormat.Prefix + "unreadable";
 
-    // The client's reader calls itself once or twice for each; a few thousand would be too many.
+    // The client's reader calls itself once or twice per level. A few thousand levels would overflow the stack.
     private const int MaxDepth = 100;
 
-    // The place of the list of deaths among the broker's names.
+    // The index of x-death among the broker's header names.
     private const int DeathPlace = 2;
 
-    // Class, weight and size of the body; then the flags of the properties, and the properties.
+    // The class, the weight and the size of the body, followed by the property flags and the properties.
     private const int FlagsAt = 12;
     private const int PropertiesAt = FlagsAt + 2;
     private const int ContentType = 0x8000;
@@ -24,21 +29,21 @@ internal static class RabbitMqHeaderCheck
     private const int Headers = 0x2000;
     private const int LengthOfTable = 4;
 
-    // The same as the marker.
+    // The bytes of Marker.
     private static ReadOnlySpan<byte> MarkerBytes => "eventbus-unreadable"u8;
 
     private enum Field
     {
         Good,
 
-        // Can be stepped over.
+        // The field can be skipped.
         Bad,
 
-        // Nothing behind it can be found.
+        // The fields after it cannot be found.
         Torn,
     }
 
-    /// <summary>The payload of a header frame as it is to be read; null for as it is.</summary>
+    /// <summary>Returns a readable payload of a header frame; null if the payload needs no change.</summary>
     public static byte[]? Mend(ReadOnlySpan<byte> payload)
     {
         if (!TryFindTable(payload, out var tableAt, out var length))
@@ -84,7 +89,7 @@ internal static class RabbitMqHeaderCheck
         return true;
     }
 
-    /// <summary>The same with the table of what is good, and the marker.</summary>
+    /// <summary>Creates the payload again with the readable fields of the table and, if needed, the marker.</summary>
     private static byte[] Mend(ReadOnlySpan<byte> payload, int tableAt, ReadOnlySpan<byte> table)
     {
         var good = new ArrayBufferWriter<byte>(table.Length);
@@ -120,7 +125,9 @@ internal static class RabbitMqHeaderCheck
         return mended;
     }
 
-    /// <summary>Keeps what comes first in a list of deaths: the broker's own, in front of whatever its publisher wrote.</summary>
+    /// <summary>
+    /// Keeps the first entries of an x-death list: the broker's own, which precede those of the publisher.
+    /// </summary>
     private static bool TryKeepBeginning(ReadOnlySpan<byte> entry, ReadOnlySpan<byte> name, ArrayBufferWriter<byte> good)
     {
         var value = entry[(1 + name.Length)..];
@@ -149,9 +156,9 @@ internal static class RabbitMqHeaderCheck
     }
 
     /// <summary>Reads one entry of the outermost table.</summary>
-    /// <param name="entries">The entry and what follows it.</param>
-    /// <param name="seen">Which of the broker's names have come already.</param>
-    /// <param name="size">How long it is, unless it is torn.</param>
+    /// <param name="entries">The entry and the data after it.</param>
+    /// <param name="seen">Bit flags of the broker's header names that were already found.</param>
+    /// <param name="size">The length of the entry in bytes; 0 if it is torn.</param>
     private static Field Read(ReadOnlySpan<byte> entries, ref int seen, out int size)
     {
         size = 0;
@@ -181,14 +188,17 @@ internal static class RabbitMqHeaderCheck
         return again || name.SequenceEqual(MarkerBytes);
     }
 
-    // What the broker writes itself. It replaces the first of that name, and of several the client would take the last.
+    // The headers that the broker writes itself. The broker replaces the first header of a name, but the client would
+    // use the last.
     private static int PlaceOf(ReadOnlySpan<byte> name) =>
         name.SequenceEqual("x-delivery-count"u8) ? 0
         : name.SequenceEqual("x-acquired-count"u8) ? 1
         : name.SequenceEqual("x-death"u8) ? DeathPlace
         : -1;
 
-    /// <summary>How many bytes a field takes with its type; -1 if that cannot be said, or they are not there.</summary>
+    /// <summary>
+    /// Gets the length of a field with its type, in bytes; -1 if it is unknown or the field is incomplete.
+    /// </summary>
     private static int LengthOf(ReadOnlySpan<byte> field)
     {
         if (field.IsEmpty)
@@ -210,7 +220,7 @@ internal static class RabbitMqHeaderCheck
         return length > 0 && length <= field.Length ? (int)length : -1;
     }
 
-    /// <summary>Whether the client can read a field, whatever is in it.</summary>
+    /// <summary>True if the client can read a field and all nested fields.</summary>
     private static bool IsReadable(ReadOnlySpan<byte> field)
     {
         if ((char)field[0] is not ('F' or 'A'))
@@ -260,6 +270,6 @@ internal static class RabbitMqHeaderCheck
         return true;
     }
 
-    // A decimal of the client's has at most 28 places.
+    // A decimal of the client has at most 28 decimal places.
     private static bool IsValid(ReadOnlySpan<byte> field) => (char)field[0] != 'D' || field[1] <= 28;
 }

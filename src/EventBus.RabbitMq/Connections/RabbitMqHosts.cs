@@ -2,8 +2,14 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>The nodes of a cluster. Each opening begins with another of them, and goes on to the next where one does not take it. Thread-safe.</summary>
-/// <remarks>The first is chosen at random, so that the instances of a service do not all meet on one node. One that swallows everything uses up the time of an opening; the next opening begins behind it.</remarks>
+/// <summary>
+/// Lists the nodes of a cluster. Each attempt to open a connection begins with the next node, and continues with the
+/// others if a node does not accept the connection. Thread-safe.
+/// </summary>
+/// <remarks>
+/// The first node is chosen at random, so that the instances of a service do not all use the same node. A node that
+/// does not answer uses up the time of an attempt; the next attempt begins with the node after it.
+/// </remarks>
 internal sealed class RabbitMqHosts(IReadOnlyList<AmqpTcpEndpoint> endpoints) : IEndpointResolver
 {
     private const string SchemeEnd = "://";
@@ -16,7 +22,9 @@ internal sealed class RabbitMqHosts(IReadOnlyList<AmqpTcpEndpoint> endpoints) : 
         return endpoints.Skip(first).Concat(endpoints.Take(first));
     }
 
-    /// <summary>Makes one address for each host of a connection string, all with the same user, password and virtual host.</summary>
+    /// <summary>
+    /// Splits a connection string into one address per host, all with the same user, password and virtual host.
+    /// </summary>
     public static IEnumerable<string> Split(string connectionString)
     {
         var begin = connectionString.IndexOf(SchemeEnd, StringComparison.Ordinal) + SchemeEnd.Length;
@@ -25,7 +33,7 @@ internal sealed class RabbitMqHosts(IReadOnlyList<AmqpTcpEndpoint> endpoints) : 
             return [connectionString];
         }
 
-        // A user or a password may hold a comma; a host cannot.
+        // A user or a password may contain a comma; a host cannot.
         var end = connectionString.AsSpan(begin).IndexOfAny("/?#") is >= 0 and var length ? begin + length : connectionString.Length;
         var hosts = connectionString.AsSpan(begin, end - begin).LastIndexOf('@') is >= 0 and var at ? begin + at + 1 : begin;
         var (before, after) = (connectionString[..hosts], connectionString[end..]);

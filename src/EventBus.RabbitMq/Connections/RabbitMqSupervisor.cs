@@ -3,11 +3,13 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Keeps one thing alive: runs it until it ends, waits with backoff and jitter, and runs it again. One attempt at a time.</summary>
-/// <param name="time">Measures the waits.</param>
-/// <param name="activity">What is kept alive, as the log names it.</param>
-/// <param name="log">Where its ends are logged: the first of an outage in full.</param>
-/// <param name="ended">Logs one in full.</param>
+/// <summary>
+/// Runs an activity, and restarts it with backoff and jitter whenever it ends. One attempt runs at a time.
+/// </summary>
+/// <param name="time">The clock for the delays.</param>
+/// <param name="activity">The name of the activity in the log.</param>
+/// <param name="log">The log. Only the first failure of an outage is logged in full.</param>
+/// <param name="ended">Logs a failure in full.</param>
 internal sealed class RabbitMqSupervisor(TimeProvider time, string activity, ILogger log, Action<ILogger, TimeSpan, Exception> ended)
 {
     private const int FirstDelay = 50;
@@ -20,21 +22,25 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, string activity, ILo
     private int failures;
     private long? livesSince;
 
-    /// <summary>The last error; null while all is well.</summary>
+    /// <summary>The last error; null while the activity works.</summary>
     public Exception? LastError { get; private set; }
 
-    /// <summary>Completes with the first error, which is in <see cref="LastError"/> then.</summary>
+    /// <summary>Completes at the first error, which <see cref="LastError"/> then contains.</summary>
     public Task Failed => failed.Task;
 
-    /// <summary>It lives. Once it has done so for a few seconds, the next delay is a short one: what dies right after each opening is not tried ever so often.</summary>
+    /// <summary>
+    /// Reports that the activity works. After 3 seconds of work the next delay is short again. An activity that fails
+    /// right after each start keeps its backoff.
+    /// </summary>
     public void Succeeded()
     {
         (livesSince, LastError) = (time.GetTimestamp(), null);
         log.Working(activity);
     }
 
-    /// <param name="live">Throws when what it keeps alive has ended.</param>
-    /// <param name="stop">Ends the loop.</param>
+    /// <summary>Runs the activity until it is stopped.</summary>
+    /// <param name="live">The activity. Throws when it has ended.</param>
+    /// <param name="stop">Stops the loop.</param>
     public async Task RunAsync(Func<CancellationToken, Task> live, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
@@ -51,7 +57,7 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, string activity, ILo
                 var longest = Math.Min(MaxDelay, FirstDelay << Math.Min(failures++, 6));
                 var delay = TimeSpan.FromMilliseconds((longest / 2) + random.Next((longest / 2) + 1));
 
-                // Begun before it is told of, so that who is told may move the clock.
+                // Started before the failure is logged, so that a listener of the log may advance the clock.
                 var waiting = Task.Delay(delay, time, stop);
                 try
                 {
@@ -59,7 +65,7 @@ internal sealed class RabbitMqSupervisor(TimeProvider time, string activity, ILo
                 }
                 catch (Exception)
                 {
-                    // A logger that throws does not end what is kept alive.
+                    // An exception of a logger does not end the activity.
                 }
 
                 await waiting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);

@@ -3,7 +3,10 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>One connection to the broker, replaced whenever it is lost. The client's own recovery is off.</summary>
+/// <summary>
+/// Maintains one connection to the broker, and replaces it whenever it is lost. The client's automatic recovery is off,
+/// except on a connection of the application.
+/// </summary>
 internal sealed class SupervisedConnection : IAsyncDisposable
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
@@ -11,7 +14,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private static readonly TimeSpan SecondOpening = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
 
-    // A connection that is opened and lost again and again is told of no more often.
+    // The minimum interval between log messages about a connection that is opened and lost repeatedly.
     private static readonly TimeSpan TellAgain = TimeSpan.FromMinutes(1);
 
     private readonly string service;
@@ -30,7 +33,9 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private long epoch;
     private long toldAt;
 
-    // A wire that swallows everything swallows the opening too: it is given up as soon as an open connection would be. Each further one is given twice as long, so that a broker that is only slow is reached in the end.
+    // The timeout of an attempt to open a connection. If the network drops all packets, the attempt is abandoned as
+    // soon as an open connection would be. The timeout doubles after each attempt that times out, so that a slow broker
+    // is reached eventually.
     private TimeSpan patience;
 
     public SupervisedConnection(string service, string name, RabbitMqConnectionSource source, RabbitMqOptions options, TimeProvider time, ILogger log)
@@ -48,14 +53,14 @@ internal sealed class SupervisedConnection : IAsyncDisposable
 
     public bool IsOpen => current.Task.IsCompletedSuccessfully;
 
-    /// <summary>The broker takes nothing from this connection for now.</summary>
+    /// <summary>True while the broker blocks this connection.</summary>
     public bool IsBlocked => latest?.IsBlocked == true;
 
     private TimeSpan FirstPatience => options.SilenceTimeout < options.CallTimeout ? options.SilenceTimeout : options.CallTimeout;
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
 
-    /// <summary>The live connection, as soon as there is one.</summary>
+    /// <summary>Waits for the open connection and returns it.</summary>
     public Task<ConnectionSession> ConnectionAsync(CancellationToken cancellationToken) => current.Task.WaitAsync(cancellationToken);
 
     public async ValueTask DisposeAsync()
@@ -70,7 +75,8 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         var live = new ConnectionSession(connection, ++epoch, options.CallTimeout, time) { Blocked = reason => log.Blocked(name, reason), Traffic = traffic };
         try
         {
-            // A refusal of the virtual host comes when the client believes that it is in: a channel is the first proof that it is.
+            // The client reports an open connection before the broker refuses the virtual host. Only an open channel
+            // proves that the broker accepted it.
             var probe = await FirstChannelAsync(live, stopped);
             patience = FirstPatience;
             supervisor.Succeeded();
@@ -90,14 +96,15 @@ internal sealed class SupervisedConnection : IAsyncDisposable
             latest = null;
             if (current.Task.IsCompleted)
             {
-                // Otherwise the connection was never ready, and callers still wait for the next one on this promise.
+                // Otherwise the connection was never ready, and callers still wait for the next one on this task.
                 current = NewCurrent();
             }
 
             live.Abandon(new InvalidOperationException("The connection was closed by this side."));
             live.StopListening();
 
-            // The next connection does not wait until this one is closed: one that is dead closes only after the timeout.
+            // The next connection does not wait until this one is closed: an unresponsive connection closes only after
+            // the timeout.
             await closing;
             closing = DiscardAsync(connection);
             if (stopped.IsCancellationRequested)
@@ -107,8 +114,11 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Opens a connection, within the patience.</summary>
-    /// <remarks>The network may have swallowed an opening that began shortly before an outage ended. One that has no answer for a while gets a second beside it, and the first that is open is taken.</remarks>
+    /// <summary>Opens a connection within the current timeout.</summary>
+    /// <remarks>
+    /// The network may have dropped the packets of an attempt that began shortly before an outage ended. If an attempt
+    /// has no answer for a while, a second attempt runs in parallel, and the first open connection is used.
+    /// </remarks>
     private async Task<(IConnection Connection, ConnectionTraffic Traffic)> OpenAsync(CancellationToken stopped)
     {
         var alone = patience < SecondOpening * 2 ? patience / 2 : SecondOpening;
@@ -171,7 +181,10 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks for a sign of life until the connection has ended. A wire that swallows everything says nothing by itself, and heartbeats take long to notice.</summary>
+    /// <summary>
+    /// Sends requests until the connection has ended. If the network drops all packets, no error is reported, and
+    /// heartbeats take long to detect it.
+    /// </summary>
     private async Task ProbeAsync(ConnectionSession live, IChannel probe, CancellationToken stopped)
     {
         try
@@ -197,7 +210,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
             _ = probe.DiscardAsync();
         }
 
-        // The wire may be dead by now: an answer to this is waited for no longer than one to any other question.
+        // The network may drop all packets by now: the wait for this answer is as limited as for any other request.
         async Task<IChannel> ReopenAsync()
         {
             var opening = live.OpenChannelAsync();
@@ -205,13 +218,14 @@ internal sealed class SupervisedConnection : IAsyncDisposable
             return await opening;
         }
 
-        // On a slow wire the answer waits behind events; whatever else is heard meanwhile shows as well that the broker is there.
-        // Silence counts from the last byte, and not from the question: a byte right before the connection goes dark must not buy it another whole timeout.
+        // On a slow connection the answer waits behind events. Other received data also shows that the broker is alive.
+        // Silence is measured from the last received byte and not from the request: a byte received just before the
+        // network fails must not add another full timeout.
         async Task ListenAsync(Task answer)
         {
             var silenceStep = options.SilenceTimeout / 10;
 
-            // Whether it failed is seen at the channel.
+            // The state of the channel shows if the request failed.
             _ = EndAsync(answer);
             var (heard, since) = (live.Heard, time.GetTimestamp());
             while (!answer.IsCompleted && !live.Ended.IsCompleted && options.SilenceTimeout - time.GetElapsedTime(since) is { Ticks: > 0 } left)
@@ -223,7 +237,8 @@ internal sealed class SupervisedConnection : IAsyncDisposable
                 }
             }
 
-            // A process that stood still finds the answer and the end of its patience at once.
+            // A process that was suspended finds the answer and the timeout at the same time. It gets a last short
+            // wait.
             if (!answer.IsCompleted && await GoesOnAsync(LastChance) && !answer.IsCompleted && heard == live.Heard && !live.IsBlocked)
             {
                 live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {options.SilenceTimeout}."));
@@ -248,11 +263,13 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         }
         catch (Exception)
         {
-            // It never opened: nothing to discard.
+            // The connection was never opened: there is nothing to discard.
         }
     }
 
-    /// <summary>Closes politely for a moment; what hangs is left to itself.</summary>
+    /// <summary>
+    /// Closes a connection gracefully, within a timeout. An unresponsive connection is disposed without waiting.
+    /// </summary>
     private async Task DiscardAsync(IConnection connection)
     {
         if (source.IsLent)
@@ -266,7 +283,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         }
         catch (Exception)
         {
-            // Closed already, or it does not answer: there is nothing more to be polite about.
+            // The connection is already closed, or does not answer.
         }
 
         _ = EndQuietlyAsync(connection.DisposeAsync().AsTask());

@@ -4,10 +4,13 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Takes what the broker itself gave up off its queue, one event at a time. Never throws because of the broker.</summary>
+/// <summary>
+/// Takes events that the broker itself gave up from their queues, one at a time. Does not throw errors of the broker.
+/// </summary>
 /// <remarks>
-/// Behind this queue there is no other, so nothing may loop here. On the bus's own connections every message can be read. Where the application shares its own, a message that cuts it is not asked for again
-/// for a while.
+/// These queues have no dead-letter queue of their own, so no message may loop here. On connections that the bus
+/// creates, every message can be read. On a connection that the application shares, a message that the client cannot
+/// read closes the connection; its queue is then not read for 10 minutes.
 /// </remarks>
 /// <param name="connector">The connections.</param>
 /// <param name="names">The names of the queues.</param>
@@ -17,7 +20,7 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
 {
     private const ushort NotFound = 404;
 
-    // Which subscription a message was meant for that nobody gave up and the bus did not write.
+    // The subscription of a message that the broker did not give up and the bus did not write.
     private const string Unknown = "unknown";
 
     private static readonly TimeSpan Refused = TimeSpan.FromSeconds(30);
@@ -26,10 +29,10 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
     private readonly RabbitMqQueueReader puller = new(connector);
     private readonly RabbitMqProvisioner provisioner = new(connector.Options);
 
-    // With a store beside the broker, what is in the queue of dead letters goes to the store as well.
+    // If a store is configured in addition to the broker, messages in the dead-letter queue move to the store as well.
     private readonly Source[] sources = connector.KeepsFailures ? [new(names.GivenUpQueue)] : [new(names.GivenUpQueue), new(names.DeadLetterQueue)];
 
-    /// <summary>Why a queue cannot be read; null when all can, as far as is known.</summary>
+    /// <summary>The reason why a queue cannot be read; null if no problem is known.</summary>
     public string? Problem => sources.Select(source => source.Problem).FirstOrDefault(problem => problem is not null);
 
     public async ValueTask<BrokerDeadLetter?> TakeAsync(CancellationToken cancellationToken)
@@ -64,7 +67,7 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
-                // The connection is lost, which others report.
+                // The connection is lost; other components report it.
             }
         }
 
@@ -100,24 +103,24 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
         }
     }
 
-    /// <summary>A queue that is read.</summary>
+    /// <summary>Holds the state of a queue that is read.</summary>
     private sealed class Source(string queue)
     {
         private volatile string? problem;
 
         public string Queue => queue;
 
-        /// <summary>Why it cannot be read; null when it can, as far as is known.</summary>
+        /// <summary>The reason why the queue cannot be read; null if no problem is known.</summary>
         public string? Problem
         {
             get => problem;
             set => problem = value;
         }
 
-        /// <summary>When that was seen, as a timestamp.</summary>
+        /// <summary>The timestamp at which the problem was found.</summary>
         public long RefusedAt { get; set; }
 
-        /// <summary>How long it is not read after that.</summary>
+        /// <summary>The time for which the queue is not read after a problem.</summary>
         public TimeSpan Pause { get; set; }
     }
 
@@ -127,7 +130,7 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
 
         public ValueTask ReleaseAsync(in Delivery delivery) => Quietly(pulled.ReleaseAsync());
 
-        // What could not be settled comes again.
+        // A message that could not be settled is delivered again.
         private static async ValueTask Quietly(Task settling) => await settling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 }

@@ -6,7 +6,10 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>One epoch of a subscription: a consumer on one channel. It settles its own deliveries and no others, each once, and nothing any more once the channel is lost.</summary>
+/// <summary>
+/// Consumes the events of one subscription on one channel. Settles only its own deliveries, each once, and none after
+/// the channel is lost.
+/// </summary>
 internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live, Channel<Delivery> buffer, bool ordered, bool countsDeliveries) : AsyncDefaultBasicConsumer(channel), IDeliverySettler, IDisposable
 {
     private readonly Lock gate = new();
@@ -17,13 +20,13 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
 
     public required Action<string> IdMade { get; init; }
 
-    /// <summary>Completes with the cause when nothing comes through this channel any more.</summary>
+    /// <summary>Completes with the cause when this channel delivers no more events.</summary>
     public Task<Exception> Ended => ended.Task;
 
     public async Task ConsumeAsync(string queue) =>
         consumerTag = await Channel.BasicConsumeAsync(queue, autoAck: false, consumerTag: "", noLocal: false, exclusive: false, arguments: null, consumer: this, CancellationToken.None);
 
-    /// <summary>Takes nothing more.</summary>
+    /// <summary>Cancels the consumer, so that the broker delivers no more events.</summary>
     public async Task CancelAsync()
     {
         if (Interlocked.Exchange(ref consumerTag, null) is { } tag)
@@ -38,7 +41,8 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
     {
         if (ordered)
         {
-            // A single release would let later events overtake: the whole epoch goes back, and the queue begins again in its order.
+            // Releasing a single event would let later events overtake it. Instead all unsettled events are released,
+            // and the queue delivers them again in order.
             End(new InvalidOperationException("An event of an ordered subscription was released."));
             return ValueTask.CompletedTask;
         }
@@ -57,19 +61,22 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
 
             unsettled.Clear();
 
-            // Not on the client's loop: what handlers registered runs here. The tokens say so at once.
+            // Callbacks that handlers registered do not run on the client's loop. The token is cancelled immediately.
             _ = CancelAsync(lost);
             while (buffer.Reader.TryRead(out _))
             {
-                // Comes again through the next channel.
+                // The next channel delivers the event again.
             }
         }
     }
 
-    /// <summary>Call it after <see cref="End"/>: the tokens of lost deliveries stay readable.</summary>
+    /// <summary>
+    /// Releases the resources. Call it after <see cref="End"/>: the tokens of lost deliveries remain readable.
+    /// </summary>
     public void Dispose()
     {
-        // Once cancelled it is left alone: disposing would drop the callbacks that the cancellation has not reached yet, and there is nothing to free.
+        // A cancelled source is not disposed: disposing would drop callbacks that the cancellation has not run yet, and
+        // there is nothing to free.
         if (!lost.IsCancellationRequested)
         {
             lost.Dispose();
@@ -82,7 +89,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
         live.Hear();
         try
         {
-            // Copied: the client lends the body for the length of this call.
+            // Copied, because the client owns the body and it is valid only during this call.
             var envelope = RabbitMqWireFormat.ReadAny(routingKey, properties, body.ToArray(), out var idWasMade);
             if (idWasMade)
             {
@@ -109,12 +116,12 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
         }
         catch (Exception exception)
         {
-            // The client would swallow it and leave the message unsettled for ever.
+            // The client would ignore the exception and leave the message unsettled.
             End(exception);
         }
     }
 
-    /// <summary>The broker ended the consumer: its queue was deleted or moved.</summary>
+    /// <summary>Ends this consumer after the broker cancelled it, because its queue was deleted or moved.</summary>
     public override Task HandleBasicCancelAsync(string consumerTag, CancellationToken cancellationToken = default)
     {
         End(new InvalidOperationException("The broker cancelled the consumer: its queue was deleted or moved."));
@@ -127,14 +134,14 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
         return Task.CompletedTask;
     }
 
-    /// <summary>What a handler registered may throw, which is no error of the ownership.</summary>
+    /// <summary>Cancels the source. Ignores exceptions of callbacks that handlers registered.</summary>
     private static async Task CancelAsync(CancellationTokenSource source) => await source.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     private ValueTask SettleAsync(long token, bool ack)
     {
         lock (gate)
         {
-            // An unknown delivery tag would cost the channel, and through a fault of the client the whole connection.
+            // An unknown delivery tag closes the channel and, because of a client bug, the whole connection.
             if (!unsettled.Remove(token))
             {
                 return ValueTask.CompletedTask;
@@ -154,7 +161,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
             return ValueTask.CompletedTask;
         }
 
-        // Mostly written at once, and then there is nothing to put a deadline to.
+        // The write usually completes synchronously. Then no deadline is needed.
         return writing.IsCompletedSuccessfully ? ValueTask.CompletedTask : new ValueTask(CallAsync(writing.AsTask));
     }
 

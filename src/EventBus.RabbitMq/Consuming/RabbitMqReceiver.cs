@@ -6,18 +6,22 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>The live end of one subscription: a consumer on a channel that is replaced whenever it is lost.</summary>
+/// <summary>
+/// Receives the events of one subscription through a consumer, whose channel is replaced whenever it is lost.
+/// </summary>
 internal sealed class RabbitMqReceiver : Receiver
 {
-    // A quorum queue hands out the next event only when a majority has written an acknowledgement: with one for each handler they would mostly wait for it.
+    // A quorum queue delivers the next event only after a majority has written an acknowledgement. With one event per
+    // handler, handlers would mostly wait for it.
     private const int FetchedPerHandler = 4;
 
-    // The broker looks once in the time of a heartbeat, and gives a silent connection up at the second look that finds nothing new.
+    // The broker checks a connection once per heartbeat interval, and closes a silent one at the second check without
+    // new data.
     private const int HeartbeatsUntilDead = 3;
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    // For how long a message that cut the connection is spoken of. It comes again within seconds, or never.
+    // The time for which a message that closed the connection is reported. It is redelivered within seconds, or never.
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(30);
 
     private readonly Subscription subscription;
@@ -42,7 +46,8 @@ internal sealed class RabbitMqReceiver : Receiver
         (this.subscription, this.link, this.topology, this.options, this.time, this.log) = (subscription, link, topology, options, time, log);
         supervisor = new RabbitMqSupervisor(time, $"the channel of {subscription.Name}", log, Ended);
 
-        // The prefetch bounds it: the broker sends no more than that unsettled, and what a lost channel left behind is removed.
+        // The prefetch limits the number of deliveries: the broker sends no more unsettled events, and events of a lost
+        // channel are removed.
         buffer = Channel.CreateBounded<Delivery>(new BoundedChannelOptions(Prefetch) { SingleWriter = true });
     }
 
@@ -54,12 +59,14 @@ internal sealed class RabbitMqReceiver : Receiver
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
 
-    /// <summary>What cut the connection lately, because the client could not read it; null for nothing.</summary>
+    /// <summary>
+    /// The description of an unreadable message that closed the connection recently; null if there was none.
+    /// </summary>
     public string? Poison => Volatile.Read(ref cut) is { } last && time.GetElapsedTime(last.At) < Remembered
         ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client cannot read and that cuts the connection each time: {last.Cause}"
         : null;
 
-    /// <summary>Completes when the consumer is live for the first time, or cannot ever be.</summary>
+    /// <summary>Completes when the consumer is open for the first time; fails if the broker refuses it.</summary>
     public Task Opened => opened.Task;
 
     /// <summary>Completes when the first attempt to open has failed.</summary>
@@ -69,10 +76,13 @@ internal sealed class RabbitMqReceiver : Receiver
 
     public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
 
-    /// <summary>How many others consume the queue; null while this one does not, or where the broker does not say.</summary>
+    /// <summary>
+    /// Counts the other consumers of the queue; null while this receiver does not consume, or if the broker does not
+    /// report the number.
+    /// </summary>
     public async Task<OtherConsumers?> CountOthersAsync(CancellationToken cancellationToken)
     {
-        // A quorum queue with a single active consumer counts that one alone.
+        // A quorum queue with a single active consumer counts only the active one.
         if (!IsLive || intakeStopped || (subscription.Ordered && options.QueueType == RabbitMqQueueType.Quorum))
         {
             return null;
@@ -100,10 +110,11 @@ internal sealed class RabbitMqReceiver : Receiver
         intakeStopped = true;
         buffer.Writer.TryComplete();
 
-        // In order, nothing goes back before what was taken is settled: another instance would become active and overtake. Closing the channel gives the rest back.
+        // An ordered subscription releases nothing before the events in progress are settled: another instance would
+        // become active and overtake them. Closing the channel releases the rest.
         if (!subscription.Ordered && current is { } consumer)
         {
-            // Stopping does not wait for a broker that is silent; what still arrives is released.
+            // Stopping does not wait for an unresponsive broker. Events that still arrive are released.
             await consumer.CancelAsync().WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
             while (buffer.Reader.TryRead(out var delivery))
             {
@@ -155,7 +166,7 @@ internal sealed class RabbitMqReceiver : Receiver
         {
             opened.TrySetException(RabbitMqErrors.Of($"the queue '{topology.QueueOf(subscription.Name)}'", exception));
 
-            // A start that has gone on without it does not ask.
+            // Observes the exception: after a degraded start, nothing awaits this task.
             _ = opened.Task.Exception;
             throw;
         }
@@ -164,7 +175,7 @@ internal sealed class RabbitMqReceiver : Receiver
             current = null;
             consumer.End(new InvalidOperationException("The channel was closed by this side."));
 
-            // Closed before the next one opens, where the broker answers: an ordered queue has one active consumer.
+            // Closed before the next channel opens, if the broker answers: an ordered queue has one active consumer.
             await channel.DiscardAsync().WaitAsync(CloseTimeout, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
     }

@@ -7,8 +7,13 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>One channel of publishes, and what on it waits for the broker's word. Written by one loop at a time.</summary>
-/// <remarks>The client's own tracking is off: it costs eight times as much a publish, and does not bound what is outstanding.</remarks>
+/// <summary>
+/// Publishes events over one channel and tracks those without an answer of the broker. One loop at a time may write.
+/// </summary>
+/// <remarks>
+/// The client's confirmation tracking is off: it makes a publish eight times as expensive, and does not limit the
+/// number of unconfirmed events.
+/// </remarks>
 internal sealed class ConfirmedChannel : IDisposable
 {
     private readonly IChannel channel;
@@ -41,10 +46,10 @@ internal sealed class ConfirmedChannel : IDisposable
     /// <summary>Completes with the cause when the channel has ended.</summary>
     public Task<Exception> Ended => ended.Task;
 
-    /// <summary>Completes with the first event that the broker refused (nack).</summary>
+    /// <summary>Completes when the broker refuses an event for the first time (nack).</summary>
     public Task Refused => refused.Task;
 
-    /// <summary>Completes when nothing is unconfirmed. Nothing is sent meanwhile.</summary>
+    /// <summary>Completes when no event is unconfirmed. No event may be sent in the meantime.</summary>
     public Task Drained
     {
         get
@@ -56,26 +61,26 @@ internal sealed class ConfirmedChannel : IDisposable
         }
     }
 
-    /// <summary>Waits until the number of unconfirmed events is below its bound.</summary>
+    /// <summary>Waits until the number of unconfirmed events is below its limit.</summary>
     public Task EnterAsync(CancellationToken cancellationToken) => window.WaitAsync(cancellationToken);
 
     public void Leave() => window.Release();
 
-    /// <summary>Completes when the broker takes events: at once, unless it is short of memory or disk.</summary>
+    /// <summary>Completes when the broker accepts events: immediately, unless it is short of memory or disk.</summary>
     public Task Unblocked => live.Unblocked;
 
-    /// <summary>Writes one event. What becomes of it is told to its batch later.</summary>
-    /// <param name="batch">The call that it belongs to.</param>
-    /// <param name="index">Its place there.</param>
+    /// <summary>Writes one event. Its outcome is set on its batch later.</summary>
+    /// <param name="batch">The batch of the event.</param>
+    /// <param name="index">The index of the event in the batch.</param>
     /// <param name="envelope">The event.</param>
     /// <param name="topology">The names.</param>
-    /// <param name="again">It was sent before, and may have been taken.</param>
+    /// <param name="again">True if the event was sent before and may have been accepted.</param>
     public async Task SendAsync(PublishBatch batch, int index, Envelope envelope, RabbitMqTopology topology, bool again)
     {
         var properties = RabbitMqWireFormat.Write(envelope, topology.ServiceName);
         if (RabbitMqFrameLimit.Problem(properties, live.MaxFrame) is { } problem)
         {
-            // On the wire it would cost the connection, and put in doubt what others have sent.
+            // Sending it would close the connection, and leave other unconfirmed events in doubt.
             batch.Conclude(index, PublishOutcome.Rejected(new InvalidOperationException(problem)));
             window.Release();
             return;
@@ -96,18 +101,19 @@ internal sealed class ConfirmedChannel : IDisposable
         }
         catch (Exception exception) when (exception is ArgumentException or WireFormattingException && channel.IsOpen)
         {
-            // Nothing was written, and the broker counts what it gets: the next event has this one's number.
+            // Nothing was written. The broker numbers the messages that it receives, so the next event gets this
+            // number.
             Reject(exception);
         }
         catch (AlreadyClosedException) when (!again)
         {
-            // Nothing was written: the next channel sends it.
+            // Nothing was written: the next channel sends the event.
             PutBack();
             throw;
         }
     }
 
-    /// <summary>How long events have been waiting without a confirm of any of them.</summary>
+    /// <summary>Gets the time for which events have waited without a confirm of any of them.</summary>
     public TimeSpan Silence()
     {
         lock (gate)
@@ -116,7 +122,10 @@ internal sealed class ConfirmedChannel : IDisposable
         }
     }
 
-    /// <summary>The channel is gone. What is left has no answer, in the order in which it was sent.</summary>
+    /// <summary>
+    /// Removes and returns the events without an answer, in the order in which they were sent. Called after the channel
+    /// has ended.
+    /// </summary>
     public IReadOnlyList<Unanswered> TakeRest()
     {
         lock (gate)
@@ -195,7 +204,10 @@ internal sealed class ConfirmedChannel : IDisposable
         return Task.CompletedTask;
     }
 
-    /// <summary>A returned event is confirmed right after. The broker names it by its properties alone; of two with one id, the older came first.</summary>
+    /// <summary>
+    /// Marks an event as returned; its confirm follows immediately. The broker identifies it only by its properties. If
+    /// two events have the same id, the older one was returned first.
+    /// </summary>
     private Task MarkReturned(object sender, BasicReturnEventArgs returned)
     {
         live.Hear();
@@ -215,11 +227,13 @@ internal sealed class ConfirmedChannel : IDisposable
         return Task.CompletedTask;
     }
 
-    /// <param name="Batch">The call that it belongs to.</param>
-    /// <param name="Index">Its place there.</param>
-    /// <param name="Id">The event's id.</param>
-    /// <param name="SentAt">When it was written.</param>
-    /// <param name="WasSentBefore">It was sent over an earlier channel, and may have been taken.</param>
+    /// <param name="Batch">The batch of the event.</param>
+    /// <param name="Index">The index of the event in the batch.</param>
+    /// <param name="Id">The id of the event.</param>
+    /// <param name="SentAt">The timestamp at which it was written.</param>
+    /// <param name="WasSentBefore">
+    /// True if it was also sent over an earlier channel, and may have been accepted.
+    /// </param>
     private record struct Pending(PublishBatch Batch, int Index, string Id, long SentAt, bool WasSentBefore)
     {
         public bool Returned { get; set; }

@@ -2,7 +2,10 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The events of one call on their way. Every event is concluded once, whoever comes first: a confirm, the loss of the channel, or the deadline.</summary>
+/// <summary>
+/// Tracks the events of one publish call. Each event gets its outcome once, from whichever comes first: a confirm, the
+/// loss of the channel, or the deadline.
+/// </summary>
 internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes)
 {
     private readonly Lock gate = new();
@@ -22,10 +25,13 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
 
     public int Count => states.Length;
 
-    /// <summary>Completes when every outcome is known. Then the caller's memory is not touched any more.</summary>
+    /// <summary>Completes when every outcome is known. The caller's memory is not accessed afterwards.</summary>
     public Task Done => done.Task;
 
-    /// <summary>From here on the event may reach somebody. Null if it is not to be sent any more.</summary>
+    /// <summary>
+    /// Returns an event to send, and marks it as sent: from now on it may reach a consumer. Null if it must no longer
+    /// be sent.
+    /// </summary>
     public Envelope? Take(int index)
     {
         lock (gate)
@@ -53,7 +59,9 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         }
     }
 
-    /// <summary>An event that was sent and may have been taken, to be sent again. Null if it is not to be sent any more.</summary>
+    /// <summary>
+    /// Returns an event that was sent and may have been accepted, to send it again. Null if it must no longer be sent.
+    /// </summary>
     public Envelope? TakeAgain(int index)
     {
         lock (gate)
@@ -67,7 +75,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         }
     }
 
-    /// <summary>An event that was taken to be sent was certainly not taken by the broker: it waits again.</summary>
+    /// <summary>Marks an event as waiting again, because the broker certainly did not receive it.</summary>
     public void PutBack(int index)
     {
         lock (gate)
@@ -76,7 +84,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         }
     }
 
-    /// <summary>Completes when the outcome of one event is known. One is waited for at a time.</summary>
+    /// <summary>Completes when the outcome of one event is known. Only one event can be awaited at a time.</summary>
     public Task Concluded(int index)
     {
         lock (gate)
@@ -99,7 +107,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
         }
     }
 
-    /// <summary>Ends the rest: what was not sent has failed, the others are in doubt.</summary>
+    /// <summary>Sets the remaining outcomes: events that were not sent have failed, the others are in doubt.</summary>
     public void Close(Func<bool, Exception> because)
     {
         lock (gate)

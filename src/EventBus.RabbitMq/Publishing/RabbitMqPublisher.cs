@@ -6,21 +6,21 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Sends events in the order of the calls, over a channel that is replaced whenever it is lost.</summary>
+/// <summary>Publishes events in the order of the calls, over a channel that is replaced whenever it is lost.</summary>
 internal sealed class RabbitMqPublisher : IAsyncDisposable
 {
     private const int MaxWaitingCalls = 1_024;
     private const ushort AccessRefused = 403;
 
-    // How often what is unanswered is waited for before a channel is replaced all the same.
+    // The number of waits for unanswered events before a channel is replaced anyway.
     private const int MostDrains = 10;
 
     private static readonly TimeSpan FlushTimeout = TimeSpan.FromSeconds(1);
 
-    // How long a channel lives at least, and how long what is unanswered on it may take, where the broker refuses events.
+    // The minimum lifetime of a channel, and the timeout for the unanswered events on it, if the broker refuses events.
     private static readonly TimeSpan ReplaceTime = TimeSpan.FromSeconds(1);
 
-    // How often a channel is opened at most that the broker closes because it refuses an event.
+    // The minimum interval between opening channels, if the broker closes them because it refuses events.
     private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(50);
 
     private readonly SupervisedConnection link;
@@ -51,14 +51,19 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         supervisor = new RabbitMqSupervisor(time, "the channel of the publisher", log, (full, delay, error) => full.ChannelLost("the publisher", delay, error.Message, error));
     }
 
-    /// <summary>What the events of this application go to. It is there before they are sent, so that none is taken for one that nobody wants.</summary>
+    /// <summary>
+    /// The entities to which the events of this application go. They exist before events are sent, so that no event is
+    /// reported as unrouted by mistake.
+    /// </summary>
     public required IReadOnlyCollection<RabbitMqEntity> Targets { get; init; }
 
     public bool IsOpen => current is not null;
 
     public Exception? LastError => link.LastError ?? supervisor.LastError;
 
-    /// <summary>Completes when events can be sent for the first time, or cannot ever be.</summary>
+    /// <summary>
+    /// Completes when events can be sent for the first time; fails if the broker refuses the exchange.
+    /// </summary>
     public Task Opened => opened.Task;
 
     /// <summary>Completes when the first attempt to open has failed.</summary>
@@ -80,7 +85,8 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             using var late = deadline.UnsafeRegister(static state => ((PublishBatch)state!).Close(TooLate), work);
             using var stopped = stop.Token.UnsafeRegister(static state => ((PublishBatch)state!).Close(Stopped), work);
 
-            // The queue takes whole calls, and those that wait for room join it in turn: the order of the calls is the order on the wire.
+            // The queue accepts whole calls, and calls that wait for room enter it in order. Events are sent in the
+            // order of the calls.
             if (!waiting.Writer.TryWrite(work))
             {
                 await waiting.Writer.WriteAsync(work, deadline);
@@ -141,8 +147,11 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
     }
 
-    /// <summary>Sends over one channel until the broker refuses an event on it. A channel remembers the leaders of queues: after one was lost, it can refuse everything for as long as the channel is open.</summary>
-    /// <returns>Whether the next channel is to make again what is missing.</returns>
+    /// <summary>
+    /// Sends events over one channel until the broker refuses an event on it. A channel caches the leaders of queues:
+    /// after a leader is lost, the channel can refuse all events until it is closed.
+    /// </summary>
+    /// <returns>True if missing entities must be restored before the next channel is used.</returns>
     /// <exception cref="Exception">The channel has ended.</exception>
     private async Task<bool> UseChannelAsync(ConnectionSession live, bool restores, CancellationToken stopped)
     {
@@ -170,7 +179,8 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
                     break;
                 }
 
-                // What is still unanswered goes first, so that the next channel cannot overtake it. Another queue may have no leader for a while: its events are not to be in doubt for that.
+                // Waits for unanswered events first, so that the next channel cannot overtake them. The queue of other
+                // events may have no leader for a while; these events should not become in doubt because of that.
                 await ((Task)Task.WhenAny(confirmed.Drained, confirmed.Ended, live.Ended)).WaitAsync(ReplaceTime, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
                 if (confirmed.Drained.IsCompleted || drains == MostDrains)
                 {
@@ -183,7 +193,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         {
             opened.TrySetException(RabbitMqErrors.Of($"the exchange '{topology.Exchange}'", exception));
 
-            // A start that has gone on without it does not ask.
+            // Observes the exception: after a degraded start, nothing awaits this task.
             _ = opened.Task.Exception;
             throw;
         }
@@ -198,13 +208,15 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             throw cause;
         }
 
-        // What was refused is told to its caller. The other events need not wait for long.
+        // The refused event was reported to its caller. The other events wait only for a short time.
         await Task.Delay(RefusalPause, time, stopped);
         return RabbitMqErrors.IsMissing(cause);
     }
 
-    /// <summary>Writes until something has ended, or until the broker has refused an event. Nothing is written any more when it returns.</summary>
-    /// <returns>What has ended; null for a refusal.</returns>
+    /// <summary>
+    /// Writes until a task has ended, or until the broker has refused an event. No event is written after it returns.
+    /// </summary>
+    /// <returns>The task that has ended; null after a refusal.</returns>
     private async Task<Task?> WriteUntilAsync(ConfirmedChannel channel, ConnectionSession live, CancellationToken stopped)
     {
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stopped);
@@ -223,7 +235,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends once the broker has refused an event, but leaves a channel some time: a queue that is full refuses all the time.</summary>
+    /// <summary>
+    /// Completes after the broker has refused an event, but not before a minimum time: a full queue refuses all events.
+    /// </summary>
     private async Task ReplaceableAsync(ConfirmedChannel channel, CancellationToken end)
     {
         var pause = Task.Delay(ReplaceTime, time, end);
@@ -231,8 +245,10 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         await pause.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
     }
 
-    /// <summary>Makes the exchange again if it is gone.</summary>
-    /// <returns>False where this user may not: then it is there, or what is published is refused.</returns>
+    /// <summary>Restores the exchange if it is missing.</summary>
+    /// <returns>
+    /// False if the bus may not create it. Then the exchange exists, or published events are refused.
+    /// </returns>
     private async Task<bool> RestoreExchangeAsync(RabbitMqProvisioner provisioner, ConnectionSession live)
     {
         try
@@ -256,10 +272,13 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
     }
 
-    /// <summary>What becomes of the events that have no answer, now that the channel has ended.</summary>
+    /// <summary>
+    /// Sets the outcome of the events without an answer, or sends them again, after the channel has ended.
+    /// </summary>
     /// <remarks>
-    /// When the broker refuses an event it closes the channel without saying which: the only one is known. Of several, those before it may have been taken: they are sent again one at a time, unless the
-    /// exchange itself is refused twice in a row.
+    /// If the broker refuses an event, it closes the channel without identifying the event. If only one event has no
+    /// answer, it is that event. If there are several, earlier ones may have been accepted: they are sent again one at
+    /// a time, unless the exchange itself is refused twice in a row.
     /// </remarks>
     private void SettleRest(IReadOnlyList<Unanswered> rest, Exception cause)
     {
@@ -315,7 +334,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         refusals = 0;
     }
 
-    /// <summary>Sends one at a time what the channel before this one left without an answer, so that a refusal concerns a known event.</summary>
+    /// <summary>
+    /// Sends the unanswered events of the previous channel one at a time, so that a refusal identifies its event.
+    /// </summary>
     private async Task SendAgainAsync(ConfirmedChannel channel, CancellationToken end)
     {
         while (again is [var publish, ..])
@@ -335,18 +356,19 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             }
             catch (AlreadyClosedException) when (!publish.WasSentBefore)
             {
-                // Nothing was written, and it waits again: the next channel sends it before all others.
+                // Nothing was written, and the event waits again. The next channel sends it before all others.
                 again.Insert(0, publish);
                 throw;
             }
 
-            // By the broker, or by its deadline: a queue without a majority answers nothing, and holds up no other event.
+            // The outcome comes from the broker or from the deadline. A queue without a majority does not answer, and
+            // must not block other events after the deadline.
             await publish.Batch.Concluded(publish.Index).WaitAsync(end);
             refusals = 0;
         }
     }
 
-    /// <summary>Sends what is waiting until the channel ends. A batch that was begun goes on with the next channel.</summary>
+    /// <summary>Sends waiting events until the channel ends. The next channel continues an unfinished batch.</summary>
     private async Task WriteAsync(ConfirmedChannel channel, CancellationToken end)
     {
         await SendAgainAsync(channel, end);
@@ -371,7 +393,8 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             {
                 await channel.EnterAsync(end);
 
-                // Whatever is written to a broker that takes nothing is in doubt later; what was not written has failed for sure.
+                // An event that is written while the broker blocks the connection would be in doubt later. An event
+                // that was not written has certainly failed.
                 await channel.Unblocked.WaitAsync(end);
                 if (head.Take(next) is { } envelope)
                 {

@@ -2,7 +2,9 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>A channel while it lives. With it ends the right to settle what came through it.</summary>
+/// <summary>
+/// Holds an open channel. After the channel is closed, messages taken through it can no longer be settled.
+/// </summary>
 internal sealed record PullChannel(IChannel Client, ConnectionSession Live)
 {
     public bool IsOpen => Client.IsOpen && !Live.Ended.IsCompleted;

@@ -2,12 +2,14 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>A message that was taken and is not settled.</summary>
+/// <summary>Holds a message that was taken from a queue and is not settled.</summary>
 internal sealed record PulledMessage(BasicGetResult Message, PullChannel Channel)
 {
     public bool IsHeld => Channel.IsOpen;
 
-    /// <summary>Removes it from its queue. Nothing happens when the channel is gone: the message is back in its queue.</summary>
+    /// <summary>
+    /// Acknowledges the message. Does nothing if the channel is closed: the message is then back in its queue.
+    /// </summary>
     public async Task AckAsync()
     {
         if (IsHeld)
@@ -16,7 +18,7 @@ internal sealed record PulledMessage(BasicGetResult Message, PullChannel Channel
         }
     }
 
-    /// <summary>Gives it back to its queue.</summary>
+    /// <summary>Releases the message to its queue.</summary>
     public async Task ReleaseAsync()
     {
         if (IsHeld)

@@ -2,14 +2,19 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>The alerts that are to be sent, in a queue: held while people are told, and removed when they were.</summary>
+/// <summary>
+/// Takes alerts from a queue. Holds them unacknowledged while they are sent, and acknowledges them afterwards.
+/// </summary>
 internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDisposable
 {
     private readonly RabbitMqQueueReader puller = new(connector);
     private readonly Lock gate = new();
     private readonly Dictionary<PendingAlert, (FailedEvent Entry, List<PulledMessage> Messages)> held = [];
 
-    /// <summary>Takes what waits. What is held already, because its channel was lost, is held anew.</summary>
+    /// <summary>
+    /// Takes waiting alerts. An alert that is already held, but whose channel was lost, is held with its new message
+    /// too.
+    /// </summary>
     public async Task<IReadOnlyList<PendingAlert>> TakeAsync(RabbitMqTopology names, IReadOnlyCollection<string> subscriptions, int max, CancellationToken cancellationToken)
     {
         var taken = new List<PendingAlert>();

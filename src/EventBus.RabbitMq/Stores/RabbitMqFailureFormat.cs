@@ -5,7 +5,10 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>How a failed event looks in a queue: the event as it was published, and beside its attributes what failed, in headers that begin with <c>eventbus-</c>. Reading never throws.</summary>
+/// <summary>
+/// Converts failed events to and from messages: the event as it was published, with additional headers that begin with
+/// <c>eventbus-</c> and describe the failure. Reading never throws.
+/// </summary>
 internal static class RabbitMqFailureFormat
 {
     public const string Prefix = "eventbus-";
@@ -13,24 +16,30 @@ internal static class RabbitMqFailureFormat
     private const string ErrorDetails = "error-details";
     private const string Error = Prefix + "error";
 
-    // What is said of what was left out: the text, and a header's name, of which each byte may be a character of three.
+    // The room for the note about removed headers: its text, and a header name of which each byte may become a
+    // character of three bytes.
     private const int MaxNoteBytes = 1_024;
 
-    // Of a frame of 128 KB, which is the default. What is too much would cost the connection, and come again, for ever.
+    // The limit for a frame of 128 KB, the default. Larger headers would close the connection again at each attempt.
     private const int MaxHeaderBytes = 100_000;
 
-    /// <summary>Of what the broker itself put aside, nobody wrote an event's name that can be relied on.</summary>
+    /// <summary>
+    /// The event name of a message that was moved by the broker or another program and has no reliable name.
+    /// </summary>
     private const string Nameless = "event.unreadable";
 
+    /// <summary>Creates the properties of a message for a failed event.</summary>
     /// <param name="entry">The entry.</param>
-    /// <param name="serviceName">The application.</param>
-    /// <param name="maxFrame">The largest frame that the connection takes, in bytes; 0 for no limit. What does not fit is left out.</param>
+    /// <param name="serviceName">The name of the application.</param>
+    /// <param name="maxFrame">
+    /// The largest frame size of the connection in bytes; 0 for no limit. Headers that do not fit are removed.
+    /// </param>
     public static BasicProperties Write(FailedEvent entry, string serviceName, uint maxFrame)
     {
         var properties = RabbitMqWireFormat.Write(entry.Envelope, serviceName);
         if (!RabbitMqWireFormat.IsShort(entry.Envelope.ContentType))
         {
-            // Its bytes were no UTF-8, and what stands for each is longer.
+            // The original bytes were not UTF-8, and the replacement characters take more bytes.
             properties.ContentType = null;
         }
 
@@ -73,16 +82,17 @@ internal static class RabbitMqFailureFormat
         }
     }
 
-    /// <summary>Reads an entry.</summary>
+    /// <summary>Reads a failed event from a message.</summary>
     /// <param name="message">The message, from a retry queue, the dead letters or the alerts.</param>
     /// <param name="names">The names of the application's queues.</param>
     /// <param name="subscriptions">The application's subscriptions.</param>
-    /// <param name="status">What an entry of that queue is.</param>
+    /// <param name="status">The status of the entries in that queue.</param>
     public static FailedEvent Read(BasicGetResult message, RabbitMqTopology names, IEnumerable<string> subscriptions, FailedEventStatus status)
     {
         var death = LastDeath(message.BasicProperties.Headers);
 
-        // What the broker took from a subscription's own queue came from anybody: who published it wrote the headers too. Elsewhere the bus wrote them, and none that cannot be read.
+        // A message that the broker moved from a subscription's own queue may come from any publisher, which also wrote
+        // its headers. In other queues the bus wrote the headers, and none of them is unreadable.
         var givenUp = names.SubscriptionOf(death.Queue, subscriptions);
         var headers = givenUp is null && message.BasicProperties.Headers?.ContainsKey(RabbitMqHeaderCheck.Marker) != true ? message.BasicProperties.Headers : null;
         var envelope = RabbitMqWireFormat.ReadAny(death.RoutingKey.Length > 0 && givenUp is not null ? death.RoutingKey : Nameless, message.BasicProperties, message.Body.ToArray(), out _);
@@ -91,7 +101,7 @@ internal static class RabbitMqFailureFormat
             envelope = RabbitMqWireFormat.Spoil(envelope, defect, Text("body-length") is null ? null : Number("body-length"));
         }
 
-        // What the bus itself puts into a queue of dead letters or alerts has none.
+        // Messages that the bus itself puts into the dead-letter or alert queue have no x-death header.
         var givesUp = status == FailedEventStatus.Dead && death.Reason.Length > 0;
         return new FailedEvent
         {
@@ -127,7 +137,11 @@ internal static class RabbitMqFailureFormat
         DateTimeOffset Time(string name) => DateTimeOffset.TryParse(Text(name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : default;
     }
 
-    /// <summary>Removes headers until the rest fits: another program's own, the largest first, and only then attributes and what failed. An event of this library's has at most 16,384 characters of them.</summary>
+    /// <summary>
+    /// Removes headers until the rest fits: first user headers and error details, beginning with the largest, then
+    /// attributes, then the error, and last the type and the id. An event of this library has at most 16,384 characters
+    /// of headers.
+    /// </summary>
     private static string? LeaveOut(IDictionary<string, object?> headers, int room)
     {
         var excess = headers.Sum(RabbitMqFrameLimit.SizeOf) - room;
@@ -147,7 +161,8 @@ internal static class RabbitMqFailureFormat
         return $"(The event came with more headers than RabbitMQ carries beside what failed: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrameLimit.SizeOf).Key}'.)";
     }
 
-    // The order in which headers are left out. Without what the bus counts and whose event it is, the message would be of no use.
+    // The order in which headers are removed. The headers with the counts and the subscription are never removed,
+    // because the message would be useless without them.
     private static int RankOf(string header) => header switch
     {
         Prefix + ErrorDetails => 0,
@@ -158,7 +173,10 @@ internal static class RabbitMqFailureFormat
 
     private static string Text(DateTimeOffset time) => time.ToString("O", CultureInfo.InvariantCulture);
 
-    /// <summary>From which queue the broker took a message last, and why. The newest death comes first and is the broker's own, whatever the publisher wrote behind it.</summary>
+    /// <summary>
+    /// Gets the queue from which the broker last moved a message, and the reason. The newest entry of x-death comes
+    /// first and is the broker's own; a publisher can only have written later ones.
+    /// </summary>
     private static Death LastDeath(IDictionary<string, object?>? headers)
     {
         return headers?.TryGetValue("x-death", out var value) == true && value is IList<object?> { Count: > 0 } deaths && deaths[0] is IDictionary<string, object?> death

@@ -4,10 +4,13 @@ using RabbitMqPublishException = RabbitMQ.Client.Exceptions.PublishException;
 
 namespace EventBus;
 
-/// <summary>Retries and dead letters in queues of the broker. What waits lies in a queue whose messages end after a fixed time and go on to the retry queue of their subscription; what is dead in <c>{service}.dead-letters</c>.</summary>
+/// <summary>
+/// Stores retries and dead letters in queues of the broker. Messages in a waiting queue expire after a fixed time and
+/// move to the retry queue of their subscription. Dead letters are in <c>{service}.dead-letters</c>.
+/// </summary>
 /// <remarks>
-/// A claim is a message that was taken and is not acknowledged: it ends with its channel, and the broker counts how often that happened. A queue finds nothing by id: what is recorded twice, because the process ended
-/// between the record and the acknowledgement, is there twice.
+/// A claim is an unacknowledged message: it ends with its channel, and the broker counts its deliveries. A queue cannot
+/// find entries by id: an entry is stored twice if the process ends between the record and the acknowledgement.
 /// </remarks>
 internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : FailureStore, IAsyncDisposable
 {
@@ -38,11 +41,13 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             var connecting = connector.Publishing.ConnectionAsync(cancellationToken);
             if (!opened.FailFast && await Task.WhenAny(connecting, connector.Publishing.Failed) != connecting)
             {
-                // Refused at once: the transport, which opens next, tells of it. What is missing is created before the first use.
+                // The first connection failed: the transport, which opens next, reports it. Missing queues are created
+                // before their first use.
                 return;
             }
 
-            // Where nothing is consumed nothing fails: who only publishes needs no right to more. What is asked of the dead letters makes its queues then.
+            // Without subscriptions there are no failures: an application that only publishes needs no further
+            // permissions. Calls that access dead letters create the queues when needed.
             if (opened.Subscriptions.Count > 0)
             {
                 await PrepareAsync(cancellationToken);
@@ -50,7 +55,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
         catch (Exception exception) when (!opened.FailFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
-            // Lost meanwhile: as above.
+            // The connection was lost in the meantime: handled as above.
         }
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
         {
@@ -85,7 +90,8 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             entry = entry with { Number = setup!.Time.GetUtcNow().UtcTicks, WasInterrupted = false };
             if (entry.NeedsAlert)
             {
-                // First: a kill between the two tells people of what they do not find yet, instead of never telling them.
+                // The alert is sent first: if the process ends between the two calls, an alert arrives before its dead
+                // letter, instead of a dead letter without any alert.
                 await sender.SendAsync("", Names.AlertQueue, maxFrame => RabbitMqFailureFormat.Write(entry with { ErrorDetails = null }, Names.ServiceName, maxFrame), ReadOnlyMemory<byte>.Empty, cancellationToken);
             }
 
@@ -117,7 +123,8 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         {
             var waiting = await CountRetriesAsync(subscription, cancellationToken);
 
-            // While something of the subscription runs that may end the process, nothing else of it is taken: its death is not to count against the others.
+            // While the subscription has a redelivered event in progress that may end the process, no other event is
+            // taken: the end of the process must not count as an attempt of the others.
             for (var i = 0; i < Math.Min(max, waiting) && !HoldsSuspect(subscription); i++)
             {
                 if (await LookAgainAsync(retries.GetAsync(Names.RetryQueueOf(subscription), cancellationToken)) is not { } pulled)
@@ -134,7 +141,10 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
 
     public override ValueTask<bool> BeginAsync(FailedEvent entry, CancellationToken cancellationToken) => ValueTask.FromResult(Held(entry) is not null);
 
-    /// <summary>Back into its queue as it was. Taken by hand instead of being refused, which the broker would count as one more delivery, and so as a start.</summary>
+    /// <summary>
+    /// Returns an event unchanged to its queue. The event is sent again instead of rejected: the broker would count a
+    /// rejection as a delivery, and so as an attempt.
+    /// </summary>
     public override async ValueTask ReleaseAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         if (Held(entry) is { } held)
@@ -149,7 +159,10 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
 
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => await SettleAsync(entry.Claim, Held(entry));
 
-    /// <summary>The head of the queue, the oldest first, looked at and put back.</summary>
+    /// <summary>
+    /// Lists the dead letters at the head of the queue, the oldest first. They return to the queue when the channel
+    /// closes.
+    /// </summary>
     public override async ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(filter);
@@ -164,7 +177,9 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         return found;
     }
 
-    /// <summary>For the alerts, which are told of while they are held. People cannot find single dead letters in a queue.</summary>
+    /// <summary>
+    /// Finds the dead letter of an alert that is being sent. Other dead letters cannot be found by id in a queue.
+    /// </summary>
     public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) => ValueTask.FromResult(alerts.Find(id));
 
     public override async ValueTask<int> RetryAllDeadAsync(DeadLetterFilter filter, DateTimeOffset now, CancellationToken cancellationToken)
@@ -182,7 +197,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
             }
             catch (StoreRefusedException exception) when (exception.Scope == StoreScope.Entry)
             {
-                // It stays where it is, and goes back to the queue with the channel; the others are no worse off.
+                // The entry returns to the queue when the channel closes. Other entries are not affected.
             }
         }
 
@@ -250,17 +265,18 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
 
     private static NotSupportedException NotKeyed() => new("RabbitMQ alone finds nothing by id or key. Add a store: bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
 
-    /// <summary>The step that is nearest to a delay, by ratio.</summary>
+    /// <summary>Gets the step that is nearest to a delay, by ratio.</summary>
     internal static TimeSpan StepOf(TimeSpan delay, IEnumerable<TimeSpan> steps) => steps.MinBy(step => Math.Abs(Math.Log(step / delay)));
 
     private FailedEvent Claim(string subscription, PulledMessage pulled)
     {
-        // Whatever the message says: it is that of the queue in which it lay.
+        // The queue defines the subscription, whatever the message contains.
         var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Waiting) with { Subscription = subscription };
         var deaths = RabbitMqWireFormat.EarlierDeliveries(pulled.Message.BasicProperties, pulled.Message.Redelivered, counts: true);
         var interrupted = entry.WasInterrupted || deaths > 0;
 
-        // A message that is held cannot be marked when another one joins it: the first time that the process ended with it as a suspect counts as one in company.
+        // A held message cannot be marked when a concurrent attempt starts. Therefore the first end of the process with
+        // this event as a redelivered one counts as one with concurrent attempts.
         var accompanied = entry.Concurrent > 0 || deaths > (entry.WasInterrupted ? 0 : 1) ? 1 : 0;
         lock (gate)
         {
@@ -271,7 +287,8 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
                 suspects[subscription] = claim;
             }
 
-            // Each delivery that was not settled was a start. The one that follows is counted now, or, after an interruption, when its turn has come.
+            // Each unsettled delivery was an attempt. The next attempt is counted now or, after an interruption, when
+            // it begins.
             return entry with { Claim = claim, WasInterrupted = interrupted, Attempts = entry.Attempts + deaths + (interrupted ? 0 : 1), Concurrent = accompanied };
         }
     }
@@ -320,7 +337,10 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
     }
 
-    /// <summary>Sends a dead letter to its subscription; or, where there is none of that name, back behind the others.</summary>
+    /// <summary>
+    /// Sends a dead letter to its subscription. If there is no such subscription, returns it to the end of the
+    /// dead-letter queue.
+    /// </summary>
     private async Task<bool> TryReviveAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
         try
@@ -349,19 +369,22 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
         catch (RabbitMqPublishException exception)
         {
-            // Refused or returned: a queue may have been deleted. The next call looks.
+            // The message was refused or returned: a queue may have been deleted. The next call checks the queues.
             prepared = false;
             throw new StoreRefusedException(exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store, $"RabbitMQ did not take what was sent to '{routingKey}': the queue is full, unavailable or gone.", exception);
         }
         catch (OperationInterruptedException)
         {
-            // An exchange that is gone ends the channel. The next call makes it again.
+            // A missing exchange closes the channel. The next call creates it again.
             prepared = false;
             throw;
         }
     }
 
-    /// <summary>How many retries wait. Asked on another channel than that of the claims: a queue that is gone ends the channel, and with it all that was taken through it.</summary>
+    /// <summary>
+    /// Counts the due retries. Uses another channel than the claims: a missing queue closes the channel, and with it
+    /// all messages that were taken through it.
+    /// </summary>
     private async Task<long> CountRetriesAsync(string subscription, CancellationToken cancellationToken)
     {
         try
@@ -375,7 +398,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         }
     }
 
-    /// <summary>A queue that is gone ends the channel. It is made again before the next call.</summary>
+    /// <summary>Awaits a call. A missing queue closes the channel, and is created again before the next call.</summary>
     private async Task<T> LookAgainAsync<T>(Task<T> call)
     {
         try

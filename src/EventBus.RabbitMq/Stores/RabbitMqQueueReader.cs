@@ -2,8 +2,12 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>Takes messages off queues one by one, and settles each on the channel through which it came. Thread-safe.</summary>
-/// <remarks>No consumer: nothing is prefetched, so that the broker's count of deliveries is a count of starts.</remarks>
+/// <summary>
+/// Takes messages from queues one at a time, and settles each on the channel through which it was taken. Thread-safe.
+/// </summary>
+/// <remarks>
+/// Does not use a consumer: no message is prefetched, so that the broker's delivery count is the number of attempts.
+/// </remarks>
 internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncDisposable
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
@@ -11,7 +15,7 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
     private readonly SemaphoreSlim opening = new(1);
     private PullChannel? current;
 
-    /// <summary>The first message of a queue; null when there is none.</summary>
+    /// <summary>Takes the first message of a queue; null if the queue is empty.</summary>
     public async Task<PulledMessage?> GetAsync(string queue, CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
@@ -19,14 +23,14 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
         return message is null ? null : new PulledMessage(message, channel);
     }
 
-    /// <summary>How many messages wait in a queue.</summary>
+    /// <summary>Gets the number of messages in a queue.</summary>
     public async Task<long> CountAsync(string queue, CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
         return (await CallAsync(channel, channel.Client.QueueDeclarePassiveAsync(queue, CancellationToken.None))).MessageCount;
     }
 
-    /// <summary>Closes the channel: what is unsettled goes back to the heads of its queues, in its order.</summary>
+    /// <summary>Closes the channel. Unsettled messages return to the head of their queue, in their order.</summary>
     public async ValueTask DisposeAsync()
     {
         if (current is { } channel)
@@ -44,7 +48,7 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
-            // The answer may still come, and would be taken for that to the next question.
+            // The answer may still arrive, and would be read as the answer to the next request.
             Interlocked.CompareExchange(ref current, null, channel);
             _ = channel.Client.DiscardAsync();
             throw;

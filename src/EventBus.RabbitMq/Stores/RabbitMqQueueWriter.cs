@@ -4,18 +4,21 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Sends single messages to queues of the bus's own, and waits until the broker has each. Thread-safe.</summary>
+/// <summary>Sends single messages to queues of the bus, and waits for the confirm of each. Thread-safe.</summary>
 internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncDisposable
 {
     private readonly SemaphoreSlim opening = new(1);
     private PullChannel? current;
 
-    /// <summary>Completes when the broker has confirmed it. Throws when it did not, or not in time, or when there is no such queue, or when the message does not fit into a frame.</summary>
-    /// <param name="exchange">Where it goes.</param>
-    /// <param name="routingKey">Where it goes on to.</param>
-    /// <param name="write">Makes the properties, for the largest frame that the connection takes.</param>
+    /// <summary>
+    /// Sends a message, and completes when the broker has confirmed it. Throws if the broker does not confirm it in
+    /// time, if the queue does not exist, or if the message does not fit into a frame.
+    /// </summary>
+    /// <param name="exchange">The exchange; empty for the default exchange.</param>
+    /// <param name="routingKey">The routing key: the name of the queue that receives the message.</param>
+    /// <param name="write">Creates the properties for the largest frame size of the connection.</param>
     /// <param name="body">The body.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task SendAsync(string exchange, string routingKey, Func<uint, BasicProperties> write, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         var channel = await OpenAsync(cancellationToken);
@@ -36,12 +39,12 @@ internal sealed class RabbitMqQueueWriter(RabbitMqConnector connector) : IAsyncD
         }
         catch (Exception exception) when (exception is ArgumentException or WireFormattingException && channel.IsOpen)
         {
-            // Nothing was written: the message itself cannot be.
+            // Nothing was written: the message cannot be encoded.
             throw new StoreRefusedException(StoreScope.Entry, $"The event cannot be written as an AMQP message: {exception.GetType().Name}.", exception);
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
-            // Whatever hangs hangs with this channel; the next call opens another.
+            // The channel may hang; the next call opens another one.
             Forget(channel);
             throw;
         }

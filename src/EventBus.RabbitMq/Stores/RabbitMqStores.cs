@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>What RabbitMQ keeps by itself: retries and dead letters, in queues.</summary>
+/// <summary>Creates the stores that RabbitMQ itself provides: retries and dead letters in queues.</summary>
 internal static class RabbitMqStores
 {
     public static BusStores Create(RabbitMqConnector connector)

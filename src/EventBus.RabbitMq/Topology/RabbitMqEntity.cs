@@ -2,19 +2,22 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>A durable exchange or queue that the bus needs.</summary>
-/// <param name="Name">Its name.</param>
+/// <summary>Describes a durable exchange or queue that the bus needs.</summary>
+/// <param name="Name">The name of the exchange or queue.</param>
 /// <param name="ExchangeType">The type of an exchange; null for a queue.</param>
 internal sealed record RabbitMqEntity(string Name, string? ExchangeType)
 {
     public IReadOnlyDictionary<string, object?> Arguments { get; init; } = new Dictionary<string, object?>();
 
-    /// <summary>The exchanges and routing keys of a queue.</summary>
+    /// <summary>The exchanges and routing keys with which a queue is bound.</summary>
     public IReadOnlyList<(string Exchange, string RoutingKey)> Bindings { get; init; } = [];
 
     public string Title => ExchangeType is null ? $"the queue '{Name}'" : $"the exchange '{Name}'";
 
-    /// <summary>Creates it, or compares it with what is there. Fails, and ends the channel, if that has other arguments.</summary>
+    /// <summary>
+    /// Creates the entity, or compares it with the existing one. Fails, and closes the channel, if the existing entity
+    /// has other arguments.
+    /// </summary>
     public async Task DeclareAsync(IChannel channel)
     {
         if (ExchangeType is not null)
@@ -30,10 +33,10 @@ internal sealed record RabbitMqEntity(string Name, string? ExchangeType)
         }
     }
 
-    /// <summary>Fails, and ends the channel, if it is not there.</summary>
+    /// <summary>Fails, and closes the channel, if the entity does not exist.</summary>
     public Task FindAsync(IChannel channel) => ExchangeType is null ? channel.QueueDeclarePassiveAsync(Name) : channel.ExchangeDeclarePassiveAsync(Name);
 
-    /// <summary>How people can create it themselves.</summary>
+    /// <summary>Describes the entity so that an operator can create it.</summary>
     public override string ToString() => ExchangeType is null
         ? $"a durable queue '{Name}'{List(" with ", Arguments.Select(argument => $"{argument.Key}={argument.Value}"))}{List(", bound to ", Bindings.Select(binding => $"'{binding.Exchange}' with the key '{binding.RoutingKey}'"))}"
         : $"a durable {ExchangeType} exchange '{Name}' without arguments";

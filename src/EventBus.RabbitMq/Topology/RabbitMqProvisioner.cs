@@ -4,14 +4,19 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Creates or checks what the bus needs on the broker, and tells everything that is wrong with it at once.</summary>
+/// <summary>
+/// Creates or checks the entities that the bus needs on the broker, and reports all problems at once.
+/// </summary>
 internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
 {
     private const ushort AccessRefused = 403;
     private const ushort NotFound = 404;
     private const ushort PreconditionFailed = 406;
 
-    /// <summary>Declares on a channel of the caller's, where that is asked for: after a reconnect, so that what was deleted comes back.</summary>
+    /// <summary>
+    /// Declares the entities again on the given channel, if the bus may create them. Used after a reconnect to restore
+    /// deleted entities.
+    /// </summary>
     public async Task RestoreAsync(ConnectionSession live, IChannel channel, IEnumerable<RabbitMqEntity> things)
     {
         if (options.Provisioning == RabbitMqProvisioning.Create)
@@ -23,7 +28,10 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         }
     }
 
-    /// <summary>The same, each on a channel of its own, and leaving what the broker refuses to whoever needs it.</summary>
+    /// <summary>
+    /// Declares the entities again, each on its own channel. Ignores refusals of the broker: the component that needs
+    /// the entity reports them.
+    /// </summary>
     public async Task RestoreAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> things)
     {
         if (options.Provisioning == RabbitMqProvisioning.Create)
@@ -35,8 +43,10 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         }
     }
 
-    /// <summary>Creates or checks, as the options say.</summary>
-    /// <exception cref="EventBusException">Something is missing, or has other arguments, or is refused: all of it in one message.</exception>
+    /// <summary>Creates or checks the entities, depending on the options.</summary>
+    /// <exception cref="EventBusException">
+    /// Entities are missing, have other arguments or are refused. The message lists all of them.
+    /// </exception>
     public async Task PrepareAsync(ConnectionSession live, IEnumerable<RabbitMqEntity> things)
     {
         if (options.Provisioning == RabbitMqProvisioning.Off)
@@ -59,10 +69,12 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
         }
     }
 
-    // Subscriptions share some. Two that differ do not have one name: the topology sees to that.
+    // Subscriptions share some entities. RabbitMqTopology ensures that different entities have different names.
     public static IEnumerable<RabbitMqEntity> Distinct(IEnumerable<RabbitMqEntity> things) => things.DistinctBy(thing => (thing.Name, thing.ExchangeType));
 
-    /// <summary>Each try is on a channel of its own, because a refusal ends it.</summary>
+    /// <summary>
+    /// Finds the problem with an entity. Each attempt uses its own channel, because a refusal closes it.
+    /// </summary>
     private async Task<string?> ProblemAsync(ConnectionSession live, RabbitMqEntity thing)
     {
         if (options.Provisioning == RabbitMqProvisioning.Validate && await TryAsync(live, thing.FindAsync) is { } absent)
@@ -72,7 +84,7 @@ internal sealed class RabbitMqProvisioner(RabbitMqOptions options)
                 : Text(thing, absent);
         }
 
-        // Of what is there, a declaration is a comparison. A user without the right to configure cannot compare.
+        // Declaring an existing entity compares it. A user without the configure permission cannot compare.
         var checkedThing = options.Provisioning == RabbitMqProvisioning.Validate ? thing with { Bindings = [] } : thing;
         return await TryAsync(live, checkedThing.DeclareAsync) is { } refused && (options.Provisioning == RabbitMqProvisioning.Create || refused.ReplyCode != AccessRefused) ? Text(thing, refused) : null;
     }

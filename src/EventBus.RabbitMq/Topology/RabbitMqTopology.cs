@@ -7,13 +7,15 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>The names and the shape of what this backend needs on the broker.</summary>
+/// <summary>Defines the names and arguments of the entities that this backend needs on the broker.</summary>
 /// <remarks>
-/// The queues of a subscription separate their parts with a colon, which neither part may hold, and the queues of the service itself with a dot: no two of them share a name, whatever services and subscriptions are called.
+/// The queues of a subscription separate their parts with a colon, which no part may contain. The queues of the service
+/// itself use a dot. Names therefore never collide, whatever the services and subscriptions are called.
 /// </remarks>
 internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions options)
 {
-    // For the queues behind which there is no other: the broker counts each look as a delivery and drops what is over the limit. RabbitMQ 4 has a limit of 20 where none is given.
+    // For queues without a dead-letter queue: the broker counts each read as a delivery, and drops messages that exceed
+    // the limit. Without an explicit limit, RabbitMQ 4 uses a limit of 20.
     private const int OutOfReach = 1_000_000;
 
     private const ushort NotFound = 404;
@@ -21,7 +23,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
     private const char HashMark = '#';
     private const string Retries = "retries";
 
-    // AMQP carries the name of a queue as a short string.
+    // AMQP encodes the name of a queue as a short string.
     private const int MaxNameBytes = 255;
 
     private static readonly SearchValues<char> PlainCharacters = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.+");
@@ -30,29 +32,39 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 
     public string ServiceName => serviceName;
 
-    /// <summary>What failed for good, where no store keeps failures. A plain queue that other tools can read.</summary>
+    /// <summary>
+    /// The queue of events that failed permanently, used if no store keeps failures. A plain queue that other tools can
+    /// read.
+    /// </summary>
     public string DeadLetterQueue => OwnQueue("dead-letters");
 
-    /// <summary>What the broker itself gives up, until the bus has kept it as a dead letter.</summary>
+    /// <summary>
+    /// The queue of events that the broker itself gave up, until the bus has stored them as dead letters.
+    /// </summary>
     public string GivenUpQueue => OwnQueue("given-up");
 
-    /// <summary>Where the broker puts what it gives up, and where what failed for good may be.</summary>
+    /// <summary>The queues of events that the broker gave up and of events that failed permanently.</summary>
     public IEnumerable<RabbitMqEntity> GivenUpThings => [Queue(GivenUpQueue, quorum: true), Queue(DeadLetterQueue, quorum: true)];
 
-    /// <summary>The alerts that are to be sent, where no store keeps failures.</summary>
+    /// <summary>The queue of alerts to send, used if no store keeps failures.</summary>
     public string AlertQueue => OwnQueue("alerts");
 
     public string QueueOf(string subscription) => Join(subscription);
 
-    /// <summary>What is to be started again, where no store keeps failures.</summary>
+    /// <summary>Gets the queue of events that are due for a retry, used if no store keeps failures.</summary>
     public string RetryQueueOf(string subscription) => Join(subscription, Retries);
 
-    /// <summary>The queue, and the exchange before it, in which events wait for a step's length. Their routing key is the queue that they go on to.</summary>
+    /// <summary>
+    /// Gets the name of the queue, and of the exchange in front of it, in which events wait for the duration of a step.
+    /// The routing key of an event is the queue to which it moves afterwards.
+    /// </summary>
     public string WaitQueueOf(TimeSpan step) => OwnQueue($"wait-{step.TotalMilliseconds:0}ms");
 
-    /// <summary>The subscription that a queue belongs to; null for any other queue, also for a retry queue.</summary>
-    /// <param name="queue">The queue.</param>
-    /// <param name="known">The subscriptions of this application; others are found only by a name that has no hash.</param>
+    /// <summary>Gets the subscription of a queue; null for any other queue, including a retry queue.</summary>
+    /// <param name="queue">The name of the queue.</param>
+    /// <param name="known">
+    /// The subscriptions of this application. Others are found only if the queue name contains no hash.
+    /// </param>
     public string? SubscriptionOf(string queue, IEnumerable<string> known)
     {
         var prefix = $"{serviceName}{Separator}";
@@ -60,7 +72,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
             ?? (queue.StartsWith(prefix, StringComparison.Ordinal) && queue.AsSpan(prefix.Length).IndexOfAny(Separator, HashMark) < 0 ? queue[prefix.Length..] : null);
     }
 
-    /// <summary>What a subscription needs.</summary>
+    /// <summary>Gets the entities that a subscription needs.</summary>
     public IEnumerable<RabbitMqEntity> EntitiesOf(Subscription subscription)
     {
         yield return EventExchange;
@@ -80,11 +92,14 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
             arguments["x-single-active-consumer"] = true;
         }
 
-        // The grammar of patterns is that of topic exchanges: nothing to translate.
+        // Topic exchanges use the same pattern grammar, so no translation is needed.
         yield return Queue(QueueOf(subscription.Name), isQuorum, arguments) with { Bindings = [.. subscription.Patterns.Select(pattern => (Exchange, pattern.Text))] };
     }
 
-    /// <summary>What failures need where no store keeps them. These queues are always quorum queues: they count deliveries, and hand on what has waited at least once.</summary>
+    /// <summary>
+    /// Gets the entities that failures need if no store keeps them. These queues are always quorum queues: they count
+    /// deliveries, and forward waiting messages at least once.
+    /// </summary>
     public IEnumerable<RabbitMqEntity> FailureThings(IEnumerable<string> subscriptions)
     {
         foreach (var thing in GivenUpThings)
@@ -102,7 +117,8 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         {
             yield return new RabbitMqEntity(name.Queue, ExchangeType.Fanout);
 
-            // At least once, which asks for refusing instead of dropping when the queue is full. Without a dead-letter routing key the message keeps its own: where it goes on to.
+            // At-least-once dead-lettering requires that a full queue rejects messages instead of dropping them.
+            // Without a dead-letter routing key the message keeps its own, which is the queue to which it moves.
             Dictionary<string, object?> arguments = new()
             {
                 ["x-message-ttl"] = (long)name.Step.TotalMilliseconds,
@@ -114,11 +130,16 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         }
     }
 
-    /// <summary>Without arguments, so that the plain declaration of a service in another language matches.</summary>
+    /// <summary>
+    /// The exchange of events. It has no arguments, so that a plain declaration by a service in another language
+    /// matches.
+    /// </summary>
     public RabbitMqEntity EventExchange => new(Exchange, ExchangeType.Topic);
 
     /// <summary>Deletes the queues of a subscription that is no longer used.</summary>
-    /// <exception cref="EventBusException">Somebody consumes them, or events wait in them and are not to be discarded.</exception>
+    /// <exception cref="EventBusException">
+    /// The queues have consumers, or they contain events and <paramref name="discardWaiting"/> is false.
+    /// </exception>
     public async Task RetireAsync(ConnectionSession live, string subscription, bool discardWaiting)
     {
         string[] queues = [QueueOf(subscription), RetryQueueOf(subscription)];
@@ -129,19 +150,19 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
 
         foreach (var queue in queues)
         {
-            // Deleting what is not there is no error. The flags "if unused" and "if empty" of the protocol are not made for quorum queues.
+            // Deleting a missing queue is not an error. Quorum queues do not support the flags if-unused and if-empty.
             await live.OnChannelAsync(channel => channel.QueueDeleteAsync(queue, ifUnused: false, ifEmpty: false));
         }
     }
 
-    /// <summary>The queue of a subscription; null where there is none.</summary>
+    /// <summary>Gets the queue of a subscription; null if it does not exist.</summary>
     public Task<QueueDeclareOk?> FindQueueAsync(ConnectionSession live, string subscription) => FindAsync(live, QueueOf(subscription));
 
     private static async Task<QueueDeclareOk?> FindAsync(ConnectionSession live, string queue)
     {
         try
         {
-            // On a channel of its own, because a refusal closes it.
+            // Uses its own channel, because a refusal closes it.
             return await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(queue));
         }
         catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == NotFound)
@@ -184,7 +205,11 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         return new RabbitMqEntity(name, null) { Arguments = all };
     }
 
-    /// <summary>What ends a loop that begins below the bus: an event that ends the process, or the connection, at each delivery goes on to the dead letters. At least once, which asks for refusing instead of dropping when the queue is full.</summary>
+    /// <summary>
+    /// Gets the arguments that stop endless redelivery: an event that ends the process or the connection at each
+    /// delivery moves to the given-up queue. At-least-once dead-lettering requires that a full queue rejects messages
+    /// instead of dropping them.
+    /// </summary>
     private Dictionary<string, object?> BrokerDeadLetter() => new()
     {
         ["x-delivery-limit"] = options.DeliveryLimit,
@@ -212,10 +237,10 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
         return plain && name.Length <= MaxNameBytes ? name : Hashed(name, [serviceName, .. rest], own: false);
     }
 
-    // Of a bus all names are: the rest is for those who use the transport by itself.
+    // All names of a bus are plain. Other names occur only if the transport is used on its own.
     private static bool IsPlain(string part) => !part.AsSpan().ContainsAnyExcept(PlainCharacters);
 
-    /// <summary>As much of a name as has room, and a hash of its parts.</summary>
+    /// <summary>Shortens a name to the available length and appends a hash of its parts.</summary>
     private static string Hashed(string name, IReadOnlyList<string> parts, bool own)
     {
         var text = new StringBuilder(own ? "own" : "subscription");

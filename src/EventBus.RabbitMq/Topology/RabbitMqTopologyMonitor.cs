@@ -2,11 +2,15 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
 
-/// <summary>Looks every few seconds whether all that the bus needs on the broker is still there, and makes it again where the bus may.</summary>
-/// <remarks>A binding that was deleted ends no consumer and is not shown by the protocol: it is bound again each time.</remarks>
-/// <param name="link">A connection.</param>
-/// <param name="things">What is needed.</param>
-/// <param name="options">Whether it is made or only looked for.</param>
+/// <summary>
+/// Checks every 3 seconds that all required entities exist on the broker, and recreates missing ones if the bus may.
+/// </summary>
+/// <remarks>
+/// Deleting a binding does not cancel a consumer, and AMQP cannot list bindings. They are declared again each time.
+/// </remarks>
+/// <param name="link">The connection.</param>
+/// <param name="things">The required entities.</param>
+/// <param name="options">Defines whether missing entities are created or only reported.</param>
 /// <param name="time">The clock.</param>
 internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOnlyList<RabbitMqEntity> things, RabbitMqOptions options, TimeProvider time) : IAsyncDisposable
 {
@@ -17,7 +21,7 @@ internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOn
     private volatile string? problem;
     private Task loop = Task.CompletedTask;
 
-    /// <summary>What is missing and cannot be made; null for nothing.</summary>
+    /// <summary>The description of a missing entity that cannot be created; null if there is none.</summary>
     public string? Problem => problem;
 
     public void Start()
@@ -45,7 +49,7 @@ internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOn
             }
             catch (Exception)
             {
-                // The connection is lost, which others report.
+                // The connection is lost; other components report it.
             }
         }
     }
@@ -55,11 +59,11 @@ internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOn
         string? found = null;
         for (var next = 0; next < things.Count; next++)
         {
-            // A refusal ends the channel; the things behind it are looked at on another one.
+            // A refusal closes the channel. The remaining entities are checked on another one.
             var channel = await live.OpenChannelAsync();
             try
             {
-                // Each has a deadline of its own: there may be thousands.
+                // Each entity has its own deadline, because there may be thousands.
                 for (; next < things.Count; next++)
                 {
                     await live.CallAsync(options.Provisioning == RabbitMqProvisioning.Create ? things[next].DeclareAsync(channel) : things[next].FindAsync(channel));

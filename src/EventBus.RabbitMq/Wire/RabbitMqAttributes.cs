@@ -5,7 +5,7 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>The headers of a message, taken apart: the attributes of CloudEvents, and those that are the user's.</summary>
+/// <summary>Holds the headers of a message, separated into CloudEvents attributes and headers of the user.</summary>
 internal ref struct RabbitMqAttributes
 {
     private const int MaxPrintable = 64;
@@ -32,18 +32,19 @@ internal ref struct RabbitMqAttributes
 
     public Dictionary<string, string>? UserHeaders { get; private set; }
 
-    /// <summary>What is wrong with them; null when all is well.</summary>
+    /// <summary>The description of a defect in the headers; null if there is none.</summary>
     public string? Defect { get; private set; }
 
     private string? Version { get; set; }
 
-    /// <param name="properties">The message's properties.</param>
-    /// <param name="routingKey">What the type nearly always is.</param>
+    /// <summary>Reads the headers of a message.</summary>
+    /// <param name="properties">The properties of the message.</param>
+    /// <param name="routingKey">The routing key, which usually equals the event type.</param>
     public static RabbitMqAttributes Read(IReadOnlyBasicProperties properties, string routingKey)
     {
         var read = default(RabbitMqAttributes);
 
-        // The client's own type, whose enumerator is no object; others are as welcome.
+        // The client's own type has an enumerator that needs no allocation. Other types are accepted too.
         if (properties.Headers is Dictionary<string, object?> headers)
         {
             foreach (var (name, value) in headers)
@@ -59,7 +60,8 @@ internal ref struct RabbitMqAttributes
             }
         }
 
-        // The header of W3C Trace Context itself, as other programs write it, and the client too when somebody listens to its traces.
+        // The plain W3C Trace Context headers. Other programs write them, and so does the client if its traces are
+        // collected.
         read.TraceParent ??= Plain("traceparent");
         read.TraceState ??= Plain("tracestate");
         return read;
@@ -67,14 +69,19 @@ internal ref struct RabbitMqAttributes
         string? Plain(string name) => properties.Headers?.TryGetValue(name, out var value) == true ? RabbitMqWireFormat.Text(value) : null;
     }
 
-    /// <summary>The version of the event's shape; false if it says something else. Without the attribute: 1.</summary>
+    /// <summary>
+    /// Gets the version of the event's schema; false if the attribute is invalid. Without the attribute: 1.
+    /// </summary>
     public readonly bool TryGetVersion(out int number)
     {
         number = 1;
         return Version is null || (int.TryParse(Version, NumberStyles.None, CultureInfo.InvariantCulture, out number) && number > 0);
     }
 
-    /// <summary>When the event was published; false if it says something else. Without the attribute: as the message's own time stamp says, or the Unix epoch.</summary>
+    /// <summary>
+    /// Gets the publish time of the event; false if the attribute is invalid. Without the attribute: the timestamp of
+    /// the message, or the Unix epoch.
+    /// </summary>
     public readonly bool TryGetTime(IReadOnlyBasicProperties properties, out DateTimeOffset published)
     {
         published = properties.IsTimestampPresent() ? RabbitMqWireFormat.FromUnix(properties.Timestamp.UnixTime) : DateTimeOffset.UnixEpoch;
@@ -83,7 +90,7 @@ internal ref struct RabbitMqAttributes
             return true;
         }
 
-        // As the bus writes it: no text is made of it. Anything else that is a time is read as well.
+        // The format that the bus writes is parsed without creating a string. Other time formats are accepted too.
         return (time is byte[] { Length: > 0 } bytes && bytes[^1] is (byte)'Z' && Utf8Parser.TryParse(bytes, out published, out var length, 'O') && length == bytes.Length)
             || DateTimeOffset.TryParse(RabbitMqWireFormat.Text(time), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published)
             || IsNumber(RabbitMqWireFormat.Text(time), out published);
@@ -115,7 +122,7 @@ internal ref struct RabbitMqAttributes
 
         if (value is null)
         {
-            // As if it were not there.
+            // Treated as a missing attribute.
             return;
         }
 
@@ -123,7 +130,7 @@ internal ref struct RabbitMqAttributes
         switch (attribute)
         {
             case "id":
-                // The message's own id says the same, and is a text already.
+                // The message id contains the same value, and is already a string.
                 Id = Text(value, properties.MessageId, attribute);
                 break;
             case "type":
@@ -147,7 +154,7 @@ internal ref struct RabbitMqAttributes
         }
     }
 
-    // Somebody else chose it.
+    // Replaces unsafe characters, because another program chose the name.
     private static string Printable(object? name) => string.Concat((RabbitMqWireFormat.Text(name) ?? "?").Take(MaxPrintable).Select(c => c is > ' ' and <= '~' ? c : '?'));
 
     private void SetRare(ReadOnlySpan<char> attribute, string? text)
@@ -173,7 +180,7 @@ internal ref struct RabbitMqAttributes
                 TraceState = text;
                 break;
             default:
-                // An extension that means nothing here.
+                // An extension attribute that the bus does not use.
                 break;
         }
     }
@@ -191,9 +198,10 @@ internal ref struct RabbitMqAttributes
         }
     }
 
+    /// <summary>Converts a header to text.</summary>
     /// <param name="value">The header.</param>
-    /// <param name="likely">What it probably says, so that no second text is made of it.</param>
-    /// <param name="attribute">The attribute's name.</param>
+    /// <param name="likely">The expected text, returned without allocating a second string if it matches.</param>
+    /// <param name="attribute">The name of the attribute.</param>
     private string? Text(object? value, string? likely, ReadOnlySpan<char> attribute)
     {
         if (likely is not null && value is byte[] bytes && Ascii.Equals(bytes, likely))

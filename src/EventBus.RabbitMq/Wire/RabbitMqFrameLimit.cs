@@ -4,24 +4,29 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>What a content header has for room: all properties and headers of a message travel in one frame, and a broker closes the connection over which a larger one comes than was negotiated.</summary>
+/// <summary>
+/// Computes the size of a content header. One frame contains all properties and headers of a message, and a broker
+/// closes a connection that sends a larger frame than negotiated.
+/// </summary>
 internal static class RabbitMqFrameLimit
 {
-    // Type, channel and length before a frame, its end after it; class, weight, body size and property flags in it; and what the client adds by itself: the number of a publish.
+    // The type, channel and length before a frame, and its end marker; the class, weight, body size and property flags
+    // in it; and the header that the client adds: the number of a publish.
     private const int Overhead = 7 + 1 + 2 + 2 + 8 + 2 + 64;
 
-    // What the client adds of its own where its traces are collected: the trace, and the baggage, which the propagator of .NET cuts at 8,192 characters.
+    // The headers that the client adds if its traces are collected: the trace, and the baggage, which the .NET
+    // propagator truncates at 8,192 characters.
     private const int TraceBytes = 1_024;
     private const int BaggageBytes = 9_216;
 
     private const int LengthOfTable = 4;
 
-    // Whether somebody collects the client's traces. Listeners choose sources by name.
+    // Shows if the client's traces are collected. Listeners select sources by name.
     private static readonly ActivitySource ClientTraces = new("RabbitMQ.Client.Publisher");
 
-    /// <summary>Why a message cannot be sent over a connection; null when it can.</summary>
-    /// <param name="properties">Its properties and headers.</param>
-    /// <param name="maxFrame">The largest frame that was negotiated; 0 for no limit.</param>
+    /// <summary>Gets the reason why a message cannot be sent over a connection; null if it can.</summary>
+    /// <param name="properties">The properties and headers of the message.</param>
+    /// <param name="maxFrame">The largest negotiated frame size in bytes; 0 for no limit.</param>
     public static string? Problem(BasicProperties properties, uint maxFrame)
     {
         var size = Overhead + Added() + SizeOf(properties);
@@ -30,14 +35,14 @@ internal static class RabbitMqFrameLimit
             : $"The attributes and headers of the event take {size:N0} bytes, and RabbitMQ carries them in one frame, of at most {maxFrame:N0} bytes on this connection (frame_max). Use fewer or shorter ones, or raise frame_max.";
     }
 
-    /// <summary>How many bytes the headers of a message may take over a connection.</summary>
+    /// <summary>Gets the number of bytes that the headers of a message may take on a connection.</summary>
     public static int RoomForHeaders(BasicProperties properties, uint maxFrame)
     {
         var headers = properties.Headers?.Sum(SizeOf) ?? 0;
         return maxFrame is 0 or > int.MaxValue ? int.MaxValue : (int)maxFrame - Overhead - Added() - (SizeOf(properties) - headers);
     }
 
-    /// <summary>How many bytes a header takes.</summary>
+    /// <summary>Gets the number of bytes that a header takes.</summary>
     public static int SizeOf(KeyValuePair<string, object?> header) => 1 + Encoding.UTF8.GetByteCount(header.Key) + 1 + header.Value switch
     {
         null => 0,
@@ -55,7 +60,7 @@ internal static class RabbitMqFrameLimit
             size += text is null ? 0 : 1 + Encoding.UTF8.GetByteCount(text);
         }
 
-        // The delivery mode and the time stamp.
+        // The delivery mode and the timestamp.
         return size + 1 + sizeof(ulong);
     }
 

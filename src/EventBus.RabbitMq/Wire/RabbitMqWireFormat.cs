@@ -6,14 +6,18 @@ using RabbitMQ.Client;
 
 namespace EventBus;
 
-/// <summary>How an event looks on the wire: CloudEvents 1.0 in binary mode, its attributes as headers, plain JSON as the body.</summary>
+/// <summary>
+/// Converts events to and from messages: CloudEvents 1.0 in binary mode, with attributes as headers and plain JSON as
+/// the body.
+/// </summary>
 internal static class RabbitMqWireFormat
 {
-    // The AMQP binding of CloudEvents prefers the underscore, because JMS clients cannot read names with a colon, and demands that both are understood.
+    // The AMQP binding of CloudEvents prefers the underscore, because JMS clients cannot read names with a colon, and
+    // requires support for both.
     private const string Prefix = "cloudEvents_";
     private const string OldPrefix = "cloudEvents:";
 
-    // What the protocol calls a short string, and the message id is one.
+    // The maximum size of an AMQP short string, such as the message id.
     private const int MaxShortBytes = 255;
 
     // The last second of the year 9999.
@@ -21,7 +25,7 @@ internal static class RabbitMqWireFormat
 
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
-    /// <summary>Why RabbitMQ cannot carry an event as it is; null when it can.</summary>
+    /// <summary>Gets the reason why RabbitMQ cannot carry an event; null if it can.</summary>
     public static string? Problem(Envelope envelope)
     {
         if (!IsShort(envelope.EventId))
@@ -45,7 +49,9 @@ internal static class RabbitMqWireFormat
         return null;
     }
 
-    /// <summary>Made anew for every attempt: the client writes into it.</summary>
+    /// <summary>
+    /// Creates the properties of a message. Each attempt needs new ones, because the client writes into them.
+    /// </summary>
     public static BasicProperties Write(Envelope envelope, string serviceName)
     {
         var headers = new Dictionary<string, object?>
@@ -73,7 +79,7 @@ internal static class RabbitMqWireFormat
             Headers = headers,
             Persistent = true,
 
-            // A longer one of another program's, of which a failure is kept: the header has it.
+            // An event of another program, for which a failure is stored, may have a longer id. The header contains it.
             MessageId = IsShort(envelope.EventId) ? envelope.EventId : null,
             ContentType = envelope.ContentType,
             Timestamp = new AmqpTimestamp(envelope.Time.ToUnixTimeSeconds()),
@@ -88,11 +94,14 @@ internal static class RabbitMqWireFormat
         }
     }
 
-    /// <summary>The same without exceptions: whatever is wrong with a message is wrong each time that it comes.</summary>
-    /// <param name="routingKey">The event's name where no header says otherwise.</param>
-    /// <param name="properties">The message's properties.</param>
-    /// <param name="body">The body; owned by the envelope from now on.</param>
-    /// <param name="idWasMade">The publisher gave no id.</param>
+    /// <summary>
+    /// Reads a message like <see cref="Read"/>, but never throws: an unreadable message would fail again at each
+    /// redelivery.
+    /// </summary>
+    /// <param name="routingKey">The event name if no header contains one.</param>
+    /// <param name="properties">The properties of the message.</param>
+    /// <param name="body">The body, which the envelope owns from now on.</param>
+    /// <param name="idWasMade">True if the publisher gave no usable id.</param>
     public static Envelope ReadAny(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idWasMade)
     {
         try
@@ -105,11 +114,11 @@ internal static class RabbitMqWireFormat
         }
     }
 
-    /// <summary>Reads whatever arrived. What cannot be read as an event has a defect, and keeps its bytes.</summary>
-    /// <param name="routingKey">The event's name where no header says otherwise.</param>
-    /// <param name="properties">The message's properties.</param>
-    /// <param name="body">The body; owned by the envelope from now on.</param>
-    /// <param name="idWasMade">The publisher gave no id.</param>
+    /// <summary>Reads a message. If it is not a valid event, the envelope has a defect and keeps the body.</summary>
+    /// <param name="routingKey">The event name if no header contains one.</param>
+    /// <param name="properties">The properties of the message.</param>
+    /// <param name="body">The body, which the envelope owns from now on.</param>
+    /// <param name="idWasMade">True if the publisher gave no usable id.</param>
     public static Envelope Read(string routingKey, IReadOnlyBasicProperties properties, byte[] body, out bool idWasMade)
     {
         var attributes = RabbitMqAttributes.Read(properties, routingKey);
@@ -157,14 +166,14 @@ internal static class RabbitMqWireFormat
             body);
     }
 
-    /// <summary>A message of which nothing but the body and the routing key is taken.</summary>
+    /// <summary>Creates an envelope with only the body and the routing key of a message.</summary>
     public static Envelope Unreadable(string routingKey, byte[] body, string defect, out bool idWasMade)
     {
         idWasMade = true;
         return new Envelope(new EnvelopeAttributes { Id = Hash(body, routingKey), Name = routingKey, Defect = defect }, body);
     }
 
-    /// <summary>The same message with a defect that was found when it first came.</summary>
+    /// <summary>Copies an envelope, and adds a defect that was found at its first delivery.</summary>
     public static Envelope Spoil(Envelope envelope, string defect, long? fullBodyLength) => new(
         new EnvelopeAttributes
         {
@@ -186,31 +195,45 @@ internal static class RabbitMqWireFormat
         },
         envelope.Body.ToArray());
 
-    /// <summary>How often a message was handed out before, as far as the queue knows.</summary>
-    /// <remarks>From RabbitMQ 4.3 on the count leaves out what was given back; a redelivery is at least one. A count of every delivery, which 4.3 writes too, is the publisher's own on earlier versions.</remarks>
-    /// <param name="properties">The message's properties.</param>
-    /// <param name="redelivered">What the broker says. Without it the count is the publisher's own: a broker writes it from the second delivery on.</param>
-    /// <param name="counts">The queue counts: a quorum queue. Any other leaves what the publisher wrote.</param>
+    /// <summary>Gets the number of earlier deliveries of a message, as far as the queue knows it.</summary>
+    /// <remarks>
+    /// From RabbitMQ 4.3 on, the count excludes released deliveries; the result for a redelivery is at least 1.
+    /// RabbitMQ 4.3 also writes a count of all deliveries, which is not used: on earlier versions its value comes from
+    /// the publisher.
+    /// </remarks>
+    /// <param name="properties">The properties of the message.</param>
+    /// <param name="redelivered">
+    /// The broker's redelivered flag. If it is false, the count comes from the publisher: a broker writes the count
+    /// from the second delivery on.
+    /// </param>
+    /// <param name="counts">
+    /// True if the queue counts deliveries (a quorum queue). Other queues do not change what the publisher wrote.
+    /// </param>
     public static int EarlierDeliveries(IReadOnlyBasicProperties properties, bool redelivered, bool counts) =>
         !redelivered ? 0
         : counts && properties.Headers?.TryGetValue("x-delivery-count", out var count) == true ? (int)Math.Clamp(count as long? ?? count as int? ?? 1, 1, int.MaxValue)
         : 1;
 
-    /// <summary>Whether a text can be a short string of the protocol. Three bytes are the most that one UTF-16 unit becomes.</summary>
+    /// <summary>
+    /// True if a text fits into an AMQP short string. One UTF-16 code unit takes at most three bytes in UTF-8.
+    /// </summary>
     public static bool IsShort(string text) => text.Length <= MaxShortBytes / 3 || Encoding.UTF8.GetByteCount(text) <= MaxShortBytes;
 
     public static bool IsAttribute(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) || name.StartsWith(OldPrefix, StringComparison.Ordinal);
 
-    /// <summary>What follows the prefix in the header of an attribute.</summary>
+    /// <summary>Gets the part of an attribute's header name after the prefix.</summary>
     public static ReadOnlySpan<char> AttributeName(string header) => header.AsSpan(Prefix.Length);
 
-    /// <summary>What the broker and its client write beside the user's headers. Not all of <c>x-</c>: users have names like <c>x-request-id</c>.</summary>
+    /// <summary>
+    /// True for a header that the broker, its client or the bus writes. Names that begin with <c>x-</c> are not all
+    /// reserved: users have names like <c>x-request-id</c>.
+    /// </summary>
     public static bool IsOfBroker(string name) =>
         name is "x-delivery-count" or "x-acquired-count" or "x-death" or "traceparent" or "tracestate"
         || name.StartsWith(RabbitMqFailureFormat.Prefix, StringComparison.Ordinal)
         || name.StartsWith("x-first-death-", StringComparison.Ordinal) || name.StartsWith("x-last-death-", StringComparison.Ordinal) || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
 
-    /// <summary>The text of a header; null for what is none.</summary>
+    /// <summary>Converts a header to text; null if that is not possible.</summary>
     public static string? Text(object? value)
     {
         try
@@ -231,7 +254,10 @@ internal static class RabbitMqWireFormat
         }
     }
 
-    /// <summary>A time of another client's: seconds, or milliseconds and less where it would be after the year 9999.</summary>
+    /// <summary>
+    /// Converts a Unix time of another client. The unit is seconds, or milliseconds or a smaller unit if the time would
+    /// be after the year 9999.
+    /// </summary>
     public static DateTimeOffset FromUnix(long time)
     {
         var seconds = Math.Max(0, time);
@@ -243,7 +269,10 @@ internal static class RabbitMqWireFormat
         return DateTimeOffset.FromUnixTimeSeconds(seconds);
     }
 
-    /// <summary>Whether a content encoding says that the body is UTF-8 as it is. Clients write the character set there too, in any case, and several encodings in a list.</summary>
+    /// <summary>
+    /// True if a content encoding means unencoded UTF-8. Clients also write the character set there, in upper or lower
+    /// case, and lists of several encodings.
+    /// </summary>
     private static bool IsPlain(string? encoding)
     {
         foreach (var part in encoding.AsSpan().Split(','))
@@ -264,7 +293,9 @@ internal static class RabbitMqWireFormat
         return true;
     }
 
-    /// <summary>A property of the protocol that other clients fill with what they like, the bytes of a GUID for instance: what is no text is not used.</summary>
+    /// <summary>
+    /// Returns a property that other clients fill with any data, such as the bytes of a GUID; null if it is not text.
+    /// </summary>
     private static string? UsableOrNull(string? text)
     {
         foreach (var c in text.AsSpan())
