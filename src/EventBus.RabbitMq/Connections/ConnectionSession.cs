@@ -15,6 +15,7 @@ internal sealed class ConnectionSession
     private readonly TimeProvider time;
     private volatile TaskCompletionSource? blocked;
     private long heard;
+    private int answers;
 
     public ConnectionSession(IConnection client, long epoch, TimeSpan timeout, TimeProvider time)
     {
@@ -63,6 +64,12 @@ internal sealed class ConnectionSession
     /// calls may count as one.
     /// </summary>
     public void Hear() => Volatile.Write(ref heard, heard + 1);
+
+    /// <summary>
+    /// Notes that the broker has answered a question on another channel. Answers come in the order of the questions
+    /// unless one channel of the broker is stuck: see <see cref="CallAsync(Task)"/>.
+    /// </summary>
+    public void Answered() => Interlocked.Increment(ref answers);
 
     /// <summary>
     /// Opens a channel within the deadline. Closes a channel that opens too late: on a connection of the application it
@@ -164,6 +171,7 @@ internal sealed class ConnectionSession
     /// </remarks>
     public async Task CallAsync(Task call)
     {
+        var answered = Volatile.Read(ref answers);
         for (var deadlines = 1; ; deadlines++)
         {
             var before = Heard;
@@ -181,7 +189,9 @@ internal sealed class ConnectionSession
             }
             catch (TimeoutException exception)
             {
-                if (IsBlocked || (before != Heard && (call.IsCompleted || deadlines == MostDeadlines)))
+                // Of two answers one was asked for after the call: the connection is not slow, the channel of the call is stuck.
+                var isStuck = Volatile.Read(ref answers) - answered >= 2;
+                if (IsBlocked || (before != Heard && (call.IsCompleted || isStuck || deadlines == MostDeadlines)))
                 {
                     throw;
                 }

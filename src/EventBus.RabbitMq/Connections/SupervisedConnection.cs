@@ -237,6 +237,12 @@ internal sealed class SupervisedConnection : IAsyncDisposable
                 }
             }
 
+            if (answer.IsCompletedSuccessfully)
+            {
+                live.Answered();
+                return;
+            }
+
             // A process that was suspended finds the answer and the timeout at the same time. It gets a last short
             // wait.
             if (!answer.IsCompleted && await GoesOnAsync(LastChance) && !answer.IsCompleted && heard == live.Heard && !live.IsBlocked)
