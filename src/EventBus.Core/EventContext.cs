@@ -164,7 +164,9 @@ public abstract class EventContext
     /// Called with the open transaction; <c>transaction.Connection</c> is the store's connection. Do not commit the
     /// transaction or close the connection. The token is the handler's token.
     /// </param>
-    /// <exception cref="InvalidOperationException">The subscription is not idempotent, or its store has no transactions.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The subscription is not idempotent, or its store has no transactions.
+    /// </exception>
     public void OnCommit(Func<DbTransaction, CancellationToken, Task> effect)
     {
         ArgumentNullException.ThrowIfNull(effect);

@@ -4,8 +4,14 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Traces and metrics of one bus, by the OpenTelemetry semantic conventions for messaging. Nothing is made or measured while nobody listens.</summary>
-/// <remarks>The activity source and the meter are named <c>EventBus</c>. Metrics beyond the conventions begin with <c>eventbus.</c></remarks>
+/// <summary>
+/// Traces and metrics of one bus, by the OpenTelemetry semantic conventions for messaging. Nothing is made or measured
+/// while nobody listens.
+/// </summary>
+/// <remarks>
+/// The activity source and the meter are named <c>EventBus</c>. Metrics beyond the conventions begin with
+/// <c>eventbus.</c>
+/// </remarks>
 internal sealed class BusDiagnostics : IDisposable
 {
     public const string Name = "EventBus";
@@ -56,7 +62,10 @@ internal sealed class BusDiagnostics : IDisposable
     /// <summary>Says what the tags are made of.</summary>
     /// <param name="messagingSystem">The backend.</param>
     /// <param name="busKey">The key of the bus; null for the default bus, which has no tag of its own.</param>
-    /// <param name="knowsEvent">Whether the application declared an event of a name. Other names are not tags of metrics: their number is not bounded.</param>
+    /// <param name="knowsEvent">
+    /// Whether the application declared an event of a name. Other names are not tags of metrics: their number is not
+    /// bounded.
+    /// </param>
     public void Describe(string messagingSystem, string? busKey, Func<string, bool> knowsEvent) => (system, bus, isKnown) = (messagingSystem, busKey, knowsEvent);
 
     /// <summary>The trace context that an event carries: that of the current activity, if there is one.</summary>

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Transports;
 
-/// <summary>Decides which failures of what is tried again and again are logged: for each activity the first of each cause in full and one line at the end; for all together one line a minute. Thread-safe.</summary>
+/// <summary>
+/// Decides which failures of what is tried again and again are logged: for each activity the first of each cause in
+/// full and one line at the end; for all together one line a minute. Thread-safe.
+/// </summary>
 internal sealed class Outage(TimeProvider time)
 {
     // In a minute, of all activities together.

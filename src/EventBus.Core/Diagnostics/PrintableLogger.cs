@@ -3,8 +3,15 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Transports;
 
-/// <summary>Passes log entries on with every text printable, in the message and in its values: no id, type or error that somebody else chose begins a line of its own or acts on a terminal.</summary>
-/// <remarks>An exception is passed on as it is where its texts are printable, so that log providers see its type; otherwise a <see cref="PrintableException"/> stands for it, and its type is among the values. What the log provider throws is dropped: the loops of the bus log where nothing may interrupt them.</remarks>
+/// <summary>
+/// Passes log entries on with every text printable, in the message and in its values: no id, type or error that
+/// somebody else chose begins a line of its own or acts on a terminal.
+/// </summary>
+/// <remarks>
+/// An exception is passed on as it is where its texts are printable, so that log providers see its type; otherwise a
+/// <see cref="PrintableException"/> stands for it, and its type is among the values. What the log provider throws is
+/// dropped: the loops of the bus log where nothing may interrupt them.
+/// </remarks>
 internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogger
 {
     private const string ExceptionType = "ExceptionType";

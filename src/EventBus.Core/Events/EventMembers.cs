@@ -4,7 +4,10 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>The members that an event type has as JSON. An object that has members, and none of these, is no such event: it would be read as one of nulls and zeros. Thread-safe.</summary>
+/// <summary>
+/// The members that an event type has as JSON. An object that has members, and none of these, is no such event: it
+/// would be read as one of nulls and zeros. Thread-safe.
+/// </summary>
 internal sealed class EventMembers
 {
     private const int MaxNames = 5;
@@ -24,7 +27,10 @@ internal sealed class EventMembers
         reading = new JsonReaderOptions { AllowTrailingCommas = options.AllowTrailingCommas, CommentHandling = options.ReadCommentHandling, MaxDepth = options.MaxDepth };
     }
 
-    /// <summary>Null where any object may be such an event: the type has no members, takes members of all names, or is read by a converter of its own.</summary>
+    /// <summary>
+    /// Null where any object may be such an event: the type has no members, takes members of all names, or is read by a
+    /// converter of its own.
+    /// </summary>
     public static EventMembers? For(JsonTypeInfo info)
     {
         var (names, metadata) = (new List<string>(), new List<string>());
@@ -130,7 +136,10 @@ internal sealed class EventMembers
         }
     }
 
-    /// <summary>A name that somebody else chose. What is no identifier may be content, as the keys of a dictionary are: of that only the length is told.</summary>
+    /// <summary>
+    /// A name that somebody else chose. What is no identifier may be content, as the keys of a dictionary are: of that
+    /// only the length is told.
+    /// </summary>
     private static string Foreign(string name) =>
         name.Length > 0 && name.Index().All(c => char.IsLetterOrDigit(c.Item) || c.Item is '_' or '-' or '.' or ':' or '$' || (c.Item == '@' && c.Index == 0)) ? Cut(name) : $"(a name of {name.Length:N0} characters)";
 

@@ -45,7 +45,10 @@ internal static class EventNameRules
         return true;
     }
 
-    /// <summary>The name by convention: the last Pascal word is the action, the rest the entity. Null when the type's name has too few words or is generic.</summary>
+    /// <summary>
+    /// The name by convention: the last Pascal word is the action, the rest the entity. Null when the type's name has
+    /// too few words or is generic.
+    /// </summary>
     public static string? FromType(Type type)
     {
         if (type.IsGenericType || type.IsArray)

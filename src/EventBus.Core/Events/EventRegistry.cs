@@ -4,7 +4,9 @@ using System.Reflection;
 
 namespace EventBus;
 
-/// <summary>Which names mean which types. The wire never names a type: what is not registered here is unknown. Thread-safe.</summary>
+/// <summary>
+/// Which names mean which types. The wire never names a type: what is not registered here is unknown. Thread-safe.
+/// </summary>
 internal sealed class EventRegistry
 {
     private readonly EventJson json;

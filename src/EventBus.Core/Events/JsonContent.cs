@@ -34,7 +34,10 @@ internal readonly ref struct JsonContent
         return new JsonContent(isJson, end < 0 ? default : CharsetOf(contentType.AsSpan(end + 1)));
     }
 
-    /// <summary>The body as UTF-8 without a byte order mark. A mark tells more than the media type; a body under an unknown name is taken as UTF-8 if it is that.</summary>
+    /// <summary>
+    /// The body as UTF-8 without a byte order mark. A mark tells more than the media type; a body under an unknown name
+    /// is taken as UTF-8 if it is that.
+    /// </summary>
     /// <exception cref="ArgumentException">The character set is not known, or the body is not in it.</exception>
     public ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> body)
     {
@@ -52,7 +55,10 @@ internal readonly ref struct JsonContent
         return Encoding.UTF8.GetBytes(encoding.GetString(mark.Length > 0 && body.Span.StartsWith(mark) ? body.Span[mark.Length..] : body.Span));
     }
 
-    /// <summary>The encoding of which a body has the byte order mark; null for none. No JSON text begins with the character of one.</summary>
+    /// <summary>
+    /// The encoding of which a body has the byte order mark; null for none. No JSON text begins with the character of
+    /// one.
+    /// </summary>
     private static Encoding? MarkedAs(ReadOnlySpan<byte> body) => body switch
     {
         [0xFF, 0xFE, 0x00, 0x00, ..] => new UTF32Encoding(false, true, true),

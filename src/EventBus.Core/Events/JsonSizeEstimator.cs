@@ -4,8 +4,14 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>Gives an upper bound of an event's size as JSON without writing it, so that the size guard costs next to nothing in memory.</summary>
-/// <remarks>Only members whose length varies are read. Where no bound can be told cheaply, the answer is "unknown", and the event is written once to be measured.</remarks>
+/// <summary>
+/// Gives an upper bound of an event's size as JSON without writing it, so that the size guard costs next to nothing in
+/// memory.
+/// </summary>
+/// <remarks>
+/// Only members whose length varies are read. Where no bound can be told cheaply, the answer is "unknown", and the
+/// event is written once to be measured.
+/// </remarks>
 internal sealed class JsonSizeEstimator
 {
     public const int Unknown = int.MaxValue;
@@ -129,11 +135,15 @@ internal sealed class JsonSizeEstimator
             return !element.IsValueType && BoundOf(element, owner, nesting) is { } bound ? items => SumOf(items, bound) : null;
         }
 
-        // A class that may be derived from could carry more than its declared properties, but the serializer writes the declared ones only.
+        // A class that may be derived from could carry more than its declared properties, but the serializer writes the
+        // declared ones only.
         return For(info, nesting) is { } probe ? probe.UpperBound : null;
     }
 
-    /// <summary>Of a long text the characters are looked at, so that it need not be written because it might have been longer than it is.</summary>
+    /// <summary>
+    /// Of a long text the characters are looked at, so that it need not be written because it might have been longer
+    /// than it is.
+    /// </summary>
     private static long BoundOf(string text)
     {
         if (text.Length < LongText)

@@ -2,10 +2,15 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>Why something could not be read, without a piece of it: the messages and paths of such exceptions hold values and keys of what was read.</summary>
+/// <summary>
+/// Why something could not be read, without a piece of it: the messages and paths of such exceptions hold values and
+/// keys of what was read.
+/// </summary>
 internal static class ReadFailure
 {
-    /// <summary>The kinds of the exceptions, the place in the JSON, and where the code of the application threw.</summary>
+    /// <summary>
+    /// The kinds of the exceptions, the place in the JSON, and where the code of the application threw.
+    /// </summary>
     public static string Describe(Exception exception) => string.Join(
         ", because of ",
 

@@ -1,7 +1,13 @@
 namespace EventBus;
 
-/// <summary>Puts back what the application's code left behind in the flow that called it: async locals, the culture, the current activity, the synchronization context.</summary>
-/// <remarks>A method that is <c>async</c> takes its changes back by itself. One that only returns a task does not, and the loop that called it would go on with them: the next event would run as the tenant of this one.</remarks>
+/// <summary>
+/// Puts back what the application's code left behind in the flow that called it: async locals, the culture, the current
+/// activity, the synchronization context.
+/// </summary>
+/// <remarks>
+/// A method that is <c>async</c> takes its changes back by itself. One that only returns a task does not, and the loop
+/// that called it would go on with them: the next event would run as the tenant of this one.
+/// </remarks>
 internal readonly struct AmbientState
 {
     private readonly ExecutionContext? flow;

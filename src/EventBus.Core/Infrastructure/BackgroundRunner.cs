@@ -5,7 +5,10 @@ namespace EventBus;
 /// <summary>Starts the loops of a bus, so that none is forgotten and none fails in silence.</summary>
 internal sealed class BackgroundRunner(ILogger log)
 {
-    /// <summary>Runs a loop on the pool, outside any synchronization context and without the starter's trace, log scopes and other ambient values. The task is the caller's to keep.</summary>
+    /// <summary>
+    /// Runs a loop on the pool, outside any synchronization context and without the starter's trace, log scopes and
+    /// other ambient values. The task is the caller's to keep.
+    /// </summary>
     public Task Start(string name, Func<Task> loop)
     {
         if (ExecutionContext.IsFlowSuppressed())
@@ -19,7 +22,10 @@ internal sealed class BackgroundRunner(ILogger log)
         }
     }
 
-    /// <summary>Takes a task whose end somebody else waits for in another way. It cannot fail: what it runs settles every outcome.</summary>
+    /// <summary>
+    /// Takes a task whose end somebody else waits for in another way. It cannot fail: what it runs settles every
+    /// outcome.
+    /// </summary>
     public void Observe(Task task) => _ = ObserveAsync(task);
 
     private async Task GuardAsync(string name, Func<Task> loop)

@@ -1,7 +1,9 @@
 namespace EventBus;
 
 /// <summary>Deadlines that cost no object each: all that start within one small interval share a token.</summary>
-/// <remarks>A token is cancelled between its time-out and one interval later, and when the parent is. Thread-safe.</remarks>
+/// <remarks>
+/// A token is cancelled between its time-out and one interval later, and when the parent is. Thread-safe.
+/// </remarks>
 internal sealed class DeadlineTokens
 {
     private readonly TimeProvider time;
@@ -27,7 +29,9 @@ internal sealed class DeadlineTokens
     }
 
     /// <summary>The token for what starts now.</summary>
-    /// <param name="now">Now, in the ticks that the constructor was told of. A clock that jumps only begins a new interval.</param>
+    /// <param name="now">
+    /// Now, in the ticks that the constructor was told of. A clock that jumps only begins a new interval.
+    /// </param>
     public CancellationToken Token(long now)
     {
         var bucket = Volatile.Read(ref current);

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>What exceptions say, for logs, traces, stores and other messages: printable and bounded. The one place that reads the texts of an exception. Never throws.</summary>
+/// <summary>
+/// What exceptions say, for logs, traces, stores and other messages: printable and bounded. The one place that reads
+/// the texts of an exception. Never throws.
+/// </summary>
 /// <remarks>
 /// The members of an exception are code of the application: they may throw, return null, or return a text of any length, of which no more than the bound is copied. What an exception of the JSON reader says holds keys
 /// and pieces of what was read: only its line and position are told.
@@ -30,7 +33,10 @@ internal static class ExceptionText
     /// <summary>The type and the first line of the message.</summary>
     public static string Of(Exception exception) => PrintableText.Of($"{exception.GetType()}: {FirstLine(Message(exception))}", MaxMessage);
 
-    /// <summary>Types, messages and stack traces of the exception and of those in it, the outermost first. A message is one line; all lines but the first are indented.</summary>
+    /// <summary>
+    /// Types, messages and stack traces of the exception and of those in it, the outermost first. A message is one
+    /// line; all lines but the first are indented.
+    /// </summary>
     public static string DetailsOf(Exception exception)
     {
         var text = new StringBuilder();
@@ -55,7 +61,10 @@ internal static class ExceptionText
         return text.Length == 0 ? null : PrintableText.Start(text.ToString(1, text.Length - 1), MaxDetails);
     }
 
-    /// <summary>Whether all that a log provider may write of an exception is printable, bounded, and begins no line but its first and those of stack traces.</summary>
+    /// <summary>
+    /// Whether all that a log provider may write of an exception is printable, bounded, and begins no line but its
+    /// first and those of stack traces.
+    /// </summary>
     public static bool IsPlain(Exception exception)
     {
         try
@@ -111,7 +120,9 @@ internal static class ExceptionText
         }
     }
 
-    /// <summary>The JSON path at the end of a message of the serializer names keys of what was read or written.</summary>
+    /// <summary>
+    /// The JSON path at the end of a message of the serializer names keys of what was read or written.
+    /// </summary>
     private static string WithoutPath(string message) => message.IndexOf(PathInMessage, StringComparison.Ordinal) is >= 0 and var path ? message[..path] : message;
 
     private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
@@ -142,7 +153,10 @@ internal static class ExceptionText
 
     private static bool HasPlainTrace(Exception exception) => exception.StackTrace is not { } trace || (trace.Length <= MaxPlain && HasPlainLines($"\n{trace}"));
 
-    /// <summary>What some log providers write too. The entries of the data are values of their own: it is enough that there are any to be had.</summary>
+    /// <summary>
+    /// What some log providers write too. The entries of the data are values of their own: it is enough that there are
+    /// any to be had.
+    /// </summary>
     private static bool HasPlainRest(Exception exception) =>
         (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsShown(from))) && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsShown(link)))
         && exception.Data is { Count: >= 0 };

@@ -1,6 +1,8 @@
 namespace EventBus;
 
-/// <summary>Lets callers wait until the bus is idle, at the price of one read for each settled event while nobody waits.</summary>
+/// <summary>
+/// Lets callers wait until the bus is idle, at the price of one read for each settled event while nobody waits.
+/// </summary>
 internal sealed class IdleSignal(TimeProvider time)
 {
     // A safety net for the one thing that nobody signals: an event settled by a transport on its own account.
@@ -9,7 +11,9 @@ internal sealed class IdleSignal(TimeProvider time)
     private readonly Lock gate = new();
     private volatile TaskCompletionSource? changed;
 
-    /// <summary>The bus may be idle now: a subscription has nothing more to take, or something that ran apart has ended.</summary>
+    /// <summary>
+    /// The bus may be idle now: a subscription has nothing more to take, or something that ran apart has ended.
+    /// </summary>
     public void Set()
     {
         if (changed is { } waiting)

@@ -1,7 +1,13 @@
 namespace EventBus;
 
-/// <summary>A clock whose wall time never goes back: when the clock of the machine is set back, it goes on from where it was. What was planned before runs when its time has elapsed, and not later by as much. Thread-safe.</summary>
-/// <remarks>For plans that live and die with this process. It is ahead of the machine's clock for as long as that was set back; a clock that is set forward is followed.</remarks>
+/// <summary>
+/// A clock whose wall time never goes back: when the clock of the machine is set back, it goes on from where it was.
+/// What was planned before runs when its time has elapsed, and not later by as much. Thread-safe.
+/// </summary>
+/// <remarks>
+/// For plans that live and die with this process. It is ahead of the machine's clock for as long as that was set back;
+/// a clock that is set forward is followed.
+/// </remarks>
 internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
 {
     // Clocks are adjusted by less all the time, and followed.

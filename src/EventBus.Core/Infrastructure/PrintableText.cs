@@ -4,8 +4,14 @@ using System.Text;
 
 namespace EventBus;
 
-/// <summary>Text that somebody else chose, as one line without tricks: what does not print is written as its code, <c>\u000A</c> for a line feed.</summary>
-/// <remarks>Covers control characters, line and paragraph separators, format characters (which turn the direction of writing or are invisible), half and unassigned characters. A text that was made printable stays as it is.</remarks>
+/// <summary>
+/// Text that somebody else chose, as one line without tricks: what does not print is written as its code, <c>\u000A</c>
+/// for a line feed.
+/// </summary>
+/// <remarks>
+/// Covers control characters, line and paragraph separators, format characters (which turn the direction of writing or
+/// are invisible), half and unassigned characters. A text that was made printable stays as it is.
+/// </remarks>
 internal static class PrintableText
 {
     /// <summary>The text; the same instance where nothing has to be replaced.</summary>

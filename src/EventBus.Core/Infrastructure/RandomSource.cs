@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace EventBus;
 
-/// <summary>The one source of chance of a bus, for ids and jitter: the system's, or a seed so that a run can be repeated. Thread-safe.</summary>
+/// <summary>
+/// The one source of chance of a bus, for ids and jitter: the system's, or a seed so that a run can be repeated.
+/// Thread-safe.
+/// </summary>
 internal sealed class RandomSource(int? seed = null)
 {
     private readonly Lock gate = new();
@@ -16,7 +19,8 @@ internal sealed class RandomSource(int? seed = null)
         Span<byte> bytes = stackalloc byte[sizeof(long)];
         if (seeded is null)
         {
-            // Seeded by the system with 256 bits, and so as unique as ids need to be. Nothing here is a secret, for which a program would have to load a cryptographic library.
+            // Seeded by the system with 256 bits, and so as unique as ids need to be. Nothing here is a secret, for
+            // which a program would have to load a cryptographic library.
             Random.Shared.NextBytes(bytes);
         }
         else

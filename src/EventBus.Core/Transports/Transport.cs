@@ -6,17 +6,19 @@ namespace EventBus.Transports;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A transport does not know event types, handlers or policies: the bus does serialization, retries, dead letters, order,
-/// concurrency and telemetry.
+/// A transport does not know event types, handlers or policies: the bus does serialization, retries, dead letters,
+/// order, concurrency and telemetry.
 /// </para>
 /// <para>
 /// The bus calls <see cref="StartAsync"/> once, then <see cref="SubscribeAsync"/> once for each subscription, then
-/// <see cref="PublishAsync"/> concurrently from many threads. It disposes the receivers before the transport. A transport
-/// that loses its connection reconnects by itself: it keeps its receivers open, redelivers what was not settled, and marks
-/// as lost (<see cref="Delivery.Lost"/>) each delivery that it no longer owns or cannot be sure to own.
+/// <see cref="PublishAsync"/> concurrently from many threads. It disposes the receivers before the transport. A
+/// transport that loses its connection reconnects by itself: it keeps its receivers open, redelivers what was not
+/// settled, and marks as lost (<see cref="Delivery.Lost"/>) each delivery that it no longer owns or cannot be sure to
+/// own.
 /// </para>
 /// <para>
-/// Every wait inside a transport has its own deadline. <c>EventBus.Conformance</c> tests a transport against these rules.
+/// Every wait inside a transport has its own deadline. <c>EventBus.Conformance</c> tests a transport against these
+/// rules.
 /// </para>
 /// </remarks>
 public abstract class Transport : IAsyncDisposable
