@@ -3,8 +3,8 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>
-/// What every run logs. In a class of its own: the first use of one prepares all messages of its class, which a start
-/// should not have to wait for.
+/// Defines the log messages of every run. They are in a separate class because the first use of a class prepares all
+/// its messages, which would delay the start.
 /// </summary>
 internal static partial class LifecycleLog
 {

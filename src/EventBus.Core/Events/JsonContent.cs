@@ -4,7 +4,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>What a media type says of a body: whether it is JSON, and in which characters.</summary>
+/// <summary>Interprets the media type of a body: true if it is JSON, and its character set.</summary>
 internal readonly ref struct JsonContent
 {
     private static ReadOnlySpan<byte> Utf8Mark => [0xEF, 0xBB, 0xBF];
@@ -19,6 +19,7 @@ internal readonly ref struct JsonContent
 
     public bool IsJson { get; }
 
+    /// <summary>Parses a media type.</summary>
     /// <param name="contentType">The media type with its parameters, in any case.</param>
     public static JsonContent Of(string contentType)
     {
@@ -35,10 +36,10 @@ internal readonly ref struct JsonContent
     }
 
     /// <summary>
-    /// The body as UTF-8 without a byte order mark. A mark tells more than the media type; a body under an unknown name
-    /// is taken as UTF-8 if it is that.
+    /// Returns the body as UTF-8 without a byte order mark. A byte order mark has priority over the media type. With an
+    /// unknown character set, a body that is valid UTF-8 is taken as UTF-8.
     /// </summary>
-    /// <exception cref="ArgumentException">The character set is not known, or the body is not in it.</exception>
+    /// <exception cref="ArgumentException">The character set is unknown, or the body is not valid in it.</exception>
     public ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> body)
     {
         if (body.Span.StartsWith(Utf8Mark))
@@ -56,8 +57,8 @@ internal readonly ref struct JsonContent
     }
 
     /// <summary>
-    /// The encoding of which a body has the byte order mark; null for none. No JSON text begins with the character of
-    /// one.
+    /// Returns the encoding of the byte order mark of a body; null for none. JSON text never begins with the character
+    /// of a byte order mark.
     /// </summary>
     private static Encoding? MarkedAs(ReadOnlySpan<byte> body) => body switch
     {
@@ -68,7 +69,7 @@ internal readonly ref struct JsonContent
         _ => null,
     };
 
-    /// <summary>The encoding that the media type names; null where the body is UTF-8.</summary>
+    /// <summary>Returns the encoding that the media type names; null if the body is UTF-8.</summary>
     private Encoding? Named(ReadOnlySpan<byte> body)
     {
         if (charset.IsEmpty || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase) || charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase))

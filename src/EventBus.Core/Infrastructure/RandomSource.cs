@@ -4,7 +4,7 @@ using System.Runtime.InteropServices;
 namespace EventBus;
 
 /// <summary>
-/// The one source of chance of a bus, for ids and jitter: the system's, or a seed so that a run can be repeated.
+/// The random source of a bus, for ids and jitter. Uses the system's generator, or a seed to make a run repeatable.
 /// Thread-safe.
 /// </summary>
 internal sealed class RandomSource(int? seed = null)
@@ -12,7 +12,9 @@ internal sealed class RandomSource(int? seed = null)
     private readonly Lock gate = new();
     private readonly Random? seeded = seed is { } value ? new Random(value) : null;
 
-    /// <summary>A number from 0 up to, not including, a power of two.</summary>
+    /// <summary>
+    /// Returns a random number from 0 up to, but not including, 2 to the power of <paramref name="bits"/>.
+    /// </summary>
     [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the injected source, and where no seed was given, the system's.")]
     public long NextBits(int bits)
     {
@@ -34,6 +36,6 @@ internal sealed class RandomSource(int? seed = null)
         return MemoryMarshal.Read<long>(bytes) & ((1L << bits) - 1);
     }
 
-    /// <summary>A number from 0 to 1.</summary>
+    /// <summary>Returns a random number from 0 up to, but not including, 1.</summary>
     public double NextDouble() => NextBits(53) / (double)(1L << 53);
 }
