@@ -4,7 +4,7 @@ namespace EventBus;
 public class EventBusException : Exception
 {
     /// <summary>Creates the exception.</summary>
-    /// <param name="message">What happened, why it matters, and what to do.</param>
+    /// <param name="message">The message: the problem, its effect and its solution.</param>
     /// <param name="innerException">The exception that caused this one; null for none.</param>
     public EventBusException(string message, Exception? innerException = null)
         : base(message, innerException)

@@ -4,7 +4,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Interprets the media type of a body: true if it is JSON, and its character set.</summary>
+/// <summary>Interprets the media type of a body: JSON or not, and the character set.</summary>
 internal readonly ref struct JsonContent
 {
     private static ReadOnlySpan<byte> Utf8Mark => [0xEF, 0xBB, 0xBF];

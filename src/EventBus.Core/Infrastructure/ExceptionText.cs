@@ -156,8 +156,8 @@ internal static class ExceptionText
     private static bool HasPlainTrace(Exception exception) => exception.StackTrace is not { } trace || (trace.Length <= MaxPlain && HasPlainLines($"\n{trace}"));
 
     /// <summary>
-    /// Checks other members that some log providers write. The entries of the data are separate values: reading the
-    /// data must only not throw.
+    /// Checks other members that some log providers write. The entries of the data are separate log values, so it is
+    /// enough that the data can be read.
     /// </summary>
     private static bool HasPlainRest(Exception exception) =>
         (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsShown(from))) && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsShown(link)))

@@ -21,8 +21,8 @@ internal sealed class RandomSource(int? seed = null)
         Span<byte> bytes = stackalloc byte[sizeof(long)];
         if (seeded is null)
         {
-            // Seeded by the system with 256 bits, and so as unique as ids need to be. Nothing here is a secret, for
-            // which a program would have to load a cryptographic library.
+            // The system seeds this generator with 256 bits, which is enough for unique ids. The numbers are not
+            // secret; a cryptographic generator would require loading a cryptographic library.
             Random.Shared.NextBytes(bytes);
         }
         else

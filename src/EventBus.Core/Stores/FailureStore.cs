@@ -327,7 +327,7 @@ public abstract class FailureStore
     /// Returns the number of entries that are due at a time, including claimed entries. Used to wait until a bus is
     /// idle.
     /// </summary>
-    /// <param name="now">The time.</param>
+    /// <param name="now">The time at which the entries are due.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken);
 }
