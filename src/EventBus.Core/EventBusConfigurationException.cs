@@ -1,12 +1,14 @@
 namespace EventBus;
 
-/// <summary>The bus cannot start as it was registered. All mistakes that were found are reported together.</summary>
+/// <summary>
+/// The exception that is thrown when the bus cannot start with its configuration. It reports all mistakes together.
+/// </summary>
 public sealed class EventBusConfigurationException : EventBusException
 {
     internal EventBusConfigurationException(IReadOnlyList<string> problems)
         : base(Describe(problems)) => Problems = problems;
 
-    /// <summary>One entry for each mistake: what is wrong, why it matters, and the call that mends it.</summary>
+    /// <summary>The mistakes. Each entry says what is wrong, why it matters, and which call fixes it.</summary>
     public IReadOnlyList<string> Problems { get; }
 
     private static string Describe(IReadOnlyList<string> problems) =>

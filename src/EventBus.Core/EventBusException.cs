@@ -1,11 +1,11 @@
 namespace EventBus;
 
-/// <summary>The base of every exception that the bus itself throws.</summary>
+/// <summary>The base class of all exceptions that the bus throws.</summary>
 public class EventBusException : Exception
 {
     /// <summary>Creates the exception.</summary>
-    /// <param name="message">What happened, why it matters, and what to do.</param>
-    /// <param name="innerException">The cause, if another exception was it.</param>
+    /// <param name="message">The message: the problem, its effect and its solution.</param>
+    /// <param name="innerException">The exception that caused this one; null for none.</param>
     public EventBusException(string message, Exception? innerException = null)
         : base(message, innerException)
     {

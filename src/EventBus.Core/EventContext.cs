@@ -4,11 +4,16 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>One delivery of an event to one subscription: what a handler is told beside the event itself, and its way to publish follow-up events.</summary>
-/// <remarks>Valid until the handler's task completes. Reading is thread-safe; publish from one thread at a time.</remarks>
+/// <summary>
+/// Provides a handler with the attributes of one delivery of an event to one subscription, and publishes follow-up
+/// events.
+/// </summary>
+/// <remarks>
+/// Valid until the handler's task completes. Reading is thread-safe; publish from one thread at a time.
+/// </remarks>
 public abstract class EventContext
 {
-    // Two fields and no more: the context of every further subscription is one object of 40 bytes.
+    // Only two fields: the context of every further subscription is one object of 40 bytes.
     private SubscriptionRuntime? owner;
     private DeliveryState? handling;
 
@@ -16,7 +21,7 @@ public abstract class EventContext
     {
     }
 
-    /// <summary>The event's id: the same for every subscription, every retry and every redelivery.</summary>
+    /// <summary>The event's id. It is the same for every subscription, retry and redelivery.</summary>
     public string EventId => Source.Id;
 
     /// <summary>The event's name, for instance <c>order.placed</c>.</summary>
@@ -25,10 +30,12 @@ public abstract class EventContext
     /// <summary>The version in which the event was published, 1 or more.</summary>
     public int EventVersion => Source.Version;
 
-    /// <summary>The event's key: events of one key are in order in an ordered subscription. Null for none.</summary>
+    /// <summary>
+    /// The event's key; null for none. An ordered subscription handles the events of one key in order.
+    /// </summary>
     public string? Key => Source.KeyText;
 
-    /// <summary>When the event was published, by the publisher's clock, in UTC.</summary>
+    /// <summary>The UTC time at which the event was published, by the publisher's clock.</summary>
     public DateTimeOffset Time => Source.PublishedAt;
 
     /// <summary>The user's headers. Never null.</summary>
@@ -37,59 +44,88 @@ public abstract class EventContext
     /// <summary>The id that all events of one business process share.</summary>
     public string CorrelationId => Source.Extras?.CorrelationId ?? EventId;
 
-    /// <summary>The id of the event whose handler published this one; null if no handler did.</summary>
+    /// <summary>The id of the event whose handler published this event; null if no handler published it.</summary>
     public string? CausationId => Source.Extras?.CausationId;
 
-    /// <summary>Where an event from a wire comes from: the CloudEvents <c>source</c>, for what this library publishes the service's name. Null for an event that was never on a wire, or when the publisher did not say.</summary>
+    /// <summary>
+    /// The CloudEvents <c>source</c> of an event that arrived serialized. For events that this library published, it is
+    /// the service's name. Null if the event was never serialized or the publisher gave no source.
+    /// </summary>
     public string? Origin => Source.OriginText;
 
     /// <summary>The subscription's name.</summary>
     public string Subscription => owner?.Name ?? handling?.TestSubscription ?? "";
 
-    /// <summary>Which start of the handler this is: 1 for the first, 2 for the first retry.</summary>
+    /// <summary>The number of this attempt: 1 for the first attempt, 2 for the first retry.</summary>
     public int Attempt => handling?.Attempt ?? 1;
 
-    /// <summary>Whether people had this event retried after it had become a dead letter.</summary>
+    /// <summary>True if an operator requested a retry of this event after it had become a dead letter.</summary>
     public bool IsManualRetry => handling?.ManualRetries > 0;
 
-    /// <summary>A key for effects outside the bus: the same for every start, redelivery and replay of this event in this subscription, and for no other. With <c>KeyBy</c> the same for all events that count as copies of one another. On a keyed bus it begins with the key of the bus.</summary>
+    /// <summary>
+    /// A key that makes effects outside the bus idempotent. It is the same for every attempt, redelivery and
+    /// dead-letter retry of this event in this subscription, and different for every other event and subscription. With
+    /// <c>KeyBy</c> it is the same for all events that count as copies of one another. On a keyed bus it begins with
+    /// the key of the bus.
+    /// </summary>
     public string IdempotencyKey => $"{owner?.Publisher.EffectPrefix}{Subscription}~{handling?.Key ?? EventId}";
 
-    /// <summary>In an idempotent subscription, a number that is higher for each later run of the same event: a resource that remembers the highest can refuse a run that was overtaken. 0 elsewhere.</summary>
+    /// <summary>
+    /// A number that increases with each run of the same event in an idempotent subscription. A resource that remembers
+    /// the highest number can refuse a run that was superseded. 0 if the subscription is not idempotent.
+    /// </summary>
     public long FencingToken => handling is { Fence: > 0 } claimed ? claimed.Fence : owner?.Once?.FenceOf(Source) ?? 0;
 
-    /// <summary>The event as the handler's type, carried forward from an older version where needed; null for a wildcard subscription that meets a name this application does not know.</summary>
+    /// <summary>
+    /// The event as the type that the handler takes, upcast from an older version if needed. Null if a wildcard
+    /// subscription receives an event name that this application does not know.
+    /// </summary>
     public object? Event => handling?.Event ?? Source.Payload;
 
-    /// <summary>The event as JSON (UTF-8): the bytes from the wire, or written on demand.</summary>
-    /// <exception cref="EventBusException">The event was never on a wire, and no JSON type information is known for its type.</exception>
+    /// <summary>The event as JSON (UTF-8): the bytes that arrived, or bytes that are serialized on demand.</summary>
+    /// <exception cref="EventBusException">
+    /// The event was never serialized, and there is no JSON type information for its type.
+    /// </exception>
     public ReadOnlyMemory<byte> Body => Source.GetBody();
 
-    /// <summary>The services of this delivery: a scope of its own, opened when it is first asked for, in which scoped handlers are made, and closed when the handler has ended.</summary>
+    /// <summary>
+    /// The service provider of this delivery's own scope. The scope is created on first use and disposed when the
+    /// handler has ended; scoped handlers are created in it.
+    /// </summary>
     public IServiceProvider Services =>
         handling?.Services ?? (owner is not null ? EnsureHandling().OpenScope(owner.Scopes) : throw new InvalidOperationException("This context has no services. Give them to EventContext.ForTest(services: ...)."));
 
-    /// <summary>The events that this handler has published so far. They leave when it succeeds.</summary>
+    /// <summary>The events that this handler has published so far. They are sent when the handler succeeds.</summary>
     public IReadOnlyList<object> Published => handling?.Outbox?.ConvertAll(envelope => envelope.Payload!) ?? (IReadOnlyList<object>)[];
 
-    /// <summary>What this handler asked for with <see cref="OnCommit"/> so far, for tests.</summary>
+    /// <summary>
+    /// The effects that this handler has registered with <see cref="OnCommit"/> so far. Intended for tests.
+    /// </summary>
     public IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> CommitEffects => handling?.Effects ?? (IReadOnlyList<Func<DbTransaction, CancellationToken, Task>>)[];
 
     internal SubscriptionRuntime? Owner => owner;
 
     internal DeliveryState? State => handling;
 
-    /// <summary>It was kept while later events of its key went on.</summary>
+    /// <summary>True if later events of the key do not wait for this event, which was stored after a failure.</summary>
     internal bool MayBePassed => handling is { MayBePassed: true };
 
     private protected abstract Envelope Source { get; }
 
-    /// <summary>Publishes a follow-up event: it leaves when the handler has succeeded, and never if it fails.</summary>
-    /// <remarks>The id is derived from this event, the subscription and the position, so that a repeated run publishes the same events; correlation is inherited, and causation is this event.</remarks>
+    /// <summary>
+    /// Publishes a follow-up event. The event is sent after the handler has succeeded, and is discarded if the handler
+    /// fails.
+    /// </summary>
+    /// <remarks>
+    /// The id is derived from this event, the subscription and the position, so that a repeated run publishes the same
+    /// events. The correlation id is inherited, and the causation id is the id of this event.
+    /// </remarks>
     /// <param name="event">The event.</param>
-    /// <param name="options">What differs from the defaults; null for none.</param>
-    /// <param name="cancellationToken">Checked before the event is taken.</param>
-    /// <exception cref="PublishException">The event was refused: too large, or invalid options.</exception>
+    /// <param name="options">The options that differ from the defaults; null for none.</param>
+    /// <param name="cancellationToken">Checked before the event is accepted.</param>
+    /// <exception cref="PublishException">
+    /// The event was rejected: it is too large, or its options are invalid.
+    /// </exception>
     public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
         where TEvent : notnull
     {
@@ -105,17 +141,32 @@ public abstract class EventContext
         return Task.CompletedTask;
     }
 
-    /// <summary>Publishes a follow-up event with the default options: it leaves when the handler has succeeded, and never if it fails.</summary>
+    /// <summary>
+    /// Publishes a follow-up event with the default options. The event is sent after the handler has succeeded, and is
+    /// discarded if the handler fails.
+    /// </summary>
     /// <param name="event">The event.</param>
-    /// <param name="cancellationToken">Checked before the event is taken.</param>
-    /// <exception cref="PublishException">The event was refused: too large.</exception>
+    /// <param name="cancellationToken">Checked before the event is accepted.</param>
+    /// <exception cref="PublishException">The event was rejected because it is too large.</exception>
     public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
         where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
 
-    /// <summary>In an idempotent subscription over a store with transactions: does something in the very transaction that marks this event done, after the handler has succeeded. It happens exactly once, or not at all, also when the process is killed.</summary>
-    /// <remarks>Keep it short: it holds the store's write lock. If it throws, nothing is committed, and the start has failed. It runs in the scope of the delivery, after what was asked for before it.</remarks>
-    /// <param name="effect">Called with the open transaction: <c>transaction.Connection</c> is the store's connection; neither commit nor close. Its token is that of the handler.</param>
-    /// <exception cref="InvalidOperationException">The subscription is not idempotent, or its store has no transactions.</exception>
+    /// <summary>
+    /// Registers an effect that runs in the transaction that marks this event as handled, after the handler has
+    /// succeeded. The effect is committed exactly once or not at all, even if the process is killed. Requires an
+    /// idempotent subscription and a store with transactions.
+    /// </summary>
+    /// <remarks>
+    /// Keep the effect short: it holds the store's write lock. If it throws, nothing is committed and the attempt
+    /// fails. Effects run in the scope of the delivery, in the order of registration.
+    /// </remarks>
+    /// <param name="effect">
+    /// Called with the open transaction; <c>transaction.Connection</c> is the store's connection. Do not commit the
+    /// transaction or close the connection. The token is the handler's token.
+    /// </param>
+    /// <exception cref="InvalidOperationException">
+    /// The subscription is not idempotent, or its store has no transactions.
+    /// </exception>
     public void OnCommit(Func<DbTransaction, CancellationToken, Task> effect)
     {
         ArgumentNullException.ThrowIfNull(effect);
@@ -129,18 +180,23 @@ public abstract class EventContext
         (EnsureHandling().Effects ??= []).Add(effect);
     }
 
-    /// <summary>Makes a context for testing a handler alone. What the handler publishes through it is found in <see cref="Published"/> and goes nowhere.</summary>
-    /// <param name="event">The event, for <see cref="Event"/>. Default none.</param>
+    /// <summary>
+    /// Creates a context for testing a handler in isolation. Events that the handler publishes through it are collected
+    /// in <see cref="Published"/> and are not sent.
+    /// </summary>
+    /// <param name="event">The value of <see cref="Event"/>. Default none.</param>
     /// <param name="eventId">The event's id. Default <c>test-event</c>.</param>
     /// <param name="eventName">The event's name. Default <c>test.event</c>.</param>
     /// <param name="key">The event's key. Default none.</param>
     /// <param name="headers">The user's headers. Default none.</param>
     /// <param name="correlationId">The correlation id. Default the event's id.</param>
-    /// <param name="causationId">The id of the event whose handler published this one. Default none.</param>
+    /// <param name="causationId">The id of the event whose handler published this event. Default none.</param>
     /// <param name="subscription">The subscription's name. Default <c>test</c>.</param>
-    /// <param name="attempt">Which start this is. Default 1.</param>
-    /// <param name="time">When the event was published. Default the Unix epoch, so that tests do not depend on the clock.</param>
-    /// <param name="services">What <see cref="Services"/> returns. Default none.</param>
+    /// <param name="attempt">The number of the attempt. Default 1.</param>
+    /// <param name="time">
+    /// The time at which the event was published. Default the Unix epoch, so that tests do not depend on the clock.
+    /// </param>
+    /// <param name="services">The value of <see cref="Services"/>. Default none.</param>
     public static EventContext ForTest(
         object? @event = null,
         string eventId = "test-event",
@@ -162,12 +218,15 @@ public abstract class EventContext
         return context;
     }
 
-    /// <summary>The first subscription to ask uses the envelope itself as its context; the others get one of their own.</summary>
+    /// <summary>
+    /// Claims this envelope as the context of a subscription. The first subscription succeeds; the others create their
+    /// own context.
+    /// </summary>
     internal bool TryClaim(SubscriptionRuntime subscription) => Interlocked.CompareExchange(ref owner, subscription, null) is null;
 
     internal DeliveryState EnsureHandling()
     {
-        // Whoever waits for the handler may ask at the same time as the handler.
+        // The handler and the code that waits for it may call this at the same time.
         var known = Volatile.Read(ref handling);
         if (known is null && new DeliveryState() is var made)
         {
@@ -179,7 +238,7 @@ public abstract class EventContext
             : known;
     }
 
-    /// <summary>The handler has ended.</summary>
+    /// <summary>Marks the context as ended.</summary>
     internal void End() => handling = DeliveryState.Ended;
 
     private protected void Claim(SubscriptionRuntime subscription) => owner = subscription;

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>One step of a subscription's pipeline: what middleware calls to go on.</summary>
+/// <summary>Represents the rest of a subscription's pipeline. Middleware calls it to continue.</summary>
 /// <param name="context">The delivery being handled.</param>
-/// <param name="cancellationToken">The token that the handler is given.</param>
+/// <param name="cancellationToken">The token that is passed to the handler.</param>
 public delegate Task EventDelegate(EventContext context, CancellationToken cancellationToken);

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>An event was not, or perhaps not, accepted.</summary>
+/// <summary>The exception that is thrown when an event was not accepted, or when its acceptance is in doubt.</summary>
 public sealed class PublishException : EventBusException
 {
     internal PublishException(string message, PublishFailure failure, string? eventId, Exception? innerException = null)
@@ -10,9 +10,12 @@ public sealed class PublishException : EventBusException
         EventId = eventId;
     }
 
-    /// <summary>Whether the event certainly went nowhere, or may have been delivered.</summary>
+    /// <summary>The kind of failure: the event certainly was not delivered, or it may have been.</summary>
     public PublishFailure Failure { get; }
 
-    /// <summary>The event's id, to publish it again as the same event (<see cref="PublishOptions.EventId"/>); null if it was refused before it had one.</summary>
+    /// <summary>
+    /// The event's id; null if the event was rejected before it had one. To publish the same event again, set
+    /// <see cref="PublishOptions.EventId"/> to it.
+    /// </summary>
     public string? EventId { get; }
 }

@@ -1,12 +1,12 @@
 namespace EventBus;
 
-/// <summary>At least one event of a list was not accepted.</summary>
+/// <summary>The exception that is thrown when at least one event of a list was not accepted.</summary>
 public sealed class PublishManyException : EventBusException
 {
     internal PublishManyException(IReadOnlyList<PublishException?> items)
         : base(Describe(items), items.FirstOrDefault(item => item is not null)) => Items = items;
 
-    /// <summary>One entry for each event of the list, in its order: null where it was accepted, otherwise why it was not.</summary>
+    /// <summary>The results in the order of the list: null for an accepted event, otherwise the reason.</summary>
     public IReadOnlyList<PublishException?> Items { get; }
 
     private static string Describe(IReadOnlyList<PublishException?> items)

@@ -4,8 +4,14 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Traces and metrics of one bus, by the OpenTelemetry semantic conventions for messaging. Nothing is made or measured while nobody listens.</summary>
-/// <remarks>The activity source and the meter are named <c>EventBus</c>. Metrics beyond the conventions begin with <c>eventbus.</c></remarks>
+/// <summary>
+/// Creates the traces and metrics of one bus, by the OpenTelemetry semantic conventions for messaging. Creates and
+/// measures nothing while there is no listener.
+/// </summary>
+/// <remarks>
+/// The activity source and the meter are named <c>EventBus</c>. Metrics beyond the conventions have the prefix
+/// <c>eventbus.</c>
+/// </remarks>
 internal sealed class BusDiagnostics : IDisposable
 {
     public const string Name = "EventBus";
@@ -47,24 +53,28 @@ internal sealed class BusDiagnostics : IDisposable
         sagaReplies = meter.CreateCounter<long>("eventbus.saga.replies", "{message}", "Events that came as replies to sagas: used, or ignored because no saga waits for them (any more).");
     }
 
-    /// <summary>Somebody wants to know about publishing.</summary>
+    /// <summary>True if a listener observes publishing.</summary>
     public bool ObservesPublish => source.HasListeners() || sent.Enabled || sendDuration.Enabled;
 
-    /// <summary>Somebody wants to know about handling.</summary>
+    /// <summary>True if a listener observes handling.</summary>
     public bool ObservesProcess => source.HasListeners() || consumed.Enabled || processDuration.Enabled;
 
-    /// <summary>Says what the tags are made of.</summary>
+    /// <summary>Sets the values for the tags.</summary>
     /// <param name="messagingSystem">The backend.</param>
     /// <param name="busKey">The key of the bus; null for the default bus, which has no tag of its own.</param>
-    /// <param name="knowsEvent">Whether the application declared an event of a name. Other names are not tags of metrics: their number is not bounded.</param>
+    /// <param name="knowsEvent">
+    /// Returns true if the application declared an event name. Other names are not used as metric tags, because their
+    /// number is unbounded.
+    /// </param>
     public void Describe(string messagingSystem, string? busKey, Func<string, bool> knowsEvent) => (system, bus, isKnown) = (messagingSystem, busKey, knowsEvent);
 
-    /// <summary>The trace context that an event carries: that of the current activity, if there is one.</summary>
+    /// <summary>Returns the trace context for an event: that of the current activity; null if there is none.</summary>
     public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
 
     public Activity? StartPublish(Envelope envelope)
     {
-        // What leaves later, as what a saga publishes does, belongs to the trace in which it was published.
+        // An event that is sent later, such as an event that a saga publishes, belongs to the trace in which it was
+        // published.
         var (eventName, parent) = (envelope.Name, default(ActivityContext));
         if (envelope.TraceParent is { } published && published != Activity.Current?.Id)
         {
@@ -93,7 +103,7 @@ internal sealed class BusDiagnostics : IDisposable
 
     public Activity? StartProcess(EventContext context, string? traceParent, string? traceState)
     {
-        // A handler's span is a child of the publish, so that one process is one tree.
+        // The handler's span is a child of the publish span, so that one business process is one tree.
         _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var parent);
         var activity = Start($"process {Bounded(context.EventName)}", ActivityKind.Consumer, parent);
         activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "process").SetTag("messaging.operation.type", "process")
@@ -134,7 +144,7 @@ internal sealed class BusDiagnostics : IDisposable
         deadLetters.Add(1, tags);
     }
 
-    /// <summary>The root of a saga's tree.</summary>
+    /// <summary>Starts the root span of a saga.</summary>
     public Activity? StartSaga(string saga, string sagaId)
     {
         var activity = Start($"saga {saga}", ActivityKind.Internal, default);
@@ -142,7 +152,7 @@ internal sealed class BusDiagnostics : IDisposable
         return activity;
     }
 
-    /// <summary>A run of a step: a child of the saga's root, on whichever instance it runs.</summary>
+    /// <summary>Starts the span of a step's attempt: a child of the saga's root span, on any instance.</summary>
     public Activity? StartSagaStep(string saga, string sagaId, string step, string direction, int attempt, string? traceParent)
     {
         _ = ActivityContext.TryParse(traceParent, null, isRemote: true, out var parent);
@@ -159,7 +169,7 @@ internal sealed class BusDiagnostics : IDisposable
         }
     }
 
-    /// <summary>A saga has left a status.</summary>
+    /// <summary>Records that a saga has changed its status.</summary>
     public void SagaTurned(string saga, SagaStatus left, SagaStatus entered, TimeSpan stayed)
     {
         sagaStates.Record(Math.Max(stayed.TotalSeconds, 0), Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", left.ToString() } }));
@@ -169,7 +179,7 @@ internal sealed class BusDiagnostics : IDisposable
         }
     }
 
-    /// <summary>A reply came.</summary>
+    /// <summary>Records a reply to a saga.</summary>
     public void SagaReplied(string saga, string outcome) => sagaReplies.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.outcome", outcome } }));
 
     public void Dispose()
@@ -188,7 +198,7 @@ internal sealed class BusDiagnostics : IDisposable
         { "messaging.consumer.group.name", subscription },
     });
 
-    /// <summary>The tags of a measurement, and which bus of the application it is of.</summary>
+    /// <summary>Adds the tag of a keyed bus to the tags of a measurement.</summary>
     private TagList Tags(TagList tags)
     {
         if (bus is not null)
@@ -205,6 +215,9 @@ internal sealed class BusDiagnostics : IDisposable
         return bus is null ? activity : activity?.SetTag(BusTag, bus);
     }
 
-    /// <summary>What the conventions of OpenTelemetry say for a value outside of a known set.</summary>
+    /// <summary>
+    /// Returns the event name if it is declared, otherwise the value of the OpenTelemetry conventions for unknown
+    /// values.
+    /// </summary>
     private string Bounded(string eventName) => isKnown(eventName) ? eventName : "_OTHER";
 }

@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What every run logs. In a class of its own: the first use of one prepares all messages of its class, which a start should not have to wait for.</summary>
+/// <summary>
+/// Defines the log messages of every run. They are in a separate class because the first use of a class prepares all
+/// its messages, which would delay the start.
+/// </summary>
 internal static partial class LifecycleLog
 {
     [LoggerMessage(1, LogLevel.Information, "The event bus {Service} started on {System} with {Subscriptions} subscriptions")]

@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>The texts that the bus logs. Names and ids only: never a body, a header or a connection string.</summary>
+/// <summary>
+/// Defines the log messages of the bus. They contain names and ids only: never a body, a header or a connection string.
+/// </summary>
 internal static partial class Log
 {
     [LoggerMessage(3, LogLevel.Warning, "The shutdown budget of {Budget} is spent with work in flight: handlers are cancelled, and what is unfinished goes back to the backend")]

@@ -2,16 +2,19 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Transports;
 
-/// <summary>Decides which failures of what is tried again and again are logged: for each activity the first of each cause in full and one line at the end; for all together one line a minute. Thread-safe.</summary>
+/// <summary>
+/// Decides which failures of repeated operations are logged: the first failure of each cause of an activity in full,
+/// one entry at the end of its outage, and one summary per minute for all activities. Thread-safe.
+/// </summary>
 internal sealed class Outage(TimeProvider time)
 {
-    // In a minute, of all activities together.
+    // The maximum number of full entries per minute, over all activities.
     private const int MaxInFull = 10;
     private const int MaxErrorLength = 300;
 
     private static readonly TimeSpan SummaryPeriod = TimeSpan.FromMinutes(1);
 
-    // An activity that has not failed for that long is over: it may not be tried again.
+    // The outage of an activity that has not failed for this time is over: the activity may not be tried again.
     private static readonly TimeSpan Memory = TimeSpan.FromMinutes(10);
 
     private readonly Lock gate = new();
@@ -24,11 +27,11 @@ internal sealed class Outage(TimeProvider time)
     private long spokeAt;
     private long unsaid;
 
-    /// <summary>Nothing fails.</summary>
+    /// <summary>True if no activity fails.</summary>
     public bool IsOver => isOver;
 
-    /// <summary>Takes note of a failure, and logs the summary if one is due.</summary>
-    /// <returns>Whether it is to be logged in full.</returns>
+    /// <summary>Records a failure, and logs the summary if it is due.</summary>
+    /// <returns>True if the failure is to be logged in full.</returns>
     public bool IsNew(ILogger log, string activity, Exception exception)
     {
         long count;
@@ -72,7 +75,7 @@ internal sealed class Outage(TimeProvider time)
             isOver = --failing == 0;
             unsaid = isOver ? 0 : unsaid;
 
-            // What was not logged in full needs no end.
+            // The end is not logged if the failure was not logged in full.
             if (!state.IsInFull || (state.SaidOverAt is { } last && time.GetElapsedTime(last) < SummaryPeriod))
             {
                 return;
@@ -101,7 +104,7 @@ internal sealed class Outage(TimeProvider time)
         }
         else if (state.EndedAt is not null)
         {
-            // It belongs to the outage of a moment ago.
+            // The failure belongs to the previous outage, which ended less than a minute ago.
             failing++;
             state.EndedAt = null;
         }
@@ -114,7 +117,7 @@ internal sealed class Outage(TimeProvider time)
 
     private bool IsForgotten(Activity state) => state.EndedAt is { } end ? time.GetElapsedTime(end) >= SummaryPeriod : time.GetElapsedTime(state.FailedAt) >= Memory;
 
-    /// <summary>Removes what is over, once a minute at most.</summary>
+    /// <summary>Removes outages that are over, at most once per minute.</summary>
     private void Tidy()
     {
         if (time.GetElapsedTime(tidiedAt) < SummaryPeriod)
@@ -140,7 +143,7 @@ internal sealed class Outage(TimeProvider time)
         return ++inFull <= MaxInFull;
     }
 
-    /// <summary>What is tried again and again, and fails or has failed a moment ago.</summary>
+    /// <summary>The state of a repeated operation that fails or failed recently.</summary>
     private sealed class Activity
     {
         public required DateTimeOffset Since { get; init; }
@@ -150,14 +153,14 @@ internal sealed class Outage(TimeProvider time)
         /// <summary>The types of its exceptions.</summary>
         public HashSet<Type> Causes { get; } = [];
 
-        /// <summary>At least one cause was logged in full.</summary>
+        /// <summary>True if at least one cause was logged in full.</summary>
         public bool IsInFull { get; set; }
 
         public long Failures { get; set; }
 
         public long FailedAt { get; set; }
 
-        /// <summary>When it worked again; null while it fails.</summary>
+        /// <summary>The time at which it succeeded again; null while it fails.</summary>
         public long? EndedAt { get; set; }
 
         public long? SaidOverAt { get; set; }

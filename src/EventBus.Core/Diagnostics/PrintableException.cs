@@ -1,7 +1,13 @@
 namespace EventBus.Transports;
 
-/// <summary>Stands for an exception whose texts do not go to a log provider as they are: they hold line breaks or control characters, are very long, cannot be read, or tell of the content of JSON.</summary>
-/// <remarks>Says the same in printable lines of bounded length: the types of the exception and of those in it, their messages, their stack traces.</remarks>
+/// <summary>
+/// Replaces an exception whose texts must not be passed to a log provider: they contain line breaks or control
+/// characters, are very long, cannot be read, or reveal JSON content.
+/// </summary>
+/// <remarks>
+/// Contains the same information as printable lines of limited length: the types of the exception and its inner
+/// exceptions, their messages and their stack traces.
+/// </remarks>
 internal sealed class PrintableException : Exception
 {
     private readonly string details;

@@ -3,13 +3,20 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Transports;
 
-/// <summary>Passes log entries on with every text printable, in the message and in its values: no id, type or error that somebody else chose begins a line of its own or acts on a terminal.</summary>
-/// <remarks>An exception is passed on as it is where its texts are printable, so that log providers see its type; otherwise a <see cref="PrintableException"/> stands for it, and its type is among the values. What the log provider throws is dropped: the loops of the bus log where nothing may interrupt them.</remarks>
+/// <summary>
+/// Forwards log entries with printable messages and values, so that no foreign id, type or error text can begin a new
+/// line or control a terminal.
+/// </summary>
+/// <remarks>
+/// An exception with printable texts is forwarded unchanged, so that log providers see its type. Otherwise it is
+/// replaced by a <see cref="PrintableException"/>, and its type is added to the values. Exceptions of the log provider
+/// are ignored, because the loops of the bus log where nothing may interrupt them.
+/// </remarks>
 internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogger
 {
     private const string ExceptionType = "ExceptionType";
 
-    /// <summary>What fails again and again.</summary>
+    /// <summary>The outages of repeated operations.</summary>
     public Outage Outage { get; } = new(time);
 
     public IDisposable? BeginScope<TState>(TState state)
@@ -48,11 +55,12 @@ internal sealed class PrintableLogger(ILogger inner, TimeProvider time) : ILogge
         }
         catch (Exception)
         {
-            // A log provider that fails must not end the work that is logged, and there is no other place to report it.
+            // A failing log provider must not interrupt the work that is logged, and its failure cannot be reported
+            // elsewhere.
         }
     }
 
-    /// <summary>A message and its values by name, as log providers expect them.</summary>
+    /// <summary>Represents a message and its values by name, in the form that log providers expect.</summary>
     private sealed class Entry(string message, IReadOnlyList<KeyValuePair<string, object?>> values) : IReadOnlyList<KeyValuePair<string, object?>>
     {
         public string Message => message;

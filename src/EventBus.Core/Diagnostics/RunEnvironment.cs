@@ -2,5 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What every part that runs shares. Abort is cancelled when the shutdown budget is spent.</summary>
+/// <summary>
+/// The services that all running parts share. <c>Abort</c> is cancelled when the shutdown timeout has elapsed.
+/// </summary>
 internal sealed record RunEnvironment(TimeProvider Time, BusDiagnostics Diagnostics, ILogger Log, CancellationToken Abort);

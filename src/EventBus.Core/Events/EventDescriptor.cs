@@ -2,7 +2,9 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>All that the bus knows of one event type. Made at start; read from many threads.</summary>
+/// <summary>
+/// Describes one event type: its name, version and JSON type information. Created at start; thread-safe.
+/// </summary>
 internal sealed class EventDescriptor(Type type, string name, int version)
 {
     private readonly Lazy<EventMembers?>? members;
@@ -15,7 +17,9 @@ internal sealed class EventDescriptor(Type type, string name, int version)
 
     public int Version { get; } = version;
 
-    /// <summary>How the event is written as JSON; null where neither a context nor reflection knows the type.</summary>
+    /// <summary>
+    /// The JSON type information of the event type; null if neither a context nor reflection knows the type.
+    /// </summary>
     public JsonTypeInfo? Json
     {
         get;
@@ -26,17 +30,20 @@ internal sealed class EventDescriptor(Type type, string name, int version)
         }
     }
 
-    /// <summary>The members that it has as JSON; null where every object may be such an event.</summary>
+    /// <summary>The JSON members of the event type; null if any object may be an event of this type.</summary>
     public EventMembers? Members => members?.Value;
 
-    /// <summary>Proves cheaply that most events are small; null where there is no type information.</summary>
+    /// <summary>
+    /// Estimates the size of an event without serializing it; null if there is no type information, or if the size
+    /// cannot be bounded.
+    /// </summary>
     public JsonSizeEstimator? Size { get; init; }
 
     public Func<object, string?>? KeyOf { get; init; }
 
     public bool RequiresSubscriber { get; init; }
 
-    /// <summary>It was said already that such an event is large.</summary>
+    /// <summary>True if the warning about a large event of this type has already been logged.</summary>
     public bool WarnedLarge => Volatile.Read(ref warnedSize) != 0;
 
     public bool FirstUnrouted() => Interlocked.Exchange(ref warnedUnrouted, 1) == 0;

@@ -18,7 +18,8 @@ internal sealed class EventJson
             options.Add(Limit(new JsonSerializerOptions(context.Options), maxDepth));
         }
 
-        // Only where dynamic code is allowed: with native AOT this switch is off, and the type must be in a context.
+        // Reflection is used only where dynamic code is allowed: with native AOT this switch is off, and the type must
+        // be in a context.
         reflection = contexts.Count == 0 && JsonSerializer.IsReflectionEnabledByDefault;
         if (reflection)
         {
@@ -26,7 +27,7 @@ internal sealed class EventJson
         }
     }
 
-    /// <summary>Null where nothing knows the type.</summary>
+    /// <summary>Finds the JSON type information of a type; null if no source knows the type.</summary>
     public JsonTypeInfo? Find(Type type)
     {
         foreach (var candidate in options)
@@ -40,7 +41,7 @@ internal sealed class EventJson
             }
             catch (InvalidOperationException) when (reflection)
             {
-                // What reflection cannot describe is as unknown as what a context does not hold.
+                // A type that reflection cannot describe is treated like a type that no context contains.
             }
         }
 

@@ -4,7 +4,10 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>The members that an event type has as JSON. An object that has members, and none of these, is no such event: it would be read as one of nulls and zeros. Thread-safe.</summary>
+/// <summary>
+/// Knows the JSON members of an event type and recognises objects that have none of them. Such an object is not an
+/// event of this type: it would be deserialized with only default values. Thread-safe.
+/// </summary>
 internal sealed class EventMembers
 {
     private const int MaxNames = 5;
@@ -24,7 +27,10 @@ internal sealed class EventMembers
         reading = new JsonReaderOptions { AllowTrailingCommas = options.AllowTrailingCommas, CommentHandling = options.ReadCommentHandling, MaxDepth = options.MaxDepth };
     }
 
-    /// <summary>Null where any object may be such an event: the type has no members, takes members of all names, or is read by a converter of its own.</summary>
+    /// <summary>
+    /// Creates the members of a type. Returns null if any object may be an event of the type: the type has no members,
+    /// accepts members of all names, or has a custom converter.
+    /// </summary>
     public static EventMembers? For(JsonTypeInfo info)
     {
         var (names, metadata) = (new List<string>(), new List<string>());
@@ -53,9 +59,11 @@ internal sealed class EventMembers
         return names.Count == 0 ? null : new EventMembers(info, names, metadata);
     }
 
-    /// <summary>Looks at the names of a body until one is known, which is the first one as a rule.</summary>
-    /// <returns>Why the body is no such event; null when it may be one, and when it is no object.</returns>
-    /// <exception cref="JsonException">It is no JSON.</exception>
+    /// <summary>Reads the member names of a body until one is known, which is usually the first.</summary>
+    /// <returns>
+    /// The reason that the body is not an event of this type; null if it may be one, or if it is not an object.
+    /// </returns>
+    /// <exception cref="JsonException">The body is not valid JSON.</exception>
     public Rejection? Judge(ReadOnlySpan<byte> body)
     {
         var reader = new Utf8JsonReader(body, reading);
@@ -64,7 +72,7 @@ internal sealed class EventMembers
             return null;
         }
 
-        // Made only for a name that is not known.
+        // Created only if a name is unknown.
         var (found, count) = ((List<string>?)null, 0);
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -97,7 +105,7 @@ internal sealed class EventMembers
             return false;
         }
 
-        // One that is ignored is neither written nor read.
+        // An ignored property is neither written nor read.
         names.AddRange(info.Properties.Where(property => property.Get is not null || property.Set is not null || property.AssociatedParameter is not null).Select(property => property.Name));
         return true;
     }
@@ -125,12 +133,15 @@ internal sealed class EventMembers
         }
         catch (InvalidOperationException)
         {
-            // Bytes that are no UTF-8.
+            // The bytes are not valid UTF-8.
             return "";
         }
     }
 
-    /// <summary>A name that somebody else chose. What is no identifier may be content, as the keys of a dictionary are: of that only the length is told.</summary>
+    /// <summary>
+    /// Returns a member name from the publisher for an error text. A name that is not an identifier may be content, for
+    /// instance the key of a dictionary, and only its length is returned.
+    /// </summary>
     private static string Foreign(string name) =>
         name.Length > 0 && name.Index().All(c => char.IsLetterOrDigit(c.Item) || c.Item is '_' or '-' or '.' or ':' or '$' || (c.Item == '@' && c.Index == 0)) ? Cut(name) : $"(a name of {name.Length:N0} characters)";
 

@@ -2,14 +2,14 @@ using System.Text;
 
 namespace EventBus;
 
-/// <summary>The rules for event names, and the convention that makes one from a type.</summary>
+/// <summary>Defines the rules for event names, and derives the default name of a type.</summary>
 internal static class EventNameRules
 {
     public const int MaxLength = 200;
 
     private const string Grammar = "An event name is two or more lower-case words joined by dots, the last one the action, for instance order.placed or order-line-item.added.";
 
-    /// <summary>Why a text is no event name, or null.</summary>
+    /// <summary>Describes why a text is not an event name; null if it is one.</summary>
     public static string? Problem(string name)
     {
         if (name.Length is 0 or > MaxLength)
@@ -26,7 +26,7 @@ internal static class EventNameRules
         return Array.Find(words, word => !IsWord(word)) is { } bad ? $"The event name '{name}' is invalid at '{bad}'. {Grammar}" : null;
     }
 
-    /// <summary>Whether a text is one word: letters and digits in lower case, hyphens inside.</summary>
+    /// <summary>Returns true if a text is one word: lower-case letters and digits, with hyphens inside.</summary>
     public static bool IsWord(ReadOnlySpan<char> word)
     {
         if (word.Length == 0 || word[0] == '-' || word[^1] == '-')
@@ -45,7 +45,10 @@ internal static class EventNameRules
         return true;
     }
 
-    /// <summary>The name by convention: the last Pascal word is the action, the rest the entity. Null when the type's name has too few words or is generic.</summary>
+    /// <summary>
+    /// Derives the event name from a type: the last Pascal-case word is the action, and the rest is the entity. Null if
+    /// the type's name has too few words or the type is generic.
+    /// </summary>
     public static string? FromType(Type type)
     {
         if (type.IsGenericType || type.IsArray)
@@ -63,12 +66,12 @@ internal static class EventNameRules
     }
 
     /// <summary>
-    /// Names a subscription by convention: <c>SendReceiptHandler</c> of <c>OrderPlaced</c> becomes <c>send-receipt.order-placed</c>. A trailing
-    /// <c>Handler</c>, <c>Consumer</c> or <c>Event</c> is dropped.
+    /// Names a subscription by convention: <c>SendReceiptHandler</c> of <c>OrderPlaced</c> becomes
+    /// <c>send-receipt.order-placed</c>. A trailing <c>Handler</c>, <c>Consumer</c> or <c>Event</c> is dropped.
     /// </summary>
     public static string Subscription(Type handler, Type handled) => $"{KebabWithout(handler, "handler", "consumer")}.{KebabWithout(handled, "event")}";
 
-    /// <summary>A type's name in kebab case: <c>SendReceipt</c> becomes <c>send-receipt</c>.</summary>
+    /// <summary>Returns a type's name in kebab case: <c>SendReceipt</c> becomes <c>send-receipt</c>.</summary>
     public static string Kebab(Type type) => KebabWithout(type);
 
     private static string KebabWithout(Type type, params ReadOnlySpan<string> suffixes)

@@ -4,7 +4,10 @@ using System.Reflection;
 
 namespace EventBus;
 
-/// <summary>Which names mean which types. The wire never names a type: what is not registered here is unknown. Thread-safe.</summary>
+/// <summary>
+/// Maps event names to types. Messages never contain type names: a name that is not registered here is unknown.
+/// Thread-safe.
+/// </summary>
 internal sealed class EventRegistry
 {
     private readonly EventJson json;
@@ -13,7 +16,7 @@ internal sealed class EventRegistry
     private readonly FrozenSet<string> names;
     private readonly FrozenDictionary<Type, (EventDescriptor To, Func<object, object> Convert)> upcasts;
 
-    // Types that are published without having been declared. As many as the application has event types.
+    // Types that are published without a declaration. Their number is limited by the event types of the application.
     private readonly ConcurrentDictionary<Type, EventDescriptor> undeclared = new();
 
     public EventRegistry(IReadOnlyList<EventDescriptor> events, IReadOnlyList<UpcastRegistration> upcasts, EventJson json)
@@ -27,7 +30,7 @@ internal sealed class EventRegistry
 
     public IEnumerable<EventDescriptor> Declared => declared.Values;
 
-    /// <summary>The application declared an event of that name, in whatever version.</summary>
+    /// <summary>Returns true if the application declared an event of the given name, in any version.</summary>
     public bool Knows(string name) => names.Contains(name);
 
     public EventDescriptor? Find(string name, int version) => byName.GetValueOrDefault((name, version));
@@ -35,7 +38,7 @@ internal sealed class EventRegistry
     public EventDescriptor For(Type type) =>
         declared.TryGetValue(type, out var known) || undeclared.TryGetValue(type, out known) ? known : undeclared.GetOrAdd(type, AddUndeclared(type));
 
-    /// <summary>Carries an event forward one version; false when no newer one is known.</summary>
+    /// <summary>Converts an event to the next version; false if no newer version is known.</summary>
     public bool TryUpcast(ref object @event)
     {
         if (!upcasts.TryGetValue(@event.GetType(), out var step))
@@ -47,7 +50,9 @@ internal sealed class EventRegistry
         return true;
     }
 
-    /// <summary>Describes a type, or says what is wrong with it.</summary>
+    /// <summary>
+    /// Creates the descriptor of a type; null, with a description of the problem, if the type is invalid.
+    /// </summary>
     public static EventDescriptor? Describe(EventTypeRegistration model, EventJson json, out string? problem)
     {
         var attribute = model.Type.GetCustomAttribute<EventNameAttribute>();

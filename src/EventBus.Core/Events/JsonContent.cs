@@ -4,7 +4,7 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>What a media type says of a body: whether it is JSON, and in which characters.</summary>
+/// <summary>Interprets the media type of a body: JSON or not, and the character set.</summary>
 internal readonly ref struct JsonContent
 {
     private static ReadOnlySpan<byte> Utf8Mark => [0xEF, 0xBB, 0xBF];
@@ -19,6 +19,7 @@ internal readonly ref struct JsonContent
 
     public bool IsJson { get; }
 
+    /// <summary>Parses a media type.</summary>
     /// <param name="contentType">The media type with its parameters, in any case.</param>
     public static JsonContent Of(string contentType)
     {
@@ -34,8 +35,11 @@ internal readonly ref struct JsonContent
         return new JsonContent(isJson, end < 0 ? default : CharsetOf(contentType.AsSpan(end + 1)));
     }
 
-    /// <summary>The body as UTF-8 without a byte order mark. A mark tells more than the media type; a body under an unknown name is taken as UTF-8 if it is that.</summary>
-    /// <exception cref="ArgumentException">The character set is not known, or the body is not in it.</exception>
+    /// <summary>
+    /// Returns the body as UTF-8 without a byte order mark. A byte order mark has priority over the media type. With an
+    /// unknown character set, a body that is valid UTF-8 is taken as UTF-8.
+    /// </summary>
+    /// <exception cref="ArgumentException">The character set is unknown, or the body is not valid in it.</exception>
     public ReadOnlyMemory<byte> ToUtf8(ReadOnlyMemory<byte> body)
     {
         if (body.Span.StartsWith(Utf8Mark))
@@ -52,7 +56,10 @@ internal readonly ref struct JsonContent
         return Encoding.UTF8.GetBytes(encoding.GetString(mark.Length > 0 && body.Span.StartsWith(mark) ? body.Span[mark.Length..] : body.Span));
     }
 
-    /// <summary>The encoding of which a body has the byte order mark; null for none. No JSON text begins with the character of one.</summary>
+    /// <summary>
+    /// Returns the encoding of the byte order mark of a body; null for none. JSON text never begins with the character
+    /// of a byte order mark.
+    /// </summary>
     private static Encoding? MarkedAs(ReadOnlySpan<byte> body) => body switch
     {
         [0xFF, 0xFE, 0x00, 0x00, ..] => new UTF32Encoding(false, true, true),
@@ -62,7 +69,7 @@ internal readonly ref struct JsonContent
         _ => null,
     };
 
-    /// <summary>The encoding that the media type names; null where the body is UTF-8.</summary>
+    /// <summary>Returns the encoding that the media type names; null if the body is UTF-8.</summary>
     private Encoding? Named(ReadOnlySpan<byte> body)
     {
         if (charset.IsEmpty || charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase) || charset.Equals("utf8", StringComparison.OrdinalIgnoreCase) || charset.Equals("us-ascii", StringComparison.OrdinalIgnoreCase))

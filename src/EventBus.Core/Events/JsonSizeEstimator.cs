@@ -4,13 +4,19 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace EventBus;
 
-/// <summary>Gives an upper bound of an event's size as JSON without writing it, so that the size guard costs next to nothing in memory.</summary>
-/// <remarks>Only members whose length varies are read. Where no bound can be told cheaply, the answer is "unknown", and the event is written once to be measured.</remarks>
+/// <summary>
+/// Computes an upper bound of an event's size as JSON without serializing it, so that the size check is cheap in
+/// memory.
+/// </summary>
+/// <remarks>
+/// Reads only members of variable length. If no bound can be computed cheaply, the result is <see cref="Unknown"/>, and
+/// the event is serialized once to measure it.
+/// </remarks>
 internal sealed class JsonSizeEstimator
 {
     public const int Unknown = int.MaxValue;
 
-    // The longest JSON that any number, date, GUID or boolean takes, with room to spare.
+    // More than the longest JSON of any number, date, GUID or boolean.
     private const int FixedLength = 48;
 
     // A UTF-16 code unit becomes at most \uXXXX.
@@ -19,12 +25,13 @@ internal sealed class JsonSizeEstimator
     private const int LongText = 4 * 1024;
     private const int MostOdds = 512;
 
-    // What every encoder writes as it is.
+    // Characters that no encoder escapes.
     private static readonly SearchValues<char> Plain = SearchValues.Create(" -.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz");
 
     private readonly int constant;
 
-    // Texts apart, because most members whose length varies are texts, and asking one for its length needs no call.
+    // Strings are separate because most members of variable length are strings, and their length needs no delegate
+    // call.
     private readonly Func<object, object?>[] texts;
     private readonly (Func<object, object?> Get, Func<object, int> Bound)[] others;
 
@@ -35,10 +42,10 @@ internal sealed class JsonSizeEstimator
         this.others = others;
     }
 
-    /// <summary>Makes the probe of a type; null where its size cannot be bounded by looking.</summary>
+    /// <summary>Creates the estimator of a type; null if the size cannot be bounded.</summary>
     public static JsonSizeEstimator? For(JsonTypeInfo type) => For(type, MaxNesting);
 
-    /// <summary>At most this many bytes, or <see cref="Unknown"/>.</summary>
+    /// <summary>Returns the maximum size in bytes, or <see cref="Unknown"/>.</summary>
     public int UpperBound(object value)
     {
         long sum = constant;
@@ -129,11 +136,14 @@ internal sealed class JsonSizeEstimator
             return !element.IsValueType && BoundOf(element, owner, nesting) is { } bound ? items => SumOf(items, bound) : null;
         }
 
-        // A class that may be derived from could carry more than its declared properties, but the serializer writes the declared ones only.
+        // A derived class could have more properties, but the serializer writes only the declared ones.
         return For(info, nesting) is { } probe ? probe.UpperBound : null;
     }
 
-    /// <summary>Of a long text the characters are looked at, so that it need not be written because it might have been longer than it is.</summary>
+    /// <summary>
+    /// Computes the bound of a string. The characters of a long string are examined, because a bound that is too high
+    /// would cause an unnecessary serialization.
+    /// </summary>
     private static long BoundOf(string text)
     {
         if (text.Length < LongText)

@@ -2,21 +2,26 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>Why something could not be read, without a piece of it: the messages and paths of such exceptions hold values and keys of what was read.</summary>
+/// <summary>
+/// Describes why data could not be read, without its content: the messages and paths of such exceptions contain values
+/// and keys of the data.
+/// </summary>
 internal static class ReadFailure
 {
-    /// <summary>The kinds of the exceptions, the place in the JSON, and where the code of the application threw.</summary>
+    /// <summary>
+    /// Returns the types of the exceptions, the position in the JSON, and the method of the application that threw.
+    /// </summary>
     public static string Describe(Exception exception) => string.Join(
         ", because of ",
 
-        // The reader's own within another, at the same place, says no more.
+        // The reader's exception inside another one has the same position and adds nothing.
         ExceptionText.AllOf(exception).Where(each => each == exception || each is not JsonException).Select(Place));
 
     private static string Place(Exception exception) => exception is JsonException json
         ? $"{typeof(JsonException)}{(json is { LineNumber: { } line, BytePositionInLine: { } position } ? $" at line {line + 1}, byte {position + 1}" : "")}"
         : $"{exception.GetType()}{Frame(ExceptionText.TraceOf(exception))}";
 
-    /// <summary>The method that threw, without its file.</summary>
+    /// <summary>Returns the method that threw, without its file.</summary>
     private static string Frame(string? trace)
     {
         if (trace is null)

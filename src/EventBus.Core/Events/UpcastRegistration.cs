@@ -1,4 +1,4 @@
 namespace EventBus;
 
-/// <summary>One declared upcast.</summary>
+/// <summary>Represents a declared upcast from one event type to another.</summary>
 internal sealed record UpcastRegistration(Type From, Type To, Func<object, object> Convert);

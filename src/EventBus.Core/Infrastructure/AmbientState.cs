@@ -1,7 +1,13 @@
 namespace EventBus;
 
-/// <summary>Puts back what the application's code left behind in the flow that called it: async locals, the culture, the current activity, the synchronization context.</summary>
-/// <remarks>A method that is <c>async</c> takes its changes back by itself. One that only returns a task does not, and the loop that called it would go on with them: the next event would run as the tenant of this one.</remarks>
+/// <summary>
+/// Restores the ambient state of a caller after it has called code of the application: async locals, the culture, the
+/// current activity and the synchronization context.
+/// </summary>
+/// <remarks>
+/// An <c>async</c> method reverts its own changes. A method that only returns a task does not, and the loop that called
+/// it would keep them: the next event would run as the tenant of this one.
+/// </remarks>
 internal readonly struct AmbientState
 {
     private readonly ExecutionContext? flow;
@@ -9,10 +15,12 @@ internal readonly struct AmbientState
 
     private AmbientState(ExecutionContext? flow, SynchronizationContext? context) => (this.flow, this.context) = (flow, context);
 
-    /// <summary>What is there now. Costs no object.</summary>
+    /// <summary>Captures the current state. Allocates no object.</summary>
     public static AmbientState Current => new(ExecutionContext.Capture(), SynchronizationContext.Current);
 
-    /// <summary>Makes it what is there again. Where the flow was suppressed there is nothing to put back.</summary>
+    /// <summary>
+    /// Restores the captured state. Does nothing for the execution context if its flow was suppressed.
+    /// </summary>
     public void Restore()
     {
         if (flow is not null && !ReferenceEquals(ExecutionContext.Capture(), flow))

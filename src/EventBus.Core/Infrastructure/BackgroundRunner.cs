@@ -2,10 +2,13 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Starts the loops of a bus, so that none is forgotten and none fails in silence.</summary>
+/// <summary>Starts the background loops of a bus and logs their failures.</summary>
 internal sealed class BackgroundRunner(ILogger log)
 {
-    /// <summary>Runs a loop on the pool, outside any synchronization context and without the starter's trace, log scopes and other ambient values. The task is the caller's to keep.</summary>
+    /// <summary>
+    /// Runs a loop on the thread pool, without a synchronization context and without the caller's trace, log scopes and
+    /// other ambient values. The caller must keep the returned task.
+    /// </summary>
     public Task Start(string name, Func<Task> loop)
     {
         if (ExecutionContext.IsFlowSuppressed())
@@ -19,7 +22,10 @@ internal sealed class BackgroundRunner(ILogger log)
         }
     }
 
-    /// <summary>Takes a task whose end somebody else waits for in another way. It cannot fail: what it runs settles every outcome.</summary>
+    /// <summary>
+    /// Observes a task that is awaited in another way. It must not fail, because it settles every outcome itself; a
+    /// failure is logged.
+    /// </summary>
     public void Observe(Task task) => _ = ObserveAsync(task);
 
     private async Task GuardAsync(string name, Func<Task> loop)
@@ -31,7 +37,7 @@ internal sealed class BackgroundRunner(ILogger log)
         }
         catch (OperationCanceledException)
         {
-            // The way in which a loop ends.
+            // The normal end of a loop.
         }
         catch (Exception exception)
         {

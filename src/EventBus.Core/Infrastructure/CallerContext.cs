@@ -1,19 +1,35 @@
 namespace EventBus;
 
-/// <summary>Where callers enter the bus: a foreign synchronization context or task scheduler is left here, once, which makes ConfigureAwait unnecessary everywhere else.</summary>
-/// <remarks>A desktop context, or a test runner's, runs every continuation on one thread. A caller that blocks that thread would wait forever for a bus that needs it to go on.</remarks>
+/// <summary>
+/// Leaves the caller's synchronization context or task scheduler at the entry points of the bus, so that
+/// <c>ConfigureAwait</c> is unnecessary everywhere else.
+/// </summary>
+/// <remarks>
+/// The context of a desktop application or a test runner runs every continuation on one thread. If a caller blocked
+/// that thread, the bus would need it to continue, and both would wait indefinitely.
+/// </remarks>
 internal sealed class CallerContext
 {
-    /// <summary>A context that continuations keep to, for a program that is run step by step. Null in production.</summary>
+    /// <summary>
+    /// The context in which continuations stay, for a program that runs step by step. Null in production.
+    /// </summary>
     public SynchronizationContext? Home { get; init; }
 
-    /// <summary>The caller has nothing to leave: an await goes on in <see cref="Home"/> or on the pool.</summary>
+    /// <summary>
+    /// True if there is no foreign context to leave: an await continues in <see cref="Home"/> or on the thread pool.
+    /// </summary>
     public bool IsOpen => SynchronizationContext.Current is { } current ? current == Home : TaskScheduler.Current == TaskScheduler.Default;
 
-    /// <summary>Makes a call outside of foreign contexts, on the caller's thread up to its first wait, so that calls keep their order. What it throws is in the task.</summary>
+    /// <summary>
+    /// Runs a call outside of foreign contexts, on the caller's thread up to its first incomplete await, so that calls
+    /// keep their order. Exceptions are stored in the task.
+    /// </summary>
     public Task EnterAsync(Func<Task> call) => IsOpen ? StartAsync(call) : Outside(() => StartAsync(call));
 
-    /// <summary>Makes a call outside of foreign contexts, on the caller's thread up to its first wait, so that calls keep their order. What it throws is in the task.</summary>
+    /// <summary>
+    /// Runs a call outside of foreign contexts, on the caller's thread up to its first incomplete await, so that calls
+    /// keep their order. Exceptions are stored in the task.
+    /// </summary>
     public Task<T> EnterAsync<T>(Func<Task<T>> call) => IsOpen ? StartAsync(call) : Outside(() => StartAsync(call));
 
     private static async Task StartAsync(Func<Task> call) => await call();
@@ -32,7 +48,8 @@ internal sealed class CallerContext
                 return start();
             }
 
-            // A task of the default scheduler that runs here and now: the only way out of another scheduler that does not hand the call to another thread.
+            // A task of the default scheduler that runs synchronously is the only way to leave another scheduler
+            // without moving the call to another thread.
             TTask? started = null;
             new Task(() => started = start()).RunSynchronously(TaskScheduler.Default);
             return started!;

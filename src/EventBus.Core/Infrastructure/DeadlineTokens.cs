@@ -1,7 +1,12 @@
 namespace EventBus;
 
-/// <summary>Deadlines that cost no object each: all that start within one small interval share a token.</summary>
-/// <remarks>A token is cancelled between its time-out and one interval later, and when the parent is. Thread-safe.</remarks>
+/// <summary>
+/// Creates deadline tokens without an object for each: all deadlines that start within one short interval share a
+/// token.
+/// </summary>
+/// <remarks>
+/// A token is cancelled between its timeout and one interval later, and when the parent is cancelled. Thread-safe.
+/// </remarks>
 internal sealed class DeadlineTokens
 {
     private readonly TimeProvider time;
@@ -12,9 +17,11 @@ internal sealed class DeadlineTokens
     private Bucket? current;
 
     /// <param name="time">The clock of the timers.</param>
-    /// <param name="timeout">How long each deadline is.</param>
-    /// <param name="longestInterval">How late a token may be. A fortieth of the time-out, where that is less.</param>
-    /// <param name="ticksPerSecond">The unit in which <see cref="Token"/> is told the time.</param>
+    /// <param name="timeout">The duration of each deadline.</param>
+    /// <param name="longestInterval">
+    /// The maximum delay of a cancellation. If 1/40 of the timeout is shorter, that is used.
+    /// </param>
+    /// <param name="ticksPerSecond">The unit of the time that is passed to <see cref="Token"/>.</param>
     /// <param name="parent">Cancels all tokens.</param>
     public DeadlineTokens(TimeProvider time, TimeSpan timeout, TimeSpan longestInterval, long ticksPerSecond, CancellationToken parent)
     {
@@ -26,8 +33,10 @@ internal sealed class DeadlineTokens
         intervalTicks = (long)(interval.TotalSeconds * ticksPerSecond);
     }
 
-    /// <summary>The token for what starts now.</summary>
-    /// <param name="now">Now, in the ticks that the constructor was told of. A clock that jumps only begins a new interval.</param>
+    /// <summary>Returns the token for work that starts now.</summary>
+    /// <param name="now">
+    /// The current time, in the ticks of the constructor. A clock that jumps only begins a new interval.
+    /// </param>
     public CancellationToken Token(long now)
     {
         var bucket = Volatile.Read(ref current);
@@ -36,7 +45,7 @@ internal sealed class DeadlineTokens
 
     private CancellationToken Renew(long now)
     {
-        // Two threads may both renew: each uses its own token, and one of them is shared from then on.
+        // Two threads may renew concurrently: each uses its own token, and one of the tokens is shared from then on.
         var bucket = new Bucket(now, now + intervalTicks, new CancellationTokenSource(timeout + interval, time), parent);
         Volatile.Write(ref current, bucket);
         return bucket.Token;

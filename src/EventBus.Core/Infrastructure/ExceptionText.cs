@@ -3,34 +3,42 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>What exceptions say, for logs, traces, stores and other messages: printable and bounded. The one place that reads the texts of an exception. Never throws.</summary>
+/// <summary>
+/// Returns the texts of exceptions for logs, traces, stores and other messages, printable and of limited length. No
+/// other code reads the texts of an exception. Never throws.
+/// </summary>
 /// <remarks>
-/// The members of an exception are code of the application: they may throw, return null, or return a text of any length, of which no more than the bound is copied. What an exception of the JSON reader says holds keys
-/// and pieces of what was read: only its line and position are told.
+/// The members of an exception are code of the application: they may throw, return null, or return a text of any
+/// length, of which only the allowed length is copied. The messages of the JSON reader contain keys and values of the
+/// data: only the line and position are used.
 /// </remarks>
 internal static class ExceptionText
 {
-    /// <summary>The longest message, in characters.</summary>
+    /// <summary>The maximum length of a message, in characters.</summary>
     public const int MaxMessage = 1_024;
 
-    /// <summary>The longest description with stack traces, in characters.</summary>
+    /// <summary>The maximum length of a description with stack traces, in characters.</summary>
     public const int MaxDetails = 8_192;
 
-    // So many exceptions are described: of chains and aggregates that hold more, the outermost.
+    // The maximum number of exceptions in a description; of chains and aggregates with more, the outermost are
+    // described.
     private const int MaxExceptions = 16;
 
-    // A text with stack traces that is longer does not go to a log provider.
+    // A longer text with stack traces is not passed to a log provider.
     private const int MaxPlain = 64 * 1_024;
 
     private const string PathInMessage = " Path: $";
 
-    /// <summary>The first line of the message.</summary>
+    /// <summary>Returns the first line of the message.</summary>
     public static string MessageOf(Exception exception) => PrintableText.Of(FirstLine(Message(exception)), MaxMessage);
 
-    /// <summary>The type and the first line of the message.</summary>
+    /// <summary>Returns the type and the first line of the message.</summary>
     public static string Of(Exception exception) => PrintableText.Of($"{exception.GetType()}: {FirstLine(Message(exception))}", MaxMessage);
 
-    /// <summary>Types, messages and stack traces of the exception and of those in it, the outermost first. A message is one line; all lines but the first are indented.</summary>
+    /// <summary>
+    /// Returns the types, messages and stack traces of the exception and its inner exceptions, outermost first. A
+    /// message is one line; all lines but the first are indented.
+    /// </summary>
     public static string DetailsOf(Exception exception)
     {
         var text = new StringBuilder();
@@ -47,7 +55,7 @@ internal static class ExceptionText
         return PrintableText.Start(text.ToString(), MaxDetails);
     }
 
-    /// <summary>The stack trace, every line of it indented; null where there is none.</summary>
+    /// <summary>Returns the stack trace, with every line indented; null if there is none.</summary>
     public static string? TraceOf(Exception exception)
     {
         var text = new StringBuilder();
@@ -55,12 +63,15 @@ internal static class ExceptionText
         return text.Length == 0 ? null : PrintableText.Start(text.ToString(1, text.Length - 1), MaxDetails);
     }
 
-    /// <summary>Whether all that a log provider may write of an exception is printable, bounded, and begins no line but its first and those of stack traces.</summary>
+    /// <summary>
+    /// Returns true if all texts of an exception that a log provider may write are printable and of limited length, and
+    /// only the first line and the lines of stack traces begin a new line.
+    /// </summary>
     public static bool IsPlain(Exception exception)
     {
         try
         {
-            // The messages first: a text of all of them is made only when it is known to be short.
+            // The messages are checked first: the combined text is created only when it is known to be short.
             return Chain(exception).Take(MaxExceptions + 1).ToList() is { Count: <= MaxExceptions } chain && chain.TrueForAll(HasPlainMessage) && chain.TrueForAll(HasPlainTrace) && chain.TrueForAll(HasPlainRest)
                 && HasPlainLines(exception.ToString());
         }
@@ -70,7 +81,7 @@ internal static class ExceptionText
         }
     }
 
-    /// <summary>The exception and those in it, as many as are described.</summary>
+    /// <summary>Returns the exception and its inner exceptions, up to the maximum number.</summary>
     public static IEnumerable<Exception> AllOf(Exception exception) => Chain(exception).Take(MaxExceptions);
 
     private static IEnumerable<Exception> Chain(Exception exception)
@@ -87,7 +98,7 @@ internal static class ExceptionText
         }
     }
 
-    /// <summary>The beginning of the message as it is.</summary>
+    /// <summary>Returns the beginning of the message unchanged.</summary>
     private static string Message(Exception exception)
     {
         switch (exception)
@@ -96,7 +107,7 @@ internal static class ExceptionText
                 return json is { LineNumber: { } line, BytePositionInLine: { } position } ? $"at line {line + 1}, byte {position + 1}" : "JSON that cannot be read or written";
 
             case AggregateException:
-                // Its own message is made of all messages in it.
+                // The message of the aggregate itself consists of all messages in it.
                 return AllOf(exception).FirstOrDefault(each => each is not AggregateException) is { } first ? $"One or more errors occurred. ({Message(first)})" : "One or more errors occurred.";
 
             default:
@@ -111,7 +122,9 @@ internal static class ExceptionText
         }
     }
 
-    /// <summary>The JSON path at the end of a message of the serializer names keys of what was read or written.</summary>
+    /// <summary>
+    /// Removes the JSON path at the end of a serializer message, because it contains keys of the data.
+    /// </summary>
     private static string WithoutPath(string message) => message.IndexOf(PathInMessage, StringComparison.Ordinal) is >= 0 and var path ? message[..path] : message;
 
     private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is >= 0 and var end ? text[..end] : text;
@@ -142,7 +155,10 @@ internal static class ExceptionText
 
     private static bool HasPlainTrace(Exception exception) => exception.StackTrace is not { } trace || (trace.Length <= MaxPlain && HasPlainLines($"\n{trace}"));
 
-    /// <summary>What some log providers write too. The entries of the data are values of their own: it is enough that there are any to be had.</summary>
+    /// <summary>
+    /// Checks other members that some log providers write. The entries of the data are separate log values, so it is
+    /// enough that the data can be read.
+    /// </summary>
     private static bool HasPlainRest(Exception exception) =>
         (exception.Source is not { } from || (from.Length <= MaxMessage && PrintableText.IsShown(from))) && (exception.HelpLink is not { } link || (link.Length <= MaxMessage && PrintableText.IsShown(link)))
         && exception.Data is { Count: >= 0 };
@@ -156,7 +172,7 @@ internal static class ExceptionText
 
         foreach (var range in text.AsSpan().Split('\n'))
         {
-            // The runtime begins a line of its own where an exception was thrown again.
+            // The runtime adds a line where an exception was rethrown.
             var line = text.AsSpan()[range].TrimEnd('\r');
             var isOurs = range.Start.Value == 0 || line.IsEmpty || line[0] == ' ' || line.StartsWith("--- End of ", StringComparison.Ordinal);
             if (!isOurs || !PrintableText.IsShown(line))

@@ -1,15 +1,20 @@
 namespace EventBus;
 
-/// <summary>Lets callers wait until the bus is idle, at the price of one read for each settled event while nobody waits.</summary>
+/// <summary>
+/// Lets callers wait until the bus is idle. Without waiters, it costs one read for each settled event.
+/// </summary>
 internal sealed class IdleSignal(TimeProvider time)
 {
-    // A safety net for the one thing that nobody signals: an event settled by a transport on its own account.
+    // A fallback for the one change without a signal: an event that a transport settles by itself.
     private static readonly TimeSpan Recheck = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock gate = new();
     private volatile TaskCompletionSource? changed;
 
-    /// <summary>The bus may be idle now: a subscription has nothing more to take, or something that ran apart has ended.</summary>
+    /// <summary>
+    /// Signals that the bus may be idle: a subscription has no more events to take, or work outside the subscriptions
+    /// has ended.
+    /// </summary>
     public void Set()
     {
         if (changed is { } waiting)
@@ -22,7 +27,7 @@ internal sealed class IdleSignal(TimeProvider time)
     {
         while (true)
         {
-            // Armed before the look: what is settled after it is not missed.
+            // Armed before the check, so that an event that is settled after it is not missed.
             var signal = Arm();
             if (await isIdle().Observed().WaitAsync(cancellationToken))
             {

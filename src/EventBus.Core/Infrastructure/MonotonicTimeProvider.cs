@@ -1,13 +1,19 @@
 namespace EventBus;
 
-/// <summary>A clock whose wall time never goes back: when the clock of the machine is set back, it goes on from where it was. What was planned before runs when its time has elapsed, and not later by as much. Thread-safe.</summary>
-/// <remarks>For plans that live and die with this process. It is ahead of the machine's clock for as long as that was set back; a clock that is set forward is followed.</remarks>
+/// <summary>
+/// A clock whose wall time never goes back. If the machine's clock is set back, this clock continues from its current
+/// time, so that earlier due times are not delayed. Thread-safe.
+/// </summary>
+/// <remarks>
+/// For due times that exist only in this process. The clock stays ahead of the machine's clock by the time that the
+/// latter was set back. It follows a clock that is set forward.
+/// </remarks>
 internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
 {
-    // Clocks are adjusted by less all the time, and followed.
+    // Clocks are continuously adjusted by less than this, and such adjustments are followed.
     private static readonly long Slack = TimeSpan.FromSeconds(1).Ticks;
 
-    // By how much the wall clock is ahead of the timestamps.
+    // The difference between the wall clock and the timestamps, in ticks.
     private long ahead = AheadOf(inner);
 
     public override TimeZoneInfo LocalTimeZone => inner.LocalTimeZone;
@@ -24,7 +30,8 @@ internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(callback, state, dueTime, period);
 
-    // The wall clock first: a thread that is held up between the two looks must not find a clock that is too far ahead.
+    // The wall clock is read first: a thread that is delayed between the two reads must not get a value that is too far
+    // ahead.
     private static long AheadOf(TimeProvider time) => time.GetUtcNow().UtcTicks - Elapsed(time);
 
     private static long Elapsed(TimeProvider time) => time.GetElapsedTime(0).Ticks;
@@ -35,7 +42,7 @@ internal sealed class MonotonicTimeProvider(TimeProvider inner) : TimeProvider
         var known = Volatile.Read(ref ahead);
         if (now > known - Slack && now != known)
         {
-            // Lost to another thread: that one has followed.
+            // If another thread wins, it has already followed the clock.
             Interlocked.CompareExchange(ref ahead, now, known);
         }
     }

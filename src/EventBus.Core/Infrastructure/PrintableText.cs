@@ -4,11 +4,18 @@ using System.Text;
 
 namespace EventBus;
 
-/// <summary>Text that somebody else chose, as one line without tricks: what does not print is written as its code, <c>\u000A</c> for a line feed.</summary>
-/// <remarks>Covers control characters, line and paragraph separators, format characters (which turn the direction of writing or are invisible), half and unassigned characters. A text that was made printable stays as it is.</remarks>
+/// <summary>
+/// Makes foreign text printable on one line: characters that do not print are replaced by their code, <c>\u000A</c> for
+/// a line feed.
+/// </summary>
+/// <remarks>
+/// Replaces control characters, line and paragraph separators, format characters (which change the writing direction or
+/// are invisible), unpaired surrogates, and unassigned and private-use characters. Making a printable text printable
+/// again does not change it.
+/// </remarks>
 internal static class PrintableText
 {
-    /// <summary>The text; the same instance where nothing has to be replaced.</summary>
+    /// <summary>Returns the printable text; the same instance if nothing was replaced.</summary>
     /// <param name="text">Any text.</param>
     public static string Of(string text)
     {
@@ -41,15 +48,15 @@ internal static class PrintableText
         return printable.ToString();
     }
 
-    /// <summary>The beginning of a text, as one printable line.</summary>
-    /// <param name="text">Any text; of a long one, no more than the beginning is copied.</param>
-    /// <param name="max">The most characters that are returned.</param>
+    /// <summary>Returns the beginning of a text, as one printable line.</summary>
+    /// <param name="text">Any text; only the beginning of a long text is copied.</param>
+    /// <param name="max">The maximum number of characters that are returned.</param>
     public static string Of(string text, int max) => Start(Of(Start(text, max)), max);
 
-    /// <summary>The beginning of a text, without half a character at its end.</summary>
+    /// <summary>Returns the beginning of a text, without an unpaired surrogate at its end.</summary>
     public static string Start(string text, int max) => text.Length <= max ? text : text[..(char.IsHighSurrogate(text[max - 1]) ? max - 1 : max)];
 
-    /// <summary>Whether nothing has to be replaced.</summary>
+    /// <summary>Returns true if nothing has to be replaced.</summary>
     /// <param name="text">Any text.</param>
     public static bool IsShown(ReadOnlySpan<char> text) => IndexOfHidden(text) < 0;
 

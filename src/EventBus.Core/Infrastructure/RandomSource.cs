@@ -3,20 +3,26 @@ using System.Runtime.InteropServices;
 
 namespace EventBus;
 
-/// <summary>The one source of chance of a bus, for ids and jitter: the system's, or a seed so that a run can be repeated. Thread-safe.</summary>
+/// <summary>
+/// The random source of a bus, for ids and jitter. Uses the system's generator, or a seed to make a run repeatable.
+/// Thread-safe.
+/// </summary>
 internal sealed class RandomSource(int? seed = null)
 {
     private readonly Lock gate = new();
     private readonly Random? seeded = seed is { } value ? new Random(value) : null;
 
-    /// <summary>A number from 0 up to, not including, a power of two.</summary>
+    /// <summary>
+    /// Returns a random number from 0 up to, but not including, 2 to the power of <paramref name="bits"/>.
+    /// </summary>
     [SuppressMessage("ApiDesign", "RS0030", Justification = "This is the injected source, and where no seed was given, the system's.")]
     public long NextBits(int bits)
     {
         Span<byte> bytes = stackalloc byte[sizeof(long)];
         if (seeded is null)
         {
-            // Seeded by the system with 256 bits, and so as unique as ids need to be. Nothing here is a secret, for which a program would have to load a cryptographic library.
+            // The system seeds this generator with 256 bits, which is enough for unique ids. The numbers are not
+            // secret; a cryptographic generator would require loading a cryptographic library.
             Random.Shared.NextBytes(bytes);
         }
         else
@@ -30,6 +36,6 @@ internal sealed class RandomSource(int? seed = null)
         return MemoryMarshal.Read<long>(bytes) & ((1L << bits) - 1);
     }
 
-    /// <summary>A number from 0 to 1.</summary>
+    /// <summary>Returns a random number from 0 up to, but not including, 1.</summary>
     public double NextDouble() => NextBits(53) / (double)(1L << 53);
 }

@@ -1,9 +1,12 @@
 namespace EventBus;
 
-/// <summary>What tasks need that may be left behind.</summary>
+/// <summary>Provides extension methods for tasks that may be abandoned.</summary>
 internal static class TaskExtensions
 {
-    /// <summary>Takes note of an error that comes when nothing waits for the task any more, so that it is no unobserved exception of the process. Whoever waits for it still gets it.</summary>
+    /// <summary>
+    /// Observes an exception of a task that is no longer awaited, so that it does not become an unobserved task
+    /// exception of the process. Code that awaits the task still gets the exception.
+    /// </summary>
     public static TTask Observed<TTask>(this TTask task)
         where TTask : Task
     {

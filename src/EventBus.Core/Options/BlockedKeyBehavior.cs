@@ -1,11 +1,11 @@
 namespace EventBus;
 
-/// <summary>What a dead letter means for the later events of its key.</summary>
+/// <summary>Specifies whether a dead letter blocks the later events of its key.</summary>
 public enum BlockedKeyBehavior
 {
-    /// <summary>They wait until people have retried or discarded it.</summary>
+    /// <summary>Later events of the key wait until an operator has retried or discarded the dead letter.</summary>
     Wait,
 
-    /// <summary>They go on without it.</summary>
+    /// <summary>Later events of the key continue without it.</summary>
     Continue,
 }

@@ -1,68 +1,126 @@
 namespace EventBus;
 
-/// <summary>The settings of a bus: set in code through <c>bus.Configure(...)</c>, or bound from configuration. Checked when the bus starts.</summary>
+/// <summary>
+/// The options of a bus. Set them in code with <c>bus.Configure(...)</c>, or bind them from configuration. Checked when
+/// the bus starts.
+/// </summary>
 public sealed class EventBusOptions
 {
-    /// <summary>The application's name, the first part of queue and group names. Letters, digits, hyphens, underscores and dots. Default: the host's application name; other characters in it become hyphens, and a hash of the name is appended then.</summary>
+    /// <summary>
+    /// The application's name, the first part of queue and group names. Letters, digits, hyphens, underscores and dots.
+    /// Default: the host's application name; other characters in it are replaced by hyphens, and a hash of the name is
+    /// then appended.
+    /// </summary>
     public string? ServiceName { get; set; }
 
-    /// <summary>How long a publish waits for the backend or the store before it ends as failed or in doubt, and a call of <see cref="ISagas"/> or <see cref="IDeadLetters"/> for the store. Default 10 s; 10 ms to 1 h.</summary>
+    /// <summary>
+    /// The time that a publish waits for the backend or the store before it ends as failed or in doubt, and that a call
+    /// of <see cref="ISagas"/> or <see cref="IDeadLetters"/> waits for the store. Default 10 s; 10 ms to 1 h.
+    /// </summary>
     public TimeSpan PublishTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>How long stopping waits for work in flight (in memory: for all that is queued), before handlers are cancelled. Shorter than the host's own shutdown time-out, which is 30 s by default. Default 20 s; 0 to 1 h.</summary>
+    /// <summary>
+    /// The time that a stop waits for work in progress (in memory: for all queued events) before it cancels handlers.
+    /// Must be shorter than the host's shutdown timeout, which is 30 s by default. Default 20 s; 0 to 1 h.
+    /// </summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>How long one start of a handler may take before it counts as failed. Default 10 min; 10 ms to 1 day.</summary>
+    /// <summary>The time after which an attempt counts as failed. Default 10 min; 10 ms to 1 day.</summary>
     public TimeSpan HandlerTimeout { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How many events one subscription handles at once. For an ordered subscription the number of lanes. Default 16; 1 to 1,000.</summary>
+    /// <summary>
+    /// The number of events that one subscription handles concurrently. For an ordered subscription, the number of
+    /// partitions of its keys. Default 16; 1 to 1,000.
+    /// </summary>
     public int Concurrency { get; set; } = 16;
 
-    /// <summary>What to do when the broker, or the server of the stores, is out of reach at the start: go on and keep trying, or refuse. Mistakes in the registration, in credentials or in what exists on the server always refuse. Default <see cref="StartupMode.Degraded"/>.</summary>
+    /// <summary>
+    /// The behavior when the broker, or the server of the stores, is unreachable at start: start and keep trying, or
+    /// fail. Mistakes in the registration, in credentials or in what exists on the server always fail the start.
+    /// Default <see cref="StartupMode.Degraded"/>.
+    /// </summary>
     public StartupMode Startup { get; set; } = StartupMode.Degraded;
 
-    /// <summary>Whether this instance handles events. False makes it publish only. Default true.</summary>
+    /// <summary>True if this instance handles events; false if it only publishes. Default true.</summary>
     public bool Consume { get; set; } = true;
 
-    /// <summary>The size of an event as JSON, in bytes, above which a warning is logged, once for each type. Default 65,536. In memory, where events are not written, it may be a thirtieth more.</summary>
+    /// <summary>
+    /// The size of an event as JSON, in bytes, above which a warning is logged, once per event type. Default 65,536. In
+    /// memory, where events are not serialized and their size is estimated, the limit may be exceeded by up to 1/30.
+    /// </summary>
     public int WarnBodyBytes { get; set; } = 64 * 1024;
 
-    /// <summary>The size of an event as JSON, in bytes, above which publishing is refused and an arriving event goes to the dead letters unread. Default 262,144; at most 64 MiB.</summary>
+    /// <summary>
+    /// The size of an event as JSON, in bytes, above which a publish is rejected, and a received event becomes a dead
+    /// letter without being deserialized. Default 262,144; at most 64 MiB.
+    /// </summary>
     public int MaxBodyBytes { get; set; } = 256 * 1024;
 
-    /// <summary>The size of the body of an event that cannot be read, in bytes, up to which its dead letter keeps it whole; beyond, it keeps the first 65,536 bytes and says so (<see cref="DeadLetter.FullBodyLength"/>). Default 16 MiB; 65,536 bytes to 512 MiB.</summary>
+    /// <summary>
+    /// The size in bytes up to which the dead letter of an unreadable event stores the whole body. Of a larger body it
+    /// stores the first 65,536 bytes (see <see cref="DeadLetter.FullBodyLength"/>). Default 16 MiB; 65,536 bytes to 512
+    /// MiB.
+    /// </summary>
     public int MaxUnreadBodyBytes { get; set; } = 16 * 1024 * 1024;
 
-    /// <summary>The size in bytes of all such bodies above 65,536 bytes that the dead letters of one subscription keep whole; of what comes beyond, they keep the first 65,536 bytes. RabbitMQ without a store cannot count them and keeps to <see cref="MaxUnreadBodyBytes"/> alone. Default 256 MiB; 0 to 1 TiB.</summary>
+    /// <summary>
+    /// The total size in bytes of unreadable bodies above 65,536 bytes that the dead letters of one subscription store
+    /// whole. Beyond this total they store the first 65,536 bytes of each. RabbitMQ without a store cannot count them
+    /// and applies only <see cref="MaxUnreadBodyBytes"/>. Default 256 MiB; 0 to 1 TiB.
+    /// </summary>
     public long MaxUnreadBytes { get; set; } = 256L * 1024 * 1024;
 
-    /// <summary>How deep the JSON of an event may be nested. Default 32; 1 to 1,000.</summary>
+    /// <summary>The maximum nesting depth of the JSON of an event. Default 32; 1 to 1,000.</summary>
     public int MaxDepth { get; set; } = 32;
 
-    /// <summary>How many events may wait behind a failed event of their key; later ones go to the dead letters in order. Default 1,000; 1 to 1,000,000.</summary>
+    /// <summary>
+    /// The number of events that may wait behind a failed event of their key; later ones become dead letters, in order.
+    /// Default 1,000; 1 to 1,000,000.
+    /// </summary>
     public int MaxParkedPerKey { get; set; } = 1_000;
 
-    /// <summary>How long this instance holds a failed event, or the key of an idempotent one, without renewing: when the process dies, another instance goes on after that time. Renewed while a handler runs. A store in memory, which ends with the process, needs none for keys. Default 30 s; 1 s to 1 h.</summary>
+    /// <summary>
+    /// The duration of the lease on a failed event, or on the key of an event in an idempotent subscription. The lease
+    /// is renewed while a handler runs. If the process ends, another instance takes over when the lease expires. An
+    /// in-memory store, which ends with the process, needs no lease on keys. Default 30 s; 1 s to 1 h.
+    /// </summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How often people are alerted of dead letters of the same subscription and event name at most: those that follow the first are told of together. Event names that the application does not declare count as one. Default 1 min; 0 to 1 h.</summary>
+    /// <summary>
+    /// The minimum interval between alerts for dead letters of the same subscription and event name. Dead letters after
+    /// the first are combined into one alert. All event names that the application does not declare count as one name.
+    /// Default 1 min; 0 to 1 h.
+    /// </summary>
     public TimeSpan AlertInterval { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>How long dead letters are kept; null until people retry or discard them. Default null; 1 min to 10 years.</summary>
+    /// <summary>
+    /// The retention time of dead letters; null keeps them until an operator retries or discards them. Default null; 1
+    /// min to 10 years.
+    /// </summary>
     public TimeSpan? DeadLetterRetention { get; set; }
 
-    /// <summary>When a failed event is started again. Default: 3 retries after 5 s, 30 s and 2 min.</summary>
+    /// <summary>The retry policy for failed events. Default: 3 retries, after 5 s, 30 s and 2 min.</summary>
     public RetryOptions Retry { get; set; } = new();
 
-    /// <summary>How many starts of a subscription in a row must fail within <see cref="CircuitBreakerWindow"/> to pause it; 0 for never. More than the starts of one event (4 by default), so that one bad event alone pauses nothing. Default 0; 0 to 1,000.</summary>
+    /// <summary>
+    /// The number of consecutive attempts of a subscription that must fail within <see cref="CircuitBreakerWindow"/> to
+    /// open its circuit breaker and pause it; 0 disables the circuit breaker. Set it higher than the attempts of one
+    /// event (4 by default), so that a single bad event does not pause the subscription. Default 0; 0 to 1,000.
+    /// </summary>
     public int CircuitBreakerFailures { get; set; }
 
-    /// <summary>The time in which <see cref="CircuitBreakerFailures"/> starts must fail to pause a subscription. The first probe follows after as long, at most 30 s. Default 1 min; 1 s to 1 day.</summary>
+    /// <summary>
+    /// The time within which <see cref="CircuitBreakerFailures"/> attempts must fail to pause a subscription. The first
+    /// probe follows after the same time, but after at most 30 s. Default 1 min; 1 s to 1 day.
+    /// </summary>
     public TimeSpan CircuitBreakerWindow { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>What holds for all sagas. Default as <see cref="SagaOptions"/> says.</summary>
+    /// <summary>The options of all sagas. Defaults: see <see cref="SagaOptions"/>.</summary>
     public SagaOptions Sagas { get; set; } = new();
 
-    /// <summary>Settings of single subscriptions, by name. They win over what the code says. Default none.</summary>
+    /// <summary>
+    /// Options of individual subscriptions, by subscription name. They override the options that are set in code.
+    /// Default none.
+    /// </summary>
     public IDictionary<string, SubscriptionOptions> Subscriptions { get; } = new Dictionary<string, SubscriptionOptions>(StringComparer.Ordinal);
 }

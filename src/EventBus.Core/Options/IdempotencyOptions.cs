@@ -1,18 +1,24 @@
 namespace EventBus;
 
-/// <summary>How an idempotent subscription recognises what it has handled.</summary>
+/// <summary>Options for how an idempotent subscription recognises events that it has already handled.</summary>
 public sealed class IdempotencyOptions
 {
     private readonly Dictionary<Type, Func<object, string>> keys = [];
 
-    /// <summary>How long a handled event is remembered; a copy that comes later runs again. Longer than any copy can be late. Default 7 days; 1 min to 10 years.</summary>
+    /// <summary>
+    /// The time for which a handled event is remembered; a copy that arrives later is handled again. Choose it longer
+    /// than the maximum delay of a copy. Default 7 days; 1 min to 10 years.
+    /// </summary>
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(7);
 
     internal bool HasKeys => keys.Count > 0;
 
-    /// <summary>Recognises events of a type by a key of your own instead of the event's id: for publishers that give every copy a new id. A key belongs to one type: the same key of another type is no copy.</summary>
-    /// <param name="key">Gives the key, 1 to 256 characters, the same for every copy; called from many threads at once.</param>
-    /// <typeparam name="TEvent">The event type, as the handler takes it.</typeparam>
+    /// <summary>
+    /// Recognises events of a type by a custom key instead of the event's id. Use it for publishers that give every
+    /// copy a new id. A key belongs to one type: the same key of another type is not a copy.
+    /// </summary>
+    /// <param name="key">Returns the key: 1 to 256 characters, the same for every copy. Called concurrently.</param>
+    /// <typeparam name="TEvent">The event type that the handler takes.</typeparam>
     public IdempotencyOptions KeyBy<TEvent>(Func<TEvent, string> key)
         where TEvent : notnull
     {
@@ -21,7 +27,10 @@ public sealed class IdempotencyOptions
         return this;
     }
 
-    /// <summary>What gives the key of an event: the function for its own type, or for an interface or an abstract class that it is assignable to. Null for none.</summary>
+    /// <summary>
+    /// Returns the key function of an event type: that of the type itself, or of an interface or abstract class that
+    /// the type is assignable to. Null for none.
+    /// </summary>
     internal Func<object, string>? KeyOf(Type type) =>
         keys.TryGetValue(type, out var own) ? own : keys.FirstOrDefault(key => key.Key.IsAbstract && key.Key.IsAssignableFrom(type)).Value;
 }

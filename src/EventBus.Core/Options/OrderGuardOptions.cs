@@ -1,11 +1,17 @@
 namespace EventBus;
 
-/// <summary>How long events wait at an order guard.</summary>
+/// <summary>Options for how long events wait at an order guard.</summary>
 public sealed class OrderGuardOptions
 {
-    /// <summary>How long an event may wait in all; then it becomes a dead letter (<see cref="DeadLetterReason.OutOfOrder"/>), with an alert. Default 5 min; 10 ms to 30 days.</summary>
+    /// <summary>
+    /// The total time that an event may wait. After it, the event becomes a dead letter
+    /// (<see cref="DeadLetterReason.OutOfOrder"/>) and raises an alert. Default 5 min; 10 ms to 30 days.
+    /// </summary>
     public TimeSpan Timeout { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>When to ask the guard again although nothing of the key has happened in this subscription, for guards that look at something else. Default 30 s; 10 ms to 30 days.</summary>
+    /// <summary>
+    /// The time after which the guard is called again although this subscription has handled no event of the key. It
+    /// serves guards that depend on other state. Default 30 s; 10 ms to 30 days.
+    /// </summary>
     public TimeSpan RecheckAfter { get; set; } = TimeSpan.FromSeconds(30);
 }

@@ -1,11 +1,14 @@
 namespace EventBus;
 
-/// <summary>What becomes of the start of a bus whose broker or store server is out of reach.</summary>
+/// <summary>Specifies how the bus starts when its broker or store server is unreachable.</summary>
 public enum StartupMode
 {
-    /// <summary>The host starts. The bus keeps trying, its health check is unhealthy until it succeeds, and publishing fails at its deadline until then.</summary>
+    /// <summary>
+    /// The host starts. The bus keeps trying to connect. Until it succeeds, its health check is unhealthy and publishes
+    /// fail at their deadline.
+    /// </summary>
     Degraded,
 
-    /// <summary>The start fails with an error that says what is out of reach.</summary>
+    /// <summary>The start fails with an error that names the unreachable server.</summary>
     FailFast,
 }

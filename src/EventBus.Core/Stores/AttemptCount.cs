@@ -1,6 +1,9 @@
 namespace EventBus.Stores;
 
-/// <summary>How often an event was started, and how many of those starts are not certain to be its own fault.</summary>
-/// <param name="Attempts">The starts, including the first one, which is not counted when it is made.</param>
-/// <param name="Concurrent">Those of them during which another event that may have ended its process ran in the same process.</param>
+/// <summary>Counts the attempts of an event, and those of them that may have ended because of another event.</summary>
+/// <param name="Attempts">The number of attempts, including the first one, which is not counted when it begins.</param>
+/// <param name="Concurrent">
+/// The number of these attempts during which another redelivered event, whose earlier attempt may have ended the
+/// process, ran in the same process.
+/// </param>
 public readonly record struct AttemptCount(int Attempts, int Concurrent);

@@ -1,42 +1,67 @@
 namespace EventBus.Stores;
 
-/// <summary>The stores that a package offers. What is null it does not have; asking for it is a start-up error that names a package which does.</summary>
+/// <summary>
+/// The stores that a package provides. A store that the package does not provide is null. If it is required, the start
+/// fails with an error that names a package which provides it.
+/// </summary>
 public sealed class BusStores
 {
     /// <summary>The package's name for logs and errors, for instance <c>in memory</c>.</summary>
     public required string Name { get; init; }
 
-    /// <summary>What it keeps survives the end of the process, and is kept as bytes: every event type needs JSON type information. Default true.</summary>
+    /// <summary>
+    /// True if the stores survive the end of the process and keep events as bytes, so that every event type needs JSON
+    /// type information. Default true.
+    /// </summary>
     public bool Durable { get; init; } = true;
 
-    /// <summary>Retries, dead letters, and events that wait for their turn.</summary>
+    /// <summary>The store of retries, dead letters, and events that wait for their order.</summary>
     public FailureStore? Failures { get; init; }
 
-    /// <summary>Events that wait for a time.</summary>
+    /// <summary>The store of delayed events.</summary>
     public DelayStore? Delays { get; init; }
 
-    /// <summary>Which events were handled by idempotent subscriptions.</summary>
+    /// <summary>The store of the events that idempotent subscriptions have handled.</summary>
     public ProcessedEventStore? Processed { get; init; }
 
-    /// <summary>How far every saga is, and its state.</summary>
+    /// <summary>The store of the progress and state of sagas.</summary>
     public SagaStore? Sagas { get; init; }
 
-    /// <summary>Set where only processes of this machine can reach the stores: which of them do. Null, the default, where every instance of the application reaches the same stores.</summary>
+    /// <summary>
+    /// The store of the instances that use the other stores, if only processes of this machine can reach them. Null,
+    /// the default, if every instance of the application uses the same stores.
+    /// </summary>
     public InstanceStore? Instances { get; init; }
 
-    /// <summary>Which subscriptions were in use on a backend that cannot list what it keeps for them. Null, the default, where the stores forget with the process: what a removed subscription leaves on the backend is not named then.</summary>
+    /// <summary>
+    /// The store of the subscriptions that were in use on a backend that cannot list what it keeps for them. Null, the
+    /// default, if the stores end with the process: the bus then cannot name what a removed subscription leaves on the
+    /// backend.
+    /// </summary>
     public SubscriptionStore? Subscriptions { get; init; }
 
-    /// <summary>Makes the clock by which what waits in the stores is planned and leased, of the application's clock; called once, before the stores are opened. Its wall time may differ from the application's, for instance because all instances share it;
-    /// its timestamps and timers are those of the application's. Default: the application's clock.</summary>
+    /// <summary>
+    /// Creates, from the application's clock, the clock for due times and leases in the stores. Called once, before the
+    /// stores are opened. The wall time of the created clock may differ from the application's, for instance because
+    /// all instances share it; its timestamps and timers must be those of the application's clock. Default: the
+    /// application's clock.
+    /// </summary>
     public Func<TimeProvider, TimeProvider> PlanBy { get; init; } = static time => time;
 
-    /// <summary>What is wrong with the stores, or what they will soon have no room for, a sentence each that names what it concerns: the health check is degraded and shows them. Default nothing.</summary>
+    /// <summary>
+    /// Returns the problems of the stores, and the data for which they will soon have no space, as one sentence each
+    /// that names what is affected. The health check is then degraded and shows the sentences. Default none.
+    /// </summary>
     public Func<IReadOnlyCollection<string>> Shortages { get; init; } = static () => [];
 
-    /// <summary>Connects, and creates or checks what is missing; called once, before anything else. It throws <see cref="EventBusException"/> saying what to do when that is impossible. Default nothing.</summary>
+    /// <summary>
+    /// Connects, and creates or checks what is missing. Called once, before any other use. Throws an
+    /// <see cref="EventBusException"/> that says what to do if this is impossible. Does nothing by default.
+    /// </summary>
     public Func<StoreSetup, CancellationToken, ValueTask> OpenAsync { get; init; } = static (_, _) => ValueTask.CompletedTask;
 
-    /// <summary>Closes; called once, after the last use, also when opening failed. Default nothing.</summary>
+    /// <summary>
+    /// Closes the stores. Called once, after the last use, even if opening failed. Does nothing by default.
+    /// </summary>
     public Func<ValueTask> CloseAsync { get; init; } = static () => ValueTask.CompletedTask;
 }

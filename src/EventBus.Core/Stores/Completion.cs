@@ -3,8 +3,11 @@ using EventBus.Transports;
 
 namespace EventBus.Stores;
 
-/// <summary>What is committed with a handled event.</summary>
+/// <summary>The data that is committed together with a handled event.</summary>
 /// <param name="Outbox">The events that the handler published, in order.</param>
-/// <param name="Effects">What the handler wants done in the commit's transaction; empty unless <see cref="ProcessedEventStore.SupportsTransactions"/>.</param>
-/// <param name="KeepUntil">When the key may be forgotten.</param>
+/// <param name="Effects">
+/// The effects that the handler registered for the transaction; empty unless
+/// <see cref="ProcessedEventStore.SupportsTransactions"/> is true.
+/// </param>
+/// <param name="KeepUntil">The time after which the key may be removed.</param>
 public sealed record Completion(IReadOnlyList<Envelope> Outbox, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> Effects, DateTimeOffset KeepUntil);

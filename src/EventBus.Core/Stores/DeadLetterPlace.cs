@@ -1,6 +1,6 @@
 namespace EventBus.Stores;
 
-/// <summary>Where a dead letter stands.</summary>
-/// <param name="Id">Its id.</param>
-/// <param name="Number">Its number.</param>
+/// <summary>Identifies a dead letter and its position in the listing.</summary>
+/// <param name="Id">The dead letter's id.</param>
+/// <param name="Number">The dead letter's number (<see cref="FailedEvent.Number"/>).</param>
 public readonly record struct DeadLetterPlace(string Id, long Number);

@@ -1,14 +1,14 @@
 namespace EventBus.Stores;
 
-/// <summary>What <see cref="FailureStore.DeferAsync"/> did.</summary>
+/// <summary>Specifies the result of <see cref="FailureStore.DeferAsync"/>.</summary>
 public enum DeferOutcome
 {
-    /// <summary>It waits, or was kept already, or the claim was lost.</summary>
+    /// <summary>The event is deferred, or it was stored before, or the claim was lost.</summary>
     Deferred,
 
-    /// <summary>Something of its key has happened since the guard looked: ask the guard again.</summary>
+    /// <summary>An event of the key was handled since the guard's decision: call the guard again.</summary>
     Changed,
 
-    /// <summary>Too many events of the key wait already.</summary>
+    /// <summary>The key already has the maximum number of deferred events.</summary>
     Full,
 }

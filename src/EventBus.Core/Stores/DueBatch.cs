@@ -1,7 +1,7 @@
 namespace EventBus.Stores;
 
-/// <summary>Entries that were due, and when to look again.</summary>
-/// <param name="Entries">The claimed entries, oldest first.</param>
-/// <param name="NextDue">When the next entry that the store knows becomes due; null for none.</param>
-/// <typeparam name="T">The kind of entry.</typeparam>
+/// <summary>Contains due entries and the time of the next ones.</summary>
+/// <param name="Entries">The entries, oldest first.</param>
+/// <param name="NextDue">The time at which the next known entry becomes due; null for none.</param>
+/// <typeparam name="T">The type of the entries.</typeparam>
 public readonly record struct DueBatch<T>(IReadOnlyList<T> Entries, DateTimeOffset? NextDue);

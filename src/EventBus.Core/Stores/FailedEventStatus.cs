@@ -1,17 +1,17 @@
 namespace EventBus.Stores;
 
-/// <summary>Where a failed event stands.</summary>
+/// <summary>Specifies the status of a failed event.</summary>
 public enum FailedEventStatus
 {
-    /// <summary>It will be started again.</summary>
+    /// <summary>The event waits for its next attempt.</summary>
     Waiting,
 
-    /// <summary>It waits behind a failed event of its key, and was not started.</summary>
+    /// <summary>The event waits behind a failed event of its key, without an attempt.</summary>
     Parked,
 
-    /// <summary>It is a dead letter: people decide.</summary>
+    /// <summary>The event is a dead letter: an operator decides what happens to it.</summary>
     Dead,
 
-    /// <summary>An order guard lets it wait for another event of its key.</summary>
+    /// <summary>The event waits for another event of its key, because an order guard deferred it.</summary>
     Deferred,
 }

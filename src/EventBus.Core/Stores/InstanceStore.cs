@@ -1,19 +1,24 @@
 namespace EventBus.Stores;
 
-/// <summary>Which instances of an application share stores that only the processes of one machine, or one process alone, can reach.</summary>
+/// <summary>
+/// Stores which instances of an application use stores that only processes of one machine, or only one process, can
+/// reach.
+/// </summary>
 public abstract class InstanceStore
 {
-    /// <summary>Notes that an instance is alive, in place of what it noted before.</summary>
+    /// <summary>Records that an instance is running, and replaces its earlier record.</summary>
     /// <param name="instance">The instance.</param>
     /// <param name="subscriptions">The subscriptions that it consumes.</param>
-    /// <param name="now">The present time.</param>
-    /// <param name="validFor">For how long the note holds.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>How many instances consume each of the subscriptions by the notes that hold, this one included.</returns>
+    /// <param name="now">The current time.</param>
+    /// <param name="validFor">The time for which the record is valid.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>
+    /// The number of instances that consume each of the subscriptions by valid records, including this instance.
+    /// </returns>
     public abstract ValueTask<IReadOnlyDictionary<string, int>> NoteAsync(string instance, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, TimeSpan validFor, CancellationToken cancellationToken);
 
-    /// <summary>Removes the note of an instance that ends.</summary>
+    /// <summary>Removes the record of an instance that ends.</summary>
     /// <param name="instance">The instance.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask ForgetAsync(string instance, CancellationToken cancellationToken);
 }

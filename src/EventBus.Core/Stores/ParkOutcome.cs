@@ -1,14 +1,14 @@
 namespace EventBus.Stores;
 
-/// <summary>What <see cref="FailureStore.TryParkAsync"/> did.</summary>
+/// <summary>Specifies the result of <see cref="FailureStore.TryParkAsync"/>.</summary>
 public enum ParkOutcome
 {
-    /// <summary>No earlier event of the key failed: handle it.</summary>
+    /// <summary>No earlier event of the key has failed: the event is to be handled.</summary>
     NotBlocked,
 
-    /// <summary>It waits behind the failed event, or stands in the line already.</summary>
+    /// <summary>The event waits behind the failed event, or was already in the line.</summary>
     Parked,
 
-    /// <summary>The line is full: it belongs to the dead letters, at the end of the line.</summary>
+    /// <summary>The line is full: the event becomes a dead letter, at the end of the line.</summary>
     LineFull,
 }

@@ -1,8 +1,8 @@
 namespace EventBus.Stores;
 
-/// <summary>An alert that is to be sent.</summary>
+/// <summary>Represents an alert that is to be sent.</summary>
 /// <param name="Id">The dead letter's id.</param>
-/// <param name="Number">Its number.</param>
+/// <param name="Number">The dead letter's number (<see cref="FailedEvent.Number"/>).</param>
 /// <param name="Subscription">The subscription that failed.</param>
 /// <param name="EventName">The event's name.</param>
 public readonly record struct PendingAlert(string Id, long Number, string Subscription, string EventName);

@@ -2,9 +2,14 @@ using EventBus.Transports;
 
 namespace EventBus.Stores;
 
-/// <summary>The answer to a claim.</summary>
-/// <param name="State">Whether the caller may handle it.</param>
-/// <param name="Fence">The claim's number when new: higher than every earlier claim of the same key, so that a resource can refuse an older one. Otherwise 0.</param>
-/// <param name="Fingerprint">The content's fingerprint that was kept with the key.</param>
-/// <param name="Outbox">When done: the events that its handler published and that may not have been sent yet; empty for none.</param>
+/// <summary>The result of a claim.</summary>
+/// <param name="State">The state of the key: only if it is new may the caller handle the event.</param>
+/// <param name="Fence">
+/// The fencing token of a new claim: higher than that of every earlier claim of the key, so that a resource can refuse
+/// an older claim. Otherwise 0.
+/// </param>
+/// <param name="Fingerprint">The fingerprint of the content that is stored with the key.</param>
+/// <param name="Outbox">
+/// If the event is done: the events that its handler published and that may not have been sent yet; empty for none.
+/// </param>
 public readonly record struct ProcessedClaim(ProcessedState State, long Fence, long Fingerprint, IReadOnlyList<Envelope> Outbox);

@@ -2,8 +2,11 @@ using System.Buffers;
 
 namespace EventBus.Stores;
 
-/// <summary>What an idempotent subscription handles once.</summary>
-/// <remarks>A key that is written as the bus writes its own ids, a UUID in lower case with hyphens, is held and compared as the UUID that it is: in memory no text is made of it.</remarks>
+/// <summary>Identifies an event in an idempotent subscription.</summary>
+/// <remarks>
+/// A key in the format of the bus's own ids, a UUID in lower case with hyphens, is stored and compared as a UUID, so
+/// that no string is created for it in memory.
+/// </remarks>
 public readonly struct ProcessedKey : IEquatable<ProcessedKey>
 {
     private const int UuidLength = 36;
@@ -12,9 +15,9 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
 
     private readonly string? text;
 
-    /// <summary>Makes the key of a text.</summary>
+    /// <summary>Creates a key from a text.</summary>
     /// <param name="subscription">The subscription.</param>
-    /// <param name="key">The event's id, or the key that the application chose.</param>
+    /// <param name="key">The event's id, or the key from the application.</param>
     public ProcessedKey(string subscription, string key)
     {
         ArgumentNullException.ThrowIfNull(subscription);
@@ -24,13 +27,13 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
         Uuid = key.Length == UuidLength && !key.AsSpan().ContainsAnyExcept(UuidCharacters) && Guid.TryParseExact(key, "D", out var uuid) ? uuid : Guid.Empty;
     }
 
-    /// <summary>Makes the key of an event's id.</summary>
+    /// <summary>Creates a key from an event's id.</summary>
     /// <param name="subscription">The subscription.</param>
-    /// <param name="eventId">The event's id, which is not empty.</param>
+    /// <param name="eventId">The event's id. It must not be empty.</param>
     public ProcessedKey(string subscription, Guid eventId)
     {
         ArgumentNullException.ThrowIfNull(subscription);
-        // Not ThrowIfEqual, which compares by an interface: a key is made twice for every event.
+        // ThrowIfEqual is avoided because it compares through an interface, and a key is created twice for every event.
         if (eventId == Guid.Empty)
         {
             throw new ArgumentOutOfRangeException(nameof(eventId), "An event's id is not empty.");
@@ -43,20 +46,20 @@ public readonly struct ProcessedKey : IEquatable<ProcessedKey>
     /// <summary>The subscription.</summary>
     public string Subscription { get; }
 
-    /// <summary>The key as a UUID; empty when it is none, and then <see cref="Key"/> is what it is.</summary>
+    /// <summary>The key as a UUID; empty if the key is not a UUID and only <see cref="Key"/> identifies it.</summary>
     public Guid Uuid { get; }
 
-    /// <summary>The event's id, or the key that the application chose.</summary>
+    /// <summary>The event's id, or the key from the application.</summary>
     public string Key => text ?? Uuid.ToString("D");
 
-    /// <summary>Whether two keys are the same.</summary>
-    /// <param name="left">The one.</param>
-    /// <param name="right">The other.</param>
+    /// <summary>Returns true if two keys are equal.</summary>
+    /// <param name="left">The first key.</param>
+    /// <param name="right">The second key.</param>
     public static bool operator ==(ProcessedKey left, ProcessedKey right) => left.Equals(right);
 
-    /// <summary>Whether two keys differ.</summary>
-    /// <param name="left">The one.</param>
-    /// <param name="right">The other.</param>
+    /// <summary>Returns true if two keys are not equal.</summary>
+    /// <param name="left">The first key.</param>
+    /// <param name="right">The second key.</param>
     public static bool operator !=(ProcessedKey left, ProcessedKey right) => !left.Equals(right);
 
     /// <inheritdoc/>

@@ -1,14 +1,14 @@
 namespace EventBus.Stores;
 
-/// <summary>Where a key stands.</summary>
+/// <summary>Specifies the state of a key.</summary>
 public enum ProcessedState
 {
-    /// <summary>It is the caller's now.</summary>
+    /// <summary>The caller has claimed the key.</summary>
     New,
 
-    /// <summary>Another holds it, and its lease has not ended.</summary>
+    /// <summary>Another caller holds the key, and its lease has not expired.</summary>
     InProgress,
 
-    /// <summary>It was handled.</summary>
+    /// <summary>The event was handled.</summary>
     Done,
 }

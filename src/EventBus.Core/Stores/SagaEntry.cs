@@ -1,47 +1,67 @@
 namespace EventBus.Stores;
 
-/// <summary>A saga as a store keeps it. Immutable: every change is a new instance.</summary>
+/// <summary>Represents a saga in a store. Immutable: every change creates a new instance.</summary>
 public sealed record SagaEntry
 {
     /// <summary>The saga's id, unique in the application: 1 to 128 characters.</summary>
     public required string Id { get; init; }
 
-    /// <summary>The name of the saga that it is one of, for instance <c>book-trip</c>.</summary>
+    /// <summary>The name of the saga definition, for instance <c>book-trip</c>.</summary>
     public required string Saga { get; init; }
 
-    /// <summary>Where it stands.</summary>
+    /// <summary>The status of the saga.</summary>
     public required SagaStatus Status { get; init; }
 
-    /// <summary>Rises with every change. Given by the store: 1 for a new entry.</summary>
+    /// <summary>
+    /// The version of the entry, which increases with every change. Assigned by the store: 1 for a new entry.
+    /// </summary>
     public long Version { get; init; }
 
-    /// <summary>Rises with each saga of the store that is started: where a listing continues. Given by the store.</summary>
+    /// <summary>
+    /// A number that increases with each saga that is started in the store. A listing continues from it. Assigned by
+    /// the store.
+    /// </summary>
     public long Number { get; init; }
 
-    /// <summary>The claim under which an instance works on it, higher each time: what a late owner is told apart by.</summary>
+    /// <summary>
+    /// The number of the claim under which an instance runs the saga. It increases with each claim and identifies a
+    /// previous owner.
+    /// </summary>
     public long Claim { get; init; }
 
-    /// <summary>When somebody must go on with it: a retry, a time-out, or the end of the lease of the instance that works on it. Null when nobody needs to.</summary>
+    /// <summary>
+    /// The time at which an instance must continue the saga: a retry, a timeout, or the end of the lease of the
+    /// instance that runs it. Null if no action is due.
+    /// </summary>
     public DateTimeOffset? DueAt { get; init; }
 
-    /// <summary>When people must be told that it needs them; null when they need not.</summary>
+    /// <summary>The time at which operators must be alerted that the saga needs them; null for no alert.</summary>
     public DateTimeOffset? AlertAt { get; init; }
 
-    /// <summary>By what the reply that it waits for finds it, where that is not its id; null for nothing. At most 512 characters.</summary>
+    /// <summary>
+    /// The key by which a reply finds the waiting saga, if it is not the saga's id; null for none. At most 512
+    /// characters.
+    /// </summary>
     public string? WaitKey { get; init; }
 
-    /// <summary>When it was started.</summary>
+    /// <summary>The time at which the saga was started.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>When it changed last.</summary>
+    /// <summary>The time of the last change.</summary>
     public required DateTimeOffset ChangedAt { get; init; }
 
-    /// <summary>Until when an ended saga is kept, so that nothing late brings it to life again; null while it has not ended.</summary>
+    /// <summary>
+    /// The time until which an ended saga is kept, so that a late event cannot start it again; null if it has not
+    /// ended.
+    /// </summary>
     public DateTimeOffset? KeepUntil { get; init; }
 
-    /// <summary>Its state and its progress, as JSON (UTF-8). The store keeps the bytes as they are.</summary>
+    /// <summary>The saga's state and progress, as JSON (UTF-8). The store keeps the bytes unchanged.</summary>
     public required ReadOnlyMemory<byte> Content { get; init; }
 
-    /// <summary>What is wrong with an entry that could not be read from the store; null when all is well. Such an entry has no content. Saving it writes the rest, and leaves the content that is stored as it is.</summary>
+    /// <summary>
+    /// The reason that the entry could not be read from the store; null if there is no defect. A defective entry has no
+    /// content. Saving it writes the other values and leaves the stored content unchanged.
+    /// </summary>
     public string? Defect { get; init; }
 }

@@ -1,7 +1,7 @@
 namespace EventBus.Stores;
 
-/// <summary>A subscription that was in use.</summary>
+/// <summary>Describes a subscription that was in use.</summary>
 /// <param name="Service">The name of its application.</param>
-/// <param name="Name">Its name.</param>
-/// <param name="LastSeen">When an instance last noted that it consumes it.</param>
+/// <param name="Name">The subscription's name.</param>
+/// <param name="LastSeen">The time at which an instance last recorded that it consumes the subscription.</param>
 public readonly record struct SeenSubscription(string Service, string Name, DateTimeOffset LastSeen);

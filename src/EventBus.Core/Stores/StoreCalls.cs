@@ -1,19 +1,21 @@
 namespace EventBus.Stores;
 
-/// <summary>Ends a caller's wait for a store at a deadline, whatever the store does. Thread-safe.</summary>
-/// <param name="timeout">How long a call may take.</param>
+/// <summary>Limits the time that a caller waits for a store, whatever the store does. Thread-safe.</summary>
+/// <param name="timeout">The maximum duration of a call.</param>
 /// <param name="time">The clock.</param>
 internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
 {
-    // A store that withdraws a call which it has not begun says so right after the deadline.
+    // A store that cancels a call before it begins reports this right after the deadline.
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Asks the store, and waits for its answer as long as a call may take.</summary>
-    /// <param name="call">Asks; its token is cancelled at the deadline, and when the caller gives up.</param>
-    /// <param name="purpose">What the call is for, in the words of an error.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <param name="turns">How many times the usual time the call may take.</param>
-    /// <exception cref="EventBusException">The store gave no answer in time.</exception>
+    /// <summary>Calls the store and waits for its answer until the timeout.</summary>
+    /// <param name="call">
+    /// The call. Its token is cancelled at the deadline, and when <paramref name="cancellationToken"/> is cancelled.
+    /// </param>
+    /// <param name="purpose">The purpose of the call, for the text of the exception.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <param name="turns">The factor by which the timeout is multiplied.</param>
+    /// <exception cref="EventBusException">The store did not answer in time.</exception>
     public async Task<T> AskAsync<T>(Func<CancellationToken, ValueTask<T>> call, string purpose, CancellationToken cancellationToken, long turns = 1)
     {
         using var deadline = new CancellationTokenSource(timeout * turns, time);
@@ -28,9 +30,11 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         }
     }
 
-    /// <summary>Waits until the store has answered, the deadline has come, or the caller gives up.</summary>
-    /// <exception cref="OperationCanceledException">The caller gave up, or the store ended the call at the deadline.</exception>
-    /// <exception cref="TimeoutException">The deadline has come, and the store has not ended the call.</exception>
+    /// <summary>Waits until the store has answered, the deadline has passed, or the caller cancels.</summary>
+    /// <exception cref="OperationCanceledException">
+    /// The caller cancelled, or the store ended the call at the deadline.
+    /// </exception>
+    /// <exception cref="TimeoutException">The deadline has passed, and the store has not ended the call.</exception>
     public static async Task<T> UntilAsync<T>(Task<T> asked, TimeProvider time, CancellationToken deadline, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline, cancellationToken);

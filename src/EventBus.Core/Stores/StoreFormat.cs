@@ -4,7 +4,10 @@ using EventBus.Transports;
 
 namespace EventBus.Stores;
 
-/// <summary>How durable stores write events, so that all write the same: the attributes as JSON, beside the body. Reading never throws.</summary>
+/// <summary>
+/// Defines the common format of events in durable stores: the attributes as JSON, stored next to the body. Reads never
+/// throw.
+/// </summary>
 public static class StoreFormat
 {
     private const int MaxDepth = 4;
@@ -70,11 +73,16 @@ public static class StoreFormat
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>Reads an event. What cannot be read becomes a placeholder with the given id and name, whose <see cref="Envelope.Defect"/> says so, and whose body is the given one.</summary>
-    /// <param name="attributes">The attributes as <see cref="WriteAttributes"/> wrote them.</param>
-    /// <param name="body">The body; owned by the envelope from now on.</param>
-    /// <param name="id">The event's id, as far as the store knows it from elsewhere: its place in the store.</param>
-    /// <param name="name">The event's name, as far as the store knows it from elsewhere.</param>
+    /// <summary>
+    /// Reads an event. If it cannot be read, returns a placeholder with the given id, name and body, whose
+    /// <see cref="Envelope.Defect"/> gives the reason.
+    /// </summary>
+    /// <param name="attributes">The attributes, as written by <see cref="WriteAttributes"/>.</param>
+    /// <param name="body">The body. The envelope takes ownership.</param>
+    /// <param name="id">
+    /// The event's id, as far as the store knows it from other data, such as the key of the entry.
+    /// </param>
+    /// <param name="name">The event's name, as far as the store knows it from other data.</param>
     public static Envelope Read(ReadOnlySpan<byte> attributes, byte[] body, string id, string name)
     {
         ArgumentNullException.ThrowIfNull(body);
@@ -89,7 +97,7 @@ public static class StoreFormat
     }
 
     /// <summary>Writes the history of an entry as JSON (UTF-8).</summary>
-    /// <param name="history">The failed starts.</param>
+    /// <param name="history">The failed attempts.</param>
     public static byte[] WriteHistory(IReadOnlyList<FailedAttempt> history)
     {
         ArgumentNullException.ThrowIfNull(history);
@@ -112,8 +120,8 @@ public static class StoreFormat
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>Reads the history of an entry; empty where it cannot be read.</summary>
-    /// <param name="history">What <see cref="WriteHistory"/> wrote.</param>
+    /// <summary>Reads the history of an entry; empty if it cannot be read.</summary>
+    /// <param name="history">The bytes that <see cref="WriteHistory"/> returned.</param>
     public static IReadOnlyList<FailedAttempt> ReadHistory(ReadOnlySpan<byte> history)
     {
         try

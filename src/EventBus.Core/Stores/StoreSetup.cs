@@ -1,11 +1,16 @@
 namespace EventBus.Stores;
 
-/// <summary>What stores are opened for.</summary>
-/// <param name="ServiceName">The application's name. Stores that several applications share keep its entries apart by it.</param>
-/// <param name="Time">The clock of everything that waits.</param>
+/// <summary>Describes the application to the stores when they are opened.</summary>
+/// <param name="ServiceName">
+/// The application's name. Stores that several applications share use it to separate their entries.
+/// </param>
+/// <param name="Time">The clock for due times and leases.</param>
 public sealed record StoreSetup(string ServiceName, TimeProvider Time)
 {
-    /// <summary>A server that is out of reach is an error at the start. Otherwise opening returns, and the stores throw at each call until the server answers. Default false.</summary>
+    /// <summary>
+    /// True if an unreachable server is an error at start. If false, opening returns, and the stores throw at each call
+    /// until the server answers. Default false.
+    /// </summary>
     public bool FailFast { get; init; }
 
     /// <summary>The subscriptions that this instance consumes. Default none.</summary>

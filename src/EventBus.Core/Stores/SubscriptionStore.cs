@@ -1,20 +1,23 @@
 namespace EventBus.Stores;
 
-/// <summary>Remembers which subscriptions were in use on a backend that cannot list what it keeps for them. The applications that share the stores see one another's.</summary>
+/// <summary>
+/// Stores which subscriptions were in use on a backend that cannot list what it keeps for them. Applications that share
+/// the stores see each other's subscriptions.
+/// </summary>
 public abstract class SubscriptionStore
 {
-    /// <summary>Notes that an instance of this application consumes subscriptions.</summary>
+    /// <summary>Records that an instance of this application consumes subscriptions.</summary>
     /// <param name="backend">The backend (<see cref="Transports.TransportFeatures.System"/>).</param>
-    /// <param name="subscriptions">The names of the subscriptions; may be none.</param>
-    /// <param name="now">The present time.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <returns>All subscriptions of the backend that are remembered, of every application, in any order.</returns>
+    /// <param name="subscriptions">The names of the subscriptions; may be empty.</param>
+    /// <param name="now">The current time.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>All stored subscriptions of the backend, of every application, in any order.</returns>
     public abstract ValueTask<IReadOnlyList<SeenSubscription>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken);
 
-    /// <summary>Forgets a subscription. One that is not remembered is no error.</summary>
+    /// <summary>Removes the record of a subscription. Does nothing if there is none.</summary>
     /// <param name="backend">The backend.</param>
     /// <param name="service">The name of the application.</param>
     /// <param name="subscription">The name of the subscription.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask ForgetAsync(string backend, string service, string subscription, CancellationToken cancellationToken);
 }

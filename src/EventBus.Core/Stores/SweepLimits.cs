@@ -1,7 +1,7 @@
 namespace EventBus.Stores;
 
-/// <summary>How old something must be to be swept.</summary>
-/// <param name="DeadBefore">Dead letters that failed last before this time; null to keep all.</param>
-/// <param name="AttemptsBefore">Counted starts that were last counted before this time.</param>
-/// <param name="OrderBefore">Order keys at which nothing has happened since this time.</param>
+/// <summary>Defines the ages from which data is removed.</summary>
+/// <param name="DeadBefore">Removes dead letters whose last failure was before this time; null keeps all.</param>
+/// <param name="AttemptsBefore">Removes attempt counts that were last changed before this time.</param>
+/// <param name="OrderBefore">Removes order keys that were last changed before this time.</param>
 public sealed record SweepLimits(DateTimeOffset? DeadBefore, DateTimeOffset AttemptsBefore, DateTimeOffset OrderBefore);

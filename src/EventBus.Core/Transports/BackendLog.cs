@@ -3,29 +3,45 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus.Transports;
 
-/// <summary>The loggers of the bus and its backends: the texts in their entries are printable, and an outage does not fill them.</summary>
+/// <summary>Creates the loggers of the bus and its backends, and limits the log entries of repeated failures.</summary>
 public static class BackendLog
 {
-    /// <summary>Makes a logger. Control characters, line separators and invisible characters in its messages and their values are written as codes such as <c>\u000A</c>, so that no text that somebody else chose begins a line of its own. So are the texts of an exception that holds such characters, is very long or tells of the content of JSON: another exception stands for it, with its type as the value <c>ExceptionType</c>.</summary>
-    /// <param name="factory">Makes the logger that writes; null for none.</param>
+    /// <summary>
+    /// Creates a logger whose entries are printable. Control characters, line separators and invisible characters in
+    /// messages and values are written as codes such as <c>\u000A</c>, so that foreign text cannot begin a new log
+    /// line. An exception whose text contains such characters, is very long or reveals JSON content is replaced by
+    /// another exception; the value <c>ExceptionType</c> holds the original type.
+    /// </summary>
+    /// <param name="factory">Creates the logger that writes the entries; null for no logging.</param>
     /// <param name="category">The logger's name, for instance <c>EventBus.Redis</c>.</param>
-    /// <param name="time">Times the lines of an outage (<see cref="Failing"/>). Default: <see cref="TimeProvider.System"/>.</param>
+    /// <param name="time">
+    /// The clock that times the entries of an outage (<see cref="Failing"/>). Default:
+    /// <see cref="TimeProvider.System"/>.
+    /// </param>
     public static ILogger Create(ILoggerFactory? factory, string category, TimeProvider? time = null)
     {
         ArgumentNullException.ThrowIfNull(category);
         return factory is null ? NullLogger.Instance : new PrintableLogger(factory.CreateLogger(category), time ?? TimeProvider.System);
     }
 
-    /// <summary>Logs a failure of what is tried again until it succeeds. The first of each cause is logged in full; later ones are counted, and one line a minute says how many.</summary>
+    /// <summary>
+    /// Logs a failure of an operation that is retried until it succeeds. The first failure of each cause is logged in
+    /// full. Later failures are counted, and one entry per minute reports the count.
+    /// </summary>
     /// <remarks>
-    /// A cause is an activity and the type of its exception. Of all activities together at most ten causes a minute are logged in full. The outage of an activity ends when it works again (<see cref="Working"/>) or
-    /// has not failed for ten minutes, whatever else fails. One that follows within a minute belongs to it. With a logger that <see cref="Create"/> did not make, every failure is logged in full.
+    /// A cause is the activity together with the exception type. At most ten causes per minute are logged in full, over
+    /// all activities. The outage of an activity ends when the activity succeeds (<see cref="Working"/>) or has not
+    /// failed for ten minutes, regardless of other activities. A new outage that begins within a minute counts as part
+    /// of the previous one. With a logger that <see cref="Create"/> did not create, every failure is logged in full.
     /// </remarks>
     /// <param name="log">The logger.</param>
-    /// <param name="activity">What failed, for instance <c>reading for mail</c>: the same text each time, and one of few.</param>
-    /// <param name="exception">Why.</param>
-    /// <param name="inFull">Logs it in full.</param>
-    /// <returns>Whether it was logged in full.</returns>
+    /// <param name="activity">
+    /// The failed activity, for instance <c>reading for mail</c>. Use the same text each time, and only a small number
+    /// of texts.
+    /// </param>
+    /// <param name="exception">The cause.</param>
+    /// <param name="inFull">Logs the failure in full.</param>
+    /// <returns>True if the failure was logged in full.</returns>
     public static bool Failing(this ILogger log, string activity, Exception exception, Action<ILogger> inFull)
     {
         ArgumentNullException.ThrowIfNull(log);
@@ -41,9 +57,12 @@ public static class BackendLog
         return true;
     }
 
-    /// <summary>An activity that may have failed before has succeeded. That ends its outage, and one line says so if its failure was logged in full. Costs nothing while nothing fails.</summary>
+    /// <summary>
+    /// Reports the success of an activity that may have failed before. This ends its outage. If the failure was logged
+    /// in full, an entry reports the end. Costs nothing while no outage is in progress.
+    /// </summary>
     /// <param name="log">The logger.</param>
-    /// <param name="activity">What succeeded, as it was named when it failed.</param>
+    /// <param name="activity">The activity that succeeded, with the same text as in <see cref="Failing"/>.</param>
     public static void Working(this ILogger log, string activity)
     {
         if (log is PrintableLogger { Outage: { IsOver: false } outage })

@@ -2,10 +2,14 @@ using System.Text.Json;
 
 namespace EventBus.Transports;
 
-/// <summary>An event on its way: its attributes, and the event object or its bytes. Turns one into the other at most once.</summary>
+/// <summary>
+/// Represents an event in transit: its attributes, and the event object or its bytes. Converts one into the other at
+/// most once.
+/// </summary>
 /// <remarks>
-/// Thread-safe, and immutable for a transport. It is also the context of the first subscription that handles it, so that an event in memory costs one object:
-/// a transport reads the attributes and the body, and leaves alone the members that are meant for handlers.
+/// Thread-safe, and immutable for a transport. An envelope is also the context of the first subscription that handles
+/// it, so that an event in memory costs one object. A transport reads the attributes and the body, and must not use the
+/// members for handlers.
 /// </remarks>
 public sealed class Envelope : EventContext
 {
@@ -14,16 +18,20 @@ public sealed class Envelope : EventContext
     private readonly Guid guid;
     private readonly long ticks;
 
-    // What most events do not have; or the origin alone, which is all of it that most events from a wire have, and their number makes an object for each dear.
+    // An EnvelopeExtras, or only the origin as a string. Most received events have only an origin; storing the string
+    // directly saves one object per event.
     private readonly object? extras;
     private string? id;
     private byte[]? body;
     private object? payload;
     private EventDescriptor? descriptor;
 
-    /// <summary>Makes an envelope of what arrived from a wire. Attributes beyond their bounds are cut, and make the envelope defective (<see cref="Defect"/>): see <see cref="EnvelopeAttributes"/>.</summary>
-    /// <param name="attributes">The attributes; copied.</param>
-    /// <param name="body">The body. Owned by the envelope from now on: copy what a client only lends.</param>
+    /// <summary>
+    /// Creates an envelope of a received event. Attributes beyond their limits are truncated and make the envelope
+    /// defective (see <see cref="Defect"/> and <see cref="EnvelopeAttributes"/>).
+    /// </summary>
+    /// <param name="attributes">The attributes. They are copied.</param>
+    /// <param name="body">The body. The envelope takes ownership: copy a buffer that a client reuses.</param>
     public Envelope(in EnvelopeAttributes attributes, byte[] body)
         : this(body, EnvelopeLimits.Fit(attributes))
     {
@@ -65,21 +73,29 @@ public sealed class Envelope : EventContext
     /// <summary>The media type of the body.</summary>
     public string ContentType => Extras?.ContentType ?? JsonContentType;
 
-    /// <summary>What is wrong with a message that could not be read as an event; null when all is well.</summary>
+    /// <summary>The reason that a message could not be read as an event; null if there is no defect.</summary>
     public string? Defect => Extras?.Defect;
 
-    /// <summary>The length in bytes that the body had before a dead letter cut it; null for a whole body.</summary>
+    /// <summary>
+    /// The length in bytes of the body before it was truncated for a dead letter; null for a complete body.
+    /// </summary>
     public long? FullBodyLength => Extras?.FullBodyLength;
 
-    /// <summary>The event was published by a handler. A transport that makes publishers wait lets these pass by a bounded reserve, so that no handler waits for itself.</summary>
+    /// <summary>
+    /// True if a handler published the event. A transport that makes publishers wait for capacity admits such events to
+    /// a bounded reserve, so that a handler does not wait for itself.
+    /// </summary>
     public bool FromHandler { get; internal init; }
 
-    /// <summary>The bus derived the id from the event or the saga that it follows from: an event with the same id is the same event, whatever its body. A transport and a store carry this with the event.</summary>
+    /// <summary>
+    /// True if the bus derived the id from the preceding event or saga. Events with the same derived id are the same
+    /// event, whatever their bodies. Transports and stores keep this value with the event.
+    /// </summary>
     public bool IdIsDerived { get; internal init; }
 
     internal string Id => id ??= guid.ToString("D");
 
-    /// <summary>The id, where it is a UUID that the bus made; empty elsewhere.</summary>
+    /// <summary>The id, if it is a UUID that the bus generated; otherwise empty.</summary>
     internal Guid Uuid => Extras?.Id is null ? guid : Guid.Empty;
 
     internal string Name { get; }
@@ -102,10 +118,10 @@ public sealed class Envelope : EventContext
 
     private protected override Envelope Source => this;
 
-    /// <summary>Names the event without its content, for logs.</summary>
+    /// <summary>Returns the event's name and id, without its content, for logs.</summary>
     public override string ToString() => $"{Name} {Id}";
 
-    /// <summary>The length of the body in bytes; -1 while it has not been written.</summary>
+    /// <summary>The length of the body in bytes; -1 while it has not been serialized.</summary>
     internal int BodyLength => body?.Length ?? -1;
 
     internal ReadOnlyMemory<byte> GetBody()
@@ -120,11 +136,13 @@ public sealed class Envelope : EventContext
             throw new EventBusException($"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {descriptor?.Type}, and reflection-based JSON is off.");
         }
 
-        // Two subscriptions may get here at once: both write the same bytes, and one array is kept.
+        // Two subscriptions may get here concurrently. Both write the same bytes, and one of the arrays is kept.
         return body = JsonSerializer.SerializeToUtf8Bytes(payload!, json);
     }
 
-    /// <summary>The same event with the beginning of its body. It is defective: what is left must never be handled as if it were the whole.</summary>
+    /// <summary>
+    /// Returns a defective copy of the event with a truncated body, which cannot be handled as a complete event.
+    /// </summary>
     internal Envelope CutBody(int length, string note) => new(
         new EnvelopeAttributes
         {
@@ -147,7 +165,7 @@ public sealed class Envelope : EventContext
         GetBody()[..length].ToArray())
     { FromHandler = FromHandler };
 
-    /// <summary>Binds what came from a wire to the type that the application knows it by.</summary>
+    /// <summary>Binds a received event to its type in this application.</summary>
     internal void Bind(EventDescriptor known, object value)
     {
         descriptor = known;

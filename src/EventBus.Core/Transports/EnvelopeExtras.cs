@@ -1,6 +1,6 @@
 namespace EventBus.Transports;
 
-/// <summary>The attributes that most events do not have.</summary>
+/// <summary>Holds the attributes that most events do not have.</summary>
 internal sealed class EnvelopeExtras
 {
     public string? Id { get; init; }
@@ -21,7 +21,8 @@ internal sealed class EnvelopeExtras
 
     public long? FullBodyLength { get; init; }
 
-    /// <returns>Null when there is nothing but an origin.</returns>
+    /// <summary>Creates the extras of the given attributes.</summary>
+    /// <returns>Null if there are no attributes other than the origin.</returns>
     public static EnvelopeExtras? From(in EnvelopeAttributes attributes)
     {
         var contentType = attributes.ContentType == Envelope.JsonContentType ? null : attributes.ContentType;

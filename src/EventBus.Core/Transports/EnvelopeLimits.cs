@@ -4,37 +4,46 @@ using System.Text;
 
 namespace EventBus.Transports;
 
-/// <summary>The bounds of the attributes that a publisher writes. Every envelope from a wire is held to them, whatever transport read it, and publishing allows no more.</summary>
-/// <remarks>Lengths are in UTF-16 characters. The characters of an attribute are those of a CloudEvents string without line separators.</remarks>
+/// <summary>
+/// Defines the limits of the attributes that a publisher sets. They apply to every received event, whatever the
+/// transport, and to every publish.
+/// </summary>
+/// <remarks>
+/// Lengths are in UTF-16 characters. The allowed characters are those of a CloudEvents string, except line separators.
+/// </remarks>
 internal static class EnvelopeLimits
 {
-    /// <summary>The id, correlation id, causation id, key and source.</summary>
+    /// <summary>The maximum length of the id, correlation id, causation id, key and source.</summary>
     public const int MaxText = 1_024;
 
     public const int MaxTraceState = 512;
     public const int MaxContentType = 255;
     public const int MaxHeaders = 64;
 
-    /// <summary>All names and values of the user's headers together, as UTF-8.</summary>
+    /// <summary>The maximum size of all names and values of the user's headers together, as UTF-8.</summary>
     public const int MaxHeaderBytes = 64 * 1024;
 
-    /// <summary>The name of an event whose own name is too long or no text.</summary>
+    /// <summary>The name of an event whose own name is too long or contains forbidden characters.</summary>
     private const string Nameless = "event.unreadable";
 
     private const int TraceParentLength = 55;
 
-    // One UTF-16 character becomes at most three bytes of UTF-8.
+    // One UTF-16 character needs at most three bytes of UTF-8.
     private const int MaxBytesPerChar = 3;
 
     private static readonly SearchValues<char> Forbidden = SearchValues.Create(
         [.. Enumerable.Range(0, 0x20).Concat(Enumerable.Range(0x7F, 0x21)).Concat(Enumerable.Range(0xFDD0, 0x20)).Concat([0x2028, 0x2029, 0xFFFE, 0xFFFF]).Select(code => (char)code)]);
 
-    /// <summary>The attributes within the bounds. What exceeds one is cut, and the defect names the first such attribute and its length.</summary>
+    /// <summary>
+    /// Returns the attributes within the limits. Attributes that exceed a limit are truncated, and the defect names the
+    /// first of them and its length.
+    /// </summary>
     public static EnvelopeAttributes Fit(in EnvelopeAttributes given)
     {
         ArgumentNullException.ThrowIfNull(given.Id);
         ArgumentNullException.ThrowIfNull(given.Name);
-        // What cannot be used of a trace is left out, as W3C Trace Context says: it costs no event. Only its length is bounded.
+        // Invalid trace attributes are ignored, as W3C Trace Context requires, and do not make the event defective. A
+        // tracestate that is too long does.
         var fitted = given with
         {
             TraceParent = IsTraceParent(given.TraceParent) ? given.TraceParent : null,
@@ -48,7 +57,7 @@ internal static class EnvelopeLimits
                 Id = Problem("id", given.Id, MaxText) is null ? given.Id : Digest(given.Id),
                 Name = Problem("type", given.Name, EventNameRules.MaxLength) is null ? given.Name : Nameless,
 
-                // Without a key: no other event can have the same.
+                // The key is dropped: a truncated key could equal the key of another event.
                 Key = Problem("partitionkey", given.Key, MaxText) is null ? given.Key : null,
                 CorrelationId = Cut(given.CorrelationId, MaxText),
                 CausationId = Cut(given.CausationId, MaxText),
@@ -60,17 +69,17 @@ internal static class EnvelopeLimits
             };
     }
 
-    /// <summary>What is wrong with the text of an attribute; null when nothing is, or when there is none.</summary>
+    /// <summary>Describes what is wrong with the text of an attribute; null if it is valid or missing.</summary>
     /// <param name="attribute">The attribute's name.</param>
     /// <param name="text">The text.</param>
-    /// <param name="max">How many characters it may have.</param>
+    /// <param name="max">The maximum length in characters.</param>
     public static string? Problem(string attribute, string? text, int max) =>
         text is null ? null
             : text.Length > max ? $"The attribute '{attribute}' has {text.Length:N0} characters; at most {max:N0} are read."
             : IndexOfForbidden(text) is >= 0 and var at ? $"The attribute '{attribute}' has {text.Length:N0} characters, and the one at {at:N0} is not allowed: U+{(int)text[at]:X4}, a control character, a line separator or half a character."
             : null;
 
-    /// <summary>Where a text has a character that no attribute may have; -1 for nowhere.</summary>
+    /// <summary>Returns the index of the first character that is not allowed in an attribute; -1 for none.</summary>
     public static int IndexOfForbidden(ReadOnlySpan<char> text)
     {
         var forbidden = text.IndexOfAny(Forbidden);
@@ -143,7 +152,10 @@ internal static class EnvelopeLimits
             : $"The headers have {bytes:N0} bytes as UTF-8, names and values together; at most {MaxHeaderBytes:N0} are read.";
     }
 
-    /// <summary>As W3C Trace Context writes it. What is none is left out, as it says: a trace begins anew.</summary>
+    /// <summary>
+    /// Checks the format of a traceparent of W3C Trace Context. An invalid value is ignored, as the standard requires,
+    /// and a new trace begins.
+    /// </summary>
     private static bool IsTraceParent(string? text)
     {
         if (text is not { Length: TraceParentLength } || text[2] != '-' || text[35] != '-' || text[52] != '-' || text.StartsWith("ff", StringComparison.Ordinal))
@@ -170,12 +182,15 @@ internal static class EnvelopeLimits
 
     private static string? Cut(string? text, int max) => text is null ? null : PrintableText.Of(text, max);
 
-    /// <summary>In place of an id that cannot be kept: two ids never become one, and copies of an event keep one id.</summary>
+    /// <summary>
+    /// Returns a hash that replaces an id that is too long or invalid. Different ids stay different, and copies of an
+    /// event keep the same id.
+    /// </summary>
     private static string Digest(string id)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
 
-        // The characters as they are: UTF-8 would make all half characters one.
+        // The UTF-16 characters are hashed directly: UTF-8 would map all unpaired surrogates to one character.
         SHA256.HashData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(id.AsSpan()), hash);
         return $"sha256-{Convert.ToHexStringLower(hash)}";
     }

@@ -2,7 +2,10 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace EventBus.Transports;
 
-/// <summary>A pattern of event names with one grammar on every backend: words joined by dots, <c>*</c> for one word, <c>#</c> for any number of words, none included.</summary>
+/// <summary>
+/// A pattern of event names with the same grammar on every backend: words joined by dots, <c>*</c> for one word,
+/// <c>#</c> for zero or more words.
+/// </summary>
 /// <remarks>The grammar of AMQP 0-9-1 topic exchanges. Immutable and thread-safe.</remarks>
 public sealed record EventPattern
 {
@@ -15,28 +18,30 @@ public sealed record EventPattern
         Text = text;
         IsExact = !text.AsSpan().ContainsAny('*', '#');
 
-        // An exact one is compared as a whole.
+        // An exact pattern is compared as a whole.
         words = IsExact ? [] : text.Split('.');
     }
 
-    /// <summary>The pattern as it was written.</summary>
+    /// <summary>The text of the pattern.</summary>
     public string Text { get; }
 
-    /// <summary>The pattern has no wildcard: it is one event name.</summary>
+    /// <summary>True if the pattern has no wildcard and is therefore one event name.</summary>
     public bool IsExact { get; }
 
-    /// <summary>Reads a pattern.</summary>
-    /// <param name="text">For instance <c>order.placed</c>, <c>order.*</c> or <c>#</c>; at most 200 characters.</param>
-    /// <exception cref="FormatException">The text is no pattern; the message says why.</exception>
+    /// <summary>Parses a pattern.</summary>
+    /// <param name="text">
+    /// The text, for instance <c>order.placed</c>, <c>order.*</c> or <c>#</c>; at most 200 characters.
+    /// </param>
+    /// <exception cref="FormatException">The text is not a pattern; the message says why.</exception>
     public static EventPattern Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
         return Problem(text) is { } problem ? throw new FormatException(problem) : new EventPattern(text);
     }
 
-    /// <summary>Reads a pattern, if it is one. An event name is a pattern that <see cref="IsExact"/>.</summary>
+    /// <summary>Parses a pattern. An event name is a pattern for which <see cref="IsExact"/> is true.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="pattern">The pattern; null when the text is none.</param>
+    /// <param name="pattern">The pattern; null if the text is not a pattern.</param>
     public static bool TryParse(string text, [NotNullWhen(true)] out EventPattern? pattern)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -44,7 +49,7 @@ public sealed record EventPattern
         return pattern is not null;
     }
 
-    /// <summary>Whether an event name matches.</summary>
+    /// <summary>Returns true if an event name matches the pattern.</summary>
     /// <param name="eventName">The event's name.</param>
     public bool Matches(string eventName) =>
         IsExact ? string.Equals(Text, eventName, StringComparison.Ordinal) : Matches(words, eventName.Split('.'));
@@ -58,7 +63,7 @@ public sealed record EventPattern
     /// <inheritdoc/>
     public override string ToString() => Text;
 
-    /// <summary>Why a text is no pattern, or null.</summary>
+    /// <summary>Describes why a text is not a pattern; null if it is one.</summary>
     internal static string? Problem(string text)
     {
         const string Grammar = "A pattern is lower-case words joined by dots, with * for one word and # for any number of words, for instance order.placed, order.* or order.#.";
@@ -81,7 +86,8 @@ public sealed record EventPattern
 
     private static bool Matches(ReadOnlySpan<string> pattern, ReadOnlySpan<string> name)
     {
-        // The classic greedy glob: on a mismatch the last # takes one more word. Linear in practice, quadratic at worst, never exponential.
+        // The classic greedy glob algorithm: on a mismatch the last # takes one more word. Linear in practice,
+        // quadratic at worst, never exponential.
         int p = 0, n = 0, hash = -1, resume = 0;
         while (n < name.Length)
         {

@@ -1,8 +1,14 @@
 namespace EventBus.Transports;
 
-/// <summary>What a backend keeps for a subscription, whether or not an application still has it.</summary>
-/// <param name="Queue">The name of the queue, or of what the backend has in its place.</param>
-/// <param name="Consumers">How many receivers consume it now. A backend may count only those that are active.</param>
-/// <param name="Waiting">How many events wait in it.</param>
-/// <param name="Removal">How it is removed with the tools of the backend, where the application is gone.</param>
+/// <summary>
+/// Describes what a backend keeps for a subscription, including a subscription that no application uses.
+/// </summary>
+/// <param name="Queue">The name of the queue, or of the backend's equivalent.</param>
+/// <param name="Consumers">
+/// The number of receivers that consume it now. A backend may count only those that are active.
+/// </param>
+/// <param name="Waiting">The number of events that wait in it.</param>
+/// <param name="Removal">
+/// Instructions for removing it with the tools of the backend, if the application no longer exists.
+/// </param>
 public sealed record KeptSubscription(string Queue, long Consumers, long Waiting, string Removal);

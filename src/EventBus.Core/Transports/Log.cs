@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Transports;
 
-/// <summary>What an outage logs, for the bus and its backends alike: beside the logger of both, which must not depend on what the bus logs.</summary>
+/// <summary>
+/// Defines the log messages of outages, for the bus and its backends. They are in a separate class because the logger
+/// that both use must not depend on the other log messages of the bus.
+/// </summary>
 internal static partial class Log
 {
     [LoggerMessage(38, LogLevel.Warning, "{Count} more failures, not logged one by one, of what fails since {Since:O}. The last: {Activity}: {ErrorType}: {Error}")]

@@ -1,6 +1,6 @@
 namespace EventBus.Transports;
 
-/// <summary>Who else consumes a subscription.</summary>
-/// <param name="Count">How many receivers consume it beside that of this transport, whichever process they belong to.</param>
-/// <param name="DeadFor">For how long the backend may count a receiver whose process has ended.</param>
+/// <summary>Describes the other consumers of a subscription.</summary>
+/// <param name="Count">The number of receivers other than that of this transport, in any process.</param>
+/// <param name="DeadFor">The time for which the backend may still count a receiver whose process has ended.</param>
 public readonly record struct OtherConsumers(int Count, TimeSpan DeadFor);

@@ -1,6 +1,9 @@
 namespace EventBus.Transports;
 
-/// <summary>What became of one published event. The default value says in doubt, so that an outcome which was never written promises nothing.</summary>
+/// <summary>
+/// Represents the outcome of one published event. The default value is in doubt, so that an outcome that was never
+/// written is not taken for success.
+/// </summary>
 public readonly record struct PublishOutcome
 {
     private PublishOutcome(PublishStatus status, Exception? error = null)
@@ -9,27 +12,32 @@ public readonly record struct PublishOutcome
         Error = error;
     }
 
-    /// <summary>The backend has the event, as durably as it can.</summary>
+    /// <summary>The backend has accepted the event, as durably as it can.</summary>
     public static PublishOutcome Accepted => new(PublishStatus.Accepted);
 
-    /// <summary>The backend took the event, and nobody listens for it.</summary>
+    /// <summary>The backend accepted the event, but no subscription receives it.</summary>
     public static PublishOutcome Unrouted => new(PublishStatus.Unrouted);
 
-    /// <summary>What became of it.</summary>
+    /// <summary>The kind of outcome.</summary>
     public PublishStatus Status { get; }
 
-    /// <summary>Why it was not accepted, in words that an operator can act on; null when it was.</summary>
+    /// <summary>
+    /// The reason that the event was not accepted, with what an operator can do; null if it was accepted.
+    /// </summary>
     public Exception? Error { get; }
 
-    /// <summary>The backend can never take this event as it is; it reached nobody.</summary>
-    /// <param name="error">Why, and what to change.</param>
+    /// <summary>The backend can never accept this event unchanged. No subscription received it.</summary>
+    /// <param name="error">The reason, and what to change.</param>
     public static PublishOutcome Rejected(Exception error) => new(PublishStatus.Rejected, error);
 
-    /// <summary>The event certainly reached nobody; publishing it again may succeed. The bus does so until the deadline (<see cref="Transport.PublishAsync"/>).</summary>
-    /// <param name="error">Why.</param>
+    /// <summary>
+    /// The event certainly reached no subscription; publishing it again may succeed. The bus does so until the deadline
+    /// (<see cref="Transport.PublishAsync"/>).
+    /// </summary>
+    /// <param name="error">The reason.</param>
     public static PublishOutcome Failed(Exception error) => new(PublishStatus.Failed, error);
 
     /// <summary>The event may have reached some or all subscriptions.</summary>
-    /// <param name="error">Why nobody knows.</param>
+    /// <param name="error">The reason for the doubt.</param>
     public static PublishOutcome InDoubt(Exception error) => new(PublishStatus.InDoubt, error);
 }

@@ -1,20 +1,20 @@
 namespace EventBus.Transports;
 
-/// <summary>The kinds of <see cref="PublishOutcome"/>.</summary>
+/// <summary>Specifies the kinds of <see cref="PublishOutcome"/>.</summary>
 public enum PublishStatus : byte
 {
-    /// <summary>It may have reached some or all subscriptions.</summary>
+    /// <summary>The event may have reached some or all subscriptions.</summary>
     InDoubt,
 
-    /// <summary>The backend has it.</summary>
+    /// <summary>The backend has accepted the event.</summary>
     Accepted,
 
-    /// <summary>The backend took it, and nobody listens.</summary>
+    /// <summary>The backend accepted the event, but no subscription receives it.</summary>
     Unrouted,
 
-    /// <summary>It certainly reached nobody, and may do so later.</summary>
+    /// <summary>The event certainly reached no subscription; publishing it again may succeed.</summary>
     Failed,
 
-    /// <summary>It reached nobody, and never will as it is.</summary>
+    /// <summary>The event reached no subscription, and the backend can never accept it unchanged.</summary>
     Rejected,
 }

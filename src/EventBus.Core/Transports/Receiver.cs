@@ -2,17 +2,34 @@ using System.Threading.Channels;
 
 namespace EventBus.Transports;
 
-/// <summary>The live end of one subscription.</summary>
+/// <summary>Receives the events of one subscription.</summary>
 public abstract class Receiver : IAsyncDisposable
 {
-    /// <summary>The deliveries. The bus waits for them in one place at a time, and may take them from several threads.</summary>
-    /// <remarks>Bounded: what is buffered and unsettled together is a small multiple of <see cref="Subscription.Concurrency"/>. Completes after <see cref="StopIntakeAsync"/> or disposal; a lost connection does not complete it. What was lost while it was buffered may stay in it: the bus passes it over and releases it, which settles nothing.</remarks>
+    /// <summary>
+    /// The deliveries. The bus waits for them in one place at a time, and may take them from several threads.
+    /// </summary>
+    /// <remarks>
+    /// The channel is bounded: the number of buffered and unsettled deliveries together is a small multiple of
+    /// <see cref="Subscription.Concurrency"/>. The channel completes after <see cref="StopIntakeAsync"/> or disposal; a
+    /// lost connection does not complete it. Deliveries that were lost while buffered may stay in it: the bus skips and
+    /// releases them, which settles nothing.
+    /// </remarks>
     public abstract ChannelReader<Delivery> Deliveries { get; }
 
-    /// <summary>Takes nothing more from the backend, and completes <see cref="Deliveries"/>. What was taken can still be settled.</summary>
-    /// <remarks>What was buffered and not taken goes back: at once, so that another instance can go on with it; in an ordered subscription only when the receiver is disposed, so that nobody else begins before this instance has ended. Where nobody is behind the queue, the rest is handed out before <see cref="Deliveries"/> completes, and what is published from then on is refused.</remarks>
+    /// <summary>
+    /// Stops receiving from the backend and completes <see cref="Deliveries"/>. Deliveries that were taken before can
+    /// still be settled.
+    /// </summary>
+    /// <remarks>
+    /// Deliveries that are buffered and not yet taken are released. This happens at once, so that another instance can
+    /// handle them; in an ordered subscription it happens only when the receiver is disposed, so that no other instance
+    /// begins before this one has ended. If there is no backend that could redeliver them, the remaining events are
+    /// delivered before <see cref="Deliveries"/> completes, and later publishes are refused.
+    /// </remarks>
     public abstract ValueTask StopIntakeAsync();
 
-    /// <summary>Ends the subscription of this instance. What is unsettled is given back. Safe to call twice.</summary>
+    /// <summary>
+    /// Ends the subscription of this instance. Unsettled deliveries are released. Safe to call twice.
+    /// </summary>
     public abstract ValueTask DisposeAsync();
 }

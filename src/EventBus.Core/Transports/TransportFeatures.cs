@@ -1,38 +1,64 @@
 namespace EventBus.Transports;
 
-/// <summary>What a backend can do. The bus refuses at start what the backend and its stores cannot give, and the conformance suite skips, with the reason, what is ruled out here.</summary>
+/// <summary>
+/// The capabilities of a backend. The bus refuses to start if the backend and its stores lack a required capability.
+/// The conformance suite skips tests that a value here rules out, and reports the reason.
+/// </summary>
 public sealed record TransportFeatures
 {
-    /// <summary>The name for logs, traces and health, for instance <c>rabbitmq</c>: the value of <c>messaging.system</c> in the OpenTelemetry conventions.</summary>
+    /// <summary>
+    /// The name for logs, traces and health, for instance <c>rabbitmq</c>: the value of <c>messaging.system</c> in the
+    /// OpenTelemetry conventions.
+    /// </summary>
     public required string System { get; init; }
 
-    /// <summary>Accepted events survive the end of the process. When false, the bus handles what is queued before it stops, within its budget; that needs <see cref="CountsWork"/>. Default false.</summary>
+    /// <summary>
+    /// True if accepted events survive the end of the process. If false, the bus handles all queued events before it
+    /// stops, within its stop timeout; this requires <see cref="CountsWork"/>. Default false.
+    /// </summary>
     public bool Durable { get; init; }
 
-    /// <summary>Each subscription receives the events of one first word in the order in which they were accepted. Default false.</summary>
+    /// <summary>
+    /// True if each subscription receives the events that share a first word in the order in which they were accepted.
+    /// Default false.
+    /// </summary>
     public bool Ordered { get; init; }
 
-    /// <summary>What is released, or never settled, is delivered again. Default false.</summary>
+    /// <summary>True if released and unsettled events are redelivered. Default false.</summary>
     public bool Redelivers { get; init; }
 
-    /// <summary>Instances of one service share a subscription's events. Default false.</summary>
+    /// <summary>True if instances of one service share the events of a subscription. Default false.</summary>
     public bool SharesSubscriptions { get; init; }
 
-    /// <summary>Events leave the process as bytes, so every event type needs JSON type information. Default true.</summary>
+    /// <summary>
+    /// True if events leave the process as bytes, so that every event type needs JSON type information. Default true.
+    /// </summary>
     public bool Serializes { get; init; } = true;
 
-    /// <summary>The transport tells when nobody listens (<see cref="PublishOutcome.Unrouted"/>). Default false.</summary>
+    /// <summary>
+    /// True if the transport reports that no subscription receives an event (<see cref="PublishOutcome.Unrouted"/>).
+    /// Default false.
+    /// </summary>
     public bool ReportsUnrouted { get; init; }
 
-    /// <summary><see cref="Transport.Work"/> is counted, so that waiting for idleness is possible. Default false.</summary>
+    /// <summary>
+    /// True if the transport counts <see cref="Transport.Work"/>, so that the bus can wait until it is idle. Default
+    /// false.
+    /// </summary>
     public bool CountsWork { get; init; }
 
-    /// <summary>The broker may give events up by itself, for their age or a limit, and the transport hands them over (<see cref="Transport.TakeGivenUpAsync"/>). Default false.</summary>
+    /// <summary>
+    /// True if the broker may drop events by itself, for their age or a limit, and the transport returns them
+    /// (<see cref="Transport.TakeGivenUpAsync"/>). Default false.
+    /// </summary>
     public bool GivesUp { get; init; }
 
-    /// <summary>What the backend keeps for a subscription outlives it, and cannot be listed: the bus remembers the names in its stores and asks for each (<see cref="Transport.FindKeptAsync"/>). Default false.</summary>
+    /// <summary>
+    /// True if what the backend keeps for a subscription outlives the subscription and cannot be listed. The bus then
+    /// stores the names of its subscriptions and queries each (<see cref="Transport.FindKeptAsync"/>). Default false.
+    /// </summary>
     public bool KeepsUnlisted { get; init; }
 
-    /// <summary>The largest body in bytes that the backend takes. Default: no limit of its own.</summary>
+    /// <summary>The largest body in bytes that the backend accepts. Default: no limit.</summary>
     public long MaxBodyBytes { get; init; } = long.MaxValue;
 }

@@ -1,12 +1,12 @@
 namespace EventBus.Transports;
 
-/// <summary>How well a backend works.</summary>
+/// <summary>Specifies how well a backend works.</summary>
 public enum TransportState
 {
     /// <summary>Publishing and consuming work.</summary>
     Healthy,
 
-    /// <summary>It works, and somebody should look.</summary>
+    /// <summary>The backend works, but an operator should investigate.</summary>
     Degraded,
 
     /// <summary>Publishing or consuming does not work.</summary>
