@@ -11,9 +11,9 @@ public static class RedisPubSubBuilderExtensions
     /// </summary>
     /// <remarks>
     /// <para>Unlike with the other backends, every instance of a service receives every event. With several instances
-    /// an event is handled once on each of them, unless the subscription is idempotent. An instance loses the events
-    /// that are published before it starts, while it restarts, while it is disconnected, or faster than it can handle
-    /// them. Losses that can be detected are logged.</para>
+    /// an event is handled once on each of them, unless the subscription is idempotent. An instance loses events that
+    /// are published before it starts, during a restart or while it is disconnected, and events that arrive faster than
+    /// it handles them. Losses that can be detected are logged.</para>
     /// <para>A handler that fails is retried, and dead letters are kept. The stores are those of
     /// <c>bus.UseRedis(...)</c> (Redis 6.2 or newer). All instances share them, so an event that fails on several
     /// instances is retried once. Ordered subscriptions and <c>RequireSubscriber()</c> are refused. Channels do not

@@ -37,7 +37,7 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     // The first word of an event name contains no colon, so none of the following keys can be a stream of events.
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";
 
-    /// <summary>Gets the key of the last number of a lease.</summary>
+    /// <summary>Gets the key of the last number that was used for the fencing token of a lease.</summary>
     public RedisKey FenceOf(string group) => $"{root}fence:{group}";
 
     /// <summary>Gets the key of the recorded positions of all groups in a stream.</summary>

@@ -71,8 +71,9 @@ internal static class RedisConnectionSource
             // The exception may quote a part of the password, as above.
         }
 
-        // A comma in a password turns the text after it into an endpoint. With sentinels the numbers differ anyway: the
-        // text names the sentinels, and the multiplexer the servers behind them.
+        // A comma in a password turns the text after it into an endpoint, so the numbers of endpoints are compared.
+        // That is not possible with sentinels: the text names the sentinels, and the multiplexer the servers behind
+        // them.
         return options is not null && (options.ServiceName is not null || options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length)
             ? options
             : throw new InvalidOperationException($"{call}() cannot make connections beside the registered IConnectionMultiplexer: its configuration does not survive being written as text, for instance because of a comma in the password. Change that.");

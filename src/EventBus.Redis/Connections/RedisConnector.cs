@@ -45,8 +45,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     private int users;
 
     /// <summary>
-    /// The application's connection, which is shared instead of an own one and never closed; null for none. Receivers
-    /// use separate connections in any case.
+    /// The application's connection, which is shared instead of one that the bus opens, and never closed; null for
+    /// none. Receivers use separate connections in any case.
     /// </summary>
     public IConnectionMultiplexer? Lent { get; init; }
 

@@ -8,11 +8,11 @@ namespace EventBus;
 /// <summary>Asks sentinels which server is the primary. Thread-safe.</summary>
 /// <remarks>
 /// Each new connection of the bus asks all sentinels and connects to the server that most of them name. The client's
-/// own sentinel support accepts any server that reports to be a primary. A former primary that returns after a failover
-/// does that until a sentinel reconfigures it, and the data that it accepts until then is lost.
+/// own sentinel support accepts any server that reports itself as a primary. A former primary that returns after a
+/// failover does that until a sentinel reconfigures it, and the data that it accepts until then is lost.
 /// </remarks>
 /// <param name="configuration">The application's configuration, with the name of the service.</param>
-/// <param name="log">The log for warnings. The client itself discards errors of this class.</param>
+/// <param name="log">The log for warnings. The client itself discards the errors that occur here.</param>
 internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger log)
 {
     private const string Finding = "finding the primary";

@@ -68,8 +68,8 @@ internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patie
         {
             await WaitAsync(answer, left);
 
-            // After a pause of the whole process, the answer and the timeout are due at once: give the answer time to
-            // be read.
+            // After a pause of the whole process, the answer and the timeout may be due at once: allow time to read the
+            // answer.
             await WaitAsync(answer, LastChance);
         }
 

@@ -36,8 +36,8 @@ internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group
     public required RedisBlockingConnection Blocking { get; init; }
 
     /// <summary>
-    /// The connection for large answers. Short answers do not wait behind them, and no command blocks them at the
-    /// server.
+    /// The connection for large answers. Short answers do not wait behind them, and they do not wait behind a blocking
+    /// command.
     /// </summary>
     public required RedisBlockingConnection Bulk { get; init; }
 

@@ -9,7 +9,8 @@ namespace EventBus;
 /// <remarks>
 /// Each command that changes the group checks the lease in the same script, so that an instance that was paused takes
 /// nothing from its successor. A blocking read of the group cannot do that. Therefore a plain read waits at the server,
-/// which changes nothing and only signals that there are new entries. An epoch is a period of uninterrupted delivery.
+/// which changes nothing and only signals that there are new entries. An epoch is a period of uninterrupted delivery
+/// under one lease.
 /// </remarks>
 internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer member, RedisLease lease) : RedisReadLoop(receiver, member)
 {

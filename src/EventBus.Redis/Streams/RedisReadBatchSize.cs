@@ -4,7 +4,9 @@ namespace EventBus;
 /// Determines the number of entries to request: about 1 MB, at least one entry. Starts small, is halved after a
 /// failure, and at most doubles with each answer. Thread-safe.
 /// </summary>
-/// <remarks>The duration is not a usable measure: a late answer may be a small one over a slow connection.</remarks>
+/// <remarks>
+/// The duration is not a usable measure: a late answer may be a small one over a connection with high latency.
+/// </remarks>
 internal sealed class RedisReadBatchSize
 {
     private const int First = 4;

@@ -120,7 +120,7 @@ internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer memb
         }
         catch (Exception)
         {
-            // The loop meets the error again, or ends.
+            // The next pass of the loop encounters the error again, or the loop ends.
         }
 
         await Task.Delay(RedisBackoff.After(failures), member.Names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

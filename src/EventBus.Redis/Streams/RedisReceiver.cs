@@ -190,8 +190,8 @@ internal sealed class RedisReceiver : Receiver
             var ownedAt = Arrivals.OwnedAt(stream, entry.Id, givenAt);
             if (lease is null && time.GetElapsedTime(ownedAt) > member.KeepFor)
             {
-                // The entry arrived so late that another instance may own it: it is not started here. The consumer that
-                // claims it next delivers it.
+                // The entry arrived so late that another instance may own it: it is not delivered here. The consumer
+                // that claims it next delivers it.
                 late++;
                 continue;
             }
@@ -306,7 +306,8 @@ internal sealed class RedisReceiver : Receiver
 
     private async Task GiveBackUnstartedAsync(UnackedEntry[] unstarted)
     {
-        // Runs before the buffered entries are released, because those are then no longer held here either.
+        // Runs before the buffered entries are released: afterwards they are no longer held here, and would count as
+        // unseen.
         await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync));
         await GiveBackAsync([.. unstarted.Where(entry => entry.Lose())]);
     }

@@ -17,7 +17,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LimitPeriod = TimeSpan.FromSeconds(10);
 
-    // Contains as many entries as the application has event names.
+    // The size is bounded by the number of event names in the application.
     private readonly ConcurrentDictionary<string, RedisKey> streams = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
     private volatile RedisReceiver[] receivers = [];
@@ -42,8 +42,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         Redelivers = true,
         SharesSubscriptions = true,
 
-        // Far below the limit of Redis for one value (512 MB): a whole batch must pass within the timeout of one
-        // answer.
+        // Far below the limit of Redis for one value (512 MB): a whole batch must be transferred within the timeout of
+        // one answer.
         MaxBodyBytes = 16 * 1024 * 1024,
     };
 

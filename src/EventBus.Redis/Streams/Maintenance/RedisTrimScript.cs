@@ -4,9 +4,10 @@ namespace EventBus;
 internal static class RedisTrimScript
 {
     // KEYS: the stream, the trimmer's lock, the recorded positions, the groups that read every stream, the number of
-    // entries cut off unread. ARGV: the trimmer, the lock's expiry and the time after which a group counts as idle in
-    // ms, whether to trim (1: yes), the maximum length (0: none), the maximum length while no group reads it (0: none),
-    // the time after which a consumer counts as gone in ms, the expiry of the number of entries cut off unread in ms.
+    // entries cut off unread.
+    // ARGV: the trimmer, the lock's expiry and the time after which a group counts as idle in ms, whether to trim (1:
+    // yes), the maximum length (0: none), the maximum length while no group reads it (0: none), the time after which a
+    // consumer counts as gone in ms, the expiry of the number of entries cut off unread in ms.
     // Returns the names of idle groups, pairs of groups and the number of events they lost to the maximum length,
     // whether there may be more to cut off, the groups without an active consumer, and, for a stream that no group
     // reads, its length and the number of entries cut off recently.

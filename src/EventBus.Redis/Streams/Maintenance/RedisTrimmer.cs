@@ -5,12 +5,13 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Trims entries that every group has handled from the streams, and watches for groups that prevent this. One instance
-/// at a time trims a stream; each instance watches all of them.
+/// Removes entries from the streams after every group has handled them, and watches for groups that prevent this. One
+/// instance at a time trims a stream; each instance watches all of them.
 /// </summary>
 /// <remarks>
 /// A stream that no group reads keeps its latest entries (<see cref="RedisOptions.MaxUnreadLength"/>). A group that is
-/// idle, or that was destroyed and not retired, still keeps its entries: nothing is lost unless it is configured.
+/// idle, or that was destroyed and not retired, still keeps its entries, unless <see cref="RedisOptions.MaxLength"/> is
+/// set.
 /// </remarks>
 /// <param name="database">The connection.</param>
 /// <param name="directory">The catalog of the streams.</param>
@@ -25,8 +26,8 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
     // The multiple of ClaimAfter after which a consumer counts as gone. An active consumer reads every second.
     private const int GoneAfter = 10;
 
-    // The minimum number of rounds for which the health check reports entries cut off from a stream that no group
-    // reads.
+    // The health check reports entries cut off from a stream that no group reads for 10 minutes, and for at least this
+    // number of rounds.
     private const int CutRounds = 3;
 
     private static readonly TimeSpan CutMemory = TimeSpan.FromMinutes(10);
