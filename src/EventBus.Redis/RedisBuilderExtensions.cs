@@ -5,13 +5,24 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Chooses the Redis backend.</summary>
+/// <summary>Selects Redis Streams as the transport, or Redis for the stores.</summary>
 public static class RedisBuilderExtensions
 {
-    /// <summary>Carries events over Redis Streams (Redis 6.2 or newer): one stream for the first word of the event names, one consumer group for each subscription.</summary>
-    /// <remarks>A stream keeps every event until all of its groups have handled it, and is trimmed then (<see cref="RedisOptions.Trim"/>); a group that nobody uses any more makes the health check degraded. Instances side by side share a subscription; of an ordered one a single instance is active, by a lease, and the others stand by.</remarks>
+    /// <summary>
+    /// Uses Redis Streams (Redis 6.2 or newer) as the transport. Events whose names share the first word are in one
+    /// stream, and each subscription is one consumer group.
+    /// </summary>
+    /// <remarks>
+    /// A stream keeps every event until all of its groups have handled it; then the event is trimmed
+    /// (<see cref="RedisOptions.Trim"/>). A group that is no longer used makes the health check degraded. Several
+    /// instances share a subscription. Of an ordered subscription, only the instance that holds a lease is active; the
+    /// others stand by.
+    /// </remarks>
     /// <param name="bus">The bus.</param>
-    /// <param name="configuration">Where Redis is, as StackExchange.Redis writes it: <c>localhost:6379</c>. May hold a password, and is never logged.</param>
+    /// <param name="configuration">
+    /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
+    /// is never logged.
+    /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedis(this EventBusBuilder bus, string configuration, Action<RedisOptions>? configure = null)
     {
@@ -19,14 +30,24 @@ public static class RedisBuilderExtensions
         return Use(bus, configuration, configure);
     }
 
-    /// <summary>Carries events over Redis Streams with the <see cref="IConnectionMultiplexer"/> that the application registers, and the default settings. See the overload with settings.</summary>
+    /// <summary>
+    /// Uses Redis Streams as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
+    /// registers and the default settings. See the overload with settings.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     public static EventBusBuilder UseRedis(this EventBusBuilder bus) => Use(bus, null, null);
 
-    /// <summary>Carries events over Redis Streams with the <see cref="IConnectionMultiplexer"/> that the application registers. It is shared and never closed; only reading, which blocks, takes connections of its own.</summary>
+    /// <summary>
+    /// Uses Redis Streams as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
+    /// registers. The multiplexer is shared and never closed. Blocking reads use separate connections.
+    /// </summary>
     /// <remarks>
-    /// Those are made of its configuration as text (<see cref="IConnectionMultiplexer.Configuration"/>): user, password and TLS are kept; certificates, callbacks and tokens that were given to it as code are not, and Redis refusing them is an error at the start.
-    /// What the application chose for its connection holds: time-outs, what is queued while it is away, and how soon it notices a wire that swallows everything; the bus cannot replace one that hangs. For the rest see the overload with a connection string.
+    /// The separate connections are created from the text of the multiplexer's configuration
+    /// (<see cref="IConnectionMultiplexer.Configuration"/>). The text includes user, password and TLS. It does not
+    /// include certificates, callbacks and tokens that were set in code. If Redis refuses such a connection, the start
+    /// fails. The application's own settings apply to the shared connection: its timeouts, the commands that it queues
+    /// while it is disconnected, and the time after which it detects a connection that transfers no data. The bus
+    /// cannot replace a connection that hangs. For everything else see the overload with a connection string.
     /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings.</param>
@@ -36,25 +57,41 @@ public static class RedisBuilderExtensions
         return Use(bus, null, configure);
     }
 
-    /// <summary>Keeps retries, dead letters, delayed events, sagas and what idempotent subscriptions have handled in Redis (6.2 or newer), beside a backend that is no store. Comes with <c>bus.UseRedis(...)</c>.</summary>
+    /// <summary>
+    /// Keeps retries, dead letters, delayed events, sagas and the handled events of idempotent subscriptions in Redis
+    /// (6.2 or newer), in addition to a transport that has no stores. <c>bus.UseRedis(...)</c> includes this.
+    /// </summary>
     /// <remarks>
-    /// The instances of an application share them: their keys begin with <c>{prefix:service}</c>. Redis keeps what it accepted over a restart only with an append-only file (<c>appendonly yes</c>),
-    /// and must not evict keys (<c>maxmemory-policy noeviction</c>, its default). What a handler does elsewhere is no part of the commit that marks its event handled.
+    /// The instances of an application share the stores: their keys begin with <c>{prefix:service}</c>. Redis keeps
+    /// accepted data across a restart only with an append-only file (<c>appendonly yes</c>), and must not evict keys
+    /// (<c>maxmemory-policy noeviction</c>, its default). The commit that marks an event as handled does not include
+    /// what the handler does in other systems.
     /// </remarks>
     /// <param name="bus">The bus.</param>
-    /// <param name="configuration">Where Redis is, as StackExchange.Redis writes it: <c>localhost:6379</c>. May hold a password, and is never logged.</param>
-    /// <param name="configure">Changes the settings; null for the defaults. <see cref="RedisOptions.ClaimAfter"/> is of no use here.</param>
+    /// <param name="configuration">
+    /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
+    /// is never logged.
+    /// </param>
+    /// <param name="configure">
+    /// Changes the settings; null for the defaults. <see cref="RedisOptions.ClaimAfter"/> has no effect here.
+    /// </param>
     public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, string configuration, Action<RedisOptions>? configure = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
         return Store(bus, configuration, configure);
     }
 
-    /// <summary>Keeps in Redis what stores keep, with the <see cref="IConnectionMultiplexer"/> that the application registers, and the default settings. It is shared and never closed.</summary>
+    /// <summary>
+    /// Keeps the stores in Redis, with the <see cref="IConnectionMultiplexer"/> that the application registers and the
+    /// default settings. The multiplexer is shared and never closed.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     public static EventBusBuilder StoreInRedis(this EventBusBuilder bus) => Store(bus, null, null);
 
-    /// <summary>Keeps in Redis what stores keep, with the <see cref="IConnectionMultiplexer"/> that the application registers. It is shared and never closed. For the rest see the overload with a connection string.</summary>
+    /// <summary>
+    /// Keeps the stores in Redis, with the <see cref="IConnectionMultiplexer"/> that the application registers. The
+    /// multiplexer is shared and never closed. For everything else see the overload with a connection string.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, Action<RedisOptions> configure)
@@ -71,7 +108,7 @@ public static class RedisBuilderExtensions
             .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), Options(configure), LogOf(services)))
             .UseDefaultStores(services => RedisStores.Create(Shared(services), Options(configure), LogOf(services)));
 
-        // One connection for both, whichever is made first.
+        // The transport and the stores share one connection. The first to be created opens it.
         RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(configuration, "bus.UseRedis", services);
     }
 

@@ -2,18 +2,28 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Chooses the Redis Pub/Sub backend.</summary>
+/// <summary>Selects Redis Pub/Sub as the transport.</summary>
 public static class RedisPubSubBuilderExtensions
 {
-    /// <summary>Carries events over Redis Pub/Sub, light and lossy: whoever is connected at that moment gets the event, and nobody keeps it. For events that may be missed; <c>bus.UseRedis(...)</c> loses none.</summary>
+    /// <summary>
+    /// Uses Redis Pub/Sub as the transport. Redis does not store events: only subscribers that are connected when an
+    /// event is published receive it. Use it for events that may be missed; <c>bus.UseRedis(...)</c> loses none.
+    /// </summary>
     /// <remarks>
-    /// <para>Every instance of a service gets every event, unlike on the other backends: side by side they handle it as often as there are instances, unless the subscription is idempotent.
-    /// Events are lost to an instance that starts later, is being restarted, has lost its connection or is slower than they come; the log says so where it can be known.</para>
-    /// <para>A handler that fails is retried all the same, and dead letters are kept: the stores are those of <c>bus.UseRedis(...)</c> (Redis 6.2 or newer), shared by all instances, so that an event that fails on several is retried once.
-    /// Ordered subscriptions and <c>RequireSubscriber()</c> are refused. Channels know no database: the number in the connection string separates the stores only.</para>
+    /// <para>Unlike with the other backends, every instance of a service receives every event. With several instances
+    /// an event is handled once on each of them, unless the subscription is idempotent. An instance loses events that
+    /// are published before it starts, during a restart or while it is disconnected, and events that arrive faster than
+    /// it handles them. Losses that can be detected are logged.</para>
+    /// <para>A handler that fails is retried, and dead letters are kept. The stores are those of
+    /// <c>bus.UseRedis(...)</c> (Redis 6.2 or newer). All instances share them, so an event that fails on several
+    /// instances is retried once. Ordered subscriptions and <c>RequireSubscriber()</c> are refused. Channels do not
+    /// belong to a database: the database number in the connection string separates only the stores.</para>
     /// </remarks>
     /// <param name="bus">The bus.</param>
-    /// <param name="configuration">Where Redis is, as StackExchange.Redis writes it: <c>localhost:6379</c>. May hold a password, and is never logged.</param>
+    /// <param name="configuration">
+    /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
+    /// is never logged.
+    /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, string configuration, Action<RedisPubSubOptions>? configure = null)
     {
@@ -21,12 +31,22 @@ public static class RedisPubSubBuilderExtensions
         return Use(bus, configuration, configure);
     }
 
-    /// <summary>Carries events over Redis Pub/Sub with the <see cref="IConnectionMultiplexer"/> that the application registers, and the default settings. See the overload with settings.</summary>
+    /// <summary>
+    /// Uses Redis Pub/Sub as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
+    /// registers and the default settings. See the overload with settings.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus) => Use(bus, null, null);
 
-    /// <summary>Carries events over Redis Pub/Sub with the <see cref="IConnectionMultiplexer"/> that the application registers. It is shared and never closed. What is lost and what is kept is said at the overload with a connection string.</summary>
-    /// <remarks>What the application chose for its connection holds: time-outs, what is queued while it is away, and how soon it notices a wire that swallows everything.</remarks>
+    /// <summary>
+    /// Uses Redis Pub/Sub as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
+    /// registers. The multiplexer is shared and never closed. The overload with a connection string describes which
+    /// events are lost.
+    /// </summary>
+    /// <remarks>
+    /// The application's own settings apply to the connection: its timeouts, the commands that it queues while it is
+    /// disconnected, and the time after which it detects a connection that transfers no data.
+    /// </remarks>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, Action<RedisPubSubOptions> configure)
@@ -43,7 +63,7 @@ public static class RedisPubSubBuilderExtensions
             .UseTransport("UseRedisPubSub(...)", services => new RedisPubSubTransport(Shared(services), Options(configure), RedisBuilderExtensions.LogOf(services)))
             .UseDefaultStores(services => RedisStores.Create(Shared(services), new RedisOptions { KeyPrefix = Options(configure).KeyPrefix }, RedisBuilderExtensions.LogOf(services)));
 
-        // One connection for both, whichever is made first.
+        // The transport and the stores share one connection. The first to be created opens it.
         RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(configuration, "bus.UseRedisPubSub", services);
     }
 

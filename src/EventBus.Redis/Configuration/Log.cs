@@ -2,7 +2,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Every text that the Redis backend logs. Names and ids only: never a body, a header or a connection string.</summary>
+/// <summary>
+/// Defines the log messages of the Redis backend. They contain names and ids, never a body, a header or a connection
+/// string.
+/// </summary>
 internal static partial class Log
 {
     [LoggerMessage(201, LogLevel.Warning, "Redis keeps no append-only file (appendonly no): events that it accepted are lost when it stops. Set appendonly yes")]

@@ -3,25 +3,27 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>One connection, and when it last showed a sign of life.</summary>
+/// <summary>Wraps one connection and tracks its last activity.</summary>
 internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, ConnectionType type, Action<ActivityTrackingStream> closed) : Stream
 {
-    // A long write shows in pieces that it goes on.
+    // A long write is split, so that its progress counts as activity.
     private const int Piece = 64 * 1024;
 
-    // A write that ends sooner says only that there was room in a buffer of this machine.
+    // A faster write only shows that there was room in a local buffer.
     private static readonly TimeSpan Waited = TimeSpan.FromMilliseconds(5);
 
     private long livedAt = TimeProvider.System.GetTimestamp();
 
-    // When the first write after the last received byte began; 0 for none.
+    // The start of the first write after the last received byte; 0 for none.
     private long askedAt;
 
     public ConnectionType Type => type;
 
     public TimeSpan Silence => TimeProvider.System.GetElapsedTime(Volatile.Read(ref livedAt));
 
-    /// <summary>For how long something that was sent has had no answer, not one byte of it; zero when everything was answered.</summary>
+    /// <summary>
+    /// The time for which sent data has had no answer, not a single byte; zero if everything was answered.
+    /// </summary>
     public TimeSpan Unanswered => Volatile.Read(ref askedAt) is not 0 and var since ? TimeProvider.System.GetElapsedTime(since) : TimeSpan.Zero;
 
     public override bool CanRead => true;
@@ -38,7 +40,7 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Ends the connection, as if the other side had.</summary>
+    /// <summary>Shuts the connection down, as if the other side had closed it.</summary>
     public void End()
     {
         try
@@ -47,7 +49,7 @@ internal sealed class ActivityTrackingStream(Stream inner, Socket? socket, Conne
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            // Closed already.
+            // Already closed.
         }
     }
 

@@ -4,19 +4,22 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>How long one argument may be. Redis cuts the connection over a longer one, and with it everything else that goes over it.</summary>
+/// <summary>
+/// Determines the maximum length of one argument. If an argument is longer, Redis closes the connection, and all other
+/// commands on it fail too.
+/// </summary>
 internal static class RedisArgumentLimit
 {
-    /// <summary>The limit where the server does not say.</summary>
+    /// <summary>The limit that is assumed if the server does not report it.</summary>
     public const long Usual = 512 * 1024 * 1024;
 
-    // Redis allows no smaller limit (proto-max-bulk-len).
+    // The smallest limit that Redis allows (proto-max-bulk-len).
     private const long Smallest = 1024 * 1024;
 
-    /// <summary>Whether a length has to be compared with the limit at all.</summary>
+    /// <summary>True if a length has to be compared with the limit.</summary>
     public static bool IsNear(long length) => length >= Smallest;
 
-    /// <summary>The longest argument that the server reads. It can be set while the server runs.</summary>
+    /// <summary>Asks for the maximum length of an argument. It can change while the server runs.</summary>
     /// <param name="config">Runs <c>CONFIG</c> with arguments.</param>
     public static async Task<long> AskAsync(Func<object[], Task<RedisResult>> config)
     {
@@ -27,7 +30,7 @@ internal static class RedisArgumentLimit
         }
         catch (Exception exception) when (exception is RedisServerException or RedisCommandException or StoreRefusedException)
         {
-            // The user may not ask, or the client does not: CONFIG is an administrator's command.
+            // The user may not run CONFIG, or the client does not allow it, because it is an admin command.
             return Usual;
         }
     }

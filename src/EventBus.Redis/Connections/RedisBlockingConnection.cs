@@ -2,14 +2,19 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>A receiver's own connection, for what may take long: it waits at the server, or the answer is large. Opened when it is first asked for, so that a start without Redis does not wait for it. Thread-safe.</summary>
+/// <summary>
+/// Holds a receiver's own connection for commands that may take long, because they wait at the server or have large
+/// answers. It is opened at first use, so that a start without Redis does not wait for it. Thread-safe.
+/// </summary>
 internal sealed class RedisBlockingConnection(RedisConnector connector)
 {
     private readonly Lock gate = new();
     private Task<ConnectionMultiplexer>? opening;
     private bool isClosed;
 
-    /// <exception cref="EventBusException">Redis refuses a connection like the application's. The next call tries again.</exception>
+    /// <exception cref="EventBusException">
+    /// Redis refuses a connection with the application's settings. The next call tries again.
+    /// </exception>
     public async Task<IDatabase> OpenAsync()
     {
         Task<ConnectionMultiplexer> current;
@@ -22,7 +27,9 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
         return (await current).GetDatabase();
     }
 
-    /// <summary>Ends what waits at the server, now or as soon as the connection is open. Never throws.</summary>
+    /// <summary>
+    /// Cancels commands that wait at the server, now or as soon as the connection is open. Never throws.
+    /// </summary>
     public async Task CloseAsync()
     {
         Task<ConnectionMultiplexer>? current;
@@ -41,7 +48,7 @@ internal sealed class RedisBlockingConnection(RedisConnector connector)
         }
         catch (Exception)
         {
-            // There is no connection, or none any more.
+            // There is no connection, or it is already closed.
         }
     }
 }

@@ -6,10 +6,16 @@ using StackExchange.Redis.Configuration;
 
 namespace EventBus;
 
-/// <summary>Knows when the connections of one multiplexer last showed a sign of life: a received byte, or a write that had to wait and went on. Thread-safe.</summary>
-/// <remarks>A whole answer is no measure: on a slow wire one of 16 MB takes longer than any patience, and whatever is asked behind it waits as long.</remarks>
-/// <param name="inner">What the application's configuration has set; null for none.</param>
-/// <param name="sentinels">They know the server to connect to; null where the configuration names it.</param>
+/// <summary>
+/// Tracks the last activity of the connections of one multiplexer. Activity is a received byte, or a write that had to
+/// wait and then continued. Thread-safe.
+/// </summary>
+/// <remarks>
+/// Complete answers are not a usable measure: on a slow connection an answer of 16 MB can take longer than any timeout,
+/// and later commands wait behind it.
+/// </remarks>
+/// <param name="inner">The tunnel in the application's configuration; null for none.</param>
+/// <param name="sentinels">Name the server to connect to; null if the configuration names it.</param>
 internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sentinels) : Tunnel
 {
     private readonly ConcurrentDictionary<ActivityTrackingStream, EndPoint> open = new();
@@ -36,20 +42,23 @@ internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sen
         return wire;
     }
 
-    /// <summary>For how long the connection that answers commands has shown no sign of life; the longest time where there is none.</summary>
+    /// <summary>
+    /// Gets the time since the last activity of the connection for commands; the longest possible time if there is
+    /// none.
+    /// </summary>
     public TimeSpan SilenceOf(EndPoint server) => open
         .Where(each => each.Key.Type == ConnectionType.Interactive && each.Value.Equals(server))
         .Select(each => each.Key.Silence)
         .DefaultIfEmpty(TimeSpan.MaxValue)
         .Min();
 
-    /// <summary>Whether there are connections of their own for subscriptions, as in version 2 of the protocol.</summary>
+    /// <summary>True if there are separate connections for subscriptions, as with RESP2.</summary>
     public bool HasSubscriptions => open.Keys.Any(IsSubscription);
 
-    /// <summary>The longest time for which a connection for subscriptions has left something without an answer.</summary>
+    /// <summary>The longest time for which a connection for subscriptions has not answered.</summary>
     public TimeSpan SubscriptionsUnanswered => open.Keys.Where(IsSubscription).Select(each => each.Unanswered).DefaultIfEmpty(TimeSpan.Zero).Max();
 
-    /// <summary>Ends the connections for subscriptions that have left something without an answer for so long.</summary>
+    /// <summary>Closes the connections for subscriptions that have not answered for at least the given time.</summary>
     public void EndSubscriptions(TimeSpan unanswered)
     {
         foreach (var stream in open.Keys.Where(each => IsSubscription(each) && each.Unanswered >= unanswered))
@@ -60,7 +69,7 @@ internal sealed class RedisConnectionActivity(Tunnel? inner, RedisSentinels? sen
 
     private static bool IsSubscription(ActivityTrackingStream stream) => stream.Type == ConnectionType.Subscription;
 
-    /// <summary>Ends the connections to a server. The client sees the end of each, and makes others.</summary>
+    /// <summary>Closes the connections to a server. The client notices and opens new ones.</summary>
     public void End(EndPoint server)
     {
         foreach (var (stream, _) in open.Where(each => each.Value.Equals(server)))

@@ -3,10 +3,15 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Where Redis is: a connection string, or the multiplexer that the application registers. No text of this ever repeats either.</summary>
+/// <summary>
+/// Creates a connector from a connection string or from the multiplexer that the application registers. No error text
+/// contains the configuration.
+/// </summary>
 internal static class RedisConnectionSource
 {
-    /// <summary>Takes a connection string, or, where there is none, what the application registers.</summary>
+    /// <summary>
+    /// Uses the connection string or, if there is none, the multiplexer that the application registers.
+    /// </summary>
     /// <param name="configuration">The connection string; null for none.</param>
     /// <param name="call">The call without arguments, for errors: <c>bus.UseRedis</c>.</param>
     /// <param name="services">The application's services.</param>
@@ -23,10 +28,13 @@ internal static class RedisConnectionSource
         return new RedisConnector(Checked(OptionsOf(registered, call), call), $"{call}()", log) { Lent = registered };
     }
 
-    /// <summary>Behind sentinels the client does not know the host whose certificate it verifies.</summary>
+    /// <summary>
+    /// Requires an SSL host for TLS with sentinels: the client does not know the host name whose certificate it
+    /// verifies.
+    /// </summary>
     private static ConfigurationOptions Checked(ConfigurationOptions options, string call)
     {
-        // The client makes one up of the end points.
+        // SslHost falls back to the host of the endpoints; without endpoints only an explicit value is left.
         var own = options.Clone();
         own.EndPoints.Clear();
         return options.ServiceName is null || !options.Ssl || own.SslHost is { Length: > 0 }
@@ -42,12 +50,15 @@ internal static class RedisConnectionSource
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
         {
-            // What was thrown names the part that it did not understand, which may be a part of the password.
+            // The original exception quotes the part that could not be parsed, which may be a part of the password.
             throw new ArgumentException($"The connection string given to {call}(...) is none of Redis. It looks like localhost:6379,user=...,password=...,ssl=true; a password cannot hold a comma.");
         }
     }
 
-    /// <summary>The settings of a multiplexer as far as they are text: credentials and TLS are, what was given to it as code is not.</summary>
+    /// <summary>
+    /// Reads the settings of a multiplexer from its configuration text. The text includes credentials and TLS, but not
+    /// what was set in code.
+    /// </summary>
     private static ConfigurationOptions OptionsOf(IConnectionMultiplexer registered, string call)
     {
         ConfigurationOptions? options = null;
@@ -57,10 +68,12 @@ internal static class RedisConnectionSource
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or OverflowException)
         {
-            // As above.
+            // The exception may quote a part of the password, as above.
         }
 
-        // A comma in a password makes an end point of what follows it. With sentinels the text names these, and the multiplexer the servers behind them.
+        // A comma in a password turns the text after it into an endpoint, so the numbers of endpoints are compared.
+        // That is not possible with sentinels: the text names the sentinels, and the multiplexer the servers behind
+        // them.
         return options is not null && (options.ServiceName is not null || options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length)
             ? options
             : throw new InvalidOperationException($"{call}() cannot make connections beside the registered IConnectionMultiplexer: its configuration does not survive being written as text, for instance because of a comma in the password. Change that.");

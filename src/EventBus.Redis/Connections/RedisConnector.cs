@@ -4,47 +4,62 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Opens connections: one that everything shares, and one of its own for each receiver, because a blocking read holds up whatever is behind it. Thread-safe.</summary>
-/// <param name="configuration">Where Redis is.</param>
-/// <param name="call">The call that says where, for errors: <c>bus.UseRedis(...)</c>.</param>
-/// <param name="log">Where to warn.</param>
+/// <summary>
+/// Opens connections: one that is shared, and separate ones for each receiver, because a blocking read delays all
+/// commands behind it. Thread-safe.
+/// </summary>
+/// <param name="configuration">The configuration of the connections.</param>
+/// <param name="call">The call that provided the configuration, for errors: <c>bus.UseRedis(...)</c>.</param>
+/// <param name="log">The log for warnings.</param>
 internal sealed class RedisConnector(ConfigurationOptions configuration, string call, ILogger log)
 {
-    /// <summary>How long a read waits at the server for something new.</summary>
+    /// <summary>The time for which a read waits at the server for new entries.</summary>
     public static readonly TimeSpan Block = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long any answer may take over a connection of the application's, and whatever has no long answer.</summary>
+    /// <summary>The timeout of all answers over the application's connection, and of short answers.</summary>
     public static readonly TimeSpan Answer = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long there may be no sign of life, beyond the time for which the server was asked to wait.</summary>
+    /// <summary>
+    /// The maximum time without activity, in addition to the time for which the server was asked to wait.
+    /// </summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(3);
 
-    // Of the client's own: it counts whole answers, so it must not come before the watchdog, which counts bytes.
+    // The client's own timeout. It measures complete answers, so it must not end before the watchdog, which counts
+    // bytes.
     private static readonly TimeSpan ClientTimeout = TimeSpan.FromHours(1);
     private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    // XAUTOCLAIM and the trimming by id.
+    // Required for XAUTOCLAIM and trimming by id.
     private static readonly Version Oldest = new(6, 2);
 
-    // Nothing connects to it: the sentinels name another.
+    // A placeholder. No connection uses it, because the sentinels name the endpoint.
     private const int PrimaryPort = 6379;
 
     private readonly Lock gate = new();
     private Task<IConnectionMultiplexer>? shared;
 
-    // From the first user to the last.
+    // Exists while the shared connection has users.
     private RedisSentinels? sentinels;
     private int users;
 
-    /// <summary>The application's connection, which is shared instead of one of our own, and never closed; null for none. Receivers get connections of their own all the same.</summary>
+    /// <summary>
+    /// The application's connection, which is shared instead of one that the bus opens, and never closed; null for
+    /// none. Receivers use separate connections in any case.
+    /// </summary>
     public IConnectionMultiplexer? Lent { get; init; }
 
-    /// <summary>Gives the connection that the transport and the stores share. Each call that succeeds asks for one <see cref="ReleaseAsync"/>.</summary>
-    /// <param name="failFast">That Redis does not answer is an error. Otherwise the connection is given all the same, and goes on trying.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
-    /// <exception cref="EventBusException">Redis does not answer, or refuses.</exception>
+    /// <summary>
+    /// Returns the connection that the transport and the stores share. Each successful call requires one call of
+    /// <see cref="ReleaseAsync"/>.
+    /// </summary>
+    /// <param name="failFast">
+    /// True to throw if Redis does not answer. Otherwise the connection is returned nevertheless, and continues to
+    /// connect.
+    /// </param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="EventBusException">Redis does not answer, or refuses the connection.</exception>
     public async Task<IConnectionMultiplexer> ShareAsync(bool failFast, CancellationToken cancellationToken)
     {
         Task<IConnectionMultiplexer> opening;
@@ -65,7 +80,10 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    /// <summary>Waits for an answer over the shared connection, for as long as the connection shows signs of life: the watchdog ends one that does not. One of the application's has no watchdog, and a time limit instead.</summary>
+    /// <summary>
+    /// Waits for an answer over the shared connection while the connection is active: the watchdog closes an inactive
+    /// one. The application's connection has no watchdog, but a timeout.
+    /// </summary>
     /// <exception cref="TimeoutException">The application's connection did not answer in time.</exception>
     public Task<T> AnswerAsync<T>(Task<T> answer, CancellationToken cancellationToken) =>
         Lent is null ? answer.Observed().WaitAsync(cancellationToken) : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
@@ -74,7 +92,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     public Task AnswerAsync(Task answer, CancellationToken cancellationToken) =>
         Lent is null ? answer.Observed().WaitAsync(cancellationToken) : answer.Observed().WaitAsync(Answer, TimeProvider.System, cancellationToken);
 
-    /// <summary>Closes the shared connection after its last user. Never throws.</summary>
+    /// <summary>Closes the shared connection when its last user has released it. Never throws.</summary>
     public async Task ReleaseAsync()
     {
         Task<IConnectionMultiplexer>? last = null;
@@ -94,7 +112,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     }
 
     /// <summary>Opens a connection for one receiver. See <see cref="RedisBlockingConnection"/>.</summary>
-    /// <exception cref="EventBusException">Redis refuses a connection like the application's.</exception>
+    /// <exception cref="EventBusException">Redis refuses a connection with the application's settings.</exception>
     public async Task<ConnectionMultiplexer> OpenBlockingAsync()
     {
         var connection = await OpenAsync(Block + Silence);
@@ -117,7 +135,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         return connection;
     }
 
-    /// <summary>Asks for a sign of life. A refusal is one too.</summary>
+    /// <summary>Checks that Redis answers. A denied command is also an answer.</summary>
     public static async Task PingAsync(IConnectionMultiplexer connection)
     {
         try
@@ -126,11 +144,14 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
         catch (RedisServerException exception) when (RedisErrors.IsDenied(exception))
         {
-            // It answers.
+            // Redis answered.
         }
     }
 
-    /// <summary>Redis answers, and does not let this user in: trying again cannot help. Whatever else it answers may pass: that it is loading, busy, a replica, or short of memory.</summary>
+    /// <summary>
+    /// True if Redis answers and denies access to this user, so that a retry cannot help. Other errors may be
+    /// temporary: Redis is loading, busy, a replica, or short of memory.
+    /// </summary>
     public static bool IsRefusal(Exception? exception) => exception switch
     {
         null => false,
@@ -184,16 +205,16 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
         {
-            // There is only something to warn of.
+            // This check only produces warnings.
         }
     }
 
-    /// <exception cref="EventBusException">It is too old.</exception>
+    /// <exception cref="EventBusException">The server is too old.</exception>
     private async Task CheckServerAsync(IConnectionMultiplexer connection)
     {
         if (Lent == connection)
         {
-            // The application's may not have been made for admin commands.
+            // The application's connection may not allow admin commands.
             await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
             await using var own = await OpenAsync(Silence);
             await TryCheckServerAsync(own);
@@ -202,7 +223,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
 
-        // What only informs prevents no start: the user may not have the right to it.
+        // A check that only informs does not prevent the start: the user may lack the right to it.
         if (!Version.TryParse((await InfoAsync("server"))?.GetValueOrDefault("redis_version") ?? await GreetingAsync(), out var version))
         {
             log.NotChecked($"whether its version is {Oldest} or later", "INFO and HELLO");
@@ -225,7 +246,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             ? null
             : ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
 
-        // Names and values in turns.
+        // The answer alternates names and values.
         async Task<string?> GreetingAsync()
         {
             var answer = await AskAsync("HELLO");
@@ -253,7 +274,10 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         }
     }
 
-    /// <summary>A server that is not the primary any more refuses writes. The client itself asks for the roles once a minute.</summary>
+    /// <summary>
+    /// Queries the roles when a server refuses a write because it is no longer the primary. The client itself queries
+    /// them only once a minute.
+    /// </summary>
     private void AskForRoles(ConnectionMultiplexer connection, RedisConnectionActivity wire, RedisErrorEventArgs error)
     {
         if (!error.Message.Contains("READONLY", StringComparison.Ordinal))
@@ -279,7 +303,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         own.Tunnel = wire;
         if (asked is not null)
         {
-            // One server, whichever it is at the time: the wire asks.
+            // A single endpoint, resolved by the tunnel when it connects.
             own.EndPoints.Clear();
             own.EndPoints.Add(new DnsEndPoint(own.ServiceName!, PrimaryPort));
             (own.ServiceName, own.ResolveDns) = (null, false);
@@ -287,16 +311,18 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         own.AsyncTimeout = (int)ClientTimeout.TotalMilliseconds;
 
-        // INFO counts as an admin command to the client; it says whether Redis keeps what it accepts.
+        // The client treats INFO as an admin command. It reports whether Redis persists accepted data.
         own.AllowAdmin = true;
 
-        // The client keeps trying by itself; and what cannot be sent now fails now, instead of being sent late and out of order.
+        // The client reconnects by itself. A command that cannot be sent now fails now, and is not sent later and out
+        // of order.
         own.AbortOnConnectFail = false;
         own.BacklogPolicy = BacklogPolicy.FailFast;
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
         var connection = await ConnectionMultiplexer.ConnectAsync(own);
 
-        // From here on it limits how long the client waits for servers that are gone, before it asks the others which of them leads now.
+        // After the connection is open, this limits how long the client waits for unreachable servers before it asks
+        // the others which server is the primary.
         own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)RoleTimeout.TotalMilliseconds);
         connection.ErrorMessage += (_, error) => AskForRoles(connection, wire, error);
         _ = new RedisWatchdog(wire, silence).RunAsync(connection);

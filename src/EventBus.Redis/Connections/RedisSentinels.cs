@@ -7,11 +7,12 @@ namespace EventBus;
 
 /// <summary>Asks sentinels which server is the primary. Thread-safe.</summary>
 /// <remarks>
-/// Each new connection of the bus asks, and goes to the server that most sentinels name. The client's own support chooses among all servers that call themselves primary:
-/// one that comes back after a fail-over does so too until a sentinel corrects it, and what it accepts meanwhile is lost.
+/// Each new connection of the bus asks all sentinels and connects to the server that most of them name. The client's
+/// own sentinel support accepts any server that reports itself as a primary. A former primary that returns after a
+/// failover does that until a sentinel reconfigures it, and the data that it accepts until then is lost.
 /// </remarks>
 /// <param name="configuration">The application's configuration, with the name of the service.</param>
-/// <param name="log">Where to warn: the client itself drops what goes wrong here.</param>
+/// <param name="log">The log for warnings. The client itself discards the errors that occur here.</param>
 internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger log)
 {
     private const string Finding = "finding the primary";
@@ -23,12 +24,12 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
     private volatile string? problem;
     private bool isClosed;
 
-    /// <summary>Why no primary was found last; null when one was.</summary>
+    /// <summary>The reason why the last search found no primary; null if it found one.</summary>
     public string? Problem => problem;
 
     /// <summary>Finds the primary.</summary>
     /// <exception cref="RedisConnectionException">No sentinel answers, or none knows the service.</exception>
-    /// <exception cref="ObjectDisposedException">It is closed.</exception>
+    /// <exception cref="ObjectDisposedException">The connections to the sentinels are closed.</exception>
     public async Task<EndPoint> FindPrimaryAsync()
     {
         try
@@ -46,7 +47,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         }
     }
 
-    /// <summary>Closes the connections to the sentinels. Never throws. They are not opened again.</summary>
+    /// <summary>Closes the connections to the sentinels. They are not opened again. Never throws.</summary>
     public async Task CloseAsync()
     {
         Task<ConnectionMultiplexer>? last;
@@ -64,7 +65,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         }
         catch (Exception)
         {
-            // There is none.
+            // There is no connection.
         }
     }
 
@@ -83,7 +84,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
             }
             catch (Exception)
             {
-                // The others answer.
+                // Other sentinels answer.
                 return null;
             }
         }
@@ -106,7 +107,7 @@ internal sealed class RedisSentinels(ConfigurationOptions configuration, ILogger
         own.ReconnectRetryPolicy = new ExponentialRetry(100, 2_000);
         (own.User, own.Password) = (configuration.SentinelUser, configuration.SentinelPassword);
 
-        // The client waits for so long for a sentinel that is gone.
+        // The client waits this long for an unreachable sentinel.
         own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)Patience.TotalMilliseconds);
         return await ConnectionMultiplexer.SentinelConnectAsync(own);
     }

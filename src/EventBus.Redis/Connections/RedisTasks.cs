@@ -1,9 +1,12 @@
 namespace EventBus;
 
-/// <summary>What calls need that are no longer waited for when a receiver closes.</summary>
+/// <summary>Provides helpers for calls that are no longer awaited when a receiver closes.</summary>
 internal static class RedisTasks
 {
-    /// <summary>Takes note of an error that comes when nothing waits for the task any more, so that it is no unobserved exception of the process. Whoever waits for it still gets it.</summary>
+    /// <summary>
+    /// Observes an error that occurs when the task is no longer awaited, so that it does not become an unobserved
+    /// exception of the process. A caller that awaits the task still gets the exception.
+    /// </summary>
     public static TTask Observed<TTask>(this TTask task)
         where TTask : Task
     {

@@ -2,16 +2,22 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Notices a wire that swallows everything: asks each server for an answer every second, and ends the connections of one that neither answers nor shows another sign of life.</summary>
-/// <remarks>The connection for subscriptions may be swallowed alone. It is asked too, and ended alone: an idle one says nothing by itself.</remarks>
-/// <param name="wire">What the connections go through.</param>
-/// <param name="patience">How long there may be no sign of life.</param>
+/// <summary>
+/// Detects connections that stay open but transfer no data. Pings each server every second, and closes the connections
+/// of a server that neither answers nor shows other activity.
+/// </summary>
+/// <remarks>
+/// The connection for subscriptions can fail alone. It is pinged and closed separately, because an idle one shows no
+/// activity.
+/// </remarks>
+/// <param name="wire">Tracks the activity of the connections.</param>
+/// <param name="patience">The maximum time without activity.</param>
 internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patience)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Watches until the connection is closed by this side. Never throws.</summary>
+    /// <summary>Watches until this process closes the connection. Never throws.</summary>
     public async Task RunAsync(ConnectionMultiplexer connection)
     {
         while (true)
@@ -22,7 +28,7 @@ internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patie
                 IServer[] connected = [.. connection.GetServers().Where(server => server.IsConnected)];
                 if (connected.Length > 0 && connected.All(server => server.IsReplica))
                 {
-                    // The primary is gone. Nothing tells the client when another takes its place.
+                    // The primary is gone. The client is not notified when another server becomes the primary.
                     _ = AskForRolesAsync(connection);
                 }
 
@@ -34,12 +40,15 @@ internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patie
             }
             catch (Exception)
             {
-                // Whatever it is, the next round asks again.
+                // The next round tries again, whatever the error is.
             }
         }
     }
 
-    /// <summary>Lets the client find out anew which server leads. While it does so, further calls do nothing. Never throws.</summary>
+    /// <summary>
+    /// Makes the client query again which server is the primary. Does nothing while a query is in progress. Never
+    /// throws.
+    /// </summary>
     public static async Task AskForRolesAsync(ConnectionMultiplexer connection)
     {
         try
@@ -48,7 +57,7 @@ internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patie
         }
         catch (Exception)
         {
-            // It was closed meanwhile, or the next round asks again.
+            // The connection was closed, or the next round tries again.
         }
     }
 
@@ -59,7 +68,8 @@ internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patie
         {
             await WaitAsync(answer, left);
 
-            // A process that stood still finds the answer and the end of its patience at once.
+            // After a pause of the whole process, the answer and the timeout may be due at once: allow time to read the
+            // answer.
             await WaitAsync(answer, LastChance);
         }
 

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>The attributes of a CloudEvents object that mean something to the bus.</summary>
+/// <summary>The CloudEvents attributes that the bus uses.</summary>
 internal enum RedisPubSubAttribute
 {
     SpecVersion,

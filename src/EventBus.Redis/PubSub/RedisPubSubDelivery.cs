@@ -2,7 +2,9 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>An event that this instance holds, from its arrival until it is settled. Nobody else has it.</summary>
+/// <summary>
+/// Represents an event that this instance holds from its arrival until it is settled. Redis keeps no copy.
+/// </summary>
 internal sealed class RedisPubSubDelivery(RedisPubSubReceiver owner, Envelope envelope, int earlierDeliveries) : IDeliverySettler
 {
     private int settled;

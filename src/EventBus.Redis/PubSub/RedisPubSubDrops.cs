@@ -2,7 +2,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Counts the events that found no room, and tells of them at once and then every so often. Thread-safe.</summary>
+/// <summary>
+/// Counts dropped events. Logs the first drop immediately and later ones at most every 10 s. Thread-safe.
+/// </summary>
 internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan Often = TimeSpan.FromSeconds(10);
@@ -14,7 +16,7 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
     private long droppedAt;
     private bool any;
 
-    /// <summary>The last one was less than a minute ago.</summary>
+    /// <summary>True if an event was dropped less than a minute ago.</summary>
     public bool AreRecent
     {
         get
@@ -37,8 +39,8 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
         Tell();
     }
 
-    /// <summary>Logs what was not told of, unless that was done a moment ago.</summary>
-    /// <param name="atOnce">Whenever that was.</param>
+    /// <summary>Logs the drops that are not logged yet, unless the last log entry is less than 10 s old.</summary>
+    /// <param name="atOnce">True to log regardless of the age of the last log entry.</param>
     public void Tell(bool atOnce = false)
     {
         if (Volatile.Read(ref untold) == 0)

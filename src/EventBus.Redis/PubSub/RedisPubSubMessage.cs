@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>A CloudEvents object that was taken apart: its attributes as text, and the bytes of its data.</summary>
+/// <summary>Represents a parsed CloudEvents object: its attributes as strings, and the bytes of its data.</summary>
 internal sealed class RedisPubSubMessage
 {
     private const int Known = (int)RedisPubSubAttribute.Version + 1;
@@ -20,21 +20,26 @@ internal sealed class RedisPubSubMessage
 
     private RedisPubSubMessage(RedisStringCache texts) => this.texts = texts;
 
-    /// <summary>What is wrong with it; null when nothing is.</summary>
+    /// <summary>The reason why the message is invalid; null if it is valid.</summary>
     public string? Defect { get; private set; }
 
-    /// <summary>When the event was published; null when it says something that is no time. Without the attribute: the Unix epoch.</summary>
+    /// <summary>
+    /// The time of publication; null if the attribute is not a valid time. The Unix epoch if there is no such
+    /// attribute.
+    /// </summary>
     public DateTimeOffset? Time { get; private set; } = DateTimeOffset.UnixEpoch;
 
     /// <summary>The body.</summary>
     public byte[] Data { get; private set; } = [];
 
-    /// <summary>An attribute; null for none.</summary>
+    /// <summary>Gets the value of an attribute; null if it is missing.</summary>
     public string? this[RedisPubSubAttribute attribute] => values[(int)attribute];
 
-    /// <summary>Takes a message apart. Null: it is no CloudEvents object, so all of it is a body.</summary>
+    /// <summary>
+    /// Parses a message. Returns null if it is not a CloudEvents object; the whole message is then the body.
+    /// </summary>
     /// <param name="message">The message.</param>
-    /// <param name="texts">Remembers what most messages say.</param>
+    /// <param name="texts">Caches strings that most messages have in common.</param>
     public static RedisPubSubMessage? TryRead(byte[] message, RedisStringCache texts)
     {
         var read = new RedisPubSubMessage(texts);
@@ -51,29 +56,29 @@ internal sealed class RedisPubSubMessage
                 read.Add(ref reader);
             }
 
-            // Nothing may follow; the reader throws if something does.
+            // Nothing may follow the object; otherwise the reader throws.
             reader.Read();
             return read.TryFinish(message) ? read : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            // No JSON, or text that is none.
+            // The message is not JSON, or contains a string that is not valid text.
             return null;
         }
     }
 
-    /// <summary>What means nothing to the bus: the user's headers. Null for none.</summary>
+    /// <summary>Returns the attributes that the bus does not use: the user's headers. Null if there are none.</summary>
     public Dictionary<string, string>? TakeHeaders()
     {
         if (this[RedisPubSubAttribute.Key] is not null && this[RedisPubSubAttribute.Subject] is { } subject)
         {
-            // It is the key only where there is no other.
+            // The subject is the key only if there is no partition key; otherwise it is a header.
             (others ??= new(StringComparer.Ordinal))["subject"] = subject;
         }
 
         if (others?.Remove(RedisPubSubWireFormat.OddHeaders, out var odd) == true && !TryAddOdd(others, odd))
         {
-            // Somebody else's extension of that name.
+            // An extension of the same name that the bus did not write.
             others[RedisPubSubWireFormat.OddHeaders] = odd;
         }
 
@@ -139,7 +144,7 @@ internal sealed class RedisPubSubMessage
 
     private void AddTime(ref Utf8JsonReader reader)
     {
-        // As the bus writes it: no text is made of it. Anything else that is a time is read as well.
+        // The format that the bus writes is parsed without allocating a string. Any other valid time is accepted too.
         DateTimeOffset? time = null;
         if (reader.TokenType == JsonTokenType.String && reader.ValueSpan.EndsWith("Z"u8) && reader.TryGetDateTimeOffset(out var usual))
         {
@@ -207,7 +212,10 @@ internal sealed class RedisPubSubMessage
         _ => "eventversion"u8,
     };
 
-    /// <summary>The value as text. Null for what no attribute of CloudEvents can be: null, a list or an object.</summary>
+    /// <summary>
+    /// Reads the value as a string. Returns null for values that CloudEvents does not allow for attributes: null, an
+    /// array or an object.
+    /// </summary>
     private static string? Text(ref Utf8JsonReader reader)
     {
         switch (reader.TokenType)
@@ -248,14 +256,14 @@ internal sealed class RedisPubSubMessage
         }
         else
         {
-            // With a media type that is not JSON a text is the body itself, and not the JSON of it.
+            // With a media type other than JSON, a JSON string is unquoted: its text is the body.
             var raw = message.AsSpan(data);
             Data = dataIsText && this[RedisPubSubAttribute.ContentType] is { } type && !RedisPubSubWireFormat.IsJson(type) ? Unquote(raw) : raw.ToArray();
         }
 
         if (Defect is not null)
         {
-            // The evidence is the whole of it.
+            // The body of an invalid message is the whole message, as evidence.
             Data = message;
         }
 

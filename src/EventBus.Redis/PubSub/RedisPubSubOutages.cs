@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Tells of every time in which nothing was received: those events are gone, and nobody else will say so.</summary>
+/// <summary>
+/// Logs each period without a connection for events. Events published in that period are lost to this instance, and
+/// nothing else reports the loss.
+/// </summary>
 internal sealed class RedisPubSubOutages : IDisposable
 {
     private const string Listening = "listening";
@@ -49,7 +52,7 @@ internal sealed class RedisPubSubOutages : IDisposable
             isTold = log.Failing(Listening, change.Exception ?? new IOException(failure), full => full.ListeningLost(failure));
         }
 
-        // The client raises its events side by side: that the connection is back may have been said before.
+        // The client raises its events concurrently: the event that reports the reconnection may have come first.
         if (connection.GetSubscriber().IsConnected(AnyChannel))
         {
             OnRestored(sender, change);
@@ -77,7 +80,10 @@ internal sealed class RedisPubSubOutages : IDisposable
         }
     }
 
-    /// <summary>In version 3 of the protocol one connection carries all, before it a second one the events.</summary>
+    /// <summary>
+    /// True if the connection carries events. With RESP3 one connection carries everything; with RESP2 a second
+    /// connection carries the events.
+    /// </summary>
     private bool CarriesEvents(ConnectionFailedEventArgs change) =>
         change.ConnectionType == ConnectionType.Subscription
         || (change.EndPoint is { } place && connection.GetServer(place).Protocol == RedisProtocol.Resp3);

@@ -1,13 +1,13 @@
 namespace EventBus;
 
-/// <summary>Knows when no publish is under way. Thread-safe.</summary>
+/// <summary>Counts publish calls in progress, and completes a task when there are none. Thread-safe.</summary>
 internal sealed class RedisPubSubPublishCounter
 {
     private readonly Lock gate = new();
     private int underWay;
     private TaskCompletionSource? done;
 
-    /// <summary>A publish begins; it ends with the disposal.</summary>
+    /// <summary>Counts a publish call until the returned value is disposed.</summary>
     public Entered Enter()
     {
         lock (gate)
@@ -18,7 +18,7 @@ internal sealed class RedisPubSubPublishCounter
         return new Entered(this);
     }
 
-    /// <summary>Completes at a moment at which none is under way.</summary>
+    /// <summary>Completes at a moment at which no publish call is in progress.</summary>
     public Task WhenDoneAsync()
     {
         lock (gate)

@@ -5,8 +5,13 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The live end of one subscription: a loop for each channel or pattern that it listens to, and a bounded buffer. What finds no room is dropped, counted and told.</summary>
-/// <remarks>The client's own queues have no bound. They are short: the loops never wait for anything but the next message.</remarks>
+/// <summary>
+/// Receives the events of one subscription: one loop for each channel or pattern, and one bounded buffer. Events that
+/// exceed the buffer are dropped, counted and logged.
+/// </summary>
+/// <remarks>
+/// The client's own queues are unbounded. They stay short, because the loops wait only for the next message.
+/// </remarks>
 internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSubTransport transport, RedisPubSubTopology names, RedisPubSubOptions options, ILogger log) : Receiver
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
@@ -29,15 +34,17 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
 
     public override ChannelReader<Delivery> Deliveries => deliveries.Reader;
 
-    /// <summary>The intake has stopped, or is about to.</summary>
+    /// <summary>True if the intake has stopped or is about to stop.</summary>
     public bool IsStopping { get; private set; }
 
-    /// <summary>Events were dropped not long ago.</summary>
+    /// <summary>True if events were dropped less than a minute ago.</summary>
     public bool IsOverflowing => drops.AreRecent;
 
     public IEnumerable<RedisChannel> Channels => queues.Select(queue => queue.Channel);
 
-    /// <summary>Listens from now on. Where the start may be degraded, as soon as there is a connection.</summary>
+    /// <summary>
+    /// Starts to listen. If a degraded start is allowed and there is no connection, listening begins when there is one.
+    /// </summary>
     public async Task ListenAsync(ISubscriber subscriber, bool failFast, CancellationToken cancellationToken)
     {
         foreach (var channel in names.ChannelsOf(subscription))
@@ -75,11 +82,17 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         Interlocked.Add(ref heldBytes, -delivery.Envelope.Body.Length);
     }
 
-    /// <summary>Redis has it no more, so it waits here once more; after the intake has stopped it is lost with whatever else is unsettled.</summary>
+    /// <summary>
+    /// Puts a released event back into the buffer, because Redis keeps no copy. After the intake has stopped, the event
+    /// is lost like all other unsettled events.
+    /// </summary>
     public void TakeBack(RedisPubSubDelivery delivery) =>
         deliveries.Writer.TryWrite(new RedisPubSubDelivery(this, delivery.Envelope, delivery.EarlierDeliveries + 1).ToDelivery());
 
-    /// <summary>Opens a queue in two steps: a listener that can be taken away when Redis refuses it, then the queue, which would be left behind without a reader.</summary>
+    /// <summary>
+    /// Subscribes to a channel in two steps: first with a handler that can be removed if Redis refuses, then with the
+    /// queue. A refused queue would stay behind without a reader.
+    /// </summary>
     private async Task<ChannelMessageQueue> OpenAsync(ISubscriber subscriber, RedisChannel channel, bool failFast, CancellationToken cancellationToken)
     {
         try
@@ -89,7 +102,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         }
         catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException)
         {
-            // The client listens to what it knows as soon as it is connected.
+            // The client subscribes to its known channels when it connects.
             return await subscriber.SubscribeAsync(channel, CommandFlags.FireAndForget);
         }
         finally
@@ -110,7 +123,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         }
         catch (Exception exception) when (exception is ChannelClosedException or OperationCanceledException)
         {
-            // What had arrived before still counts.
+            // Messages that arrived before the stop are still delivered.
             while (queue.TryRead(out var message))
             {
                 TryTake(message);
@@ -118,7 +131,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         }
     }
 
-    /// <summary>No message ends the loop, whatever it holds.</summary>
+    /// <summary>Takes a message. Logs errors instead of throwing, so that no message ends the loop.</summary>
     private void TryTake(ChannelMessage message)
     {
         try
@@ -138,7 +151,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
             return;
         }
 
-        // Before anything is parsed: a flood must not be worth much work.
+        // Checked before the message is parsed, so that a flood of messages costs little work.
         var length = message.Message.Length();
         if (Interlocked.Read(ref heldCount) >= options.BufferCount || (Interlocked.Read(ref heldBytes) is > 0 and var bytes && bytes + length > options.BufferBytes))
         {
@@ -165,7 +178,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         await stop.CancelAsync();
         await Task.WhenAll(loops).WaitAsync(CloseTimeout, names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-        // What was buffered is nowhere else: it is handed out to the last.
+        // Buffered events exist nowhere else: the channel is completed, and its content is still delivered.
         deliveries.Writer.TryComplete();
         drops.Tell(atOnce: true);
     }

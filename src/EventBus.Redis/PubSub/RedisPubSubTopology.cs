@@ -3,29 +3,35 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The names of channels, and the patterns that listen to several of them.</summary>
-/// <remarks>No hash tag: a cluster hands what is published to all of its nodes.</remarks>
+/// <summary>Builds the names of channels, and the patterns that match several of them.</summary>
+/// <remarks>The names need no hash tag: a cluster forwards each published message to all of its nodes.</remarks>
 internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportTopology topology)
 {
     private readonly string root = $"{options.KeyPrefix}:";
 
     public TimeProvider Time => topology.TimeProvider;
 
-    /// <summary>The CloudEvents <c>source</c> of what this application publishes.</summary>
+    /// <summary>The CloudEvents <c>source</c> of events that this application publishes.</summary>
     public string Source => topology.ServiceName;
 
     public RedisChannel ChannelOf(string eventName) => RedisChannel.Literal(root + eventName);
 
-    /// <summary>What a subscription listens to, each once. Wider than its patterns, because a glob knows no words: <see cref="ArrivalOf"/> decides.</summary>
+    /// <summary>
+    /// Gets the distinct channels and patterns of a subscription. They may match more than its event patterns, because
+    /// a glob does not separate words: <see cref="ArrivalOf"/> filters the messages.
+    /// </summary>
     public RedisChannel[] ChannelsOf(Subscription subscription) => [.. subscription.Patterns.Select(ChannelOf).Distinct()];
 
-    /// <summary>The event's name if a message concerns a subscription; null for another's, and for what the subscription gets through another of its channels too.</summary>
+    /// <summary>
+    /// Returns the event name if the subscription should take the message. Returns null if the event is not for this
+    /// subscription, or if the subscription receives it through another of its channels.
+    /// </summary>
     /// <param name="subscription">The subscription.</param>
-    /// <param name="listenedTo">What was listened to.</param>
-    /// <param name="channel">Where the message was published.</param>
+    /// <param name="listenedTo">The channel or pattern through which the message arrived.</param>
+    /// <param name="channel">The channel to which the message was published.</param>
     public string? ArrivalOf(Subscription subscription, RedisChannel listenedTo, string channel)
     {
-        // Another prefix may begin with ours, or a channel may be no event's.
+        // Another prefix may begin with this one, and a channel name may contain no event name.
         if (!channel.StartsWith(root, StringComparison.Ordinal) || !EventPattern.TryParse(channel[root.Length..], out var name) || !name.IsExact)
         {
             return null;
@@ -35,7 +41,7 @@ internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportT
         {
             if (pattern.Matches(name.Text))
             {
-                // The first that matches takes it.
+                // If several patterns match, the message is taken through the first.
                 return ChannelOf(pattern) == listenedTo ? name.Text : null;
             }
         }
@@ -47,6 +53,9 @@ internal sealed class RedisPubSubTopology(RedisPubSubOptions options, TransportT
         ? RedisChannel.Literal(root + pattern.Text)
         : RedisChannel.Pattern(root + GlobOf(pattern.Text));
 
-    /// <summary>A glob that matches at least what a pattern does: its * also matches dots, and nothing at all.</summary>
+    /// <summary>
+    /// Converts an event pattern to a glob that matches at least the same names. The glob's * also matches dots and the
+    /// empty string.
+    /// </summary>
     private static string GlobOf(string pattern) => pattern.Replace(".#", "*", StringComparison.Ordinal).Replace("#.", "*", StringComparison.Ordinal).Replace('#', '*');
 }

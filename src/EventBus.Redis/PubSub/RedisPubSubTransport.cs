@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Redis Pub/Sub: one channel for each event name. Light and lossy: whoever listens at that moment gets the event, and nobody keeps it.</summary>
+/// <summary>
+/// Implements a transport over Redis Pub/Sub, with one channel for each event name. Redis does not store events: only
+/// clients that are subscribed at the time of publication receive them.
+/// </summary>
 internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSubOptions options, ILogger log) : Transport
 {
     private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(900);
@@ -18,12 +21,14 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     private RedisPubSubTopology? names;
     private bool failFast;
 
-    // Unrouted is not reported: Redis says how many clients got a message, but counts those that listen to a wider pattern than they want, and in a cluster only those of one node.
+    // Unrouted is not reported: Redis returns the number of clients that received a message, but includes clients whose
+    // glob is wider than their event patterns, and in a cluster counts only the clients of one node.
     public override TransportFeatures Features { get; } = new()
     {
         System = "redis_pubsub",
 
-        // The subscriber's connection is closed by Redis when 32 MB wait in it (client-output-buffer-limit pubsub), and bytes that are no JSON grow by a third.
+        // Redis closes a subscriber's connection when 32 MB wait in it (client-output-buffer-limit pubsub), and base64
+        // makes a body that is not JSON a third larger.
         MaxBodyBytes = 16 * 1024 * 1024,
     };
 
@@ -59,7 +64,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
         catch (OperationCanceledException)
         {
-            // What has an answer by now keeps it.
+            // Events that Redis has already answered keep their outcome.
         }
 
         for (var i = 0; i < sending.Length; i++)
@@ -78,7 +83,10 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
     }
 
-    /// <summary>Sends one by one what was in a transaction that Redis discarded, because it refuses one of its commands: the others it takes.</summary>
+    /// <summary>
+    /// Sends the events of a discarded transaction one by one. Redis discards a transaction if it refuses one of its
+    /// commands; sent alone, the other events are accepted.
+    /// </summary>
     private async Task SendDiscardedAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         var heldBack = new HashSet<string>(StringComparer.Ordinal);
@@ -167,7 +175,10 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
     }
 
-    /// <summary>Completes when whatever this instance has published so far has come back to it, or when the time is up. Never throws.</summary>
+    /// <summary>
+    /// Completes when this instance has received the events that it has published so far, or when the time limit ends.
+    /// Never throws.
+    /// </summary>
     internal async Task SettlePublishesAsync(TimeSpan limit)
     {
         await SettleAsync().WaitAsync(limit, Names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -176,12 +187,15 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         {
             await publishes.WhenDoneAsync();
 
-            // Redis sends this answer after the events, and the client reads them in that order.
+            // Redis sends this answer after the events, and the client reads both in that order.
             await Connection.GetSubscriber().PingAsync();
         }
     }
 
-    /// <summary>Sends a batch. Several events go as one transaction: all or none, so that none passes an earlier one of its key that was refused.</summary>
+    /// <summary>
+    /// Sends a batch. Several events are sent as one transaction, all or none, so that no event overtakes an earlier
+    /// refused event of the same key.
+    /// </summary>
     private Task Send(ReadOnlySpan<Envelope> batch, Span<Task<long>?> sending, Span<PublishOutcome> outcomes)
     {
         var database = Connection.GetDatabase();

@@ -10,13 +10,21 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>An event as one message: CloudEvents 1.0 in structured mode, a JSON object of its attributes and <c>data</c>. Plain JSON without them is read too.</summary>
+/// <summary>
+/// Serializes an event as one message: CloudEvents 1.0 in structured mode, a JSON object of the attributes and
+/// <c>data</c>. Also reads plain JSON without attributes.
+/// </summary>
 internal static class RedisPubSubWireFormat
 {
-    /// <summary>How deep a body may be nested to travel as JSON; one that is deeper travels as bytes.</summary>
+    /// <summary>
+    /// The maximum nesting depth of a body that is embedded as JSON. A deeper body is embedded as base64.
+    /// </summary>
     public const int MaxDepth = 1_000;
 
-    /// <summary>The extension that holds, as the text of a JSON object, the user's headers whose names are no names of CloudEvents.</summary>
+    /// <summary>
+    /// The extension that contains the user's headers whose names CloudEvents does not allow, as the text of a JSON
+    /// object.
+    /// </summary>
     public const string OddHeaders = "headers";
 
     private const int MaxTypeLength = 200;
@@ -26,8 +34,8 @@ internal static class RedisPubSubWireFormat
     public static readonly JsonWriterOptions Writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
 
     /// <param name="envelope">The event.</param>
-    /// <param name="source">Where it comes from, unless it says so itself.</param>
-    /// <param name="writers">Lends what it is written with.</param>
+    /// <param name="source">The source of events that have none of their own.</param>
+    /// <param name="writers">Provides the buffer and the writer.</param>
     public static byte[] Write(Envelope envelope, string source, RedisPubSubWriterPool writers)
     {
         var body = envelope.Body.Span;
@@ -76,11 +84,15 @@ internal static class RedisPubSubWireFormat
         }
     }
 
-    /// <summary>Reads whatever arrived; never throws. An object with a <c>specversion</c> is an envelope, all else is a body.</summary>
-    /// <param name="eventName">The event's name as the channel has it.</param>
-    /// <param name="message">The message; owned by the envelope from now on.</param>
-    /// <param name="texts">Remembers what most messages say.</param>
-    /// <param name="idWasMade">The publisher gave no id.</param>
+    /// <summary>
+    /// Reads any message; never throws. An object with a <c>specversion</c> is an envelope; anything else is a body.
+    /// </summary>
+    /// <param name="eventName">The event name from the channel.</param>
+    /// <param name="message">The message. The envelope owns it after the call.</param>
+    /// <param name="texts">Caches strings that most messages have in common.</param>
+    /// <param name="idWasMade">
+    /// True if the message has no id, and one was derived from its content and event name.
+    /// </param>
     public static Envelope Read(string eventName, byte[] message, RedisStringCache texts, out bool idWasMade)
     {
         var read = RedisPubSubMessage.TryRead(message, texts);
@@ -133,7 +145,10 @@ internal static class RedisPubSubWireFormat
         return type.Equals("application/json", StringComparison.OrdinalIgnoreCase) || type.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
     }
 
-    /// <summary>Extensions of CloudEvents have names of small letters and digits; headers of other names travel together in one.</summary>
+    /// <summary>
+    /// Writes the headers. CloudEvents extension names consist of lowercase letters and digits; headers with other
+    /// names are combined in one extension.
+    /// </summary>
     private static void WriteHeaders(Utf8JsonWriter writer, IReadOnlyDictionary<string, string> headers)
     {
         Dictionary<string, string>? odd = null;
@@ -165,7 +180,7 @@ internal static class RedisPubSubWireFormat
         }
     }
 
-    /// <summary>It means something itself, so that no header travels under it.</summary>
+    /// <summary>True if the name is reserved, so that a header cannot be an extension of that name.</summary>
     private static bool IsAttribute(string name) => name is
         "specversion" or "id" or "type" or "source" or "time" or "datacontenttype" or "dataschema" or "subject" or "data" or OddHeaders
         or "eventversion" or "partitionkey" or "correlationid" or "causationid" or "derivedid" or "traceparent" or "tracestate";
@@ -182,7 +197,7 @@ internal static class RedisPubSubWireFormat
             {
             }
 
-            // The reader leaves the inside of texts alone.
+            // The reader does not validate the UTF-8 inside strings.
             return body.Length > 0 && Utf8.IsValid(body);
         }
         catch (JsonException)

@@ -3,7 +3,10 @@ using System.Text.Json;
 
 namespace EventBus;
 
-/// <summary>Lends what a message is written with, so that each costs no more than its own bytes. Thread-safe; keeps one, and none that has become large.</summary>
+/// <summary>
+/// Pools the buffer and the JSON writer that serialize messages, so that a message allocates only its own bytes.
+/// Thread-safe. Keeps at most one pair, and none with a buffer larger than 64 KB.
+/// </summary>
 internal sealed class RedisPubSubWriterPool
 {
     private const int Initial = 1024;

@@ -2,14 +2,17 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>What a receiver has asked for and not yet handed out. An answer may take longer than the ownership of what is in it: those entries are renewed at the server while they are on their way. Thread-safe.</summary>
+/// <summary>
+/// Tracks the requested entries that are not yet delivered to the bus. An answer may take longer than the ownership of
+/// its entries lasts; therefore they are renewed at the server while they are in transit. Thread-safe.
+/// </summary>
 internal sealed class InFlightReads(TimeProvider time)
 {
     private readonly Lock gate = new();
     private readonly List<long> asked = [];
     private readonly Dictionary<(RedisKey Stream, RedisValue Id), long> renewed = [];
 
-    /// <summary>For how long the oldest answer has been awaited; null while none is.</summary>
+    /// <summary>The time since the oldest unfinished request; null if there is none.</summary>
     public TimeSpan? Oldest
     {
         get
@@ -21,7 +24,7 @@ internal sealed class InFlightReads(TimeProvider time)
         }
     }
 
-    /// <summary>Something is asked for. It ends, with the disposal, once it is handed out.</summary>
+    /// <summary>Records a request. Dispose the result after the entries are delivered.</summary>
     public Arrival Begin()
     {
         lock (gate)
@@ -32,10 +35,10 @@ internal sealed class InFlightReads(TimeProvider time)
         }
     }
 
-    /// <summary>Entries of a stream were still owned.</summary>
+    /// <summary>Records that entries of a stream were still owned.</summary>
     /// <param name="stream">The stream.</param>
     /// <param name="ids">The entries.</param>
-    /// <param name="at">Before the server was asked.</param>
+    /// <param name="at">The time before the server was asked.</param>
     public void Renewed(RedisKey stream, IEnumerable<RedisValue> ids, long at)
     {
         lock (gate)
@@ -50,7 +53,7 @@ internal sealed class InFlightReads(TimeProvider time)
         }
     }
 
-    /// <summary>When an entry was last known to be owned: when it was given out, or renewed since.</summary>
+    /// <summary>Gets the time at which an entry was last known to be owned: its delivery or a later renewal.</summary>
     public long OwnedAt(RedisKey stream, RedisValue id, long givenAt)
     {
         lock (gate)
@@ -71,8 +74,8 @@ internal sealed class InFlightReads(TimeProvider time)
         }
     }
 
-    /// <param name="owner">Where it ends.</param>
-    /// <param name="at">When it was asked for.</param>
+    /// <param name="owner">The tracker.</param>
+    /// <param name="at">The time of the request.</param>
     public readonly struct Arrival(InFlightReads owner, long at) : IDisposable
     {
         public long At => at;

@@ -3,17 +3,20 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Acknowledges what was handled, for each stream by itself: one that cannot be acknowledged holds up no other. Thread-safe.</summary>
-/// <param name="receiver">What the acknowledged entries are held by.</param>
+/// <summary>
+/// Acknowledges handled entries, separately for each stream, so that a stream that cannot be acknowledged does not
+/// delay others. Thread-safe.
+/// </summary>
+/// <param name="receiver">The receiver that holds the entries.</param>
 /// <param name="member">The consumer.</param>
-/// <param name="close">Gives up what is not settled.</param>
+/// <param name="close">Abandons entries that are not yet acknowledged.</param>
 internal sealed class RedisAckLoop(RedisReceiver receiver, RedisConsumer member, CancellationToken close)
 {
     private readonly Lock gate = new();
     private readonly Dictionary<RedisKey, (Channel<UnackedEntry> Waiting, RedisStreamAckQueue Line, Task Running)> lines = [];
     private bool isComplete;
 
-    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Complaint
     {
         get
@@ -45,8 +48,8 @@ internal sealed class RedisAckLoop(RedisReceiver receiver, RedisConsumer member,
         }
     }
 
-    /// <summary>Nothing more is added.</summary>
-    /// <returns>Completes when everything that was added is settled.</returns>
+    /// <summary>Stops accepting entries.</summary>
+    /// <returns>Completes when all entries that were added are acknowledged.</returns>
     public Task CompleteAsync()
     {
         lock (gate)

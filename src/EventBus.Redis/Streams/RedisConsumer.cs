@@ -3,35 +3,44 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>One consumer of a subscription's group, and what its parts share.</summary>
+/// <summary>Represents one consumer of a subscription's group, and holds what its parts share.</summary>
 /// <param name="Subscription">The subscription.</param>
 /// <param name="Group">The commands.</param>
 /// <param name="Names">The names, and the clock.</param>
-/// <param name="ClaimAfter">After how long without a sign of life it counts as dead.</param>
-/// <param name="Log">Where to tell.</param>
+/// <param name="ClaimAfter">The time without activity after which the consumer counts as dead.</param>
+/// <param name="Log">The log.</param>
 internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group, RedisTopology Names, TimeSpan ClaimAfter, ILogger Log)
 {
-    // So many that fast handlers need not wait until their acknowledgements have reached Redis.
+    // Large enough that fast handlers do not wait until their acknowledgements have reached Redis.
     private const int HeldPerHandler = 4;
 
-    /// <summary>How many entries are read and not yet acknowledged at most. With more streams than that, one of each.</summary>
+    /// <summary>
+    /// The maximum number of entries that are read and not yet acknowledged. With more streams than that, one entry of
+    /// each.
+    /// </summary>
     public int Capacity => HeldPerHandler * Subscription.Concurrency;
 
-    /// <summary>How long after a sign of life this instance may act on what it owns. Shorter than <see cref="ClaimAfter"/>, so that it lets go before another begins.</summary>
+    /// <summary>
+    /// The time after a renewal for which this instance may act on what it owns. Shorter than <see cref="ClaimAfter"/>,
+    /// so that it stops before another instance begins.
+    /// </summary>
     public TimeSpan KeepFor => ClaimAfter * 5 / 6;
 
-    /// <summary>How many entries of each stream fit in.</summary>
+    /// <summary>Gets the number of entries to read from each stream; at least 1.</summary>
     public int ShareOf(int room) => Math.Max(1, room / Math.Max(1, Group.Streams.Count));
 
-    /// <summary>Waits for answers over the shared connection.</summary>
+    /// <summary>The connector that waits for answers over the shared connection.</summary>
     public required RedisConnector Connector { get; init; }
 
-    /// <summary>The connection that may wait at the server.</summary>
+    /// <summary>The connection for commands that wait at the server.</summary>
     public required RedisBlockingConnection Blocking { get; init; }
 
-    /// <summary>The connection for answers that may be large: what is short does not wait behind them, and nothing waits at the server before them.</summary>
+    /// <summary>
+    /// The connection for large answers. Short answers do not wait behind them, and they do not wait behind a blocking
+    /// command.
+    /// </summary>
     public required RedisBlockingConnection Bulk { get; init; }
 
-    /// <summary>Where the group stands in its streams.</summary>
+    /// <summary>The positions of the group in its streams.</summary>
     public required RedisGroupPositions Place { get; init; }
 }

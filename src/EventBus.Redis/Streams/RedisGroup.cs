@@ -2,22 +2,24 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The commands of one consumer of one consumer group. Thread-safe; every failure is thrown.</summary>
+/// <summary>Runs the commands of one consumer of one consumer group. Thread-safe; every failure is thrown.</summary>
 internal sealed class RedisGroup(IDatabase database, string group, string consumer, RedisKey[] streams)
 {
-    /// <summary>Where every cursor begins, and where XAUTOCLAIM ends.</summary>
+    /// <summary>The start of every cursor, and the cursor with which XAUTOCLAIM ends.</summary>
     public static readonly RedisValue Start = "0-0";
 
-    // Behind every entry that a clock made. The last of all ids would not do: Redis takes it for the sign that asks for new entries.
+    // Greater than every id that a clock produces. The maximum id cannot be used: Redis treats it as the request for
+    // new entries.
     private static readonly RedisValue BehindAll = "9223372036854775807-0";
 
-    /// <summary>The present end of a stream.</summary>
+    /// <summary>The current end of a stream.</summary>
     public static readonly RedisValue End = "$";
 
-    // Longer than any instance waits before it claims.
+    // The idle time of released entries. Longer than any instance waits before it claims.
     private static readonly TimeSpan GivenBack = TimeSpan.FromDays(2);
 
-    // Only what this consumer still owns: a bare XCLAIM would take an entry from its new owner. Returns what it no longer owns.
+    // Renews only entries that this consumer still owns: a plain XCLAIM would take an entry from its new owner. Returns
+    // the ids that it no longer owns.
     private const string KeepScript = """
         local gone = {}
         for i = 3, #ARGV do
@@ -30,7 +32,8 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return gone
         """;
 
-    // What was handed out to this consumer, or renewed by it, no longer ago than so many milliseconds. Returns the ids.
+    // Renews the entries that were delivered to this consumer, or renewed by it, within the given number of
+    // milliseconds. Returns their ids.
     private const string KeepRecentScript = """
         local kept, from = {}, '-'
         repeat
@@ -46,7 +49,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return kept
         """;
 
-    // What this consumer owns, with its content, in the order of the ids given, until it is a megabyte. Counts as a renewal of all of them and not as a delivery. What is gone from the stream is removed from the group and counted.
+    // Returns the entries that this consumer owns, with their content, in the order of the given ids, up to about 1 MB.
+    // Renews all of them, and does not count as a delivery. Entries that are no longer in the stream are removed from
+    // the group and counted.
     private const string FetchScript = """
         local FULL = 1024 * 1024
         local entries, deleted, done, bytes = {}, 0, 0, 0
@@ -69,7 +74,8 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return {entries, deleted, done}
         """;
 
-    // The ids alone, each with how often it was handed out before, and counted as handed out once more: an answer that is lost is short, whatever the entries hold.
+    // Claims entries without their content, so that the answer is short even for large entries. Returns each id with
+    // the number of its earlier deliveries, and counts one more delivery.
     private const string ClaimScript = """
         local claimed = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5], 'JUSTID')
         local ids = {}
@@ -83,7 +89,7 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return {claimed[1], ids, claimed[3] and #claimed[3] or 0}
         """;
 
-    // Looks unattended for so long that any instance takes it at once.
+    // Sets an idle time so long that any instance claims the entries immediately.
     private const string GiveBackScript = """
         for i = 4, #ARGV, 2 do
           if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
@@ -92,14 +98,14 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         end
         """;
 
-    // XGROUP DELCONSUMER drops what is pending, so both must happen at once.
+    // XGROUP DELCONSUMER discards pending entries, so the check and the removal must be atomic.
     private const string LeaveScript = """
         if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
           redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
         end
         """;
 
-    // What looks dead is checked where it is removed: XGROUP DELCONSUMER drops what is pending.
+    // The check runs in the same script as the removal, because XGROUP DELCONSUMER discards pending entries.
     private const string SweepScript = """
         for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
           local info = {}
@@ -112,7 +118,8 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         end
         """;
 
-    // Replaced as a whole. What one of two callers at once adds may be missing, and is found again.
+    // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; discovery finds that stream
+    // again.
     private volatile RedisKey[] known = streams;
 
     public IDatabase Database => database;
@@ -123,13 +130,15 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
 
     public IReadOnlyList<RedisKey> Streams => known;
 
-    /// <summary>Reads further streams from now on.</summary>
+    /// <summary>Adds streams to the following reads.</summary>
     public void Add(IEnumerable<RedisKey> more) => known = [.. known, .. more.Except(known)];
 
-    /// <summary>Reads a stream no more.</summary>
+    /// <summary>Removes a stream from the following reads.</summary>
     public void Remove(RedisKey stream) => known = [.. known.Where(each => each != stream)];
 
-    /// <summary>Waits for new entries of any stream. The client has no blocking read, hence the bare command.</summary>
+    /// <summary>
+    /// Waits for new entries of any stream. Uses the raw command, because the client has no blocking read.
+    /// </summary>
     public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(IDatabase blocking, int count)
     {
         var streams = known;
@@ -141,14 +150,17 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return ToEntries(await blocking.ExecuteAsync("XREADGROUP", arguments));
     }
 
-    /// <summary>Waits until one of the streams has an entry behind the one given for it. Moves nothing.</summary>
+    /// <summary>
+    /// Waits until one of the streams has an entry after the id given for it. Does not change the position of the
+    /// group.
+    /// </summary>
     public static Task WaitForNewAsync(IDatabase blocking, IReadOnlyDictionary<RedisKey, RedisValue> after)
     {
         object[] arguments = ["COUNT", 1, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS", .. after.Keys.Select(stream => (object)stream), .. after.Values.Select(id => (object)id)];
         return blocking.ExecuteAsync("XREAD", arguments);
     }
 
-    /// <summary>The last entry that the group handed out; null where there is no group.</summary>
+    /// <summary>Gets the last entry that the group has delivered; null if there is no group.</summary>
     public async Task<RedisValue?> LastDeliveredAsync(RedisKey stream)
     {
         try
@@ -163,14 +175,19 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         }
         catch (RedisServerException exception) when (exception.Message.Contains("no such key", StringComparison.Ordinal))
         {
-            // Nor is there a stream.
+            // There is no stream either.
         }
 
         return null;
     }
 
-    /// <summary>Brings the content of what is pending for this consumer, about a megabyte at a time, and renews all of it.</summary>
-    /// <returns>The entries that it still owns, how many were gone from the stream, and how many of the ids are done with.</returns>
+    /// <summary>
+    /// Fetches the content of entries that are pending for this consumer, about 1 MB at a time, and renews all of them.
+    /// </summary>
+    /// <returns>
+    /// The entries that it still owns, the number of entries that were no longer in the stream, and the number of ids
+    /// that are processed.
+    /// </returns>
     public async Task<(RedisEntry[] Entries, int Deleted, int Done)> FetchAsync(IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
     {
         var answer = await reading.ScriptEvaluateAsync(FetchScript, [stream], [group, consumer, .. ids]);
@@ -186,25 +203,33 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     public Task AckAsync(RedisKey stream, RedisValue[] ids) =>
         ids.Length == 0 ? Task.CompletedTask : database.StreamAcknowledgeAsync(stream, group, ids);
 
-    /// <summary>Renews what this consumer holds. Returns the ids that it no longer owns.</summary>
+    /// <summary>Renews entries that this consumer holds. Returns the ids that it no longer owns.</summary>
     public async Task<RedisValue[]> KeepAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
         (RedisValue[])(await database.ScriptEvaluateAsync(KeepScript, [stream], [group, consumer, .. ids]))!;
 
-    /// <summary>Renews what was handed out to this consumer no longer ago than so. Returns the ids.</summary>
+    /// <summary>
+    /// Renews the entries that were delivered to this consumer within the given time. Returns their ids.
+    /// </summary>
     public async Task<RedisValue[]> KeepRecentAsync(RedisKey stream, TimeSpan handedOutWithin) =>
         (RedisValue[])(await database.ScriptEvaluateAsync(KeepRecentScript, [stream], [group, consumer, (long)Math.Ceiling(handedOutWithin.TotalMilliseconds)]))!;
 
-    /// <summary>Leaves entries to whichever consumer claims next, each with how often it was handed out and may have been started.</summary>
+    /// <summary>
+    /// Releases entries to the next consumer that claims, each with its number of deliveries that may have been
+    /// attempts.
+    /// </summary>
     public Task GiveBackAsync(RedisKey stream, IEnumerable<(RedisValue Id, long Deliveries)> entries) => database.ScriptEvaluateAsync(
         GiveBackScript,
         [stream],
         [group, consumer, (long)GivenBack.TotalMilliseconds, .. entries.SelectMany(entry => new[] { entry.Id, entry.Deliveries })]);
 
-    /// <summary>Whether an entry was left to whichever consumer claims next.</summary>
+    /// <summary>True if an entry was released to the next consumer that claims.</summary>
     public static bool IsGivenBack(StreamPendingMessageInfo pending) => pending.IdleTimeInMilliseconds >= GivenBack.TotalMilliseconds;
 
-    /// <summary>Takes over what its consumer has left alone for long enough.</summary>
-    /// <returns>Where to go on, what was taken over with how often it was handed out before, and how many were gone from the stream.</returns>
+    /// <summary>Claims entries whose consumer has not renewed them for the given time.</summary>
+    /// <returns>
+    /// The next cursor, the claimed ids with the number of their earlier deliveries, and the number of entries that
+    /// were no longer in the stream.
+    /// </returns>
     public async Task<(RedisValue Next, (RedisValue Id, int Deliveries)[] Taken, int Deleted)> ClaimAsync(RedisKey stream, TimeSpan idle, RedisValue cursor, int count)
     {
         var answer = await database.ScriptEvaluateAsync(ClaimScript, [stream], [group, consumer, (long)idle.TotalMilliseconds, cursor, count]);
@@ -217,12 +242,14 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         return ((RedisValue)answer[0], taken, (int)answer[2]);
     }
 
-    /// <summary>What is pending for this consumer between two ids, with its delivery counts.</summary>
+    /// <summary>Gets the entries pending for this consumer between two ids, with their delivery counts.</summary>
     public Task<StreamPendingMessageInfo[]> PendingAsync(RedisKey stream, RedisValue? from, RedisValue? to, int count) =>
         database.StreamPendingMessagesAsync(stream, group, count, consumer, from, to);
 
-    /// <summary>The other consumers of the group that were there lately, and shows itself as one.</summary>
-    /// <param name="within">How long ago they may have been there.</param>
+    /// <summary>
+    /// Gets the other consumers of the group that were active recently. The call also shows this consumer's activity.
+    /// </summary>
+    /// <param name="within">The maximum time since their last activity.</param>
     public async Task<HashSet<string>> OthersAsync(TimeSpan within)
     {
         var others = new HashSet<string>(StringComparer.Ordinal);
@@ -230,26 +257,27 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
         {
             try
             {
-                // An instance that stands by asks for nothing else. What it asks for here is what it holds behind every entry: nothing, so that nothing moves.
+                // A standby instance sends no other command to the group. It asks for its own pending entries after
+                // every possible id: there are none, so nothing changes.
                 await database.StreamReadGroupAsync(stream, group, consumer, BehindAll, count: 1);
                 others.UnionWith((await database.StreamConsumerInfoAsync(stream, group)).Where(each => each.Name != consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds).Select(each => each.Name));
             }
             catch (RedisServerException exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsWrongType(exception))
             {
-                // The reading makes it again, or leaves it out.
+                // The read loop creates the group again, or excludes the stream.
             }
         }
 
         return others;
     }
 
-    /// <summary>Removes this consumer from the group, unless something is still pending for it.</summary>
+    /// <summary>Removes this consumer from the group, unless entries are still pending for it.</summary>
     public Task LeaveAsync() => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
 
-    /// <summary>Removes the consumers that left without a farewell, and for whom nothing is pending any more.</summary>
+    /// <summary>Removes consumers that have ended without leaving the group and have no pending entries.</summary>
     public Task SweepAsync(TimeSpan idle) => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(SweepScript, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
 
-    /// <summary>The answer of a read: entries by stream, or nothing.</summary>
+    /// <summary>Converts the answer of a read to entries by stream; empty if there is nothing.</summary>
     public static IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> ToEntries(RedisResult reply)
     {
         if (reply.IsNull)

@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Where a subscription's group stands in its streams: written down beside them, so that a group that was destroyed is made again where it was. Thread-safe; every failure is thrown.</summary>
+/// <summary>
+/// Records the position of a subscription's group in its streams, in keys next to the streams, so that a destroyed
+/// group is created again at its position. Thread-safe; every failure is thrown.
+/// </summary>
 internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisStreamCatalog directory, RedisTopology names, ILogger log)
 {
     public static readonly TimeSpan ScanTimeout = TimeSpan.FromSeconds(30);
@@ -12,19 +15,22 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     private readonly ConcurrentDictionary<RedisKey, RedisStreamId> seen = new();
     private readonly ConcurrentDictionary<RedisKey, string> leftOut = new();
 
-    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Complaint => leftOut.Select(each => $"{each.Value} The subscription reads its other streams.").FirstOrDefault();
 
-    /// <summary>What is written down beside the streams.</summary>
+    /// <summary>The catalog of the streams.</summary>
     public RedisStreamCatalog Directory => directory;
 
     /// <summary>Creates the group where it is missing, and the streams with it.</summary>
-    /// <remarks>A new group begins at what comes from now on. One that reads every stream there is, and was there before, begins at the beginning of those that appeared meanwhile.</remarks>
-    /// <param name="mending">It was there in all its streams.</param>
-    /// <param name="cancellationToken">Ends it, as does its time.</param>
+    /// <remarks>
+    /// A new group begins with the entries that are added from now on. A group that reads every stream and existed
+    /// before begins at the start of the streams that have appeared since.
+    /// </remarks>
+    /// <param name="mending">True if the group existed in all its streams.</param>
+    /// <param name="cancellationToken">Cancels the call, which also has a timeout.</param>
     public async Task CreateAsync(bool mending, CancellationToken cancellationToken)
     {
-        // The keys are gone through no longer than somebody waits for it.
+        // A scan of the keys gets more time than single commands.
         using var timeout = new CancellationTokenSource(isOpen ? ScanTimeout : RedisConnector.Answer, names.Time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
@@ -37,7 +43,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>Reads a stream that appeared later, from its beginning.</summary>
+    /// <summary>Adds a stream that appeared later, and reads it from its beginning.</summary>
     public async Task TakeInAsync(RedisKey stream)
     {
         if (await TryCreateAsync(stream, mending: false, RedisGroup.Start))
@@ -47,11 +53,14 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>The keys that are left out.</summary>
+    /// <summary>The keys that are excluded.</summary>
     public IEnumerable<RedisKey> LeftOut => leftOut.Keys;
 
-    /// <summary>Reads on without the keys that hold something else than a stream, or that the user may not touch, where there are others to read. They come back when they can be read.</summary>
-    /// <returns>Whether there are any.</returns>
+    /// <summary>
+    /// Excludes the keys that are not streams or that the user may not access, if other streams remain. They are read
+    /// again when that is possible.
+    /// </summary>
+    /// <returns>True if a key was excluded.</returns>
     public async Task<bool> LeaveOutStrayKeysAsync()
     {
         var before = leftOut.Count;
@@ -59,7 +68,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         {
             try
             {
-                // Acknowledges nothing; it asks for the type of the key, and for the right to write.
+                // Acknowledges nothing. It fails if the key has another type, or if the user has no right to write it.
                 await group.AckAsync(stream, [RedisGroup.Start]);
             }
             catch (RedisServerException exception) when (CanLeaveOut && RedisErrors.IsOfKey(exception))
@@ -71,10 +80,10 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         return leftOut.Count > before;
     }
 
-    // Where nothing would be left to read, the reading says what is wrong instead.
+    // If no stream would remain, the read loop reports the error instead.
     private bool CanLeaveOut => isOpen || group.Streams.Count > 1;
 
-    /// <summary>An entry was read.</summary>
+    /// <summary>Records that an entry was read.</summary>
     public void Seen(RedisKey stream, RedisValue id)
     {
         if (RedisStreamId.TryParse(id, out var read))
@@ -83,13 +92,14 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>Writes down where the group stands.</summary>
+    /// <summary>Writes the position of the group to the catalog.</summary>
     public async Task NoteAsync()
     {
         var streams = group.Streams;
         await Task.WhenAll(streams.Select(stream => directory.NoteAsync(stream, group.Name)));
 
-        // Whoever deleted these may have deleted more: without them others do not find the streams, and a group that reads all begins at the end of those that appear while it is away.
+        // Another program may have deleted these keys. Without them, other applications do not find the streams, and a
+        // group that reads every stream would begin at the end of the streams that appear while it is away.
         await directory.EnterAsync(streams);
         if (isOpen && !await directory.ReadsAllAsync(group.Name))
         {
@@ -97,7 +107,10 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <summary>Looks whether Redis went back behind what was read here: it was started again from an older copy. Its groups went back with it.</summary>
+    /// <summary>
+    /// Detects that Redis has lost entries that were read here, because it was restarted from an older copy. Its groups
+    /// have the older state too.
+    /// </summary>
     public async Task CheckAsync()
     {
         foreach (var stream in group.Streams)
@@ -110,7 +123,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    /// <returns>The last entry that was handled for certain; null where there is no note, or nonsense.</returns>
+    /// <returns>The last entry that is certainly handled; null if there is no note or it is invalid.</returns>
     private static RedisStreamId? Read(RedisValue note)
     {
         var isBefore = note.StartsWith("(");
@@ -131,12 +144,12 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
 
         await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, mending, beginning)));
 
-        // Only now: whoever finds it there takes every stream without the group for a later one.
+        // Added last: an instance that finds the group in the set treats every stream without the group as a later one.
         await (isEntered ? Task.CompletedTask : directory.EnterReaderOfAllAsync(group.Name));
         await directory.EnterAsync(group.Streams);
     }
 
-    /// <returns>Whether the stream is read.</returns>
+    /// <returns>True if the stream is read.</returns>
     private async Task<bool> TryCreateAsync(RedisKey stream, bool mending, RedisValue beginning)
     {
         try
@@ -173,7 +186,8 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     {
         if (await group.LastDeliveredAsync(stream) is not null)
         {
-            // It was there before: it keeps its place. Creating is not even tried, which Redis at its memory limit refuses.
+            // The group existed before and keeps its position. Creating it is not tried, because Redis at its memory
+            // limit refuses that.
             return;
         }
 
@@ -189,7 +203,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
         catch (RedisServerException exception) when (exception.Message.StartsWith("BUSYGROUP", StringComparison.Ordinal))
         {
-            // Another instance was faster.
+            // Another instance has created it.
             return;
         }
 
@@ -207,7 +221,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         await directory.NoteAsync(stream, group.Name);
     }
 
-    /// <summary>The last id that the stream ever had; null when there is no stream.</summary>
+    /// <summary>Gets the last id that the stream generated; null if there is no stream.</summary>
     private async Task<RedisStreamId?> EndAsync(RedisKey stream) =>
         await group.Database.KeyExistsAsync(stream) ? RedisStreamId.Parse((await group.Database.StreamInfoAsync(stream)).LastGeneratedId) : null;
 }

@@ -2,10 +2,15 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Reads alone: the instance that has the lease takes over everything pending in the order of the streams, and then reads on. The others stand by.</summary>
+/// <summary>
+/// Reads an ordered subscription. The instance that holds the lease takes over all pending entries in stream order, and
+/// then reads new ones. The other instances stand by.
+/// </summary>
 /// <remarks>
-/// Every command that moves the group checks the lease where it acts, so that an instance that was frozen takes nothing from its successor. That rules out the blocking read of a group: what waits at the server
-/// is a plain read, which moves nothing and only says that something has come.
+/// Each command that changes the group checks the lease in the same script, so that an instance that was paused takes
+/// nothing from its successor. A blocking read of the group cannot do that. Therefore a plain read waits at the server,
+/// which changes nothing and only signals that there are new entries. An epoch is a period of uninterrupted delivery
+/// under one lease.
 /// </remarks>
 internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer member, RedisLease lease) : RedisReadLoop(receiver, member)
 {
@@ -19,13 +24,17 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
     private readonly RedisReadBatchSize pace = new();
     private readonly Lock gate = new();
 
-    // The token under which the present epoch hands out; null between two epochs. Whatever was read under another is not handed out.
+    // The token of the current epoch; null between two epochs. Entries that were read under another token are not
+    // delivered.
     private string? epoch;
     private TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task signal = Task.CompletedTask;
     private bool stopped;
 
-    /// <summary>The epoch begins again at what was released. Once the intake has stopped only the later events of its key are lost with it: the others may still end well.</summary>
+    /// <summary>
+    /// Ends the epoch, so that delivery restarts at the released entry. After the intake has stopped, only the later
+    /// events of its key are lost with it, because the other events may still complete.
+    /// </summary>
     public override ValueTask ReleaseAsync(UnackedEntry entry)
     {
         lock (gate)
@@ -48,7 +57,10 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Somebody who does not keep to the lease took entries of this epoch: it begins again.</summary>
+    /// <summary>
+    /// Marks entries as lost that a consumer has taken without the lease, and ends the epoch, so that delivery
+    /// restarts.
+    /// </summary>
     public override void Lose(IEnumerable<UnackedEntry> entries)
     {
         lock (gate)
@@ -60,7 +72,10 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         }
     }
 
-    /// <summary>Looks at the clock before anything else of a lane begins: a process that was frozen may notice here first that its time is over.</summary>
+    /// <summary>
+    /// Checks the remaining time of the lease before the next event of a partition begins. After a pause of the
+    /// process, this may be the first check that detects an expired lease.
+    /// </summary>
     public override void Settling()
     {
         if (lease is { Token: { } token } && lease.Remaining <= TimeSpan.Zero)
@@ -69,7 +84,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         }
     }
 
-    /// <summary>Hands out nothing more. The lease stays until everything is settled or given back.</summary>
+    /// <summary>Stops the delivery. The lease is kept until all entries are settled or released.</summary>
     public void Stop()
     {
         lock (gate)
@@ -86,7 +101,10 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         }
     }
 
-    /// <summary>What was on its way when the connection failed may still arrive: a new number shuts it out. What was handed out stays, if nobody else had the lease in between.</summary>
+    /// <summary>
+    /// Takes the lease again under a new number, which refuses the commands that were in transit when the connection
+    /// failed. Delivered entries stay valid if no other instance has held the lease in between.
+    /// </summary>
     protected override Task ResumeAsync(CancellationToken stop) => TryTakeAsync(stop);
 
     protected override async Task PassAsync(CancellationToken stop)
@@ -154,11 +172,11 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         return true;
     }
 
-    /// <summary>Hands out what is pending in a stream, in its order.</summary>
-    /// <returns>Whether all of it was handed out.</returns>
+    /// <summary>Delivers the pending entries of a stream, in its order.</summary>
+    /// <returns>True if all of them were delivered.</returns>
     private async Task<bool> TakeOverAsync(string token, RedisKey stream, CancellationToken stop)
     {
-        // Before the first page: what is newer than this is read, and not pending.
+        // Queried before the first page: newer entries are read as new ones, and are not pending.
         var position = await Member.Connector.AnswerAsync(Member.Group.LastDeliveredAsync(stream), stop) ?? RedisGroup.Start;
         var after = RedisGroup.Start;
         while (true)
@@ -178,7 +196,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
                 return true;
             }
 
-            // What is held was handed out before the connection failed, or its acknowledgement is on its way.
+            // Held entries were delivered before the connection failed, or their acknowledgement is in transit.
             if (!await HandOutAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), askedAt, stop))
             {
                 return false;
@@ -208,7 +226,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         {
             var blocking = await Member.Blocking.OpenAsync().Observed().WaitAsync(stop);
 
-            // One that is still waiting serves as well: whatever comes ends it.
+            // A wait in progress is reused: any new entry ends it.
             signal = signal.IsCompletedSuccessfully || signal.IsFaulted ? RedisGroup.WaitForNewAsync(blocking, positions).Observed() : signal;
             await (await Task.WhenAny(signal, over).WaitAsync(stop));
         }
@@ -218,7 +236,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
     {
         try
         {
-            // The watchdog ends a connection without a sign of life. As long as there is one, what comes is worth waiting for.
+            // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
             var bulk = await Member.Bulk.OpenAsync().Observed().WaitAsync(stop);
             var answer = await ask(bulk).Observed().WaitAsync(stop);
             RedisEntry[] entries = [.. entriesOf(answer)];
@@ -246,7 +264,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         }
     }
 
-    /// <returns>Whether the epoch goes on.</returns>
+    /// <returns>True if the epoch continues.</returns>
     private async Task<bool> HandOutAsync(string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt, CancellationToken stop)
     {
         RedisValue[] others;
@@ -264,7 +282,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         return true;
     }
 
-    /// <summary>The lease is another's, or may be by now.</summary>
+    /// <summary>Drops the lease, because another instance holds it or may hold it.</summary>
     public void LoseLease(string token)
     {
         lock (gate)
@@ -279,7 +297,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         Member.Log.LeaseLost(Member.Group.Name, token);
     }
 
-    /// <summary>Everything unsettled is lost here, and comes again in the order of the streams.</summary>
+    /// <summary>Ends the epoch. All unsettled entries are lost here, and are delivered again in stream order.</summary>
     private void EndEpoch()
     {
         epoch = null;

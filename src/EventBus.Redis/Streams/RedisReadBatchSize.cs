@@ -1,7 +1,12 @@
 namespace EventBus;
 
-/// <summary>How many entries one answer should bring: about a megabyte, one entry at least. Few at first and after a failure, at most twice as many with every answer. Thread-safe.</summary>
-/// <remarks>Time is no measure: an answer that comes late may be a small one over a long way.</remarks>
+/// <summary>
+/// Determines the number of entries to request: about 1 MB, at least one entry. Starts small, is halved after a
+/// failure, and at most doubles with each answer. Thread-safe.
+/// </summary>
+/// <remarks>
+/// The duration is not a usable measure: a late answer may be a small one over a connection with high latency.
+/// </remarks>
 internal sealed class RedisReadBatchSize
 {
     private const int First = 4;
@@ -12,7 +17,7 @@ internal sealed class RedisReadBatchSize
     private int size = First;
     private double average;
 
-    /// <summary>How many to ask for where there is room for so many.</summary>
+    /// <summary>Gets the number of entries to request, at most the given room.</summary>
     public int Of(int room)
     {
         lock (gate)
@@ -21,9 +26,9 @@ internal sealed class RedisReadBatchSize
         }
     }
 
-    /// <summary>An answer has come.</summary>
-    /// <param name="entries">How many entries it brought.</param>
-    /// <param name="bytes">How many bytes they hold together.</param>
+    /// <summary>Records an answer.</summary>
+    /// <param name="entries">The number of entries in the answer.</param>
+    /// <param name="bytes">The total size of the entries in bytes.</param>
     public void Answered(int entries, long bytes)
     {
         if (entries == 0)
@@ -33,14 +38,15 @@ internal sealed class RedisReadBatchSize
 
         lock (gate)
         {
-            // It rises at once and falls slowly: one answer that is too large costs more than one that is too small.
+            // The average rises immediately and falls slowly: an answer that is too large costs more than one that is
+            // too small.
             var latest = Math.Max(1, (double)bytes / entries);
             average = Math.Max(latest, (average + latest) / 2);
             size = (int)Math.Clamp(Bytes / average, 1, Math.Min(Most, size * 2));
         }
     }
 
-    /// <summary>There was no answer.</summary>
+    /// <summary>Records that there was no answer.</summary>
     public void Failed()
     {
         lock (gate)

@@ -2,20 +2,25 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The loop that brings entries to a receiver, until its intake stops. Outages and vanished groups do not end it.</summary>
+/// <summary>
+/// Reads entries for a receiver until its intake stops. Continues after outages and after the loss of a group.
+/// </summary>
 internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer member)
 {
     private readonly string activity = $"reading for {member.Subscription.Name}";
     private volatile string? complaint;
 
-    /// <summary>Why nothing comes at present; null when all is well.</summary>
+    /// <summary>The reason why no entries are received; null if there is no problem.</summary>
     public string? Complaint => complaint;
 
     protected RedisReceiver Receiver => receiver;
 
     protected RedisConsumer Member => member;
 
-    /// <param name="live">The group is there. Otherwise it is created as soon as Redis answers, and begins at what comes then.</param>
+    /// <param name="live">
+    /// True if the group exists. Otherwise it is created as soon as Redis answers, and begins with the entries added
+    /// after that.
+    /// </param>
     /// <param name="stop">Ends the loop.</param>
     public async Task RunAsync(bool live, CancellationToken stop)
     {
@@ -48,13 +53,13 @@ internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer memb
 
                 complaint = null;
 
-                // An application that knows no event waits for the first stream to appear.
+                // Without a known stream, waits until the first one appears.
                 await (member.Group.Streams.Count > 0 ? PassAsync(stop) : Task.Delay(RedisConnector.Block, member.Names.Time, stop));
                 failures = 0;
             }
             catch (Exception) when (stop.IsCancellationRequested)
             {
-                // Whatever it is: the connection was closed under it by this side.
+                // The error does not matter: this process has closed the connection.
                 return;
             }
             catch (Exception exception)
@@ -67,23 +72,26 @@ internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer memb
         }
     }
 
-    /// <summary>A delivery was released.</summary>
+    /// <summary>Handles the release of a delivery.</summary>
     public abstract ValueTask ReleaseAsync(UnackedEntry entry);
 
-    /// <summary>A delivery is about to be acknowledged.</summary>
+    /// <summary>Runs before a delivery is acknowledged.</summary>
     public virtual void Settling()
     {
     }
 
-    /// <summary>Entries are another's, or gone.</summary>
+    /// <summary>Handles entries that another consumer owns or that no longer exist.</summary>
     public abstract void Lose(IEnumerable<UnackedEntry> entries);
 
-    /// <summary>Goes on after a failure: a reply that was lost with its connection left entries pending that nobody here has seen.</summary>
+    /// <summary>
+    /// Resumes after a failure. A reply that was lost with its connection left entries pending that this instance has
+    /// not seen.
+    /// </summary>
     protected abstract Task ResumeAsync(CancellationToken stop);
 
     protected abstract Task PassAsync(CancellationToken stop);
 
-    /// <summary>The groups were made again: what was handed out is owned by nobody.</summary>
+    /// <summary>Runs after the groups were created again: no consumer owns the delivered entries.</summary>
     protected virtual void Mended()
     {
     }
@@ -104,7 +112,7 @@ internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer memb
                 isMended = await member.Connector.AnswerAsync(member.Place.LeaveOutStrayKeysAsync(), stop);
             }
 
-            // What does not last is no cure: then it waits like any other failure.
+            // A repair that does not last is followed by a wait, like any other failure.
             if (isMended && failures == 1)
             {
                 return;
@@ -112,7 +120,7 @@ internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer memb
         }
         catch (Exception)
         {
-            // Whatever it is: the loop comes back to it, or ends.
+            // The next pass of the loop encounters the error again, or the loop ends.
         }
 
         await Task.Delay(RedisBackoff.After(failures), member.Names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

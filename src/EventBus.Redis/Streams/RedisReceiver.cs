@@ -5,16 +5,21 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The live end of one subscription: what was read and is not settled. <see cref="RedisReadLoop"/> brings it, <see cref="RedisAckLoop"/> acknowledges it, <see cref="PendingEntryMaintenance"/> renews it and takes over.</summary>
+/// <summary>
+/// Receives the events of one subscription, and holds those that are read and not settled. <see cref="RedisReadLoop"/>
+/// reads them, <see cref="RedisAckLoop"/> acknowledges them, and <see cref="PendingEntryMaintenance"/> renews them and
+/// takes over those of dead consumers.
+/// </summary>
 /// <remarks>
-/// A lost connection is no loss of ownership here: entries stay pending for the consumer's name, and an acknowledgement after the reconnect is as good as before.
-/// Ownership ends when another consumer claims an entry, or when it may have done so because renewing failed for too long.
+/// The loss of a connection does not end the ownership: entries stay pending for the consumer's name, and an
+/// acknowledgement after the reconnection is still valid. Ownership ends when another consumer claims an entry, or when
+/// it may have done so because renewing failed for too long.
 /// </remarks>
 internal sealed class RedisReceiver : Receiver
 {
     private const int MaxUnseen = 10_000;
 
-    // The bus asks who else is there every 5 s, and an instance that stands by shows itself then.
+    // The bus asks for other consumers every 5 s, and a standby instance shows activity only then.
     private static readonly TimeSpan ShownEvery = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
@@ -57,19 +62,24 @@ internal sealed class RedisReceiver : Receiver
 
     public bool IsStopping => stopIntake.IsCancellationRequested;
 
-    /// <summary>Why nothing is received; null when all is well.</summary>
+    /// <summary>The reason why no events are received; null if there is no problem.</summary>
     public string? Complaint => running.IsCompleted ? "Reading has ended; start the application again." : reading.Complaint;
 
-    /// <summary>What an operator should look at although events are received; null when there is nothing.</summary>
+    /// <summary>
+    /// The problem that an operator should look at although events are received; null if there is none.
+    /// </summary>
     public string? Remark => member.Place.Complaint ?? settling.Complaint ?? upkeep.Complaint ?? discovery.Complaint;
 
-    /// <summary>What is read and not yet acknowledged. Its size is the bound of all channels.</summary>
+    /// <summary>The entries that are read and not yet acknowledged. Their number bounds all channels.</summary>
     public UnackedEntries Held { get; } = new();
 
-    /// <summary>What is on its way from Redis.</summary>
+    /// <summary>The entries that are in transit from Redis.</summary>
     public InFlightReads Arrivals { get; }
 
-    /// <param name="live">The group is there. Otherwise it is created as soon as Redis answers, and begins at what comes then.</param>
+    /// <param name="live">
+    /// True if the group exists. Otherwise it is created as soon as Redis answers, and begins with the entries added
+    /// after that.
+    /// </param>
     public void Start(bool live)
     {
         running = reading.RunAsync(live, stopIntake.Token);
@@ -78,10 +88,10 @@ internal sealed class RedisReceiver : Receiver
         upkeep.Start(stopIntake.Token, close.Token);
     }
 
-    /// <summary>How many others consume the group; null while that is not known.</summary>
+    /// <summary>Counts the other consumers of the group; null if the number is unknown at present.</summary>
     public async Task<OtherConsumers?> CountOthersAsync(CancellationToken cancellationToken)
     {
-        // A living consumer asks for more every second, or renews what it holds.
+        // An active consumer reads every second, or renews what it holds.
         var deadFor = (member.ClaimAfter / 3) + ShownEvery;
         try
         {
@@ -115,16 +125,20 @@ internal sealed class RedisReceiver : Receiver
         await closing;
     }
 
-    /// <summary>Hands entries to the bus, and acknowledges those that are not for this subscription.</summary>
+    /// <summary>Delivers entries to the bus, and acknowledges those that are not for this subscription.</summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="entries">The entries, with how often each may have been started before.</param>
-    /// <param name="askedAt">When they were asked for.</param>
+    /// <param name="entries">
+    /// The entries, each with the number of earlier deliveries that may have been attempts.
+    /// </param>
+    /// <param name="askedAt">The time of the request.</param>
     public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt) => group.AckAsync(stream, HandOut(stream, entries, askedAt));
 
-    /// <summary>Brings what this consumer owns and has not handed out, about a megabyte at a time.</summary>
+    /// <summary>
+    /// Fetches and delivers entries that this consumer owns and has not delivered yet, about 1 MB at a time.
+    /// </summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="unseen">The ids, with how often each may have been started before.</param>
-    /// <param name="stop">Ends it.</param>
+    /// <param name="unseen">The ids, each with the number of earlier deliveries that may have been attempts.</param>
+    /// <param name="stop">Cancels the call.</param>
     public async Task FetchAsync(RedisKey stream, IReadOnlyList<(RedisValue Id, int EarlierDeliveries)> unseen, CancellationToken stop)
     {
         var earlier = unseen.ToDictionary(each => each.Id, each => each.EarlierDeliveries);
@@ -143,14 +157,16 @@ internal sealed class RedisReceiver : Receiver
         }
     }
 
-    /// <summary>Hands entries to the bus.</summary>
+    /// <summary>Delivers entries to the bus.</summary>
     /// <param name="stream">The stream.</param>
-    /// <param name="entries">The entries, with how often each may have been started before.</param>
-    /// <param name="askedAt">When they were asked for.</param>
-    /// <returns>Those that are not for this subscription, to be acknowledged.</returns>
+    /// <param name="entries">
+    /// The entries, each with the number of earlier deliveries that may have been attempts.
+    /// </param>
+    /// <param name="askedAt">The time of the request.</param>
+    /// <returns>The ids that are not for this subscription and have to be acknowledged.</returns>
     public RedisValue[] HandOut(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt)
     {
-        // The server gave them out no later than a wait after they were asked for, however long the answer took.
+        // The server delivered them at most one blocking wait after the request, however long the answer took.
         var givenAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
         var others = new List<RedisValue>();
         var word = member.Names.WordOf(stream);
@@ -174,7 +190,8 @@ internal sealed class RedisReceiver : Receiver
             var ownedAt = Arrivals.OwnedAt(stream, entry.Id, givenAt);
             if (lease is null && time.GetElapsedTime(ownedAt) > member.KeepFor)
             {
-                // It came so late that another instance may have it by now: nothing begins here, and whoever claims it next has it.
+                // The entry arrived so late that another instance may own it: it is not delivered here. The consumer
+                // that claims it next delivers it.
                 late++;
                 continue;
             }
@@ -182,7 +199,8 @@ internal sealed class RedisReceiver : Receiver
             var held = new UnackedEntry(this, stream, entry.Id, envelope, earlier, ownedAt);
             if (Held.TryAdd(held) && !TryWrite(held))
             {
-                // The intake has stopped: the entry stays pending, and is given back with what nobody saw.
+                // The intake has stopped: the entry stays pending, and is released together with the entries that were
+                // not seen.
                 Held.Remove(held);
             }
         }
@@ -192,15 +210,17 @@ internal sealed class RedisReceiver : Receiver
             member.Log.DeliveriesLost(late, member.Subscription.Name);
         }
 
-        // They come in the order of the stream.
+        // The entries arrive in stream order.
         member.Place.Seen(stream, last);
         return [.. others];
     }
 
-    /// <returns>Whether the bus will see it; false once the intake has stopped.</returns>
+    /// <returns>True if the bus will receive the entry; false after the intake has stopped.</returns>
     public bool TryWrite(UnackedEntry entry) => deliveries.Writer.TryWrite(entry.ToDelivery());
 
-    /// <summary>Takes back what the bus has not taken.</summary>
+    /// <summary>
+    /// Removes the deliveries that the bus has not taken yet from the channel, and returns their envelopes.
+    /// </summary>
     public HashSet<Envelope> Drain()
     {
         var buffered = new HashSet<Envelope>();
@@ -213,13 +233,13 @@ internal sealed class RedisReceiver : Receiver
     }
 
     /// <summary>Ends the ownership of entries.</summary>
-    /// <returns>How many were unsettled until now.</returns>
+    /// <returns>The number of entries that were not settled before.</returns>
     public int Lose(IEnumerable<UnackedEntry> entries)
     {
         var unsettled = 0;
         foreach (var entry in entries)
         {
-            // One whose acknowledgement is on its way is gone because it is done.
+            // False for an entry whose acknowledgement is in transit: it is handled, and not lost.
             if (entry.Lose())
             {
                 unsettled++;
@@ -235,14 +255,14 @@ internal sealed class RedisReceiver : Receiver
         return unsettled;
     }
 
-    /// <summary>A delivery is about to be acknowledged: the last look at whether it is still ours.</summary>
+    /// <summary>Runs before a delivery is acknowledged, as the last check of its ownership.</summary>
     public void Settling() => reading.Settling();
 
     public void Acknowledge(UnackedEntry entry) => settling.Add(entry);
 
     public ValueTask ReleaseAsync(UnackedEntry entry) => reading.ReleaseAsync(entry);
 
-    /// <summary>Gives entries to the next claim of any instance. If that fails, they are claimed later.</summary>
+    /// <summary>Releases entries to the next claim of any instance. If that fails, they are claimed later.</summary>
     public async Task GiveBackAsync(IReadOnlyList<UnackedEntry> entries)
     {
         foreach (var entry in entries)
@@ -268,7 +288,7 @@ internal sealed class RedisReceiver : Receiver
         deliveries.Writer.TryComplete();
         await Task.WhenAll(member.Blocking.CloseAsync(), member.Bulk.CloseAsync(), running, finding, upkeep.Claiming, upkeep.Sweeping).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
 
-        // For the next owner it was not handed out.
+        // These do not count as delivered for the next owner.
         var buffered = Drain();
         UnackedEntry[] unstarted = [.. Held.ToArray().Where(entry => buffered.Contains(entry.Envelope))];
         foreach (var entry in unstarted)
@@ -276,7 +296,8 @@ internal sealed class RedisReceiver : Receiver
             entry.MayHaveStarted = false;
         }
 
-        // In order, nothing goes back before what was taken is settled: another instance would overtake it.
+        // In an ordered subscription nothing is released before the taken events are settled; otherwise another
+        // instance would overtake them.
         if (lease is null)
         {
             await GiveBackUnstartedAsync(unstarted).WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -285,7 +306,8 @@ internal sealed class RedisReceiver : Receiver
 
     private async Task GiveBackUnstartedAsync(UnackedEntry[] unstarted)
     {
-        // Before the buffered ones are given back, which are in nobody's hands then either.
+        // Runs before the buffered entries are released: afterwards they are no longer held here, and would count as
+        // unseen.
         await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync));
         await GiveBackAsync([.. unstarted.Where(entry => entry.Lose())]);
     }
@@ -297,7 +319,8 @@ internal sealed class RedisReceiver : Receiver
             await StopIntakeAsync();
             await settling.CompleteAsync().WaitAsync(CloseTimeout, time);
 
-            // In a shared subscription once more: a read that was on its way may have been answered after the intake stopped.
+            // In a shared subscription this is the second time: a read in transit may have been answered after the
+            // intake stopped.
             await Task.WhenAll(group.Streams.Select(GiveBackUnseenAsync)).WaitAsync(CloseTimeout, time);
             await GiveBackAsync([.. Held.ToArray().Where(entry => entry.Lose())]);
             await (lease?.ReleaseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, time);
@@ -316,7 +339,7 @@ internal sealed class RedisReceiver : Receiver
         }
     }
 
-    /// <summary>Gives back what Redis handed out to a read whose answer nobody took.</summary>
+    /// <summary>Releases entries that Redis delivered to a read whose answer was not processed.</summary>
     private async Task GiveBackUnseenAsync(RedisKey stream)
     {
         try
@@ -331,7 +354,8 @@ internal sealed class RedisReceiver : Receiver
         }
         catch (RedisServerException)
         {
-            // It is gone, or somebody has changed it or the rights to it: there is nothing to give back. The other streams go back all the same, and so does the lease.
+            // The stream no longer exists, or the key or the rights to it have changed: there is nothing to release.
+            // The other streams and the lease are still released.
         }
     }
 }

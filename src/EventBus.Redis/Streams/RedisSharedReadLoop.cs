@@ -2,14 +2,14 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Reads side by side with other instances: whatever the group hands out to this consumer.</summary>
+/// <summary>Reads the entries that the group delivers to this consumer, concurrently with other instances.</summary>
 internal sealed class RedisSharedReadLoop(RedisReceiver receiver, RedisConsumer member) : RedisReadLoop(receiver, member)
 {
     private const int OwnBatch = 256;
 
     private readonly RedisReadBatchSize pace = new();
 
-    /// <summary>Delivers once more, here as long as the receiver takes in, otherwise anywhere.</summary>
+    /// <summary>Delivers the entry again: here while the intake runs, otherwise on any instance.</summary>
     public override async ValueTask ReleaseAsync(UnackedEntry entry)
     {
         var next = entry.Again();
@@ -22,7 +22,10 @@ internal sealed class RedisSharedReadLoop(RedisReceiver receiver, RedisConsumer 
 
     public override void Lose(IEnumerable<UnackedEntry> entries) => Receiver.Lose(entries);
 
-    /// <summary>An answer that was lost handed out what nobody here has seen. One that took over from another instance may have been started there: the count says so.</summary>
+    /// <summary>
+    /// Fetches the entries that Redis delivered in a lost answer. An entry that was taken over from another instance
+    /// may have been attempted there; its delivery count includes that.
+    /// </summary>
     protected override async Task ResumeAsync(CancellationToken stop)
     {
         foreach (var stream in Member.Group.Streams)
@@ -56,7 +59,7 @@ internal sealed class RedisSharedReadLoop(RedisReceiver receiver, RedisConsumer 
         IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> found;
         try
         {
-            // The watchdog ends a connection without a sign of life. As long as there is one, what comes is worth waiting for.
+            // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
             found = await Member.Group.ReadNewAsync(blocking, count).Observed().WaitAsync(stop);
         }
         catch

@@ -5,18 +5,21 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Acknowledges what waits of one stream, together. What fails is tried again until the receiver closes; what is refused for good is dropped. What is refused again and again for another reason is logged once and named by the health check.</summary>
+/// <summary>
+/// Acknowledges the handled entries of one stream in batches. Failures are retried until the receiver closes; permanent
+/// refusals are dropped. Repeated refusals for other reasons are logged once and reported by the health check.
+/// </summary>
 internal sealed class RedisStreamAckQueue(RedisKey stream, RedisReceiver receiver, RedisConsumer member)
 {
     private const int Batch = 256;
 
-    // After so many failures in a row it is no moment any more.
+    // The number of consecutive failures from which on they are reported.
     private const int Few = 3;
 
     private readonly string activity = $"{member.Subscription.Name}: acknowledging of {stream}";
     private volatile string? complaint;
 
-    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Complaint => complaint;
 
     public async Task RunAsync(ChannelReader<UnackedEntry> waiting, CancellationToken close)
@@ -37,7 +40,8 @@ internal sealed class RedisStreamAckQueue(RedisKey stream, RedisReceiver receive
             }
             catch (Exception exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsOfKey(exception))
             {
-                // There is nothing any more that could be acknowledged, or no right to it: it would hold the place of other streams' events.
+                // The group no longer exists, or the right to it is missing. A retry would occupy the capacity for
+                // events of other streams.
                 member.Log.NotAcknowledged(batch.Count, stream!, member.Subscription.Name, exception);
             }
             catch (Exception exception) when (!close.IsCancellationRequested)

@@ -5,15 +5,17 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// What is written down beside the streams: which streams there are, which groups read all of them, and how far each group is. Streams of other programs are looked for among the keys. Thread-safe.
+/// Stores data about the streams in keys next to them: the known streams, the groups that read all of them, and the
+/// position of each group. Finds streams of other programs by a scan of the keys. Thread-safe.
 /// </summary>
 /// <remarks>
-/// None of this is needed to read a stream. A key of it that holds something else, or that the user may not touch, counts as empty: that is logged once, and named by the health check until it can be used.
-/// Every other failure is thrown.
+/// Reading a stream does not need this data. A key with another type, or without access for the user, counts as empty:
+/// that is logged once, and reported by the health check until the key can be used. Every other failure is thrown.
 /// </remarks>
 internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names, ILogger log)
 {
-    // Up to here everything is acknowledged: what comes before the oldest pending entry, or, when nothing is pending, up to the last that was read. An opening parenthesis means: before it.
+    // Stores the position up to which everything is acknowledged: the position before the oldest pending entry or, if
+    // nothing is pending, the last entry that was read. An opening parenthesis means: before this entry.
     private const string NoteScript = """
         local groups = redis.pcall('XINFO', 'GROUPS', KEYS[2])
         if groups.err then
@@ -39,10 +41,13 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
 
     private readonly ConcurrentDictionary<RedisKey, string> unusable = new();
 
-    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Complaint => unusable.Select(each => $"The key '{each.Key}' cannot be used, and counts as empty: {each.Value} Delete it or rename it, or grant the right to it.").FirstOrDefault();
 
-    /// <summary>Makes streams known to other applications. It is asked first which are not: Redis at its memory limit refuses to add even what is there.</summary>
+    /// <summary>
+    /// Adds streams to the set that other applications read. Only missing streams are added, because Redis at its
+    /// memory limit refuses even an addition that changes nothing.
+    /// </summary>
     public async Task EnterAsync(IEnumerable<RedisKey> streams)
     {
         RedisValue[] missing = [.. streams.Except(await KnownAsync()).Select(stream => (RedisValue)names.WordOf(stream))];
@@ -52,25 +57,27 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
         }
     }
 
-    /// <summary>The streams that applications have entered: one quick question.</summary>
+    /// <summary>Gets the streams that applications have added, with one fast command.</summary>
     public async Task<RedisKey[]> KnownAsync() =>
         [.. (await UseAsync(names.KnownWords, () => database.SetMembersAsync(names.KnownWords), [])).Select(word => names.StreamOfWord((string)word!)).Where(names.IsStream)];
 
-    /// <summary>Whether a group is one of those that read every stream there is.</summary>
+    /// <summary>True if a group is in the set of groups that read every stream.</summary>
     public Task<bool> ReadsAllAsync(string group) => UseAsync(names.OpenGroups, () => database.SetContainsAsync(names.OpenGroups, group), false);
 
-    /// <summary>Writes down that a group reads every stream there is.</summary>
+    /// <summary>Adds a group to the set of groups that read every stream.</summary>
     public Task EnterReaderOfAllAsync(string group) => UseAsync(names.OpenGroups, () => database.SetAddAsync(names.OpenGroups, group), false);
 
-    /// <summary>What is written down of how far a group is in a stream; null for nothing.</summary>
+    /// <summary>Gets the recorded position of a group in a stream; null if there is none.</summary>
     public Task<RedisValue> NoteOfAsync(RedisKey stream, string group) =>
         UseAsync(names.PlacesOf(stream), () => database.HashGetAsync(names.PlacesOf(stream), group), RedisValue.Null);
 
-    /// <summary>Writes down how far a group is in a stream.</summary>
+    /// <summary>Records the position of a group in a stream.</summary>
     public Task NoteAsync(RedisKey stream, string group) =>
         UseAsync<RedisResult?>(names.PlacesOf(stream), async () => await database.ScriptEvaluateAsync(NoteScript, [names.PlacesOf(stream), stream], [group]), null);
 
-    /// <summary>All streams, found by going through all keys of the server. One that the user may not look at is among them.</summary>
+    /// <summary>
+    /// Finds all streams by a scan of all keys of the server. Includes keys whose type the user has no right to query.
+    /// </summary>
     public async Task<RedisKey[]> ScanAsync(CancellationToken cancellationToken)
     {
         var found = new List<RedisKey>();

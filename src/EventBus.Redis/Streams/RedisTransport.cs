@@ -6,7 +6,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Redis Streams: one stream for each first word of the event names, one consumer group for each subscription.</summary>
+/// <summary>
+/// Implements a transport over Redis Streams, with one stream for each first word of the event names and one consumer
+/// group for each subscription.
+/// </summary>
 internal sealed class RedisTransport(RedisConnector connector, RedisOptions options, ILogger log) : Transport
 {
     private static readonly TimeSpan PingTimeout = TimeSpan.FromMilliseconds(900);
@@ -14,7 +17,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private static readonly TimeSpan RetireTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LimitPeriod = TimeSpan.FromSeconds(10);
 
-    // As many as the application has event names.
+    // The size is bounded by the number of event names in the application.
     private readonly ConcurrentDictionary<string, RedisKey> streams = new(StringComparer.Ordinal);
     private readonly Lock gate = new();
     private volatile RedisReceiver[] receivers = [];
@@ -27,7 +30,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     private RedisWriteQueue? sending;
     private bool failFast;
 
-    // Of one argument, as the server said last.
+    // The maximum length of one argument, as last reported by the server.
     private long limit = RedisArgumentLimit.Usual;
     private long askedAt;
 
@@ -39,7 +42,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         Redelivers = true,
         SharesSubscriptions = true,
 
-        // Far below what Redis takes in one value (512 MB): a whole batch must pass within the time of one answer.
+        // Far below the limit of Redis for one value (512 MB): a whole batch must be transferred within the timeout of
+        // one answer.
         MaxBodyBytes = 16 * 1024 * 1024,
     };
 
@@ -82,7 +86,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         bool live;
         try
         {
-            // Side by side. Where Redis is away the receiver opens it once it is there.
+            // Both run concurrently. If Redis is unreachable, the receiver opens the connection later.
             var opening = Connection.IsConnected ? blocking.OpenAsync() : Task.CompletedTask;
             live = await TryCreateAsync(group, place, cancellationToken);
             await (live ? opening : Task.CompletedTask).WaitAsync(cancellationToken);
@@ -151,13 +155,13 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
     }
 
-    /// <summary>Creates the group where it is missing. After a degraded start the receiver does so later.</summary>
-    /// <returns>Whether it is there.</returns>
+    /// <summary>Creates the group where it is missing. After a degraded start the receiver creates it later.</summary>
+    /// <returns>True if the group exists.</returns>
     private async Task<bool> TryCreateAsync(RedisGroup group, RedisGroupPositions place, CancellationToken cancellationToken)
     {
         if (!failFast && !Connection.IsConnected)
         {
-            // A connection of the application's may queue what it cannot send.
+            // The application's connection may queue a command that it cannot send.
             return false;
         }
 
@@ -179,7 +183,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
     }
 
-    // The state of a publish in flight is used again.
+    // Reuses the state of publish calls.
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
     private async ValueTask PublishOneAsync(Envelope envelope, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
@@ -196,7 +200,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         outcomes.Span[0] = outcome;
     }
 
-    /// <summary>Sends a list as one transaction, in which nothing comes between. What Redis refuses as a whole (memory, rights) is refused for all; a stream that is none is refused alone, with all events of its keys.</summary>
+    /// <summary>
+    /// Sends a batch as one transaction, without other commands in between. If Redis refuses the transaction as a whole
+    /// (memory, rights), all events are refused. If a key is not a stream, only the events for that key are refused.
+    /// </summary>
     private async ValueTask PublishTogetherAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         var entries = new List<(RedisKey, NameValueEntry[])>(batch.Length);
@@ -244,7 +251,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
     }
 
-    /// <summary>Asks what a stream has to do with it that a transaction was discarded: by adding an entry with an id that no stream takes.</summary>
+    /// <summary>
+    /// Finds out whether a stream caused a transaction to be discarded, by adding an entry with an id that every stream
+    /// refuses.
+    /// </summary>
     private async Task<PublishOutcome> WhyDiscardedAsync(RedisKey stream, PublishOutcome otherwise, CancellationToken deadline)
     {
         try
@@ -257,13 +267,16 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
         catch (Exception)
         {
-            // The id was refused, or it may pass: the events of this stream are sent again.
+            // Redis refused the id, or the error may be temporary: the events of this stream are sent again.
         }
 
         return otherwise;
     }
 
-    /// <summary>Whether an event is longer than Redis reads, as far as that is known. No question is waited for: what is published afterwards must not pass this event.</summary>
+    /// <summary>
+    /// True if an event is longer than the last known limit of Redis. Does not wait for an answer, because events that
+    /// are published afterwards must not overtake this one.
+    /// </summary>
     private bool IsTooLong(Envelope envelope)
     {
         if (!RedisArgumentLimit.IsNear(envelope.Body.Length))
@@ -279,8 +292,8 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         return envelope.Body.Length > Volatile.Read(ref limit);
     }
 
-    /// <summary>Asks again before an event is refused: the limit may have been raised.</summary>
-    /// <returns>Why the event is longer than Redis reads; null when it is not.</returns>
+    /// <summary>Asks for the limit again before an event is refused, because it may have been raised.</summary>
+    /// <returns>The error if the event is longer than the limit; otherwise null.</returns>
     private async Task<EventBusException?> TooLongAsync(Envelope envelope, CancellationToken deadline)
     {
         await AskLimitAsync(deadline);
@@ -291,7 +304,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     private void AskLimitAgain(object? sender, ConnectionFailedEventArgs restored) => _ = AskLimitAsync(CancellationToken.None);
 
-    /// <summary>Asks how long an argument may be. Never throws; without an answer what is known stays.</summary>
+    /// <summary>
+    /// Asks for the maximum length of an argument. Never throws; without an answer the last known limit stays.
+    /// </summary>
     private async Task AskLimitAsync(CancellationToken cancellationToken)
     {
         try
@@ -302,11 +317,11 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
         catch (Exception)
         {
-            // What becomes of the event itself says so.
+            // The outcome of the event itself reports the problem.
         }
     }
 
-    /// <returns>Why the event cannot be written; null when it can.</returns>
+    /// <returns>The error if the event cannot be serialized; otherwise null.</returns>
     private EventBusException? TryWrite(Envelope envelope, out NameValueEntry[] fields)
     {
         try
@@ -327,30 +342,36 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         {
             streams[envelope.EventName] = stream = Names.StreamOf(envelope.EventName);
 
-            // Once, and without waiting: a subscription that missed it finds the stream among the keys.
+            // Done once, without waiting: a subscription that misses it finds the stream by a scan of the keys.
             _ = Connection.GetDatabase().SetAddAsync(Names.KnownWords, Names.WordOf(stream), CommandFlags.FireAndForget);
         }
 
         return stream;
     }
 
-    /// <summary>Accepted is only what was answered with the id of an entry: anything else was the answer to another call, and says nothing.</summary>
+    /// <summary>
+    /// Returns accepted only if the answer is the id of an entry. Any other answer belongs to another call, so the
+    /// outcome is in doubt.
+    /// </summary>
     internal static PublishOutcome Judge(RedisValue answer) => RedisStreamId.TryParse(answer, out _)
         ? PublishOutcome.Accepted
         : PublishOutcome.InDoubt(new EventBusException("Redis, or a proxy before it, answered the publish with something that is no id of a stream entry. Publish again under the same id."));
 
-    /// <summary>Failed and rejected is only what certainly did not happen: Redis refused it, or it never left. Rejected is what it refuses for good.</summary>
+    /// <summary>
+    /// Returns failed or rejected only if the event was certainly not stored: Redis refused it, or it was not sent.
+    /// Rejected means that a retry cannot help.
+    /// </summary>
     internal static PublishOutcome Judge(Exception exception) => !IsCertain(exception) ? PublishOutcome.InDoubt(exception)
         : RedisErrors.IsForGood(exception) ? PublishOutcome.Rejected(exception)
         : PublishOutcome.Failed(exception);
 
     internal static bool IsCertain(Exception exception) => exception switch
     {
-        // The client itself does not send it: the server is a replica, for instance.
+        // RedisCommandException: the client did not send the command, for instance because the server is a replica.
         RedisServerException or RedisCommandException => !RedisErrors.IsOfTransaction(exception),
         RedisConnectionException { CommandStatus: CommandStatus.WaitingToBeSent or CommandStatus.WaitingInBacklog } => true,
 
-        // What the client says of a whole batch for which it had no connection.
+        // The client's error for a whole batch when it had no connection.
         RedisConnectionException { FailureType: ConnectionFailureType.UnableToResolvePhysicalConnection, CommandStatus: CommandStatus.Unknown } => true,
         _ => false,
     };

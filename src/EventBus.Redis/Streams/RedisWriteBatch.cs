@@ -3,7 +3,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Entries that go to Redis in one write and share a deadline. Filled and sent by <see cref="RedisWriteQueue"/>.</summary>
+/// <summary>
+/// Collects entries that are sent to Redis in one write and share a deadline. <see cref="RedisWriteQueue"/> fills and
+/// sends it.
+/// </summary>
 internal sealed class RedisWriteBatch
 {
     private readonly TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -11,15 +14,18 @@ internal sealed class RedisWriteBatch
     private readonly CancellationTokenRegistration limit;
     private Exception? error;
 
-    // Null while it waits. One exchange decides: it is taken, with room for the answers, or it expired before and is never sent.
+    // Null while the batch waits. One exchange decides: either the batch is sent and this array receives the answers,
+    // or it has expired and is never sent.
     private Task<RedisValue>?[]? answers;
 
-    // A write has one entry at least, so that its answers are never this one.
+    // A batch has at least one entry, so the array of its answers is never this empty one.
     private static Task<RedisValue>?[] Expired => Array.Empty<Task<RedisValue>?>();
 
-    /// <param name="entries">What it begins with. Owned by the write from now on.</param>
-    /// <param name="together">All or none of the entries, as a transaction. Otherwise each has a fate of its own.</param>
-    /// <param name="deadline">Ends the waiting for its turn and for the answers.</param>
+    /// <param name="entries">The first entries. The batch owns the list after the call.</param>
+    /// <param name="together">
+    /// True for a transaction: all or none of the entries. Otherwise each can fail alone.
+    /// </param>
+    /// <param name="deadline">Cancels the wait for the turn and for the answers.</param>
     public RedisWriteBatch(IList<(RedisKey Stream, NameValueEntry[] Fields)> entries, bool together, CancellationToken deadline)
     {
         (this.entries, Together, Deadline) = (entries, together, deadline);
@@ -32,7 +38,7 @@ internal sealed class RedisWriteBatch
 
     public int Count => entries.Count;
 
-    /// <summary>Completes when every entry has its answer, or time is up. Never fails.</summary>
+    /// <summary>Completes when every entry has its answer, or when the deadline has passed. Never fails.</summary>
     public Task Ended => ended.Task;
 
     /// <returns>The position of the entry.</returns>
@@ -42,7 +48,7 @@ internal sealed class RedisWriteBatch
         return entries.Count - 1;
     }
 
-    /// <summary>Hands the entries to the client, unless time was up before. Does not throw.</summary>
+    /// <summary>Passes the entries to the client, unless the deadline has passed. Does not throw.</summary>
     public void Send(IDatabase database)
     {
         if (Interlocked.CompareExchange(ref answers, new Task<RedisValue>?[entries.Count], null) is null)
@@ -51,7 +57,7 @@ internal sealed class RedisWriteBatch
         }
     }
 
-    /// <summary>What became of an entry. Ask when the write has ended.</summary>
+    /// <summary>Gets the outcome of an entry. Call it only after the batch has ended.</summary>
     public async ValueTask<PublishOutcome> OutcomeAsync(int position)
     {
         var all = Volatile.Read(ref answers);
@@ -74,7 +80,7 @@ internal sealed class RedisWriteBatch
         }
         catch (Exception exception)
         {
-            // What has no answer of its own has this one.
+            // Applies to entries without an answer of their own.
             error = exception;
         }
 
@@ -82,7 +88,7 @@ internal sealed class RedisWriteBatch
         ended.TrySetResult();
     }
 
-    /// <returns>Completes when the answers are there.</returns>
+    /// <returns>Completes when the answers have arrived.</returns>
     private Task HandOver(IDatabase database)
     {
         if (Count == 1)
@@ -114,7 +120,9 @@ internal sealed class RedisWriteBatch
         return answer;
     }
 
-    /// <summary>Redis answers in order: whoever waits for the last one first hardly ever waits again.</summary>
+    /// <summary>
+    /// Waits for all answers, the last one first: Redis answers in order, so the others have usually arrived by then.
+    /// </summary>
     private async Task AllAnsweredAsync()
     {
         for (var i = Count - 1; i >= 0; i--)

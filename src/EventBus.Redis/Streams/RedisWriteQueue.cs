@@ -2,23 +2,28 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The way of published events to Redis, in the order of the calls. What comes while much is unanswered gathers and goes in one write, which spares most of the system calls on both sides. Thread-safe.</summary>
+/// <summary>
+/// Sends published events to Redis in the order of the calls. Events that arrive while many are unanswered are
+/// collected and sent in one write, which saves most of the system calls on both sides. Thread-safe.
+/// </summary>
 internal sealed class RedisWriteQueue(IDatabase database)
 {
-    // A write goes as soon as it has this part of what is unanswered. So a lone event never waits, a steady stream waits for this part of a round trip, and the last of a burst for one.
+    // A write is sent as soon as it has an eighth of the number of unanswered entries. So a single event never waits,
+    // events of a steady stream wait for an eighth of a round trip, and the last event of a burst waits for one round
+    // trip.
     private const int Part = 8;
     private const int MaxEntries = 512;
 
     private readonly Lock gate = new();
     private readonly Queue<RedisWriteBatch> waiting = [];
 
-    // The last of those that wait, while others may still join it.
+    // The last waiting batch, as long as entries may be added to it.
     private RedisWriteBatch? open;
     private int unanswered;
     private bool isSending;
 
     /// <summary>Sends one entry, together with others.</summary>
-    /// <returns>The write that takes it, and its position there.</returns>
+    /// <returns>The batch that contains the entry, and its position there.</returns>
     public (RedisWriteBatch Write, int Position) Add(RedisKey stream, NameValueEntry[] fields, CancellationToken deadline)
     {
         (RedisWriteBatch, int) place;
@@ -36,7 +41,7 @@ internal sealed class RedisWriteQueue(IDatabase database)
         return place;
     }
 
-    /// <summary>Sends a write of its own.</summary>
+    /// <summary>Sends a separate batch.</summary>
     public void Add(RedisWriteBatch write)
     {
         lock (gate)
@@ -48,7 +53,9 @@ internal sealed class RedisWriteQueue(IDatabase database)
         SendDue();
     }
 
-    /// <summary>One caller at a time sends; what others bring meanwhile gathers.</summary>
+    /// <summary>
+    /// Sends the batches that are due. One caller at a time sends; entries of other callers are collected.
+    /// </summary>
     private void SendDue()
     {
         for (var write = NextDue(goesOn: false); write is not null; write = NextDue(goesOn: true))

@@ -2,13 +2,15 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>What a receiver owns: from arrival until the acknowledgement has reached Redis. Thread-safe.</summary>
+/// <summary>
+/// Holds the entries that a receiver owns, from arrival until their acknowledgement has reached Redis. Thread-safe.
+/// </summary>
 internal sealed class UnackedEntries
 {
     private readonly Lock gate = new();
     private readonly Dictionary<Place, UnackedEntry> entries = [];
 
-    // One waiter at most: the loop that reads. Null while nobody asked.
+    // At most one waiter: the read loop. Null while there is none.
     private TaskCompletionSource? changed;
 
     public int Count
@@ -31,7 +33,10 @@ internal sealed class UnackedEntries
         }
     }
 
-    /// <summary>What is owned of a stream. Taken before a question is sent, it says which entries of the answer are no news: one of them may be acknowledged while the answer is on its way.</summary>
+    /// <summary>
+    /// Gets the ids owned in a stream. Taken before a request is sent, the set shows which entries of the answer are
+    /// already known: one of them may be acknowledged while the answer is in transit.
+    /// </summary>
     public HashSet<RedisValue> IdsOf(RedisKey stream)
     {
         lock (gate)
@@ -48,7 +53,7 @@ internal sealed class UnackedEntries
         }
     }
 
-    /// <summary>Puts the next delivery of an entry in the place of the one before; false if the entry was lost meanwhile.</summary>
+    /// <summary>Replaces an entry by its next delivery; false if the entry was lost in the meantime.</summary>
     public bool TryReplace(UnackedEntry before, UnackedEntry next)
     {
         lock (gate)
@@ -94,7 +99,7 @@ internal sealed class UnackedEntries
 
     private readonly record struct Place(RedisKey Stream, RedisStreamId Id)
     {
-        // Two streams seldom have the same id.
+        // Two streams rarely have the same id.
         public override int GetHashCode() => Id.GetHashCode();
     }
 }

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>An entry that this instance owns, from its arrival until it is acknowledged, given back or lost.</summary>
+/// <summary>Represents an entry that this instance owns until it is acknowledged, released or lost.</summary>
 internal sealed class UnackedEntry(RedisReceiver owner, RedisKey stream, RedisValue id, Envelope envelope, int earlierDeliveries, long renewedAt) : IDeliverySettler, IDisposable
 {
     private readonly CancellationTokenSource lost = new();
@@ -13,23 +13,23 @@ internal sealed class UnackedEntry(RedisReceiver owner, RedisKey stream, RedisVa
 
     public RedisValue Id => id;
 
-    /// <summary>Its place in the stream.</summary>
+    /// <summary>The position in the stream.</summary>
     public RedisStreamId Position { get; } = RedisStreamId.Parse(id);
 
     public Envelope Envelope => envelope;
 
     public int EarlierDeliveries => earlierDeliveries;
 
-    /// <summary>False once it is certain that the bus did not see this delivery.</summary>
+    /// <summary>False if the bus has certainly not received this delivery.</summary>
     public bool MayHaveStarted { get; set; } = true;
 
-    /// <summary>How often it may have been started.</summary>
+    /// <summary>The maximum number of deliveries that the bus may have received.</summary>
     public long Deliveries => MayHaveStarted ? earlierDeliveries + 1 : earlierDeliveries;
 
-    /// <summary>When this instance was last known to own it.</summary>
+    /// <summary>The time at which this instance was last known to own the entry.</summary>
     public long RenewedAt { get; set; } = renewedAt;
 
-    /// <summary>The next delivery of what was released.</summary>
+    /// <summary>Creates the next delivery of a released entry.</summary>
     public UnackedEntry Again() => new(owner, stream, id, envelope, earlierDeliveries + 1, RenewedAt);
 
     public Delivery ToDelivery() => new(envelope, this, earlierDeliveries: earlierDeliveries, lost: lost.Token);
@@ -47,14 +47,14 @@ internal sealed class UnackedEntry(RedisReceiver owner, RedisKey stream, RedisVa
 
     public ValueTask ReleaseAsync(in Delivery delivery) => TrySettle() ? owner.ReleaseAsync(this) : ValueTask.CompletedTask;
 
-    /// <summary>Ends the ownership. What the handler does with the delivery from now on has no effect.</summary>
-    /// <returns>Whether it was unsettled until now.</returns>
+    /// <summary>Ends the ownership. The delivery can no longer be settled.</summary>
+    /// <returns>True if it was not settled before.</returns>
     public bool Lose()
     {
         var wasUnsettled = TrySettle();
         if (wasUnsettled)
         {
-            // Not awaited: whoever listens must not hold up the loop that renews the others.
+            // Not awaited: the callbacks must not delay the loop that renews the other entries.
             _ = CancelAsync(lost);
         }
 
@@ -63,14 +63,15 @@ internal sealed class UnackedEntry(RedisReceiver owner, RedisKey stream, RedisVa
 
     public void Dispose()
     {
-        // Once cancelled it is left alone: disposing would drop the callbacks that the cancellation has not reached yet, and there is nothing to free.
+        // A cancelled source is not disposed: that would drop callbacks that the cancellation has not reached yet, and
+        // there is nothing to free.
         if (!lost.IsCancellationRequested)
         {
             lost.Dispose();
         }
     }
 
-    /// <summary>What a handler registered may throw, which is no error of the ownership.</summary>
+    /// <summary>Cancels the token. Ignores exceptions of callbacks that handlers have registered.</summary>
     private static async Task CancelAsync(CancellationTokenSource source) => await source.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     private bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;

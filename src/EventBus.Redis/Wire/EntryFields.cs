@@ -6,8 +6,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The fields of an entry that mean something, each once: of several with one name the last.</summary>
-/// <param name="texts">Remembers what most entries say.</param>
+/// <summary>
+/// Holds the fields of an entry that the bus uses. If several fields have the same name, the last one counts.
+/// </summary>
+/// <param name="texts">Caches strings that most entries have in common.</param>
 internal ref struct EntryFields(RedisStringCache texts)
 {
     private RedisValue id;
@@ -19,21 +21,21 @@ internal ref struct EntryFields(RedisStringCache texts)
 
     public readonly string? Id => id;
 
-    /// <summary>Null for none that differs from the id.</summary>
+    /// <summary>The correlation id; null if it is missing or equal to the id.</summary>
     public readonly string? CorrelationId => BytesOf(correlationId).SequenceEqual(BytesOf(id)) ? null : (string?)correlationId;
 
-    /// <summary>What is wrong with them; null when nothing is.</summary>
+    /// <summary>The reason why the fields are invalid; null if they are valid.</summary>
     public string? Defect { get; private set; }
 
-    /// <summary>How long the type is, whatever it says; null for none.</summary>
+    /// <summary>The length of the type in characters, valid or not; null if it is missing.</summary>
     public readonly int? TypeLength => type.IsNull ? null : Encoding.UTF8.GetCharCount(BytesOf(type));
 
-    /// <summary>The event's name; null where the type is none.</summary>
+    /// <summary>The event name; null if the type is missing or is not an event name.</summary>
     public readonly string? EventName => type.IsNull ? null : texts.GetEventName(BytesOf(type));
 
     public readonly string? Source => source.IsNull ? null : texts.Get(BytesOf(source));
 
-    /// <summary>The media type; null for none other than JSON.</summary>
+    /// <summary>The media type; null if it is missing or JSON.</summary>
     public string? ContentType { get; private set; }
 
     public string? CausationId { get; private set; }
@@ -52,7 +54,9 @@ internal ref struct EntryFields(RedisStringCache texts)
 
     public Dictionary<string, string>? Headers { get; private set; }
 
-    /// <summary>When the event was published; false if it says something else. Without the field: the Unix epoch.</summary>
+    /// <summary>
+    /// Gets the time of publication; false if the field is not a valid time. The Unix epoch if there is no such field.
+    /// </summary>
     public readonly bool TryGetTime(out DateTimeOffset published)
     {
         published = DateTimeOffset.UnixEpoch;
@@ -61,22 +65,24 @@ internal ref struct EntryFields(RedisStringCache texts)
             return true;
         }
 
-        // As the bus writes it: no text is made of it. Anything else that is a time is read as well.
+        // The format that the bus writes is parsed without allocating a string. Any other valid time is accepted too.
         var bytes = BytesOf(time);
         return (bytes.Length > 0 && bytes[^1] == 'Z' && Utf8Parser.TryParse(bytes, out published, out var length, 'O') && length == bytes.Length)
             || DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published);
     }
 
-    /// <summary>The version of the event's shape; false if it says something else. Without the field: 1.</summary>
+    /// <summary>
+    /// Gets the version of the event; false if the field is not a positive number. 1 if there is no such field.
+    /// </summary>
     public readonly bool TryGetVersion(out int number)
     {
         number = 1;
         return version.IsNull || (int.TryParse(BytesOf(version), NumberStyles.None, CultureInfo.InvariantCulture, out number) && number > 0);
     }
 
-    /// <summary>Takes a field.</summary>
-    /// <param name="name">Its name. By the bytes: no text is made of it.</param>
-    /// <param name="value">Its value.</param>
+    /// <summary>Stores a field if it is a known attribute or a header. Ignores other fields.</summary>
+    /// <param name="name">The name as bytes, compared without allocating a string.</param>
+    /// <param name="value">The value.</param>
     public void Set(ReadOnlySpan<byte> name, RedisValue value)
     {
         if (name.SequenceEqual("data"u8))
@@ -123,7 +129,10 @@ internal ref struct EntryFields(RedisStringCache texts)
 
     private static ReadOnlySpan<byte> BytesOf(RedisValue value) => ((ReadOnlyMemory<byte>)value).Span;
 
-    /// <summary>The value if it is UTF-8. Bytes that are not would all read as one replacement character, and different ids as the same.</summary>
+    /// <summary>
+    /// Returns the value if it is valid UTF-8. Invalid bytes would all be read as the replacement character, and
+    /// different ids would become equal.
+    /// </summary>
     private RedisValue Checked(RedisValue value, string attribute)
     {
         if (Utf8.IsValid(BytesOf(value)))

@@ -2,10 +2,13 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>An entry of a stream: of a reply as it came, so that its fields are not copied, or as the client made it of one.</summary>
+/// <summary>
+/// Represents an entry of a stream: part of a raw reply, whose fields are not copied, or an entry that the client
+/// parsed.
+/// </summary>
 internal readonly struct RedisEntry
 {
-    // A RedisResult (an id, and a list of names and values in turns), or a boxed StreamEntry.
+    // A RedisResult (an id, and a list of alternating names and values), or a boxed StreamEntry.
     private readonly object source;
 
     public RedisEntry(RedisResult reply) => source = reply;
@@ -14,7 +17,7 @@ internal readonly struct RedisEntry
 
     public RedisValue Id => source is RedisResult reply ? (RedisValue)reply[0] : ((StreamEntry)source).Id;
 
-    /// <summary>How many bytes its fields hold.</summary>
+    /// <summary>The total size of the fields in bytes.</summary>
     public long Bytes
     {
         get
@@ -39,8 +42,8 @@ internal readonly struct RedisEntry
 
     public static implicit operator RedisEntry(StreamEntry entry) => new(entry);
 
-    /// <summary>What its fields mean.</summary>
-    /// <param name="texts">Remembers what most entries say.</param>
+    /// <summary>Reads the fields that the bus uses.</summary>
+    /// <param name="texts">Caches strings that most entries have in common.</param>
     public EntryFields ReadFields(RedisStringCache texts)
     {
         var fields = new EntryFields(texts);

@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The id of a stream entry: milliseconds and a number, compared in that order.</summary>
+/// <summary>Represents the id of a stream entry: milliseconds and a sequence number, compared in that order.</summary>
 internal readonly record struct RedisStreamId(ulong Milliseconds, ulong Number) : IComparable<RedisStreamId>
 {
     public static bool operator >(RedisStreamId left, RedisStreamId right) => left.CompareTo(right) > 0;
@@ -27,7 +27,7 @@ internal readonly record struct RedisStreamId(ulong Milliseconds, ulong Number) 
 
     public static RedisStreamId Parse(RedisValue value) => TryParse(value, out var id) ? id : throw new FormatException($"'{value}' is no id of a stream entry.");
 
-    /// <summary>The greatest id that is smaller.</summary>
+    /// <summary>Gets the greatest id that is smaller than this one; 0-0 for 0-0.</summary>
     public RedisStreamId Before() => (Milliseconds, Number) switch
     {
         (0, 0) => this,

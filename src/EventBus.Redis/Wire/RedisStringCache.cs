@@ -3,7 +3,10 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>Texts that nearly every entry has in common, made once: the names of events, and where they come from. Thread-safe; keeps as many as it has places for.</summary>
+/// <summary>
+/// Caches strings that nearly all entries have in common: event names and sources. Thread-safe; keeps at most 64
+/// strings of at most 200 bytes each.
+/// </summary>
 internal sealed class RedisStringCache
 {
     private const int Places = 64;
@@ -11,10 +14,10 @@ internal sealed class RedisStringCache
 
     private readonly Known?[] known = new Known?[Places];
 
-    /// <summary>The text of some bytes.</summary>
+    /// <summary>Gets the string of UTF-8 bytes.</summary>
     public string Get(ReadOnlySpan<byte> utf8) => Find(utf8).Text;
 
-    /// <summary>The text of some bytes if it is an event name; otherwise null.</summary>
+    /// <summary>Gets the string of UTF-8 bytes if it is an event name; otherwise null.</summary>
     public string? GetEventName(ReadOnlySpan<byte> utf8) => Find(utf8) is { IsEventName: true, Text: var text } ? text : null;
 
     public static bool IsEventName(string text) => text.Contains('.', StringComparison.Ordinal) && EventPattern.TryParse(text, out var name) && name.IsExact;

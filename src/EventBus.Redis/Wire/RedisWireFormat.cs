@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>An event as the fields of a stream entry: CloudEvents attributes by their own names, user headers behind a prefix, the body as <c>data</c>.</summary>
+/// <summary>
+/// Serializes an event as the fields of a stream entry: CloudEvents attributes under their own names, user headers with
+/// a prefix, the body as <c>data</c>.
+/// </summary>
 internal static class RedisWireFormat
 {
     public const string HeaderPrefix = "header:";
@@ -46,10 +49,13 @@ internal static class RedisWireFormat
         }
     }
 
-    /// <summary>Reads an entry; never throws. A plain entry of <c>type</c> and <c>data</c> is enough; what is missing gets a default.</summary>
-    /// <param name="word">The first word of the events in the stream.</param>
+    /// <summary>
+    /// Reads an entry; never throws. An entry with only <c>type</c> and <c>data</c> is valid; other fields have
+    /// defaults.
+    /// </summary>
+    /// <param name="word">The first word of the event names in the stream.</param>
     /// <param name="entry">The entry.</param>
-    /// <param name="texts">Remembers what most entries say.</param>
+    /// <param name="texts">Caches strings that most entries have in common.</param>
     public static Envelope Read(string word, in RedisEntry entry, RedisStringCache texts)
     {
         var fields = entry.ReadFields(texts);
@@ -108,10 +114,16 @@ internal static class RedisWireFormat
             fields.Data ?? []);
     }
 
-    /// <summary>The name given to entries of a stream that name no event: they concern every subscription that reads the stream.</summary>
+    /// <summary>
+    /// Gets the event name of entries without a valid event name. Every subscription that reads the stream receives
+    /// them.
+    /// </summary>
     public static string Nameless(string word) => $"{word}.unreadable";
 
-    /// <summary>Unique for as long as the stream lives, and the same for every subscription and every delivery.</summary>
+    /// <summary>
+    /// Gets an id for entries that have none. It is unique while the stream exists, and equal for all subscriptions and
+    /// deliveries.
+    /// </summary>
     private static string OwnId(string word, RedisValue entry) => $"{word}/{entry}";
 
     private static int Given(string? value) => value is null ? 0 : 1;

@@ -2,13 +2,20 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>What only the holder of the lease may do to a consumer group: each command checks the lease where it acts. Thread-safe; every failure is thrown.</summary>
-/// <remarks>Acknowledgements need no fence. They concern an event that is done with, whoever handled it; at most they spare the next owner the repetition.</remarks>
+/// <summary>
+/// Runs the commands that only the holder of the lease may use on a consumer group. Each command checks the lease in
+/// the same script. Thread-safe; every failure is thrown.
+/// </summary>
+/// <remarks>
+/// Acknowledgements need no fencing. They concern an event that is handled, by whichever instance; at most they spare
+/// the next owner a repetition.
+/// </remarks>
 internal sealed class FencedCommands(RedisKey lease, string group, string consumer)
 {
     private const string Refusal = "FENCED";
 
-    // In the order of the stream, whoever had them. Entries that are gone from the stream are struck off the group, and counted by what is missing in the second list.
+    // Claims in stream order, from all consumers. Entries that are no longer in the stream are removed from the group,
+    // and are missing in the second list.
     private const string TakeOverScript = """
         if redis.call('GET', KEYS[1]) ~= ARGV[3] then
           return redis.error_reply('FENCED another holds the lease of the group')
@@ -50,10 +57,12 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
         return redis.call(unpack(command))
         """;
 
-    /// <summary>The lease was another's when the command arrived: nothing happened.</summary>
+    /// <summary>True if another instance held the lease when the command arrived: nothing was changed.</summary>
     public static bool IsRefusal(Exception exception) => exception is RedisServerException && exception.Message.StartsWith(Refusal, StringComparison.Ordinal);
 
-    /// <summary>Makes this consumer the owner of what is pending for the whole group, a page at a time.</summary>
+    /// <summary>
+    /// Makes this consumer the owner of the entries that are pending for the whole group, one page at a time.
+    /// </summary>
     public async Task<RedisTakeover> TakeOverAsync(IDatabase reading, string token, RedisKey stream, RedisValue after, int count)
     {
         var answer = await reading.ScriptEvaluateAsync(TakeOverScript, [lease, stream], [group, consumer, token, after == RedisGroup.Start ? "-" : $"({after}", count]);
@@ -75,11 +84,11 @@ internal sealed class FencedCommands(RedisKey lease, string group, string consum
         return new RedisTakeover(last, entries, counts.Count - entries.Length);
     }
 
-    /// <summary>Reads new entries, without waiting for any.</summary>
-    /// <param name="reading">A connection that may take its time.</param>
-    /// <param name="token">Shows that the lease is ours.</param>
+    /// <summary>Reads new entries without waiting for any.</summary>
+    /// <param name="reading">A connection for large answers.</param>
+    /// <param name="token">The fencing token of the lease.</param>
     /// <param name="streams">The streams.</param>
-    /// <param name="count">How many of each stream.</param>
+    /// <param name="count">The maximum number of entries of each stream.</param>
     public async Task<IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)>> ReadNewAsync(IDatabase reading, string token, IReadOnlyList<RedisKey> streams, int count) =>
         RedisGroup.ToEntries(await reading.ScriptEvaluateAsync(ReadScript, [lease, .. streams], [group, consumer, token, count]));
 }

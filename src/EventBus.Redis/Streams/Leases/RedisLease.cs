@@ -2,14 +2,20 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>The right of one instance to hand out an ordered subscription: a key that expires unless it is renewed, with a number that rises whenever it is taken. Thread-safe; every failure is thrown.</summary>
+/// <summary>
+/// Represents the lease of an ordered subscription: a key that expires unless it is renewed, with a fencing token whose
+/// number increases each time the lease is taken. Thread-safe; every failure is thrown.
+/// </summary>
 /// <remarks>
-/// The deadline is kept by this process's own steady clock and counted from before the command was sent. It is a sixth shorter than the one at the server, so that this instance lets go before another can begin.
+/// The deadline is measured with the monotonic clock of this process, from before the command was sent. It is a sixth
+/// shorter than the expiry at the server, so that this instance stops before another can begin.
 /// </remarks>
 internal sealed class RedisLease(IDatabase database, RedisTopology names, string group, string consumer, TimeSpan claimAfter)
 {
-    // A token is a number, the number with which this tenure began, and the taker's own name, which no other ever has. Numbers follow the server's clock as well, so that they rise even after Redis forgot everything.
-    // A taker that has the lease already gets it under a new number, which shuts out its own earlier commands that are still on their way; the tenure stays the same.
+    // A token consists of a number, the number with which this tenure began, and the unique name of the consumer.
+    // Numbers follow the server's clock, so that they increase even after Redis has lost all data. A consumer that
+    // already holds the lease gets it under a new number, so that its own earlier commands that are still in transit
+    // are refused; the tenure stays the same.
     private const string TakeScript = """
         local types = { 'string', 'string' }
         """ + RedisKeyTypes.Check + """
@@ -46,7 +52,9 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
 
     public RedisKey Key { get; } = names.LeaseOf(group);
 
-    /// <summary>What commands show to be let through; null while this instance does not have the lease, or may no longer have it.</summary>
+    /// <summary>
+    /// The fencing token that commands present; null if this instance does not hold the lease or may no longer hold it.
+    /// </summary>
     public string? Token
     {
         get
@@ -69,7 +77,7 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         }
     }
 
-    /// <summary>How long this instance may still act on what it was granted last.</summary>
+    /// <summary>The time for which this instance may still act on the lease.</summary>
     public TimeSpan Remaining
     {
         get
@@ -82,7 +90,9 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     }
 
     /// <summary>Takes the lease, or takes it again under a new number.</summary>
-    /// <returns>The token, and whether this instance had it without a break; null while another has it.</returns>
+    /// <returns>
+    /// The token, and true if this instance has held the lease without interruption; null if another instance holds it.
+    /// </returns>
     public async Task<(string Token, bool Continued)?> TryTakeAsync()
     {
         var sentAt = names.Time.GetTimestamp();
@@ -103,7 +113,7 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         }
     }
 
-    /// <returns>Whether this instance still has what it had.</returns>
+    /// <returns>False if this instance has lost the lease that it held when the call began.</returns>
     public async Task<bool> RenewAsync()
     {
         var sentAt = names.Time.GetTimestamp();
@@ -121,11 +131,11 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         }
     }
 
-    /// <summary>The consumer that has it, where that is another.</summary>
+    /// <summary>Gets the consumer that holds the lease, if it is another one.</summary>
     public async Task<IReadOnlyCollection<string>> OtherHoldersAsync() =>
         (string?)await database.StringGetAsync(Key) is { } held && held[(held.LastIndexOf(':') + 1)..] is var holder && holder != consumer ? [holder] : [];
 
-    /// <summary>Leaves it to whoever asks next.</summary>
+    /// <summary>Releases the lease for the next instance that requests it.</summary>
     public async Task ReleaseAsync()
     {
         if (Tenure is { } mine)
@@ -135,7 +145,9 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         }
     }
 
-    /// <summary>This instance may no longer have it.</summary>
+    /// <summary>
+    /// Drops the given token if it is the current one, because this instance may no longer hold the lease.
+    /// </summary>
     public void Drop(string? lost)
     {
         lock (gate)

@@ -1,6 +1,6 @@
 namespace EventBus;
 
-/// <summary>The loop that keeps a lease while the reading has it, and lets go in time when it cannot.</summary>
+/// <summary>Renews a lease while the read loop holds it, and drops it in time if it cannot be renewed.</summary>
 internal sealed class RedisLeaseRenewer(RedisOrderedReadLoop reading, RedisLease lease, RedisConsumer member)
 {
     /// <summary>Renews the lease, and ends the epoch before another instance can begin one.</summary>

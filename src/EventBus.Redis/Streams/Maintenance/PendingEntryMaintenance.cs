@@ -5,7 +5,10 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Keeps what a receiver holds by renewing it, takes over what dead or closed consumers left, and writes down how far the group is.</summary>
+/// <summary>
+/// Renews the entries that a receiver holds, takes over those of dead or closed consumers, and records the position of
+/// the group.
+/// </summary>
 internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadLoop reading, RedisConsumer member)
 {
     private const int Page = 100;
@@ -19,7 +22,7 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
     private readonly TimeSpan renewPeriod = member.ClaimAfter / 3;
     private readonly ConcurrentDictionary<string, string> failures = new();
 
-    /// <summary>What people should look at; null when there is nothing.</summary>
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Complaint => failures.Select(each => $"The subscription '{member.Subscription.Name}' cannot {each.Key}: {each.Value}").FirstOrDefault();
 
     public Task Sweeping { get; private set; } = Task.CompletedTask;
@@ -34,28 +37,31 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
 
     public void Start(CancellationToken stopIntake, CancellationToken close)
     {
-        // In an ordered subscription whoever has the lease takes over everything.
+        // In an ordered subscription the holder of the lease takes over everything.
         Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("take over what dead instances left", ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
         Renewing = RepeatAsync("renew what it holds", RenewAsync, renewPeriod, close);
 
-        // In an ordered subscription the lease says what is lost.
+        // In an ordered subscription the lease determines what is lost.
         Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("let go of what it cannot renew", LetGoAsync, member.ClaimAfter / 12, close);
 
         Sweeping = RepeatAsync("remove the consumers of dead instances", SweepAsync, member.ClaimAfter, stopIntake);
 
-        // Apart from the renewals, which must not wait for it.
+        // Separate from the renewals, which must not wait for it.
         Noting = RepeatAsync("write down how far it is", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod < MaxNotePeriod ? renewPeriod : MaxNotePeriod, close);
     }
 
     private string ActivityOf(string what) => $"{member.Subscription.Name}: {what}";
 
-    /// <summary>A living consumer asks for more every second, or holds something.</summary>
+    /// <summary>
+    /// Removes dead consumers. An active consumer is never idle for so long: it reads every second, or renews what it
+    /// holds.
+    /// </summary>
     private Task SweepAsync(CancellationToken stop) => member.Connector.AnswerAsync(group.SweepAsync((member.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)), stop);
 
-    /// <param name="what">What cannot be done when it fails.</param>
-    /// <param name="pass">What is done.</param>
-    /// <param name="period">How long to wait before it is done again.</param>
-    /// <param name="stop">Ends it.</param>
+    /// <param name="what">The action, for the log and the health check if it fails.</param>
+    /// <param name="pass">The action.</param>
+    /// <param name="period">The time to wait before the action is repeated.</param>
+    /// <param name="stop">Ends the loop.</param>
     private async Task RepeatAsync(string what, Func<CancellationToken, Task> pass, TimeSpan period, CancellationToken stop)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
@@ -75,7 +81,7 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
             }
             catch (Exception exception)
             {
-                // What is wrong with Redis as a whole, the reading reports.
+                // The read loop reports outages and other errors that concern Redis as a whole.
                 if (!RedisErrors.IsOutage(exception) && !RedisErrors.IsGone(exception) && reading.Complaint is null)
                 {
                     failures[what] = exception.Message;
@@ -83,7 +89,7 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
                 }
             }
 
-            // What fails is tried again soon.
+            // After a failure the action is retried soon.
             await Task.Delay(failures.ContainsKey(what) && period > MaxClaimPeriod ? MaxClaimPeriod : period, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -95,7 +101,8 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
         var cursor = RedisGroup.Start;
         do
         {
-            // A share of its own beside what is read, so that a flood of new events cannot keep the abandoned ones waiting.
+            // Claims have capacity in addition to that of reads, so that a flood of new events does not delay abandoned
+            // ones.
             var room = Math.Min(Page, member.Capacity + group.Streams.Count + member.Subscription.Concurrency - receiver.Held.Count);
             if (room <= 0)
             {
@@ -130,7 +137,7 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
     {
         await ForEachAsync(receiver.Held.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
 
-        // An answer that is long on its way: what is in it is owned, and not held yet. In an ordered subscription the lease covers it.
+        // The entries of a late answer are owned, but not held yet. In an ordered subscription the lease covers them.
         if (!member.Subscription.Ordered && receiver.Arrivals.Oldest is { } waited && waited > renewPeriod / 2)
         {
             await ForEachAsync(group.Streams, stream => RenewArrivingAsync(stream, stop));
@@ -139,7 +146,8 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
 
     private async Task RenewArrivingAsync(RedisKey stream, CancellationToken stop)
     {
-        // Only what was handed out since: what was let go of stays for whoever claims it.
+        // Only entries delivered since the request: entries whose ownership this instance has ended stay for the next
+        // claim.
         if (receiver.Arrivals.Oldest is { } waited)
         {
             var now = names.Time.GetTimestamp();
@@ -158,13 +166,15 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
         }
         catch (Exception exception) when (RedisErrors.IsOfKey(exception))
         {
-            // The stream is gone, or the right to it, and with it the ownership of what was in it.
+            // The stream or the right to it is gone, and with it the ownership of its entries.
             reading.Lose(entries);
             throw;
         }
     }
 
-    /// <summary>Does something for each stream, also where it fails for one. The first failure is thrown at the end.</summary>
+    /// <summary>
+    /// Runs an action for each stream, even if it fails for one. Throws the first failure at the end.
+    /// </summary>
     private static async Task ForEachAsync<T>(IEnumerable<T> streams, Func<T, Task> action)
     {
         ExceptionDispatchInfo? failure = null;
@@ -183,7 +193,7 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
         failure?.Throw();
     }
 
-    /// <summary>What could not be renewed is lost here before another instance can take it over.</summary>
+    /// <summary>Marks entries that could not be renewed as lost, before another instance can take them over.</summary>
     private Task LetGoAsync(CancellationToken stop)
     {
         reading.Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > member.KeepFor));

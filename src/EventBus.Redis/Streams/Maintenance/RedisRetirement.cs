@@ -2,10 +2,15 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Removes the consumer groups of a subscription that is no longer used. Its streams are not known any more: all of them are looked through.</summary>
+/// <summary>
+/// Removes the consumer groups of a subscription that is no longer used. Its streams are no longer known, so all
+/// streams are searched.
+/// </summary>
 internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog directory, RedisTopology names, TimeSpan claimAfter)
 {
-    /// <exception cref="EventBusException">Somebody consumes it, or events wait in it and are not to be discarded.</exception>
+    /// <exception cref="EventBusException">
+    /// The group has active consumers, or events wait in it and must not be discarded.
+    /// </exception>
     public async Task RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken)
     {
         var group = names.GroupOf(subscription);
@@ -20,10 +25,10 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog dir
             }
         }
 
-        // Before the groups go: a group in this set is made again where it is missing.
+        // Runs before the groups are deleted: a group in this set is created again where it is missing.
         await database.SetRemoveAsync(names.OpenGroups, group);
 
-        // Only when all of them may go.
+        // Runs only after the checks have passed for all of them.
         foreach (var stream in streams)
         {
             await database.StreamDeleteConsumerGroupAsync(stream, group);
@@ -54,7 +59,7 @@ internal sealed class RedisRetirement(IDatabase database, RedisStreamCatalog dir
             throw new EventBusException($"The consumer group '{group.Name}' of the stream '{stream}' has consumers that were there less than {claimAfter} ago. Stop the instances that subscribe to '{subscription}' first.");
         }
 
-        // What was read and not acknowledged, and what comes after the last entry that was read.
+        // Entries that were read and not acknowledged, and entries after the last one that was read.
         var next = await database.StreamRangeAsync(stream, $"({group.LastDeliveredId}", count: 1);
         if (!discardWaiting && (group.PendingMessageCount > 0 || next.Length > 0))
         {

@@ -4,20 +4,23 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Brings streams that appear later to a subscription with a wildcard in front, from their first entry on; and to any subscription the streams that were left out because their keys held something else.</summary>
+/// <summary>
+/// Adds streams that appear later to subscriptions with a leading wildcard, from their first entry on. Also adds, to
+/// any subscription, the excluded streams that can be read again.
+/// </summary>
 internal sealed class RedisStreamDiscovery(RedisConsumer member)
 {
     private const string Purpose = "find streams that appear";
 
     private static readonly TimeSpan AskPeriod = TimeSpan.FromSeconds(1);
 
-    // Going through all keys takes the server a while when there are many.
+    // A scan of all keys takes the server some time if there are many.
     private static readonly TimeSpan ScanPeriod = TimeSpan.FromSeconds(10);
 
     private readonly string activity = $"{member.Subscription.Name}: {Purpose}";
     private volatile string? failure;
 
-    /// <summary>What an operator should look at; null when there is nothing.</summary>
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Complaint => failure is { } said ? $"The subscription '{member.Subscription.Name}' cannot {Purpose}: {said}" : null;
 
     public async Task RunAsync(CancellationToken stop)
@@ -40,7 +43,7 @@ internal sealed class RedisStreamDiscovery(RedisConsumer member)
                     await TakeInAsync(await member.Place.Directory.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
                 }
 
-                // Between two scans it is not known whether the next one succeeds.
+                // Between two scans it is unknown whether the next one succeeds.
                 failure = isScan || !isOpen ? null : failure;
                 if (failure is null)
                 {
@@ -70,7 +73,7 @@ internal sealed class RedisStreamDiscovery(RedisConsumer member)
             }
             catch (Exception exception) when (!RedisErrors.IsOutage(exception))
             {
-                // The others are taken in all the same.
+                // The other streams are still added.
                 first ??= ExceptionDispatchInfo.Capture(exception);
             }
         }

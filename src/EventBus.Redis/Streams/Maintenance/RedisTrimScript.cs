@@ -1,12 +1,16 @@
 namespace EventBus;
 
-/// <summary>One look at a stream and its groups, and what may be cut off it, in one step.</summary>
+/// <summary>Contains the script that inspects a stream and its groups and trims the stream, atomically.</summary>
 internal static class RedisTrimScript
 {
-    // KEYS: the stream, the trimmer's lock, the places, the open groups, what was cut off unread. ARGV: the trimmer, the lock's time and the time after which a group counts as idle in ms, whether to trim, the maximum
-    // length (0: none), the maximum length while no group reads it (0: none), the time after which a consumer counts as gone in ms, for how long it is remembered what was cut off unread in ms.
-    // Returns the names of idle groups, pairs of groups and what they lost to the maximum length, whether more is to be cut off, the groups none of whose consumers is there, and, for a stream that no group reads, its length
-    // and how much was cut off lately.
+    // KEYS: the stream, the trimmer's lock, the recorded positions, the groups that read every stream, the number of
+    // entries cut off unread.
+    // ARGV: the trimmer, the lock's expiry and the time after which a group counts as idle in ms, whether to trim (1:
+    // yes), the maximum length (0: none), the maximum length while no group reads it (0: none), the time after which a
+    // consumer counts as gone in ms, the expiry of the number of entries cut off unread in ms.
+    // Returns the names of idle groups, pairs of groups and the number of events they lost to the maximum length,
+    // whether there may be more to cut off, the groups without an active consumer, and, for a stream that no group
+    // reads, its length and the number of entries cut off recently.
     public const string Text = """
         local types = { 'stream', 'string', 'hash', 'set', 'string' }
         """ + RedisKeyTypes.Check + """

@@ -4,23 +4,30 @@ using StackExchange.Redis;
 
 namespace EventBus;
 
-/// <summary>Cuts off the streams what every group has handled, and watches for groups that hold that up. One instance at a time trims a stream; each watches for itself.</summary>
+/// <summary>
+/// Removes entries from the streams after every group has handled them, and watches for groups that prevent this. One
+/// instance at a time trims a stream; each instance watches all of them.
+/// </summary>
 /// <remarks>
-/// A stream that no group reads keeps its latest entries (<see cref="RedisOptions.MaxUnreadLength"/>). A group that is idle, or was destroyed and not retired, still holds
-/// its entries: nothing is lost without being asked.
+/// A stream that no group reads keeps its latest entries (<see cref="RedisOptions.MaxUnreadLength"/>). A group that is
+/// idle, or that was destroyed and not retired, still keeps its entries, unless <see cref="RedisOptions.MaxLength"/> is
+/// set.
 /// </remarks>
 /// <param name="database">The connection.</param>
-/// <param name="directory">Which streams there are.</param>
-/// <param name="published">The streams that this process has written to. They are entered again where the list of streams was deleted.</param>
+/// <param name="directory">The catalog of the streams.</param>
+/// <param name="published">
+/// Gets the streams that this process has written to. They are added again if the list of streams was deleted.
+/// </param>
 /// <param name="names">The names, and the clock.</param>
 /// <param name="options">The settings.</param>
-/// <param name="log">Where to warn.</param>
+/// <param name="log">The log for warnings.</param>
 internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog directory, Func<IEnumerable<RedisKey>> published, RedisTopology names, RedisOptions options, ILogger log)
 {
-    // A living consumer asks for more every second. So often the time after which one counts as dead.
+    // The multiple of ClaimAfter after which a consumer counts as gone. An active consumer reads every second.
     private const int GoneAfter = 10;
 
-    // For so long, and for some rounds at least, the health check speaks of what was cut off a stream that no group reads.
+    // The health check reports entries cut off from a stream that no group reads for 10 minutes, and for at least this
+    // number of rounds.
     private const int CutRounds = 3;
 
     private static readonly TimeSpan CutMemory = TimeSpan.FromMinutes(10);
@@ -28,16 +35,19 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
     private readonly string self = RedisTopology.NewConsumer();
     private volatile IReadOnlyDictionary<(string Stream, string Group), Finding> findings = new Dictionary<(string, string), Finding>();
 
-    // Kept by the one loop, and read by others.
+    // Written by one loop, and read by other threads.
     private volatile IReadOnlyDictionary<string, string> failures = new Dictionary<string, string>();
     private volatile IReadOnlyDictionary<string, (long Length, long Cut)> unread = new Dictionary<string, (long, long)>();
     private volatile IReadOnlyCollection<(string Stream, string Group)> gone = [];
 
-    // Said once, and again after it has ended meanwhile. What was found in one round alone may be a deployment.
+    // Logged once, and again if the condition ended in between. A condition found in a single round may be due to a
+    // deployment.
     private readonly HashSet<(string Stream, string Group)> said = [];
     private bool isRefused;
 
-    /// <summary>What is worth knowing of streams and groups that nobody uses, by the name of the stream or group.</summary>
+    /// <summary>
+    /// The data of the health check about streams and groups that are not used, by the name of stream or group.
+    /// </summary>
     public IReadOnlyDictionary<string, object> Data => unread
         .Select(each => KeyValuePair.Create<string, object>(each.Key, $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are kept; {each.Value.Cut} were cut off lately."))
         .Concat(gone.Select(each => KeyValuePair.Create<string, object>($"{each.Stream} {each.Group}", $"No instance reads this consumer group at present. If it is not used any more: {names.RemovalOf(each.Group, each.Stream)}.")))
@@ -49,7 +59,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
         .Select(each => $"No consumer group reads the stream '{each.Key}', and {each.Value.Cut} of its events were cut off lately beyond {options.MaxUnreadLength} ({nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)}). Subscribe to them, or stop publishing them.")
         .FirstOrDefault();
 
-    /// <summary>What people should look at; null when there is nothing.</summary>
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
     public string? Complaint => failures.Count > 0 ? string.Join(" ", failures.Take(3).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}")) : findings.Count == 0 ? UnreadComplaint : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
     {
         { Lost: > 0 and var lost } => $"The maximum length of the stream '{each.Key.Stream}' cost the consumer group '{each.Key.Group}' {lost} events. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}.",
@@ -67,7 +77,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
             }
             catch (RedisServerException exception) when (RedisErrors.IsDenied(exception))
             {
-                // A publisher may lack the right to ask: services trim what it writes.
+                // A publisher may lack this right: the services that subscribe trim the streams to which it writes.
                 if (!isRefused)
                 {
                     isRefused = true;
@@ -76,7 +86,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
             }
             catch (Exception)
             {
-                // Health and the receivers speak of an outage; there is no hurry here.
+                // The health check and the receivers report an outage; trimming can wait.
             }
 
             await Task.Delay(options.TrimPeriod, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
@@ -95,7 +105,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
         {
             try
             {
-                // A stream that is long or still grows gets no more than the time of a round; the next goes on.
+                // A stream that is long or still grows gets at most the time of one round; the next round continues.
                 var begunAt = names.Time.GetTimestamp();
                 while (await TrimAsync(stream, found, unreadNow, goneNow, stop) && names.Time.GetElapsedTime(begunAt) < options.TrimPeriod)
                 {
@@ -103,7 +113,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
             }
             catch (Exception exception) when (exception is not (RedisConnectionException or TimeoutException or OperationCanceledException))
             {
-                // The others are trimmed all the same.
+                // The other streams are still trimmed.
                 failed[stream!] = exception.Message;
                 log.Failing(TrimmingOf(stream!), exception, full => full.CannotTrim(stream!, options.TrimPeriod, exception));
             }
@@ -152,7 +162,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
         }
     }
 
-    /// <returns>Whether there may be more to cut off.</returns>
+    /// <returns>True if there may be more to trim.</returns>
     private async Task<bool> TrimAsync(RedisKey stream, Dictionary<(string Stream, string Group), Finding> found, Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow, CancellationToken stop)
     {
         RedisKey[] keys = [stream, names.TrimmerOf(stream), names.PlacesOf(stream), names.OpenGroups, names.CutOf(stream)];
@@ -183,6 +193,8 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
         return (long)answer[2] == 1;
     }
 
-    /// <param name="Lost">How many events were cut off before the group had read them; 0 for a group that is only idle.</param>
+    /// <param name="Lost">
+    /// The number of events that were cut off before the group had read them; 0 for a group that is only idle.
+    /// </param>
     private sealed record Finding(long Lost);
 }
