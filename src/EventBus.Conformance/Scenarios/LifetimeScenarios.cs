@@ -37,7 +37,8 @@ internal static class LifetimeScenarios
             Expect.That(refusal is { Failure: PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt }, "a typed refusal", refusal.Failure);
         }
 
-        // A publish that was under way may be accepted after this instance's intake has stopped, where others can take it up.
+        // A publish in progress may be accepted after the intake of this instance has stopped. Another instance can
+        // then handle the event.
         if (run.Features.Durable || run.Features.SharesSubscriptions)
         {
             _ = await run.StartAsync(Configure);

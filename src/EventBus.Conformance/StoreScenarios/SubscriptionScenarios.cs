@@ -2,7 +2,10 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>The names of subscriptions are remembered, so that what they leave behind can be named.</summary>
+/// <summary>
+/// Scenarios for the names of subscriptions: they are stored, so that abandoned entries can be reported with their
+/// names.
+/// </summary>
 internal static class SubscriptionScenarios
 {
     private const string Other = "conformance-other";
