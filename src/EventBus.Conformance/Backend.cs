@@ -3,7 +3,8 @@ using EventBus.Transports;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// A backend to test. The author of a backend derives from it to run the suite. Share one instance among all scenarios.
+/// Represents a backend to test. The author of a backend derives from it to run the suite. Share one instance among all
+/// scenarios.
 /// </summary>
 /// <remarks>
 /// Three members are required: the name, a method that creates transports that share one server, and the stores that

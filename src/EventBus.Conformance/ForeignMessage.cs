@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>A message that a program in another language sends.</summary>
+/// <summary>Represents a message that a program in another language sends.</summary>
 /// <param name="EventName">The name of the event, which defines the destination of the message.</param>
 /// <param name="Body">The bytes of the body.</param>
 public sealed record ForeignMessage(string EventName, ReadOnlyMemory<byte> Body)

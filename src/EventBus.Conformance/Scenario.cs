@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>A guarantee of the library, and the run that tests it against a backend.</summary>
+/// <summary>Represents a guarantee of the library, and the run that tests it against a backend.</summary>
 public sealed record Scenario
 {
     internal Scenario(string name, string reason, Func<ScenarioRun, Task> run) => (Name, Reason, Run) = (name, reason, run);

@@ -1,7 +1,7 @@
 namespace EventBus.Conformance;
 
 /// <summary>
-/// The result of a scenario that did not fail. A failure throws a <see cref="ConformanceException"/>.
+/// Represents the result of a scenario that did not fail. A failure throws a <see cref="ConformanceException"/>.
 /// </summary>
 /// <param name="Scenario">The scenario.</param>
 /// <param name="SkipReason">

@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Stores to test. The author of stores derives from it to run <see cref="StoreSuite"/>. Share one instance among all
-/// scenarios.
+/// Represents stores to test. The author of stores derives from it to run <see cref="StoreSuite"/>. Share one instance
+/// among all scenarios.
 /// </summary>
 /// <remarks>
 /// Two members are required: the name, and a method that creates stores. The abilities are optional: each pair of a

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>One run of one scenario: creates everything that it needs under unique names, and cleans it up.</summary>
+/// <summary>Runs one scenario: creates everything that it needs under unique names, and cleans it up.</summary>
 internal sealed class ScenarioRun : IAsyncDisposable
 {
     private static long runs;

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>One run of one scenario of the stores: opens stores under a unique name, and closes them.</summary>
+/// <summary>Runs one scenario of the stores: opens stores under a unique name, and closes them.</summary>
 internal sealed class StoreRun : IAsyncDisposable
 {
     /// <summary>The lease of every claim.</summary>

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>A guarantee of the stores, and the run that tests it.</summary>
+/// <summary>Represents a guarantee of the stores, and the run that tests it.</summary>
 internal sealed class StoreScenario(string name, string reason, Func<StoreRun, Task> run, bool exclusive = false)
 {
     /// <summary>The public description of the scenario.</summary>

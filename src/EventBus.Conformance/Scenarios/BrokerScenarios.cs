@@ -3,7 +3,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for guarantees that need a broker, and for interruptions of the broker.</summary>
+/// <summary>Tests guarantees that need a broker, and interruptions of the broker.</summary>
 internal static class BrokerScenarios
 {
     private const int Count = 300;

@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Conformance;
 
-/// <summary>What is published reaches every subscription that listens, whole, and nobody else.</summary>
+/// <summary>Tests delivery: an event reaches every matching subscription completely, and no other.</summary>
 internal static class DeliveryScenarios
 {
     private const int Few = 100;

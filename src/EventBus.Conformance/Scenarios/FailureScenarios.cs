@@ -1,8 +1,7 @@
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for failures: three retries, then a dead letter, then an alert. Only the subscription that failed runs
-/// again.
+/// Tests failures: three retries, then a dead letter, then an alert. Only the subscription that failed runs again.
 /// </summary>
 internal static class FailureScenarios
 {

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for invalid input: messages from the broker are not trusted, and none is lost.</summary>
+/// <summary>Tests invalid input: messages from the broker are not trusted, and none is lost.</summary>
 internal static class InputScenarios
 {
     private const int MaxBody = 4_000;

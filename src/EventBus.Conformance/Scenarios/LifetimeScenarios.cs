@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>Starting, stopping, and what is said about it.</summary>
+/// <summary>Tests starting and stopping, and their log messages.</summary>
 internal static class LifetimeScenarios
 {
     public static IEnumerable<Scenario> All { get; } =

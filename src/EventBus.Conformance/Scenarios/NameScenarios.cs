@@ -4,8 +4,8 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for names: two different pairs of service and subscription never share a name on a backend, nor do two
-/// buses of one service.
+/// Tests names: two different pairs of service and subscription never share a name on a backend, nor do two buses of
+/// one service.
 /// </summary>
 internal static class NameScenarios
 {

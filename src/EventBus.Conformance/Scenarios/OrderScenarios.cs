@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for order: the events of a key are handled one at a time and in order, whatever fails.</summary>
+/// <summary>Tests order: the events of a key are handled one at a time and in order, whatever fails.</summary>
 internal static class OrderScenarios
 {
     public static IEnumerable<Scenario> All { get; } =

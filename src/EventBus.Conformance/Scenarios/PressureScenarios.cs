@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for backpressure: every queue has a limit, and the limit slows down the publisher.</summary>
+/// <summary>Tests backpressure: every queue has a limit, and the limit slows down the publisher.</summary>
 internal static class PressureScenarios
 {
     private static readonly Func<Backend, EventBus.Transports.TransportFeatures, string?> LimitedQueue = Rule.All(

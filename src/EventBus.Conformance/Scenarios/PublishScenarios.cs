@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for publishing: each publish ends with a definite and correct result.</summary>
+/// <summary>Tests publishing: each publish ends with a definite and correct result.</summary>
 internal static class PublishScenarios
 {
     public static IEnumerable<Scenario> All { get; } =

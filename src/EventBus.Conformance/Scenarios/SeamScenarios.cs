@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for the transport interface: a delivery is settled once, and an unsettled one is delivered again.
+/// Tests the transport interface: a delivery is settled once, and an unsettled one is delivered again.
 /// </summary>
 internal static class SeamScenarios
 {

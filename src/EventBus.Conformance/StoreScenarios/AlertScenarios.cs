@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for alerts: operators receive an alert for each dead letter that requires one.</summary>
+/// <summary>Tests alerts: operators receive an alert for each dead letter that requires one.</summary>
 internal static class AlertScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =

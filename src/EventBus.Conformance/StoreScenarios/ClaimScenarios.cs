@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for claims: a due entry is returned once, to the holder of its claim.</summary>
+/// <summary>Tests claims: a due entry is returned once, to the holder of its claim.</summary>
 internal static class ClaimScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for dead letters: how operators list, retry and discard them.</summary>
+/// <summary>Tests the operations of operators on dead letters: list, retry and discard.</summary>
 internal static class DeadLetterScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for order guards: the state of their keys, and the events that wait for them.</summary>
+/// <summary>Tests order guards: the state of their keys, and the events that wait for them.</summary>
 internal static class GuardScenarios
 {
     private const string Key = "order-1";

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for parked events: events wait in order behind a failed event of the same key.</summary>
+/// <summary>Tests parked events: events wait in order behind a failed event of the same key.</summary>
 internal static class LineScenarios
 {
     private const string Key = "k";

@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for idempotent subscriptions: a handled event is not handled again.</summary>
+/// <summary>Tests idempotent subscriptions: a handled event is not handled again.</summary>
 internal static class ProcessedScenarios
 {
     private static readonly ProcessedKey Key = new("mail", "1");

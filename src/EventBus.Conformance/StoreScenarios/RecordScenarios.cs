@@ -4,7 +4,7 @@ using EventBus.Transports;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for records: an entry is stored completely and once, and only the holder of its claim may change it.
+/// Tests records: an entry is stored completely and once, and only the holder of its claim may change it.
 /// </summary>
 internal static class RecordScenarios
 {

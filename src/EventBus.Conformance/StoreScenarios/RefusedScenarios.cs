@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Scenarios for refused writes: an entry that a store cannot write does not affect other entries.</summary>
+/// <summary>Tests refused writes: an entry that a store cannot write does not affect other entries.</summary>
 internal static class RefusedScenarios
 {
     private const int Writes = 40;

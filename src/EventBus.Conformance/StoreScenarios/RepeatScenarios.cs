@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for repeated claims: a claim that is repeated because its answer was lost is held for a whole lease from
-/// the repeat.
+/// Tests repeated claims: a claim that is repeated because its answer was lost is held for a whole lease from the
+/// repeat.
 /// </summary>
 internal static class RepeatScenarios
 {

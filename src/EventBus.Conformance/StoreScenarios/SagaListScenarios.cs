@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for finding sagas: by their times, by the event that they wait for, and by the filters of operators.
+/// Tests the search for sagas by their times, by the event that they wait for, and by the filters of operators.
 /// </summary>
 internal static class SagaListScenarios
 {

@@ -5,8 +5,7 @@ using EventBus.Stores;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for sagas: a saga is stored completely and once, and only a caller that has read its latest state can
-/// change it.
+/// Tests sagas: a saga is stored completely and once, and only a caller that has read its latest state can change it.
 /// </summary>
 internal static class SagaScenarios
 {

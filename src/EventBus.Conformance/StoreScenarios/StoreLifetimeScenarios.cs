@@ -3,7 +3,7 @@ using EventBus.Stores;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for the lifetime of data: it outlives the instance that wrote it, and belongs to one application.
+/// Tests the lifetime of data: it outlives the instance that wrote it, and belongs to one application.
 /// </summary>
 internal static class StoreLifetimeScenarios
 {

@@ -3,8 +3,8 @@ using EventBus.Stores;
 namespace EventBus.Conformance;
 
 /// <summary>
-/// Scenarios for the names of subscriptions: they are stored, so that abandoned entries can be reported with their
-/// names.
+/// Tests the stored names of subscriptions: the data that a removed subscription leaves behind can be found by its
+/// name.
 /// </summary>
 internal static class SubscriptionScenarios
 {
