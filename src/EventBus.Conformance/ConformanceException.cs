@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>A backend broke a promise. The message says what was expected and what happened.</summary>
+/// <summary>Thrown if a backend breaks a guarantee. The message contains the expected and the actual result.</summary>
 public sealed class ConformanceException : Exception
 {
     internal ConformanceException(string message, Exception? innerException = null)
@@ -8,7 +8,7 @@ public sealed class ConformanceException : Exception
     {
     }
 
-    /// <summary>Says which backend broke which promise.</summary>
+    /// <summary>Creates an exception that names the backend and the broken guarantee.</summary>
     internal static ConformanceException Of(string backend, Scenario scenario, Exception exception) =>
         new($"{backend} breaks '{scenario.Name}': {scenario.Reason} {(exception is ConformanceException ? exception.Message : $"Happened: {exception.GetType().Name}: {exception.Message}")}", exception);
 }

@@ -2,45 +2,68 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Stores under proof: what their author writes to run <see cref="StoreSuite"/>. Share one instance among all scenarios.</summary>
-/// <remarks>Two members are needed: the name, and a way to make stores. The abilities are optional: each pair of a property and its methods lets more scenarios run.</remarks>
+/// <summary>
+/// Represents stores to test. The author of stores derives from it to run <see cref="StoreSuite"/>. Share one instance
+/// among all scenarios.
+/// </summary>
+/// <remarks>
+/// Two members are required: the name, and a method that creates stores. The abilities are optional: each pair of a
+/// property and its methods enables more scenarios.
+/// </remarks>
 public abstract class StoreBackend
 {
     private readonly RunGate gate = new();
 
-    /// <summary>The name for people: the heading of the column in the table of guarantees.</summary>
+    /// <summary>The display name: the heading of the stores' column in the table of guarantees.</summary>
     public abstract string Name { get; }
 
-    /// <summary>Makes stores that are not opened. Where they are durable, those with the same isolation are instances on the same data, also one after the other; those with another never see one another's.</summary>
-    /// <param name="isolation">Unique for each run of a scenario: 1 to 20 lower-case letters and digits. Use it as key prefix, file name or the like.</param>
+    /// <summary>
+    /// Creates stores that are not opened. If they are durable, stores with the same isolation use the same data, also
+    /// one after the other. Stores with different isolations never see each other's data.
+    /// </summary>
+    /// <param name="isolation">
+    /// Unique for each run of a scenario: 1 to 20 lower-case letters and digits. Use it as a key prefix, a file name or
+    /// similar.
+    /// </param>
     public abstract BusStores CreateStores(string isolation);
 
-    /// <summary>Whether <see cref="CorruptAsync"/> and <see cref="CorruptSagaAsync"/> work, as far as there are such stores. Default false.</summary>
+    /// <summary>
+    /// True if the backend supports <see cref="CorruptAsync"/> and <see cref="CorruptSagaAsync"/> for the stores that
+    /// it has. Default false.
+    /// </summary>
     public virtual bool CanCorrupt => false;
 
-    /// <summary>Whether <see cref="BreakAsync"/> and <see cref="MendAsync"/> work. Default false.</summary>
+    /// <summary>
+    /// True if the backend supports <see cref="BreakAsync"/> and <see cref="MendAsync"/>. Default false.
+    /// </summary>
     public virtual bool CanBreak => false;
 
-    /// <summary>Writes garbage over the stored attributes of a failed event, as a broken disk or another program would. Its id, status and due time stay.</summary>
-    /// <param name="isolation">The run's isolation.</param>
+    /// <summary>
+    /// Overwrites the stored attributes of a failed event with invalid data, as a disk failure or another program
+    /// could. Its id, status and due time do not change.
+    /// </summary>
+    /// <param name="isolation">The isolation of the run.</param>
     /// <param name="id">The id of the entry (<see cref="FailedEvent.Id"/>).</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public virtual Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    /// <summary>Writes garbage over what is stored of a saga beside its content, as a broken disk or another program would. Its id and version stay, and it is due, listed and found as before.</summary>
-    /// <param name="isolation">The run's isolation.</param>
-    /// <param name="id">The saga's id.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <summary>
+    /// Overwrites the stored data of a saga except its content with invalid data, as a disk failure or another program
+    /// could. Its id and version do not change, and it is still due, listed and found.
+    /// </summary>
+    /// <param name="isolation">The isolation of the run.</param>
+    /// <param name="id">The id of the saga.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public virtual Task CorruptSagaAsync(string isolation, string id, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    /// <summary>Makes every write fail: stops the server, or locks the file. Completes once it is so.</summary>
-    /// <param name="isolation">The run's isolation.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <summary>Makes every write fail: stops the server, or locks the file. Completes when writes fail.</summary>
+    /// <param name="isolation">The isolation of the run.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public virtual Task BreakAsync(string isolation, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    /// <summary>Undoes <see cref="BreakAsync"/>, on the same data. Completes once it is so.</summary>
-    /// <param name="isolation">The run's isolation.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <summary>Reverts <see cref="BreakAsync"/>, with the same data. Completes when writes succeed again.</summary>
+    /// <param name="isolation">The isolation of the run.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public virtual Task MendAsync(string isolation, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     internal RunGate Gate => gate;

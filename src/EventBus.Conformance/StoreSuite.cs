@@ -2,10 +2,16 @@ using System.Collections.Immutable;
 
 namespace EventBus.Conformance;
 
-/// <summary>Every sentence of the contract of the stores (<c>EventBus.Stores</c>) as a scenario, to be run against a package of stores by any test framework or none.</summary>
+/// <summary>
+/// Provides a scenario for each sentence of the contract of the stores (<c>EventBus.Stores</c>). Any test framework, or
+/// none, can run them against a package of stores.
+/// </summary>
 public static class StoreSuite
 {
-    /// <summary>The application (<see cref="Stores.StoreSetup.ServiceName"/>) that the suite opens stores for: <c>conformance</c>.</summary>
+    /// <summary>
+    /// The name of the application (<see cref="Stores.StoreSetup.ServiceName"/>) for which the suite opens stores:
+    /// <c>conformance</c>.
+    /// </summary>
     public const string ServiceName = "conformance";
 
     private static readonly TimeSpan LongestRun = TimeSpan.FromMinutes(2);
@@ -31,31 +37,40 @@ public static class StoreSuite
     /// <summary>The scenarios, in the order of the table.</summary>
     public static IReadOnlyList<Scenario> Scenarios { get; } = [.. All.Select(scenario => scenario.Scenario)];
 
-    /// <summary>Runs a scenario, unless the stores are ruled out. Several scenarios may run at once on one <see cref="StoreBackend"/> instance.</summary>
+    /// <summary>
+    /// Runs a scenario, or skips it if the stores do not support it. Several scenarios may run at the same time on one
+    /// <see cref="StoreBackend"/> instance.
+    /// </summary>
     /// <param name="scenario">One of <see cref="Scenarios"/>.</param>
     /// <param name="backend">The stores.</param>
-    /// <param name="cancellationToken">Ends the waiting; what was opened is closed.</param>
-    /// <returns>Whether it passed or was skipped.</returns>
-    /// <exception cref="ConformanceException">The stores broke the promise.</exception>
+    /// <param name="cancellationToken">Cancels the wait. The stores that the scenario opened are closed.</param>
+    /// <returns>The result: passed or skipped.</returns>
+    /// <exception cref="ConformanceException">The stores broke the guarantee.</exception>
     public static async Task<ScenarioResult> RunAsync(Scenario scenario, StoreBackend backend, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(scenario);
         ArgumentNullException.ThrowIfNull(backend);
         var found = All.FirstOrDefault(one => one.Scenario == scenario) ?? throw new ArgumentException($"'{scenario.Name}' is no scenario of stores: run it with {nameof(ConformanceSuite)}.", nameof(scenario));
 
-        // Scenarios go on on the pool: a test framework's own context may have one thread, or wait for this call.
+        // Scenarios continue on the thread pool: the context of a test framework may have a single thread, or block
+        // until this call returns.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         string? skip = null;
         await backend.Gate.RunAsync(scenario.Exclusive, async () => skip = await RunAloneAsync(found, backend, cancellationToken), cancellationToken);
         return new ScenarioResult(scenario, skip);
     }
 
-    /// <summary>Writes the results of one package of stores into its column of the table between <c>&lt;!-- stores --&gt;</c> and <c>&lt;!-- /stores --&gt;</c>, and the
-    /// scenarios with their reasons between <c>&lt;!-- store-scenarios --&gt;</c> and <c>&lt;!-- /store-scenarios --&gt;</c>. Other columns stay as they are.</summary>
-    /// <param name="document">A markdown document that holds these markers.</param>
-    /// <param name="backend">The stores, by name the heading of their column; a new one is added at the end.</param>
-    /// <param name="results">What became of the scenarios that were run.</param>
-    /// <returns>The document with both parts rewritten: the same text when it was up to date.</returns>
+    /// <summary>
+    /// Writes the results of one package of stores into its column of the table between <c>&lt;!-- stores --&gt;</c>
+    /// and <c>&lt;!-- /stores --&gt;</c>, and the scenarios with their reasons between <c>&lt;!-- store-scenarios
+    /// --&gt;</c> and <c>&lt;!-- /store-scenarios --&gt;</c>. Other columns do not change.
+    /// </summary>
+    /// <param name="document">A Markdown document that contains these markers.</param>
+    /// <param name="backend">
+    /// The stores. Their name is the heading of their column; a new column is added at the end.
+    /// </param>
+    /// <param name="results">The results of the scenarios that were run.</param>
+    /// <returns>The document with both parts rewritten. The text is unchanged if it was up to date.</returns>
     /// <exception cref="FormatException">A marker is missing.</exception>
     public static string Document(string document, StoreBackend backend, IReadOnlyList<ScenarioResult> results)
     {

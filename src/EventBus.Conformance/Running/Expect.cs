@@ -1,9 +1,9 @@
 namespace EventBus.Conformance;
 
-/// <summary>Says what a scenario expects, and what happened instead.</summary>
+/// <summary>Compares the expected with the actual result of a scenario, and throws if they differ.</summary>
 internal static class Expect
 {
-    /// <summary>How long a scenario waits for what must happen.</summary>
+    /// <summary>The default timeout for what must happen in a scenario.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
 
     public static void That(bool condition, string expected, object? happened = null)
@@ -31,11 +31,11 @@ internal static class Expect
         }
     }
 
-    /// <summary>Waits for something that must happen.</summary>
-    /// <param name="task">Completes when it has happened.</param>
-    /// <param name="expected">What must happen.</param>
-    /// <param name="patience">How long to wait; null for the usual.</param>
-    /// <param name="state">Says how far it came, for the failure.</param>
+    /// <summary>Waits until a task completes, and fails after a timeout.</summary>
+    /// <param name="task">The task to wait for.</param>
+    /// <param name="expected">The description of what must happen.</param>
+    /// <param name="patience">The timeout; null for the default.</param>
+    /// <param name="state">Returns the progress so far, for the failure message.</param>
     public static async Task WithinAsync(Task task, string expected, TimeSpan? patience = null, Func<string>? state = null)
     {
         try

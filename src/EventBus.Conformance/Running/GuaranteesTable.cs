@@ -1,6 +1,9 @@
 namespace EventBus.Conformance;
 
-/// <summary>A table of scenarios and backends in a markdown document, between the marks of one part, and what the scenarios prove between those of another.</summary>
+/// <summary>
+/// Updates a table of scenarios and backends in a Markdown document between the markers of one part, and the reasons of
+/// the scenarios between those of another.
+/// </summary>
 internal sealed class GuaranteesTable(string tablePart, string reasonsPart, IReadOnlyList<Scenario> scenarios)
 {
     private const string Unknown = "";

@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>What happened, in order, and a way to wait until enough of it has. Thread-safe.</summary>
+/// <summary>Records items in order, and can wait until enough of them are recorded. Thread-safe.</summary>
 internal sealed class Ledger<T>
 {
     private readonly Lock gate = new();
@@ -34,17 +34,17 @@ internal sealed class Ledger<T>
         }
     }
 
-    /// <summary>Adds, as the whole of a handler.</summary>
+    /// <summary>Adds an item. Can be used as a complete handler.</summary>
     public Task NoteAsync(T item)
     {
         Add(item);
         return Task.CompletedTask;
     }
 
-    /// <summary>Waits until there are at least so many entries.</summary>
+    /// <summary>Waits until there are at least <paramref name="count"/> items.</summary>
     public Task ReachAsync(int count, string what, TimeSpan? patience = null) => UntilAsync(list => list.Count >= count, $"{count} times: {what}", patience);
 
-    /// <summary>Waits until the entries are as they should be. The condition is asked at every entry.</summary>
+    /// <summary>Waits until the items satisfy a condition, which is evaluated at each new item.</summary>
     public Task UntilAsync(Func<IReadOnlyList<T>, bool> condition, string what, TimeSpan? patience = null)
     {
         var reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus.Conformance;
 
 /// <param name="Level">The level.</param>
-/// <param name="Category">The logger's name.</param>
-/// <param name="Text">The text.</param>
+/// <param name="Category">The name of the logger.</param>
+/// <param name="Text">The message text.</param>
 /// <param name="Details">The values and the exception.</param>
 internal sealed record LogEntry(LogLevel Level, string Category, string Text, string Details);

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>Keeps every log entry of one application, as the text that a person would read, with its state and its exception.</summary>
+/// <summary>Records every log entry of one application: the formatted text, the state and the exception.</summary>
 internal sealed class LogRecorder : ILoggerFactory
 {
     public Ledger<LogEntry> Entries { get; } = new();
@@ -13,12 +13,12 @@ internal sealed class LogRecorder : ILoggerFactory
 
     public void AddProvider(ILoggerProvider provider)
     {
-        // Nothing is passed on.
+        // There are no other providers.
     }
 
     public void Dispose()
     {
-        // Nothing is held.
+        // There is nothing to dispose.
     }
 
     private sealed class Recorder(LogRecorder owner, string category) : ILogger

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Conformance;
 
-/// <summary>One application of a run: its services, its bus, and what it logged and alerted.</summary>
+/// <summary>Holds one application of a run: its services, its bus, its log entries and its alerts.</summary>
 internal sealed class Node(ServiceProvider services, Func<Transport> transport, LogRecorder logs, Ledger<DeadLetter> alerts) : IAsyncDisposable
 {
     private readonly IReadOnlyList<IHostedService> hosted = [.. services.GetServices<IHostedService>()];
@@ -15,7 +15,7 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
 
     public IDeadLetters DeadLetters { get; } = services.GetRequiredService<IDeadLetters>();
 
-    /// <summary>The transport that the bus runs on: for what a bus would refuse to send.</summary>
+    /// <summary>The transport of the bus, for messages that the bus would refuse to send.</summary>
     public Transport Transport => transport();
 
     public LogRecorder Logs => logs;
@@ -38,7 +38,7 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
         }
     }
 
-    /// <summary>Sends an envelope past the bus, and expects it to be accepted.</summary>
+    /// <summary>Sends an envelope without the bus, and expects that it is accepted.</summary>
     public async Task SendAsync(Envelope envelope)
     {
         using var deadline = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
@@ -47,7 +47,9 @@ internal sealed class Node(ServiceProvider services, Func<Transport> transport, 
         Expect.Equal(PublishStatus.Accepted, outcomes[0].Status, $"the outcome of sending {envelope} ({outcomes[0].Error?.Message})");
     }
 
-    /// <summary>Where the backend can tell, waits until nothing is in flight or due: what did not happen by then never will.</summary>
+    /// <summary>
+    /// Waits until no event is in progress or due, if the backend can report it. Nothing more happens afterwards.
+    /// </summary>
     public async Task QuietAsync()
     {
         if (Transport.Features.CountsWork)

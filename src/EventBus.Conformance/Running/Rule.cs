@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>The usual reasons why a backend is ruled out.</summary>
+/// <summary>Provides common rules that skip scenarios which a backend does not support.</summary>
 internal static class Rule
 {
     public static Func<Backend, TransportFeatures, string?> Ordered { get; } = Needs(features => features.Ordered, "The backend does not keep the order of its log.");
@@ -15,7 +15,7 @@ internal static class Rule
 
     public static Func<Backend, TransportFeatures, string?> Can(Func<Backend, bool> can, string reason) => (backend, _) => can(backend) ? null : reason;
 
-    /// <summary>The first reason of several.</summary>
+    /// <summary>Combines rules. The first reason to skip is returned.</summary>
     public static Func<Backend, TransportFeatures, string?> All(params Func<Backend, TransportFeatures, string?>[] rules) =>
         (backend, features) => rules.Select(rule => rule(backend, features)).FirstOrDefault(reason => reason is not null);
 }

@@ -2,7 +2,7 @@ using System.Threading.Channels;
 
 namespace EventBus.Conformance;
 
-/// <summary>Lets many scenarios run at once, or one alone.</summary>
+/// <summary>Lets many scenarios run at the same time, or one exclusively.</summary>
 internal sealed class RunGate
 {
     private const int Places = 64;
@@ -16,7 +16,8 @@ internal sealed class RunGate
         var held = 0;
         try
         {
-            // One at a time collects places, so that two exclusive runs never hold half of them each.
+            // Only one run at a time acquires places, so that two exclusive runs cannot block each other with half of
+            // the places each.
             await collecting.Reader.ReadAsync(cancellationToken);
             try
             {

@@ -6,16 +6,18 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Events for the stores.</summary>
+/// <summary>Provides sample events for the stores.</summary>
 internal static class Sample
 {
     public const string Subscription = "mail";
 
-    /// <summary>What people do write into keys, and what separators and placeholders of a store must survive.</summary>
+    /// <summary>
+    /// Unusual keys that occur in practice, and keys that contain the separators and placeholders of a store.
+    /// </summary>
     public static IReadOnlyList<string> OddKeys { get; } =
         ["a", "A", "a ", "a:b", "{a}", "~", "a~b", "*", "a%", "a_", "a'b", "a\"b", "a\\b", "a\nb", "ä", "a\u0308", "日本", "😀", "0", "00", "null", "a,b", "[a]", new string('k', 256)];
 
-    /// <summary>Events with every attribute, at their limits and beyond what is usual.</summary>
+    /// <summary>Events with every attribute, with values at their limits and with unusual values.</summary>
     public static IReadOnlyList<Envelope> Envelopes { get; } =
     [
         Event("plain"),
@@ -84,7 +86,7 @@ internal static class Sample
         Content = Encoding.UTF8.GetBytes($"\"{id}\""),
     };
 
-    /// <summary>All that an event is, as text.</summary>
+    /// <summary>Converts all attributes of an event to text.</summary>
     public static string Describe(Envelope e) => string.Join(
         " | ",
         [
@@ -94,7 +96,9 @@ internal static class Sample
             $"{e.Body.Length} bytes", Convert.ToHexString(SHA256.HashData(e.Body.Span)),
         ]);
 
-    /// <summary>All that the bus says of an entry, as text; not what the store adds.</summary>
+    /// <summary>
+    /// Converts all values that the bus sets on an entry to text. Values that the store adds are not included.
+    /// </summary>
     public static string Describe(FailedEvent e) => string.Join(
         " | ",
         [
@@ -103,7 +107,9 @@ internal static class Sample
             Describe(e.Envelope),
         ]);
 
-    /// <summary>All that the bus says of a saga, as text; not what the store adds.</summary>
+    /// <summary>
+    /// Converts all values that the bus sets on a saga to text. Values that the store adds are not included.
+    /// </summary>
     public static string Describe(SagaEntry? e) => e is null ? "nothing" : string.Join(
         " | ",
         [

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>One run of one scenario: makes what it needs under names of its own, and clears it away.</summary>
+/// <summary>Runs one scenario: creates everything that it needs under unique names, and cleans it up.</summary>
 internal sealed class ScenarioRun : IAsyncDisposable
 {
     private static long runs;
@@ -28,10 +28,15 @@ internal sealed class ScenarioRun : IAsyncDisposable
         return new ScenarioRun(backend, transport.Features, isolation);
     }
 
-    /// <summary>Makes a name that is unique among the runs of this process by the counter, and among processes by the random part.</summary>
+    /// <summary>
+    /// Creates a name that is unique among the runs of this process by its counter, and among processes by its random
+    /// part.
+    /// </summary>
     public static string NewIsolation() => $"c{System.Security.Cryptography.RandomNumberGenerator.GetHexString(8, lowercase: true)}{Interlocked.Increment(ref runs)}";
 
-    /// <summary>Starts an application: fast retries, the suite's event types, a recorder of logs and of alerts.</summary>
+    /// <summary>
+    /// Starts an application with fast retries, the suite's event types, and recorders of logs and alerts.
+    /// </summary>
     public async Task<Node> StartAsync(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {
         var node = Make(configure, queueCapacity);
@@ -40,10 +45,13 @@ internal sealed class ScenarioRun : IAsyncDisposable
         return node;
     }
 
-    /// <summary>Makes a subscription ordered on backends that keep an order; elsewhere asking for it is a start-up error.</summary>
+    /// <summary>
+    /// Makes a subscription ordered if the backend supports it; otherwise an ordered subscription would be an error at
+    /// startup.
+    /// </summary>
     public SubscriptionBuilder OrderWherePossible(SubscriptionBuilder subscription) => Features.Ordered ? subscription.Ordered() : subscription;
 
-    /// <summary>Makes an application without starting it.</summary>
+    /// <summary>Creates an application without starting it.</summary>
     public Node Make(Action<EventBusBuilder> configure, int? queueCapacity = null)
     {
         var (logs, alerts) = (Record(), new Ledger<DeadLetter>());
@@ -55,7 +63,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
         return node;
     }
 
-    /// <summary>Gives a bus its backend and the settings of the suite.</summary>
+    /// <summary>Configures the backend and the suite's settings on a bus.</summary>
     public EventBusBuilder Prepare(EventBusBuilder bus, string isolation, int? queueCapacity = null, Action<Transport>? made = null)
     {
         bus.UseTransport("CreateTransport()", services =>
@@ -69,7 +77,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
             .Configure(options => (options.ServiceName, options.DrainTimeout, options.AlertInterval) = (isolation, TimeSpan.FromSeconds(10), TimeSpan.Zero));
     }
 
-    /// <summary>Starts a transport alone, for scenarios at the seam.</summary>
+    /// <summary>Starts a transport without a bus, for scenarios that test the transport interface.</summary>
     public async Task<Transport> StartTransportAsync(params Subscription[] subscriptions)
     {
         var services = Services(Record(), new Ledger<DeadLetter>()).BuildServiceProvider();
@@ -81,7 +89,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
         return transport;
     }
 
-    /// <summary>Opens a subscription of a transport, for scenarios at the seam.</summary>
+    /// <summary>Opens a subscription of a transport, for scenarios that test the transport interface.</summary>
     public async Task<Receiver> SubscribeAsync(Transport transport, Subscription subscription)
     {
         using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
@@ -98,7 +106,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
         }
     }
 
-    /// <summary>Whatever a scenario does, a secret is never logged.</summary>
+    /// <summary>Checks that no log entry of the run contains a secret.</summary>
     public void CheckSecrets()
     {
         foreach (var secret in Backend.Secrets)

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>The usual reasons why stores are ruled out.</summary>
+/// <summary>Provides common rules that skip scenarios which stores do not support.</summary>
 internal static class StoreRule
 {
     public static Func<StoreBackend, BusStores, string?> Failures { get; } = (_, stores) => stores.Failures is null ? "The package keeps no failed events." : null;
@@ -24,7 +24,7 @@ internal static class StoreRule
 
     public static Func<StoreBackend, BusStores, string?> CanBreak { get; } = (backend, _) => backend.CanBreak ? null : "This run has no way to make the stores fail.";
 
-    /// <summary>The first reason of several.</summary>
+    /// <summary>Combines rules. The first reason to skip is returned.</summary>
     public static Func<StoreBackend, BusStores, string?> All(params Func<StoreBackend, BusStores, string?>[] rules) =>
         (backend, stores) => rules.Select(rule => rule(backend, stores)).FirstOrDefault(reason => reason is not null);
 }

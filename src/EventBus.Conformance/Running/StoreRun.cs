@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>One run of one scenario of the stores: opens them under a name of its own, and closes them.</summary>
+/// <summary>Runs one scenario of the stores: opens stores under a unique name, and closes them.</summary>
 internal sealed class StoreRun : IAsyncDisposable
 {
     /// <summary>The lease of every claim.</summary>
@@ -16,7 +16,7 @@ internal sealed class StoreRun : IAsyncDisposable
 
     public string Isolation { get; }
 
-    /// <summary>The time that the run starts from, in whole milliseconds.</summary>
+    /// <summary>The start time of the run, in whole milliseconds.</summary>
     public DateTimeOffset Now { get; } = DateTimeOffset.FromUnixTimeMilliseconds(TimeProvider.System.GetUtcNow().ToUnixTimeMilliseconds());
 
     public BusStores Stores => open[0];
@@ -37,7 +37,7 @@ internal sealed class StoreRun : IAsyncDisposable
     }
 
     /// <summary>Opens another instance.</summary>
-    /// <param name="service">The application that it belongs to.</param>
+    /// <param name="service">The application to which it belongs.</param>
     public async Task<BusStores> OpenAsync(string service = StoreSuite.ServiceName)
     {
         using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);
@@ -47,10 +47,12 @@ internal sealed class StoreRun : IAsyncDisposable
         return stores;
     }
 
-    /// <summary>Opens a second instance on the same data; stores that belong to one process are the same ones again.</summary>
+    /// <summary>
+    /// Opens a second instance on the same data. Stores that belong to one process return the same instance.
+    /// </summary>
     public async Task<BusStores> OtherAsync() => Stores.Durable ? await OpenAsync() : Stores;
 
-    /// <summary>Closes all instances, and opens one.</summary>
+    /// <summary>Closes all instances, and opens a new one.</summary>
     public async Task ReopenAsync()
     {
         await DisposeAsync();
@@ -59,10 +61,12 @@ internal sealed class StoreRun : IAsyncDisposable
 
     public DateTimeOffset In(double seconds) => Now.AddSeconds(seconds);
 
-    /// <summary>Claims what is due in the usual subscription at a time, in seconds from the start.</summary>
+    /// <summary>
+    /// Claims the entries of the default subscription that are due at a time, in seconds from the start.
+    /// </summary>
     public async Task<IReadOnlyList<FailedEvent>> ClaimAsync(double at = 0, int max = 100) => (await Failures.ClaimDueAsync([Sample.Subscription], In(at), Lease, max, default)).Entries;
 
-    /// <summary>Claims the one entry that must be due.</summary>
+    /// <summary>Claims the only entry that must be due.</summary>
     public async Task<FailedEvent> ClaimOneAsync(string id, double at = 0)
     {
         var claimed = await ClaimAsync(at);
@@ -70,7 +74,7 @@ internal sealed class StoreRun : IAsyncDisposable
         return claimed[0];
     }
 
-    /// <summary>Claims, and expects exactly these in this order.</summary>
+    /// <summary>Claims the due entries, and expects exactly these ids in this order.</summary>
     public async Task ExpectDueAsync(IEnumerable<string> ids, string when, double at = 0) =>
         Expect.Sequence(ids, (await ClaimAsync(at)).Select(entry => entry.Envelope.EventId), $"what is due {when}");
 

@@ -2,14 +2,14 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>A promise of the stores, and the run that proves it.</summary>
+/// <summary>Represents a guarantee of the stores, and the run that tests it.</summary>
 internal sealed class StoreScenario(string name, string reason, Func<StoreRun, Task> run, bool exclusive = false)
 {
-    /// <summary>What people see of it.</summary>
+    /// <summary>The public description of the scenario.</summary>
     public Scenario Scenario { get; } = new(name, reason, _ => throw new ArgumentException($"'{name}' is a scenario of stores: run it with {nameof(StoreSuite)}.")) { Exclusive = exclusive };
 
     public Func<StoreRun, Task> Run => run;
 
-    /// <summary>Why the stores are ruled out; null when they are not.</summary>
+    /// <summary>Returns the reason why the stores do not support the scenario; null if they do.</summary>
     public Func<StoreBackend, BusStores, string?> RuledOut { get; init; } = (_, _) => null;
 }

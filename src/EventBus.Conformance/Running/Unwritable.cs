@@ -4,7 +4,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Conformance;
 
-/// <summary>Makes an event that cannot be written as JSON, in the way in which one comes about: it is published on a transport that never asks for its bytes.</summary>
+/// <summary>
+/// Creates an event that cannot be serialized as JSON. Such events occur in practice when an event is published on a
+/// transport that never reads its bytes.
+/// </summary>
 internal static class Unwritable
 {
     public static async Task<Envelope> EnvelopeAsync(string id)
@@ -26,7 +29,7 @@ internal static class Unwritable
         return transport.Published!;
     }
 
-    /// <summary>JSON has no such number.</summary>
+    /// <summary>An event whose amount can be NaN, which JSON cannot represent.</summary>
     private sealed record AmountMeasured(double Amount);
 
     private sealed class KeepingTransport : Transport

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus.Conformance;
 
-/// <summary>What a broker promises beyond the process, and what happens when it goes away.</summary>
+/// <summary>Tests guarantees that need a broker, and interruptions of the broker.</summary>
 internal static class BrokerScenarios
 {
     private const int Count = 300;
@@ -62,7 +62,7 @@ internal static class BrokerScenarios
 
         async Task PublishAsync()
         {
-            // Until one that began after the restart was accepted.
+            // Until a publish that began after the restart is accepted.
             for (var (number, restarted, accepted) = (1, false, false); !restarted || !accepted; number++)
             {
                 restarted = restarting.IsCompleted;
@@ -110,7 +110,7 @@ internal static class BrokerScenarios
 
         async Task HealthyAsync()
         {
-            // What is published may all be handled before a broker that stops gently has gone.
+            // A broker that shuts down gracefully may still be available when all published events are handled.
             using var again = new PeriodicTimer(TimeSpan.FromMilliseconds(50));
             while ((await node.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Status != HealthStatus.Healthy)
             {
@@ -123,7 +123,7 @@ internal static class BrokerScenarios
             using var deadline = new CancellationTokenSource(patience, TimeProvider.System);
             for (var i = 0; i < Count; i++)
             {
-                // As the error says: again, as the same event.
+                // Publishes the same event again, as the error message recommends.
                 for (var accepted = false; !accepted;)
                 {
                     try

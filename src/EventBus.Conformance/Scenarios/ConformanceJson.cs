@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace EventBus.Conformance;
 
-/// <summary>How the suite's events are written.</summary>
+/// <summary>Serializes the suite's events.</summary>
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(ParcelSent))]
 [JsonSerializable(typeof(ParcelReturned))]

@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Conformance;
 
-/// <summary>What is published reaches every subscription that listens, whole, and nobody else.</summary>
+/// <summary>Tests delivery: an event reaches every matching subscription completely, and no other.</summary>
 internal static class DeliveryScenarios
 {
     private const int Few = 100;
@@ -143,7 +143,7 @@ internal static class DeliveryScenarios
         var got = table.Select(_ => new Ledger<string>()).ToArray();
         var node = await run.StartAsync(bus =>
         {
-            // A pattern that begins with a wildcard covers the first words that an application declares, at least.
+            // A pattern that begins with a wildcard matches at least the first words that an application declares.
             bus.Publishes<OrderPlaced>().Publishes<OrderLinePlaced>().Publishes<StockPlaced>();
             for (var i = 0; i < table.Length; i++)
             {
@@ -246,7 +246,7 @@ internal static class DeliveryScenarios
             var mine = begun[i];
             nodes[i] = await run.StartAsync(bus => bus.Subscribe("shared", s => s.Concurrency(2).On<ParcelSent>(async (e, _, _) =>
             {
-                // Holds the first events until the other instance has one too.
+                // Blocks the first events until the other instance has one too.
                 mine.TrySetResult();
                 await Expect.WithinAsync(Task.WhenAll(begun.Select(b => b.Task)), "both instances handle events");
                 handled.Add(e.Number);

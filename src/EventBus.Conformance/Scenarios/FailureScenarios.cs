@@ -1,6 +1,8 @@
 namespace EventBus.Conformance;
 
-/// <summary>Three retries, then a dead letter, then an alert; and only the subscription that failed runs again.</summary>
+/// <summary>
+/// Tests failures: three retries, then a dead letter, then an alert. Only the subscription that failed runs again.
+/// </summary>
 internal static class FailureScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
@@ -224,7 +226,7 @@ internal static class FailureScenarios
         throw new InvalidOperationException("The handler fails on purpose.");
     }
 
-    /// <summary>Says of itself what it was told to, or throws.</summary>
+    /// <summary>An exception whose members return a given text, or throw.</summary>
     private sealed class UndescribedException(Func<string?> text) : Exception
     {
         public override string Message => text()!;

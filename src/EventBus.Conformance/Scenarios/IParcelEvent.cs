@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>What some events of parcels have in common.</summary>
+/// <summary>The common interface of some parcel events.</summary>
 internal interface IParcelEvent
 {
     int Number { get; }

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>What arrives from a wire is trusted in nothing, and lost in nothing.</summary>
+/// <summary>Tests invalid input: messages from the broker are not trusted, and none is lost.</summary>
 internal static class InputScenarios
 {
     private const int MaxBody = 4_000;
@@ -59,7 +59,8 @@ internal static class InputScenarios
         var node = await run.StartAsync(bus => bus.Configure(options => (options.MaxBodyBytes, options.MaxUnreadBodyBytes, options.MaxUnreadBytes) = (MaxBody, 100_000, 150_000))
             .Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number)));
 
-        // In turn, because the sum decides: whole, too large, whole up to the sum, beyond it, small enough for ever.
+        // In sequence, because the sum of the stored bodies decides: stored whole, too large, whole up to the sum,
+        // beyond the sum, always small enough.
         (int Length, bool IsWhole)[] bodies = [(70_000, true), (100_001, false), (80_000, true), (Beginning + 1, false), (Beginning, true)];
         for (var i = 0; i < bodies.Length; i++)
         {
@@ -73,7 +74,7 @@ internal static class InputScenarios
         await ExpectAsync(replays: 1);
         Expect.Sequence([], handled.Items, "what reached the handler");
 
-        // Valid JSON: only its length is wrong.
+        // Valid JSON: only the length is invalid.
         byte[] Body(int i) => Encoding.UTF8.GetBytes($$"""{"number":{{i}},"note":"{{new string('x', bodies[i].Length - 22)}}"}""");
 
         async Task ExpectAsync(int replays)
@@ -164,7 +165,7 @@ internal static class InputScenarios
         Expect.That(broken is null, "no log entry with a control character", broken?.Text);
     }
 
-    /// <summary>Messages that break one bound each, with what the dead letter's error says of it.</summary>
+    /// <summary>Creates messages that exceed one limit each, with the expected error text of the dead letter.</summary>
     private static IEnumerable<(string Expected, ForeignMessage Message)> Oversized(string isolation)
     {
         var number = 100;

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>Starting, stopping, and what is said about it.</summary>
+/// <summary>Tests starting and stopping, and their log messages.</summary>
 internal static class LifetimeScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
@@ -37,7 +37,8 @@ internal static class LifetimeScenarios
             Expect.That(refusal is { Failure: PublishFailure.Rejected or PublishFailure.Failed or PublishFailure.InDoubt }, "a typed refusal", refusal.Failure);
         }
 
-        // A publish that was under way may be accepted after this instance's intake has stopped, where others can take it up.
+        // A publish in progress may be accepted after the intake of this instance has stopped. Another instance can
+        // then handle the event.
         if (run.Features.Durable || run.Features.SharesSubscriptions)
         {
             _ = await run.StartAsync(Configure);

@@ -3,12 +3,16 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Conformance;
 
-/// <summary>Two different pairs of service and subscription never make one name of a backend, and neither do two buses of one service.</summary>
+/// <summary>
+/// Tests names: two different pairs of service and subscription never share a name on a backend, nor do two buses of
+/// one service.
+/// </summary>
 internal static class NameScenarios
 {
     private static readonly Func<Backend, TransportFeatures, string?> Meets = Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend.");
 
-    // Names that a backend or a store could take for its own or for parts of others, and names that differ only by what may separate.
+    // Names that equal internal names of a backend or a store, or parts of them, and names that differ only in a
+    // separator.
     private static string[] Subscriptions =>
     [
         "mail", "orders.mail", "orders-mail", "orders_mail", "orders.dead-letters", "mail.retries", "dead-letters", "alerts", "retries", "wait-5000ms", "last", "of", "due", "places", ".", "-", "_", "..",
@@ -50,7 +54,7 @@ internal static class NameScenarios
             Expect.Sequence([$"{run.Isolation}-{own}"], letters.Select(letter => letter.EventId), $"the dead letters of '{Subscriptions[own]}'");
         }
 
-        // Each fails on the event that has its number.
+        // Each subscription fails on the event with its own number.
         Task HandleAsync(string name, int number) =>
             Subscriptions[number] == name ? throw new InvalidOperationException("The handler fails on purpose.") : handled.NoteAsync((name, number));
     }
@@ -62,7 +66,7 @@ internal static class NameScenarios
         var (first, second) = (new Ledger<(int Number, string EffectKey)>(), new Ledger<(int Number, string EffectKey)>());
         var node = await run.StartAsync(bus =>
         {
-            // An event type for each, so that the two meet only where they should not.
+            // Each bus has its own event type, so that the two can only interfere by mistake.
             bus.Subscribe(Subscription, s => s.On<ParcelSent>((e, context, _) => HandleAsync(first, e.Number, context)).Idempotent());
             bus.Services.AddKeyedEventBus("second", other => run.Prepare(other, run.Isolation).Subscribe(Subscription, s => s.On<InvoicePaid>((e, context, _) => HandleAsync(second, e.Number, context)).Idempotent()));
         });
@@ -91,7 +95,7 @@ internal static class NameScenarios
         await node.Alerts.ReachAsync(3, "an alert is raised");
         Expect.Equal((1L, 1L), (await node.DeadLetters.CountAsync(), await otherLetters.CountAsync()), "the numbers of dead letters in the end");
 
-        // The event 0 fails for good, and the next three once.
+        // Event 0 fails permanently, and the next three fail once.
         static Task HandleAsync(Ledger<(int, string)> ledger, int number, EventContext context) =>
             number == 0 || (number < 4 && context.Attempt == 1) ? throw new InvalidOperationException("The handler fails on purpose.") : ledger.NoteAsync((number, context.IdempotencyKey));
     }

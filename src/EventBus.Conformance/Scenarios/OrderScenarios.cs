@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>The events of a key are handled one at a time and in order, whatever fails.</summary>
+/// <summary>Tests order: the events of a key are handled one at a time and in order, whatever fails.</summary>
 internal static class OrderScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
@@ -118,7 +118,7 @@ internal static class OrderScenarios
 
         var stopping = first.StopAsync();
 
-        // For as long as that takes, the one that stands by has every occasion to go on too early.
+        // This takes enough time for the standby instance to continue too early, if it were going to.
         for (var i = 0; i < Others; i++)
         {
             await second.Bus.PublishAsync(new InvoicePaid(i));

@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event that nobody subscribes to.</summary>
+/// <summary>An event without a subscription.</summary>
 [EventName("parcel.forgotten")]
 internal sealed record ParcelForgotten(int Number);

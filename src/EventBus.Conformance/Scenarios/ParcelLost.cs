@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event that is derived from.</summary>
+/// <summary>An event with a derived event type.</summary>
 [EventName("parcel.lost")]
 internal record ParcelLost(int Number) : IParcelEvent;

@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event that is both what it is and what it derives from.</summary>
+/// <summary>An event that is also handled as its base type.</summary>
 [EventName("parcel.lost-abroad")]
 internal sealed record ParcelLostAbroad(int Number) : ParcelLost(Number);

@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>The event of most scenarios.</summary>
+/// <summary>The event that most scenarios use.</summary>
 [EventName(EventName)]
 internal sealed record ParcelSent(int Number, string? Note = null)
 {

@@ -1,5 +1,5 @@
 namespace EventBus.Conformance;
 
-/// <summary>An event as it was before its shape changed.</summary>
+/// <summary>Version 1 of an event whose schema changed.</summary>
 [EventName("parcel.weighed", Version = 1)]
 internal sealed record ParcelWeighedV1(int Grams);

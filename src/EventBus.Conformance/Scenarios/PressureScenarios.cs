@@ -1,6 +1,6 @@
 namespace EventBus.Conformance;
 
-/// <summary>Everything is bounded, and the bound reaches the publisher.</summary>
+/// <summary>Tests backpressure: every queue has a limit, and the limit slows down the publisher.</summary>
 internal static class PressureScenarios
 {
     private static readonly Func<Backend, EventBus.Transports.TransportFeatures, string?> LimitedQueue = Rule.All(
@@ -30,7 +30,7 @@ internal static class PressureScenarios
             Expect.That(accepted is >= Capacity and <= Capacity + 3, $"about {Capacity} of {Attempts} publishes are accepted while the handler stands", accepted);
             Expect.That(outcomes.All(outcome => outcome is null or { Failure: PublishFailure.Failed or PublishFailure.InDoubt }), "the others end as failed or in doubt", string.Join(", ", outcomes.Select(outcome => outcome?.Failure)));
 
-            // A publisher that waits when room comes gets through.
+            // A publisher that is waiting when space becomes available succeeds.
             var waiting = OutcomeAsync(node, Attempts, TimeSpan.FromMinutes(1));
             open.SetResult();
             Expect.Equal(null, await Expect.WithinAsync(waiting, "a publisher that waits for room gets through"), "its outcome");
@@ -56,7 +56,7 @@ internal static class PressureScenarios
             await Task.Yield();
             if (e.Number % Depth < Depth - 1)
             {
-                // By turns through the context, and through the bus itself.
+                // Alternates between the context and the bus.
                 var next = new ParcelSent(e.Number + 1);
                 await (e.Number % 2 == 0 ? context.PublishAsync(next, cancellationToken: token) : self!.Bus.PublishAsync(next, token));
             }

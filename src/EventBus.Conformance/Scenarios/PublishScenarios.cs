@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>A publish ends with a clear answer, and means what it says.</summary>
+/// <summary>Tests publishing: each publish ends with a definite and correct result.</summary>
 internal static class PublishScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
@@ -159,7 +159,8 @@ internal static class PublishScenarios
             })
             .Subscribe<ParcelReturned>("child", (e, context, _) => followUps.NoteAsync((e.Number, context.EventId, context.CorrelationId, context.CausationId)));
 
-        // The same event twice, as at-least-once delivery may do it. The second time to another instance: where the first ends in order, nothing of its run is still to be written down.
+        // Publishes the same event twice, as at-least-once delivery may do. The second event goes to another instance:
+        // after the first has stopped in order, none of its state remains to be written.
         var node = await run.StartAsync(Configure);
         var options = new PublishOptions { EventId = $"{run.Isolation}-parent", CorrelationId = "process" };
         await node.Bus.PublishAsync(new ParcelSent(10), options);
@@ -190,7 +191,7 @@ internal static class PublishScenarios
             })
             .Subscribe("child", s => s.On<ParcelReturned>((e, _, _) => children.NoteAsync(e.Number)).Idempotent()));
 
-        // The same event twice, as at-least-once delivery may do it.
+        // Publishes the same event twice, as at-least-once delivery may do.
         var options = new PublishOptions { EventId = $"{run.Isolation}-parent" };
         await node.Bus.PublishAsync(new ParcelSent(10), options);
         await children.ReachAsync(2, "a follow-up event is handled");

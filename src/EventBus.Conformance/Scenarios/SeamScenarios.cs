@@ -3,7 +3,9 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>What the bus relies on at the seam: a delivery is settled once, and what is not settled comes again.</summary>
+/// <summary>
+/// Tests the transport interface: a delivery is settled once, and an unsettled one is delivered again.
+/// </summary>
 internal static class SeamScenarios
 {
     public static IEnumerable<Scenario> All { get; } =
@@ -25,7 +27,7 @@ internal static class SeamScenarios
             var receiver = await run.SubscribeAsync(transport, subscriptions[i]);
             await SendAsync(transport, i);
 
-            // A durable backend may have made the queue at the start; then earlier events are in it too.
+            // A durable backend may have created the queue at startup. Then it also contains earlier events.
             int number;
             do
             {
@@ -76,7 +78,7 @@ internal static class SeamScenarios
             await SendAsync(transport, i);
         }
 
-        // Releases the middle one of three that are in flight.
+        // Releases the second of three unsettled deliveries.
         var inFlight = new List<Delivery>();
         for (var i = 0; i < 3; i++)
         {
@@ -88,7 +90,7 @@ internal static class SeamScenarios
         await inFlight[1].ReleaseAsync();
         await inFlight[2].AckAsync();
 
-        // Whether the acknowledged 2 comes again is the backend's choice: it may restart the log at what was released.
+        // The backend may deliver the acknowledged 2 again: it may restart the log at the released event.
         var rest = new List<int>();
         while (rest.Count == 0 || rest[^1] < 19)
         {

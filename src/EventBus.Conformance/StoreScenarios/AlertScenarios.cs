@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>People are told of every dead letter that they must know.</summary>
+/// <summary>Tests alerts: operators receive an alert for each dead letter that requires one.</summary>
 internal static class AlertScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -44,7 +44,8 @@ internal static class AlertScenarios
         var first = (await run.Failures.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries;
         Expect.Equal(2, first.Count, "the number of alerts");
 
-        // Between the sending and the mark one is retried and dies again, and the other is discarded.
+        // Between the sending and the mark, one event is retried and becomes a dead letter again, and the other is
+        // discarded.
         await run.Failures.RetryDeadAsync("mail~1", run.Now, default);
         await run.Failures.RecordAsync(await run.ClaimOneAsync("1") with { Status = FailedEventStatus.Dead, NeedsAlert = true }, default);
         await run.Failures.DiscardAsync("mail~2", default);

@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>What is due is handed out once, to whoever holds it.</summary>
+/// <summary>Tests claims: a due entry is returned once, to the holder of its claim.</summary>
 internal static class ClaimScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -49,7 +49,7 @@ internal static class ClaimScenarios
         await run.Failures.CompleteAsync(first, default);
         Expect.Sequence([first.Id], await run.Failures.RenewAsync(held, run.In(60), default), "the claims that are lost after one was completed");
 
-        // It comes again, fails again, and is claimed again.
+        // The event is delivered, fails and is claimed again.
         await run.RecordAsync(run.Waiting("1"));
         var second = await run.ClaimOneAsync("1");
         Expect.That(second.Claim > first.Claim, $"a claim number above {first.Claim} for the same event and subscription", second.Claim);
@@ -87,7 +87,7 @@ internal static class ClaimScenarios
         var last = await run.ClaimOneAsync("1", 200);
         Expect.That(!last.WasInterrupted && last.Concurrent == 0 && last.Claim > second.Claim, "an entry that is not interrupted any more, since its last claim was settled", last);
 
-        // Whoever holds it may settle it after its lease as long as nobody has taken it.
+        // A holder may settle an entry after its lease, as long as no other instance has claimed it.
         Expect.That(await run.Failures.RecordAsync(last with { Status = FailedEventStatus.Dead }, default), "a holder whose lease ended settles an entry that nobody has taken");
     }
 
@@ -129,7 +129,7 @@ internal static class ClaimScenarios
         }
     }
 
-    /// <summary>Expects that whoever lost a claim changes nothing.</summary>
+    /// <summary>Expects that the holder of a lost claim cannot change the entry.</summary>
     private static async Task ExpectNoSayAsync(StoreRun run, FailedEvent lost)
     {
         var before = await run.Failures.CountAsync(default);

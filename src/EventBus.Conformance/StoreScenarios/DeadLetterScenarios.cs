@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>What people see of the dead letters, and what they do with them.</summary>
+/// <summary>Tests the operations of operators on dead letters: list, retry and discard.</summary>
 internal static class DeadLetterScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -72,7 +72,8 @@ internal static class DeadLetterScenarios
                 break;
             }
 
-            // One that was seen goes, one that was seen dies again, one comes, and the one where the next page starts goes.
+            // Discards a dead letter of this page, lets another one fail again, discards the one at which the next page
+            // starts, and adds a new one.
             filter = filter with { Before = letters[^1].Number };
             await run.Failures.DiscardAsync(letters[0].Id, default);
             await run.Failures.RetryDeadAsync(letters[1].Id, run.Now, default);

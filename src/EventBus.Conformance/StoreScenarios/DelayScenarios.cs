@@ -4,7 +4,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>Events wait for their time, and are kept until they were published.</summary>
+/// <summary>Tests delayed events: they wait until they are due, and are kept until they are published.</summary>
 internal static class DelayScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =

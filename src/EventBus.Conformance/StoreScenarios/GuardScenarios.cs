@@ -2,12 +2,12 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>What order guards know of their keys, and the events that they let wait.</summary>
+/// <summary>Tests order guards: the state of their keys, and the events that wait for them.</summary>
 internal static class GuardScenarios
 {
     private const string Key = "order-1";
 
-    // Not apart as floating-point numbers.
+    // Huge and Huge + 1 are equal as floating-point numbers.
     private const long Huge = 9_007_199_254_740_992;
 
     public static IEnumerable<StoreScenario> All { get; } =
@@ -70,7 +70,7 @@ internal static class GuardScenarios
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("4", Key) with { Subscription = "stock" }, 0, 2);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("5", ""), 0, 2);
 
-        // What is kept already stays as it is, whatever has happened since.
+        // An entry that is already stored does not change, whatever has happened since.
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 0), stamp - 1, 0);
         await run.ExpectDueAsync([], "before the first is due", 19);
         await run.ExpectDueAsync(["3"], "when the first is due", 20);
@@ -93,7 +93,7 @@ internal static class GuardScenarios
         claimed = await run.ClaimOneAsync("1", 20);
         Expect.Equal((1, false), (claimed.Attempts, claimed.WasInterrupted), "starts and interruption of an entry that was judged twice and not started");
 
-        // An entry that failed before may come to wait for another.
+        // An entry that failed before may be deferred later.
         await run.Failures.CompleteAsync(claimed, default);
         await run.RecordAsync(run.Waiting("2") with { OrderKey = Key });
         claimed = await run.ClaimOneAsync("2");
@@ -172,7 +172,7 @@ internal static class GuardScenarios
         Expect.That(await run.Failures.RetryDeadAsync("mail~elsewhere", run.Now, default), "the only entry of a key is revived");
         Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position before the revived entry");
 
-        // What others stand lower counts whatever their status, and a position never falls.
+        // Lower entries count whatever their status, and a position never decreases.
         const string Third = "third";
         await run.RecordAsync(Late("8", Third, 8), run.Waiting("7", 600) with { OrderKey = Third, Position = 7 });
         Expect.That(await run.Failures.RetryDeadAsync("mail~8", run.Now, default), "an entry above a waiting one is revived");
@@ -204,7 +204,7 @@ internal static class GuardScenarios
         Expect.Equal(2, (await run.Failures.GetOrderAsync("mail", "again", default)).Position, "the position of a key at which something happened lately");
         Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "waited for", default)).Position, "the position of a key where an event waits");
 
-        // A little later: a store may look at a key where somebody waited only once for each time.
+        // One second later: a store may check a key with waiting events only once for each sweep time.
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("1", 30), default);
         await SweepAsync(-9);
         Expect.Equal(default, await run.Failures.GetOrderAsync("mail", "waited for", default), "the state of a key that was swept once nobody waited");

@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Behind a failed event the later ones of its key wait, in order.</summary>
+/// <summary>Tests parked events: events wait in order behind a failed event of the same key.</summary>
 internal static class LineScenarios
 {
     private const string Key = "k";
@@ -140,7 +140,7 @@ internal static class LineScenarios
 
     private static async Task ApartAsync(StoreRun run)
     {
-        // Distinct as pairs, alike once they are put together carelessly.
+        // The pairs differ, but some are equal if subscription and key are joined without care.
         (string Subscription, string Key)[] lines = [.. Sample.OddKeys.Select(key => ("mail", key)), ("mail.a", "b"), ("mail", "a.b"), ("mail-a", "b"), ("mail", "a-b"), ("mail", ""), ("stock", "a")];
         var all = lines.Select(line => line.Subscription).Distinct().ToList();
         foreach (var (subscription, key) in lines)

@@ -3,7 +3,7 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>What an idempotent subscription has handled is not handled again.</summary>
+/// <summary>Tests idempotent subscriptions: a handled event is not handled again.</summary>
 internal static class ProcessedScenarios
 {
     private static readonly ProcessedKey Key = new("mail", "1");
@@ -51,7 +51,7 @@ internal static class ProcessedScenarios
             var claims = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => instances[i % 2].ClaimAsync(key, i, run.Now, StoreRun.Lease, default).AsTask()));
             Expect.Sequence([ProcessedState.New, .. Enumerable.Repeat(ProcessedState.InProgress, 7)], claims.Select(claim => claim.State).Order(), "the answers to eight claims of a key at once");
 
-            // And after the lease again.
+            // The same after the lease.
             claims = await Task.WhenAll(Enumerable.Range(0, 4).Select(i => instances[i % 2].ClaimAsync(key, i, run.In(61), StoreRun.Lease, default).AsTask()));
             Expect.Equal(1, claims.Count(claim => claim.State == ProcessedState.New), "how many of four claims after the lease are new");
         }
@@ -91,7 +91,7 @@ internal static class ProcessedScenarios
         Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.EventId), "what the new holder left to send");
         Expect.That(!await run.Processed.CompleteAsync(Key, first.Fence, Done(run, "lost"), default), "the old holder cannot complete what is done");
 
-        // A lease that has ended is still the holder's until another takes it.
+        // A claim whose lease has ended belongs to its holder until another instance claims the key.
         var late = new ProcessedKey("mail", "late");
         var claim = await ClaimAsync(run, late);
         Expect.That(await run.Processed.RenewAsync(late, claim.Fence, run.In(600), default), "a holder whose lease ended renews what nobody has taken");

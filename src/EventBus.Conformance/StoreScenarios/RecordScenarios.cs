@@ -3,7 +3,9 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>What is kept is kept whole, once, and by whoever has the say.</summary>
+/// <summary>
+/// Tests records: an entry is stored completely and once, and only the holder of its claim may change it.
+/// </summary>
 internal static class RecordScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =

@@ -3,7 +3,7 @@ using EventBus.Transports;
 
 namespace EventBus.Conformance;
 
-/// <summary>What a store cannot write concerns nothing else.</summary>
+/// <summary>Tests refused writes: an entry that a store cannot write does not affect other entries.</summary>
 internal static class RefusedScenarios
 {
     private const int Writes = 40;
@@ -23,7 +23,7 @@ internal static class RefusedScenarios
         var bad = run.Waiting("bad") with { Envelope = await Unwritable.EnvelopeAsync("bad") };
         await run.RecordAsync(run.Dead("head", "k"));
 
-        // A store that keeps objects and no bytes takes them all: once each.
+        // A store that keeps objects instead of bytes accepts all of them, once each.
         var records = await Task.WhenAll(Enumerable.Range(0, Writes).Select(i => TryAsync(() => run.Failures.RecordAsync(IsBad(i) ? bad : run.Waiting($"{i}"), default))));
         Expect.Equal(Writes / 4 * 3, records.Index().Count(record => !IsBad(record.Index) && record.Item), "the number of other entries that were kept at the same time");
         var kept = records.Index().Count(record => IsBad(record.Index) && record.Item);
@@ -76,7 +76,7 @@ internal static class RefusedScenarios
 
     private static bool IsBad(int i) => i % 4 == 3;
 
-    /// <summary>False also for a write that throws.</summary>
+    /// <summary>Returns the result of a write; false if it throws.</summary>
     private static async Task<bool> TryAsync(Func<ValueTask<bool>> write)
     {
         try

@@ -2,10 +2,14 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Whoever repeats a claim whose answer was lost holds it for a whole lease from the repeat.</summary>
+/// <summary>
+/// Tests repeated claims: a claim that is repeated because its answer was lost is held for a whole lease from the
+/// repeat.
+/// </summary>
 internal static class RepeatScenarios
 {
-    // Within the lease of the first claim, and after an outage longer than that.
+    // The times of the repeats in seconds: within the lease of the first claim, and after an outage longer than the
+    // lease.
     private static double[] Repeats => [30, 61];
 
     public static IEnumerable<StoreScenario> All { get; } =
@@ -38,7 +42,7 @@ internal static class RepeatScenarios
                     Expect.That(at < 60, "a claim after the lease of the first is granted", $"{repeated.State} after {at} s");
                 }
 
-                // One repeat: a second call at once is a copy.
+                // Only one repeat is allowed: another call at the same time is a copy.
                 var copy = await run.Processed.ClaimAsync(key, 1, run.In(at), StoreRun.Lease, default);
                 Expect.Equal(ProcessedState.InProgress, copy.State, $"the state of a key that is claimed once more after {at} s");
             }
@@ -108,7 +112,8 @@ internal static class RepeatScenarios
                 var found = (await run.Sagas.FindAsync(id, default))!;
                 await LoseAsync(i, cancellationToken => run.Sagas.SaveAsync(found with { DueAt = run.In(60), Claim = found.Claim + 1 }, cancellationToken).AsTask());
 
-                // A claim is a save of the version that was read: whoever does not know whether it was made reads again.
+                // A claim saves the version that was read: an instance that does not know the result of its claim reads
+                // the saga again.
                 var current = (await run.Sagas.FindAsync(id, default))!;
                 Expect.That(await run.Sagas.SaveAsync(current with { DueAt = run.In(at + 60), Claim = current.Claim + 1 }, default), $"the claim of a saga is granted after {at} s");
                 Expect.Equal(0, (await other.ListDueAsync([name], run.In(at + 59), 10, default)).Entries.Count, $"the number of sagas that are due for another {at + 59} s after the first claim, whose repeat was granted after {at} s");
@@ -117,7 +122,9 @@ internal static class RepeatScenarios
         }
     }
 
-    /// <summary>Gives up a claim that may be carried out all the same: before the store begins with it, or while it is on its way.</summary>
+    /// <summary>
+    /// Cancels a claim that the store may still execute: before the store begins, or while the call is in progress.
+    /// </summary>
     private static async Task LoseAsync(int round, Func<CancellationToken, Task> claim)
     {
         using var impatience = new CancellationTokenSource();
@@ -134,7 +141,7 @@ internal static class RepeatScenarios
         }
         catch (OperationCanceledException)
         {
-            // Nobody knows what became of it.
+            // The result of the claim is unknown.
         }
     }
 }

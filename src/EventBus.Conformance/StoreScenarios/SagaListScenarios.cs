@@ -2,7 +2,9 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>Sagas are found by their times, by what they wait for, and by people.</summary>
+/// <summary>
+/// Tests the search for sagas by their times, by the event that they wait for, and by the filters of operators.
+/// </summary>
 internal static class SagaListScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -29,7 +31,7 @@ internal static class SagaListScenarios
         await ExpectDueAsync(20.001, 3, ["a", "b", "c"], 20.002);
         await ExpectDueAsync(100_000_000, 10, ["a", "b", "c", "d", "far"], null);
 
-        // Looking changes nothing; whoever wants one saves it with a later time.
+        // Listing changes nothing. An instance claims a saga when it saves it with a later time.
         var due = (await other.ListDueAsync(["trip"], run.In(20.001), 10, default)).Entries;
         Expect.Equal(Sample.Describe(run.Saga("a", 5)), Sample.Describe(due[0]), "the first that is due");
         Expect.That(await other.SaveAsync(due[0] with { DueAt = run.In(60) }, default), "the first is claimed on another instance");
@@ -38,7 +40,7 @@ internal static class SagaListScenarios
         await ExpectDueAsync(20.001, 10, ["c"], 20.002);
         await ExpectDueAsync(60, 10, ["c", "d", "a"], 100_000_000);
 
-        // Those that are due at the same time come in the order in which they were started.
+        // Sagas that are due at the same time are returned in the order in which they were started.
         foreach (var id in new[] { "y", "x", "z" })
         {
             await run.Sagas.CreateAsync(run.Saga(id, 1), default);
@@ -143,7 +145,7 @@ internal static class SagaListScenarios
         await ExpectAsync(new SagaFilter { Status = SagaStatus.Finished }, []);
         foreach (var filter in new[] { new SagaFilter(), new SagaFilter { Saga = "trip" }, new SagaFilter { Status = SagaStatus.Running }, new SagaFilter { Saga = "trip", Status = SagaStatus.Running } })
         {
-            // Page after page, while sagas start and end.
+            // Reads page after page, while sagas start and end.
             var all = (await run.Sagas.ListAsync(filter, default)).Select(entry => entry.Id).ToList();
             var paged = new List<string>();
             var page = await run.Sagas.ListAsync(filter with { Take = 2 }, default);

@@ -4,7 +4,9 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>A saga is kept whole and once, and only who has seen its latest state changes it.</summary>
+/// <summary>
+/// Tests sagas: a saga is stored completely and once, and only a caller that has read its latest state can change it.
+/// </summary>
 internal static class SagaScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
@@ -58,7 +60,7 @@ internal static class SagaScenarios
             Expect.Equal(1, found!.Version, $"the version of the new saga '{entry.Id}'");
             numbers.Add(found.Number);
 
-            // All that can change becomes what it was not.
+            // Changes every value that can change.
             var changed = found with
             {
                 Status = SagaStatus.Compensating,
@@ -221,7 +223,7 @@ internal static class SagaScenarios
         Expect.That(again.Version == 1 && again.Number > first.Number, $"a saga with the version 1 and a number above {first.Number}", again);
         Expect.Equal(0, await run.Sagas.SweepAsync(run.In(15), 10, default), "how many are swept after the id was created again");
 
-        // One that is to be kept longer is kept longer.
+        // A saga whose retention is extended is kept longer.
         Expect.That(await run.Sagas.SaveAsync((await run.Sagas.FindAsync("later", default))! with { KeepUntil = run.In(40) }, default), "a later end is saved");
         Expect.Equal((0, 1), (await run.Sagas.SweepAsync(run.In(30), 10, default), await run.Sagas.SweepAsync(run.In(41), 10, default)), "how many are swept at the time from before, and at the later one");
     }
@@ -250,7 +252,7 @@ internal static class SagaScenarios
 
         Expect.That(listed[0].Defect is null && listed[2].Defect is null, "the others have no defect");
 
-        // As the bus does: people are told, and nobody tries again.
+        // Acts like the bus: marks the saga for the operators, and does not retry it.
         var halted = due2.Entries[1] with { Status = SagaStatus.NeedsAttention, Claim = 2, DueAt = null, AlertAt = null, WaitKey = null, ChangedAt = run.In(10) };
         Expect.That(await run.Sagas.SaveAsync(halted, default), "what cannot be read is put aside");
         Expect.That(!await run.Sagas.SaveAsync(before, default), "a save from before is refused");

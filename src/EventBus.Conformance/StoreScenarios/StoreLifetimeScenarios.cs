@@ -2,7 +2,9 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>What stores keep outlives whoever wrote it, and belongs to one application.</summary>
+/// <summary>
+/// Tests the lifetime of data: it outlives the instance that wrote it, and belongs to one application.
+/// </summary>
 internal static class StoreLifetimeScenarios
 {
     private static readonly ProcessedKey Done = new("mail", "done");
@@ -113,7 +115,7 @@ internal static class StoreLifetimeScenarios
 
     private static async Task OpenedAtOnceAsync(StoreRun run)
     {
-        // The first instance of the run is open, so that this is a place of its own.
+        // The first instance of the run is already open, so a new isolation is used.
         var isolation = ScenarioRun.NewIsolation();
         var instances = Enumerable.Range(0, 4).Select(_ => run.Backend.CreateStores(isolation)).ToList();
         try
@@ -137,7 +139,7 @@ internal static class StoreLifetimeScenarios
 
     private static async Task SubscriptionsApartAsync(StoreRun run)
     {
-        // Parts of a key, names of an index, and names that differ only by what may separate.
+        // Parts of keys, names of indexes, and names that differ only in a separator.
         string[] names = ["last", "of", "of.last", "due", "dead", "alerts", "mail", "mail.a", "mail-a", "mail_a", ".", "-", "_", "0"];
         foreach (var name in names)
         {
@@ -238,7 +240,7 @@ internal static class StoreLifetimeScenarios
 
         if (run.Stores.Failures is not null)
         {
-            // Whether the write that failed has happened is nobody's to know: the bus tries it again.
+            // The failed write may or may not have been executed: like the bus, the scenario tries it again.
             await AgainAsync(() => run.Failures.RecordAsync(run.Dead("3"), default).AsTask());
             await run.ExpectDeadAsync(["3", "2"], "after the outage");
             await run.ClaimOneAsync("1");
@@ -274,7 +276,7 @@ internal static class StoreLifetimeScenarios
         }
     }
 
-    /// <summary>Tries until it succeeds, as the bus does: a client may need a moment to connect again.</summary>
+    /// <summary>Retries until the write succeeds, like the bus: a client may need some time to reconnect.</summary>
     private static async Task AgainAsync(Func<Task> write)
     {
         using var patience = new CancellationTokenSource(Expect.Patience, TimeProvider.System);

@@ -2,7 +2,10 @@ using EventBus.Stores;
 
 namespace EventBus.Conformance;
 
-/// <summary>The names of subscriptions are remembered, so that what they leave behind can be named.</summary>
+/// <summary>
+/// Tests the stored names of subscriptions: the data that a removed subscription leaves behind can be found by its
+/// name.
+/// </summary>
 internal static class SubscriptionScenarios
 {
     private const string Other = "conformance-other";

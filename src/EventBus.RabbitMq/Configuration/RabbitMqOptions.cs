@@ -15,8 +15,8 @@ public sealed class RabbitMqOptions
     public RabbitMqQueueType QueueType { get; set; } = RabbitMqQueueType.Quorum;
 
     /// <summary>
-    /// Defines whether exchanges, queues and bindings are created or checked at startup and after each reconnect.
-    /// Default create.
+    /// Defines whether exchanges, queues and bindings are created or checked at startup, after each reconnect and every
+    /// 3 seconds. Default create.
     /// </summary>
     public RabbitMqProvisioning Provisioning { get; set; } = RabbitMqProvisioning.Create;
 
@@ -44,8 +44,8 @@ public sealed class RabbitMqOptions
 
     /// <summary>
     /// The timeout of one call to the broker. If no data is received during this time, the connection is closed and
-    /// replaced. If data is received, the call continues to wait, and fails on its own after six times the timeout.
-    /// Default 10 s; 100 ms to 5 min.
+    /// replaced, unless the broker blocks it. If data is received, the call continues to wait, and fails on its own
+    /// after six times the timeout. Default 10 s; 100 ms to 5 min.
     /// </summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 

@@ -4,8 +4,8 @@ using System.Net.Sockets;
 namespace EventBus;
 
 /// <summary>
-/// Removes header fields that would make the client fail from the data of the broker. Checks content headers only; all
-/// other data passes unchanged.
+/// Filters the data that the broker sends: removes header fields that would make the client fail. Only content headers
+/// are checked; all other data passes unchanged.
 /// </summary>
 internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, ConnectionTraffic traffic) : NetworkStream(socket, ownsSocket: false)
 {

@@ -4,8 +4,8 @@ using System.Buffers.Binary;
 namespace EventBus;
 
 /// <summary>
-/// Removes fields that the client cannot read from a content header: fields nested so deeply that the client's reader
-/// overflows the stack, and fields of an unknown type or value, for which the client closes the connection.
+/// Removes unreadable fields from a content header: fields nested so deeply that the client's reader overflows the
+/// stack, and fields of an unknown type or value, for which the client closes the connection.
 /// </summary>
 /// <remarks>Not recursive. Does not allocate memory if all fields are readable.</remarks>
 internal static class RabbitMqHeaderCheck

@@ -24,7 +24,7 @@ internal static class RabbitMqFailureFormat
     private const int MaxHeaderBytes = 100_000;
 
     /// <summary>
-    /// The event name of a message that was moved by the broker or another program and has no reliable name.
+    /// The event name that is used if neither the headers nor the broker's x-death entry contain a reliable one.
     /// </summary>
     private const string Nameless = "event.unreadable";
 
