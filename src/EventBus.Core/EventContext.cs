@@ -174,7 +174,7 @@ public abstract class EventContext
         {
             throw new InvalidOperationException(owner.Once is null
                 ? $"OnCommit needs an idempotent subscription. Add .Idempotent() to '{owner.Name}'."
-                : $"OnCommit needs a store with transactions, and that of '{owner.Name}' has none. Use bus.StoreInSqlite(...), or give IdempotencyKey and FencingNumber to the resource that you change.");
+                : $"OnCommit needs a store with transactions, and that of '{owner.Name}' has none. Use bus.StoreInSqlite(...), or give IdempotencyKey and FencingToken to the resource that you change.");
         }
 
         (EnsureHandling().Effects ??= []).Add(effect);

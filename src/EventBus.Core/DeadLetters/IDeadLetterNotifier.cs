@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>
-/// Sends alerts about events that failed permanently. Register an implementation with <c>bus.AlertWith&lt;T&gt;()</c>.
+/// Sends alerts about events that failed permanently. Register an implementation with <c>bus.AddAlert&lt;T&gt;()</c>.
 /// A critical log entry and a metric are written with or without one.
 /// </summary>
 /// <remarks>

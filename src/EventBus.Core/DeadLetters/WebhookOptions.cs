@@ -29,7 +29,7 @@ public sealed class WebhookOptions
         var isWeb = url.IsAbsoluteUri && url.Scheme is "http" or "https";
         if (!isWeb)
         {
-            yield return "The URL given to bus.AlertByWebhook(...) is no absolute http or https address. Give the whole address, from https:// on.";
+            yield return "The URL given to bus.AddWebhookAlert(...) is no absolute http or https address. Give the whole address, from https:// on.";
         }
         else if (url.Scheme == "http" && !url.IsLoopback && !AllowInsecure)
         {
@@ -51,7 +51,7 @@ public sealed class WebhookOptions
         {
             if (!IsAllowed(request, name, value))
             {
-                yield return $"The header '{name}' given to bus.AlertByWebhook(...) is not a valid header of a request, or its value is not. Correct it: values are ASCII, and Content-Type is set already.";
+                yield return $"The header '{name}' given to bus.AddWebhookAlert(...) is not a valid header of a request, or its value is not. Correct it: values are ASCII, and Content-Type is set already.";
             }
         }
     }

@@ -312,7 +312,7 @@ public sealed class IdempotencyTests
 
     /// <summary>A handler that is left behind keeps its own number, so that what it still writes can be refused.</summary>
     [Fact]
-    public async Task Idempotent_InMemoryAndLeftBehind_KeepsItsFencingNumber()
+    public async Task Idempotent_InMemoryAndLeftBehind_KeepsItsFencingToken()
     {
         var goOn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var (first, second) = (new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously));
