@@ -117,7 +117,7 @@ public sealed class LeftBehindTests : IDisposable
     /// <summary>Waits until the health check names exactly the queues of these subscriptions.</summary>
     private async Task UntilNamedAsync(TestBus app, params string[] subscriptions)
     {
-        using var patience = new CancellationTokenSource(2 * TestBroker.Patience, TimeProvider.System);
+        using var patience = new CancellationTokenSource(5 * TestBroker.Patience, TimeProvider.System);
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100));
         var expected = subscriptions.Select(subscription => $"{name}:{subscription}").ToList();
         IReadOnlyCollection<string> named = [];
