@@ -19,7 +19,8 @@ internal static class LostReply
     /// <summary>Repeats a call until the client is connected again.</summary>
     public static async Task<T> AnsweredAsync<T>(Func<Task<T>> call)
     {
-        using var limit = new CancellationTokenSource(TestRedis.Patience);
+        using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
+        using var tick = new PeriodicTimer(TimeSpan.FromMilliseconds(20), TimeProvider.System);
         while (true)
         {
             try
@@ -28,8 +29,8 @@ internal static class LostReply
             }
             catch (Exception exception) when (exception is RedisException or TimeoutException && !limit.IsCancellationRequested)
             {
-                // Not yet: the client says so at once.
-                await Task.Yield();
+                // The client refuses calls at once until it is connected. A call in a tight loop would slow down what connects it.
+                await tick.WaitForNextTickAsync(CancellationToken.None);
             }
         }
     }
