@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Logging;
@@ -21,12 +22,15 @@ public sealed class LeftBehindTests : IDisposable
     [Fact]
     public async Task Subscription_Removed_IsNamedWithTheCallAndKeepsItsEventsUntilItIsRetired()
     {
-        await using (await StartAsync(TimeSpan.Zero, null, "a", "b", "c"))
+        await using (await StartAsync(null, "a", "b", "c"))
         {
+            await UntilNotedAsync(3);
         }
 
+        Age(Later);
+
         using var log = new LogList();
-        await using (var app = await StartAsync(Later, log, "a"))
+        await using (var app = await StartAsync(log, "a"))
         {
             await app.Bus.PublishAsync(new TestHappened(1), Cancel);
             await UntilNamedAsync(app, "b", "c");
@@ -45,8 +49,9 @@ public sealed class LeftBehindTests : IDisposable
         }
 
         // What was retired is not named again after a restart; what was not still is.
+        Age(Later);
         using var again = new LogList();
-        await using var restarted = await StartAsync(2 * Later, again, "a");
+        await using var restarted = await StartAsync(again, "a");
         await UntilNamedAsync(restarted, "c");
         Assert.DoesNotContain(again.Texts, text => text.Contains($"{name}:b", StringComparison.Ordinal));
         Assert.Equal(1u, await WaitingAsync("c"));
@@ -55,31 +60,38 @@ public sealed class LeftBehindTests : IDisposable
     [Fact]
     public async Task Subscription_ThatAnotherInstanceStillHas_IsNamedOnlyWhenThatHasStopped()
     {
-        await using (await StartAsync(TimeSpan.Zero, null, "a", "b", "c"))
+        await using (await StartAsync(null, "a", "b", "c"))
         {
+            await UntilNotedAsync(3);
         }
 
+        Age(Later);
+
         using var log = new LogList();
-        await using (await StartAsync(TimeSpan.Zero, null, "a", "b"))
+        await using (await StartAsync(null, "a", "b"))
         {
-            await using var newer = await StartAsync(Later, log, "a");
+            await using var newer = await StartAsync(log, "a");
             await UntilNamedAsync(newer, "c");
             Assert.DoesNotContain(log.Texts, text => text.Contains($"{name}:b", StringComparison.Ordinal));
         }
 
-        await using var last = await StartAsync(2 * Later, log, "a");
+        Age(Later);
+        await using var last = await StartAsync(log, "a");
         await UntilNamedAsync(last, "b", "c");
     }
 
     [Fact]
     public async Task Service_Renamed_IsNamedWithWhatRemovesItsQueues()
     {
-        await using (await StartAsync(TimeSpan.Zero, null, "a"))
+        await using (await StartAsync(null, "a"))
         {
+            await UntilNotedAsync(1);
         }
 
+        Age(Later);
+
         using var log = new LogList();
-        await using (var app = await StartServiceAsync(Later, log, $"{name}-new", "a"))
+        await using (var app = await StartServiceAsync(log, $"{name}-new", "a"))
         {
             await UntilNamedAsync(app, "a");
             var health = await HealthAsync(app);
@@ -89,17 +101,41 @@ public sealed class LeftBehindTests : IDisposable
         }
 
         // A service may be stopped for days: the log names it after a week.
-        await using var later = await StartServiceAsync(TimeSpan.FromDays(8), log, $"{name}-new", "a");
+        Age(TimeSpan.FromDays(8));
+        await using var later = await StartServiceAsync(log, $"{name}-new", "a");
         await UntilNamedAsync(later, "a");
         Assert.Single(log.Texts, text => text.Contains($"consumed the queue {name}:a since", StringComparison.Ordinal));
         Assert.Equal(0u, await WaitingAsync("a"));
     }
 
-    private Task<TestBus> StartAsync(TimeSpan ahead, LogList? log, params string[] subscriptions) => StartServiceAsync(ahead, log, name, subscriptions);
-
-    private Task<TestBus> StartServiceAsync(TimeSpan ahead, LogList? log, string service, params string[] subscriptions) => TestBus.StartAsync(service, bus =>
+    /// <summary>Waits until the store knows as many subscriptions: an instance notes its own soon after its start.</summary>
+    private async Task UntilNotedAsync(long count)
     {
-        bus.Services.AddSingleton<TimeProvider>(new AheadTime(ahead));
+        using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
+        while (Execute("SELECT count(*) FROM eventbus_subscriptions") is long noted && noted < count)
+        {
+            Assert.False(patience.IsCancellationRequested, $"The store knows {noted} subscriptions instead of {count}.");
+            await timer.WaitForNextTickAsync(Cancel);
+        }
+    }
+
+    /// <summary>Makes all that the store has noted older. A clock that is ahead would not: the store corrects it.</summary>
+    private void Age(TimeSpan by) => Execute($"UPDATE eventbus_subscriptions SET seen_at = seen_at - {by.Ticks}");
+
+    private object? Execute(string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(folder.FullName, "bus.db")}");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    private Task<TestBus> StartAsync(LogList? log, params string[] subscriptions) => StartServiceAsync(log, name, subscriptions);
+
+    private Task<TestBus> StartServiceAsync(LogList? log, string service, params string[] subscriptions) => TestBus.StartAsync(service, bus =>
+    {
         bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => options.Exchange = name).StoreInSqlite($"Data Source={Path.Combine(folder.FullName, "bus.db")}");
         if (log is not null)
         {
@@ -147,11 +183,5 @@ public sealed class LeftBehindTests : IDisposable
         {
             return null;
         }
-    }
-
-    /// <summary>The time of the machine, so much ahead.</summary>
-    private sealed class AheadTime(TimeSpan ahead) : TimeProvider
-    {
-        public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + ahead;
     }
 }

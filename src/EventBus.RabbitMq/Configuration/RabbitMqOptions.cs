@@ -45,7 +45,8 @@ public sealed class RabbitMqOptions
     /// <summary>
     /// The timeout of one call to the broker. If no data is received during this time, the connection is closed and
     /// replaced, unless the broker blocks it. If data is received, the call continues to wait, and fails on its own
-    /// after six times the timeout. Default 10 s; 100 ms to 5 min.
+    /// after six times the timeout; or after one, if the broker answers on other channels meanwhile. Default 10 s;
+    /// 100 ms to 5 min.
     /// </summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 

@@ -186,7 +186,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     {
         await PrepareAsync(cancellationToken);
         await using var taking = new RabbitMqQueueReader(connector);
-        var (all, revived) = (await LookAgainAsync(taking.CountAsync(Names.DeadLetterQueue, cancellationToken)), 0);
+        var (all, revived) = (await CountReturnedAsync(taking, cancellationToken), 0);
         for (var i = 0L; i < all && await taking.GetAsync(Names.DeadLetterQueue, cancellationToken) is { } pulled; i++)
         {
             var entry = RabbitMqFailureFormat.Read(pulled.Message, Names, setup!.Subscriptions, FailedEventStatus.Waiting);
@@ -416,6 +416,22 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
     {
         await using var looking = new RabbitMqQueueReader(connector);
         return await LookAgainAsync(looking.CountAsync(queue, cancellationToken));
+    }
+
+    /// <summary>
+    /// Counts the dead letters. The broker puts back the entries that a listing has read a moment after the listing, so
+    /// an empty queue is looked at several times within half a second.
+    /// </summary>
+    private async Task<long> CountReturnedAsync(RabbitMqQueueReader taking, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+        var count = 0L;
+        for (var look = 0; look < 5 && (count = await LookAgainAsync(taking.CountAsync(Names.DeadLetterQueue, cancellationToken))) == 0; look++)
+        {
+            await timer.WaitForNextTickAsync(cancellationToken);
+        }
+
+        return count;
     }
 
     private async Task PrepareAsync(CancellationToken cancellationToken)
