@@ -5,7 +5,7 @@ internal static class HelloSection
 {
     public static string Write(ResultFile file)
     {
-        var (published, here) = ((file.Attempts ?? []).Where(start => start.SizeMiB > 0).ToList(), (file.Attempts ?? []).Where(start => start.SizeMiB == 0).ToList());
+        var (published, here) = ((file.Starts ?? []).Where(start => start.SizeMiB > 0).ToList(), (file.Starts ?? []).Where(start => start.SizeMiB == 0).ToList());
         var table = new MarkdownTable("program", "published", "to the first handled event", "ratio", "peak memory", "ratio", "size", "ratio");
         foreach (var start in published)
         {

@@ -5,7 +5,7 @@ internal sealed class Findings(IReadOnlyList<ResultFile> files)
 {
     public IEnumerable<Series> All => files.SelectMany(file => file.Series);
 
-    public IEnumerable<StartSeries> Attempts => files.SelectMany(file => file.Attempts ?? []);
+    public IEnumerable<StartSeries> Starts => files.SelectMany(file => file.Starts ?? []);
 
     /// <summary>A series of a suite that compares contenders; null when it was not measured.</summary>
     public Series? Of(string contender, Arena arena, Mode mode) => files
@@ -21,5 +21,5 @@ internal sealed class Findings(IReadOnlyList<ResultFile> files)
     public Interval? StartRatio(bool isNative, Func<StartSample, double> figure) =>
         Start(Hello.Bus, isNative) is { } bus && Start(Hello.Bare, isNative) is { } bare ? bus.RatioTo(bare, figure) : null;
 
-    public StartSeries? Start(string program, bool isNative) => Attempts.FirstOrDefault(start => start.Program == program && start.IsNative == isNative);
+    public StartSeries? Start(string program, bool isNative) => Starts.FirstOrDefault(start => start.Program == program && start.IsNative == isNative);
 }

@@ -8,8 +8,8 @@ namespace EventBus.Load;
 /// <param name="Machine">On what it ran.</param>
 /// <param name="Versions">The versions of the servers and libraries that took part.</param>
 /// <param name="Series">What was measured.</param>
-/// <param name="Attempts">What starting programs cost; only in the suite that measures it.</param>
-internal sealed record ResultFile(string Suite, Machine Machine, IReadOnlyDictionary<string, string> Versions, IReadOnlyList<Series> Series, IReadOnlyList<StartSeries>? Attempts = null)
+/// <param name="Starts">What starting programs cost; only in the suite that measures it.</param>
+internal sealed record ResultFile(string Suite, Machine Machine, IReadOnlyDictionary<string, string> Versions, IReadOnlyList<Series> Series, IReadOnlyList<StartSeries>? Starts = null)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -30,10 +30,10 @@ internal sealed record ResultFile(string Suite, Machine Machine, IReadOnlyDictio
         file.WriteLine($"{{\"suite\":{Text(Suite)},\"machine\":{Text(Machine)},");
         file.WriteLine($"\"versions\":{Text(Versions)},");
         Write("series", Series);
-        file.WriteLine(Attempts is null ? "" : ",");
-        if (Attempts is not null)
+        file.WriteLine(Starts is null ? "" : ",");
+        if (Starts is not null)
         {
-            Write("starts", Attempts);
+            Write("starts", Starts);
             file.WriteLine();
         }
 
