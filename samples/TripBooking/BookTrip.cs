@@ -8,7 +8,7 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
     #region saga
     protected override void Define(SagaBuilder<Trip> saga)
     {
-        // First what can be taken back for nothing. The scarcest comes first of all: without a seat nobody needs a room.
+        // First the steps that can be undone at no cost. The scarcest resource comes first: without a seat no room is needed.
         saga.Step("flight", BookFlightAsync, CancelFlightAsync);
 
         // No answer within two seconds: there may be a room or not. It is asked once more, under the same key, and then undone.
@@ -18,7 +18,7 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
         // Could it not be refunded, it would be the pivot.
         saga.Step("payment", ChargeAsync, RefundAsync).RejectedBy<PaymentDeclinedException>();
 
-        // Last what cannot be taken back: the traveller has read it. From here the trip stands; if this keeps failing, people are told.
+        // Last the step that cannot be undone: the traveller has read the e-mail. From here on the trip stands; if this step keeps failing, operators are alerted.
         saga.Pivot("confirmation", AskForConfirmationAsync).WaitFor<ConfirmationSent>(TimeSpan.FromSeconds(10), NoteConfirmationAsync);
     }
 

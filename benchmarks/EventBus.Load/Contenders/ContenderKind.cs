@@ -24,12 +24,12 @@ internal sealed record ContenderKind(string Name, string Title, Transport[] Tran
         new(Raw, "raw channel", [Transport.Memory], "queued in memory; nothing is handled again", RawChannels.StartAsync),
         new(Raw, "raw client", [Transport.RabbitMq, Transport.RabbitMqClassic], "persistent, mandatory, confirmed in a pipeline; acknowledged one by one after handling, prefetch 256", RawRabbitMq.StartAsync),
         new(Raw, "raw client", [Transport.RedisStreams], "XADD answered; XACK for each read after handling, blocking reads of at most 256", RawRedisStreams.StartAsync),
-        new(Raw, "raw client", [Transport.RedisPubSub], "PUBLISH answered; lost where nobody listens", RawRedisPubSub.StartAsync),
+        new(Raw, "raw client", [Transport.RedisPubSub], "PUBLISH answered; lost without a subscriber", RawRedisPubSub.StartAsync),
         new(Bus, "EventBus", [Transport.Memory], "queued in memory, and handled again after a failure; acknowledged after handling", arena => BusContender.StartAsync(arena)),
         new(Idempotent, "EventBus, idempotent", [Transport.Memory], "the same, and the effect of each event once, as long as the process lives", arena => BusContender.StartAsync(arena, isIdempotent: true)),
         new(Bus, "EventBus", [Transport.RabbitMq, Transport.RabbitMqClassic], "persistent, mandatory, confirmed; acknowledged one by one after handling, 64 at once, prefetch 256", arena => BusContender.StartAsync(arena)),
         new(Bus, "EventBus", [Transport.RedisStreams], "XADD answered; XACK after handling, 64 at once", arena => BusContender.StartAsync(arena)),
-        new(Bus, "EventBus", [Transport.RedisPubSub], "PUBLISH answered; lost where nobody listens; 64 at once", arena => BusContender.StartAsync(arena)),
+        new(Bus, "EventBus", [Transport.RedisPubSub], "PUBLISH answered; lost without a subscriber; 64 at once", arena => BusContender.StartAsync(arena)),
         .. PeerKinds.All,
     ];
 

@@ -8,12 +8,12 @@ internal static class FailureScenarios
     public static IEnumerable<Scenario> All { get; } =
     [
         new("independent-subscriptions", "A failing subscription is retried alone and its siblings run once, so that one broken handler never repeats another's effects.", IndependentAsync),
-        new("three-retries-then-dead-letter", "A failing handler is started exactly 4 times and then kept as one dead letter with one alert, so that people look once and nothing disappears.", ThreeRetriesAsync),
-        new("dead-letter-retry", "A dead letter that people retry runs its own subscription again with the same id and a fresh budget, so that a mended handler loses no event.", RetryAsync),
-        new("dead-letter-discard", "A discarded dead letter is gone and never runs again, so that people decide what ends.", DiscardAsync),
+        new("three-retries-then-dead-letter", "The event of a failing handler is attempted exactly 4 times and then kept as one dead letter with one alert, so that operators look once and nothing disappears.", ThreeRetriesAsync),
+        new("dead-letter-retry", "A dead letter that an operator retries runs its own subscription again with the same id and all retries available again, so that a fixed handler loses no event.", RetryAsync),
+        new("dead-letter-discard", "A discarded dead letter is gone and never runs again, so that operators decide what ends.", DiscardAsync),
         new("dead-letter-filters", "Dead letters are listed, counted and retried by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync),
-        new("permanent-exception", "An exception declared permanent makes a dead letter at the first start, so that nobody waits for retries that cannot help.", PermanentAsync),
-        new("handler-time-out", "A handler that exceeds its time-out is cancelled and counts as a failed start, so that a hanging dependency does not hold an event for ever.", TimeoutAsync),
+        new("permanent-exception", "An exception declared permanent makes a dead letter at the first attempt, so that no time is lost to retries that cannot help.", PermanentAsync),
+        new("handler-time-out", "A handler that exceeds its timeout is cancelled and counts as a failed attempt, so that a hanging dependency does not hold an event without end.", TimeoutAsync),
         new("failure-without-description", "An exception whose message or stack trace throws, is null, is huge or has many lines is retried, kept with a bounded error and reported, and later events of its key and other subscriptions go on, so that no exception stops what it does not concern.", UndescribedAsync),
     ];
 

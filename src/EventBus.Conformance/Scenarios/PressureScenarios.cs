@@ -9,7 +9,7 @@ internal static class PressureScenarios
 
     public static IEnumerable<Scenario> All { get; } =
     [
-        new("back-pressure", "A full subscription makes its publishers wait and then ends their publish with a typed error, so that memory stays bounded and nobody waits for ever.", BackPressureAsync) { RuledOut = LimitedQueue },
+        new("back-pressure", "A full subscription makes its publishers wait and then ends their publish with a typed error, so that memory stays bounded and no publisher waits without end.", BackPressureAsync) { RuledOut = LimitedQueue },
         new("publish-into-own-full-subscription", "Handlers that publish into their own full subscription go on, so that no handler waits for itself.", OwnSubscriptionAsync) { RuledOut = LimitedQueue },
     ];
 

@@ -9,8 +9,8 @@ internal static class PublishScenarios
     public static IEnumerable<Scenario> All { get; } =
     [
         new("publish-outside-the-run", "Publishing before the start or after the stop is refused and says why, so that no event is dropped in silence.", OutsideTheRunAsync),
-        new("no-subscriber", "An event that nobody subscribes to is a success on every backend and warned of once where the backend can tell, so that publishers do not depend on subscribers.", NoSubscriberAsync),
-        new("required-subscriber", "With RequireSubscriber() an event that nobody subscribes to is an error, so that a mistyped pattern is found at once.", RequiredSubscriberAsync)
+        new("no-subscriber", "An event without a subscription is a success on every backend, with one warning where the backend can tell, so that publishers do not depend on subscribers.", NoSubscriberAsync),
+        new("required-subscriber", "With RequireSubscriber() an event without a subscription is an error, so that a mistyped pattern is found at once.", RequiredSubscriberAsync)
         {
             RuledOut = Rule.Needs(features => features.ReportsUnrouted, "The backend cannot tell whether anyone listens."),
         },

@@ -7,9 +7,9 @@ internal static class AlertScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("alerts-in-order", "Alerts come once, the oldest first, until they are sent or their lease ends, so that people are told at least once.", InOrderAsync) { RuledOut = StoreRule.Failures },
-        new("alert-of-another-death", "An alert that is marked as sent covers the death that it told of and no later one, so that people hear of every death.", AnotherDeathAsync) { RuledOut = StoreRule.Failures },
-        new("alerts-at-once", "Two instances that ask for alerts at the same time never both get one, and together they get all, so that people are told once.", AtOnceAsync) { RuledOut = StoreRule.Failures },
+        new("alerts-in-order", "Alerts come once, the oldest first, until they are sent or their lease ends, so that each alert is sent at least once.", InOrderAsync) { RuledOut = StoreRule.Failures },
+        new("alert-of-another-death", "An alert that is marked as sent covers the dead letter that it reported and no later one, so that every dead letter is reported.", AnotherDeathAsync) { RuledOut = StoreRule.Failures },
+        new("alerts-at-once", "Two instances that ask for alerts at the same time never both get one, and together they get all, so that each alert is sent once.", AtOnceAsync) { RuledOut = StoreRule.Failures },
     ];
 
     private static async Task InOrderAsync(StoreRun run)

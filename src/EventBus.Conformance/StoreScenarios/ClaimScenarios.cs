@@ -14,7 +14,7 @@ internal static class ClaimScenarios
         {
             RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },
-        new("renewed-claim", "A claim that is renewed is not handed out again, and whoever lost one is told, so that a long handler keeps its event.", RenewedClaimAsync)
+        new("renewed-claim", "A claim that is renewed is not given to another instance, and an owner that lost its claim learns it, so that a long handler keeps its event.", RenewedClaimAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.Durable),
         },

@@ -9,15 +9,15 @@ internal static class DeadLetterScenarios
     public static IEnumerable<StoreScenario> All { get; } =
     [
         new("dead-letter-filters", "Dead letters are listed, the latest first, and counted by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-pages", "A listing that goes on from page to page repeats and misses nothing while letters come and go, so that people see all.", PagesAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-pages", "A listing that continues from page to page repeats and misses nothing while letters are added and removed, so that operators see all of them.", PagesAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-places", "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are revived in a bounded memory, each once.", PlacesAsync) { RuledOut = StoreRule.Failures },
         new("unread-bytes", "The large bodies that could not be read are added up for each subscription while they are dead, so that they have a bound.", UnreadAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-find", "A dead letter is found by its id, and nothing else is, so that people do not act on what still runs.", FindAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-revive", "A dead letter is revived once, at once, with a fresh budget and its history, so that a mended handler gets every chance.", RetryDeadAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-discard", "A dead letter is discarded once, and nothing else is, so that people decide what ends.", DiscardAsync) { RuledOut = StoreRule.Failures },
-        new("revived-once", "Of people who revive and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.", OnceAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-retention", "Dead letters that failed last before a time are swept, so many at once and as if discarded, and no others, so that a store does not grow for ever.", SweepAsync) { RuledOut = StoreRule.Failures },
-        new("starts-retention", "Counted starts are swept by when they were last counted, so that a store does not grow for ever.", SweepStartsAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-find", "A dead letter is found by its id, and nothing else is, so that operators do not act on an event that is still being processed.", FindAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-revive", "A dead letter is retried once, at once, with all retries available again and its history, so that a fixed handler gets every chance.", RetryDeadAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-discard", "A dead letter is discarded once, and nothing else is, so that operators decide what ends.", DiscardAsync) { RuledOut = StoreRule.Failures },
+        new("revived-once", "Of operators who retry and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.", OnceAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-retention", "Dead letters that failed last before a time are swept, so many at once and as if discarded, and no others, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Failures },
+        new("starts-retention", "Counted starts are swept by when they were last counted, so that a store does not grow without limit.", SweepStartsAsync) { RuledOut = StoreRule.Failures },
         new("damaged-entry", "An entry that cannot be read comes as a placeholder and hides no other, so that one broken record costs one event.", DamagedAsync) { RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.CanCorrupt) },
     ];
 

@@ -17,8 +17,8 @@ internal static class GuardScenarios
         new("deferred-again", "An entry that was claimed to be judged again can be deferred again, also at the limit of its key, so that waiting costs no place.", DeferAgainAsync) { RuledOut = StoreRule.Failures },
         new("advance-wakes", "Progress of a key makes its deferred events due: those without a number, and of the others the lowest, so that each waits no longer than it must.", WakeAsync) { RuledOut = StoreRule.Failures },
         new("deferral-races", "An event that is deferred while its key moves on is either woken or judged again, so that none sleeps through its turn.", RacesAsync) { RuledOut = StoreRule.Failures },
-        new("gap-given-up", "Reviving the lowest event of a key that waited in vain gives up the gap before it, and only then, so that people can let a sequence go on.", GapAsync) { RuledOut = StoreRule.Failures },
-        new("order-retention", "Keys at which nothing has happened for long are swept, unless events wait there, so that a store does not grow for ever.", SweepAsync) { RuledOut = StoreRule.Failures },
+        new("gap-given-up", "Retrying the lowest event of a key that became a dead letter while waiting gives up the gap before it, and only then, so that operators can let a sequence continue.", GapAsync) { RuledOut = StoreRule.Failures },
+        new("order-retention", "Keys at which nothing has happened for long are swept, unless events wait there, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Failures },
     ];
 
     private static async Task StateAsync(StoreRun run)

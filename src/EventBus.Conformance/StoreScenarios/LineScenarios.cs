@@ -12,7 +12,7 @@ internal static class LineScenarios
         new("line-in-order", "Events of a key wait behind a failed one and follow one at a time in the order in which they came, so that a failure never reorders.", InOrderAsync) { RuledOut = StoreRule.Failures },
         new("line-room", "A line takes so many parked events and no second copy of what stands in it, so that one key cannot fill the store.", RoomAsync) { RuledOut = StoreRule.Failures },
         new("line-waits-for-its-time", "When the head leaves, an entry that has a time of its own waits for it, so that a retry is not started early.", OwnTimeAsync) { RuledOut = StoreRule.Failures },
-        new("line-dead-head", "A dead head blocks its line until people revive or discard it, so that people decide what the order is worth.", DeadHeadAsync) { RuledOut = StoreRule.Failures },
+        new("line-dead-head", "A dead letter at the head blocks its line until an operator retries or discards it, so that operators decide what the order is worth.", DeadHeadAsync) { RuledOut = StoreRule.Failures },
         new("line-dead-in-the-middle", "A dead entry blocks when its turn comes and not before, and leaving from the middle starts nothing, so that the order holds.", DeadInTheMiddleAsync) { RuledOut = StoreRule.Failures },
         new("line-left", "An entry that is recorded without a line key leaves its line to the others, so that a subscription may go on past its dead.", LeftAsync) { RuledOut = StoreRule.Failures },
         new("lines-apart", "Every key of every subscription has a line of its own, whatever the key is made of, so that one key never holds up another.", ApartAsync) { RuledOut = StoreRule.Failures },

@@ -18,7 +18,7 @@ internal static class ProcessedScenarios
         new("handled-release", "A claim that is given back is free at once and the next has a higher number, so that a failed handler is retried without waiting.", ReleaseAsync) { RuledOut = StoreRule.Processed },
         new("handled-completed-again", "Completing again under the same number is answered like the first time and changes nothing, so that a lost answer starts no second run.", CompletedAgainAsync) { RuledOut = StoreRule.Processed },
         new("handled-outbox", "What the handler published is kept with the done key, in order and whole, until it was sent, so that a crash in between loses no event.", OutboxAsync) { RuledOut = StoreRule.Processed },
-        new("handled-retention", "Done keys are swept when their retention has ended, so many at once, and none whose events were not sent, and claims that were abandoned long ago, so that a store does not grow for ever.", SweepAsync) { RuledOut = StoreRule.Processed },
+        new("handled-retention", "Done keys are swept when their retention has ended, so many at once, and none whose events were not sent, and claims that were abandoned long ago, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Processed },
         new("handled-transaction", "Effects commit with the done key or not at all, and not when the claim was lost, so that an effect in the same database happens exactly once.", TransactionAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Processed, StoreRule.Transactions),

@@ -11,10 +11,10 @@ internal static class RecordScenarios
     public static IEnumerable<StoreScenario> All { get; } =
     [
         new("failed-event-round-trip", "A failed event comes back whole, whatever its attributes, key and body hold, so that a retry handles what was published.", RoundTripAsync) { RuledOut = StoreRule.Failures },
-        new("failed-entry-round-trip", "What the bus knows of a failed event comes back unchanged, so that people and retries see the truth.", EntryRoundTripAsync) { RuledOut = StoreRule.Failures },
+        new("failed-entry-round-trip", "What the bus knows of a failed event comes back unchanged, so that operators and retries see what happened.", EntryRoundTripAsync) { RuledOut = StoreRule.Failures },
         new("kept-once", "A second copy of an event that is kept changes nothing, whatever became of the first, so that a redelivery neither repeats work nor revives the dead.", KeptOnceAsync) { RuledOut = StoreRule.Failures },
         new("copies-at-once", "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one budget.", CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
-        new("claimed-record", "Whoever holds an entry replaces it once, and its claim ends, so that a retry and its outcome are one step.", ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
+        new("claimed-record", "The owner of a claim replaces the entry once, and the claim ends, so that a retry and its outcome are one step.", ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
         new("counted-starts", "Starts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its process is found out.", CountedStartsAsync) { RuledOut = StoreRule.Failures },
         new("accompanied-starts", "Of the counted starts, those beside another event that may have ended the process are known on every instance, so that an event is not blamed for another's.", ConcurrentAttemptsAsync) { RuledOut = StoreRule.Failures },
         new("entry-counts", "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.", CountsAsync) { RuledOut = StoreRule.Failures },

@@ -10,11 +10,11 @@ internal static class SagaListScenarios
     public static IEnumerable<StoreScenario> All { get; } =
     [
         new("saga-due", "Sagas are due at their time and not before, the longest due first, and the store says when the next is due, so that retries, time-outs and the work of the dead are on time.", DueAsync) { RuledOut = StoreRule.Sagas },
-        new("saga-due-by-name", "What is due under names that nobody asked for is left alone and wakes nobody, so that an instance is not held up by sagas that it cannot run.", DueByNameAsync) { RuledOut = StoreRule.Sagas },
-        new("saga-alerts", "Sagas that need people are listed at their time, the oldest first and whatever their names, until people were told, so that no alert is lost.", AlertsAsync) { RuledOut = StoreRule.Sagas },
+        new("saga-due-by-name", "Sagas that are due under names that were not asked for are left alone and wake no instance, so that an instance is not held up by sagas that it cannot run.", DueByNameAsync) { RuledOut = StoreRule.Sagas },
+        new("saga-alerts", "Sagas that need attention are listed at their time, the oldest first and whatever their names, until the alert is sent, so that no alert is lost.", AlertsAsync) { RuledOut = StoreRule.Sagas },
         new("saga-waiting", "What waits for a key is found by exactly this key, while it waits, so that a reply reaches the sagas that it is for and no other.", WaitingAsync) { RuledOut = StoreRule.Sagas },
-        new("saga-list", "Sagas are listed by name and status in pages, the latest started first, so that people find the one that they look for among many.", ListAsync) { RuledOut = StoreRule.Sagas },
-        new("saga-counts", "The counts by name and status are right after every change, so that people see how things stand.", CountsAsync) { RuledOut = StoreRule.Sagas },
+        new("saga-list", "Sagas are listed by name and status in pages, the latest started first, so that operators find one among many.", ListAsync) { RuledOut = StoreRule.Sagas },
+        new("saga-counts", "The counts by name and status are right after every change, so that operators see the current state.", CountsAsync) { RuledOut = StoreRule.Sagas },
     ];
 
     private static async Task DueAsync(StoreRun run)

@@ -17,9 +17,9 @@ internal static class SagaScenarios
         new("saga-compare-and-swap", "A save that has not seen the latest state changes nothing, so that no instance and no reply undoes what another has written.", CompareAndSwapAsync) { RuledOut = StoreRule.Sagas },
         new("saga-saves-at-once", "Writers on two instances that save at the same time lose nothing of one another, so that every reply counts.", SavesAtOnceAsync) { RuledOut = StoreRule.Sagas },
         new("saga-save-repeated", "A save that is repeated, because its answer was lost, is refused and changes nothing, and the saga shows that it was written, so that a bus knows where it stands.", RepeatedAsync) { RuledOut = StoreRule.Sagas },
-        new("saga-identity", "What a saga is called, its number and its start never change, whatever is saved, so that it stays where people and pages find it.", IdentityAsync) { RuledOut = StoreRule.Sagas },
+        new("saga-identity", "What a saga is called, its number and its start never change, whatever is saved, so that operators and pages find it where it was.", IdentityAsync) { RuledOut = StoreRule.Sagas },
         new("saga-sweep", "A sweep forgets ended sagas whose time has passed, and everything that led to them, so that the store stays small and an id is free again.", SweepAsync) { RuledOut = StoreRule.Sagas },
-        new("saga-unreadable", "A saga that cannot be read comes with what is wrong with it, hides no other, can be put aside and keeps its content, so that people can mend it.", UnreadableAsync)
+        new("saga-unreadable", "A saga that cannot be read comes with what is wrong with it, hides no other, can be put aside and keeps its content, so that an operator can repair it.", UnreadableAsync)
         {
             RuledOut = StoreRule.All(StoreRule.Sagas, StoreRule.CanCorrupt),
         },

@@ -122,6 +122,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private async Task<(IConnection Connection, ConnectionTraffic Traffic)> OpenAsync(CancellationToken stopped)
     {
         var alone = patience < SecondOpening * 2 ? patience / 2 : SecondOpening;
+        var begun = time.GetTimestamp();
         List<Task<(IConnection Connection, ConnectionTraffic Traffic)>> openings = [OpenOneAsync()];
         Task<(IConnection Connection, ConnectionTraffic Traffic)>? taken = null;
         try
@@ -133,9 +134,9 @@ internal sealed class SupervisedConnection : IAsyncDisposable
                 openings.Add(OpenOneAsync());
             }
 
-            var first = await Task.WhenAny(openings).WaitAsync(patience - alone, time, stopped);
+            var first = await Task.WhenAny(openings).WaitAsync(Left(), time, stopped);
             taken = first.IsCompletedSuccessfully || openings.Count == 1 ? first : openings.Single(opening => opening != first);
-            return await taken.WaitAsync(patience - alone, time, stopped);
+            return await taken.WaitAsync(Left(), time, stopped);
         }
         catch (Exception exception)
         {
@@ -152,6 +153,8 @@ internal sealed class SupervisedConnection : IAsyncDisposable
                 }
             }
         }
+
+        TimeSpan Left() => TimeSpan.FromTicks(Math.Max(0, (patience - time.GetElapsedTime(begun)).Ticks));
 
         async Task<(IConnection Connection, ConnectionTraffic Traffic)> OpenOneAsync()
         {
