@@ -15,12 +15,16 @@ results=()
 current=
 
 close() {
-  local code=$? line
+  local code=$? line name
   trap '' INT TERM HUP
   if [[ -n $current ]]; then
     kill -TERM -- "-$current" 2>/dev/null
     wait "$current" 2>/dev/null
   fi
+  for name in ${failures[@]+"${failures[@]}"}; do
+    printf '\n==== the end of %s\n' "$name"
+    tail -n 40 "$logs/$name" | cut -c 1-1000
+  done
   line=$(grep -E '^[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$logs/tests" 2>/dev/null | tail -n 1)
   rm -rf "$logs"
   ((${#results[@]} == 0)) || printf '%s\n' "${results[@]}"
