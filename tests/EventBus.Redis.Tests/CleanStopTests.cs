@@ -4,7 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>What a receiver waits for when it closes ends with an error later, and nothing waits for it any more.</summary>
+/// <summary>Verifies that a stop leaves no task whose exception is not observed.</summary>
+/// <remarks>Runs alone: the runtime reports the unobserved exceptions of all tests to all listeners.</remarks>
+[CollectionDefinition(nameof(CleanStopTests), DisableParallelization = true)]
+[Collection(nameof(CleanStopTests))]
 public sealed class CleanStopTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -21,6 +24,8 @@ public sealed class CleanStopTests
             }
         }
 
+        // Finds what earlier tests have abandoned.
+        Collect();
         TaskScheduler.UnobservedTaskException += Note;
         try
         {
@@ -29,12 +34,7 @@ public sealed class CleanStopTests
                 await LiveAsync();
             }
 
-            // What was abandoned is found by its finalizers.
-            for (var i = 0; i < 3; i++)
-            {
-                GC.Collect();
-                GC.WaitForPendingFinalizers();
-            }
+            Collect();
         }
         finally
         {
@@ -42,6 +42,16 @@ public sealed class CleanStopTests
         }
 
         Assert.Empty(unobserved.Items);
+    }
+
+    private static void Collect()
+    {
+        // Abandoned tasks are found by their finalizers.
+        for (var i = 0; i < 3; i++)
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+        }
     }
 
     private static async Task LiveAsync()
