@@ -56,7 +56,7 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
         // The two still consume the same subscriptions: their store knows both.
         foreach (var node in new[] { first, second })
         {
-            await node.LineAsync("No other instance consumes");
+            await node.LineAsync("All instances that consume");
             Assert.Equal(HealthStatus.Healthy, (await node.CheckAsync()).Status);
         }
     }

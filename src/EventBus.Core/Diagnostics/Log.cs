@@ -7,7 +7,7 @@ namespace EventBus;
 /// </summary>
 internal static partial class Log
 {
-    [LoggerMessage(3, LogLevel.Warning, "The shutdown budget of {Budget} is spent with work in flight: handlers are cancelled, and what is unfinished goes back to the backend")]
+    [LoggerMessage(3, LogLevel.Warning, "The shutdown timeout of {Budget} expired with work in flight: handlers are cancelled, and unfinished events are released to the backend")]
     public static partial void DrainTimedOut(this ILogger log, TimeSpan budget);
 
     [LoggerMessage(4, LogLevel.Error, "{Deliveries} deliveries were still queued or in a handler when the bus stopped, and are lost: {System} keeps nothing beyond the process")]
@@ -19,7 +19,7 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Warning, "Closing the backend failed or took too long")]
     public static partial void CloseFailed(this ILogger log, Exception exception);
 
-    [LoggerMessage(7, LogLevel.Information, "{System} hands events to whoever listens at that moment and keeps none: those that come while this instance is away or cannot keep up are lost. Retries and dead letters begin with an event that arrived")]
+    [LoggerMessage(7, LogLevel.Information, "{System} delivers an event only to instances that are connected at that moment, and keeps none: events are lost while this instance is disconnected or cannot keep up. Retries and dead letters exist only for events that arrived")]
     public static partial void Lossy(this ILogger log, string system);
 
     [LoggerMessage(8, LogLevel.Warning, "{Subscription} is idempotent, and {System} loses events: it handles an event once, or never. Use a backend that keeps events (docs/guarantees.md) where each of them counts")]
@@ -28,23 +28,23 @@ internal static partial class Log
     [LoggerMessage(9, LogLevel.Warning, "{Subscription} has a guard, and {System} loses events: what the guard waits for may never arrive, and those behind it become dead letters when their time is up. Use a backend that keeps events (docs/guarantees.md)")]
     public static partial void LossyGuarded(this ILogger log, string subscription, string system);
 
-    [LoggerMessage(10, LogLevel.Warning, "Nobody subscribes to {EventName}: such events are accepted and go nowhere. Said once for each name; declare the type with RequireSubscriber() to make it an error")]
-    public static partial void NobodySubscribes(this ILogger log, string eventName);
+    [LoggerMessage(10, LogLevel.Warning, "No subscription matches {EventName}: such events are accepted and delivered nowhere. Logged once for each name; declare the type with RequireSubscriber() to make it an error")]
+    public static partial void NoSubscription(this ILogger log, string eventName);
 
-    [LoggerMessage(11, LogLevel.Warning, "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes}. Said once for each type. Events carry ids, not whole objects")]
+    [LoggerMessage(11, LogLevel.Warning, "An event {EventName} has {Bytes} bytes as JSON, more than {WarnBytes}. Logged once for each type. Events carry ids, not whole objects")]
     public static partial void LargeEvent(this ILogger log, string eventName, int bytes, int warnBytes);
 
     [LoggerMessage(12, LogLevel.Warning, "The delayed event {EventName} {EventId} could not be published now; it stays in the store and is tried again")]
     public static partial void DelayedPublishFailed(this ILogger log, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(13, LogLevel.Error, "The delayed event {EventName} {EventId} went nowhere: nobody subscribes to it any more, although its type requires a subscriber")]
+    [LoggerMessage(13, LogLevel.Error, "The delayed event {EventName} {EventId} was not delivered: no subscription matches it, although its type requires a subscriber")]
     public static partial void DelayedWithoutSubscriber(this ILogger log, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(20, LogLevel.Warning, "{Subscription} failed to handle {EventName} {EventId} on start {Starts}; the next start is due at {DueAt:O}")]
-    public static partial void WillRetry(this ILogger log, string subscription, string eventName, string eventId, int starts, DateTimeOffset dueAt, Exception? exception);
+    [LoggerMessage(20, LogLevel.Warning, "{Subscription} failed to handle {EventName} {EventId} in attempt {Attempt}; the next attempt is due at {DueAt:O}")]
+    public static partial void WillRetry(this ILogger log, string subscription, string eventName, string eventId, int attempt, DateTimeOffset dueAt, Exception? exception);
 
-    [LoggerMessage(21, LogLevel.Critical, "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Starts} starts); it is kept as dead letter {DeadLetterId}: {Error}")]
-    public static partial void DeadLettered(this ILogger log, string subscription, string eventName, string eventId, DeadLetterReason reason, int starts, string deadLetterId, string? error, Exception? exception);
+    [LoggerMessage(21, LogLevel.Critical, "{Subscription} failed for good on {EventName} {EventId} ({Reason}, {Attempts} attempts); it is kept as dead letter {DeadLetterId}: {Error}")]
+    public static partial void DeadLettered(this ILogger log, string subscription, string eventName, string eventId, DeadLetterReason reason, int attempts, string deadLetterId, string? error, Exception? exception);
 
     [LoggerMessage(22, LogLevel.Error, "The alert {Alert} failed for {Count} dead letters, the first of them {DeadLetterId}; it is sent again later")]
     public static partial void AlertFailed(this ILogger log, Type alert, int count, string deadLetterId, Exception exception);
@@ -52,8 +52,8 @@ internal static partial class Log
     [LoggerMessage(23, LogLevel.Warning, "{Subscription} failed on {EventName} {EventId}, which is kept as failed already or was taken over by another instance; nothing is recorded twice")]
     public static partial void KeptAlready(this ILogger log, string subscription, string eventName, string eventId, Exception? exception);
 
-    [LoggerMessage(36, LogLevel.Information, "{EventName} {EventId} was claimed by {Subscription} and not started before the stop, and the store did not take it back: it comes again when its lease has ended")]
-    public static partial void NotGivenBack(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
+    [LoggerMessage(36, LogLevel.Information, "{EventName} {EventId} was claimed by {Subscription} and not started before the stop, and the store did not accept its release: it is delivered again when its lease has expired")]
+    public static partial void NotReleased(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(27, LogLevel.Debug, "{Subscription} lets {EventName} {EventId} wait for an earlier event of its key, until {Deadline:O} at most")]
     public static partial void Deferred(this ILogger log, string subscription, string eventName, string eventId, DateTimeOffset deadline);
@@ -67,7 +67,7 @@ internal static partial class Log
     [LoggerMessage(24, LogLevel.Information, "Dead letter {DeadLetterId} is retried")]
     public static partial void Retried(this ILogger log, string deadLetterId);
 
-    [LoggerMessage(37, LogLevel.Information, "{Count} dead letters are due again, as asked for, each with a fresh budget of retries")]
+    [LoggerMessage(37, LogLevel.Information, "{Count} dead letters are due for a manual retry, each with all retries available again")]
     public static partial void RetriedAll(this ILogger log, int count);
 
     [LoggerMessage(25, LogLevel.Information, "Dead letter {DeadLetterId} is discarded: {Reason}")]
@@ -79,19 +79,19 @@ internal static partial class Log
     [LoggerMessage(70, LogLevel.Error, "The store has no room for what {Subscription} adds (attempt {Attempt}); the subscription takes no events until it has, and the write is repeated after {Backoff}")]
     public static partial void NoRoom(this ILogger log, string subscription, int attempt, TimeSpan backoff, Exception exception);
 
-    [LoggerMessage(71, LogLevel.Error, "The store did not take what {Subscription} has to keep of {EventName} {EventId} (attempt {Attempt}), and takes other writes; only this subscription waits, and the write is repeated after {Backoff}")]
+    [LoggerMessage(71, LogLevel.Error, "The store did not take the entry of {Subscription} for {EventName} {EventId} (attempt {Attempt}), but takes other writes; only this subscription waits, and the write is repeated after {Backoff}")]
     public static partial void EntryHeld(this ILogger log, string subscription, string eventName, string eventId, int attempt, TimeSpan backoff, Exception exception);
 
-    [LoggerMessage(72, LogLevel.Error, "The store cannot take all that {Subscription} has to keep of {EventName} {EventId}; a reduced entry was written instead")]
+    [LoggerMessage(72, LogLevel.Error, "The store cannot take the entry of {Subscription} for {EventName} {EventId}; a reduced entry was written instead")]
     public static partial void WrittenReduced(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(73, LogLevel.Error, "The store cannot carry out a step for {Subscription} and {EventName} {EventId}; the event goes on without it")]
+    [LoggerMessage(73, LogLevel.Error, "The store cannot carry out a step for {Subscription} and {EventName} {EventId}; the event is processed without it")]
     public static partial void StepLeftOut(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
     [LoggerMessage(74, LogLevel.Warning, "The lease of {EventName} {EventId}, which {Subscription} is handling, was not renewed; the others were tried without it")]
     public static partial void NotRenewed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(75, LogLevel.Error, "The store has no due entries to give for {Subscription}; the other subscriptions go on")]
+    [LoggerMessage(75, LogLevel.Error, "The store could not return the due entries of {Subscription}; the other subscriptions continue")]
     public static partial void NotClaimed(this ILogger log, string subscription, Exception exception);
 
     [LoggerMessage(76, LogLevel.Error, "The alert of dead letter {DeadLetterId} cannot be marked as sent; it may be sent again after a restart")]
@@ -100,28 +100,28 @@ internal static partial class Log
     [LoggerMessage(77, LogLevel.Error, "The delayed event {EventName} {EventId} was published, and the store did not remove it: it is published again, with the same id, when its lease is over")]
     public static partial void DelayedNotRemoved(this ILogger log, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(30, LogLevel.Warning, "{Subscription} left a handler of {EventName} {EventId} behind that did not end after its token was cancelled; it may still be running")]
+    [LoggerMessage(30, LogLevel.Warning, "A handler of {Subscription} for {EventName} {EventId} did not end after its token was cancelled and was abandoned; it may still be running")]
     public static partial void HandlerLeftBehind(this ILogger log, string subscription, string eventName, string eventId);
 
-    [LoggerMessage(34, LogLevel.Error, "{Subscription} is paused: {Count} starts in a row failed within {Time}. It takes no events until a probe with one event succeeds, the first at {ProbeAt:O}")]
+    [LoggerMessage(34, LogLevel.Error, "{Subscription} is paused: {Count} consecutive attempts failed within {Time}. It takes no events until a probe with one event succeeds, the first at {ProbeAt:O}")]
     public static partial void Paused(this ILogger log, string subscription, int count, TimeSpan time, DateTimeOffset probeAt);
 
-    [LoggerMessage(35, LogLevel.Information, "{Subscription} goes on: an event succeeded")]
+    [LoggerMessage(35, LogLevel.Information, "{Subscription} is resumed: an event succeeded")]
     public static partial void Resumed(this ILogger log, string subscription);
 
     [LoggerMessage(31, LogLevel.Error, "{Subscription} could not settle {EventName} {EventId}; the backend delivers it again")]
     public static partial void SettleFailed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(32, LogLevel.Error, "Work on what is due ({Loop}) failed and goes on in a second")]
+    [LoggerMessage(32, LogLevel.Error, "Scheduled work ({Loop}) failed and is repeated in a second")]
     public static partial void LoopFailed(this ILogger log, string loop, Exception exception);
 
-    [LoggerMessage(33, LogLevel.Critical, "The loop {Loop} ended by an error that it should have dealt with")]
+    [LoggerMessage(33, LogLevel.Critical, "The loop {Loop} ended with an unexpected error")]
     public static partial void LoopDied(this ILogger log, string loop, Exception exception);
 
-    [LoggerMessage(40, LogLevel.Warning, "The saga {Saga} {SagaId} failed at {Step} ({Direction}), start {Attempt}; the next start is due at {DueAt:O}")]
+    [LoggerMessage(40, LogLevel.Warning, "The saga {Saga} {SagaId} failed at {Step} ({Direction}), attempt {Attempt}; the next attempt is due at {DueAt:O}")]
     public static partial void SagaWillRetry(this ILogger log, string saga, string sagaId, string step, string direction, int attempt, DateTimeOffset dueAt, Exception exception);
 
-    [LoggerMessage(41, LogLevel.Warning, "The saga {Saga} {SagaId} failed for good at {Step} after {Attempts} starts, and undoes what was done")]
+    [LoggerMessage(41, LogLevel.Warning, "The saga {Saga} {SagaId} failed for good at {Step} after {Attempts} attempts, and is compensated")]
     public static partial void SagaCompensates(this ILogger log, string saga, string sagaId, string step, int attempts, Exception? exception);
 
     [LoggerMessage(42, LogLevel.Critical, "The saga {Saga} {SagaId} needs attention at {Step}: {Error}. Retry, skip or finish it (ISagas)")]
@@ -130,7 +130,7 @@ internal static partial class Log
     [LoggerMessage(43, LogLevel.Debug, "The saga {Saga} {SagaId} ended: {Status}")]
     public static partial void SagaEnded(this ILogger log, string saga, string sagaId, SagaStatus status);
 
-    [LoggerMessage(44, LogLevel.Information, "The reply {EventName} {EventId} for the saga {Saga} {SagaId} is ignored: the saga does not wait for it (any more)")]
+    [LoggerMessage(44, LogLevel.Information, "The reply {EventName} {EventId} for the saga {Saga} {SagaId} is ignored: the saga does not, or no longer, wait for it")]
     public static partial void SagaReplyIgnored(this ILogger log, string eventName, string eventId, string saga, string sagaId);
 
     [LoggerMessage(45, LogLevel.Warning, "The saga {Saga} {SagaId} was taken over by another instance, because its lease was not renewed in time")]
@@ -139,7 +139,7 @@ internal static partial class Log
     [LoggerMessage(46, LogLevel.Error, "The store did not take a write of the saga {Saga} {SagaId} (attempt {Attempt}); the saga stands still, and the write is repeated after {Backoff}")]
     public static partial void SagaNotSaved(this ILogger log, string saga, string sagaId, int attempt, TimeSpan backoff, Exception exception);
 
-    [LoggerMessage(47, LogLevel.Warning, "The saga {Saga} left the step {Step} of {SagaId} behind, which did not end after its token was cancelled; it may still be running")]
+    [LoggerMessage(47, LogLevel.Warning, "The step {Step} of the saga {Saga} {SagaId} did not end after its token was cancelled and was abandoned; it may still be running")]
     public static partial void SagaStepLeftBehind(this ILogger log, string saga, string sagaId, string step);
 
     [LoggerMessage(48, LogLevel.Warning, "The saga {Saga} {SagaId} is left to a newer version of the application: its state has version {StateVersion}, and this one knows {KnownVersion}")]
@@ -151,10 +151,10 @@ internal static partial class Log
     [LoggerMessage(50, LogLevel.Information, "The saga {Saga} {SagaId} is retried")]
     public static partial void SagaRetried(this ILogger log, string saga, string sagaId);
 
-    [LoggerMessage(51, LogLevel.Information, "The saga {Saga} {SagaId} goes on without {Step}: {Reason}")]
+    [LoggerMessage(51, LogLevel.Information, "The saga {Saga} {SagaId} continues without {Step}: {Reason}")]
     public static partial void SagaSkipped(this ILogger log, string saga, string sagaId, string? step, string reason);
 
-    [LoggerMessage(52, LogLevel.Information, "The saga {Saga} {SagaId} is finished by people: {Reason}")]
+    [LoggerMessage(52, LogLevel.Information, "The saga {Saga} {SagaId} is finished by an operator: {Reason}")]
     public static partial void SagaFinished(this ILogger log, string saga, string sagaId, string reason);
 
     [LoggerMessage(53, LogLevel.Warning, "The clock jumped by {Jump}; sagas that wait for replies are given {Grace} more")]
@@ -163,7 +163,7 @@ internal static partial class Log
     [LoggerMessage(55, LogLevel.Error, "The saga {Saga} {SagaId} has ended, and its event {EventName} {EventId} is dropped: it can never be sent as it is")]
     public static partial void SagaEventDropped(this ILogger log, string saga, string sagaId, string eventName, string eventId, Exception exception);
 
-    [LoggerMessage(56, LogLevel.Warning, "{Count} sagas of the store have not ended and are of names that this application does not register, so that nobody goes on with them. Register them under the names that they had: bus.AddSaga<TSaga, TState>(\"...\")")]
+    [LoggerMessage(56, LogLevel.Warning, "{Count} sagas of the store have not ended and are of names that this application does not register, so that they are not resumed. Register them under their earlier names: bus.AddSaga<TSaga, TState>(\"...\")")]
     public static partial void SagasUnknown(this ILogger log, long count);
 
     [LoggerMessage(54, LogLevel.Warning, "{Count} sagas had not ended when the bus stopped, and are lost with the stores {Store}")]
@@ -175,12 +175,12 @@ internal static partial class Log
     [LoggerMessage(15, LogLevel.Warning, "Other instances consume {Subscriptions} of this service and do not share its store, which is {Store}: an idempotent subscription handles an event twice, and each instance has its own dead letters, order and sagas. Give all instances one store that they share (bus.StoreInRedis(...)), or run one instance only")]
     public static partial void ForeignConsumers(this ILogger log, string subscriptions, string store);
 
-    [LoggerMessage(16, LogLevel.Information, "No other instance consumes the subscriptions of this service without sharing its store any more")]
+    [LoggerMessage(16, LogLevel.Information, "All instances that consume the subscriptions of this service share its store again")]
     public static partial void ForeignConsumersGone(this ILogger log);
 
-    [LoggerMessage(17, LogLevel.Warning, "No instance of this service consumes the queue {Queue} of the subscription {Subscription} any more, which this instance does not have: events wait in it without end ({Waiting} now). It was last in use at {LastSeen:O}. If it is not used any more, call {Removal}. Nothing removes it by itself; said once")]
+    [LoggerMessage(17, LogLevel.Warning, "No instance of this service consumes the queue {Queue} of the subscription {Subscription}, which this instance does not register: events wait in it without limit ({Waiting} now). It was last in use at {LastSeen:O}. If it is no longer used, call {Removal}. It is not removed automatically; logged once")]
     public static partial void SubscriptionLeftBehind(this ILogger log, string queue, string subscription, long waiting, DateTimeOffset lastSeen, string removal);
 
-    [LoggerMessage(18, LogLevel.Warning, "No instance of the service {Service}, which uses the same store, has consumed the queue {Queue} since {LastSeen:O}: events wait in it without end ({Waiting} now). If that service was renamed or removed: {Removal}. Nothing removes it by itself; said once")]
+    [LoggerMessage(18, LogLevel.Warning, "No instance of the service {Service}, which uses the same store, has consumed the queue {Queue} since {LastSeen:O}: events wait in it without limit ({Waiting} now). If that service was renamed or removed: {Removal}. It is not removed automatically; logged once")]
     public static partial void ServiceLeftBehind(this ILogger log, string service, string queue, DateTimeOffset lastSeen, long waiting, string removal);
 }

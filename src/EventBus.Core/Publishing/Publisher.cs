@@ -432,7 +432,7 @@ internal sealed class Publisher
 
         if (descriptor.FirstUnrouted())
         {
-            environment.Log.NobodySubscribes(descriptor.Name);
+            environment.Log.NoSubscription(descriptor.Name);
         }
 
         return null;

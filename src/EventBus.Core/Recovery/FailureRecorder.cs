@@ -286,7 +286,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
         catch (Exception exception)
         {
-            environment.Log.NotGivenBack(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
+            environment.Log.NotReleased(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
         }
     }
 

@@ -48,7 +48,7 @@ internal static partial class Log
     public static partial void DeliveriesLost(this ILogger log, int count, string subscription);
 
     [LoggerMessage(208, LogLevel.Warning, "Closing the subscription {Subscription} did not reach Redis: what is unsettled comes again after {ClaimAfter}")]
-    public static partial void NotGivenBack(this ILogger log, string subscription, TimeSpan claimAfter, Exception exception);
+    public static partial void NotReleased(this ILogger log, string subscription, TimeSpan claimAfter, Exception exception);
 
     [LoggerMessage(216, LogLevel.Error, "The key {Stream} has the name of a stream of events and holds something else: the group {Group} leaves it out until that is mended. Rename the key, or delete it")]
     public static partial void NotAStream(this ILogger log, string stream, string group);

@@ -277,7 +277,7 @@ internal sealed class RedisReceiver : Receiver
         }
         catch (Exception exception)
         {
-            member.Log.NotGivenBack(member.Subscription.Name, member.ClaimAfter, exception);
+            member.Log.NotReleased(member.Subscription.Name, member.ClaimAfter, exception);
         }
     }
 
@@ -328,7 +328,7 @@ internal sealed class RedisReceiver : Receiver
         }
         catch (Exception exception)
         {
-            member.Log.NotGivenBack(member.Subscription.Name, member.ClaimAfter, exception);
+            member.Log.NotReleased(member.Subscription.Name, member.ClaimAfter, exception);
         }
         finally
         {

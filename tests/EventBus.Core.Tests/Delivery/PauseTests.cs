@@ -205,7 +205,7 @@ public sealed class PauseTests : IDisposable
 
     private static bool IsPaused(RunningBus running, string subscription = "mail") => ((BusClient)running.Bus).RunningEngine().PausedSubscriptions.Contains(subscription);
 
-    private static bool IsGoingOn(string text) => text.Contains("goes on", StringComparison.Ordinal);
+    private static bool IsGoingOn(string text) => text.Contains("is resumed", StringComparison.Ordinal);
 
     private bool HasGoneOn() => logs.At(LogLevel.Information).Any(IsGoingOn);
 

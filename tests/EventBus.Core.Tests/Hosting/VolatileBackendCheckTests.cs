@@ -13,7 +13,7 @@ public sealed class VolatileBackendCheckTests
         await using var running = await StartAsync(new LossyTransport(new() { System = "lossy" }), log);
 
         Assert.Equal(["once is idempotent, and lossy loses events", "guarded has a guard, and lossy loses events"], log.At(LogLevel.Warning).Select(text => text[..text.IndexOf(':', StringComparison.Ordinal)]));
-        Assert.Contains(log.At(LogLevel.Information), text => text.StartsWith("lossy hands events to whoever listens", StringComparison.Ordinal));
+        Assert.Contains(log.At(LogLevel.Information), text => text.StartsWith("lossy delivers an event only to instances", StringComparison.Ordinal));
     }
 
     [Theory]

@@ -22,7 +22,7 @@ public sealed class AllocationTests
     }
 
     [Fact]
-    public async Task Publish_NobodySubscribes_AllocatesNothing() => Assert.InRange(await BytesPerEventAsync(0), 0, 0.5);
+    public async Task Publish_NoSubscription_AllocatesNothing() => Assert.InRange(await BytesPerEventAsync(0), 0, 0.5);
 
     [Fact]
     public async Task Publish_LargeEvents_AreNotWrittenOnceThatWasSaid() => Assert.InRange(await BytesPerEventAsync(1, text: new string('x', 100_000)), 1, 1_000);

@@ -160,7 +160,7 @@ public sealed class PublishTests
     }
 
     [Fact]
-    public async Task Publish_NobodySubscribes_SucceedsAndIsWarnedOfOnce()
+    public async Task Publish_NoSubscription_SucceedsAndIsWarnedOfOnce()
     {
         using var logs = new LogMemory();
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory(), services: services => services.AddLogging(logging => logging.AddProvider(logs)));

@@ -73,7 +73,7 @@ public sealed class UnstorableTests : IDisposable
         await using var running = await StartAsync(_ => throw new IOException("down"));
         await PublishAsync(running, "bad");
         await UntilAsync(() => Task.FromResult(Volatile.Read(ref attempts) > 20), "it was tried often");
-        Assert.Contains(logs.At(LogLevel.Error), text => text.Contains("mail has to keep of", StringComparison.Ordinal) && text.Contains("bad", StringComparison.Ordinal));
+        Assert.Contains(logs.At(LogLevel.Error), text => text.Contains("entry of mail for", StringComparison.Ordinal) && text.Contains("bad", StringComparison.Ordinal));
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("ship 1")), "the other subscription goes on");
 
@@ -290,7 +290,7 @@ public sealed class UnstorableTests : IDisposable
             time,
             services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
         await PublishAsync(running, "bad");
-        await UntilAsync(() => Task.FromResult(logs.At(LogLevel.Error).Any(text => text.Contains("mail has to keep of", StringComparison.Ordinal))), "its mark is held");
+        await UntilAsync(() => Task.FromResult(logs.At(LogLevel.Error).Any(text => text.Contains("entry of mail for", StringComparison.Ordinal))), "its mark is held");
 
         await PublishAsync(running, "good");
 
