@@ -234,7 +234,7 @@ public abstract class EventContext
         }
 
         return ReferenceEquals(known, DeliveryState.Ended)
-            ? throw new InvalidOperationException("The handler has ended, and its context with it: what is published through it now would go nowhere. Await everything that a handler starts.")
+            ? throw new InvalidOperationException("The handler and its context have ended, so nothing can be published through the context. Await everything that a handler starts.")
             : known;
     }
 

@@ -97,7 +97,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {
-            throw new EventBusException($"RabbitMQ at {connector.Place} did not tell whether the subscription '{subscription}' of the service '{service}' has a queue: {exception.Message}", exception);
+            throw new EventBusException($"RabbitMQ at {connector.Place} did not report whether the subscription '{subscription}' of the service '{service}' has a queue: {exception.Message}", exception);
         }
     }
 

@@ -74,7 +74,7 @@ public sealed class OutageLogTests(PrivateBroker broker)
         }
 
         Assert.True(during.Count <= 25, $"{during.Count} entries in an outage of 12 s: {string.Join('\n', during)}");
-        await UntilAsync(() => log.Texts.Any(text => text.Contains("What failed works again", StringComparison.Ordinal)), "the end of the outage is logged");
+        await UntilAsync(() => log.Texts.Any(text => text.Contains("Recovered after", StringComparison.Ordinal)), "the end of the outage is logged");
     }
 
     private static async Task UntilAsync(Func<bool> condition, string what)

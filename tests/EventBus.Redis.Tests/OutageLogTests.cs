@@ -37,7 +37,7 @@ public sealed class OutageLogTests
 
         Assert.True(during <= 25, $"{during} entries in an outage of 12 s: {string.Join('\n', log.Texts)}");
         using var patience = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
-        while (!log.Texts.Any(text => text.Contains("What failed works again", StringComparison.Ordinal)))
+        while (!log.Texts.Any(text => text.Contains("Recovered after", StringComparison.Ordinal)))
         {
             Assert.False(patience.IsCancellationRequested, $"Nothing says that the outage is over: {string.Join('\n', log.Texts)}");
             await Task.Yield();

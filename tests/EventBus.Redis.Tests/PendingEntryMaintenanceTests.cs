@@ -77,7 +77,7 @@ public sealed class PendingEntryMaintenanceTests
 
         await redis.Database.StreamAddAsync(redis.ParcelStream, [new("type", "letter.sent"), new("data", "1")]);
 
-        Assert.Contains("letter.sent", await redis.Log.LineAsync("belongs into"), StringComparison.Ordinal);
+        Assert.Contains("letter.sent", await redis.Log.LineAsync("which belongs in"), StringComparison.Ordinal);
         Assert.False(receiver.Deliveries.TryPeek(out _));
     }
 

@@ -31,7 +31,7 @@ public sealed partial class RedisRightsTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         await (await TestRedis.NextAsync(receiver)).AckAsync();
 
-        await redis.Log.LineAsync("could not be checked", "appendonly");
+        await redis.Log.LineAsync("Could not check", "appendonly");
         Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("whether its version", StringComparison.Ordinal));
         Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(Token)).State);
     }
@@ -120,7 +120,7 @@ public sealed partial class RedisRightsTests
         await using var admin = await AdminOf(server);
         await admin.GetDatabase().ExecuteAsync("ACL", [.. RightsOf("streams-publisher").Replace("eventbus", redis.Prefix, StringComparison.Ordinal).Split(' ')[1..]]);
         var transport = await redis.StartAsync(address: $"{server.EndPoint},user=streams-publisher,password=password", subscriptions: [], configure: options => options.TrimPeriod = TimeSpan.FromMilliseconds(100));
-        await redis.Log.LineAsync("whether streams are to be trimmed", "SMEMBERS");
+        await redis.Log.LineAsync("whether streams must be trimmed", "SMEMBERS");
 
         // Some rounds more.
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
@@ -129,7 +129,7 @@ public sealed partial class RedisRightsTests
             Assert.False(limit.IsCancellationRequested, "The trimmer does not go on.");
         }
 
-        Assert.Single(redis.Log.Lines, line => line.Contains("whether streams are to be trimmed", StringComparison.Ordinal));
+        Assert.Single(redis.Log.Lines, line => line.Contains("whether streams must be trimmed", StringComparison.Ordinal));
         Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(Token)).State);
     }
 
@@ -161,7 +161,7 @@ public sealed partial class RedisRightsTests
             await stores.CloseAsync();
         }
 
-        Assert.Equal(granted ? 0 : 1, logs.Texts.Count(text => text.Contains("which subscriptions were left behind on the backend rabbitmq", StringComparison.Ordinal)));
+        Assert.Equal(granted ? 0 : 1, logs.Texts.Count(text => text.Contains("which subscriptions of the backend rabbitmq no instance uses", StringComparison.Ordinal)));
     }
 
     private static async Task<long> RefusalsAsync(ConnectionMultiplexer admin, string command) =>

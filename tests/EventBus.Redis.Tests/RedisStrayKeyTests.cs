@@ -32,7 +32,7 @@ public sealed class RedisStrayKeyTests
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1), TestRedis.Event(2, "letter.sent"));
         await TakeAsync(receiver, "p-1", "p-2");
         Assert.Contains(key!, (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
-        string[] said = name == "trimmer:parcel" ? ["parcel cannot be trimmed"] : ["beside the streams cannot be used", key!];
+        string[] said = name == "trimmer:parcel" ? ["parcel cannot be trimmed"] : ["which is not a stream, cannot be used", key!];
         await redis.Log.LineAsync(said);
 
         await redis.Database.KeyDeleteAsync(key);

@@ -9,10 +9,10 @@ internal static class PublishScenarios
     public static IEnumerable<Scenario> All { get; } =
     [
         new("publish-outside-the-run", "Publishing before the start or after the stop is refused and says why, so that no event is dropped in silence.", OutsideTheRunAsync),
-        new("no-subscriber", "An event without a subscription is a success on every backend, with one warning where the backend can tell, so that publishers do not depend on subscribers.", NoSubscriberAsync),
+        new("no-subscriber", "An event without a subscription is a success on every backend, with one warning where the backend reports it, so that publishers do not depend on subscribers.", NoSubscriberAsync),
         new("required-subscriber", "With RequireSubscriber() an event without a subscription is an error, so that a mistyped pattern is found at once.", RequiredSubscriberAsync)
         {
-            RuledOut = Rule.Needs(features => features.ReportsUnrouted, "The backend cannot tell whether anyone listens."),
+            RuledOut = Rule.Needs(features => features.ReportsUnrouted, "The backend does not report whether an event has a subscriber."),
         },
         new("oversized", "An event of exactly the limit passes, one byte more is refused and sent nowhere, and a large one is warned of once, so that one publisher cannot choke everyone.", OversizedAsync),
         new("bad-options", "Reserved or malformed headers, keys and ids are refused before anything is sent, so that what works on one backend works on all.", BadOptionsAsync),

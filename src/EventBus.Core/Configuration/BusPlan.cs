@@ -62,7 +62,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         if (features is { ReportsUnrouted: false })
         {
             problems.AddRange(events.Where(e => e.RequiresSubscriber).Select(e =>
-                $"{e.Type} was declared with RequireSubscriber(), and the backend {features.System} cannot tell whether anybody listens. Remove the call, or choose a backend that can (docs/guarantees.md)."));
+                $"{e.Type} was declared with RequireSubscriber(), and the backend {features.System} does not report whether an event has a subscriber. Remove the call, or choose a backend that can (docs/guarantees.md)."));
         }
     }
 
@@ -95,12 +95,12 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
     /// </summary>
     private static void CheckUnkeyed(BusRegistration model, EventBusOptions options, string store, List<string> problems)
     {
-        const string Mend = "Add a store that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.";
+        const string Fix = "Add a store that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.";
         problems.AddRange(model.Subscriptions.Where(subscription => subscription.Ordered || subscription.Guards.Count > 0).Select(subscription =>
-            $"The subscription '{subscription.Name}' is {(subscription.Ordered ? "ordered" : "guarded")}, and the store '{store}' keeps nothing by key, so that a failed event could not hold back those behind it. {Mend}"));
+            $"The subscription '{subscription.Name}' is {(subscription.Ordered ? "ordered" : "guarded")}, and the store '{store}' keeps nothing by key, so that a failed event could not hold back those behind it. {Fix}"));
         if (options.DeadLetterRetention is not null)
         {
-            problems.Add($"{nameof(EventBusOptions)}.{nameof(EventBusOptions.DeadLetterRetention)} is set, and the store '{store}' removes nothing for its age. {Mend}");
+            problems.Add($"{nameof(EventBusOptions)}.{nameof(EventBusOptions.DeadLetterRetention)} is set, and the store '{store}' removes nothing by its age. {Fix}");
         }
     }
 
@@ -108,7 +108,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
     {
         if (model.Transports.Count == 0)
         {
-            problems.Add("No backend was chosen, so events would go nowhere. Call bus.UseInMemory(), or the Use... method of another backend's package.");
+            problems.Add("No backend was chosen, so events cannot be delivered. Call bus.UseInMemory(), or the Use... method of another backend's package.");
         }
         else if (model.Transports.Count > 1)
         {
@@ -163,7 +163,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         {
             if (e.Type.IsAbstract)
             {
-                problems.Add($"{e.Type} is {KindOf(e.Type)}, and no event is of that type itself, so what was declared of it would hold for none. Declare the types that are published: bus.Publishes<TEvent>(), bus.Event<TEvent>(), bus.Upcast<TOld, TNew>(...), WaitFor<TReply>(...).");
+                problems.Add($"{e.Type} is {KindOf(e.Type)}, and no event is of that type itself, so its declarations would apply to no event. Declare the types that are published: bus.Publishes<TEvent>(), bus.Event<TEvent>(), bus.Upcast<TOld, TNew>(...), WaitFor<TReply>(...).");
                 continue;
             }
 

@@ -104,12 +104,12 @@ internal static class SagaCompiler
 
         if (steps.Where(step => step.IsPivot).Skip(1).Any())
         {
-            problems.Add($"The saga '{saga.Name}' has several pivots, and after the first nothing is undone any more. Keep the first of them, and make the others steps.");
+            problems.Add($"The saga '{saga.Name}' has several pivots, and after the first nothing can be undone. Keep the first of them, and make the others steps.");
         }
 
         foreach (var step in steps.SkipWhile(step => !step.IsPivot).Where(step => step.HasCompensation))
         {
-            problems.Add($"The step '{step.Name}' of the saga '{saga.Name}' comes after the pivot, where nothing is undone any more, so its compensation would never run. Remove the compensation, or move the step before the pivot.");
+            problems.Add($"The step '{step.Name}' of the saga '{saga.Name}' comes after the pivot, where nothing can be undone, so its compensation would never run. Remove the compensation, or move the step before the pivot.");
         }
 
         foreach (var step in steps)
@@ -126,7 +126,7 @@ internal static class SagaCompiler
             problems.Add($"The step name '{step.Name}' of the saga '{saga.Name}' is invalid: one lower-case word of letters, digits and hyphens inside, at most {MaxName} characters, for instance book-flight.");
         }
 
-        OptionsCheck.Range(step.Timeout ?? Shortest, Shortest, TimeSpan.FromDays(1), $"The time-out of {owner}", problems);
+        OptionsCheck.Range(step.Timeout ?? Shortest, Shortest, TimeSpan.FromDays(1), $"The timeout of {owner}", problems);
         OptionsCheck.Check(step.Execution, $"retry of {owner}", problems);
         OptionsCheck.Check(step.Compensation, $"retry of the compensation of {owner}", problems);
         if (step.Compensation is not null && !step.HasCompensation)
@@ -149,7 +149,7 @@ internal static class SagaCompiler
 
         foreach (var twice in sagas.GroupBy(saga => saga.StateType).Where(group => group.Count() > 1))
         {
-            problems.Add($"The sagas {string.Join(" and ", twice.Select(saga => $"'{saga.Name}'"))} share the state {twice.Key}, so that nobody could tell which one to start with it. Give each a type of its own.");
+            problems.Add($"The sagas {string.Join(" and ", twice.Select(saga => $"'{saga.Name}'"))} share the state {twice.Key}, so that it does not say which saga to start. Give each a type of its own.");
         }
     }
 

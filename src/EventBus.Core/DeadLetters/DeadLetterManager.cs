@@ -172,5 +172,5 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
 
     /// <summary>Gets the store for an operation that a broker queue does not support.</summary>
     private (FailureStore Store, StoreCalls Calls, Action Wake, ILogger Log) Keyed(string what) =>
-        Opened() is { Store.IsKeyed: true } opened ? opened : throw new NotSupportedException($"The dead letters are in a queue of the broker, which allows to count them, to look at the first, and to retry all; {what} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
+        Opened() is { Store.IsKeyed: true } opened ? opened : throw new NotSupportedException($"The dead letters are in a queue of the broker, which can only count them, read the first and retry all; {what} needs a store. Add bus.StoreInSqlite(...) or bus.StoreInRedis(...).");
 }

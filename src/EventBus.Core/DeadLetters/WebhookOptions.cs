@@ -33,7 +33,7 @@ public sealed class WebhookOptions
         }
         else if (url.Scheme == "http" && !url.IsLoopback && !AllowInsecure)
         {
-            yield return $"The webhook at {url.Host} would be called by plain http, where its address, its headers and the errors can be read on the way. Use https, or set {nameof(WebhookOptions)}.{nameof(AllowInsecure)}.";
+            yield return $"The webhook at {url.Host} would be called by plain http, where its address, its headers and the errors can be read in transit. Use https, or set {nameof(WebhookOptions)}.{nameof(AllowInsecure)}.";
         }
 
         if (isWeb && url.UserInfo.Length > 0)

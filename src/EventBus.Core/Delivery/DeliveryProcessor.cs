@@ -163,7 +163,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private bool IsToRunAlone(int starts, int accompanied) => accompanied > 0 || !MayBegin(starts + 2, accompanied);
 
     private static Rejected ProcessEnded(int starts) =>
-        new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {starts} times while the handler ran, or was stopped without notice. It is not started again. Look for what ends the process: a stack overflow, lack of memory, a native crash."));
+        new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {starts} times while the handler ran, or was stopped without notice. The event is not attempted again. Find the cause: a stack overflow, lack of memory, a native crash."));
 
     private async Task HandleFullyAsync(Delivery delivery, EventContext context)
     {

@@ -173,7 +173,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         var ambient = AmbientState.Current;
         try
         {
-            return pipeline(context, token) ?? throw new InvalidOperationException("The handler, or what was given to bus.Use, returned null instead of a task.");
+            return pipeline(context, token) ?? throw new InvalidOperationException("The handler, or a middleware given to bus.Use, returned null instead of a task.");
         }
         catch (Exception exception)
         {
@@ -241,7 +241,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         catch (OperationCanceledException exception) when (token.IsCancellationRequested)
         {
             return environment.Abort.IsCancellationRequested ? Interrupted.Instance
-                : new Threw(new TimeoutException($"The handler did not end within its time-out of {subscription.HandlerTimeout}. Raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.HandlerTimeout)} or that of the subscription if it needs longer.", exception));
+                : new Threw(new TimeoutException($"The handler did not end within its timeout of {subscription.HandlerTimeout}. Raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.HandlerTimeout)} or that of the subscription if it needs longer.", exception));
         }
         catch (EffectException exception)
         {

@@ -42,15 +42,15 @@ internal sealed class BusDiagnostics : IDisposable
         meter = meters?.Create(Name) ?? new Meter(Name);
         ownsMeter = meters is null;
         sent = meter.CreateCounter<long>("messaging.client.sent.messages", "{message}", "Events that a publisher tried to send.");
-        sendDuration = meter.CreateHistogram<double>("messaging.client.operation.duration", "s", "How long the backend took to accept an event.");
+        sendDuration = meter.CreateHistogram<double>("messaging.client.operation.duration", "s", "The time that the backend took to accept an event.");
         consumed = meter.CreateCounter<long>("messaging.client.consumed.messages", "{message}", "Deliveries that a subscription took.");
-        processDuration = meter.CreateHistogram<double>("messaging.process.duration", "s", "How long a handler ran.");
-        unrouted = meter.CreateCounter<long>("eventbus.unrouted", "{message}", "Events that nobody subscribes to.");
-        retries = meter.CreateCounter<long>("eventbus.retries", "{message}", "Failed starts that will be repeated.");
+        processDuration = meter.CreateHistogram<double>("messaging.process.duration", "s", "The duration of a handler.");
+        unrouted = meter.CreateCounter<long>("eventbus.unrouted", "{message}", "Events without a subscription.");
+        retries = meter.CreateCounter<long>("eventbus.retries", "{message}", "Failed attempts that are retried.");
         deadLetters = meter.CreateCounter<long>("eventbus.dead_letters", "{message}", "Events that failed for good.");
-        sagasEnded = meter.CreateCounter<long>("eventbus.sagas.ended", "{saga}", "Sagas that ended, or that need people.");
-        sagaStates = meter.CreateHistogram<double>("eventbus.saga.state.duration", "s", "How long a saga had the status that it left.");
-        sagaReplies = meter.CreateCounter<long>("eventbus.saga.replies", "{message}", "Events that came as replies to sagas: used, or ignored because no saga waits for them (any more).");
+        sagasEnded = meter.CreateCounter<long>("eventbus.sagas.ended", "{saga}", "Sagas that ended, or that need attention.");
+        sagaStates = meter.CreateHistogram<double>("eventbus.saga.state.duration", "s", "The time that a saga spent in a status.");
+        sagaReplies = meter.CreateCounter<long>("eventbus.saga.replies", "{message}", "Events that came as replies to sagas: used, or ignored because no saga waits for them.");
     }
 
     /// <summary>True if a listener observes publishing.</summary>

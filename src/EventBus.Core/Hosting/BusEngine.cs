@@ -352,7 +352,7 @@ internal sealed class BusEngine : IAsyncDisposable
 
         if (leftovers is not null)
         {
-            StartLoop("subscriptions that were left behind", leftovers.RunAsync);
+            StartLoop("subscriptions that no instance uses", leftovers.RunAsync);
         }
 
         owner.Log.Started(plan.ServiceName, transport.Features.System, workers.Count);

@@ -25,12 +25,12 @@ internal sealed class BusHealthCheck(BusHost runtime) : IHealthCheck
 
         if (engine.SagaStoreIsDown)
         {
-            return new HealthCheckResult(context.Registration.FailureStatus, "The saga store does not take writes: sagas stay at the step that they have done until it does.");
+            return new HealthCheckResult(context.Registration.FailureStatus, "The saga store does not take writes: sagas stay at their last saved step until it does.");
         }
 
         if (engine.DeafSubscriptions.ToList() is { Count: > 0 } deaf)
         {
-            return new HealthCheckResult(context.Registration.FailureStatus, $"These subscriptions take no events any more: {string.Join(", ", deaf)}. Restart this instance.");
+            return new HealthCheckResult(context.Registration.FailureStatus, $"These subscriptions no longer take events: {string.Join(", ", deaf)}. Restart this instance.");
         }
 
         var health = await engine.Transport.CheckHealthAsync(cancellationToken);
@@ -43,7 +43,7 @@ internal sealed class BusHealthCheck(BusHost runtime) : IHealthCheck
         List<string> complaints =
         [
             .. engine.HeldSubscriptions.Select(held => $"The subscription {held.Subscription} takes no events: {held.Reason}"),
-            .. engine.HeldGivenUp.Take(MostNamed).Select(held => $"What the broker gave up of {held.Subscription} cannot be kept: {held.Reason}"),
+            .. engine.HeldGivenUp.Take(MostNamed).Select(held => $"Events of {held.Subscription} that the broker dead-lettered cannot be stored: {held.Reason}"),
             .. engine.Shortages,
         ];
         if (engine.ForeignConsumers is { } foreign)
@@ -53,7 +53,7 @@ internal sealed class BusHealthCheck(BusHost runtime) : IHealthCheck
 
         if (engine.PausedSubscriptions.ToList() is { Count: > 0 } paused)
         {
-            complaints.Add($"These subscriptions are paused, because all that they start fails: {string.Join(", ", paused)}. They go on by themselves once an event succeeds.");
+            complaints.Add($"These subscriptions are paused, because their attempts fail: {string.Join(", ", paused)}. They resume by themselves once an event succeeds.");
         }
 
         if (engine.RefusedSagas is { Count: > 0 } refused)

@@ -112,7 +112,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
             {
                 Client.CloseToOutsiders();
                 await engine.DrainAsync(cancellationToken);
-                Client.Close("The event bus has stopped, so nothing can be published any more. Publish before the host has stopped.");
+                Client.Close("The event bus has stopped, so nothing can be published. Publish before the host has stopped.");
                 Sagas.Close();
                 await engine.DisposeAsync();
                 Engine = null;

@@ -35,7 +35,7 @@ public static class EventBusIdleExtensions
         var engine = client.RunningEngine();
         if (!engine.Transport.Features.CountsWork)
         {
-            throw new NotSupportedException($"The backend {engine.Transport.Features.System} does not count its work, so nobody can tell when it is idle. Use bus.UseInMemory() for this.");
+            throw new NotSupportedException($"The backend {engine.Transport.Features.System} does not count its work, so it is unknown when it is idle. Use bus.UseInMemory() for this.");
         }
 
         // The system clock: this bounds a real wait, also if the bus runs on a fake clock.

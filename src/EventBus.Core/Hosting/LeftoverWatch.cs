@@ -35,7 +35,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     /// <summary>The leftovers that no instance consumes, by the name of the queue.</summary>
     public IReadOnlyDictionary<string, object> Data => found
         .DistinctBy(each => each.Kept.Queue, StringComparer.Ordinal)
-        .ToDictionary(each => each.Kept.Queue, object (each) => string.Create(CultureInfo.InvariantCulture, $"No instance consumes the subscription '{each.Seen.Name}' of the service '{each.Seen.Service}' at present, and {each.Kept.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is not used any more: {RemovalOf(each)}."), StringComparer.Ordinal);
+        .ToDictionary(each => each.Kept.Queue, object (each) => string.Create(CultureInfo.InvariantCulture, $"No instance consumes the subscription '{each.Seen.Name}' of the service '{each.Seen.Service}' at present, and {each.Kept.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is no longer used: {RemovalOf(each)}."), StringComparer.Ordinal);
 
     private TimeProvider Time => environment.Time;
 

@@ -69,7 +69,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
         var own = context.Event is { } @event ? options.KeyOf(@event.GetType())?.Invoke(@event) : null;
         if (own is { Length: 0 or > MaxKey })
         {
-            throw new InvalidOperationException($"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct what was given to KeyBy<{context.Event!.GetType().Name}>().");
+            throw new InvalidOperationException($"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct the function given to KeyBy<{context.Event!.GetType().Name}>().");
         }
 
         // A user-defined key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies
@@ -94,7 +94,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             }
 
             return claim.Fingerprint != 0 && fingerprint != 0 && claim.Fingerprint != fingerprint
-                ? new Rejected(new Rejection(DeadLetterReason.IdReused, $"An event with the id '{envelope.Id}' but other content was handled before. Its publisher must give every event an id of its own."))
+                ? new Rejected(new Rejection(DeadLetterReason.IdReused, $"An event with the id '{envelope.Id}' but other content was handled before. Its publisher must give every event its own id."))
                 : await DispatchAsync(key, subject, claim.Outbox, owner);
         }
         catch (OperationCanceledException) when (waiting.IsCancellationRequested)
@@ -170,7 +170,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             catch (StoreRefusedException exception)
             {
                 // The handler has run: another attempt would not help, and might repeat its external effects.
-                return new Rejected(new Rejection(DeadLetterReason.Unstorable, $"Its handler has succeeded, and the store cannot mark it as handled. {ExceptionText.MessageOf(exception)}"));
+                return new Rejected(new Rejection(DeadLetterReason.Unstorable, $"Its handler succeeded, but the store cannot mark the event as handled. {ExceptionText.MessageOf(exception)}"));
             }
 
             if (committed)

@@ -61,7 +61,7 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
 
         if (key is not null && EnvelopeLimits.IndexOfForbidden(key) >= 0)
         {
-            throw Refuse("The key contains a control character, a line separator or half a surrogate pair, which no reader takes. Use an id as the key.");
+            throw Refuse("The key contains a control character, a line separator or half a surrogate pair, which readers reject. Use an id as the key.");
         }
     }
 
@@ -120,7 +120,7 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
         {
             if (copy.Count == MaxHeaders)
             {
-                throw Refuse($"The event has more headers than it counts; at most {MaxHeaders} are allowed.");
+                throw Refuse($"The collection of headers yields more than its Count; at most {MaxHeaders} are allowed.");
             }
 
             if (name.Length is 0 or > MaxHeaderName || name.AsSpan().ContainsAnyExcept(HeaderNameChars))

@@ -119,7 +119,7 @@ internal sealed class Publisher
     /// <param name="ordinal">The ordinal of the event within that part.</param>
     public Envelope CreateForSaga(object @event, PublishOptions? options, string sagaId, string origin, int ordinal) =>
         options is { CorrelationId: not null }
-            ? throw new PublishException("What a saga publishes has the saga's id as correlation id, so that replies find it. Leave PublishOptions.CorrelationId out.", PublishFailure.Rejected, null)
+            ? throw new PublishException("Events that a saga publishes have the saga's id as correlation id, so that replies find it. Leave PublishOptions.CorrelationId out.", PublishFailure.Rejected, null)
             : Create(Descriptor(@event), @event, options, time.GetUtcNow().UtcTicks, new Inherited(EventIds.Derive(environment.ServiceName, sagaId, origin, ordinal), sagaId, null, sagaId));
 
     /// <summary>Returns true if an event type may have subscribers, as far as this process knows.</summary>
@@ -212,7 +212,7 @@ internal sealed class Publisher
         catch (Exception exception)
         {
             throw new PublishException(
-                $"The event '{descriptor.Name}' was not published: what was given to KeyedBy for {descriptor.Type} threw {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
+                $"The event '{descriptor.Name}' was not published: the function given to KeyedBy for {descriptor.Type} threw {ExceptionText.Of(exception)}", PublishFailure.Rejected, null, exception);
         }
     }
 
@@ -409,7 +409,7 @@ internal sealed class Publisher
         PublishStatus.Unrouted => Unrouted(descriptor, envelope.Id),
         PublishStatus.Rejected => new PublishException($"The event '{envelope.Name}' {envelope.Id} cannot be published as it is: {TextOf(outcome.Error)}", PublishFailure.Rejected, envelope.Id, outcome.Error),
         PublishStatus.Failed => outcome.Error as PublishException
-            ?? new PublishException($"The event '{envelope.Name}' {envelope.Id} was not accepted and reached nobody: {TextOf(outcome.Error)}", PublishFailure.Failed, envelope.Id, outcome.Error),
+            ?? new PublishException($"The event '{envelope.Name}' {envelope.Id} was not accepted and reached no subscription: {TextOf(outcome.Error)}", PublishFailure.Failed, envelope.Id, outcome.Error),
         _ => outcome.Error as PublishException ?? InDoubt(envelope, outcome.Error),
     };
 
@@ -427,7 +427,7 @@ internal sealed class Publisher
         if (descriptor.RequiresSubscriber)
         {
             return new PublishException(
-                $"Nobody subscribes to '{descriptor.Name}', and its type was declared with RequireSubscriber(). Subscribe to it, or correct the name or pattern of the subscription that should match.", PublishFailure.NoSubscriber, eventId);
+                $"No subscription matches '{descriptor.Name}', and its type was declared with RequireSubscriber(). Subscribe to it, or correct the name or pattern of the subscription that should match.", PublishFailure.NoSubscriber, eventId);
         }
 
         if (descriptor.FirstUnrouted())

@@ -62,7 +62,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
             line.Last = KeepAfterAsync(line.Last, givenUp, line.Slots);
             if (Interlocked.Exchange(ref failure, null) is { } last)
             {
-                throw new EventBusException($"What the broker gave up could not be kept: {ExceptionText.MessageOf(last)}", last);
+                throw new EventBusException($"Events that the broker dead-lettered could not be stored: {ExceptionText.MessageOf(last)}", last);
             }
         }
 

@@ -56,8 +56,8 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
 
             failure = new Rejected(refused is not null ? Unstorable(refused)
                 : now < deadline
-                ? new Rejection(DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{entry.OrderKey}' wait already for an earlier one. Find out why it does not come, then retry these.")
-                : new Rejection(DeadLetterReason.OutOfOrder, $"The order guard let it wait {deferred.Timeout} for an earlier event of the key '{entry.OrderKey}', which did not come. Retry it to go on without that event."));
+                ? new Rejection(DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{entry.OrderKey}' already wait for an earlier one. Find out why it does not arrive, then retry these.")
+                : new Rejection(DeadLetterReason.OutOfOrder, $"The order guard deferred it for {deferred.Timeout} to wait for an earlier event of the key '{entry.OrderKey}', which did not arrive. Retry it to handle it without that event."));
         }
 
         await KeepAsync(policy, entry, failure, now, slots);
@@ -89,7 +89,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         if (outcome == ParkOutcome.LineFull)
         {
             await RecordAsync(policy, entry, new Rejected(new Rejection(
-                DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{envelope.KeyText}' wait already behind a failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
+                DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{envelope.KeyText}' already wait behind a failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
         }
 
         return outcome != ParkOutcome.NotBlocked;
@@ -239,7 +239,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     /// </remarks>
     public async Task CompleteAsync(FailurePolicy policy, FailedEvent entry, ConcurrencyLimiter slots)
     {
-        var handled = entry with { Error = "Its handler has succeeded, and the store could not remove it. Discard it." };
+        var handled = entry with { Error = "Its handler succeeded, but the store could not remove the entry. Discard it." };
         await WriteAsync(
             policy,
             handled,

@@ -6,7 +6,7 @@ public sealed class EffectException : EventBusException
     /// <summary>Creates the exception.</summary>
     /// <param name="cause">The exception that the effect threw.</param>
     public EffectException(Exception cause)
-        : base("What the handler wanted done in the transaction of its event failed, and nothing was committed.", cause)
+        : base("An effect that the handler added to the transaction of its event failed, and nothing was committed.", cause)
     {
         ArgumentNullException.ThrowIfNull(cause);
     }

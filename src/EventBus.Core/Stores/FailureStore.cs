@@ -242,7 +242,7 @@ public abstract class FailureStore
 
             if (places.Count < RetryPage)
             {
-                return first is null ? revived : throw new EventBusException($"{revived} dead letters are due again, and {failed} could not be revived. They are dead letters still; the first failed with: {ExceptionText.MessageOf(first)}", first);
+                return first is null ? revived : throw new EventBusException($"{revived} dead letters are due again, and {failed} could not be retried. Those are still dead letters; the first failed with: {ExceptionText.MessageOf(first)}", first);
             }
         }
     }

@@ -26,7 +26,7 @@ internal sealed class StoreCalls(TimeSpan timeout, TimeProvider time)
         }
         catch (Exception exception) when (exception is OperationCanceledException or TimeoutException && deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
-            throw new EventBusException($"The store gave no answer within {timeout * turns} (EventBusOptions.PublishTimeout): it is in doubt whether it has done what was asked ({purpose}). Call again; doing it twice changes nothing.", exception);
+            throw new EventBusException($"The store gave no answer within {timeout * turns} (EventBusOptions.PublishTimeout): it is in doubt whether the operation was executed ({purpose}). Call again; repeating it changes nothing.", exception);
         }
     }
 

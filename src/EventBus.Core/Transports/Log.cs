@@ -8,9 +8,9 @@ namespace EventBus.Transports;
 /// </summary>
 internal static partial class Log
 {
-    [LoggerMessage(38, LogLevel.Warning, "{Count} more failures, not logged one by one, of what fails since {Since:O}. The last: {Activity}: {ErrorType}: {Error}")]
+    [LoggerMessage(38, LogLevel.Warning, "{Count} more failures since {Since:O}, not logged one by one. The last: {Activity}: {ErrorType}: {Error}")]
     public static partial void StillFailing(this ILogger log, long count, DateTimeOffset since, string activity, Type errorType, string error);
 
-    [LoggerMessage(39, LogLevel.Information, "What failed works again, after {Count} failures in {Time}: {Activity}")]
+    [LoggerMessage(39, LogLevel.Information, "Recovered after {Count} failures in {Time}: {Activity}")]
     public static partial void OutageOver(this ILogger log, long count, TimeSpan time, string activity);
 }

@@ -101,7 +101,7 @@ public abstract class Transport : IAsyncDisposable
     /// </exception>
     /// <exception cref="NotSupportedException">The backend keeps nothing for subscriptions.</exception>
     public virtual ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>
-        throw new NotSupportedException($"The backend {Features.System} keeps nothing for a subscription beyond the process, so there is nothing to retire.");
+        throw new NotSupportedException($"The backend {Features.System} keeps nothing for a subscription after the process ends, so there is nothing to retire.");
 
     /// <summary>
     /// Counts the other receivers that consume a subscription. Called every few seconds if instances share

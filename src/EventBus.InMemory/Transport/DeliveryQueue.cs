@@ -179,7 +179,7 @@ internal sealed class DeliveryQueue(int capacity, int reserve) : ChannelReader<D
 
             if (isWaiting)
             {
-                throw new InvalidOperationException("The queue is waited for already: one reader waits at a time.");
+                throw new InvalidOperationException("Another reader waits for the queue: one reader waits at a time.");
             }
 
             waiting.Reset();

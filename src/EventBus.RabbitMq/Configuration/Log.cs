@@ -23,18 +23,18 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Warning, "RabbitMQ: the channel of {Owner} ended; the next attempt is in {Delay}: {Error}")]
     public static partial void ChannelLost(this ILogger log, string owner, TimeSpan delay, string error, Exception exception);
 
-    [LoggerMessage(5, LogLevel.Warning, "RabbitMQ: {Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count as one. Said once; let the publisher set a message id")]
+    [LoggerMessage(5, LogLevel.Warning, "RabbitMQ: {Subscription} received an event {EventName} without an id; it was made from the content, so two equal events count as one. Logged once; let the publisher set a message id")]
     public static partial void IdMadeFromContent(this ILogger log, string subscription, string eventName);
 
-    [LoggerMessage(12, LogLevel.Information, "RabbitMQ: the exchange {Exchange} could not be declared, because this user may not configure it; it is taken to be there. Said once: {Error}")]
+    [LoggerMessage(12, LogLevel.Information, "RabbitMQ: the exchange {Exchange} could not be declared, because this user may not configure it; it is assumed to exist. Logged once: {Error}")]
     public static partial void ExchangeUnchecked(this ILogger log, string exchange, string error);
 
     [LoggerMessage(11, LogLevel.Warning, "RabbitMQ: {Problem}")]
     public static partial void GivenUpUnread(this ILogger log, string problem);
 
-    [LoggerMessage(7, LogLevel.Error, "RabbitMQ: a message that the client cannot read has cut the connection over which the queue {Queue} is consumed, and comes again. It is in this queue, or in another that shares the connection; the next attempt is in {Delay}. Take it out with the tools of the broker, or let the bus make its own connections: {Error}")]
+    [LoggerMessage(7, LogLevel.Error, "RabbitMQ: a message that the client cannot read has closed the connection over which the queue {Queue} is consumed, and is redelivered. It is in this queue, or in another that shares the connection; the next attempt is in {Delay}. Remove it with the tools of the broker, or let the bus make its own connections: {Error}")]
     public static partial void UnreadableMessage(this ILogger log, string queue, TimeSpan delay, string error, Exception exception);
 
-    [LoggerMessage(8, LogLevel.Information, "RabbitMQ does not tell how many consumers the queue {Queue} has, so that instances which do not share the store of this one stay unnoticed. Said once: {Error}")]
+    [LoggerMessage(8, LogLevel.Information, "RabbitMQ does not report how many consumers the queue {Queue} has, so instances that do not share the store of this one are not detected. Logged once: {Error}")]
     public static partial void CannotCountConsumers(this ILogger log, string queue, string error);
 }

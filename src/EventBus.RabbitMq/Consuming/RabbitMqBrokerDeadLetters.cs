@@ -59,11 +59,11 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
             }
             catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception))
             {
-                Report(source, $"The queue '{source.Queue}' cannot be read, so that what RabbitMQ itself gives up is not kept as a dead letter: {RabbitMqErrors.CauseOf(exception)} Grant this user the permission to read it.", Refused);
+                Report(source, $"The queue '{source.Queue}' cannot be read, so that events that RabbitMQ itself dead-letters are not kept as dead letters: {RabbitMqErrors.CauseOf(exception)} Grant this user the permission to read it.", Refused);
             }
             catch (Exception exception) when (RabbitMqErrors.IsUnreadable(exception))
             {
-                Report(source, $"The connection was cut by a message that the client cannot read, perhaps in the queue '{source.Queue}', which is not read for {Poisoned.TotalMinutes:0} minutes. Take it out with the tools of the broker: {RabbitMqErrors.CauseOf(exception)}", Poisoned);
+                Report(source, $"The connection was closed by a message that the client cannot read, perhaps in the queue '{source.Queue}', which is not read for {Poisoned.TotalMinutes:0} minutes. Take it out with the tools of the broker: {RabbitMqErrors.CauseOf(exception)}", Poisoned);
             }
             catch (Exception) when (!cancellationToken.IsCancellationRequested)
             {
@@ -89,7 +89,7 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
         await provisioner.RestoreAsync(live, names.GivenUpThings);
         if (connector.Options.Provisioning != RabbitMqProvisioning.Create)
         {
-            Report(source, $"The queue '{source.Queue}' is missing, so that what RabbitMQ itself gives up has nowhere to go. Create it.", Refused);
+            Report(source, $"The queue '{source.Queue}' is missing, so that events that RabbitMQ itself dead-letters are lost. Create it.", Refused);
         }
     }
 

@@ -63,7 +63,7 @@ internal sealed class RabbitMqReceiver : Receiver
     /// The description of an unreadable message that closed the connection recently; null if there was none.
     /// </summary>
     public string? Poison => Volatile.Read(ref cut) is { } last && time.GetElapsedTime(last.At) < Remembered
-        ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client cannot read and that cuts the connection each time: {last.Cause}"
+        ? $"the queue '{topology.QueueOf(subscription.Name)}', or another that shares its connection, holds a message that the client cannot read and that closes the connection each time: {last.Cause}"
         : null;
 
     /// <summary>Completes when the consumer is open for the first time; fails if the broker refuses it.</summary>

@@ -327,7 +327,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         {
             publish.Batch.Conclude(publish.Index, publish.WasSentBefore
                 ? PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused some of the events that were on their way, and did not say which: {RabbitMqErrors.CauseOf(cause)}", cause))
-                : PublishOutcome.Failed(new InvalidOperationException($"RabbitMQ refuses what is published: {RabbitMqErrors.CauseOf(cause)}", cause)));
+                : PublishOutcome.Failed(new InvalidOperationException($"RabbitMQ refuses the events: {RabbitMqErrors.CauseOf(cause)}", cause)));
         }
 
         again.Clear();

@@ -158,7 +158,7 @@ internal static class RabbitMqFailureFormat
             leftOut.Add(header);
         }
 
-        return $"(The event came with more headers than RabbitMQ carries beside what failed: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrameLimit.SizeOf).Key}'.)";
+        return $"(The event has more headers than RabbitMQ carries in addition to the description of the failure: {leftOut.Count} were left out, {bytes:N0} bytes, the largest is '{leftOut.MaxBy(RabbitMqFrameLimit.SizeOf).Key}'.)";
     }
 
     // The order in which headers are removed. The headers with the counts and the subscription are never removed,
@@ -190,9 +190,9 @@ internal static class RabbitMqFailureFormat
     {
         public bool IsOfLimit => Reason == "delivery_limit";
 
-        public string Text => $"RabbitMQ itself gave the event up in the queue '{Queue}' ({Reason}): " + Reason switch
+        public string Text => $"RabbitMQ itself dead-lettered the event in the queue '{Queue}' ({Reason}): " + Reason switch
         {
-            "delivery_limit" => "it was handed out and not acknowledged more often than the delivery limit allows.",
+            "delivery_limit" => "it was delivered and not acknowledged more often than the delivery limit allows.",
             "expired" => "it waited for longer than its time to live.",
             "maxlen" => "the queue was longer than its limit.",
             "rejected" => "a consumer rejected it.",

@@ -371,7 +371,7 @@ internal sealed class RabbitMqFailureStore(RabbitMqConnector connector) : Failur
         {
             // The message was refused or returned: a queue may have been deleted. The next call checks the queues.
             prepared = false;
-            throw new StoreRefusedException(exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store, $"RabbitMQ did not take what was sent to '{routingKey}': the queue is full, unavailable or gone.", exception);
+            throw new StoreRefusedException(exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store, $"RabbitMQ did not take the message sent to '{routingKey}': the queue is full, unavailable or gone.", exception);
         }
         catch (OperationInterruptedException)
         {

@@ -30,7 +30,7 @@ internal static class RabbitMqWireFormat
     {
         if (!IsShort(envelope.EventId))
         {
-            return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.EventId)} bytes as UTF-8; RabbitMQ carries at most {MaxShortBytes}. Use a shorter one, or fewer characters beyond ASCII.";
+            return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.EventId)} bytes as UTF-8; RabbitMQ carries at most {MaxShortBytes}. Use a shorter one, or fewer characters that are not ASCII.";
         }
 
         if (!IsShort(envelope.ContentType))
@@ -42,7 +42,7 @@ internal static class RabbitMqWireFormat
         {
             if (IsAttribute(name) || IsOfBroker(name) || name is "CC" or "BCC")
             {
-                return $"The header name '{name}' means something to RabbitMQ, to CloudEvents or to the bus, so it cannot be a user's. Choose another name.";
+                return $"The header name '{name}' is reserved by RabbitMQ, CloudEvents or the bus. Choose another name.";
             }
         }
 

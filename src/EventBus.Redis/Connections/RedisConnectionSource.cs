@@ -76,6 +76,6 @@ internal static class RedisConnectionSource
         // them.
         return options is not null && (options.ServiceName is not null || options.EndPoints.Count == registered.GetEndPoints(configuredOnly: true).Length)
             ? options
-            : throw new InvalidOperationException($"{call}() cannot make connections beside the registered IConnectionMultiplexer: its configuration does not survive being written as text, for instance because of a comma in the password. Change that.");
+            : throw new InvalidOperationException($"{call}() cannot make connections of its own in addition to the registered IConnectionMultiplexer: its configuration cannot be written as text, for instance because of a comma in the password. Change that.");
     }
 }

@@ -128,7 +128,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             if (IsRefusal(exception))
             {
                 await connection.DisposeAsync();
-                throw new EventBusException($"Redis refuses the connections that {call} needs beside the registered IConnectionMultiplexer: {exception.Message} They are made of its configuration as text, which lacks what was given to it as code. Give a connection string.", exception);
+                throw new EventBusException($"Redis refuses the connections that {call} needs in addition to the registered IConnectionMultiplexer: {exception.Message} They are made from its configuration as text, which lacks settings that were made in code. Give a connection string.", exception);
             }
         }
 
@@ -188,7 +188,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
             }
 
             throw exception is EventBusException ? exception : IsRefusal(exception)
-                ? new EventBusException($"Redis refuses what was given to {call}: {exception.Message} Correct the user, the password and the rights.", exception)
+                ? new EventBusException($"Redis refuses the user given to {call}: {exception.Message} Correct the user, the password and the rights.", exception)
                 : new EventBusException($"Redis does not answer at the address given to {call}. Start it, or correct the address.{(sentinels?.Problem is { } problem ? $" {problem}" : "")}", exception);
         }
     }

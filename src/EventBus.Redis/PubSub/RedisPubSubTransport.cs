@@ -143,7 +143,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            return new TransportHealth(TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does; those of others are lost meanwhile.");
+            return new TransportHealth(TransportState.Unhealthy, "Redis does not answer. Events cannot be published or received until it does; events of other instances are lost meanwhile.");
         }
 
         var subscriber = Connection.GetSubscriber();
@@ -154,7 +154,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         }
 
         return all.FirstOrDefault(each => each.IsOverflowing) is { } full
-            ? new TransportHealth(TransportState.Degraded, $"The subscription '{full.Subscription.Name}' is slower than its events come, and dropped some in the last minute. Make its handlers faster, raise its concurrency, or use a backend that keeps events.")
+            ? new TransportHealth(TransportState.Degraded, $"The subscription '{full.Subscription.Name}' is slower than its events arrive, and dropped some in the last minute. Make its handlers faster, raise its concurrency, or use a backend that keeps events.")
             : TransportHealth.Healthy;
     }
 
@@ -229,7 +229,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         (message, outcome) = ([], default);
         if (!envelope.FromHandler && Array.Exists(receivers, static each => each.IsStopping) && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.EventName)))
         {
-            outcome = PublishOutcome.Rejected(new InvalidOperationException("The bus is stopping, and its own subscription would miss the event."));
+            outcome = PublishOutcome.Rejected(new InvalidOperationException("The bus is stopping, and a subscription of its own would miss the event."));
             return false;
         }
 

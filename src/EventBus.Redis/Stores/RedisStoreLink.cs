@@ -85,7 +85,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
             throw new StoreRefusedException(
                 StoreScope.Store,
                 IsFull(exception)
-                    ? "Redis is full (maxmemory), and did not take this. Give it more memory, or remove what it need not keep."
+                    ? "Redis is full (maxmemory), and did not take this. Give it more memory, or remove data that is not needed."
                     : $"Redis takes nothing now ({exception.Message.Split(' ')[0]}), and did not take this. Look at its state: it may be loading, a replica, or without its disk.",
                 exception);
         }

@@ -39,7 +39,7 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions o
             if (!isRefused)
             {
                 isRefused = true;
-                log.NotChecked($"which subscriptions were left behind on the backend {backend}; that needs the key {KeyOf(backend)}", "HSET, HGETALL");
+                log.NotChecked($"which subscriptions of the backend {backend} no instance uses; that needs the key {KeyOf(backend)}", "HSET, HGETALL");
             }
 
             return [];

@@ -169,7 +169,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     {
         group.Remove(stream);
         var isDenied = RedisErrors.IsKeyDenied(exception);
-        if (leftOut.TryAdd(stream, isDenied ? $"The user has no right to the stream '{stream}': grant it." : $"The key '{stream}' has the name of a stream of events and holds something else. Rename it, or delete it."))
+        if (leftOut.TryAdd(stream, isDenied ? $"The user has no right to the stream '{stream}': grant it." : $"The key '{stream}' has the name of a stream of events and is not a stream. Rename it, or delete it."))
         {
             if (isDenied)
             {

@@ -176,7 +176,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            var mend = RedisErrors.IsWrongType(exception) ? " One of these keys holds something else than a stream: rename it, or delete it."
+            var mend = RedisErrors.IsWrongType(exception) ? " One of these keys is not a stream: rename it, or delete it."
                 : RedisConnector.IsRefusal(exception) ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, sets, hashes, keys and scripts: ACL SETUSER ... ~{Names.AnyStream} +@stream +@set +@hash +@string +@keyspace +@scripting +@transaction +@connection +info."
                 : "";
             throw new EventBusException($"Redis did not create the consumer group '{group.Name}' of {string.Join(", ", group.Streams.Select(stream => $"'{stream}'"))}: {exception.Message}{mend}", exception);
@@ -355,7 +355,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
     /// </summary>
     internal static PublishOutcome Judge(RedisValue answer) => RedisStreamId.TryParse(answer, out _)
         ? PublishOutcome.Accepted
-        : PublishOutcome.InDoubt(new EventBusException("Redis, or a proxy before it, answered the publish with something that is no id of a stream entry. Publish again under the same id."));
+        : PublishOutcome.InDoubt(new EventBusException("Redis, or a proxy before it, answered the publish with a text that is no id of a stream entry. Publish again under the same id."));
 
     /// <summary>
     /// Returns failed or rejected only if the event was certainly not stored: Redis refused it, or it was not sent.

@@ -114,7 +114,7 @@ internal sealed class SqliteDatabase : SqlDatabase
         {
             log.EffectAbandoned(options.EffectTimeout);
             session.IsAbandoned = true;
-            throw new EffectException(new TimeoutException($"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout) and did not end when it was told to."));
+            throw new EffectException(new TimeoutException($"An effect took longer than {options.EffectTimeout} (SqliteStoreOptions.EffectTimeout) and did not end when its token was cancelled."));
         }
 
         try

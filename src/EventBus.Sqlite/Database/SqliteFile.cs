@@ -123,12 +123,12 @@ internal sealed class SqliteFile
 
         if (connection.Mode == SqliteOpenMode.ReadOnly)
         {
-            throw new ArgumentException("The connection string given to StoreInSqlite(...) says Mode=ReadOnly, and the stores write. Take it out.");
+            throw new ArgumentException("The connection string given to StoreInSqlite(...) says Mode=ReadOnly, and the stores write. Remove it.");
         }
 
         if (connection.Cache == SqliteCacheMode.Shared)
         {
-            throw new ArgumentException("The connection string given to StoreInSqlite(...) says Cache=Shared, with which readers lock writers out. Take it out.");
+            throw new ArgumentException("The connection string given to StoreInSqlite(...) says Cache=Shared, with which readers lock writers out. Remove it.");
         }
     }
 

@@ -35,7 +35,7 @@ internal abstract class SqlDatabase
         }
         catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
         {
-            throw new InvalidOperationException("The database was busy with other writes until the time was over, so this one was withdrawn before its turn.", exception);
+            throw new InvalidOperationException("The database was busy with other writes until the timeout, so this write was withdrawn before it began.", exception);
         }
     }
 

@@ -89,7 +89,7 @@ internal sealed class SqlWriter(Func<ValueTask<SqlSession>> open, Func<SqlSessio
     /// and they are not at fault: the bus tries them again.
     /// </summary>
     private static StoreRefusedException NotItsOwn(Exception cause) =>
-        cause is StoreRefusedException { Scope: StoreScope.Store } refused ? refused : new StoreRefusedException(StoreScope.Store, "Another step ended the transaction twice in a row. Nothing of this step was written, and it is tried again.", cause);
+        cause is StoreRefusedException { Scope: StoreScope.Store } refused ? refused : new StoreRefusedException(StoreScope.Store, "Another step ended the transaction twice in a row. The step wrote nothing, and is repeated.", cause);
 
     /// <summary>
     /// Runs steps in one transaction, as many as the time limit allows. If a step ends the transaction, returns the

@@ -78,7 +78,7 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
         Assert.Equal("ship~1", Assert.Single(await running.DeadLetters.ListAsync(cancellationToken: Token)).Id);
         var report = (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
         Assert.Equal(HealthStatus.Degraded, report.Status);
-        Assert.Contains("What the broker gave up of mail cannot be kept: no room for mail", report.Description, StringComparison.Ordinal);
+        Assert.Contains("Events of mail that the broker dead-lettered cannot be stored: no room for mail", report.Description, StringComparison.Ordinal);
         Assert.All(refused, id => Assert.Equal("mail~m1", id));
 
         var kept = transport.WhenAcknowledgedAsync(200);

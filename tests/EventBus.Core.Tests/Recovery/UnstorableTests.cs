@@ -227,7 +227,7 @@ public sealed class UnstorableTests : IDisposable
         down = false;
         var exception = await Assert.ThrowsAsync<EventBusException>(() => running.DeadLetters.RetryAllAsync(null, Token));
 
-        Assert.StartsWith("2 dead letters are due again, and 1 could not be revived", exception.Message, StringComparison.Ordinal);
+        Assert.StartsWith("2 dead letters are due again, and 1 could not be retried", exception.Message, StringComparison.Ordinal);
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1 && seen.Items.Count(item => item.StartsWith("mail ", StringComparison.Ordinal)) == 5, "the others are handled");
         Assert.Equal(bad, await FirstAsync(running, letter => letter.EventId));
     }
@@ -252,7 +252,7 @@ public sealed class UnstorableTests : IDisposable
 
         var exception = await Assert.ThrowsAsync<EventBusException>(() => running.DeadLetters.RetryAllAsync(null, Token));
 
-        Assert.StartsWith($"1 dead letters are due again, and {Bad} could not be revived", exception.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"1 dead letters are due again, and {Bad} could not be retried", exception.Message, StringComparison.Ordinal);
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == Bad, "the other is handled");
     }
 

@@ -92,7 +92,7 @@ public sealed class SagaAttentionTests
         Assert.Equal(SagaStatus.Compensated, result.Status);
         Assert.Equal(["payment", "flight"], result.Compensated);
         Assert.Equal(["hotel"], Assert.Single(failed).Skipped);
-        Assert.Contains((await bus.Sagas().FindAsync("trip-1", Token))!.History, entry => entry is { Step: "hotel", Text: "skipped by people: called the hotel" });
+        Assert.Contains((await bus.Sagas().FindAsync("trip-1", Token))!.History, entry => entry is { Step: "hotel", Text: "skipped by an operator: called the hotel" });
     }
 
     [Fact]
@@ -191,7 +191,7 @@ public sealed class SagaAttentionTests
 
         var result = await bus.RunTripAsync();
         Assert.Equal(SagaStatus.NeedsAttention, result.Status);
-        Assert.Contains("Nobody subscribes", result.Error, StringComparison.Ordinal);
+        Assert.Contains("No subscription matches", result.Error, StringComparison.Ordinal);
         Assert.Equal(["+flight"], script.Calls);
         Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
         await bus.WhenIdleAsync();

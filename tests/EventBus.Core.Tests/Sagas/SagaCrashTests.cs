@@ -250,7 +250,7 @@ public sealed class SagaCrashTests
         Assert.True(result.IsCompleted);
         Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
         Assert.Single(node.Log.At(Microsoft.Extensions.Logging.LogLevel.Error));
-        Assert.Contains(node.Log.Entries, entry => entry.Text.StartsWith("What failed works again, after 3 failures", StringComparison.Ordinal));
+        Assert.Contains(node.Log.Entries, entry => entry.Text.StartsWith("Recovered after 3 failures", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -100,7 +100,7 @@ public sealed class SagaTests
         var result = await bus.RunTripAsync();
 
         Assert.Equal(["hotel", "flight"], result.Compensated);
-        Assert.Contains("did not end within its time-out", result.Error, StringComparison.Ordinal);
+        Assert.Contains("did not end within its timeout", result.Error, StringComparison.Ordinal);
         Assert.Equal(SagaStepStatus.Compensated, (await bus.Sagas().FindAsync("trip-1", Token))!.Steps[1].Status);
     }
 

@@ -38,7 +38,7 @@ public sealed class SagaUnstorableTests : IDisposable
         await ExpectAttentionAsync(bus);
 
         var info = (await bus.Sagas().FindAsync(Bad, Token))!;
-        Assert.Contains("It could not go on", info.Error, StringComparison.Ordinal);
+        Assert.Contains("It could not continue", info.Error, StringComparison.Ordinal);
         Assert.Equal(["+flight"], script.Calls.Take(1));
 
         store.Before = _ => { };

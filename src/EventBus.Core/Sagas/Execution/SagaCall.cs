@@ -38,7 +38,7 @@ internal sealed class SagaCall(string sagaId, string step, SagaDirection directi
     {
         if (ended)
         {
-            throw new InvalidOperationException("The step has ended, and its context with it: what is published through it now would go nowhere. Await everything that a step starts.");
+            throw new InvalidOperationException("The step and its context have ended, so nothing can be published through the context. Await everything that a step starts.");
         }
 
         if (published.Count >= MaxPublished)

@@ -87,7 +87,7 @@ internal sealed class SagaClient(CallerContext door) : ISagas
     {
         if (id is not null && (id.Length is 0 or > MaxId || id.AsSpan().ContainsAnyExcept(IdChars)))
         {
-            throw new ArgumentException($"The saga id has {id.Length} characters or one that is not allowed: 1 to {MaxId} letters, digits and any of - _ . : ~ make an id. Use the id of what it is about, or leave it out.", nameof(id));
+            throw new ArgumentException($"The saga id has {id.Length} characters or one that is not allowed: 1 to {MaxId} letters, digits and any of - _ . : ~ make an id. Use an id of your domain, for instance that of the order, or leave it out.", nameof(id));
         }
     }
 

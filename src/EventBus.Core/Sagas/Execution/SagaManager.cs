@@ -80,7 +80,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         {
             // Registered before the read, so that an end after it is not missed.
             using var waiter = engine.Waiters.Wait(id);
-            var entry = await FindAsync(id, cancellationToken) ?? throw new ArgumentException($"There is no saga '{id}' (any more).", nameof(id));
+            var entry = await FindAsync(id, cancellationToken) ?? throw new ArgumentException($"There is no saga '{id}', or it is no longer kept.", nameof(id));
             if (entry.Saga != saga.Definition.Name)
             {
                 throw new ArgumentException($"The saga '{id}' is one of '{entry.Saga}', whose state is not {typeof(TState)}.", nameof(id));
@@ -119,7 +119,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
                 step = progress.Active()?.Name;
                 return saga.Moves.Skip(progress, entry, reason, now);
             },
-            entry => throw new EventBusException($"What is stored of the saga '{entry.Id}' cannot be read, so that nobody knows what to go on with. Finish it, or retry it with an application that can read it."),
+            entry => throw new EventBusException($"The stored state of the saga '{entry.Id}' cannot be read, so its next step is unknown. Finish it, or retry it with an application that can read it."),
             cancellationToken);
         if (changed is not null)
         {
@@ -274,7 +274,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new EventBusException($"The bus stops before the saga '{id}' has ended. It goes on with the next start; wait for it again with its id.");
+            throw new EventBusException($"The bus stops before the saga '{id}' has ended. It continues after the next start of the bus; wait for it again with its id.");
         }
     }
 }

@@ -111,7 +111,7 @@ internal sealed class SagaProgress
         }
         catch (JsonException exception)
         {
-            defect = $"What is stored of it cannot be read: {ReadFailure.Describe(exception)}.";
+            defect = $"The stored state cannot be read: {ReadFailure.Describe(exception)}.";
             return null;
         }
     }

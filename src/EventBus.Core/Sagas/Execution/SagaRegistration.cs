@@ -80,7 +80,7 @@ internal sealed class SagaRegistration<[DynamicallyAccessedMembers(DynamicallyAc
     }
 
     private static SagaStepBuilder<TState> StepOf(TSaga saga, string name) =>
-        StepsOf(saga).Find(step => step.Model.Name == name) ?? throw new InvalidOperationException($"{typeof(TSaga)} has no step '{name}' any more: {nameof(Saga<TState>.Define)} must always say the same.");
+        StepsOf(saga).Find(step => step.Model.Name == name) ?? throw new InvalidOperationException($"{typeof(TSaga)} no longer has a step '{name}': {nameof(Saga<TState>.Define)} must define the same steps each time.");
 
     private static object ReadReply(SagaCall call, JsonTypeInfo reply)
     {

@@ -86,7 +86,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
     /// </summary>
     public Task HaltAfterAsync(LeasedSaga hold, Exception exception)
     {
-        var why = $"It could not go on: {OneLine(exception)}";
+        var why = $"It could not continue: {OneLine(exception)}";
         return AlarmAsync(hold, null, why, exception, async () =>
         {
             try

@@ -86,7 +86,7 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
         }
         catch (OperationCanceledException exception) when (timeout.IsCancellationRequested)
         {
-            return new SagaOutcome(default, new TimeoutException($"The step '{step.Name}' did not end within its time-out of {step.Timeout}: nobody knows whether it had an effect.", exception));
+            return new SagaOutcome(default, new TimeoutException($"The step '{step.Name}' did not end within its timeout of {step.Timeout}: it is unknown whether it had an effect.", exception));
         }
         catch (Exception exception)
         {

@@ -39,8 +39,8 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     /// Returns why a saga whose step failed needs attention instead of a compensation; null if it can be compensated.
     /// </summary>
     public string? NeedsPeople(SagaProgress progress, SagaStepDefinition step, bool rejected) =>
-        progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone any more."
-        : step.IsPivot && !rejected ? "Nobody knows whether the pivot had its effect, which cannot be undone."
+        progress.Steps.Exists(done => done.Status is SagaStepStatus.Executed or SagaStepStatus.Skipped && definition.Find(done.Name) is { IsPivot: true }) ? "It failed after the pivot, where nothing can be undone."
+        : step.IsPivot && !rejected ? "It is unknown whether the pivot had its effect, which cannot be undone."
         : null;
 
     /// <summary>Records that a step failed, and begins the compensation.</summary>
@@ -65,7 +65,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     public SagaStatus Retry(SagaProgress progress, DateTimeOffset now)
     {
         progress.EventsRefused = false;
-        progress.Note(now, progress.Active()?.Name, "retried by people");
+        progress.Note(now, progress.Active()?.Name, "retried by an operator");
         if (progress.Active() is { } step)
         {
             // The retries are counted anew. The knowledge about effects of earlier attempts stays.
@@ -90,12 +90,12 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
             // The failed operation is the sending of the events, not the step.
             progress.Outbox.Clear();
             progress.EventsRefused = false;
-            progress.Note(now, null, $"events dropped by people: {reason}");
+            progress.Note(now, null, $"events dropped by an operator: {reason}");
         }
         else if (progress.Active() is { } step)
         {
             (step.Status, step.Begun) = (SagaStepStatus.Skipped, false);
-            progress.Note(now, step.Name, $"skipped by people: {reason}");
+            progress.Note(now, step.Name, $"skipped by an operator: {reason}");
             resume = resume == SagaStatus.Compensating ? Back(progress, entry, now) : Forward(progress, entry, step, now);
             if (progress.Active() is { } next)
             {
@@ -109,7 +109,7 @@ internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactor
     /// <summary>Ends the saga in its current state, on behalf of an operator.</summary>
     public SagaStatus Finish(SagaProgress progress, SagaEntry entry, string reason, DateTimeOffset now)
     {
-        progress.Note(now, progress.Active()?.Name, $"finished by people: {reason}");
+        progress.Note(now, progress.Active()?.Name, $"finished by an operator: {reason}");
         if (progress.EventsRefused)
         {
             progress.Outbox.Clear();

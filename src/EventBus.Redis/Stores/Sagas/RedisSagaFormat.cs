@@ -88,8 +88,8 @@ internal static class RedisSagaFormat
     {
         var (id, place, row, content, mark) = ((string)saga[0]!, (string?)saga[1], (string?)saga[2], (byte[]?)saga[3], (string)saga[4]!);
         var entry = new SagaEntry { Id = id, Saga = "", Status = SagaStatus.NeedsAttention, StartedAt = DateTimeOffset.MinValue, ChangedAt = DateTimeOffset.MinValue, Content = ReadOnlyMemory<byte>.Empty };
-        var defect = ReadPlace(ref entry, place, mark) ? null : "its place makes no sense";
-        defect ??= row is not null && ReadRow(ref entry, row) ? null : "what it is makes no sense";
+        var defect = ReadPlace(ref entry, place, mark) ? null : "its position is invalid";
+        defect ??= row is not null && ReadRow(ref entry, row) ? null : "its description is invalid";
         defect ??= content is not null ? null : "its content is missing";
         return defect is null ? entry with { Content = content } : entry with { Defect = $"The stored saga cannot be read: {defect}." };
     }

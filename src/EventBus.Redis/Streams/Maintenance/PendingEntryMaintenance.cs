@@ -38,16 +38,16 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
     public void Start(CancellationToken stopIntake, CancellationToken close)
     {
         // In an ordered subscription the holder of the lease takes over everything.
-        Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("take over what dead instances left", ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
-        Renewing = RepeatAsync("renew what it holds", RenewAsync, renewPeriod, close);
+        Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("take over entries of dead instances", ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
+        Renewing = RepeatAsync("renew its entries", RenewAsync, renewPeriod, close);
 
         // In an ordered subscription the lease determines what is lost.
-        Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("let go of what it cannot renew", LetGoAsync, member.ClaimAfter / 12, close);
+        Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("release entries that it cannot renew", LetGoAsync, member.ClaimAfter / 12, close);
 
         Sweeping = RepeatAsync("remove the consumers of dead instances", SweepAsync, member.ClaimAfter, stopIntake);
 
         // Separate from the renewals, which must not wait for it.
-        Noting = RepeatAsync("write down how far it is", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod < MaxNotePeriod ? renewPeriod : MaxNotePeriod, close);
+        Noting = RepeatAsync("record its position", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod < MaxNotePeriod ? renewPeriod : MaxNotePeriod, close);
     }
 
     private string ActivityOf(string what) => $"{member.Subscription.Name}: {what}";

@@ -50,7 +50,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
     /// </summary>
     public IReadOnlyDictionary<string, object> Data => unread
         .Select(each => KeyValuePair.Create<string, object>(each.Key, $"No consumer group reads this stream. It has {each.Value.Length} events, of which at most {options.MaxUnreadLength} are kept; {each.Value.Cut} were cut off lately."))
-        .Concat(gone.Select(each => KeyValuePair.Create<string, object>($"{each.Stream} {each.Group}", $"No instance reads this consumer group at present. If it is not used any more: {names.RemovalOf(each.Group, each.Stream)}.")))
+        .Concat(gone.Select(each => KeyValuePair.Create<string, object>($"{each.Stream} {each.Group}", $"No instance reads this consumer group at present. If it is no longer used: {names.RemovalOf(each.Group, each.Stream)}.")))
         .ToDictionary();
 
     private TimeSpan CutFor => options.TrimPeriod * CutRounds is var rounds && rounds > CutMemory ? rounds : CutMemory;
@@ -63,7 +63,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
     public string? Complaint => failures.Count > 0 ? string.Join(" ", failures.Take(3).Select(each => $"The stream '{each.Key}' cannot be trimmed: {each.Value}")) : findings.Count == 0 ? UnreadComplaint : string.Join(" ", findings.OrderBy(each => each.Key).Take(3).Select(each => each.Value switch
     {
         { Lost: > 0 and var lost } => $"The maximum length of the stream '{each.Key.Stream}' cost the consumer group '{each.Key.Group}' {lost} events. Handle them faster, or raise {nameof(RedisOptions)}.{nameof(options.MaxLength)}.",
-        _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has left events alone for more than {options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: {names.RemovalOf(each.Key.Group, each.Key.Stream)}.",
+        _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has not read its events for more than {options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: {names.RemovalOf(each.Key.Group, each.Key.Stream)}.",
     }));
 
     public async Task RunAsync(CancellationToken stop)
@@ -81,7 +81,7 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
                 if (!isRefused)
                 {
                     isRefused = true;
-                    log.NotChecked($"whether streams are to be trimmed; what no group reads is kept within {nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
+                    log.NotChecked($"whether streams must be trimmed; a stream that no group reads is kept within {nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
                 }
             }
             catch (Exception)
