@@ -7,9 +7,9 @@ internal static class Rule
 {
     public static Func<Backend, TransportFeatures, string?> Ordered { get; } = Needs(features => features.Ordered, "The backend does not keep the order of its log.");
 
-    public static Func<Backend, TransportFeatures, string?> Redelivers { get; } = Needs(features => features.Redelivers, "The backend delivers each event once and takes nothing back.");
+    public static Func<Backend, TransportFeatures, string?> Redelivers { get; } = Needs(features => features.Redelivers, "The backend delivers each event once and has no release.");
 
-    public static Func<Backend, TransportFeatures, string?> Durable { get; } = Needs(features => features.Durable, "The backend keeps nothing beyond the process.");
+    public static Func<Backend, TransportFeatures, string?> Durable { get; } = Needs(features => features.Durable, "The backend keeps nothing after the process ends.");
 
     public static Func<Backend, TransportFeatures, string?> Needs(Func<TransportFeatures, bool> has, string reason) => (_, features) => has(features) ? null : reason;
 

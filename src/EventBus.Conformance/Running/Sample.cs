@@ -102,7 +102,7 @@ internal static class Sample
     public static string Describe(FailedEvent e) => string.Join(
         " | ",
         [
-            e.Subscription, $"{e.Status}", e.LineKey ?? "no line", e.OrderKey ?? "no order", $"position {e.Position}", $"starts {e.Attempts}", $"replays {e.ManualRetries}", Time(e.DueAt), Time(e.Deadline), Time(e.FirstFailedAt),
+            e.Subscription, $"{e.Status}", e.LineKey ?? "no line", e.OrderKey ?? "no order", $"position {e.Position}", $"attempts {e.Attempts}", $"manual retries {e.ManualRetries}", Time(e.DueAt), Time(e.Deadline), Time(e.FirstFailedAt),
             Time(e.LastFailedAt), $"{e.Reason}", e.Error ?? "no error", e.ErrorDetails ?? "no details", string.Join(", ", e.History.Select(start => $"{start.Start} {Time(start.At)} {start.Error}")), $"alert {e.NeedsAlert}",
             Describe(e.Envelope),
         ]);

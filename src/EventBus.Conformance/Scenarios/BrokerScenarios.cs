@@ -11,12 +11,12 @@ internal static class BrokerScenarios
     public static IEnumerable<Scenario> All { get; } =
     [
         new("events-wait", "Events published while no instance runs wait for the next one, so that a deployment or a crash loses nothing.", EventsWaitAsync) { RuledOut = Rule.Durable },
-        new("severed-connections", "After every connection was cut the bus heals itself and loses nothing, so that a network failure needs no restart.", run => InterruptAsync(run, run.Backend.SeverConnectionsAsync))
+        new("severed-connections", "After every connection was cut the bus recovers by itself and loses nothing, so that a network failure needs no restart.", run => InterruptAsync(run, run.Backend.SeverConnectionsAsync))
         {
             RuledOut = Rule.All(Rule.Can(backend => backend.CanSeverConnections, "This run has no connection that it may cut."), Rule.Redelivers),
             Exclusive = true,
         },
-        new("broker-restart", "After a restart of the broker the bus heals itself and loses nothing, so that maintenance needs no restart of applications.", run => InterruptAsync(run, run.Backend.RestartBrokerAsync))
+        new("broker-restart", "After a restart of the broker the bus recovers by itself and loses nothing, so that maintenance needs no restart of applications.", run => InterruptAsync(run, run.Backend.RestartBrokerAsync))
         {
             RuledOut = Rule.All(Rule.Can(backend => backend.CanRestartBroker, "This run has no broker that it may restart."), Rule.Durable),
             Exclusive = true,

@@ -13,8 +13,8 @@ internal static class FailureScenarios
         new("dead-letter-discard", "A discarded dead letter is gone and never runs again, so that operators decide what ends.", DiscardAsync),
         new("dead-letter-filters", "Dead letters are listed, counted and retried by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync),
         new("permanent-exception", "An exception declared permanent makes a dead letter at the first attempt, so that no time is lost to retries that cannot help.", PermanentAsync),
-        new("handler-time-out", "A handler that exceeds its timeout is cancelled and counts as a failed attempt, so that a hanging dependency does not hold an event without end.", TimeoutAsync),
-        new("failure-without-description", "An exception whose message or stack trace throws, is null, is huge or has many lines is retried, kept with a bounded error and reported, and later events of its key and other subscriptions go on, so that no exception stops what it does not concern.", UndescribedAsync),
+        new("handler-timeout", "A handler that exceeds its timeout is cancelled and counts as a failed attempt, so that a hanging dependency does not hold an event without end.", TimeoutAsync),
+        new("failure-without-description", "An exception whose message or stack trace throws, is null, is huge or has many lines is retried, kept with a bounded error and reported, and later events of its key and other subscriptions continue, so that an exception affects only its own event.", UndescribedAsync),
     ];
 
     private static async Task IndependentAsync(ScenarioRun run)
@@ -45,7 +45,7 @@ internal static class FailureScenarios
         await node.Alerts.ReachAsync(1, "an alert is raised");
         await node.QuietAsync();
 
-        Expect.Sequence(Enumerable.Range(1, 4).Select(attempt => ($"{run.Isolation}-1", attempt)), starts.Items, "the list of starts");
+        Expect.Sequence(Enumerable.Range(1, 4).Select(attempt => ($"{run.Isolation}-1", attempt)), starts.Items, "the list of attempts");
         Expect.Equal(1, node.Alerts.Items.Count, "the number of alerts");
         var letter = (await node.DeadLetters.ListAsync()).Single();
         Expect.Equal(node.Alerts.Items[0].Id, letter.Id, "the id of the dead letter");
@@ -54,7 +54,7 @@ internal static class FailureScenarios
         Expect.Equal("one", letter.Key, "the key of the dead letter");
         Expect.Equal("here", letter.Headers["x-from"], "the header of the dead letter");
         Expect.Equal("""{"number":1,"note":null}""", System.Text.Encoding.UTF8.GetString(letter.Body.Span), "the body of the dead letter");
-        Expect.Equal(4, letter.Attempts, "the starts of the dead letter");
+        Expect.Equal(4, letter.Attempts, "the attempts of the dead letter");
         Expect.Equal(DeadLetterReason.HandlerFailed, letter.Reason, "the reason of the dead letter");
         Expect.That(letter.Error?.Contains("on purpose", StringComparison.Ordinal) == true, "an error that says what the handler threw", letter.Error);
     }
@@ -81,7 +81,7 @@ internal static class FailureScenarios
         Expect.Equal(1, starts.Items.Select(start => start.Id).Distinct().Count(), "the number of different event ids");
         Expect.Equal(1, sibling.Items.Count, "the number of runs of the sibling");
         Expect.Equal(0, await node.DeadLetters.CountAsync(), "the number of dead letters in the end");
-        Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of what is no dead letter any more is refused");
+        Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of an event that is no longer a dead letter is refused");
     }
 
     private static async Task DiscardAsync(ScenarioRun run)
@@ -99,7 +99,7 @@ internal static class FailureScenarios
         Expect.That(!await node.DeadLetters.RetryAsync(id), "a retry of what was discarded is refused");
         await node.QuietAsync();
         Expect.Equal(1, await node.DeadLetters.CountAsync(), "the number of dead letters that are left");
-        Expect.Equal(2, starts.Items.Count, "the number of starts");
+        Expect.Equal(2, starts.Items.Count, "the number of attempts");
         Expect.That(node.Logs.Entries.Items.Any(entry => entry.Text.Contains("tried out", StringComparison.Ordinal)), "a log entry with the reason of the discard");
     }
 
@@ -123,7 +123,7 @@ internal static class FailureScenarios
         await ExpectCountAsync(2, new DeadLetterFilter { EventId = $"{run.Isolation}-1" });
         await ExpectCountAsync(3, new DeadLetterFilter { Reason = DeadLetterReason.PermanentFailure });
         await ExpectCountAsync(1, new DeadLetterFilter { Subscription = "b", EventId = $"{run.Isolation}-2", Reason = DeadLetterReason.PermanentFailure });
-        await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "nobody" });
+        await ExpectCountAsync(0, new DeadLetterFilter { Subscription = "unknown" });
         var first = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Take = 1 });
         var page = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Before = first[0].Number, Take = 1 });
         Expect.Sequence([$"{run.Isolation}-1"], page.Select(letter => letter.EventId), "the second page of one, newest first");
@@ -160,8 +160,8 @@ internal static class FailureScenarios
         await node.Alerts.ReachAsync(1, "an alert is raised");
         await node.QuietAsync();
         var letter = (await node.DeadLetters.ListAsync()).Single();
-        Expect.Equal((DeadLetterReason.PermanentFailure, 1), (letter.Reason, letter.Attempts), "the reason and the starts of the dead letter");
-        Expect.Equal(1, starts.Items.Count, "the number of starts");
+        Expect.Equal((DeadLetterReason.PermanentFailure, 1), (letter.Reason, letter.Attempts), "the reason and the attempts of the dead letter");
+        Expect.Equal(1, starts.Items.Count, "the number of attempts");
     }
 
     private static async Task TimeoutAsync(ScenarioRun run)
@@ -178,8 +178,8 @@ internal static class FailureScenarios
         await node.QuietAsync();
         Expect.Sequence([1, 2], starts.Items, "the list of attempts");
         var letter = (await node.DeadLetters.ListAsync()).Single();
-        Expect.Equal(2, letter.Attempts, "the starts of the dead letter");
-        Expect.That(letter.Error?.Contains(nameof(TimeoutException), StringComparison.Ordinal) == true, "an error that names the time-out", letter.Error);
+        Expect.Equal(2, letter.Attempts, "the attempts of the dead letter");
+        Expect.That(letter.Error?.Contains(nameof(TimeoutException), StringComparison.Ordinal) == true, "an error that names the timeout", letter.Error);
     }
 
     private static async Task UndescribedAsync(ScenarioRun run)
@@ -204,13 +204,13 @@ internal static class FailureScenarios
         await sibling.ReachAsync(texts.Length + 1, "the other subscription handles all");
         await node.QuietAsync();
 
-        Expect.Sequence([0, 0, 1, 1, 2, 2, 3, 3, 4], starts.Items.Order(), "the starts of the subscription that fails");
+        Expect.Sequence([0, 0, 1, 1, 2, 2, 3, 3, 4], starts.Items.Order(), "the attempts of the subscription that fails");
         Expect.Sequence([0, 1, 2, 3, 4], sibling.Items.Order(), "what the other subscription handled");
         var letters = await node.DeadLetters.ListAsync();
         Expect.Equal(texts.Length, letters.Count, "the number of dead letters");
         foreach (var letter in letters)
         {
-            Expect.Equal((DeadLetterReason.HandlerFailed, 2), (letter.Reason, letter.Attempts), "the reason and the starts of a dead letter");
+            Expect.Equal((DeadLetterReason.HandlerFailed, 2), (letter.Reason, letter.Attempts), "the reason and the attempts of a dead letter");
             Expect.That(letter.Error is { Length: <= 1_024 } error && error.Contains(nameof(UndescribedException), StringComparison.Ordinal) && !error.Any(char.IsControl), "an error of one bounded line that names the type", letter.Error);
             Expect.That(letter.ErrorDetails is not { Length: > 8_192 }, "bounded details", $"{letter.ErrorDetails?.Length} characters");
         }

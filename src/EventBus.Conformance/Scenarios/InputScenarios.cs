@@ -17,7 +17,7 @@ internal static class InputScenarios
         {
             RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
         },
-        new("foreign-attributes", "An attribute beyond its bound, or with a control character, becomes one dead letter that names the attribute and its length, and what is within the bounds is handled and published on, so that no foreign text costs a connection, a store or a log.", ForeignAttributesAsync)
+        new("foreign-attributes", "An attribute beyond its limit, or with a control character, becomes one dead letter that names the attribute and its length, and what is within the bounds is handled and published on, so that no foreign text costs a connection, a store or a log.", ForeignAttributesAsync)
         {
             RuledOut = Rule.Can(backend => backend.CanPublishForeign, "No other program can reach this backend."),
         },
@@ -45,7 +45,7 @@ internal static class InputScenarios
         {
             var (what, body, reason, _) = cases[i];
             Expect.That(letters.TryGetValue($"{run.Isolation}-{i}", out var letter), $"a dead letter for: {what}");
-            Expect.Equal((reason, 0), (letter!.Reason, letter.Attempts), $"the reason and the starts of the dead letter for: {what}");
+            Expect.Equal((reason, 0), (letter!.Reason, letter.Attempts), $"the reason and the attempts of the dead letter for: {what}");
             Expect.That(letter.Body.Span.SequenceEqual(body), $"the raw bytes in the dead letter for: {what}", $"{letter.Body.Length} bytes of {body.Length}");
         }
 
@@ -84,7 +84,7 @@ internal static class InputScenarios
             {
                 var (length, isWhole) = bodies[i];
                 var letter = letters[$"{run.Isolation}-{i}"];
-                Expect.Equal((0, replays), (letter.Attempts, letter.ManualRetries), $"the starts and replays of the body of {length:N0} bytes");
+                Expect.Equal((0, replays), (letter.Attempts, letter.ManualRetries), $"the attempts and manual retries of the body of {length:N0} bytes");
                 Expect.Equal(isWhole ? null : length, letter.FullBodyLength, $"the full length of the body of {length:N0} bytes, where it was cut");
                 Expect.That(letter.Body.Span.SequenceEqual(Body(i).AsSpan(0, isWhole ? length : Beginning)), $"the kept bytes of the body of {length:N0} bytes", $"{letter.Body.Length} bytes");
                 Expect.Equal(!isWhole, letter.Error!.Contains($"65,536 of {length:N0} bytes", StringComparison.Ordinal), $"whether the error says that the body of {length:N0} bytes was cut ('{letter.Error}')");
@@ -112,7 +112,7 @@ internal static class InputScenarios
         Expect.Sequence(others, letters.Select(letter => Encoding.UTF8.GetString(letter.Body.Span)), "the bodies of the dead letters");
         foreach (var (letter, found) in letters.Zip((string[])["messageId, message", "parcel, specversion", "Nummer"]))
         {
-            Expect.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Attempts), "the reason and the starts of a dead letter");
+            Expect.Equal((DeadLetterReason.Unreadable, 0), (letter.Reason, letter.Attempts), "the reason and the attempts of a dead letter");
             Expect.That(letter.Error is { } error && error.Contains("number, note", StringComparison.Ordinal) && error.Contains(found, StringComparison.Ordinal), "an error that names the members expected and those found", letter.Error);
             Expect.That(!node.Logs.Entries.Items.Any(entry => entry.Text.Contains(found, StringComparison.Ordinal)), "no name of a foreign member in a log");
         }
@@ -156,7 +156,7 @@ internal static class InputScenarios
             var letter = letters.SingleOrDefault(letter => letter.Body.Span.SequenceEqual(message.Body.Span) && letter.Reason == DeadLetterReason.Unreadable);
             Expect.That(letter is not null, $"one dead letter for what has {expected}", string.Join("; ", letters.Select(each => each.Error)));
             Expect.That(letter!.Error!.Contains(expected, StringComparison.Ordinal), $"an error that says '{expected}'", letter.Error);
-            Expect.Equal(0, letter.Attempts, $"the starts of what has {expected}");
+            Expect.Equal(0, letter.Attempts, $"the attempts of the event that has {expected}");
             Expect.That(letter is { EventId.Length: <= 1_024, EventName.Length: <= 200, Headers.Count: <= 64 } && !(letter.Key?.Length > 1_024), "a dead letter within the bounds");
             Expect.Equal(letter.Number, (await node.DeadLetters.FindAsync(letter.Id))?.Number, "the dead letter that is found by its id");
         }

@@ -10,10 +10,10 @@ internal static class LifetimeScenarios
     public static IEnumerable<Scenario> All { get; } =
     [
         new("close-while-publishing", "When a bus stops under load every publish ends with an answer and nothing accepted is lost, so that a deployment costs no event.", CloseWhilePublishingAsync),
-        new("shutdown-drains", "Stopping lets handlers in flight finish and hands nothing out twice, so that a deployment interrupts no work.", DrainAsync),
-        new("shutdown-is-bounded", "Stopping ends soon after its budget although a handler hangs, so that a deployment never hangs.", BoundedStopAsync),
+        new("shutdown-drains", "Stopping lets handlers in flight finish and delivers nothing twice, so that a deployment interrupts no work.", DrainAsync),
+        new("shutdown-is-bounded", "Stopping ends soon after its timeout although a handler hangs, so that a deployment never hangs.", BoundedStopAsync),
         new("double-stop", "A bus can be stopped and disposed twice and at once, so that every way of shutting down is safe.", DoubleStopAsync),
-        new("health", "The health check is healthy while the bus runs and unhealthy when it does not, so that orchestrators see the truth.", HealthAsync),
+        new("health", "The health check is healthy while the bus runs and unhealthy when it does not, so that orchestrators see the real state.", HealthAsync),
         new("quiet-logs", "A clean run logs nothing above information, so that every warning means something.", QuietLogsAsync),
         new("no-content-in-logs", "Neither bodies nor header values appear in any log, also when everything fails, so that logs hold no personal data.", NoContentInLogsAsync),
     ];

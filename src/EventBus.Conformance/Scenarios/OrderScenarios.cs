@@ -7,7 +7,7 @@ internal static class OrderScenarios
     [
         new("order-per-key", "An ordered subscription handles the events of each key one at a time and in the order of the publishes, so that the state of an entity never goes back.", OrderPerKeyAsync) { RuledOut = Rule.Ordered },
         new("order-under-failure", "A failed event holds back the later events of its own key only, and they follow in order once it succeeds, is retried or is discarded, so that failure never reorders.", OrderUnderFailureAsync) { RuledOut = Rule.Ordered },
-        new("order-across-a-stop", "An instance that stops while it handles keeps its keys until it has finished, and one that stands by goes on in order, so that a deployment never overtakes a handler.", StopAsync)
+        new("order-across-a-stop", "An instance that stops while it handles keeps its keys until it has finished, and a standby instance continues in order, so that a deployment never overtakes a handler.", StopAsync)
         {
             RuledOut = Rule.All(Rule.Ordered, Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend.")),
         },
@@ -69,7 +69,7 @@ internal static class OrderScenarios
         await PublishAsync(0, 4);
         await node.Alerts.ReachAsync(2, "an alert is raised");
         await PublishAsync(4, 6);
-        await Expect.WithinAsync(Task.WhenAll(handled.UntilAsync(Has("healthy 5"), "healthy 5 is handled"), handled.UntilAsync(Has("recovers 5"), "recovers 5 is handled")), "the other keys go on");
+        await Expect.WithinAsync(Task.WhenAll(handled.UntilAsync(Has("healthy 5"), "healthy 5 is handled"), handled.UntilAsync(Has("recovers 5"), "recovers 5 is handled")), "the other keys continue");
         await node.QuietAsync();
         ExpectKey("healthy", "0", "1", "2", "3", "4", "5");
         ExpectKey("recovers", "0", "1 failed", "1 failed", "1", "2", "3", "4", "5");

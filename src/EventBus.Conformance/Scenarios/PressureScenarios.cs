@@ -4,13 +4,13 @@ namespace EventBus.Conformance;
 internal static class PressureScenarios
 {
     private static readonly Func<Backend, EventBus.Transports.TransportFeatures, string?> LimitedQueue = Rule.All(
-        Rule.Needs(features => features.Durable || features.Redelivers, "Publishers never wait: a full subscription drops events, and says so."),
+        Rule.Needs(features => features.Durable || features.Redelivers, "Publishers never wait: a full subscription drops events and logs it."),
         Rule.Can(backend => backend.CanLimitQueue, "The broker holds the queue; its limits are the broker's own."));
 
     public static IEnumerable<Scenario> All { get; } =
     [
         new("back-pressure", "A full subscription makes its publishers wait and then ends their publish with a typed error, so that memory stays bounded and no publisher waits without end.", BackPressureAsync) { RuledOut = LimitedQueue },
-        new("publish-into-own-full-subscription", "Handlers that publish into their own full subscription go on, so that no handler waits for itself.", OwnSubscriptionAsync) { RuledOut = LimitedQueue },
+        new("publish-into-own-full-subscription", "Handlers that publish into their own full subscription continue, so that no handler waits for itself.", OwnSubscriptionAsync) { RuledOut = LimitedQueue },
     ];
 
     private static async Task BackPressureAsync(ScenarioRun run)

@@ -14,7 +14,7 @@ internal static class PublishScenarios
         {
             RuledOut = Rule.Needs(features => features.ReportsUnrouted, "The backend does not report whether an event has a subscriber."),
         },
-        new("oversized", "An event of exactly the limit passes, one byte more is refused and sent nowhere, and a large one is warned of once, so that one publisher cannot choke everyone.", OversizedAsync),
+        new("oversized", "An event of exactly the limit passes, one byte more is refused and sent nowhere, and a large one is warned of once, so that one publisher cannot block all others.", OversizedAsync),
         new("bad-options", "Reserved or malformed headers, keys and ids are refused before anything is sent, so that what works on one backend works on all.", BadOptionsAsync),
         new("publish-many", "A list is delivered whole, each refused item is reported and holds back the later ones of its key, so that a batch never breaks an order.", PublishManyAsync),
         new("follow-up-events", "What a handler publishes leaves only when it has succeeded, with the same ids whenever it runs again, so that a retry starts no process twice.", FollowUpsAsync),
@@ -66,9 +66,9 @@ internal static class PublishScenarios
             bus.Event<ParcelSent>().RequireSubscriber();
             bus.Subscribe<ParcelSent>("all", (e, _, _) => handled.NoteAsync(e.Number));
         });
-        var alone = await Expect.ThrowsAsync<PublishException>(() => node.Bus.PublishAsync(new ParcelForgotten(1)), "a publish to nobody is an error");
+        var alone = await Expect.ThrowsAsync<PublishException>(() => node.Bus.PublishAsync(new ParcelForgotten(1)), "a publish without a subscriber is an error");
         Expect.Equal(PublishFailure.NoSubscriber, alone.Failure, "the kind of failure");
-        var many = await Expect.ThrowsAsync<PublishManyException>(() => node.Bus.PublishManyAsync([new ParcelForgotten(1)]), "a list published to nobody is an error");
+        var many = await Expect.ThrowsAsync<PublishManyException>(() => node.Bus.PublishManyAsync([new ParcelForgotten(1)]), "a list published without a subscriber is an error");
         Expect.Equal(PublishFailure.NoSubscriber, many.Items[0]?.Failure, "the kind of failure of the item");
         await node.Bus.PublishAsync(new ParcelSent(1));
         await handled.ReachAsync(1, "an event with a subscriber is handled");
@@ -166,7 +166,7 @@ internal static class PublishScenarios
         await node.Bus.PublishAsync(new ParcelSent(10), options);
         await followUps.ReachAsync(2, "a follow-up event is handled");
         await node.QuietAsync();
-        Expect.Equal(2, followUps.Items.Count, "the number of follow-up events after two failed starts and one that succeeded");
+        Expect.Equal(2, followUps.Items.Count, "the number of follow-up events after two failed attempts and one that succeeded");
         await node.StopAsync();
         node = await run.StartAsync(Configure);
         await node.Bus.PublishAsync(new ParcelSent(10), options);

@@ -27,7 +27,7 @@ internal static class AlertScenarios
         await run.Failures.AlertedAsync(again, default);
         await run.Failures.AlertedAsync([.. first, new PendingAlert("mail~gone", 99, "mail", "order.placed")], default);
         await ClaimAsync(10_000, 10);
-        Expect.That(await run.Failures.FindDeadAsync("mail~3", default) is { NeedsAlert: false }, "a dead letter that needs no alert any more");
+        Expect.That(await run.Failures.FindDeadAsync("mail~3", default) is { NeedsAlert: false }, "a dead letter that no longer needs an alert");
         await run.ExpectDeadAsync(["5", "4", "3", "2", "1"], "after all alerts were sent");
 
         async Task<IReadOnlyList<PendingAlert>> ClaimAsync(double at, int max, params string[] expected)

@@ -10,14 +10,14 @@ internal static class DeadLetterScenarios
     [
         new("dead-letter-filters", "Dead letters are listed, the latest first, and counted by subscription, event, id and reason, so that an incident can be worked off part by part.", FiltersAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-pages", "A listing that continues from page to page repeats and misses nothing while letters are added and removed, so that operators see all of them.", PagesAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-places", "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are revived in a bounded memory, each once.", PlacesAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-places", "Ids of dead letters are listed without their bodies, the oldest first and page by page, so that all are retried in bounded memory, each once.", PlacesAsync) { RuledOut = StoreRule.Failures },
         new("unread-bytes", "The large bodies that could not be read are added up for each subscription while they are dead, so that they have a bound.", UnreadAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-find", "A dead letter is found by its id, and nothing else is, so that operators do not act on an event that is still being processed.", FindAsync) { RuledOut = StoreRule.Failures },
-        new("dead-letter-revive", "A dead letter is retried once, at once, with all retries available again and its history, so that a fixed handler gets every chance.", RetryDeadAsync) { RuledOut = StoreRule.Failures },
+        new("dead-letter-due-again", "A dead letter is retried once, at once, with all retries available again and its history, so that a fixed handler gets every chance.", RetryDeadAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-discard", "A dead letter is discarded once, and nothing else is, so that operators decide what ends.", DiscardAsync) { RuledOut = StoreRule.Failures },
-        new("revived-once", "Of operators who retry and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.", OnceAsync) { RuledOut = StoreRule.Failures },
+        new("retried-or-discarded-once", "Of operators who retry and discard a dead letter at the same time one succeeds, so that nothing runs that was discarded.", OnceAsync) { RuledOut = StoreRule.Failures },
         new("dead-letter-retention", "Dead letters that failed last before a time are swept, so many at once and as if discarded, and no others, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Failures },
-        new("starts-retention", "Counted starts are swept by when they were last counted, so that a store does not grow without limit.", SweepStartsAsync) { RuledOut = StoreRule.Failures },
+        new("attempts-retention", "Counted attempts are swept by the time of the last one, so that a store does not grow without limit.", SweepStartsAsync) { RuledOut = StoreRule.Failures },
         new("damaged-entry", "An entry that cannot be read comes as a placeholder and hides no other, so that one broken record costs one event.", DamagedAsync) { RuledOut = StoreRule.All(StoreRule.Failures, StoreRule.CanCorrupt) },
     ];
 
@@ -98,9 +98,9 @@ internal static class DeadLetterScenarios
         await ExpectAsync(["mail~0", "stock~0"], new DeadLetterFilter { EventId = "0" });
         await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.paid" });
 
-        Expect.Equal(3, await run.Failures.RetryAllDeadAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default), "the number of those revived");
-        Expect.Equal(4, await run.Failures.RetryAllDeadAsync(new DeadLetterFilter(), run.Now, default), "the number of those revived");
-        await run.ExpectDeadAsync([], "after all were revived");
+        Expect.Equal(3, await run.Failures.RetryAllDeadAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default), "the number of those retried");
+        Expect.Equal(4, await run.Failures.RetryAllDeadAsync(new DeadLetterFilter(), run.Now, default), "the number of those retried");
+        await run.ExpectDeadAsync([], "after all were retried");
 
         async Task ExpectAsync(string[] expected, DeadLetterFilter filter) =>
             Expect.Sequence(expected, (await run.Failures.ListDeadPlacesAsync(filter, 0, default)).Select(place => place.Id), $"the places for {filter}");
@@ -123,7 +123,7 @@ internal static class DeadLetterScenarios
 
         await run.Failures.DiscardAsync("mail~1", default);
         await run.Failures.RetryDeadAsync("mail~2", run.Now, default);
-        await ExpectAsync(Above + 3, "mail", "after one was discarded and one revived");
+        await ExpectAsync(Above + 3, "mail", "after one was discarded and one retried");
         await run.Failures.RecordAsync(await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge }, default);
         await ExpectAsync((2 * Above) + 5, "mail", "after one died again");
 
@@ -152,18 +152,18 @@ internal static class DeadLetterScenarios
     {
         FailedAttempt[] history = [new(3, run.In(-2), "third"), new(4, run.In(-1), "fourth")];
         await run.RecordAsync(run.Dead("1", reason: DeadLetterReason.PermanentFailure) with { History = history, Deadline = run.In(-1), NeedsAlert = true, ManualRetries = 1 });
-        Expect.That(!await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "a revival of what is not there is refused");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "the dead letter is revived");
-        Expect.That(!await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "a second revival is refused");
-        await run.ExpectDeadAsync([], "after the revival");
-        await run.ExpectDueAsync([], "before the time of the revival", 4.9);
+        Expect.That(!await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "a retry of an unknown dead letter is refused");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "the dead letter is retried");
+        Expect.That(!await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "a second retry is refused");
+        await run.ExpectDeadAsync([], "after the retry");
+        await run.ExpectDueAsync([], "before the time of the retry", 4.9);
 
         var revived = await run.ClaimOneAsync("1", 5);
-        Expect.That(!await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "a revival of what runs is refused");
-        Expect.Equal((1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."), (revived.Attempts, revived.ManualRetries, revived.Deadline, revived.Number, revived.Reason, revived.Error), "starts, replays, deadline, number, reason and error of a revived entry");
-        Expect.Sequence(history, revived.History, "the history of a revived entry");
+        Expect.That(!await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "a retry of a running event is refused");
+        Expect.Equal((1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."), (revived.Attempts, revived.ManualRetries, revived.Deadline, revived.Number, revived.Reason, revived.Error), "attempts, manual retries, deadline, number, reason and error of a retried entry");
+        Expect.Sequence(history, revived.History, "the history of a retried entry");
         Expect.That(await run.Failures.RecordAsync(revived with { Status = FailedEventStatus.Dead }, default), "it dies again");
-        Expect.That(await run.Failures.FindDeadAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 }, "a dead letter with its replays and a higher number");
+        Expect.That(await run.Failures.FindDeadAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 }, "a dead letter with its manual retries and a higher number");
     }
 
     private static async Task DiscardAsync(StoreRun run)
@@ -192,8 +192,8 @@ internal static class DeadLetterScenarios
             var revived = Enumerable.Range(0, 4).Select(n => instances[n % 2].RetryDeadAsync(letter.Id, run.Now, default).AsTask()).ToList();
             var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DiscardAsync(letter.Id, default).AsTask()).ToList();
             var (lives, gone) = ((await Task.WhenAll(revived)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
-            Expect.Equal(1, lives + gone, "how many of four revivals and two discards at the same time succeed");
-            Expect.Equal(lives, (await run.ClaimAsync()).Count, $"how many are due after {lives} revivals and {gone} discards");
+            Expect.Equal(1, lives + gone, "how many of four retries and two discards at the same time succeed");
+            Expect.Equal(lives, (await run.ClaimAsync()).Count, $"how many are due after {lives} retries and {gone} discards");
         }
     }
 
@@ -220,9 +220,9 @@ internal static class DeadLetterScenarios
         await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.In(-20), default);
         await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-20), default);
         await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-5), default);
-        Expect.Equal(0, await run.Failures.SweepAsync(new SweepLimits(null, run.In(-10), run.In(-9_999)), 100, default), "the number of dead letters that a sweep of starts removes");
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first start that is counted after the sweep");
-        Expect.Equal<int?>(4, (await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the third start of what was counted lately");
+        Expect.Equal(0, await run.Failures.SweepAsync(new SweepLimits(null, run.In(-10), run.In(-9_999)), 100, default), "the number of dead letters that a sweep of attempts removes");
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted after the sweep");
+        Expect.Equal<int?>(4, (await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the third attempt of an event that was counted lately");
     }
 
     private static async Task DamagedAsync(StoreRun run)
@@ -241,7 +241,7 @@ internal static class DeadLetterScenarios
         Expect.That(claimed[1].Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
 
         Expect.That(await run.Failures.RecordAsync(claimed[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, default), "the placeholder is recorded as dead");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "the damaged dead letter is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "the damaged dead letter is retried");
         Expect.That((await run.ClaimOneAsync("2")).Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
         Expect.That(await run.Failures.DiscardAsync("mail~5", default), "the placeholder is discarded");
     }

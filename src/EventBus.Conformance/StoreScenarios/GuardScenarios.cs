@@ -13,10 +13,10 @@ internal static class GuardScenarios
     public static IEnumerable<StoreScenario> All { get; } =
     [
         new("order-state", "The stamp of a key rises with every event that is dealt with and its position never falls, exactly, so that a guard knows where it stands.", StateAsync) { RuledOut = StoreRule.Failures },
-        new("deferred-events", "An event that a guard lets wait is kept unless its key has moved on or is full, so that a guard never decides on old knowledge.", DeferAsync) { RuledOut = StoreRule.Failures },
-        new("deferred-again", "An entry that was claimed to be judged again can be deferred again, also at the limit of its key, so that waiting costs no place.", DeferAgainAsync) { RuledOut = StoreRule.Failures },
+        new("deferred-events", "An event that a guard defers is kept unless its key has advanced or is full, so that a guard never decides on outdated state.", DeferAsync) { RuledOut = StoreRule.Failures },
+        new("deferred-again", "An entry that was claimed to be evaluated again can be deferred again, also at the limit of its key, so that waiting costs no place.", DeferAgainAsync) { RuledOut = StoreRule.Failures },
         new("advance-wakes", "Progress of a key makes its deferred events due: those without a number, and of the others the lowest, so that each waits no longer than it must.", WakeAsync) { RuledOut = StoreRule.Failures },
-        new("deferral-races", "An event that is deferred while its key moves on is either woken or judged again, so that none sleeps through its turn.", RacesAsync) { RuledOut = StoreRule.Failures },
+        new("deferral-races", "An event that is deferred while its key advances is either made due or evaluated again, so that none misses its turn.", RacesAsync) { RuledOut = StoreRule.Failures },
         new("gap-given-up", "Retrying the lowest event of a key that became a dead letter while waiting gives up the gap before it, and only then, so that operators can let a sequence continue.", GapAsync) { RuledOut = StoreRule.Failures },
         new("order-retention", "Keys at which nothing has happened for long are swept, unless events wait there, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Failures },
     ];
@@ -63,7 +63,7 @@ internal static class GuardScenarios
 
         await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("2", Key, due: 30), stamp, 2);
-        Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the start of an event that waits");
+        Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the attempt of an event that waits");
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("3", Key, due: 20), stamp, 2);
         await ExpectAsync(DeferOutcome.Full, run.Deferred("4", Key), stamp, 2);
         await ExpectAsync(DeferOutcome.Deferred, run.Deferred("4", "another key"), 0, 2);
@@ -91,7 +91,7 @@ internal static class GuardScenarios
         Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(again with { DueAt = run.Now }, 0, 1, default), "the answer to the same call again, whose claim is over");
         await run.ExpectDueAsync([], "before its new time", 19);
         claimed = await run.ClaimOneAsync("1", 20);
-        Expect.Equal((1, false), (claimed.Attempts, claimed.WasInterrupted), "starts and interruption of an entry that was judged twice and not started");
+        Expect.Equal((1, false), (claimed.Attempts, claimed.WasInterrupted), "attempts and interruption of an entry that was evaluated twice and not attempted");
 
         // An entry that failed before may be deferred later.
         await run.Failures.CompleteAsync(claimed, default);
@@ -113,7 +113,7 @@ internal static class GuardScenarios
         await run.Failures.DeferAsync(run.Deferred("stock", Key, 1) with { Subscription = "stock" }, 0, 10, default);
         await run.RecordAsync(run.Waiting("retry", 30) with { OrderKey = Key, Position = 1 }, run.Dead("dead") with { OrderKey = Key, Position = 2 });
 
-        Expect.That(!await run.Failures.AdvanceAsync("mail", "a third key", 1, run.Now, default), "progress of a key where nobody waits wakes nobody");
+        Expect.That(!await run.Failures.AdvanceAsync("mail", "a third key", 1, run.Now, default), "progress of a key without deferred events makes none due");
         await run.ExpectDueAsync([], "before any progress of the key");
         Expect.That(await run.Failures.AdvanceAsync("mail", Key, 6, run.In(1), default), "progress of the key wakes an entry");
         await run.ExpectDueAsync([], "before the time of the progress", 0.9);
@@ -130,8 +130,8 @@ internal static class GuardScenarios
             await run.Failures.CompleteAsync(await run.ClaimOneAsync(id, 1), default);
         }
 
-        Expect.That(!await run.Failures.AdvanceAsync("mail", Key, Huge + 1, run.In(1), default), "progress of a key where nobody waits any more wakes nobody");
-        await run.ExpectDueAsync(["retry"], "at the time of the retry, which nobody woke", 30);
+        Expect.That(!await run.Failures.AdvanceAsync("mail", Key, Huge + 1, run.In(1), default), "progress of a key whose events are all due makes none due");
+        await run.ExpectDueAsync(["retry"], "at the time of the retry, which the progress did not change", 30);
     }
 
     private static async Task RacesAsync(StoreRun run)
@@ -143,7 +143,7 @@ internal static class GuardScenarios
             var advance = run.Failures.AdvanceAsync("mail", Key, (position ?? 0) + 1, run.Now, default).AsTask();
             var outcome = await other.DeferAsync(run.Deferred($"{round}", Key, (position ?? 0) + 2), stamp, 10, default);
             await advance;
-            Expect.That(outcome is DeferOutcome.Deferred or DeferOutcome.Changed, "an event that is deferred, or to be judged again", outcome);
+            Expect.That(outcome is DeferOutcome.Deferred or DeferOutcome.Changed, "an event that is deferred, or must be evaluated again", outcome);
             var due = await run.ClaimAsync();
             Expect.Equal(outcome == DeferOutcome.Deferred ? 1 : 0, due.Count, $"the number of due entries after {outcome} and progress of the key");
             foreach (var entry in due)
@@ -169,25 +169,25 @@ internal static class GuardScenarios
 
         await RetryDeadAsync("failed", 6, "which no guard had given up");
         Expect.Equal(null, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position of a key that was never advanced");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~elsewhere", run.Now, default), "the only entry of a key is revived");
-        Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position before the revived entry");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~elsewhere", run.Now, default), "the only entry of a key is retried");
+        Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position before the retried entry");
 
         // Lower entries count whatever their status, and a position never decreases.
         const string Third = "third";
         await run.RecordAsync(Late("8", Third, 8), run.Waiting("7", 600) with { OrderKey = Third, Position = 7 });
-        Expect.That(await run.Failures.RetryDeadAsync("mail~8", run.Now, default), "an entry above a waiting one is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~8", run.Now, default), "an entry above a waiting one is retried");
         Expect.Equal(null, (await run.Failures.GetOrderAsync("mail", Third, default)).Position, "the position of a key whose lowest entry waits");
         await run.Failures.AdvanceAsync("mail", "fourth", 10, run.Now, default);
         await run.RecordAsync(Late("5", "fourth", 5));
-        Expect.That(await run.Failures.RetryDeadAsync("mail~5", run.Now, default), "an entry below the position is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~5", run.Now, default), "an entry below the position is retried");
         Expect.Equal(10, (await run.Failures.GetOrderAsync("mail", "fourth", default)).Position, "the position, which never falls");
 
         FailedEvent Late(string id, string key, long position) => run.Dead(id, reason: DeadLetterReason.OutOfOrder) with { OrderKey = key, Position = position, Deadline = run.In(-1) };
 
         async Task RetryDeadAsync(string id, long position, string why)
         {
-            Expect.That(await run.Failures.RetryDeadAsync($"mail~{id}", run.Now, default), $"'{id}' is revived");
-            Expect.Equal(position, (await run.Failures.GetOrderAsync("mail", Key, default)).Position, $"the position after the revival of '{id}', {why}");
+            Expect.That(await run.Failures.RetryDeadAsync($"mail~{id}", run.Now, default), $"'{id}' is retried");
+            Expect.Equal(position, (await run.Failures.GetOrderAsync("mail", Key, default)).Position, $"the position after the retry of '{id}', {why}");
         }
     }
 
@@ -207,7 +207,7 @@ internal static class GuardScenarios
         // One second later: a store may check a key with waiting events only once for each sweep time.
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("1", 30), default);
         await SweepAsync(-9);
-        Expect.Equal(default, await run.Failures.GetOrderAsync("mail", "waited for", default), "the state of a key that was swept once nobody waited");
+        Expect.Equal(default, await run.Failures.GetOrderAsync("mail", "waited for", default), "the state of a key that was swept when no event waited");
         await run.Failures.AdvanceAsync("mail", "old", 1, run.Now, default);
         Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "old", default)).Position, "the position of a key that began anew");
 

@@ -12,9 +12,9 @@ internal static class LineScenarios
         new("line-in-order", "Events of a key wait behind a failed one and follow one at a time in the order in which they came, so that a failure never reorders.", InOrderAsync) { RuledOut = StoreRule.Failures },
         new("line-room", "A line takes so many parked events and no second copy of what stands in it, so that one key cannot fill the store.", RoomAsync) { RuledOut = StoreRule.Failures },
         new("line-waits-for-its-time", "When the head leaves, an entry that has a time of its own waits for it, so that a retry is not started early.", OwnTimeAsync) { RuledOut = StoreRule.Failures },
-        new("line-dead-head", "A dead letter at the head blocks its line until an operator retries or discards it, so that operators decide what the order is worth.", DeadHeadAsync) { RuledOut = StoreRule.Failures },
+        new("line-dead-head", "A dead letter at the head blocks its line until an operator retries or discards it, so that operators decide whether to keep the order.", DeadHeadAsync) { RuledOut = StoreRule.Failures },
         new("line-dead-in-the-middle", "A dead entry blocks when its turn comes and not before, and leaving from the middle starts nothing, so that the order holds.", DeadInTheMiddleAsync) { RuledOut = StoreRule.Failures },
-        new("line-left", "An entry that is recorded without a line key leaves its line to the others, so that a subscription may go on past its dead.", LeftAsync) { RuledOut = StoreRule.Failures },
+        new("line-left", "An entry that is recorded without a line key leaves its line to the others, so that a subscription may continue past its dead letters.", LeftAsync) { RuledOut = StoreRule.Failures },
         new("lines-apart", "Every key of every subscription has a line of its own, whatever the key is made of, so that one key never holds up another.", ApartAsync) { RuledOut = StoreRule.Failures },
         new("line-races", "An event that parks while the head leaves is either parked and then due, or free to run, so that none is left behind.", RacesAsync) { RuledOut = StoreRule.Failures },
     ];
@@ -29,7 +29,7 @@ internal static class LineScenarios
         foreach (var id in new[] { "1", "2", "3", "4", "behind 1", "behind 2" })
         {
             var head = await run.ClaimOneAsync(id);
-            Expect.Equal(id is "1" or "3" ? 2 : 1, head.Attempts, $"the starts of '{id}': a parked event had none");
+            Expect.Equal(id is "1" or "3" ? 2 : 1, head.Attempts, $"the attempts of '{id}': a parked event had none");
             await run.ExpectDueAsync([], $"while '{id}' runs at the head of the line", 30);
             if (id is "1" or "2")
             {
@@ -95,9 +95,9 @@ internal static class LineScenarios
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("3", Key));
         await run.ExpectDueAsync([], "behind a dead head", 1_000_000);
 
-        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "the head is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "the head is retried");
         var head = await run.ClaimOneAsync("1", 5);
-        await run.ExpectDueAsync([], "behind a revived head that runs", 30);
+        await run.ExpectDueAsync([], "behind a retried head that runs", 30);
         Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead }, default), "the head dies again");
         await run.ExpectDueAsync([], "behind a head that died again", 1_000_000);
         Expect.That(await run.Failures.DiscardAsync("mail~1", default), "the head is discarded");
@@ -111,11 +111,11 @@ internal static class LineScenarios
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("6", Key));
         var head = await run.ClaimOneAsync("1");
         Expect.That(await run.Failures.DiscardAsync("mail~4", default), "a dead one in the middle is discarded");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~5", run.Now, default), "a dead one in the middle is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~5", run.Now, default), "a dead one in the middle is retried");
         await run.ExpectDueAsync([], "while the head runs", 30);
         await run.Failures.CompleteAsync(head, default);
         await run.ExpectDueAsync([], "while the next one is dead", 1_000_000);
-        Expect.That(await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "the dead one is revived at the head");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "the dead one is retried at the head");
         foreach (var id in new[] { "2", "3", "5", "6" })
         {
             await run.Failures.CompleteAsync(await run.ClaimOneAsync(id), default);
@@ -134,7 +134,7 @@ internal static class LineScenarios
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("3"), default);
         await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("4", Key));
         await run.ExpectDeadAsync(["1"], "at the end");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.Now, default), "what left the line is revived");
+        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.Now, default), "the entry that left the line is retried");
         await run.ClaimOneAsync("1");
     }
 

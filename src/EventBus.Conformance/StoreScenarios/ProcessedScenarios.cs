@@ -15,7 +15,7 @@ internal static class ProcessedScenarios
         new("handled-keys-apart", "Every key of every subscription stands alone, whatever it is made of, so that no event suppresses another.", ApartAsync) { RuledOut = StoreRule.Processed },
         new("handled-take-over", "A claim whose lease ended is taken over under a higher number, and its old holder can neither complete, renew nor release it, so that a late writer is fenced off.", TakeOverAsync) { RuledOut = StoreRule.Processed },
         new("handled-renewal", "A claim that is renewed is not taken over, so that a long handler keeps its event.", RenewalAsync) { RuledOut = StoreRule.Processed },
-        new("handled-release", "A claim that is given back is free at once and the next has a higher number, so that a failed handler is retried without waiting.", ReleaseAsync) { RuledOut = StoreRule.Processed },
+        new("handled-release", "A claim that is released is free at once and the next has a higher number, so that a failed handler is retried without waiting.", ReleaseAsync) { RuledOut = StoreRule.Processed },
         new("handled-completed-again", "Completing again under the same number is answered like the first time and changes nothing, so that a lost answer starts no second run.", CompletedAgainAsync) { RuledOut = StoreRule.Processed },
         new("handled-outbox", "What the handler published is kept with the done key, in order and whole, until it was sent, so that a crash in between loses no event.", OutboxAsync) { RuledOut = StoreRule.Processed },
         new("handled-retention", "Done keys are swept when their retention has ended, so many at once, and none whose events were not sent, and claims that were abandoned long ago, so that a store does not grow without limit.", SweepAsync) { RuledOut = StoreRule.Processed },
@@ -38,7 +38,7 @@ internal static class ProcessedScenarios
         Expect.Equal(1, await run.Processed.CountAsync(default), "the number of keys when one is done");
 
         await run.Processed.ReleaseAsync(Key, first.Fence, default);
-        Expect.That(!await run.Processed.RenewAsync(Key, first.Fence, run.In(600), default), "a done key is not held any more, and not renewed");
+        Expect.That(!await run.Processed.RenewAsync(Key, first.Fence, run.In(600), default), "a done key is no longer held, and not renewed");
         await ExpectAsync(run, ProcessedState.Done, 1_000, run.Processed, long.MinValue);
     }
 
@@ -94,7 +94,7 @@ internal static class ProcessedScenarios
         // A claim whose lease has ended belongs to its holder until another instance claims the key.
         var late = new ProcessedKey("mail", "late");
         var claim = await ClaimAsync(run, late);
-        Expect.That(await run.Processed.RenewAsync(late, claim.Fence, run.In(600), default), "a holder whose lease ended renews what nobody has taken");
+        Expect.That(await run.Processed.RenewAsync(late, claim.Fence, run.In(600), default), "an owner whose lease expired renews a key that no other has claimed");
         await ExpectAsync(run, ProcessedState.InProgress, 599, key: late);
     }
 
@@ -117,8 +117,8 @@ internal static class ProcessedScenarios
             Expect.That(claim.Fence > fence, $"a claim above {fence}", claim.Fence);
             fence = claim.Fence;
             await run.Processed.ReleaseAsync(Key, fence, default);
-            Expect.That(!await run.Processed.RenewAsync(Key, fence, run.In(60), default), "what was given back is not renewed");
-            Expect.That(!await run.Processed.CompleteAsync(Key, fence, Done(run), default), "what was given back is not completed");
+            Expect.That(!await run.Processed.RenewAsync(Key, fence, run.In(60), default), "a released claim is not renewed");
+            Expect.That(!await run.Processed.CompleteAsync(Key, fence, Done(run), default), "a released claim is not completed");
         }
 
         await run.Processed.ReleaseAsync(new ProcessedKey("mail", "unknown"), 1, default);
@@ -208,7 +208,7 @@ internal static class ProcessedScenarios
         Expect.Equal(0, await CountAsync("broken"), "the number of effects after one failed");
         await ExpectAsync(run, ProcessedState.InProgress, 0);
 
-        Expect.That(!await run.Processed.CompleteAsync(Key, claim.Fence + 1, With(Insert), default), "whoever does not hold the claim cannot complete");
+        Expect.That(!await run.Processed.CompleteAsync(Key, claim.Fence + 1, With(Insert), default), "an owner without the claim cannot complete");
         Expect.Equal(0, await CountAsync("lost"), "the number of effects without the claim");
         for (var i = 0; i < 2; i++)
         {

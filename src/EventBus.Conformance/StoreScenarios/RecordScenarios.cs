@@ -12,11 +12,11 @@ internal static class RecordScenarios
     [
         new("failed-event-round-trip", "A failed event comes back whole, whatever its attributes, key and body hold, so that a retry handles what was published.", RoundTripAsync) { RuledOut = StoreRule.Failures },
         new("failed-entry-round-trip", "What the bus knows of a failed event comes back unchanged, so that operators and retries see what happened.", EntryRoundTripAsync) { RuledOut = StoreRule.Failures },
-        new("kept-once", "A second copy of an event that is kept changes nothing, whatever became of the first, so that a redelivery neither repeats work nor revives the dead.", KeptOnceAsync) { RuledOut = StoreRule.Failures },
-        new("copies-at-once", "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one budget.", CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
+        new("kept-once", "A second copy of an event that is kept changes nothing, whatever became of the first, so that a redelivery neither repeats work nor retries a dead letter.", KeptOnceAsync) { RuledOut = StoreRule.Failures },
+        new("copies-at-once", "Of copies that fail at the same time on two instances exactly one is kept, so that an event has one series of retries.", CopiesAtOnceAsync) { RuledOut = StoreRule.Failures },
         new("claimed-record", "The owner of a claim replaces the entry once, and the claim ends, so that a retry and its outcome are one step.", ClaimedRecordAsync) { RuledOut = StoreRule.Failures },
-        new("counted-starts", "Starts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its process is found out.", CountedStartsAsync) { RuledOut = StoreRule.Failures },
-        new("accompanied-starts", "Of the counted starts, those beside another event that may have ended the process are known on every instance, so that an event is not blamed for another's.", ConcurrentAttemptsAsync) { RuledOut = StoreRule.Failures },
+        new("counted-attempts", "Attempts are counted for each event and subscription, until the event is handled or kept, so that an event that ends its process is detected.", CountedStartsAsync) { RuledOut = StoreRule.Failures },
+        new("concurrent-attempts", "Attempts that ran concurrently with another event that may have ended the process are counted separately on every instance, so that an event is not blamed for another's crash.", ConcurrentAttemptsAsync) { RuledOut = StoreRule.Failures },
         new("entry-counts", "The store counts what it holds and what is due, claimed entries included, so that a bus knows when it is idle.", CountsAsync) { RuledOut = StoreRule.Failures },
     ];
 
@@ -71,8 +71,8 @@ internal static class RecordScenarios
         }
 
         var claimed = await run.ClaimOneAsync("3");
-        Expect.Equal(2, claimed.Attempts, "the starts of a claimed entry that had one");
-        Expect.Equal(Sample.Describe(waiting), Sample.Describe(claimed with { Attempts = 1 }), "the claimed entry, apart from its starts");
+        Expect.Equal(2, claimed.Attempts, "the attempts of a claimed entry that had one");
+        Expect.Equal(Sample.Describe(waiting), Sample.Describe(claimed with { Attempts = 1 }), "the claimed entry, apart from its attempts");
     }
 
     private static async Task KeptOnceAsync(StoreRun run)
@@ -124,13 +124,13 @@ internal static class RecordScenarios
         Expect.That(await run.Failures.RecordAsync(claimed with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure }, default), "the holder gives its entry up");
         await run.ExpectDueAsync([], "after it died", 1_000);
         var dead = await run.Failures.FindDeadAsync(claimed.Id, default);
-        Expect.That(dead is { Attempts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure }, "a dead letter with 3 starts, a number and its reason", dead);
+        Expect.That(dead is { Attempts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure }, "a dead letter with 3 attempts, a number and its reason", dead);
     }
 
     private static async Task CountedStartsAsync(StoreRun run)
     {
         var other = (await run.OtherAsync()).Failures!;
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first start that is counted");
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted");
         Expect.Equal<int?>(3, (await other.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.In(1), default))?.Attempts, "the next one, on another instance");
         Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one of another subscription");
         Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "2", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one of another event");
@@ -140,23 +140,23 @@ internal static class RecordScenarios
         Expect.Equal<int?>(3, (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the second one of the other subscription");
 
         await run.RecordAsync(run.Dead("1"));
-        Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the start of an event that is kept");
+        Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the attempt of an event that is kept");
         await run.Failures.DiscardAsync("mail~1", default);
-        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first start that is counted after the event was kept and discarded: the record forgot the others");
+        Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted after the event was kept and discarded: the others were removed with the record");
 
         var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountAttemptAsync("mail", "at once", new AttemptCount(1, 0), run.Now, default).AsTask()));
-        Expect.Sequence(Enumerable.Range(2, 20), counted.Select(count => count?.Attempts ?? 0).Order(), "what 20 starts at once are counted as");
-        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted starts are none");
+        Expect.Sequence(Enumerable.Range(2, 20), counted.Select(count => count?.Attempts ?? 0).Order(), "the count after 20 attempts at once");
+        Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries: counted attempts are none");
     }
 
     private static async Task ConcurrentAttemptsAsync(StoreRun run)
     {
         var other = (await run.OtherAsync()).Failures!;
-        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(run.Failures, default), "the count of what was never counted");
-        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, new AttemptCount(0, 1)), "the count after an accompanied start of what was never counted");
-        Expect.Equal<AttemptCount?>(new AttemptCount(2, 0), await CountAsync(run.Failures, new AttemptCount(1, 0)), "the first start that is counted");
-        Expect.Equal<AttemptCount?>(new AttemptCount(2, 1), await CountAsync(other, new AttemptCount(0, 1)), "the count after that start became an accompanied one");
-        Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(run.Failures, new AttemptCount(1, 1)), "an accompanied start");
+        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(run.Failures, default), "the count of an event without attempts");
+        Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, new AttemptCount(0, 1)), "the count after a concurrent attempt of an event without attempts");
+        Expect.Equal<AttemptCount?>(new AttemptCount(2, 0), await CountAsync(run.Failures, new AttemptCount(1, 0)), "the first attempt that is counted");
+        Expect.Equal<AttemptCount?>(new AttemptCount(2, 1), await CountAsync(other, new AttemptCount(0, 1)), "the count after that attempt became a concurrent one");
+        Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(run.Failures, new AttemptCount(1, 1)), "a concurrent attempt");
         Expect.Equal<AttemptCount?>(new AttemptCount(3, 2), await CountAsync(other, default), "the count, asked for on another instance");
         await run.Failures.ForgetAttemptsAsync("mail", "1", default);
         Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, default), "the count after the event was handled");

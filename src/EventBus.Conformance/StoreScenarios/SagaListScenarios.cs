@@ -9,7 +9,7 @@ internal static class SagaListScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("saga-due", "Sagas are due at their time and not before, the longest due first, and the store says when the next is due, so that retries, time-outs and the work of the dead are on time.", DueAsync) { RuledOut = StoreRule.Sagas },
+        new("saga-due", "Sagas are due at their time and not before, the longest due first, and the store says when the next is due, so that retries, timeouts and takeovers after a crash are on time.", DueAsync) { RuledOut = StoreRule.Sagas },
         new("saga-due-by-name", "Sagas that are due under names that were not asked for are left alone and wake no instance, so that an instance is not held up by sagas that it cannot run.", DueByNameAsync) { RuledOut = StoreRule.Sagas },
         new("saga-alerts", "Sagas that need attention are listed at their time, the oldest first and whatever their names, until the alert is sent, so that no alert is lost.", AlertsAsync) { RuledOut = StoreRule.Sagas },
         new("saga-waiting", "What waits for a key is found by exactly this key, while it waits, so that a reply reaches the sagas that it is for and no other.", WaitingAsync) { RuledOut = StoreRule.Sagas },
@@ -35,7 +35,7 @@ internal static class SagaListScenarios
         var due = (await other.ListDueAsync(["trip"], run.In(20.001), 10, default)).Entries;
         Expect.Equal(Sample.Describe(run.Saga("a", 5)), Sample.Describe(due[0]), "the first that is due");
         Expect.That(await other.SaveAsync(due[0] with { DueAt = run.In(60) }, default), "the first is claimed on another instance");
-        Expect.That(await run.Sagas.SaveAsync(due[1] with { DueAt = null }, default), "nobody needs to go on with the second");
+        Expect.That(await run.Sagas.SaveAsync(due[1] with { DueAt = null }, default), "the second needs no further work");
         Expect.That(!await run.Sagas.SaveAsync(due[0] with { DueAt = run.In(61) }, default), "the first is not claimed twice");
         await ExpectDueAsync(20.001, 10, ["c"], 20.002);
         await ExpectDueAsync(60, 10, ["c", "d", "a"], 100_000_000);
@@ -92,7 +92,7 @@ internal static class SagaListScenarios
 
         var alerts = (await run.Sagas.ListAlertsAsync(run.In(10), 10, default)).Entries;
         Expect.That(await run.Sagas.SaveAsync(alerts[0] with { AlertAt = run.In(70) }, default), "the first alert is claimed");
-        Expect.That(await run.Sagas.SaveAsync(alerts[1] with { AlertAt = null }, default), "of the second people were told");
+        Expect.That(await run.Sagas.SaveAsync(alerts[1] with { AlertAt = null }, default), "the alert of the second was sent");
         await ExpectAlertsAsync(10, 10, ["5"], 30);
         await ExpectAlertsAsync(70, 10, ["5", "4", "2"], null);
 

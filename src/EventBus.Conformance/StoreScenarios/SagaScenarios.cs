@@ -11,7 +11,7 @@ internal static class SagaScenarios
 {
     public static IEnumerable<StoreScenario> All { get; } =
     [
-        new("saga-round-trip", "A saga comes back whole, whatever its id, key and content hold, so that it goes on with what it knew.", RoundTripAsync) { RuledOut = StoreRule.Sagas },
+        new("saga-round-trip", "A saga is read back whole, whatever its id, key and content hold, so that it continues with its state.", RoundTripAsync) { RuledOut = StoreRule.Sagas },
         new("saga-created-once", "An id that is kept is not created again, whatever became of its saga, so that a copy of a request starts nothing twice.", CreatedOnceAsync) { RuledOut = StoreRule.Sagas },
         new("saga-created-at-once", "Of copies that start at the same time on two instances exactly one is kept, so that a trip is booked once.", CreatedAtOnceAsync) { RuledOut = StoreRule.Sagas },
         new("saga-compare-and-swap", "A save that has not seen the latest state changes nothing, so that no instance and no reply undoes what another has written.", CompareAndSwapAsync) { RuledOut = StoreRule.Sagas },
@@ -79,7 +79,7 @@ internal static class SagaScenarios
         }
 
         Expect.Sequence(numbers.Order().Distinct(), numbers, "the numbers of the sagas, in the order in which they were started");
-        Expect.Equal(null, await run.Sagas.FindAsync("nobody", default), "a saga that was never started");
+        Expect.Equal(null, await run.Sagas.FindAsync("unknown", default), "a saga that was never started");
     }
 
     private static async Task CreatedOnceAsync(StoreRun run)
@@ -129,9 +129,9 @@ internal static class SagaScenarios
         Expect.Equal((0, 0), ((await run.Sagas.ListAlertsAsync(run.In(9), 10, default)).Entries.Count, (await run.Sagas.FindWaitingAsync("k", 10, default)).Count), "the number of alerts, and of those that wait");
         Expect.Equal(0, await run.Sagas.SweepAsync(run.In(9), 10, default), "the number of sagas that are swept");
 
-        Expect.That(!await run.Sagas.SaveAsync(run.Saga("nobody", 0) with { Version = 1 }, default), "a save of a saga that is not there is refused");
-        Expect.That(!await run.Sagas.SaveAsync(run.Saga("nobody", 0), default), "a save of a saga that is not there is refused, also with the version 0");
-        Expect.Equal(null, await run.Sagas.FindAsync("nobody", default), "a saga that was saved and never started");
+        Expect.That(!await run.Sagas.SaveAsync(run.Saga("unknown", 0) with { Version = 1 }, default), "a save of a saga that is not there is refused");
+        Expect.That(!await run.Sagas.SaveAsync(run.Saga("unknown", 0), default), "a save of a saga that is not there is refused, also with the version 0");
+        Expect.Equal(null, await run.Sagas.FindAsync("unknown", default), "a saga that was saved and never started");
         Expect.Equal(1, await run.Sagas.CountAsync(new SagaFilter(), default), "the number of sagas");
 
         async Task<(int, DateTimeOffset?)> DueAsync()

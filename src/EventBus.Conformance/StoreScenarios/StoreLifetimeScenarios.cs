@@ -25,7 +25,7 @@ internal static class StoreLifetimeScenarios
         new("opened-at-once", "Several instances may open the same empty stores at the same time, so that a first deployment needs no order.", OpenedAtOnceAsync) { RuledOut = StoreRule.Durable },
         new("applications-apart", "Applications of different names that share a store never see one another's entries, so that one server serves several.", ApartAsync) { RuledOut = StoreRule.Durable },
         new("subscriptions-apart", "Subscriptions whose names are made to collide keep their own dead letters, due entries and counts, so that a name chosen freely never mixes two of them.", SubscriptionsApartAsync) { RuledOut = StoreRule.Failures },
-        new("store-down", "While the stores are down every write ends with an error in time, and afterwards all goes on with what was kept, so that an outage costs time and no event.", DownAsync, exclusive: true)
+        new("store-down", "While the stores are down every write ends with an error in time, and afterwards everything continues with the kept entries, so that an outage costs time and no event.", DownAsync, exclusive: true)
         {
             RuledOut = StoreRule.CanBreak,
         },
@@ -46,7 +46,7 @@ internal static class StoreLifetimeScenarios
 
         Expect.Equal(7, await run.Failures.CountAsync(default), "the number of entries");
         await run.ExpectDeadAsync(["2", "1"], "after the restart");
-        Expect.Equal<int?>(3, (await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the next start");
+        Expect.Equal<int?>(3, (await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the next attempt");
         Expect.Equal(order, await run.Failures.GetOrderAsync("mail", "o", default), "the state of the key");
         Expect.Sequence(["mail~2"], (await run.Failures.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts that were not sent");
         Expect.Sequence([], await run.Failures.RenewAsync([claimed], run.In(60), default), "the claims that are lost while their lease lasts");
@@ -55,7 +55,7 @@ internal static class StoreLifetimeScenarios
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("behind", 40), default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("deferred", 50), default);
         var interrupted = await run.ClaimOneAsync("claimed", 61);
-        Expect.That(interrupted is { WasInterrupted: true, Attempts: 2 } && interrupted.Claim > claimed.Claim, $"an interrupted entry with 2 starts and a claim above {claimed.Claim}", interrupted);
+        Expect.That(interrupted is { WasInterrupted: true, Attempts: 2 } && interrupted.Claim > claimed.Claim, $"an interrupted entry with 2 attempts and a claim above {claimed.Claim}", interrupted);
         await run.RecordAsync(run.Dead("3"));
         await run.ExpectDeadAsync(["3", "2", "1"], "after another died");
     }
@@ -76,7 +76,7 @@ internal static class StoreLifetimeScenarios
         Expect.Sequence(["a", "b"], again.Outbox.Select(envelope => envelope.EventId), "what is left to send");
         Expect.Equal(ProcessedState.InProgress, (await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default)).State, "the state of what is held");
         Expect.That((await run.Processed.ClaimAsync(Held, 2, run.In(61), StoreRun.Lease, default)).Fence > held.Fence, $"a claim above {held.Fence} after the lease");
-        Expect.That((await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).Fence > before.Fence, $"a claim above {before.Fence} of what was given back");
+        Expect.That((await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).Fence > before.Fence, $"a claim above {before.Fence} of a released key");
     }
 
     private static async Task DelaysOutliveAsync(StoreRun run)
@@ -144,7 +144,7 @@ internal static class StoreLifetimeScenarios
         foreach (var name in names)
         {
             await run.RecordAsync(run.Dead("1") with { Subscription = name }, run.Waiting("2") with { Subscription = name });
-            Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync(name, "3", new AttemptCount(1, 0), run.Now, default))?.Attempts, $"the first counted start in '{name}'");
+            Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync(name, "3", new AttemptCount(1, 0), run.Now, default))?.Attempts, $"the first counted attempt in '{name}'");
         }
 
         foreach (var name in names)
