@@ -1,9 +1,9 @@
-# Sourced by scripts that need a package of the system. Expects $work, a temporary folder of the caller's own, and a
-# call of stop_install when the caller ends.
+# Sourced by scripts that need a package of the system. Expects $work, a temporary folder of the caller, and a call of
+# stop_install when the caller ends.
 
 as_root() { if ((EUID == 0)); then "$@"; else sudo -n "$@"; fi; }
 
-# install_packages package...: installs what is named, without a question and without letting its services start.
+# install_packages package...: installs packages without prompts, and prevents their services from starting.
 install_packages() {
   local by_hand="Install them by hand (on Debian and Ubuntu: apt-get install $*) and start again." code
   if ! command -v apt-get >/dev/null; then
@@ -11,12 +11,12 @@ install_packages() {
     return 1
   fi
   if ((EUID != 0)) && ! sudo -n true 2>/dev/null; then
-    printf '== Missing: %s, and installing takes root or a sudo that asks no password. %s\n' "$*" "$by_hand"
+    printf '== Missing: %s, and installing needs root or sudo without a password. %s\n' "$*" "$by_hand"
     return 1
   fi
 
   printf '== installing %s\n' "$*"
-  # One installation at a time, whoever else runs such a script; the lock ends with the process that holds it.
+  # One installation at a time on the machine; the lock ends with the process that holds it.
   exec {install_lock}<"$(command -v apt-get)"
   flock -w 600 "$install_lock"
   hold_services
@@ -36,8 +36,8 @@ install_packages() {
   fi
 }
 
-# policy-rc.d is what Debian asks before a package may start its service. An existing one that forbids it is left
-# alone; one that allows it is set aside meanwhile.
+# Debian runs policy-rc.d before a package may start its service. An existing one that forbids it is kept; one that
+# allows it is moved away meanwhile.
 policy=/usr/sbin/policy-rc.d
 hold_services() {
   if [[ -e $policy ]]; then
@@ -50,7 +50,7 @@ hold_services() {
   as_root install -m 755 "$work/policy-rc.d" "$policy"
 }
 
-# An installation is never cut off in the middle: that would leave the machine's package database broken.
+# An installation is never interrupted: that would leave the package database of the machine broken.
 stop_install() {
   [[ -z ${installer:-} ]] || wait "$installer"
   installer=

@@ -1,11 +1,11 @@
-# Sourced by scripts that need a Redis or a RabbitMQ of their own. Expects $work, a temporary folder of the caller's own, and a function
-# start_server command..., which starts a command in a process group that the caller ends, and leaves its id in $started.
+# Sourced by scripts that need their own Redis or RabbitMQ. Expects $work, a temporary folder of the caller, and a function
+# start_server command..., which starts a command in a process group that the caller ends, and sets $started to its id.
 # Sourced after eng/install.sh.
 
 export PATH="$PATH:/usr/sbin:/sbin"
 run_id="eventbus-${work##*.}"
 rabbitmq_home=/usr/lib/rabbitmq/bin
-# Both servers ask for a password that holds this. The tests look for it wherever none belongs.
+# Both servers have a password that contains this text. The tests look for it where no password may appear.
 export EVENTBUS_TEST_CANARY="canary-${work##*.}"
 redis_password="$EVENTBUS_TEST_CANARY/=@" # and what is special in a configuration string or a URL
 
@@ -52,14 +52,14 @@ await_redis() {
   return 1
 }
 
-# Everything by which two nodes on one machine could meet is its own: name, ports, name service, cookie, files.
+# The node shares nothing with other nodes of the machine: name, ports, name service, cookie and files are its own.
 rabbitmq_settings() {
   free_port; rabbitmq_port=$port
   free_port; local distribution_port=$port
   free_port; epmd_port=$port
   mkdir -p "$work/rabbitmq"
   : >"$work/rabbitmq/env.conf"
-  # With what a connection string must escape.
+  # The password has characters that a connection string must escape.
   printf 'default_user = bus\ndefault_pass = %s/@\n' "$EVENTBUS_TEST_CANARY" >"$work/rabbitmq/rabbitmq.conf"
   printf '[].\n' >"$work/rabbitmq/enabled_plugins"
   rabbitmq_environment=(
@@ -84,7 +84,7 @@ rabbitmqctl() { env "${rabbitmq_environment[@]}" timeout 200 "$rabbitmq_home/rab
 
 start_rabbitmq() {
   rabbitmq_settings
-  # Started here, and in the foreground, the name service ends with this run instead of staying behind.
+  # Started here in the foreground, the name service ends with this run.
   start_server env "${rabbitmq_environment[@]}" epmd >"$work/rabbitmq/epmd.out" 2>&1
   local i
   for ((i = 0; i < 100; i++)); do listening "$epmd_port" && break; sleep 0.05; done

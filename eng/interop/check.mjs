@@ -1,4 +1,4 @@
-// Starts the .NET program beside a program in another language, and shows that they understand each other.
+// Starts the .NET program and a program in another language, and shows that they understand each other.
 // Arguments: the backend, and the command that starts the program. The addresses are in the environment.
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace Checkout;
 
-/// <summary>How events, requests and replies become JSON: generated at build time, so that nothing needs reflection.</summary>
+/// <summary>Serializes events, requests and replies with code generated at build time, without reflection.</summary>
 [JsonSourceGenerationOptions(System.Text.Json.JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(OrderPlaced))]
 [JsonSerializable(typeof(OrderPaid))]

@@ -2,13 +2,13 @@ using EventBus;
 
 namespace Checkout;
 
-/// <summary>What a customer wants to buy.</summary>
+/// <summary>The request of a customer.</summary>
 public sealed record Cart(string UserId, decimal Total);
 
-/// <summary>What the customer is told.</summary>
+/// <summary>The answer to the customer.</summary>
 public sealed record CheckoutReply(string OrderId);
 
-/// <summary>The same checkout in two ways.</summary>
+/// <summary>Maps the same checkout in two ways.</summary>
 public static class CheckoutEndpoints
 {
     public static void MapCheckout(this IEndpointRouteBuilder app)
@@ -17,7 +17,7 @@ public static class CheckoutEndpoints
         app.MapPost("/checkout", EventDrivenAsync);
     }
 
-    /// <summary>Knows seven services, waits for all of them, and fails when one of them fails.</summary>
+    /// <summary>Calls seven services, waits for all of them, and fails when one of them fails.</summary>
     private static async Task<CheckoutReply> BlockingAsync(
         Cart cart,
         OrderService orders,
@@ -39,8 +39,13 @@ public static class CheckoutEndpoints
         return new CheckoutReply(orderId);
     }
 
-    /// <summary>Waits for what the customer must know, the order and the payment. Whoever else is interested hears of it.</summary>
-    private static async Task<CheckoutReply> EventDrivenAsync(Cart cart, OrderService orders, PaymentService payments, IEventBus bus, CancellationToken cancellationToken)
+    /// <summary>Waits only for the order and the payment. Other services receive an event.</summary>
+    private static async Task<CheckoutReply> EventDrivenAsync(
+        Cart cart,
+        OrderService orders,
+        PaymentService payments,
+        IEventBus bus,
+        CancellationToken cancellationToken)
     {
         var orderId = await orders.CreateAsync(cart, cancellationToken);
         await payments.ChargeAsync(orderId, cart.Total, cancellationToken);

@@ -3,10 +3,19 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Checkout;
 
-/// <summary>One dead letter as the people on call see it: the reason in one line instead of a stack trace.</summary>
-public sealed record FailedOrder(string Id, string Subscription, string EventName, DeadLetterReason Reason, int Attempts, DateTimeOffset LastFailedAt, string? Error);
+/// <summary>One dead letter as operators see it: the reason in one line instead of a stack trace.</summary>
+public sealed record FailedOrder(
+    string Id,
+    string Subscription,
+    string EventName,
+    DeadLetterReason Reason,
+    int Attempts,
+    DateTimeOffset LastFailedAt,
+    string? Error);
 
-/// <summary>Look at what failed for good, and run it again once the cause is mended. In a real shop these need authorization.</summary>
+/// <summary>
+/// Lists the dead letters, and retries one when its cause is fixed. In a real shop these endpoints need authorization.
+/// </summary>
 public static class DeadLetterEndpoints
 {
     public static void MapDeadLetters(this IEndpointRouteBuilder app)

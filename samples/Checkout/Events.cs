@@ -1,10 +1,10 @@
 namespace Checkout;
 
-/// <summary>An order is placed and paid for. On the wire its name is <c>order.placed</c>.</summary>
+/// <summary>An order was placed and paid. The event's name is <c>order.placed</c>.</summary>
 public sealed record OrderPlaced(string OrderId, string UserId, decimal Total);
 
-/// <summary>The bank has the money: <c>order.paid</c>.</summary>
+/// <summary>The bank received the payment: <c>order.paid</c>.</summary>
 public sealed record OrderPaid(string OrderId);
 
-/// <summary>The parcel has left the house: <c>order.shipped</c>.</summary>
+/// <summary>The parcel was shipped: <c>order.shipped</c>.</summary>
 public sealed record OrderShipped(string OrderId);

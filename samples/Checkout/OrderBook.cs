@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 
 namespace Checkout;
 
-/// <summary>How far each order has come. Stands in for a table of the shop's database.</summary>
+/// <summary>Keeps the state of each order. Stands in for a table of the shop's database.</summary>
 public sealed class OrderBook
 {
     private readonly ConcurrentDictionary<string, string> states = new();
@@ -14,7 +14,7 @@ public sealed class OrderBook
         return states.ContainsKey(orderId);
     }
 
-    /// <summary>How often somebody wanted to know whether it is paid.</summary>
+    /// <summary>Returns the number of calls of <see cref="IsPaid"/> for an order.</summary>
     public int LooksAt(string orderId) => looks.GetValueOrDefault(orderId);
 
     public void MarkPaid(string orderId) => states[orderId] = "paid";

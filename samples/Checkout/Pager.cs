@@ -1,6 +1,6 @@
 namespace Checkout;
 
-/// <summary>Wakes up whoever is on call.</summary>
+/// <summary>Pages the operator on call.</summary>
 public interface IPager
 {
     Task PageAsync(string message, CancellationToken cancellationToken);
@@ -11,7 +11,7 @@ public sealed class LogPager(ILogger<LogPager> log) : IPager
 {
     public Task PageAsync(string message, CancellationToken cancellationToken)
     {
-        log.LogCritical("Paging the people on call: {Message}", message);
+        log.LogCritical("Paging the operator on call: {Message}", message);
         return Task.CompletedTask;
     }
 }

@@ -31,7 +31,7 @@ catch (EventBusException exception)
     return 1;
 }
 
-// The shop, up to its start. The file is for SQLite, the prefix for keys in Redis.
+// Builds the shop. The file is for SQLite, the prefix for keys in Redis.
 WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? also = null)
 {
     var builder = WebApplication.CreateBuilder(settings.Urls is { } urls ? ["--urls", urls] : []);
@@ -40,7 +40,7 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
 
     builder.Services.AddEventBus(bus =>
     {
-        // What carries the events: one line, and nothing else in the shop knows which.
+        // The transport: one line, and no other code of the shop depends on it.
         _ = settings.Transport switch
         {
             "redis" => bus.UseRedis(settings.Redis, redis => redis.KeyPrefix = prefix),
@@ -49,7 +49,7 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
             _ => bus.UseInMemory(),
         };
 
-        // What failed, what waits and what was handled is kept apart from it.
+        // The stores of failed, waiting and handled events do not depend on the transport.
         _ = settings.Store switch
         {
             "sqlite" => bus.StoreInSqlite($"Data Source={file}"),
@@ -57,21 +57,21 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
             _ => bus.StoreInMemory(),
         };
 
-        // Whoever tries this wants to hear at once that a server is missing. A shop would start, and wait for it.
+        // The sample fails at once if a server is missing. A real shop would start and wait for it.
         bus.Configure(options => options.Startup = StartupMode.FailFast);
         bus.UseJson(AppJson.Default);
 
         #region subscriptions
         // Five subscriptions to one event: each has its own queue, its own failures and its own retries.
         // The first delay is short because this is a sample: 0.1 s, 0.6 s, 2.4 s. The default is 5 s, 30 s, 2 min.
-        // Idempotent are those whose effect must not happen twice when an event arrives twice. Refreshing twice does no harm.
+        // Idempotent: their effect must not happen twice when an event arrives twice. A second refresh does no harm.
         bus.Subscribe<OrderPlaced, SendReceipt>("receipt", s => s.Idempotent().Retry(3, TimeSpan.FromMilliseconds(100)));
         bus.Subscribe<OrderPlaced, ReserveStock>("stock", s => s.Idempotent());
         bus.Subscribe<OrderPlaced, RecordSale>("analytics", s => s.Idempotent());
         bus.Subscribe<OrderPlaced, AddLoyaltyPoints>("loyalty", s => s.Idempotent());
         bus.Subscribe<OrderPlaced, RefreshRecommendations>("recommendations");
 
-        // Two events of one order, one after the other, also when the second arrives first.
+        // Two events of one order, one after the other, even if the second arrives first.
         bus.Event<OrderPlaced>().KeyedBy(order => order.OrderId);
         bus.Event<OrderPaid>().KeyedBy(order => order.OrderId);
         bus.Event<OrderShipped>().KeyedBy(order => order.OrderId);
@@ -80,7 +80,8 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
             s.On<OrderPaid, Fulfil>().On<OrderShipped, Fulfil>().Guard<OrderShipped, ShippedAfterPaid>();
             if (settings.Transport != "redis-pubsub")
             {
-                // One of an order at a time, in the order in which they were published. Redis Pub/Sub cannot; there the guard must do.
+                // One event of an order at a time, in the order of publishing. Redis Pub/Sub cannot do this; there the
+                // guard is enough.
                 s.Ordered();
             }
         });

@@ -1,6 +1,6 @@
 namespace Checkout;
 
-/// <summary>What the services have in common: each takes its time, and can be down.</summary>
+/// <summary>Simulates a remote service that takes some time and can be down.</summary>
 public abstract class RemoteService(string work, TimeSpan takes, TimeProvider time, ILogger log)
 {
     private static readonly TimeSpan RefusesAfter = TimeSpan.FromMilliseconds(50);
@@ -12,7 +12,7 @@ public abstract class RemoteService(string work, TimeSpan takes, TimeProvider ti
 
     public TimeSpan Takes => takes;
 
-    /// <summary>How often the work was done.</summary>
+    /// <summary>The number of times that the work was done.</summary>
     public int Done => Volatile.Read(ref done);
 
     public bool IsDown

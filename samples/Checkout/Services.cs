@@ -1,6 +1,6 @@
 namespace Checkout;
 
-// Seven services that a shop calls over the network. These only take their time; a real one would make a request.
+// Seven services that a shop calls over the network. These only wait; a real one would send a request.
 
 public sealed class OrderService(TimeProvider time, ILogger<OrderService> log)
     : RemoteService("create order", TimeSpan.FromMilliseconds(200), time, log)
@@ -42,7 +42,9 @@ public sealed class AnalyticsService(TimeProvider time, ILogger<AnalyticsService
 public sealed class LoyaltyService(TimeProvider time, ILogger<LoyaltyService> log)
     : RemoteService("add loyalty points", TimeSpan.FromMilliseconds(600), time, log)
 {
-    /// <summary>Adds points. A service that is called at least once takes a key, by which it recognises a repetition.</summary>
+    /// <summary>
+    /// Adds points. A service that is called at least once takes a key, by which it recognizes a repeated call.
+    /// </summary>
     public Task AddPointsAsync(string orderId, string userId, string idempotencyKey, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
 }
 

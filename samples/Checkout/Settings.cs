@@ -2,7 +2,7 @@ using EventBus;
 
 namespace Checkout;
 
-/// <summary>What the command line asks for.</summary>
+/// <summary>The settings of the command line.</summary>
 public sealed record Settings
 {
     private const string Usage = """
@@ -10,10 +10,10 @@ public sealed record Settings
         Usage: Checkout [--serve] [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
                         [--redis host:port[,password=...]] [--rabbitmq amqp://...] [--urls http://host:port]
 
-          --serve      keep serving until Ctrl-C, instead of telling the story and ending
-          --transport  what carries the events; memory by default. Redis Pub/Sub keeps none of them: what is
-                       published while nobody listens is gone, and no order is kept
-          --store      where the bus keeps what failed, what waits and what was handled; by default memory, with
+          --serve      serve until Ctrl-C, instead of running the demo and ending
+          --transport  the transport of the events; memory by default. Redis Pub/Sub keeps no events: those
+                       published while the shop is stopped are lost, and their order is not kept
+          --store      the store of failed, waiting and handled events; by default memory, with
                        Redis as the transport redis, with RabbitMQ sqlite. The file is checkout.db in the working
                        folder with --serve
           --redis      where Redis is; localhost:6379 by default
@@ -43,7 +43,7 @@ public sealed record Settings
     public string? Urls { get; private init; }
 
     /// <summary>Reads the command line.</summary>
-    /// <exception cref="ArgumentException">It asks for what there is not; the message says what there is.</exception>
+    /// <exception cref="ArgumentException">An option or a value is unknown; the message lists the valid ones.</exception>
     public static Settings Parse(string[] args)
     {
         var settings = new Settings();
@@ -52,32 +52,43 @@ public sealed record Settings
             settings = args[i] switch
             {
                 "--serve" => settings with { Serve = true },
-                "--transport" => settings with { Transport = Checked(Value(), Transports.Contains, "one of " + string.Join(", ", Transports)) },
-                "--store" => settings with { Store = Checked(Value(), Stores.Contains, "one of " + string.Join(", ", Stores)) },
+                "--transport" => settings with { Transport = OneOf(Transports) },
+                "--store" => settings with { Store = OneOf(Stores) },
                 "--redis" => settings with { Redis = Checked(Value(), IsAddress, "an address like localhost:6379") },
-                "--rabbitmq" => settings with { RabbitMq = Checked(Value(), url => url.StartsWith("amqp", StringComparison.Ordinal), "an address like amqp://localhost:5672") },
-                "--urls" => settings with { Urls = Checked(Value(), url => url.StartsWith("http", StringComparison.Ordinal), "an address like http://127.0.0.1:8080") },
+                "--rabbitmq" => settings with { RabbitMq = Url("amqp", "an address like amqp://localhost:5672") },
+                "--urls" => settings with { Urls = Url("http", "an address like http://127.0.0.1:8080") },
                 _ => throw new ArgumentException($"There is no option '{args[i]}'.\n{Usage}"),
             };
+
+            string OneOf(string[] values) => Checked(Value(), values.Contains, "one of " + string.Join(", ", values));
+
+            string Url(string scheme, string expected) =>
+                Checked(Value(), url => url.StartsWith(scheme, StringComparison.Ordinal), expected);
 
             string Value() => ++i < args.Length ? args[i] : "";
 
             string Checked(string value, Func<string, bool> isRight, string expected) =>
-                isRight(value) ? value : throw new ArgumentException($"{args[Math.Min(i, args.Length) - 1]} takes {expected}, not '{EndPoint(value)}'.\n{Usage}");
+                isRight(value)
+                    ? value
+                    : throw new ArgumentException($"{args[Math.Min(i, args.Length) - 1]} takes {expected}, not '{EndPoint(value)}'.\n{Usage}");
         }
 
         return settings;
     }
 
-    /// <summary>Why the bus did not start, and what the command line has to do with it.</summary>
+    /// <summary>Returns the reason why the bus did not start, and the option that concerns it.</summary>
     public string Explain(EventBusException exception) =>
-        exception.Message.StartsWith("Redis", StringComparison.Ordinal) ? $"{exception.Message} The shop looks for Redis at {EndPoint(Redis)}; --redis host:port says where else."
-        : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal) ? $"{exception.Message} --rabbitmq amqp://user:password@host:port says where it is."
+        exception.Message.StartsWith("Redis", StringComparison.Ordinal)
+            ? $"{exception.Message} The shop looks for Redis at {EndPoint(Redis)}; --redis host:port sets another address."
+        : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal)
+            ? $"{exception.Message} --rabbitmq amqp://user:password@host:port sets the address."
         : exception.Message;
 
     private static bool IsAddress(string value) =>
-        EndPoint(value) is var place && place.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(place.AsSpan(colon + 1), out var port) && port > 0 && !place.AsSpan(0, colon).ContainsAny(" =@");
+        EndPoint(value) is var place && place.LastIndexOf(':') is > 0 and var colon
+        && ushort.TryParse(place.AsSpan(colon + 1), out var port) && port > 0
+        && !place.AsSpan(0, colon).ContainsAny(" =@");
 
-    // What comes after a comma may be a password, and is not shown.
+    // The part after a comma may hold a password, and is not shown.
     private static string EndPoint(string address) => address.Split(',')[0];
 }

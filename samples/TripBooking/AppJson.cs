@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace TripBooking;
 
-/// <summary>How events and the state of the saga become JSON: generated at build time, so that nothing needs reflection.</summary>
+/// <summary>
+/// Serializes events and the state of the saga with code generated at build time, without reflection.
+/// </summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(Trip))]
 [JsonSerializable(typeof(ConfirmationRequested))]

@@ -1,7 +1,7 @@
 namespace TripBooking;
 
-/// <summary>The saga asks for the confirmation to be sent: <c>confirmation.requested</c>.</summary>
+/// <summary>The saga requests the confirmation: <c>confirmation.requested</c>.</summary>
 public sealed record ConfirmationRequested(string TripId, string Traveller, string IdempotencyKey);
 
-/// <summary>The traveller has it: <c>confirmation.sent</c>, for which the saga waits.</summary>
+/// <summary>The confirmation was sent: <c>confirmation.sent</c>. The saga waits for this event.</summary>
 public sealed record ConfirmationSent(string TripId);

@@ -2,7 +2,7 @@ using EventBus;
 
 namespace TripBooking;
 
-/// <summary>Called when a saga cannot go on by itself, as for events that failed for good: somebody has to look.</summary>
+/// <summary>Pages the operators when a saga needs attention, or when an event has failed for good.</summary>
 public sealed class PageTheOpsTeam(Timeline timeline) : IDeadLetterNotifier
 {
     public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)

@@ -15,7 +15,7 @@ catch (ArgumentException exception)
     return 2;
 }
 
-// The travel agency, up to its start. What must survive it is in the folder.
+// Builds the travel agency. The folder holds the files that must outlive the process.
 static IHost Build(Settings settings, string folder, Action<Moment> show)
 {
     var builder = Host.CreateApplicationBuilder();
@@ -25,7 +25,7 @@ static IHost Build(Settings settings, string folder, Action<Moment> show)
         var sqlite = $"Data Source={Path.Combine(folder, "trips.db")}";
         var prefix = Path.GetFileName(folder);
 
-        // What carries the events, and what keeps the sagas: one line each, and nothing else knows which.
+        // The transport and the store: one line each, and no other code depends on them.
         _ = settings.Transport switch
         {
             "redis" => bus.UseRedis(settings.Redis, redis => redis.KeyPrefix = prefix),
@@ -40,8 +40,8 @@ static IHost Build(Settings settings, string folder, Action<Moment> show)
             _ => bus.StoreInMemory(),
         };
 
-        // Times are short because this is a sample. By default a step is retried after 5 s, 30 s and 2 min, and another
-        // process goes on with the sagas of one that was killed after 30 s.
+        // Times are short because this is a sample. By default a step is retried after 5 s, 30 s and 2 min, and the sagas
+        // of a killed process are resumed by another process after 30 s.
         bus.Retry(2, TimeSpan.FromMilliseconds(100));
         bus.Configure(options =>
         {

@@ -2,7 +2,10 @@ using EventBus;
 
 namespace TripBooking;
 
-/// <summary>Sends the confirmation, and answers the saga: what a handler publishes carries the saga's id, by which the answer is recognised. It could as well be another program.</summary>
+/// <summary>
+/// Sends the confirmation, and answers the saga. Events published by a handler carry the saga's id, by which the reply
+/// is matched. The handler could run in another program as well.
+/// </summary>
 public sealed class SendConfirmation(MailService mail) : IEventHandler<ConfirmationRequested>
 {
     public async Task HandleAsync(ConfirmationRequested request, EventContext context, CancellationToken cancellationToken)

@@ -2,7 +2,7 @@ using EventBus;
 
 namespace TripBooking;
 
-/// <summary>What the command line asks for.</summary>
+/// <summary>The settings of the command line.</summary>
 public sealed record Settings
 {
     private const string Usage = """
@@ -10,9 +10,9 @@ public sealed record Settings
         Usage: TripBooking [--transport memory|redis|redis-pubsub|rabbitmq] [--store memory|sqlite|redis]
                            [--redis host:port[,password=...]] [--rabbitmq amqp://...]
 
-          --transport  what carries the events; memory by default. Redis Pub/Sub keeps none of them
-          --store      where the bus keeps its sagas; by default memory, with Redis as the transport redis, with
-                       RabbitMQ sqlite. For the crash there must be one that survives: instead of memory, sqlite
+          --transport  the transport of the events; memory by default. Redis Pub/Sub keeps no events
+          --store      the store of the sagas; by default memory, with Redis as the transport redis, with
+                       RabbitMQ sqlite. The crash needs a durable store: instead of memory, sqlite
           --redis      where Redis is; localhost:6379 by default
           --rabbitmq   where RabbitMQ is; amqp://localhost by default
         """;
@@ -35,14 +35,14 @@ public sealed record Settings
 
     public string RabbitMq { get; private init; } = "amqp://localhost";
 
-    /// <summary>Which process of the crash this is; null for the one that tells the story and starts those.</summary>
+    /// <summary>The name of this process in the part with the crash; null for the process that runs the demo.</summary>
     public string? Part { get; init; }
 
-    /// <summary>Where the process that tells the story keeps its files; null for a folder of its own.</summary>
+    /// <summary>The folder of the files of the process that runs the demo; null for a new one.</summary>
     public string? Folder { get; init; }
 
     /// <summary>Reads the command line.</summary>
-    /// <exception cref="ArgumentException">It asks for what there is not; the message says what there is.</exception>
+    /// <exception cref="ArgumentException">An option or a value is unknown; the message lists the valid ones.</exception>
     public static Settings Parse(string[] args)
     {
         var settings = new Settings();
@@ -50,37 +50,52 @@ public sealed record Settings
         {
             settings = args[i] switch
             {
-                "--transport" => settings with { Transport = Checked(Value(), Transports.Contains, "one of " + string.Join(", ", Transports)) },
-                "--store" => settings with { Store = Checked(Value(), Stores.Contains, "one of " + string.Join(", ", Stores)) },
+                "--transport" => settings with { Transport = OneOf(Transports) },
+                "--store" => settings with { Store = OneOf(Stores) },
                 "--redis" => settings with { Redis = Checked(Value(), IsAddress, "an address like localhost:6379") },
-                "--rabbitmq" => settings with { RabbitMq = Checked(Value(), url => url.StartsWith("amqp", StringComparison.Ordinal), "an address like amqp://localhost:5672") },
-                "--part" => settings with { Part = Checked(Value(), Parts.Contains, "one of " + string.Join(", ", Parts)) },
+                "--rabbitmq" => settings with { RabbitMq = Url("amqp", "an address like amqp://localhost:5672") },
+                "--part" => settings with { Part = OneOf(Parts) },
                 "--folder" => settings with { Folder = Checked(Value(), Directory.Exists, "a folder") },
                 _ => throw new ArgumentException($"There is no option '{args[i]}'.\n{Usage}"),
             };
 
+            string OneOf(string[] values) => Checked(Value(), values.Contains, "one of " + string.Join(", ", values));
+
+            string Url(string scheme, string expected) =>
+                Checked(Value(), url => url.StartsWith(scheme, StringComparison.Ordinal), expected);
+
             string Value() => ++i < args.Length ? args[i] : "";
 
             string Checked(string value, Func<string, bool> isRight, string expected) =>
-                isRight(value) ? value : throw new ArgumentException($"{args[Math.Min(i, args.Length) - 1]} takes {expected}, not '{EndPoint(value)}'.\n{Usage}");
+                isRight(value)
+                    ? value
+                    : throw new ArgumentException($"{args[Math.Min(i, args.Length) - 1]} takes {expected}, not '{EndPoint(value)}'.\n{Usage}");
         }
 
         return settings;
     }
 
-    /// <summary>The command line that asks for this.</summary>
+    /// <summary>Returns the command line of these settings.</summary>
     public IEnumerable<string> ToArguments() =>
-        ["--transport", Transport, "--store", Store, "--redis", Redis, "--rabbitmq", RabbitMq, .. Part is null ? Array.Empty<string>() : ["--part", Part], .. Folder is null ? Array.Empty<string>() : ["--folder", Folder]];
+        [
+            "--transport", Transport, "--store", Store, "--redis", Redis, "--rabbitmq", RabbitMq,
+            .. Part is null ? Array.Empty<string>() : ["--part", Part],
+            .. Folder is null ? Array.Empty<string>() : ["--folder", Folder],
+        ];
 
-    /// <summary>Why the bus did not start, and what the command line has to do with it.</summary>
+    /// <summary>Returns the reason why the bus did not start, and the option that concerns it.</summary>
     public string Explain(EventBusException exception) =>
-        exception.Message.StartsWith("Redis", StringComparison.Ordinal) ? $"{exception.Message} The sample looks for Redis at {EndPoint(Redis)}; --redis host:port says where else."
-        : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal) ? $"{exception.Message} --rabbitmq amqp://user:password@host:port says where it is."
+        exception.Message.StartsWith("Redis", StringComparison.Ordinal)
+            ? $"{exception.Message} The sample looks for Redis at {EndPoint(Redis)}; --redis host:port sets another address."
+        : exception.Message.StartsWith("RabbitMQ", StringComparison.Ordinal)
+            ? $"{exception.Message} --rabbitmq amqp://user:password@host:port sets the address."
         : exception.Message;
 
     private static bool IsAddress(string value) =>
-        EndPoint(value) is var place && place.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(place.AsSpan(colon + 1), out var port) && port > 0 && !place.AsSpan(0, colon).ContainsAny(" =@");
+        EndPoint(value) is var place && place.LastIndexOf(':') is > 0 and var colon
+        && ushort.TryParse(place.AsSpan(colon + 1), out var port) && port > 0
+        && !place.AsSpan(0, colon).ContainsAny(" =@");
 
-    // What comes after a comma may be a password, and is not shown.
+    // The part after a comma may hold a password, and is not shown.
     private static string EndPoint(string address) => address.Split(',')[0];
 }

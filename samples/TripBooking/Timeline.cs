@@ -1,6 +1,6 @@
 namespace TripBooking;
 
-/// <summary>Shows what happens as it happens, with the time since the beginning of the scene. Thread-safe.</summary>
+/// <summary>Shows moments at once, with the time since the beginning of the scene. Thread-safe.</summary>
 public sealed class Timeline(TimeProvider time, Action<Moment> show)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
@@ -10,7 +10,7 @@ public sealed class Timeline(TimeProvider time, Action<Moment> show)
     private readonly Lock gate = new();
     private long zero = time.GetTimestamp();
 
-    /// <summary>A scene begins.</summary>
+    /// <summary>Begins a scene.</summary>
     public void Begin()
     {
         lock (gate)
@@ -20,10 +20,10 @@ public sealed class Timeline(TimeProvider time, Action<Moment> show)
         }
     }
 
-    /// <summary>Something has happened.</summary>
-    /// <param name="who">To whom.</param>
-    /// <param name="what">What.</param>
-    /// <param name="key">The idempotency key under which it was asked for, if any.</param>
+    /// <summary>Adds a moment and shows it.</summary>
+    /// <param name="who">The service or process.</param>
+    /// <param name="what">The description.</param>
+    /// <param name="key">The idempotency key of the request, if any.</param>
     public void Add(string who, string what, string? key = null)
     {
         lock (gate)
@@ -33,7 +33,7 @@ public sealed class Timeline(TimeProvider time, Action<Moment> show)
         }
     }
 
-    /// <summary>What has happened to somebody in this scene.</summary>
+    /// <summary>Returns the descriptions of the moments of a service or process in this scene.</summary>
     public IReadOnlyList<string> Of(string who)
     {
         lock (gate)
@@ -42,15 +42,15 @@ public sealed class Timeline(TimeProvider time, Action<Moment> show)
         }
     }
 
-    /// <summary>Waits for something to happen to somebody in this scene.</summary>
-    /// <exception cref="TimeoutException">It did not.</exception>
+    /// <summary>Waits for a moment of a service or process in this scene.</summary>
+    /// <exception cref="TimeoutException">There was none within 20 s.</exception>
     public async Task UntilAsync(string who, CancellationToken cancellationToken)
     {
         for (var begun = time.GetTimestamp(); Of(who).Count == 0;)
         {
             if (time.GetElapsedTime(begun) > Limit)
             {
-                throw new TimeoutException($"nothing was heard of '{who}' within {Limit.TotalSeconds} s.");
+                throw new TimeoutException($"there was no moment of '{who}' within {Limit.TotalSeconds} s.");
             }
 
             await Task.Delay(Look, time, cancellationToken);
@@ -58,5 +58,5 @@ public sealed class Timeline(TimeProvider time, Action<Moment> show)
     }
 }
 
-/// <summary>Something that has happened.</summary>
+/// <summary>One line of the timeline.</summary>
 public sealed record Moment(TimeSpan At, string Who, string What, string? Key);

@@ -1,6 +1,6 @@
 namespace TripBooking;
 
-/// <summary>What the saga remembers of a trip, kept as JSON after each step.</summary>
+/// <summary>The state of the saga, stored as JSON after each step.</summary>
 public sealed record Trip(string Traveller, decimal Price)
 {
     public string? Flight { get; init; }

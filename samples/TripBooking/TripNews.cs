@@ -2,7 +2,7 @@ using EventBus;
 
 namespace TripBooking;
 
-/// <summary>Hears how trips end. Every saga publishes that by itself.</summary>
+/// <summary>Receives the result of each trip. Every saga publishes it by itself.</summary>
 public sealed class TripNews(Timeline timeline) : IEventHandler<SagaCompleted>, IEventHandler<SagaFailed>
 {
     public Task HandleAsync(SagaCompleted trip, EventContext context, CancellationToken cancellationToken)

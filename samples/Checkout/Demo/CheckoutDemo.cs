@@ -1,6 +1,8 @@
 namespace Checkout.Demo;
 
-/// <summary>The main part of the story that the demo tells: the checkout, and an outage. It waits for what happens, never for a while.</summary>
+/// <summary>
+/// Runs the main part of the demo: the checkout, and an outage. Waits for events, never for a fixed time.
+/// </summary>
 internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, Promises promises)
 {
     private const string Blocking = "/checkout/blocking";
@@ -39,7 +41,7 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
         Screen.Answer(answer, "waited for the order and the payment");
         Screen.Text(
             "",
-            "The second one published order.placed, and five handlers did the rest, side by side",
+            "The second one published order.placed, and five handlers did the rest, in parallel",
             "(times since the request):",
             "");
 
@@ -68,52 +70,58 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
             "",
             "The first customer has paid and reads",
             $"  \"{blocking.Problem}\"",
-            "Trying again means paying twice, and nobody has reserved the stock for the first payment.",
+            "Trying again means paying twice, and no stock is reserved for the first payment.",
             "",
             "The second customer is done. Only the receipt is tried again, after longer and longer waits",
             "(times since the request):",
             "");
 
-        // Not WhenIdleAsync: it does not wait for a retry that is due later. The page is what ends this.
+        // Not WhenIdleAsync: it does not wait for a retry that is due later. The page ends this part.
         var page = await pager.NextAsync(PageLimit, cancellationToken);
         var receipts = ReceiptsOf(answer);
         var timeline = new Timeline(time, answer.Sent);
-        timeline.List(receipts, "start");
+        timeline.List(receipts, "attempt");
         timeline.Event("pager", page.At, page.Message);
 
         promises.Add("without e-mail the blocking checkout fails with a problem", (int)blocking.Status >= 500 && blocking.Problem is not null);
         promises.Add("  although the payment was taken", paymentTaken, 1);
-        promises.Add("without e-mail the event-driven checkout answers within 2 s", answer.Elapsed, answer.Succeeded && answer.Elapsed <= FastEnough);
-        promises.Add("  the receipt is started 4 times: once and 3 retries", receipts.Count(run => run.Error is not null), 4);
+        promises.Add(
+            "without e-mail the event-driven checkout answers within 2 s",
+            answer.Elapsed,
+            answer.Succeeded && answer.Elapsed <= FastEnough);
+        promises.Add("  the receipt has 4 attempts: the first and 3 retries", receipts.Count(run => run.Error is not null), 4);
         return answer;
     }
 
     private async Task EmailIsBackAsync(Answer order, CancellationToken cancellationToken)
     {
         Screen.Title("3  The e-mail service is back");
-        await quiet.UntilAsync(() => RunsOf(order).Count(run => run.Error is null) == 4, "the work of the other four handlers", cancellationToken);
+        await quiet.UntilAsync(
+            () => RunsOf(order).Count(run => run.Error is null) == 4,
+            "the work of the other four handlers",
+            cancellationToken);
         tally.Note("event bus");
         email.IsDown = false;
-        var starts = ReceiptsOf(order).Count;
+        var earlier = ReceiptsOf(order).Count;
 
         var letters = await shop.DeadLettersAsync(cancellationToken);
         Screen.Text("GET  /dead-letters");
         foreach (var letter in letters)
         {
-            Screen.Text($"  {letter.Id}", $"  {letter.EventName}, {letter.Attempts} starts, {letter.Error}", "");
+            Screen.Text($"  {letter.Id}", $"  {letter.EventName}, {letter.Attempts} attempts, {letter.Error}", "");
             var status = await shop.RetryAsync(letter.Id, cancellationToken);
             Screen.Text($"POST /dead-letters/{letter.Id}/retry", $"  {(int)status} {status}", "");
         }
 
-        await quiet.UntilAsync(() => ReceiptsOf(order).Count > starts, "the replay", cancellationToken);
-        new Timeline(time, order.Sent).List(ReceiptsOf(order).Skip(starts), "replay");
-        var done = tally.Note("after replay");
+        await quiet.UntilAsync(() => ReceiptsOf(order).Count > earlier, "the manual retry", cancellationToken);
+        new Timeline(time, order.Sent).List(ReceiptsOf(order).Skip(earlier), "retry");
+        var done = tally.Note("after retry");
         Screen.Text("", "How often each service did its work, for the two orders of this outage:", "");
         tally.PrintTable();
 
         promises.Add("  it is kept as one dead letter", letters.Count, 1);
-        promises.Add("  people are alerted once", pager.Count, 1);
-        promises.Add("after the replay the receipt is sent, once", done[2], 1);
+        promises.Add("  operators are alerted once", pager.Count, 1);
+        promises.Add("after the manual retry the receipt is sent, once", done[2], 1);
         promises.Add("  and the four other handlers ran once, not again", RunsOf(order).Count(run => run.Subscription != "receipt"), 4);
         promises.Add("  and no dead letter is left", (await shop.DeadLettersAsync(cancellationToken)).Count, 0);
     }

@@ -2,7 +2,7 @@ using EventBus;
 
 namespace Checkout.Demo;
 
-/// <summary>The part of the story in which events arrive too often, and in the wrong order.</summary>
+/// <summary>Runs the part of the demo in which events arrive several times, and in the wrong order.</summary>
 internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
 {
     private const int AtOnce = 3;
@@ -15,7 +15,7 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
     private readonly IPointsLedger ledger = services.GetRequiredService<IPointsLedger>();
     private readonly Journal journal = services.GetRequiredService<Journal>();
 
-    /// <summary>An order of a partner, who sends each event as often as he likes, always under the same id.</summary>
+    /// <summary>Makes an order of a partner, which sends each event several times, always with the same id.</summary>
     public static (OrderPlaced Order, PublishOptions Options) PartnerOrder(int number) =>
         (new OrderPlaced($"{2000 + number}", "ada", 59.90m), new PublishOptions { EventId = $"partner-order-{2000 + number}" });
 
@@ -54,14 +54,22 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
         {
             credited.Add(await ledger.CountAsync(order.OrderId, cancellationToken));
             runs.AddRange(journal.For(order.OrderId));
-            Screen.Text($"{order.OrderId,-12}{AtOnce + Later,8}{Runs("loyalty", order),16} x{credited[^1],8} x{Runs("recommendations", order),18} x");
+            var (loyalty, recommended) = (Runs("loyalty", order), Runs("recommendations", order));
+            Screen.Text($"{order.OrderId,-12}{AtOnce + Later,8}{loyalty,16} x{credited[^1],8} x{recommended,18} x");
         }
 
-        promises.Add($"of {AtOnce + Later} copies of each order, loyalty handles one", runs.Count(run => run.Subscription == "loyalty"), orders.Count);
+        promises.Add(
+            $"of {AtOnce + Later} copies of each order, loyalty handles one",
+            runs.Count(run => run.Subscription == "loyalty"),
+            orders.Count);
         promises.Add("  and points are credited once for each order", credited.Count(count => count == 1), orders.Count);
-        promises.Add("  which took an idempotent subscription: the other ran for all", runs.Count(run => run.Subscription == "recommendations"), orders.Count * (AtOnce + Later));
+        promises.Add(
+            "  because its subscription is idempotent: the other ran for all",
+            runs.Count(run => run.Subscription == "recommendations"),
+            orders.Count * (AtOnce + Later));
 
-        bool Handled(int copies) => orders.TrueForAll(order => Runs("recommendations", order.Order) == copies && Runs("loyalty", order.Order) > 0);
+        bool Handled(int copies) =>
+            orders.TrueForAll(order => Runs("recommendations", order.Order) == copies && Runs("loyalty", order.Order) > 0);
     }
 
     private async Task WrongOrderAsync(CancellationToken cancellationToken)
@@ -74,7 +82,10 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
         await bus.PublishAsync(new OrderShipped(OrderId), cancellationToken);
         await quiet.UntilAsync(() => book.LooksAt(OrderId) > 0, "the guard's look at order.shipped", cancellationToken);
         var early = journal.For(OrderId).Count;
-        timeline.Event("fulfilment", time.GetTimestamp(), early == 0 ? "order.shipped waits: the guard ShippedAfterPaid misses order.paid" : "order.shipped was handled too early");
+        timeline.Event(
+            "fulfilment",
+            time.GetTimestamp(),
+            early == 0 ? "order.shipped waits: the guard ShippedAfterPaid misses order.paid" : "order.shipped was handled too early");
 
         timeline.Event("order.paid arrives", time.GetTimestamp(), "");
         await bus.PublishAsync(new OrderPaid(OrderId), cancellationToken);
@@ -86,8 +97,11 @@ internal sealed class DeliveryDemo(IServiceProvider services, Promises promises)
         }
 
         promises.Add("order.shipped waits for order.paid", early == 0);
-        promises.Add("  and the order goes through in order: paid, shipped", runs.Select(run => run.EventName).SequenceEqual(["order.paid", "order.shipped"]));
+        promises.Add(
+            "  and the events are handled in order: paid, shipped",
+            runs.Select(run => run.EventName).SequenceEqual(["order.paid", "order.shipped"]));
     }
 
-    private int Runs(string subscription, OrderPlaced order) => journal.For(order.OrderId).Count(run => run.Subscription == subscription);
+    private int Runs(string subscription, OrderPlaced order) =>
+        journal.For(order.OrderId).Count(run => run.Subscription == subscription);
 }

@@ -2,13 +2,13 @@ using System.Threading.Channels;
 
 namespace Checkout.Demo;
 
-/// <summary>Takes the pages, so that the demo can wait for them and show them.</summary>
+/// <summary>Records the pages, so that the demo can wait for them and show them.</summary>
 internal sealed class DemoPager(TimeProvider time) : IPager
 {
     private readonly Channel<Page> pages = Channel.CreateBounded<Page>(100);
     private int count;
 
-    /// <summary>How many pages were sent.</summary>
+    /// <summary>The number of pages that were sent.</summary>
     public int Count => Volatile.Read(ref count);
 
     public async Task PageAsync(string message, CancellationToken cancellationToken)
@@ -18,7 +18,7 @@ internal sealed class DemoPager(TimeProvider time) : IPager
     }
 
     /// <summary>Waits for the next page.</summary>
-    /// <exception cref="TimeoutException">Nobody was paged in time.</exception>
+    /// <exception cref="TimeoutException">No page was sent in time.</exception>
     public async Task<Page> NextAsync(TimeSpan timeout, CancellationToken cancellationToken)
     {
         try
@@ -27,10 +27,10 @@ internal sealed class DemoPager(TimeProvider time) : IPager
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"nobody was paged within {timeout.TotalSeconds} s.");
+            throw new TimeoutException($"no page was sent within {timeout.TotalSeconds} s.");
         }
     }
 }
 
-/// <summary>One page, and when it came.</summary>
+/// <summary>One page, and the time at which it was sent.</summary>
 internal sealed record Page(string Message, long At);

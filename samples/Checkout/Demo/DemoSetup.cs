@@ -4,16 +4,18 @@ using Microsoft.Data.Sqlite;
 
 namespace Checkout.Demo;
 
-/// <summary>Builds the shop: on a SQLite file, with a prefix of keys in Redis, and with what the demo adds to it.</summary>
+/// <summary>Builds the shop with a SQLite file, a prefix of keys in Redis, and the additions of the demo.</summary>
 internal delegate WebApplication ShopFactory(string file, string prefix, Action<WebApplicationBuilder> also);
 
-/// <summary>Adds the demo to the application, and runs it. Nothing outside this folder knows of it except one call in Program.cs.</summary>
+/// <summary>
+/// Adds the demo to the application, and runs it. Outside this folder only one call in Program.cs refers to it.
+/// </summary>
 internal static class DemoSetup
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
-    /// <summary>Runs the demo to its end, to Ctrl-C, or for a minute and a half, with stores of its own.</summary>
-    /// <returns>The exit code: 0 when every figure is as promised, 1 otherwise.</returns>
+    /// <summary>Runs the demo with its own stores until it ends, until Ctrl-C, or for 90 s.</summary>
+    /// <returns>The exit code: 0 if every figure is as promised, 1 otherwise.</returns>
     public static async Task<int> RunAsync(Settings settings, ShopFactory build)
     {
         Console.OutputEncoding = Encoding.UTF8;
@@ -63,7 +65,7 @@ internal static class DemoSetup
         builder.Services.AddEventBus(bus => bus.Use<Journal>().Configure(options => options.ServiceName = "checkout-demo"));
     }
 
-    /// <summary>Starts the shop, tells a part of the story, and stops the shop.</summary>
+    /// <summary>Starts the shop, runs a part of the demo, and stops the shop.</summary>
     private static async Task RunAsync(WebApplication app, Func<ShopClient, CancellationToken, Task> story)
     {
         await app.StartAsync();
@@ -76,7 +78,8 @@ internal static class DemoSetup
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            throw new TimeoutException(app.Lifetime.ApplicationStopping.IsCancellationRequested ? "it was stopped." : $"it took longer than {Limit.TotalSeconds} s.");
+            var isStopped = app.Lifetime.ApplicationStopping.IsCancellationRequested;
+            throw new TimeoutException(isStopped ? "it was stopped." : $"it took longer than {Limit.TotalSeconds} s.");
         }
         finally
         {

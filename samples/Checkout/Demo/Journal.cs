@@ -3,7 +3,7 @@ using EventBus;
 
 namespace Checkout.Demo;
 
-/// <summary>Notes every start of a handler: a middleware that runs round all of them.</summary>
+/// <summary>Records every attempt of a handler: a middleware of the whole bus.</summary>
 internal sealed class Journal(TimeProvider time) : IEventMiddleware
 {
     private readonly ConcurrentQueue<HandlerRun> runs = [];
@@ -27,9 +27,9 @@ internal sealed class Journal(TimeProvider time) : IEventMiddleware
         }
     }
 
-    /// <summary>What was done for an order, in the order of the starts.</summary>
+    /// <summary>Returns the attempts for an order, sorted by their start.</summary>
     public IReadOnlyList<HandlerRun> For(string orderId) => [.. runs.Where(run => run.OrderId == orderId).OrderBy(run => run.Start)];
 }
 
-/// <summary>One start of a handler, with time stamps of the clock.</summary>
+/// <summary>One attempt of a handler, with timestamps of the clock.</summary>
 internal sealed record HandlerRun(string OrderId, string EventName, string Subscription, long Start, long End, string? Error);

@@ -1,6 +1,6 @@
 namespace Checkout.Demo;
 
-/// <summary>What the demo promises, beside what was measured.</summary>
+/// <summary>Compares the promises of the demo with the measured figures.</summary>
 internal sealed class Promises
 {
     private readonly List<(string Promise, string Measured, bool Kept)> lines = [];
@@ -11,8 +11,8 @@ internal sealed class Promises
 
     public void Add(string promise, bool kept) => lines.Add((promise, kept ? "  yes" : "   no", kept));
 
-    /// <summary>Prints all of them.</summary>
-    /// <returns>Whether every one was kept.</returns>
+    /// <summary>Prints all promises.</summary>
+    /// <returns>True if all were kept.</returns>
     public bool Print()
     {
         foreach (var (promise, measured, kept) in lines)

@@ -2,15 +2,18 @@ using EventBus;
 
 namespace Checkout.Demo;
 
-/// <summary>Waits until the shop has done what it was asked for. In memory the bus knows when nothing is left; behind a broker nobody does, so what the demo expects to see must do.</summary>
+/// <summary>
+/// Waits until the work of the shop is done. In memory the bus knows when it is idle. With a broker it does not, so
+/// the demo waits for the results that it expects.
+/// </summary>
 internal sealed class Quiet(IEventBus bus, Settings settings, TimeProvider time)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(20);
 
-    /// <param name="expected">Whether it is done.</param>
-    /// <param name="what">What is waited for.</param>
-    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <param name="expected">True if the work is done.</param>
+    /// <param name="what">The work, for the message of a timeout.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
     public async Task UntilAsync(Func<bool> expected, string what, CancellationToken cancellationToken)
     {
         if (settings.Transport == "memory")
@@ -23,7 +26,7 @@ internal sealed class Quiet(IEventBus bus, Settings settings, TimeProvider time)
         {
             if (time.GetElapsedTime(begun) > Limit)
             {
-                throw new TimeoutException($"{what} did not come about within {Limit.TotalSeconds} s.");
+                throw new TimeoutException($"{what} did not happen within {Limit.TotalSeconds} s.");
             }
 
             await Task.Delay(Look, time, cancellationToken);

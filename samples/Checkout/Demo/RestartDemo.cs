@@ -2,7 +2,7 @@ using EventBus;
 
 namespace Checkout.Demo;
 
-/// <summary>The part of the story after the shop was stopped and started again: what does it still know?</summary>
+/// <summary>Runs the part of the demo after a restart of the shop, and shows what its stores still know.</summary>
 internal sealed class RestartDemo(IServiceProvider services, string store, Promises promises)
 {
     private readonly IEventBus bus = services.GetRequiredService<IEventBus>();
@@ -13,7 +13,10 @@ internal sealed class RestartDemo(IServiceProvider services, string store, Promi
         Screen.Title("6  The shop is started again");
         var (order, options) = DeliveryDemo.PartnerOrder(1);
         await bus.PublishAsync(order, options, cancellationToken);
-        await services.GetRequiredService<Quiet>().UntilAsync(() => Runs("recommendations") == 1 && (store != "memory" || Runs("loyalty") == 1), "the work for the copy", cancellationToken);
+        await services.GetRequiredService<Quiet>().UntilAsync(
+            () => Runs("recommendations") == 1 && (store != "memory" || Runs("loyalty") == 1),
+            "the work for the copy",
+            cancellationToken);
         var handled = Runs("loyalty");
         var credited = await services.GetRequiredService<IPointsLedger>().CountAsync(order.OrderId, cancellationToken);
         Screen.Text($"The partner publishes order {order.OrderId} once more. Loyalty {(handled == 0 ? "does not handle it again" : "handles it again")}.");
@@ -21,16 +24,17 @@ internal sealed class RestartDemo(IServiceProvider services, string store, Promi
         {
             Screen.Text(
                 "In memory the bus has forgotten what was handled, as well as retries and dead letters.",
-                "With --store sqlite or --store redis it knows them still.");
+                "With --store sqlite or --store redis it still knows them.");
             promises.Add("after a restart, stores in memory know nothing: handled again", handled, 1);
             return;
         }
 
-        Screen.Text($"The bus kept in {(store == "sqlite" ? "the SQLite file" : "Redis")} what was handled; retries and dead letters would be there too.");
+        var place = store == "sqlite" ? "the SQLite file" : "Redis";
+        Screen.Text($"The bus kept the handled events in {place}; it keeps retries and dead letters there too.");
         promises.Add("after a restart the event is still known: handled again", handled, 0);
         if (store == "sqlite")
         {
-            Screen.Text($"The same file has {credited} line with its points: mark and line were one commit.");
+            Screen.Text($"The same file has {credited} line with its points: mark and line are one commit.");
             promises.Add("  and its points are in the file, once", credited, 1);
         }
 

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace Checkout.Demo;
 
-/// <summary>Writes to the console: titles, indented lines, times in seconds.</summary>
+/// <summary>Writes titles, indented lines and times in seconds to the console.</summary>
 internal static class Screen
 {
     public static void Title(string text)

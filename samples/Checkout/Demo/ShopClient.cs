@@ -3,12 +3,12 @@ using System.Net.Http.Json;
 
 namespace Checkout.Demo;
 
-/// <summary>The customer, and later the people on call: everything goes through HTTP.</summary>
+/// <summary>Acts as the customer, and later as an operator, through HTTP.</summary>
 internal sealed class ShopClient(HttpClient http, TimeProvider time)
 {
     private static readonly Cart Cart = new("ada", 59.90m);
 
-    /// <summary>Asks for the health, and so has the web server warm before anything is measured.</summary>
+    /// <summary>Requests the health, which also warms up the web server before the measurements.</summary>
     public Task<string> HealthAsync(CancellationToken cancellationToken) => http.GetStringAsync("/health", cancellationToken);
 
     public async Task<Answer> CheckoutAsync(string path, CancellationToken cancellationToken)
@@ -36,7 +36,7 @@ internal sealed class ShopClient(HttpClient http, TimeProvider time)
     }
 }
 
-/// <summary>What came back from a checkout, and after how long.</summary>
+/// <summary>The answer to a checkout, and the time that it took.</summary>
 internal sealed record Answer(string Path, HttpStatusCode Status, long Sent, TimeSpan Elapsed, string? OrderId, string? Problem)
 {
     public bool Succeeded => OrderId is not null;

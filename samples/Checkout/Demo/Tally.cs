@@ -1,6 +1,6 @@
 namespace Checkout.Demo;
 
-/// <summary>Counts what the services did between one moment and the next.</summary>
+/// <summary>Counts the work of the services between two moments.</summary>
 internal sealed class Tally(IServiceProvider services)
 {
     private readonly RemoteService[] remote =
@@ -19,7 +19,7 @@ internal sealed class Tally(IServiceProvider services)
 
     public void Start() => start = [.. remote.Select(service => service.Done)];
 
-    /// <summary>Keeps what was done since the start as a column of the table.</summary>
+    /// <summary>Adds the work since the start as a column of the table.</summary>
     public int[] Note(string title)
     {
         int[] done = [.. remote.Zip(start, (service, then) => service.Done - then)];
@@ -34,7 +34,8 @@ internal sealed class Tally(IServiceProvider services)
             Screen.Text($"{service.Work,-24} {Screen.Seconds(service.Takes)}");
         }
 
-        Screen.Text($"{"",-24} ───────", $"{"one after the other",-24} {Screen.Seconds(remote.Aggregate(TimeSpan.Zero, (sum, service) => sum + service.Takes))}");
+        var sum = remote.Aggregate(TimeSpan.Zero, (sum, service) => sum + service.Takes);
+        Screen.Text($"{"",-24} ───────", $"{"one after the other",-24} {Screen.Seconds(sum)}");
     }
 
     public void PrintTable()
@@ -42,7 +43,8 @@ internal sealed class Tally(IServiceProvider services)
         Screen.Text($"{"",-24}{string.Concat(columns.Select(column => $"{column.Title,17}"))}");
         for (var row = 0; row < remote.Length; row++)
         {
-            Screen.Text($"{remote[row].Work,-24}{string.Concat(columns.Select(column => $"{(column.Done[row] == 0 ? "-" : $"{column.Done[row]}"),17}"))}");
+            var cells = columns.Select(column => column.Done[row] == 0 ? "-" : $"{column.Done[row]}");
+            Screen.Text($"{remote[row].Work,-24}{string.Concat(cells.Select(cell => $"{cell,17}"))}");
         }
     }
 }

@@ -2,7 +2,7 @@ using EventBus;
 
 namespace Checkout;
 
-/// <summary>Follows an order to the customer's door.</summary>
+/// <summary>Tracks an order until it is shipped.</summary>
 public sealed class Fulfil(OrderBook orders) : IEventHandler<OrderPaid>, IEventHandler<OrderShipped>
 {
     public Task HandleAsync(OrderPaid order, EventContext context, CancellationToken cancellationToken)
@@ -18,7 +18,9 @@ public sealed class Fulfil(OrderBook orders) : IEventHandler<OrderPaid>, IEventH
     }
 }
 
-/// <summary>Is asked before each <c>order.shipped</c>, and again whenever something of its order was handled.</summary>
+/// <summary>
+/// Decides before each <c>order.shipped</c>, and again whenever another event of its order was handled.
+/// </summary>
 public sealed class ShippedAfterPaid(OrderBook orders) : IOrderGuard<OrderShipped>
 {
     public Task<OrderDecision> DecideAsync(OrderShipped order, EventContext context, CancellationToken cancellationToken) =>

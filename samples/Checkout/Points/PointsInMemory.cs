@@ -3,7 +3,7 @@ using EventBus;
 
 namespace Checkout;
 
-/// <summary>Books that are forgotten with the process.</summary>
+/// <summary>Keeps the ledger in memory, until the process ends.</summary>
 public sealed class PointsInMemory : IPointsLedger
 {
     private readonly ConcurrentQueue<string> lines = [];

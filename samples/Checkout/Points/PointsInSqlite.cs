@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace Checkout;
 
-/// <summary>Books in the file in which the bus marks what was handled: mark and line are one commit.</summary>
+/// <summary>Keeps the ledger in the SQLite file in which the bus marks handled events: mark and line are one commit.</summary>
 public sealed class PointsInSqlite : IPointsLedger
 {
     private readonly string connectionString;

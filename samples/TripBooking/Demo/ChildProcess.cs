@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace TripBooking.Demo;
 
-/// <summary>Another process of this program, and what it tells.</summary>
+/// <summary>Runs another process of this program, and reads its output.</summary>
 internal sealed class ChildProcess : IDisposable
 {
     private const char Separator = '\t';
@@ -30,10 +30,10 @@ internal sealed class ChildProcess : IDisposable
 
     public int Id => process.Id;
 
-    /// <summary>In the child: tells the parent.</summary>
-    public static void Tell(Moment moment) => Console.WriteLine(string.Join(Separator, moment.Who, moment.What, moment.Key));
+    /// <summary>In the child process: reports a moment to the parent.</summary>
+    public static void Report(Moment moment) => Console.WriteLine(string.Join(Separator, moment.Who, moment.What, moment.Key));
 
-    /// <summary>What happens in it, until it ends.</summary>
+    /// <summary>Returns the moments that the process reports, until it ends.</summary>
     public async IAsyncEnumerable<Moment> ListenAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (await process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
@@ -45,7 +45,7 @@ internal sealed class ChildProcess : IDisposable
         }
     }
 
-    /// <summary>Ends it at once, with no chance to do anything more: SIGKILL.</summary>
+    /// <summary>Ends the process at once with SIGKILL.</summary>
     public void Kill() => process.Kill();
 
     public async Task<int> EndAsync(CancellationToken cancellationToken)

@@ -3,7 +3,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace TripBooking.Demo;
 
-/// <summary>What the two processes of the crash do: the first begins a booking and is killed, the second waits for its end.</summary>
+/// <summary>
+/// Runs one of the two processes of the crash: the first begins a booking and is killed, the second waits for its end.
+/// </summary>
 internal static class CrashedPart
 {
     public const string TripId = "trip-5";
@@ -18,7 +20,7 @@ internal static class CrashedPart
             return false;
         }
 
-        // Nothing is said here of where to go on: the store knows.
+        // The store knows at which step to resume.
         var result = await sagas.WaitAsync<Trip>(TripId, cancellationToken);
         await services.GetRequiredService<Timeline>().UntilAsync("saga.completed", cancellationToken);
         return result.IsCompleted;

@@ -6,24 +6,27 @@ using Microsoft.Extensions.Hosting;
 
 namespace TripBooking.Demo;
 
-/// <summary>Builds the travel agency on a folder, with somebody to whom it shows what happens.</summary>
+/// <summary>Builds the travel agency with a folder for its files, and with a callback for each moment.</summary>
 internal delegate IHost AgencyFactory(Settings settings, string folder, Action<Moment> show);
 
-/// <summary>Runs the story, or one of the two processes of its last part. Nothing outside this folder knows of it except one call in Program.cs.</summary>
+/// <summary>
+/// Runs the demo, or one of the two processes of its last part. Outside this folder only one call in Program.cs refers
+/// to it.
+/// </summary>
 internal static class DemoSetup
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(90);
 
-    /// <summary>Runs to the end, to Ctrl-C, or for a minute and a half.</summary>
-    /// <returns>The exit code: 0 when everything is as promised, 1 otherwise.</returns>
+    /// <summary>Runs the demo until it ends, until Ctrl-C, or for 90 s.</summary>
+    /// <returns>The exit code: 0 if everything is as promised, 1 otherwise.</returns>
     public static async Task<int> RunAsync(Settings settings, AgencyFactory build)
     {
         Console.OutputEncoding = Encoding.UTF8;
         try
         {
             var isRight = settings is { Part: { } part, Folder: { } folder }
-                ? await RunAsync(settings, folder, build, ChildProcess.Tell, (services, stop) => CrashedPart.RunAsync(services, part, stop))
-                : await TellAsync(settings, build);
+                ? await RunAsync(settings, folder, build, ChildProcess.Report, (services, stop) => CrashedPart.RunAsync(services, part, stop))
+                : await RunAllAsync(settings, build);
             return isRight ? 0 : 1;
         }
         catch (Exception exception)
@@ -35,14 +38,14 @@ internal static class DemoSetup
             }
             else
             {
-                ChildProcess.Tell(new Moment(default, "error", why, null));
+                ChildProcess.Report(new Moment(default, "error", why, null));
             }
 
             return 1;
         }
     }
 
-    private static async Task<bool> TellAsync(Settings settings, AgencyFactory build)
+    private static async Task<bool> RunAllAsync(Settings settings, AgencyFactory build)
     {
         var folder = Directory.CreateTempSubdirectory("trip-booking-");
         var promises = new Promises();
@@ -54,7 +57,7 @@ internal static class DemoSetup
                 return true;
             });
 
-            // It is stopped by now, so that what the crash leaves behind is left to the second process.
+            // The agency is stopped by now, so the second process resumes the interrupted booking.
             using var limit = new CancellationTokenSource(Limit);
             await new CrashDemo(settings, folder.FullName, promises).RunAsync(limit.Token);
         }
@@ -68,8 +71,13 @@ internal static class DemoSetup
         return promises.Print();
     }
 
-    /// <summary>Starts the agency, lets something happen, and stops it.</summary>
-    private static async Task<bool> RunAsync(Settings settings, string folder, AgencyFactory build, Action<Moment> show, Func<IServiceProvider, CancellationToken, Task<bool>> story)
+    /// <summary>Starts the agency, runs a part of the demo, and stops the agency.</summary>
+    private static async Task<bool> RunAsync(
+        Settings settings,
+        string folder,
+        AgencyFactory build,
+        Action<Moment> show,
+        Func<IServiceProvider, CancellationToken, Task<bool>> story)
     {
         using var agency = build(settings, folder, show);
         await agency.StartAsync();

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace TripBooking.Demo;
 
-/// <summary>Writes to the console: titles, indented lines, times in seconds.</summary>
+/// <summary>Writes titles, indented lines and times in seconds to the console.</summary>
 internal static class Screen
 {
     public static void Title(string text)
@@ -24,8 +24,12 @@ internal static class Screen
         }
     }
 
-    /// <summary>One line of a time line. A key is only worth showing where it has a column to itself.</summary>
-    public static void Show(Moment moment) => Text($"{Seconds(moment.At)}  {moment.Who,-16} {(moment.Key is null ? moment.What : $"{moment.What,-38} {moment.Key}")}");
+    /// <summary>Prints one line of a timeline, with the key in its own column if there is one.</summary>
+    public static void Show(Moment moment)
+    {
+        var text = moment.Key is null ? moment.What : $"{moment.What,-38} {moment.Key}";
+        Text($"{Seconds(moment.At)}  {moment.Who,-16} {text}");
+    }
 
     public static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds,5:0.00} s");
 }

@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace TripBooking.Demo;
 
-/// <summary>Four bookings: a good one, and three that fail in different ways.</summary>
+/// <summary>Runs four bookings: one that succeeds, and three that fail in different ways.</summary>
 internal sealed class TripDemo(IServiceProvider services, Promises promises)
 {
     private readonly ISagas sagas = services.GetRequiredService<ISagas>();
@@ -15,7 +15,9 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         Screen.Line();
-        Screen.Text("A trip is booked with services that know nothing of each other: flight, hotel, payment, confirmation.", "Each request has an idempotency key, which is shown beside it.");
+        Screen.Text(
+            "A trip is booked with services that know nothing of each other: flight, hotel, payment, confirmation.",
+            "Each request has an idempotency key, which is shown next to it.");
         await GoodAsync("trip-1", cancellationToken);
         await DeclinedAsync("trip-2", cancellationToken);
         await InDoubtAsync("trip-3", cancellationToken);
@@ -30,9 +32,12 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
         Conclude(result);
 
         promises.Add("a good booking is completed", result.Status, SagaStatus.Completed);
-        promises.Add("  with four steps, each done once", world.HeldFor(id), "flight x 1, hotel x 1, payment x 1, confirmation x 1");
+        promises.Add(
+            "  with four steps, each done once",
+            world.HeldFor(id),
+            "flight x 1, hotel x 1, payment x 1, confirmation x 1");
         promises.Add("  of which the last waited for an event in reply", result.State.IsConfirmed);
-        promises.Add("  and a subscriber hears of it", timeline.Of("saga.completed").Count, 1);
+        promises.Add("  and a subscriber receives an event", timeline.Of("saga.completed").Count, 1);
     }
 
     private async Task DeclinedAsync(string id, CancellationToken cancellationToken)
@@ -43,9 +48,15 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
         Conclude(result, $"It failed at {result.FailedStep}: {result.Error}");
 
         promises.Add("a declined payment ends the booking compensated", result.Status, SagaStatus.Compensated);
-        promises.Add("  undone in reverse, without the payment, which had no effect", string.Join(", ", result.Compensated), "hotel, flight");
+        promises.Add(
+            "  undone in reverse, without the payment, which had no effect",
+            string.Join(", ", result.Compensated),
+            "hotel, flight");
         promises.Add("  nothing is left of it", world.HeldFor(id), "nothing");
-        promises.Add("  and a subscriber hears what was undone", string.Join("; ", timeline.Of("saga.failed")), $"{id} failed at payment, undone: hotel, flight");
+        promises.Add(
+            "  and a subscriber receives what was undone",
+            string.Join("; ", timeline.Of("saga.failed")),
+            $"{id} failed at payment, undone: hotel, flight");
     }
 
     private async Task InDoubtAsync(string id, CancellationToken cancellationToken)
@@ -57,8 +68,11 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
         await timeline.UntilAsync("saga.failed", cancellationToken);
         Conclude(result, "The room was booked, which the saga could not know. A step in doubt is undone too.");
 
-        promises.Add("a step that timed out is asked again under the same key", world.RequestsWith($"{id}/hotel/execute"), 2);
-        promises.Add("  then undone too, for it may have had its effect", string.Join(", ", result.Compensated), "hotel, flight");
+        promises.Add("a step that timed out is retried with the same key", world.RequestsWith($"{id}/hotel/execute"), 2);
+        promises.Add(
+            "  then undone too, because it may have had its effect",
+            string.Join(", ", result.Compensated),
+            "hotel, flight");
         promises.Add("  which it had: the room is free again", world.HeldFor(id), "nothing");
     }
 
@@ -68,10 +82,10 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
         flights.CannotCancel = true;
         var stuck = await BookAsync(id, 1_290m, cancellationToken);
         await timeline.UntilAsync("pager", cancellationToken);
-        Conclude(stuck, $"It cannot go on: {stuck.Error}");
+        Conclude(stuck, $"It cannot continue: {stuck.Error}");
         var left = world.HeldFor(id);
 
-        Screen.Text("", "The airline mends it, and an operator has the saga retried:", "");
+        Screen.Text("", "The airline fixes it, and an operator retries the saga:", "");
         flights.CannotCancel = false;
         var taken = await sagas.RetryAsync(id, cancellationToken);
         var result = await sagas.WaitAsync<Trip>(id, cancellationToken);
@@ -81,7 +95,7 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
 
         promises.Add("a cancellation that keeps failing needs attention", stuck.Status, SagaStatus.NeedsAttention);
         promises.Add("  the flight is still booked", left, "flight x 1");
-        promises.Add("  people are paged once", timeline.Of("pager").Count, 1);
+        promises.Add("  operators are paged once", timeline.Of("pager").Count, 1);
         promises.Add("  retried by an operator it ends compensated", taken && result.Status == SagaStatus.Compensated);
         promises.Add("  the hotel, which was undone before, is not asked again", world.RequestsWith($"{id}/hotel/compensate"), 1);
         promises.Add("  nothing is left of it", world.HeldFor(id), "nothing");
@@ -102,7 +116,7 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
     private async Task ShowHistoryAsync(string id, CancellationToken cancellationToken)
     {
         var saga = await sagas.FindAsync(id, cancellationToken) ?? throw new InvalidOperationException($"the saga {id} is gone.");
-        Screen.Text("", "What the store has of it (ISagas.FindAsync):", "");
+        Screen.Text("", "The history of the saga in the store (ISagas.FindAsync):", "");
         foreach (var entry in saga.History)
         {
             Screen.Text($"{Screen.Seconds(entry.At - saga.StartedAt)}  {entry.Step ?? "the saga",-16} {entry.Text}");

@@ -4,7 +4,7 @@ public sealed class FlightService(OutsideWorld world, TimeProvider time, Timelin
 {
     private volatile bool cannotCancel;
 
-    /// <summary>Seats are sold, but none is taken back.</summary>
+    /// <summary>True if bookings succeed and cancellations fail.</summary>
     public bool CannotCancel
     {
         get => cannotCancel;

@@ -4,7 +4,7 @@ public sealed class HotelService(OutsideWorld world, TimeProvider time, Timeline
 {
     private volatile bool losesAnswers;
 
-    /// <summary>Rooms are booked, and nobody is told.</summary>
+    /// <summary>True if rooms are booked and the answers are lost.</summary>
     public bool LosesAnswers
     {
         get => losesAnswers;

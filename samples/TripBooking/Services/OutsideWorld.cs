@@ -1,18 +1,25 @@
 namespace TripBooking;
 
-/// <summary>What the services far away have done: a file of all requests, so that it outlives a process that is killed, as the real world does. It honours idempotency keys, as a saga needs it.</summary>
+/// <summary>
+/// Keeps the effects of the remote services in a file of all requests, which outlives a killed process. Honours
+/// idempotency keys, as a saga needs it.
+/// </summary>
 public sealed class OutsideWorld(string folder)
 {
     private readonly string file = Path.Combine(folder, "outside-world.txt");
     private readonly Lock gate = new();
 
-    /// <summary>Does something for a trip once. A key that is known gets the answer that it got before, and changes nothing.</summary>
+    /// <summary>
+    /// Does the work of a service for a trip once. A known key gets the earlier answer, and changes nothing.
+    /// </summary>
     public Answer Do(string service, string trip, string key) => Handle(service, trip, key, +1);
 
-    /// <summary>Undoes it. Where there is nothing to undo, there never will be: a request that was overtaken by its cancellation is refused.</summary>
+    /// <summary>
+    /// Undoes the work. If there is nothing to undo, a request that arrives after its cancellation is refused.
+    /// </summary>
     public Answer Undo(string service, string trip, string key) => Handle(service, trip, key, -1);
 
-    /// <summary>What there is for a trip now, as <c>flight x 1</c>.</summary>
+    /// <summary>Returns the current bookings of a trip, as <c>flight x 1</c>.</summary>
     public string HeldFor(string trip)
     {
         var held =
@@ -24,7 +31,7 @@ public sealed class OutsideWorld(string folder)
         return string.Join(", ", held.DefaultIfEmpty("nothing"));
     }
 
-    /// <summary>How often something was asked for under a key.</summary>
+    /// <summary>Returns the number of requests with a key.</summary>
     public int RequestsWith(string key) => Requests().Count(request => request.Key == key);
 
     private Answer Handle(string service, string trip, string key, int change)
@@ -50,20 +57,22 @@ public sealed class OutsideWorld(string folder)
 
     private Answer Keep(Request request, bool isRepeated)
     {
-        // In one write, which a kill does not tear.
+        // In one write, which a kill does not split.
         File.AppendAllText(file, $"{request.Trip} {request.Service} {request.Key} {request.Change} {request.Code}\n");
         return new Answer(request.Code, isRepeated, request.Change != 0);
     }
 
     private List<Request> Requests() => File.Exists(file)
-        ? [.. File.ReadLines(file).Select(line => line.Split(' ')).Select(word => new Request(word[0], word[1], word[2], int.Parse(word[3]), word[4]))]
+        ? [.. from line in File.ReadLines(file)
+              let word = line.Split(' ')
+              select new Request(word[0], word[1], word[2], int.Parse(word[3]), word[4])]
         : [];
 
     private sealed record Request(string Trip, string Service, string Key, int Change, string Code);
 }
 
-/// <summary>What a service answers.</summary>
+/// <summary>The answer of a service.</summary>
 /// <param name="Code">The code of the booking.</param>
-/// <param name="IsRepeated">The request was there before, under the same key.</param>
-/// <param name="HadEffect">Something was changed by it.</param>
+/// <param name="IsRepeated">True if the same key was used before.</param>
+/// <param name="HadEffect">True if the request changed something.</param>
 public sealed record Answer(string Code, bool IsRepeated, bool HadEffect);

@@ -4,7 +4,7 @@ public sealed class PaymentService(OutsideWorld world, TimeProvider time, Timeli
 {
     private const decimal Limit = 1_000m;
 
-    /// <exception cref="PaymentDeclinedException">The card has a limit. Nothing was charged.</exception>
+    /// <exception cref="PaymentDeclinedException">The price is above the card's limit. Nothing was charged.</exception>
     public Task<string> ChargeAsync(string trip, decimal price, string key, CancellationToken cancellationToken)
     {
         if (price > Limit)
@@ -19,5 +19,5 @@ public sealed class PaymentService(OutsideWorld world, TimeProvider time, Timeli
     public Task RefundAsync(string trip, string key, CancellationToken cancellationToken) => UndoAsync(trip, key, "refunded", cancellationToken);
 }
 
-/// <summary>The bank says no: nothing was charged, and asking again will not help.</summary>
+/// <summary>Thrown if the bank declines: nothing was charged, and a retry cannot help.</summary>
 public sealed class PaymentDeclinedException(string message) : Exception(message);

@@ -1,6 +1,9 @@
 namespace TripBooking;
 
-/// <summary>What the services have in common: each takes its time, and says what it did. Fakes, but in one thing as real ones must be: <see cref="OutsideWorld"/> does nothing twice under one idempotency key.</summary>
+/// <summary>
+/// Simulates a remote service that takes some time and reports its work. Like a real service must,
+/// <see cref="OutsideWorld"/> does nothing twice with the same idempotency key.
+/// </summary>
 public abstract class RemoteService(string name, OutsideWorld world, TimeProvider time, Timeline timeline)
 {
     private static readonly TimeSpan Takes = TimeSpan.FromMilliseconds(100);
@@ -22,6 +25,6 @@ public abstract class RemoteService(string name, OutsideWorld world, TimeProvide
 
     protected void Say(string text, string key) => timeline.Add(name, text, key);
 
-    /// <summary>The caller waits in vain.</summary>
+    /// <summary>Completes only when the token is cancelled.</summary>
     protected Task NeverAsync(CancellationToken cancellationToken) => Task.Delay(Timeout.InfiniteTimeSpan, time, cancellationToken);
 }
