@@ -3,10 +3,13 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>A bus in memory with a full queue, whose handlers wait until the measuring begins: what is measured then is handling alone, and no publisher hides a part of it.</summary>
+/// <summary>
+/// A bus in memory with a full queue, whose handlers wait until the measurement begins, so that only handling is
+/// measured.
+/// </summary>
 internal sealed class Backlog
 {
-    /// <summary>As many as the in-memory stores keep by default.</summary>
+    /// <summary>The default capacity of the in-memory stores.</summary>
     public const int Events = 100_000;
 
     private readonly IHost host;
@@ -16,10 +19,10 @@ internal sealed class Backlog
     private Backlog(IHost host, Batch batch, TaskCompletionSource gate) => (this.host, this.batch, this.gate) = (host, batch, gate);
 
     /// <summary>Starts a bus with one subscription, and publishes the events that it will handle.</summary>
-    /// <remarks>The setup of an iteration must end before it returns; nothing of it is measured, so that blocking does no harm.</remarks>
+    /// <remarks>The setup of an iteration is synchronous and not measured, so it may block.</remarks>
     public static Backlog Fill(Action<SubscriptionBuilder> configure) => FillAsync(configure).GetAwaiter().GetResult();
 
-    /// <summary>Lets the handlers go, and completes when every event was handled.</summary>
+    /// <summary>Starts the handlers, and completes when every event was handled.</summary>
     public Task DrainAsync()
     {
         gate.SetResult();

@@ -1,6 +1,8 @@
 namespace EventBus.Benchmarks;
 
-/// <summary>Counts what of a batch was handled, and tells when all of it was. The readers of raw channels use the same one.</summary>
+/// <summary>
+/// Counts the handled events of a batch, and completes when all are handled. Used by the bus and by the raw channels.
+/// </summary>
 internal sealed class Batch
 {
     private TaskCompletionSource done = new();

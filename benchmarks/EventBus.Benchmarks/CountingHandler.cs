@@ -1,6 +1,6 @@
 namespace EventBus.Benchmarks;
 
-/// <summary>Does nothing but count.</summary>
+/// <summary>Counts events.</summary>
 internal sealed class CountingHandler(Batch batch) : IEventHandler<OrderPlaced>
 {
     public Task HandleAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken)

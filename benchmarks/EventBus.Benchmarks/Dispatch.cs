@@ -2,8 +2,14 @@ using BenchmarkDotNet.Attributes;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>From the publish call to the end of the last handler, per event, which several subscriptions handle: what each further one costs.</summary>
-/// <remarks>As <see cref="PublishToHandle"/>, with a handler of its own for each subscription. The baseline writes each event to as many bounded channels, each with a reader of its own.</remarks>
+/// <summary>
+/// Measures the time from the publish call to the end of the last handler, per event, for several subscriptions: the
+/// cost of each further one.
+/// </summary>
+/// <remarks>
+/// As <see cref="PublishToHandle"/>, with one handler for each subscription. The baseline writes each event to as many
+/// bounded channels, with one reader each.
+/// </remarks>
 [MemoryDiagnoser]
 public class Dispatch
 {

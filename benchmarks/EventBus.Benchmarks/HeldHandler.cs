@@ -1,6 +1,9 @@
 namespace EventBus.Benchmarks;
 
-/// <summary>Counts, once it is let go. The few events that are begun before hold every slot of the subscription; all others are handled at once.</summary>
+/// <summary>
+/// Counts events after it is started. The first events wait and occupy the whole concurrency of the subscription; all
+/// others are then handled at once.
+/// </summary>
 internal sealed class HeldHandler(Batch batch, Task gate) : IEventHandler<OrderPlaced>
 {
     public Task HandleAsync(OrderPlaced @event, EventContext context, CancellationToken cancellationToken)

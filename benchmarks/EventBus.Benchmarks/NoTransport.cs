@@ -2,7 +2,7 @@ using EventBus.Transports;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>Accepts every event at once, and forgets it.</summary>
+/// <summary>Accepts every event and does nothing with it.</summary>
 internal sealed class NoTransport(bool serializes) : Transport
 {
     public override TransportFeatures Features { get; } = new() { System = "none", Serializes = serializes, CountsWork = true };
@@ -15,7 +15,7 @@ internal sealed class NoTransport(bool serializes) : Transport
         return ValueTask.CompletedTask;
     }
 
-    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new NotSupportedException("Nobody subscribes here.");
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new NotSupportedException("There are no subscriptions.");
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -1,7 +1,8 @@
 using BenchmarkDotNet.Running;
 using EventBus.Benchmarks;
 
-// Usage: dotnet run -c Release --project benchmarks/EventBus.Benchmarks -- --filter '*' [--job short] [any option of BenchmarkDotNet]
+// Usage: dotnet run -c Release --project benchmarks/EventBus.Benchmarks -- --filter '*' [--job short] [any option of
+// BenchmarkDotNet]
 //        dotnet run -c Release --project benchmarks/EventBus.Benchmarks -- --short [--filter '*']
 var switcher = BenchmarkSwitcher.FromAssembly(typeof(Verdict).Assembly);
 return args.Contains(ShortForm.Option)

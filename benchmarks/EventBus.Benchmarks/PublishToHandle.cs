@@ -2,10 +2,15 @@ using BenchmarkDotNet.Attributes;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>From the publish call to the end of the handler, per event: one publisher that awaits each publish, one subscription with a singleton handler that counts.</summary>
+/// <summary>
+/// Measures the time from the publish call to the end of the handler, per event: one publisher that awaits each
+/// publish, and one subscription with a singleton handler that counts.
+/// </summary>
 /// <remarks>
-/// A batch ends when its last event was handled, so that the hand-over from thread to thread is shared by the whole batch. Publisher and handler run side by side: the
-/// slower of the two decides. A publisher that meets a full queue waits for room, on both sides. The baseline is one bounded channel as large as the queue.
+/// A batch ends when its last event was handled, so that the switch of threads is shared by the whole batch. Publisher
+/// and handler run in parallel: the
+/// slower of the two decides. A publisher waits while the queue is full, in both cases. The baseline is one bounded
+/// channel as large as the queue.
 /// </remarks>
 [MemoryDiagnoser]
 public class PublishToHandle

@@ -2,7 +2,7 @@ using System.Threading.Channels;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>What a bus in memory is measured against: bounded channels with one reader each, which do nothing but count.</summary>
+/// <summary>The baseline of a bus in memory: bounded channels with one reader each, which only counts.</summary>
 internal sealed class RawChannels
 {
     private readonly Channel<OrderPlaced>[] channels;
@@ -15,7 +15,7 @@ internal sealed class RawChannels
         reading = [.. channels.Select(channel => Task.Run(() => ReadAsync(channel.Reader)))];
     }
 
-    /// <summary>Writes every event to every channel, and completes when all of them were read.</summary>
+    /// <summary>Writes every event to every channel, and completes when all were read.</summary>
     public async Task MoveAsync(int events)
     {
         batch.Begin((long)events * channels.Length);

@@ -3,10 +3,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>A bus in memory whose subscriptions do nothing but count.</summary>
+/// <summary>A bus in memory whose subscriptions only count.</summary>
 internal sealed class RunningBus
 {
-    /// <summary>How many events a subscription, and a raw channel, queues.</summary>
+    /// <summary>The capacity of a subscription's queue, and of a raw channel.</summary>
     public const int Capacity = 1_024;
 
     private readonly IHost host;

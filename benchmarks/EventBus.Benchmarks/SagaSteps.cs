@@ -6,10 +6,15 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>One step of a saga with the store in memory: sagas of ten steps that do nothing, all started at once, from their start to their end, divided by the steps.</summary>
+/// <summary>
+/// Measures one step of a saga with the store in memory: sagas of ten empty steps, all started at once, from their
+/// start to their end, divided by the number of steps.
+/// </summary>
 /// <remarks>
-/// A tenth of what a saga costs once (start, first and last write, waiting for its end) is included, and so are the events of steps, which nobody subscribes to. The baseline awaits the same
-/// steps and keeps the state as JSON in a dictionary after each: what anyone writes who wants to go on at the same place. Sagas that have ended are kept, so each iteration begins with a new bus.
+/// A tenth of the cost of a saga (start, first and last write, wait for its end) is included, and so are the events of
+/// steps, which have no subscription. The baseline awaits the same
+/// steps and stores the state as JSON in a dictionary after each, as code must that resumes at the same step. Ended
+/// sagas are kept, so each iteration begins with a new bus.
 /// </remarks>
 [MemoryDiagnoser]
 public class SagaSteps
@@ -22,7 +27,7 @@ public class SagaSteps
     [IterationSetup]
     public void Start()
     {
-        // The setup of an iteration must end before it returns; nothing of it is measured.
+        // The setup of an iteration is synchronous, and not measured.
         host = Workload.StartAsync(bus => bus.UseInMemory().AddSaga<IdleSaga, IdleState>()).GetAwaiter().GetResult();
         sagas = host.Services.GetRequiredService<ISagas>();
     }

@@ -5,10 +5,15 @@ using EventBus.Transports;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>The body of one event: written as it is when it leaves for a broker, and read as it is when it arrives from one, with the envelope that holds it.</summary>
+/// <summary>
+/// Measures the serialization of one event for a broker, and its deserialization with the envelope when it arrives from
+/// one.
+/// </summary>
 /// <remarks>
-/// Reading includes what is checked before: size, name, version and media type; its JSON allows no property twice and limits the depth. The baseline is
-/// <see cref="JsonSerializer"/> with the options for the web and nothing else. Both know the type by reflection, as an application does that calls no <c>UseJson</c>.
+/// Reading includes the checks of size, name, version and media type; duplicate properties are refused and the depth is
+/// limited. The baseline is
+/// <see cref="JsonSerializer"/> with the options for the web. Both use reflection, as in an application that does not
+/// call <c>UseJson</c>.
 /// </remarks>
 [MemoryDiagnoser]
 [GroupBenchmarksBy(BenchmarkLogicalGroupRule.ByCategory)]
@@ -18,7 +23,7 @@ public class Serialization
     private readonly OrderPlaced order = Workload.Event(0);
     private readonly byte[] body = JsonSerializer.SerializeToUtf8Bytes(Workload.Event(0), JsonSerializerOptions.Web);
     private readonly EnvelopeAttributes attributes = new() { Id = Guid.CreateVersion7().ToString(), Name = "order.placed" };
-    private readonly WireFormat wire = new(typeof(OrderPlaced));
+    private readonly WireFormat format = new(typeof(OrderPlaced));
 
     [Benchmark(Baseline = true)]
     [BenchmarkCategory("write")]
@@ -26,7 +31,7 @@ public class Serialization
 
     [Benchmark]
     [BenchmarkCategory("write")]
-    public ReadOnlyMemory<byte> WriteEnvelope() => wire.Write(order);
+    public ReadOnlyMemory<byte> WriteEnvelope() => format.Write(order);
 
     [Benchmark(Baseline = true)]
     [BenchmarkCategory("read")]
@@ -34,5 +39,5 @@ public class Serialization
 
     [Benchmark]
     [BenchmarkCategory("read")]
-    public object ReadEnvelope() => wire.Read(attributes, body);
+    public object ReadEnvelope() => format.Read(attributes, body);
 }

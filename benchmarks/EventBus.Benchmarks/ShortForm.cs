@@ -4,17 +4,24 @@ using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>Runs every benchmark once, cold, in this process: it shows that they all run. Its times mean nothing.</summary>
+/// <summary>
+/// Runs every benchmark once, cold, in this process, to show that all of them run. The times are meaningless.
+/// </summary>
 internal static class ShortForm
 {
     public const string Option = "--short";
 
-    /// <summary>No files, and no process of its own for each benchmark, whose making takes longer than the benchmark.</summary>
+    /// <summary>
+    /// Writes no files, and runs all benchmarks in this process, because building one for each takes longer than the
+    /// benchmark.
+    /// </summary>
     public static IConfig Config => ManualConfig.CreateMinimumViable()
         .AddJob(Job.Dry.WithToolchain(InProcessEmitToolchain.Instance))
         .WithOptions(ConfigOptions.DisableLogFile);
 
-    /// <summary>What is left for the switcher. Without a filter it would ask which benchmarks to run.</summary>
+    /// <summary>
+    /// Returns the arguments for the switcher. Adds a filter, because the switcher prompts without one.
+    /// </summary>
     /// <param name="args">The arguments of the program.</param>
     public static string[] Arguments(string[] args)
     {

@@ -2,11 +2,16 @@ using BenchmarkDotNet.Reports;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>Turns what the runner reports into an exit code: it goes on after a benchmark that failed, and its process would end as if all were well.</summary>
+/// <summary>
+/// Converts the reports of the runner to an exit code: the runner continues after a failed benchmark, and its process
+/// would end with 0.
+/// </summary>
 internal static class Verdict
 {
-    /// <param name="summaries">What was run.</param>
-    /// <param name="mustRun">Whether nothing at all is a failure too. Options like <c>--list</c> run nothing.</param>
+    /// <param name="summaries">The reports.</param>
+    /// <param name="mustRun">
+    /// True if a run without benchmarks is a failure. Options like <c>--list</c> run nothing.
+    /// </param>
     public static int Of(IEnumerable<Summary> summaries, bool mustRun)
     {
         var all = summaries.ToList();

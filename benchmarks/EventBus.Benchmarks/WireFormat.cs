@@ -2,7 +2,10 @@ using EventBus.Transports;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>Writes and reads the body of one type of event with the parts of the bus that do it, and without all that comes before and after. They are internal: no other way leads to them alone.</summary>
+/// <summary>
+/// Serializes and deserializes the body of one event type with the internal classes of the bus, without the steps
+/// before and after.
+/// </summary>
 internal sealed class WireFormat
 {
     private readonly EventDescriptor descriptor;
@@ -16,7 +19,7 @@ internal sealed class WireFormat
         descriptor = EventRegistry.Describe(new EventTypeRegistration(type), json, out var problem) ?? throw new InvalidOperationException(problem);
         reader = new EventReader(new EventRegistry([descriptor], [], json), options.MaxBodyBytes);
 
-        // Reading asks for the types that the subscription handles, and for nothing else of it.
+        // Reading uses only the event types of the subscription.
         subscription = new SubscriptionRuntime
         {
             EventTypes = new HashSet<Type> { type },

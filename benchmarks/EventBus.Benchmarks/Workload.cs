@@ -3,10 +3,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Benchmarks;
 
-/// <summary>What the benchmarks share: events made beforehand, so that making them is not measured, and a running bus.</summary>
+/// <summary>Provides events that are made in advance, so that making them is not measured, and a running bus.</summary>
 internal static class Workload
 {
-    /// <summary>How many different events there are.</summary>
+    /// <summary>The number of different events.</summary>
     public const int Events = 1_024;
 
     private const long FirstTimestamp = 1_700_000_000_000;
@@ -14,11 +14,11 @@ internal static class Workload
     private static readonly OrderPlaced[] Made =
         [.. Enumerable.Range(0, Events).Select(i => new OrderPlaced(Guid.CreateVersion7(), $"order-{i:D12}", $"user-{i:D12}", 19.99m + i, FirstTimestamp + i))];
 
-    /// <summary>One of them, in turn.</summary>
-    /// <param name="number">Any number from 0 on.</param>
+    /// <summary>Returns one of the events, in turn.</summary>
+    /// <param name="number">A number of 0 or more.</param>
     public static OrderPlaced Event(int number) => Made[number % Events];
 
-    /// <summary>Starts a bus in a host of its own.</summary>
+    /// <summary>Starts a bus in its own host.</summary>
     /// <param name="configure">The bus.</param>
     /// <param name="services">More services; null for none.</param>
     public static async Task<IHost> StartAsync(Action<EventBusBuilder> configure, Action<IServiceCollection>? services = null)
@@ -31,7 +31,7 @@ internal static class Workload
         return host;
     }
 
-    /// <summary>Stops a bus, and forgets all that it kept.</summary>
+    /// <summary>Stops a bus and discards its stores.</summary>
     /// <param name="host">Its host; null for none.</param>
     public static async Task StopAsync(IHost? host)
     {

@@ -1,4 +1,4 @@
-// The least that an application with a queue is: a generic host, and a service that reads a channel.
+// A minimal application with a queue: a generic host, and a service that reads a channel.
 using System.Threading.Channels;
 using EventBus.Hello;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,4 +1,4 @@
-// The least that an application with the bus is.
+// A minimal application with the bus.
 using System.Text.Json.Serialization;
 using EventBus;
 using EventBus.Hello;

@@ -43,7 +43,9 @@ public sealed record Settings
     public string? Urls { get; private init; }
 
     /// <summary>Reads the command line.</summary>
-    /// <exception cref="ArgumentException">An option or a value is unknown; the message lists the valid ones.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option or a value is unknown; the message lists the valid ones.
+    /// </exception>
     public static Settings Parse(string[] args)
     {
         var settings = new Settings();

@@ -12,8 +12,8 @@ public sealed class BookTrip(FlightService flights, HotelService hotels, Payment
         // needed.
         saga.Step("flight", BookFlightAsync, CancelFlightAsync);
 
-        // Without an answer within two seconds, a room may be booked or not. The step is retried once with the same key,
-        // and then compensated.
+        // Without an answer within two seconds, a room may be booked or not. The step is retried once with the
+        // same key, and then compensated.
         saga.Step("hotel", BookRoomAsync, CancelRoomAsync).Timeout(TimeSpan.FromSeconds(2)).Retry(1, TimeSpan.FromMilliseconds(200));
 
         // Then the step that is costly to undo. A declined card has had no effect: nothing to retry, nothing to refund.

@@ -42,7 +42,9 @@ public sealed record Settings
     public string? Folder { get; init; }
 
     /// <summary>Reads the command line.</summary>
-    /// <exception cref="ArgumentException">An option or a value is unknown; the message lists the valid ones.</exception>
+    /// <exception cref="ArgumentException">
+    /// An option or a value is unknown; the message lists the valid ones.
+    /// </exception>
     public static Settings Parse(string[] args)
     {
         var settings = new Settings();

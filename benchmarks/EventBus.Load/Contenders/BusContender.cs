@@ -3,10 +3,13 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Load;
 
-/// <summary>The bus, with a singleton handler for each subscription, as an application has it.</summary>
+/// <summary>Measures the bus, with a singleton handler for each subscription.</summary>
 internal sealed class BusContender : Contender
 {
-    /// <summary>How many events a subscription may handle at once over a broker. The transports hold four times as many unsettled: what the raw clients do.</summary>
+    /// <summary>
+    /// The concurrency of a subscription over a broker. The transports hold four times as many unsettled events, as the
+    /// raw clients do.
+    /// </summary>
     private const int Concurrency = 64;
 
     // More than a measurement publishes.
@@ -84,7 +87,7 @@ internal sealed class BusContender : Contender
 
                 if (arena.Keys > 0)
                 {
-                    subscription.Ordered().Concurrency(Arena.Lanes);
+                    subscription.Ordered().Concurrency(Arena.Partitions);
                 }
                 else if (arena.Transport != Transport.Memory)
                 {

@@ -1,24 +1,24 @@
 namespace EventBus.Load;
 
-/// <summary>A contender as the tables name it.</summary>
-/// <param name="Name">What a result file and a worker's command line say.</param>
-/// <param name="Title">What a table says.</param>
-/// <param name="Transports">Over what it can be measured.</param>
-/// <param name="Guarantee">What an accepted event means, and when it is acknowledged.</param>
-/// <param name="StartAsync">Makes a running one.</param>
+/// <summary>Describes a contender.</summary>
+/// <param name="Name">The name in result files and in the command line of a worker.</param>
+/// <param name="Title">The name in tables.</param>
+/// <param name="Transports">The transports over which it can be measured.</param>
+/// <param name="Guarantee">The guarantee of an accepted event, and the time of its acknowledgement.</param>
+/// <param name="StartAsync">Starts a contender.</param>
 internal sealed record ContenderKind(string Name, string Title, Transport[] Transports, string Guarantee, Func<Arena, Task<Contender>> StartAsync)
 {
     public const string Bus = "bus";
     public const string Raw = "raw";
     public const string Idempotent = "bus-idempotent";
 
-    /// <summary>Whether it is another library's.</summary>
+    /// <summary>True for another library.</summary>
     public bool IsPeer => Name is not (Bus or Idempotent) && !Name.StartsWith(Raw, StringComparison.Ordinal);
 
-    /// <summary>Whether it is configured for speed.</summary>
+    /// <summary>True if it is configured for speed.</summary>
     public bool IsTuned => Name.EndsWith("-tuned", StringComparison.Ordinal);
 
-    /// <summary>Every kind, in the order of the tables.</summary>
+    /// <summary>All kinds, in the order of the tables.</summary>
     public static IReadOnlyList<ContenderKind> All { get; } =
     [
         new(Raw, "raw channel", [Transport.Memory], "queued in memory; nothing is handled again", RawChannels.StartAsync),

@@ -2,7 +2,10 @@ using System.Threading.Channels;
 
 namespace EventBus.Load;
 
-/// <summary>What in-memory delivery costs at least: a bounded channel and a reader for each subscription; with keys, for each lane.</summary>
+/// <summary>
+/// The minimal cost of in-memory delivery: a bounded channel and a reader for each subscription; with keys, for each
+/// partition.
+/// </summary>
 internal sealed class RawChannels : Contender
 {
     private readonly Channel<OrderPlaced>[] channels;
@@ -12,7 +15,7 @@ internal sealed class RawChannels : Contender
     private RawChannels(Arena arena)
     {
         isKeyed = arena.Keys > 0;
-        channels = [.. Enumerable.Range(0, isKeyed ? Arena.Lanes : arena.Subscriptions).Select(_ => Channel.CreateBounded<OrderPlaced>(new BoundedChannelOptions(arena.Capacity) { SingleReader = true }))];
+        channels = [.. Enumerable.Range(0, isKeyed ? Arena.Partitions : arena.Subscriptions).Select(_ => Channel.CreateBounded<OrderPlaced>(new BoundedChannelOptions(arena.Capacity) { SingleReader = true }))];
         reading = [.. channels.Select(channel => Task.Run(() => ReadAsync(channel.Reader)))];
     }
 

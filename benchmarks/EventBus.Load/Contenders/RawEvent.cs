@@ -4,7 +4,9 @@ using System.Text.Json;
 
 namespace EventBus.Load;
 
-/// <summary>What a raw client puts beside the body and reads from it: the same CloudEvents attributes as the bus.</summary>
+/// <summary>
+/// Writes and reads the attributes of an event for a raw client: the same CloudEvents attributes as the bus.
+/// </summary>
 internal readonly record struct RawEvent(string Id, string Type, string Source, DateTimeOffset Time)
 {
     public const string Name = "order.placed";
@@ -14,7 +16,7 @@ internal readonly record struct RawEvent(string Id, string Type, string Source, 
 
     public string TimeText => Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture);
 
-    /// <summary>The attributes of an event that is published now.</summary>
+    /// <summary>Makes the attributes of an event that is published now.</summary>
     public static RawEvent Now()
     {
         var now = TimeProvider.System.GetUtcNow();

@@ -3,7 +3,10 @@ using RabbitMQ.Client;
 
 namespace EventBus.Load;
 
-/// <summary>RabbitMQ.Client used as well as it can be: persistent, mandatory, confirms pipelined and tracked here, each delivery handled on the client's loop and acknowledged by itself.</summary>
+/// <summary>
+/// Uses RabbitMQ.Client as efficiently as possible: persistent, mandatory, with confirms pipelined and tracked here;
+/// each delivery is handled on the client's loop and acknowledged individually.
+/// </summary>
 internal sealed class RawRabbitMq : Contender
 {
     private const int Window = 1_000;
@@ -17,7 +20,7 @@ internal sealed class RawRabbitMq : Contender
     private readonly SemaphoreSlim room = new(Window);
     private readonly Lock gate = new();
 
-    // The place of a tag; more than may be outstanding.
+    // The slots of tags; more than may be outstanding.
     private readonly Unconfirmed?[] unconfirmed = new Unconfirmed?[1_024];
     private ulong last;
     private ulong oldest = 1;
@@ -99,7 +102,7 @@ internal sealed class RawRabbitMq : Contender
         ValueTask writing;
         lock (gate)
         {
-            // Calls are written in the order in which they are begun: so the tags agree with the broker's.
+            // Calls are written in the order in which they begin, so the tags match those of the broker.
             unconfirmed[++last % (ulong)unconfirmed.Length] = confirm;
             writing = channel.BasicPublishAsync(Exchange, RawEvent.Name, mandatory: true, properties, body);
         }
@@ -169,7 +172,7 @@ internal sealed class RawRabbitMq : Contender
         {
             var headers = properties.Headers!;
 
-            // As the bus does: what says the same as a text that is there already becomes no second one.
+            // As in the bus, equal texts are not allocated again.
             return new RawEvent(Text(Prefix + "id", properties.MessageId!), Text(Prefix + "type", RawEvent.Name), Text(Prefix + "source", RawEvent.Origin), RawEvent.ReadTime((byte[])headers[Prefix + "time"]!));
 
             string Text(string name, string likely) => (byte[])headers[name]! is var bytes && Ascii.Equals(bytes, likely) ? likely : Encoding.UTF8.GetString(bytes);

@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace EventBus.Load;
 
-/// <summary>StackExchange.Redis used as well as it can be: pipelined PUBLISH, and the client's own queue of a channel, read in order. A message is a CloudEvents object, as the bus writes it.</summary>
+/// <summary>
+/// Uses StackExchange.Redis as efficiently as possible: pipelined PUBLISH, and the client's own queue of a channel,
+/// read in order. A message is a CloudEvents object, as the bus writes it.
+/// </summary>
 internal sealed class RawRedisPubSub(ConnectionMultiplexer connection) : Contender
 {
     private const int Window = 1_000;
@@ -68,7 +71,7 @@ internal sealed class RawRedisPubSub(ConnectionMultiplexer connection) : Contend
         [property: JsonConverter(typeof(KnownText))] string DataContentType,
         OrderPlaced Data);
 
-    /// <summary>As the bus does: what every event says becomes no text again.</summary>
+    /// <summary>Returns texts that every event repeats without a new allocation, as the bus does.</summary>
     private sealed class KnownText : JsonConverter<string>
     {
         public override string Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>

@@ -3,7 +3,10 @@ using StackExchange.Redis;
 
 namespace EventBus.Load;
 
-/// <summary>StackExchange.Redis used as well as it can be: pipelined XADD, a blocking XREADGROUP on a connection of its own for each subscription, one XACK for what a read brought.</summary>
+/// <summary>
+/// Uses StackExchange.Redis as efficiently as possible: pipelined XADD, a blocking XREADGROUP on a separate connection
+/// for each subscription, one XACK for each read.
+/// </summary>
 internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Contender
 {
     private const int Count = 256;
@@ -136,7 +139,7 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
         }
     }
 
-    // As the bus does: what every event says becomes no text again.
+    // As in the bus, texts that every event repeats are not allocated again.
     private static string Text(RedisResult value, string likely) => Ascii.Equals(BytesOf(value), likely) ? likely : ((RedisValue)value).ToString();
 
     private static ReadOnlySpan<byte> BytesOf(RedisResult value) => ((ReadOnlyMemory<byte>)(RedisValue)value).Span;

@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace EventBus.Load;
 
-/// <summary>What starting a program costs until its first event is handled: a bare host with a channel, one with the bus, and other libraries.</summary>
+/// <summary>
+/// Measures the start of a program until its first event is handled: a bare host with a channel, one with the bus, and
+/// other libraries.
+/// </summary>
 internal static class Hello
 {
     public const string Bus = "bus";
@@ -16,8 +19,10 @@ internal static class Hello
     private const int ShortRounds = 2;
 
     /// <summary>Publishes the programs, and starts them in turns.</summary>
-    /// <param name="isShort">Without native programs, which take minutes to make.</param>
-    /// <param name="peers">Other libraries take part, and beside them a channel and the bus, all started from this program.</param>
+    /// <param name="isShort">True to leave out native programs, which take minutes to build.</param>
+    /// <param name="peers">
+    /// True to include other libraries, a channel and the bus, all started from this program.
+    /// </param>
     public static async Task<List<StartSeries>> RunAsync(bool isShort, bool peers)
     {
         Console.WriteLine();
@@ -36,7 +41,7 @@ internal static class Hello
         programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsTuned: false, Name: not ContenderKind.Idempotent } && kind.Transports.Contains(Transport.Memory)).Select(kind => HelloProgram.OfContender(kind.Name)) : []);
         foreach (var program in programs)
         {
-            // What the disk has to bring is not what is compared.
+            // The first start reads the files from the disk, which is not compared.
             _ = await program.StartAsync();
         }
 
@@ -59,7 +64,7 @@ internal static class Hello
         return series;
     }
 
-    /// <summary>What a process does that this program starts to measure a contender: one event, handled.</summary>
+    /// <summary>Runs in the process that measures the start of a contender: handles one event.</summary>
     public static async Task<int> RunContenderAsync(string name)
     {
         var handled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -4,19 +4,19 @@ using EventBus.Hello;
 
 namespace EventBus.Load;
 
-/// <summary>A program that handles one event and says so (see <see cref="HelloSign"/>).</summary>
-/// <param name="Name">Which.</param>
-/// <param name="IsNative">Native AOT, or framework-dependent.</param>
-/// <param name="SizeMiB">How large it is, without debug symbols and documentation; 0 for this program.</param>
-/// <param name="Command">How it is started.</param>
+/// <summary>A program that handles one event and reports it (see <see cref="HelloSign"/>).</summary>
+/// <param name="Name">The name.</param>
+/// <param name="IsNative">True for native AOT, false for framework-dependent.</param>
+/// <param name="SizeMiB">The size in MiB, without debug symbols and documentation; 0 for this program.</param>
+/// <param name="Command">The command that starts it.</param>
 internal sealed record HelloProgram(string Name, bool IsNative, double SizeMiB, string[] Command)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    /// <summary>This program, which starts the contender that it is told.</summary>
+    /// <summary>Returns this program, with the contender to start as its argument.</summary>
     public static HelloProgram OfContender(string name) => new(name == ContenderKind.Bus ? Hello.BusHere : name, IsNative: false, 0, ["dotnet", typeof(HelloProgram).Assembly.Location, Hello.Command, name]);
 
-    /// <summary>Builds a program in a folder of its own, so that nothing in the sources' folders changes.</summary>
+    /// <summary>Builds a program in a separate folder, so that the folders of the sources do not change.</summary>
     public static async Task<HelloProgram> PublishAsync(string name, string project, bool isNative, string folder)
     {
         var output = Path.Combine(folder, $"{name}-{(isNative ? "native" : "managed")}");

@@ -2,10 +2,13 @@ using System.Diagnostics.Tracing;
 
 namespace EventBus.Load;
 
-/// <summary>Which types a stretch of work allocates, from the runtime's own samples (one for each 100 KB): to be looked at before something is changed.</summary>
+/// <summary>
+/// Counts the allocated types of a section of work from the samples of the runtime (one for each 100 KB), as a
+/// diagnostic.
+/// </summary>
 internal sealed class AllocationTicks : EventListener
 {
-    /// <summary>Set to anything, every measurement prints its types. It slows them down.</summary>
+    /// <summary>The environment variable that makes every measurement print its types, which slows it down.</summary>
     public const string Variable = "EVENTBUS_LOAD_ALLOCATIONS";
 
     private const EventKeywords GarbageCollector = (EventKeywords)0x1;

@@ -1,6 +1,8 @@
 namespace EventBus.Load;
 
-/// <summary>Counts what arrives and tells when all of it has. Every contender's handler uses it.</summary>
+/// <summary>
+/// Counts handled events and completes when all have arrived. Used by the handlers of all contenders.
+/// </summary>
 internal sealed class Countdown(long target)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
@@ -16,7 +18,7 @@ internal sealed class Countdown(long target)
         }
     }
 
-    /// <exception cref="TimeoutException">Not all of it came.</exception>
+    /// <exception cref="TimeoutException">Not all events arrived in time.</exception>
     public async Task WaitAsync()
     {
         try

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace EventBus.Load;
 
-/// <summary>Measures one contender in one arena. What a worker process does.</summary>
+/// <summary>Measures one contender in one arena, in a worker process.</summary>
 internal sealed class Measurement(Contender contender, Arena arena)
 {
     private const int Publishers = 64;
@@ -102,11 +102,11 @@ internal sealed class Measurement(Contender contender, Arena arena)
         await Pace.RunAsync(count, rate, (number, dueAt) => contender.PublishAsync(events.At(number, dueAt)));
         await countdown.WaitAsync();
 
-        // The processor's time is mostly that of the pace, which spins.
+        // The processor time is mostly that of the pace, which spins.
         return meter.Stop(count, delays) with { Cpu = 0 };
     }
 
-    /// <summary>In memory as often as it takes to publish all events: no more wait than there is room for.</summary>
+    /// <summary>In memory as often as needed to publish all events: no more wait than the queue holds.</summary>
     private async Task<Sample> BacklogAsync(int count)
     {
         var wave = arena.Transport == Transport.Memory ? Math.Min(count, arena.Capacity) : count;
@@ -114,7 +114,7 @@ internal sealed class Measurement(Contender contender, Arena arena)
         var countdown = new Countdown(wave);
         contender.Handle = _ =>
         {
-            // The thread waits, so that a handler costs no more than elsewhere once it goes on.
+            // The thread blocks, so that a handler costs no more than in other modes when it continues.
             open.Wait();
             countdown.Count();
         };

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace EventBus.Load;
 
-/// <summary>What a stretch of work costs this process.</summary>
+/// <summary>Measures the cost of a section of work for this process.</summary>
 internal sealed class Meter
 {
     private readonly long startedAt;
@@ -16,7 +16,7 @@ internal sealed class Meter
         GC.WaitForPendingFinalizers();
         GC.Collect();
 
-        // Forgets the highest resident size so far (proc(5), clear_refs).
+        // Resets the peak resident size (proc(5), clear_refs).
         File.WriteAllText("/proc/self/clear_refs", "5");
         allocated = GC.GetTotalAllocatedBytes(precise: true);
         busy = Environment.CpuUsage.TotalTime;
@@ -25,7 +25,7 @@ internal sealed class Meter
 
     public static Meter Start() => new();
 
-    /// <param name="events">How many events there were.</param>
+    /// <param name="events">The number of events.</param>
     /// <param name="delays">Their latencies in ticks of the stopwatch, in any order; empty for none.</param>
     public Sample Stop(int events, long[] delays)
     {

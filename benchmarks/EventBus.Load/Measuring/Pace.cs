@@ -3,15 +3,18 @@ using System.Runtime.InteropServices;
 
 namespace EventBus.Load;
 
-/// <summary>Publishes at a rate, whatever becomes of the earlier publishes: a slow one delays nobody's start, and what starts late has waited since it was due.</summary>
+/// <summary>
+/// Publishes at a rate, independently of earlier publishes: a slow one delays no other, and the latency of a late one
+/// counts from the time when it was due.
+/// </summary>
 internal static partial class Pace
 {
-    // A sleep may last this much longer than asked; the rest is spun.
+    // A sleep may last this much too long; the rest is spun.
     private static readonly long Slack = Stopwatch.Frequency / 5_000;
 
-    /// <param name="count">How many events.</param>
+    /// <param name="count">The number of events.</param>
     /// <param name="rate">Events a second.</param>
-    /// <param name="publish">Publishes the event of a number that is due at a tick of the stopwatch.</param>
+    /// <param name="publish">Publishes the event of a number, due at a tick of the stopwatch.</param>
     public static async Task RunAsync(int count, int rate, Func<int, long, ValueTask> publish)
     {
         var unfinished = await Task.Factory.StartNew(() => Publish(count, rate, publish), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);

@@ -5,13 +5,16 @@ using IHost = Microsoft.Extensions.Hosting.IHost;
 namespace EventBus.Load;
 
 /// <summary>
-/// MassTransit with a receive endpoint for each subscription, each with a handler of its own: no scope is made for a message, as it would be for a consumer.
-/// By default: nothing but the queue's type and the names is set. Tuned: the prefetch and the concurrency of its page "Configuration", section "Receive Endpoints".
-/// In memory only the concurrency, near the number of cores: there a message costs the more, the larger the prefetch is.
+/// Measures MassTransit with a receive endpoint and a handler for each subscription: no scope is made for a message, as
+/// it would be for a consumer.
+/// By default only the queue type and the names are set. Tuned: prefetch and concurrency of its page "Configuration",
+/// section "Receive Endpoints".
+/// In memory only the concurrency, near the number of cores: there a message costs the more, the larger the prefetch
+/// is.
 /// </summary>
 internal sealed class MassTransitContender : Contender
 {
-    /// <summary>Tuned: how many messages an endpoint holds and handles at once.</summary>
+    /// <summary>Tuned: the number of messages that an endpoint holds and handles at once.</summary>
     private const int Prefetch = 256;
     private const int Concurrency = 64;
     private const int ConcurrencyInMemory = 4;
@@ -27,7 +30,7 @@ internal sealed class MassTransitContender : Contender
         {
             builder.Services.AddMassTransit(registration =>
             {
-                // Nothing leaves this machine.
+                // No telemetry.
                 registration.DisableUsageTelemetry();
                 if (arena.Transport == Transport.Memory)
                 {
@@ -52,7 +55,7 @@ internal sealed class MassTransitContender : Contender
 
     public override ValueTask PublishAsync(OrderPlaced @event) => new(bus.Publish(@event));
 
-    /// <summary>Its own call for a list: all are sent at once, and awaited together.</summary>
+    /// <summary>Uses the library's call for a list: all events are sent at once, and awaited together.</summary>
     public override Task PublishManyAsync(IReadOnlyList<OrderPlaced> events) => bus.PublishBatch(events);
 
     public override async ValueTask DisposeAsync()
@@ -89,7 +92,7 @@ internal sealed class MassTransitContender : Contender
             bus.ConcurrentMessageLimit = Concurrency;
         }
 
-        // Else every contender on a server would get the events of the others.
+        // Otherwise every contender on a server would get the events of the others.
         bus.Message<OrderPlaced>(message => message.SetEntityName($"{name}.orders"));
         for (var i = 0; i < arena.Subscriptions; i++)
         {

@@ -5,8 +5,10 @@ using Microsoft.Extensions.Hosting;
 namespace EventBus.Load;
 
 /// <summary>
-/// Mediator: a publish calls the handlers one after the other on the publisher's thread. Nothing is queued: a reference, not a rival.
-/// As it comes: singletons, and the publisher that awaits each; called on the generated class, without an interface between.
+/// Measures Mediator: a publish calls the handlers one after the other on the publisher's thread, without a queue. A
+/// reference, not a competitor.
+/// By default: singletons, and the publisher that awaits each handler; called on the generated class, without an
+/// interface.
 /// </summary>
 internal sealed class MediatorContender : Contender
 {

@@ -2,13 +2,13 @@ using Mediator;
 
 namespace EventBus.Load;
 
-/// <summary>The event as Mediator wants it, marked. A struct, so that it costs nothing.</summary>
+/// <summary>The event with Mediator's marker interface. A struct, so that it allocates nothing.</summary>
 public readonly record struct PlacedForOne(OrderPlaced Order) : INotification;
 
-/// <summary>The same, for five handlers: Mediator finds the handlers of a type when it is compiled.</summary>
+/// <summary>The same for five handlers: Mediator finds the handlers of a type at compile time.</summary>
 public readonly record struct PlacedForFive(OrderPlaced Order) : INotification;
 
-/// <summary>What each handler does.</summary>
+/// <summary>The work of each handler.</summary>
 internal abstract class MediatorHandler(Contender contender) : INotificationHandler<PlacedForFive>
 {
     public ValueTask Handle(PlacedForFive notification, CancellationToken cancellationToken)

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>Other libraries: as they come, and as their documentation says for speed.</summary>
+/// <summary>The other libraries: with their defaults, and tuned for speed as their documentation recommends.</summary>
 internal static class PeerKinds
 {
     private const string MassTransit = "MassTransit 8.5.12";
@@ -8,7 +8,10 @@ internal static class PeerKinds
     private const string Rebus = "Rebus 8.9.5";
     private const string Mediator = "Mediator 3.0.2";
 
-    /// <summary>Those that over RabbitMQ confirm each event, keep it on disk and acknowledge it after its handler, as the bus does.</summary>
+    /// <summary>
+    /// The libraries that over RabbitMQ confirm each event, keep it on disk and acknowledge it after its handler, as
+    /// the bus does.
+    /// </summary>
     public static IReadOnlyList<string> Confirming { get; } = ["masstransit", "masstransit-tuned", "wolverine-tuned"];
 
     public static IReadOnlyList<ContenderKind> All { get; } =

@@ -8,9 +8,12 @@ using Rebus.Transport.InMem;
 namespace EventBus.Load;
 
 /// <summary>
-/// Rebus with a bus for each subscription, each with a queue and a handler of its own in one network in memory, and a bus that only publishes.
-/// By default: its worker, its parallelism and its back-off. Tuned: the workers and the parallelism of its wiki's page "Workers and parallelism"
-/// for asynchronous work, and waits of a millisecond when idle (page "Back off strategy"). A publish serializes the event; System.Text.Json is its default.
+/// Measures Rebus with a bus, a queue and a handler for each subscription in one network in memory, and a bus that only
+/// publishes.
+/// By default: its worker, parallelism and backoff. Tuned: the workers and the parallelism of its wiki's page "Workers
+/// and parallelism"
+/// for asynchronous work, and waits of a millisecond when idle (page "Back off strategy"). A publish serializes the
+/// event; System.Text.Json is its default.
 /// </summary>
 internal sealed class RebusContender : Contender
 {
@@ -28,7 +31,7 @@ internal sealed class RebusContender : Contender
 
     public override ValueTask PublishAsync(OrderPlaced @event) => new(publisher.Bus.Publish(@event));
 
-    /// <summary>In one transaction, which is how it publishes a list.</summary>
+    /// <summary>Publishes the list in one transaction, as the library documents it.</summary>
     public override async Task PublishManyAsync(IReadOnlyList<OrderPlaced> events)
     {
         using var scope = new RebusTransactionScope();
@@ -42,7 +45,7 @@ internal sealed class RebusContender : Contender
 
     public override ValueTask DisposeAsync()
     {
-        // Disposing waits for the workers, each on the caller's thread: beside one another it takes as long as one.
+        // Disposing waits for the workers, each on the caller's thread: in parallel it takes as long as one.
         Parallel.ForEach([publisher, .. subscribers], activator => activator.Dispose());
         return ValueTask.CompletedTask;
     }

@@ -8,7 +8,8 @@ using Wolverine.RabbitMQ.Internal;
 namespace EventBus.Load;
 
 /// <summary>
-/// Wolverine, with handlers that are separated: each has a queue of its own, as its page "Message Handlers" says for independent subscriptions.
+/// Measures Wolverine with separated handlers: each has its own queue, as its page "Message Handlers" recommends for
+/// independent subscriptions.
 /// By default: nothing else is set. Tuned: see <see cref="WolverineTuning"/>.
 /// </summary>
 internal sealed class WolverineContender : Contender

@@ -1,12 +1,17 @@
 namespace EventBus.Load;
 
-/// <summary>What the handlers are given: the one instance that the host knows. Wolverine's generated code can only use public types.</summary>
+/// <summary>
+/// The singleton that the handlers use. Public, because Wolverine's generated code can only use public types.
+/// </summary>
 public sealed class WolverineSink(Action<OrderPlaced> handle)
 {
     public void Handle(OrderPlaced @event) => handle(@event);
 }
 
-/// <summary>Wolverine tells subscriptions apart by their handlers' classes. The methods are static, which its page "Message Handlers" says is faster.</summary>
+/// <summary>
+/// One handler class for each subscription, by which Wolverine distinguishes them. The methods are static, which is
+/// faster by its page "Message Handlers".
+/// </summary>
 public static class WolverineHandlers
 {
     public static IReadOnlyList<Type> First(int count) => new[] { typeof(Handler0), typeof(Handler1), typeof(Handler2), typeof(Handler3), typeof(Handler4) }[..count];

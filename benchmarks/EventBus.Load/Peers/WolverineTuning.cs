@@ -4,14 +4,21 @@ using Wolverine.RabbitMQ.Internal;
 
 namespace EventBus.Load;
 
-/// <summary>Settings that Wolverine's documentation names; which value is best was measured with handlers that wait for nothing.</summary>
+/// <summary>
+/// Settings from Wolverine's documentation; the best values were measured with handlers that wait for nothing.
+/// </summary>
 internal static class WolverineTuning
 {
-    /// <summary>More at once gain nothing while a handler waits for nothing, and each costs an allocation for a message that comes alone.</summary>
+    /// <summary>
+    /// More concurrency gains nothing while handlers wait for nothing, and costs an allocation for a single message.
+    /// </summary>
     private const ushort Concurrency = 8;
     private const ushort Prefetch = 256;
 
-    /// <summary>Pages "Local Queues", which has this for the order of events, and "Logging". With more at once a handler that waits for nothing answers later.</summary>
+    /// <summary>
+    /// Pages "Local Queues" (for the order of events) and "Logging". With more concurrency a handler that waits for
+    /// nothing completes later.
+    /// </summary>
     public static void Local(IListenerConfiguration queue) => queue.Sequential().TelemetryEnabled(false);
 
     /// <summary>Page "RabbitMQ, Performance Tuning", section "Publisher confirms are off by default".</summary>
@@ -21,7 +28,10 @@ internal static class WolverineTuning
     /// <summary>A publish is awaited until the message is sent and confirmed, not only until it is buffered.</summary>
     public static void Publisher(RabbitMqSubscriberConfiguration exchange) => exchange.SendInline().TelemetryEnabled(false);
 
-    /// <summary>Page "RabbitMQ, Performance Tuning": inline, so that a message is acknowledged after handling, with many at once.</summary>
+    /// <summary>
+    /// Page "RabbitMQ, Performance Tuning": inline, so that a message is acknowledged after handling, with many at
+    /// once.
+    /// </summary>
     public static void Listener(RabbitMqListenerConfiguration queue) =>
         queue.ProcessInline().ConsumerDispatchConcurrency(Concurrency).PreFetchCount(Prefetch).TelemetryEnabled(false);
 }

@@ -1,9 +1,9 @@
 namespace EventBus.Load;
 
-/// <summary>Where values lie between two places of a picture.</summary>
+/// <summary>Maps values to positions of a picture.</summary>
 internal sealed class Axis
 {
-    /// <summary>Up to so many powers of ten, 2 and 5 times each have room for their names too.</summary>
+    /// <summary>Up to this number of powers of ten, their multiples by 2 and 5 have room for labels too.</summary>
     private const double FewDecades = 2.2;
 
     private readonly double low;
@@ -19,10 +19,12 @@ internal sealed class Axis
 
     public bool IsLogarithmic { get; }
 
-    /// <summary>The values that are named.</summary>
+    /// <summary>The values with labels.</summary>
     public IReadOnlyList<double> Ticks { get; }
 
-    /// <summary>For values above 0. It begins below the least of them, so that this one can be seen too.</summary>
+    /// <summary>
+    /// Makes an axis for values above 0. It begins below the smallest, so that this one is visible too.
+    /// </summary>
     public static Axis Logarithmic(IReadOnlyList<double> values, double from, double to)
     {
         var (least, most) = (values.Min() * 0.7, values.Max() * 1.05);
@@ -32,7 +34,7 @@ internal sealed class Axis
         return new Axis(true, low, high, from, to, [.. steps.Where(step => step >= low && step <= high && (isShort || IsPowerOfTen(step)))]);
     }
 
-    /// <summary>From 0.</summary>
+    /// <summary>Makes an axis that begins at 0.</summary>
     public static Axis Linear(IReadOnlyList<double> values, double from, double to)
     {
         var aim = values.Max() / 6;

@@ -2,7 +2,10 @@ using System.Text;
 
 namespace EventBus.Load;
 
-/// <summary>What more subscriptions and larger events do: the bus beside the raw client, and a table of everybody where everybody was measured.</summary>
+/// <summary>
+/// Writes the tables for more subscriptions and larger events: the bus next to the raw client, and all contenders where
+/// all were measured.
+/// </summary>
 internal sealed class AxisTables(ContenderTables tables)
 {
     private readonly Arena baseArena = new(tables.Transport);

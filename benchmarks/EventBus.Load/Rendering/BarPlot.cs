@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>Throughput: a bar for each mode of each row, with a line over the interval of 95 %.</summary>
+/// <summary>Draws throughput: a bar for each mode of each row, with a line over the interval of 95 %.</summary>
 internal sealed class BarPlot(string title, IReadOnlyList<string> modes, IReadOnlyList<(PlotLabel Label, Interval?[] Values)> rows)
     : RowPlot(title, [.. modes.Select((mode, i) => new LegendEntry(mode, i))], [.. rows.Select(row => row.Label)])
 {
@@ -8,7 +8,7 @@ internal sealed class BarPlot(string title, IReadOnlyList<string> modes, IReadOn
     private const double Step = 14;
     private const double Gap = 12;
 
-    /// <summary>Beyond it the shorter bars of a linear scale cannot be told from nothing.</summary>
+    /// <summary>Beyond this ratio the shorter bars of a linear scale are not visible.</summary>
     private const double MostOfLinear = 20;
 
     protected override string Unit => "events a second";

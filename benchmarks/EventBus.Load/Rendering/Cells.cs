@@ -1,16 +1,16 @@
 namespace EventBus.Load;
 
-/// <summary>What the cells of the tables say of a series. One that failed says why wherever it stands.</summary>
+/// <summary>Formats the cells of the tables. The cells of a failed series show its error.</summary>
 internal static class Cells
 {
-    /// <summary>A contender that handled less than this part of what it was to carry was not measured at that rate.</summary>
+    /// <summary>A contender that handled less than this share of the rate was not measured at that rate.</summary>
     private const double Carried = 0.95;
 
     public const string Percentiles = "p50 / p99 / p99.9";
 
     public static string Rate(Series? series, int times = 1) => Of(series, one => Titles.Rate(Median(one, sample => sample.EventsPerSecond) * times));
 
-    /// <summary>The rate, and under it its ratio to the raw one's.</summary>
+    /// <summary>Returns the rate and, below it, its ratio to the raw client.</summary>
     public static string RateBeside(Series? series, Series? raw) =>
         Ratio(series, raw, sample => sample.EventsPerSecond) is { Length: > 0 } ratio ? $"{Rate(series)}<br>{ratio}" : Rate(series);
 
@@ -27,7 +27,9 @@ internal static class Cells
 
     public static string Peak(Series? series) => Of(series, one => $"{Median(one, sample => sample.PeakMiB):N0} MiB");
 
-    /// <summary>The ratio to another series; nothing to itself, and where one of them is missing or failed.</summary>
+    /// <summary>
+    /// Returns the ratio to another series; empty for the series itself, and if one of them is missing or failed.
+    /// </summary>
     public static string Ratio(Series? series, Series? other, Func<Sample, double> figure) =>
         series is null || other is null || series == other ? "" : Titles.Ratio(series.RatioTo(other, figure));
 

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>A mode's figures, printed as soon as they are there.</summary>
+/// <summary>Prints the figures of a mode as soon as they are known.</summary>
 internal static class ConsoleTable
 {
     public static void Print(Mode mode, IReadOnlyList<Series> series)

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace EventBus.Load;
 
-/// <summary>The contenders of a suite beside one another, for each transport of the suite.</summary>
+/// <summary>Writes the comparison of the contenders of a suite, for each transport.</summary>
 internal static class ContenderSection
 {
     public static string Write(ResultFile file, Pictures pictures)

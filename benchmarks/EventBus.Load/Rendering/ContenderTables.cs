@@ -1,6 +1,8 @@
 namespace EventBus.Load;
 
-/// <summary>The tables of the contenders over one transport, each in the same arena: one subscription and small events.</summary>
+/// <summary>
+/// Writes the tables of the contenders over one transport, in the same arena: one subscription and small events.
+/// </summary>
 internal sealed class ContenderTables(Transport transport, IReadOnlyList<Series> all)
 {
     private readonly Arena arena = new(transport);
@@ -9,7 +11,10 @@ internal sealed class ContenderTables(Transport transport, IReadOnlyList<Series>
 
     public IReadOnlyList<Series> All => all;
 
-    /// <summary>In memory a publish call rarely waits, and one publisher is the plain case; over a broker one publisher measures round trips.</summary>
+    /// <summary>
+    /// In memory a publish call rarely waits, so one publisher is the usual case; over a broker one publisher measures
+    /// round trips.
+    /// </summary>
     public Mode CostMode => transport == Transport.Memory ? Mode.OneByOne : Mode.InFlight64;
 
     public int Rounds => all.Where(series => series.Arena == arena).Select(series => series.Rounds.Count).DefaultIfEmpty().Max();
@@ -44,7 +49,7 @@ internal sealed class ContenderTables(Transport transport, IReadOnlyList<Series>
         {
             var (one, raw) = (Find(name, arena, CostMode), Find(ContenderKind.Raw, arena, CostMode));
 
-            // A raw channel allocates next to nothing: a ratio to that says nothing.
+            // A raw channel allocates almost nothing, so a ratio to it is meaningless.
             var bytes = raw is not null && Cells.Median(raw, sample => sample.Bytes) >= 1 ? Cells.Ratio(one, raw, sample => sample.Bytes) : "";
             return one is { Problem: not null }
                 ? [Cells.Cpu(one)]

@@ -1,10 +1,10 @@
 namespace EventBus.Load;
 
-/// <summary>The bus and the raw client along one axis.</summary>
-/// <param name="What">What the axis counts.</param>
-/// <param name="Series">What was measured along it.</param>
-/// <param name="At">Where on it a series lies.</param>
-/// <param name="IsDeliveries">Whether each subscription counts.</param>
+/// <summary>Draws the bus and the raw client along one axis.</summary>
+/// <param name="What">The unit of the axis.</param>
+/// <param name="Series">The measured series.</param>
+/// <param name="At">Returns the position of a series on the axis.</param>
+/// <param name="IsDeliveries">True to count the deliveries of each subscription.</param>
 internal sealed record Curve(string What, IReadOnlyList<Series> Series, Func<Series, int> At, bool IsDeliveries = false)
 {
     public IReadOnlyList<PlotLine> Rates => Lines(series => Cells.Median(series, sample => sample.EventsPerSecond) * Times(series));

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>How throughput and memory go with the number of subscriptions, of keys, and of events that wait.</summary>
+/// <summary>Writes throughput and memory by the number of subscriptions, of keys, and of waiting events.</summary>
 internal static class CurveSection
 {
     private const string Rate = "events a second, log scale";
@@ -20,14 +20,14 @@ internal static class CurveSection
 
             ### Keys
 
-            Ordered by key in {Arena.Lanes} lanes. In memory, {Titles.Of(Mode.OneByOne)}.
+            Ordered by key in {Arena.Partitions} partitions. In memory, {Titles.Of(Mode.OneByOne)}.
 
             {keys.Table()}
             {Plot("curve-keys", "Throughput against keys", keys, Rate, keys.Rates)}
 
             ### Backlog
 
-            That many events are published while no handler goes on, and then handled; the rate is that of both together.
+            The events are published while the handlers wait, and then handled; the rate is that of both together.
 
             {backlog.Table()}
             {Plot("curve-backlog", "Throughput against a backlog", backlog, Rate, backlog.Rates)}

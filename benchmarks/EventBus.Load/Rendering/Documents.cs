@@ -3,14 +3,14 @@ using System.Text.Json;
 
 namespace EventBus.Load;
 
-/// <summary>Makes the tables and plots of docs/benchmarks.md from the result files that exist.</summary>
+/// <summary>Makes the tables and plots of docs/benchmarks.md from the existing result files.</summary>
 internal static class Documents
 {
     private const string Document = "docs/benchmarks.md";
     private const string Plots = "docs/benchmarks";
 
-    /// <summary>Writes what has changed, or only names it.</summary>
-    /// <returns>0; 1 where something is out of date and only a check was asked for; 2 where a file cannot be used.</returns>
+    /// <summary>Writes the changed files, or only lists them.</summary>
+    /// <returns>0; 1 if a check finds an outdated file; 2 if a file cannot be used.</returns>
     public static int Render(bool check)
     {
         try
@@ -27,7 +27,7 @@ internal static class Documents
                 }
             }
 
-            Console.WriteLine(stale.Count == 0 ? "Everything is up to date." : check ? "To mend it: dotnet run -c Release --project benchmarks/EventBus.Load -- render" : "");
+            Console.WriteLine(stale.Count == 0 ? "Everything is up to date." : check ? "To update them: dotnet run -c Release --project benchmarks/EventBus.Load -- render" : "");
             return check && stale.Count > 0 ? 1 : 0;
         }
         catch (InvalidDataException problem)
@@ -37,7 +37,7 @@ internal static class Documents
         }
     }
 
-    /// <summary>Every file as it should be, by its path.</summary>
+    /// <summary>Returns the expected content of every file, by its path.</summary>
     private static SortedDictionary<string, string> Make()
     {
         var pictures = new Pictures(Path.GetFileName(Plots));
@@ -70,7 +70,7 @@ internal static class Documents
         return files;
     }
 
-    /// <summary>In an order that does not depend on the file system.</summary>
+    /// <summary>Sorted, so that the order does not depend on the file system.</summary>
     private static List<string> Files(string folder, string pattern) =>
         Directory.Exists(folder) ? [.. Directory.GetFiles(folder, pattern).Order(StringComparer.Ordinal)] : [];
 

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>What starting a program costs.</summary>
+/// <summary>Writes the cost of starting a program.</summary>
 internal static class HelloSection
 {
     public static string Write(ResultFile file)
@@ -26,22 +26,22 @@ internal static class HelloSection
             return table.ToString();
         }
 
-        var beside = new MarkdownTable("library", "to the first handled event", "ratio", "peak memory", "ratio");
+        var peers = new MarkdownTable("library", "to the first handled event", "ratio", "peak memory", "ratio");
         foreach (var start in here)
         {
-            beside.Add([Titles.Program(start.Program), .. Figures(start, here.Find(other => other.Program == ContenderKind.Raw))], isBold: start.Program == Hello.BusHere);
+            peers.Add([Titles.Program(start.Program), .. Figures(start, here.Find(other => other.Program == ContenderKind.Raw))], isBold: start.Program == Hello.BusHere);
         }
 
         return $"""
             {table.ToString().TrimEnd()}
 
-            Beside other libraries: one program starts them all, each in a host without configuration and logging, the channel without a host.
+            In comparison with other libraries: one program starts them all, each in a host without configuration and logging, the channel without a host.
 
-            {beside.ToString().TrimEnd()}
+            {peers.ToString().TrimEnd()}
             """;
     }
 
-    /// <summary>Time and memory, and their ratios to another program.</summary>
+    /// <summary>Returns time and memory, and their ratios to another program.</summary>
     private static string[] Figures(StartSeries start, StartSeries? to)
     {
         return [$"{Median(sample => sample.Milliseconds):0.0} ms", Ratio(sample => sample.Milliseconds), $"{Median(sample => sample.PeakMiB):0.0} MiB", Ratio(sample => sample.PeakMiB)];

@@ -1,13 +1,13 @@
 namespace EventBus.Load;
 
-/// <summary>Lines on two logarithmic scales.</summary>
+/// <summary>Draws lines on two logarithmic scales.</summary>
 internal sealed class LinePlot(string title, string across, string upwards, IReadOnlyList<PlotLine> lines)
 {
     private const double Left = 84;
     private const double Right = Svg.Width - 36;
     private const double Height = 300;
 
-    /// <summary>The picture; null when there is no point.</summary>
+    /// <summary>Returns the picture; null if there is no point.</summary>
     public string? Draw()
     {
         var points = lines.SelectMany(line => line.Points).ToList();

@@ -2,13 +2,13 @@ using System.Text;
 
 namespace EventBus.Load;
 
-/// <summary>A table; its first column stands at the left, and the others at the right where they are figures.</summary>
+/// <summary>A Markdown table; its first column is aligned left, columns of figures are aligned right.</summary>
 internal sealed class MarkdownTable(params string[] heads)
 {
     private readonly List<string[]> rows = [];
 
-    /// <param name="cells">The cells; those that are missing at the end stay empty.</param>
-    /// <param name="isBold">Whether the row is to be seen at once.</param>
+    /// <param name="cells">The cells; missing ones at the end are empty.</param>
+    /// <param name="isBold">True to emphasize the row.</param>
     public void Add(IEnumerable<string> cells, bool isBold = false) =>
         rows.Add([.. cells.Select(cell => cell.Replace("|", "\\|", StringComparison.Ordinal).ReplaceLineEndings(" ").Trim()).Select(cell => isBold && cell.Length > 0 ? $"**{cell}**" : cell)]);
 

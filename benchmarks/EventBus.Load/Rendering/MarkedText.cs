@@ -2,7 +2,10 @@ using System.Text;
 
 namespace EventBus.Load;
 
-/// <summary>A text with places between <c>&lt;!-- begin: NAME --&gt;</c> and <c>&lt;!-- end: NAME --&gt;</c>, each on a line of its own; all else is left as it is.</summary>
+/// <summary>
+/// Replaces the parts of a text between <c>&lt;!-- begin: NAME --&gt;</c> and <c>&lt;!-- end: NAME --&gt;</c>, each on
+/// its own line; the rest is unchanged.
+/// </summary>
 internal static class MarkedText
 {
     private const string Begin = "<!-- begin: ";
@@ -10,9 +13,9 @@ internal static class MarkedText
     private const string Close = " -->";
 
     /// <param name="text">The text.</param>
-    /// <param name="path">Where it comes from, for the errors.</param>
-    /// <param name="write">What belongs into a place; null when there is no such place.</param>
-    /// <exception cref="InvalidDataException">A place is not known, not ended, or not begun.</exception>
+    /// <param name="path">The path of the text, for errors.</param>
+    /// <param name="write">Returns the content of a part; null if the name is unknown.</param>
+    /// <exception cref="InvalidDataException">A part is unknown, or its begin or end is missing.</exception>
     public static string Fill(string text, string path, Func<string, string?> write)
     {
         var filled = new StringBuilder();

@@ -1,15 +1,15 @@
 namespace EventBus.Load;
 
-/// <summary>The plots that the places of a document show.</summary>
-/// <param name="folder">Where they lie, as the document sees it.</param>
+/// <summary>Collects the plots of a document.</summary>
+/// <param name="folder">The folder of the plots, relative to the document.</param>
 internal sealed class Pictures(string folder)
 {
     private readonly SortedDictionary<string, string> all = new(StringComparer.Ordinal);
 
     public IReadOnlyDictionary<string, string> All => all;
 
-    /// <summary>Keeps a plot.</summary>
-    /// <returns>What shows it; nothing when there was nothing to draw.</returns>
+    /// <summary>Adds a plot.</summary>
+    /// <returns>The Markdown that shows the plot; empty if there is none.</returns>
     public string Add(string name, string title, string? svg)
     {
         if (svg is null)

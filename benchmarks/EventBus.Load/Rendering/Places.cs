@@ -1,9 +1,9 @@
 namespace EventBus.Load;
 
-/// <summary>What stands in each marked place.</summary>
+/// <summary>Writes the content of each marked part.</summary>
 internal sealed class Places(IReadOnlyList<ResultFile> files, Pictures pictures)
 {
-    /// <summary>Null when there is no place of that name.</summary>
+    /// <summary>Returns the content of a part; null if the name is unknown.</summary>
     public string? Write(string name) => name switch
     {
         "machine" => Machines(),

@@ -1,5 +1,5 @@
 namespace EventBus.Load;
 
-/// <param name="Text">What a row of a plot is called.</param>
-/// <param name="IsOurs">Whether it is to be seen at once.</param>
+/// <param name="Text">The label of a row.</param>
+/// <param name="IsOurs">True to emphasize the row.</param>
 internal sealed record PlotLabel(string Text, bool IsOurs);

@@ -1,6 +1,8 @@
 namespace EventBus.Load;
 
-/// <summary>Latency: a line for each mode of each row from p50 (a dot) over p99 (a stroke) to p99.9 (its end).</summary>
+/// <summary>
+/// Draws latency: a line for each mode of each row from p50 (a dot) over p99 (a stroke) to p99.9 (its end).
+/// </summary>
 internal sealed class RangePlot(string title, IReadOnlyList<string> modes, IReadOnlyList<(PlotLabel Label, Span?[] Values)> rows)
     : RowPlot(title, [.. modes.Select((mode, i) => new LegendEntry(mode, i, IsLine: true))], [.. rows.Select(row => row.Label)])
 {

@@ -1,17 +1,17 @@
 namespace EventBus.Load;
 
-/// <summary>A plot with a row for each contender, whose values go from left to right.</summary>
+/// <summary>Draws a plot with a row for each contender, with values from left to right.</summary>
 internal abstract class RowPlot(string title, IReadOnlyList<LegendEntry> legend, IReadOnlyList<PlotLabel> labels)
 {
     private const int MostOfLabel = 26;
     private const double LineHeight = 15;
 
-    /// <summary>For the figures behind the longest bars.</summary>
+    /// <summary>The space for figures behind the longest bars.</summary>
     private const double RightRoom = 90;
 
     protected abstract string Unit { get; }
 
-    /// <summary>For the figures in front.</summary>
+    /// <summary>The space for figures in front.</summary>
     protected virtual double LeftRoom => 0;
 
     protected abstract bool IsLogarithmic { get; }
@@ -20,7 +20,7 @@ internal abstract class RowPlot(string title, IReadOnlyList<LegendEntry> legend,
 
     protected abstract IEnumerable<double> Values { get; }
 
-    /// <summary>The picture; null when there is no value.</summary>
+    /// <summary>Returns the picture; null if there is no value.</summary>
     public string? Draw()
     {
         var values = Values.Where(value => value > 0).ToList();
@@ -61,7 +61,7 @@ internal abstract class RowPlot(string title, IReadOnlyList<LegendEntry> legend,
 
     protected abstract void DrawRow(Svg svg, Axis axis, int row, double top);
 
-    /// <summary>A long label takes a second line, from the space that is nearest to its middle.</summary>
+    /// <summary>Splits a long label into two lines at the space nearest to its middle.</summary>
     private static string[] Wrap(string text)
     {
         if (text.Length <= MostOfLabel || !text.Contains(' ', StringComparison.Ordinal))

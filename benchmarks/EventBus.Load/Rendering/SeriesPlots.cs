@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>The two plots that compare rows of series.</summary>
+/// <summary>Draws the two plots that compare rows of series.</summary>
 internal static class SeriesPlots
 {
     private static readonly Mode[] Latencies = [Mode.OneInFlight, Mode.AtRate];

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>How latency spreads, in microseconds.</summary>
+/// <summary>Percentiles of latency, in microseconds.</summary>
 /// <param name="P50">The median.</param>
 /// <param name="P99">The 99th percentile.</param>
 /// <param name="P999">The 99.9th percentile.</param>

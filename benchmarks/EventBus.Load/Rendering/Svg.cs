@@ -3,13 +3,16 @@ using System.Text;
 
 namespace EventBus.Load;
 
-/// <summary>A picture of a fixed width, drawn from top to bottom. It has a ground of its own, so that its colours hold on any page, and both follow the reader's light or dark mode.</summary>
+/// <summary>
+/// A picture of a fixed width, drawn from top to bottom. It has a background, so that its colours work on any page, and
+/// follows the reader's light or dark mode.
+/// </summary>
 internal sealed class Svg(string title)
 {
     public const int Width = 820;
     public const int Margin = 16;
 
-    /// <summary>Plain colours first; the second half says what is different in the dark.</summary>
+    /// <summary>The colours of the light mode first, then those that differ in the dark mode.</summary>
     private const string Style = """
         text { font: 12px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328 }
         .title { font-size: 15px; font-weight: 600 } .ours { font-weight: 700 } .quiet { fill: #59636e } .value { font-size: 11px; fill: #59636e; stroke: #ffffff; stroke-width: 3; paint-order: stroke }
@@ -24,11 +27,11 @@ internal sealed class Svg(string title)
 
     private readonly StringBuilder body = new();
 
-    /// <summary>About how wide a text is, on the wide side, for there is nobody here to measure it.</summary>
+    /// <summary>Estimates the width of a text, rather too wide.</summary>
     public static double WidthOf(string text, double size = 12) => text.Length * size * 0.58;
 
     /// <summary>Draws the title and the legend.</summary>
-    /// <returns>Where the rest begins.</returns>
+    /// <returns>The vertical position of the rest.</returns>
     public double Head(IReadOnlyList<LegendEntry> legend)
     {
         Text(Margin, 28, title, "title");
@@ -88,6 +91,6 @@ internal sealed class Svg(string title)
 
     private static string Class(string style) => style.Length > 0 ? $" class=\"{style}\"" : "";
 
-    /// <summary>A tenth of a pixel is enough, and the same everywhere.</summary>
+    /// <summary>Formats a coordinate with one decimal, independently of the culture.</summary>
     private static string Round(double value) => value.ToString("0.#");
 }

@@ -1,9 +1,9 @@
 namespace EventBus.Load;
 
-/// <summary>What tables and plots call things.</summary>
+/// <summary>The titles in tables and plots.</summary>
 internal static class Titles
 {
-    /// <summary>The modes that are about throughput, in the order of the tables.</summary>
+    /// <summary>The throughput modes, in the order of the tables.</summary>
     public static IReadOnlyList<Mode> Throughputs { get; } = [Mode.OneByOne, Mode.InFlight64, Mode.List];
 
     public static string Of(Transport transport) => transport switch
@@ -28,10 +28,10 @@ internal static class Titles
         _ => "a backlog",
     };
 
-    /// <summary>Whether the mode is about latency rather than throughput.</summary>
+    /// <summary>True if the mode measures latency, false for throughput.</summary>
     public static bool IsLatency(Mode mode) => mode is Mode.OneInFlight or Mode.AtRate;
 
-    /// <summary>A contender that the program does not know any more keeps its name.</summary>
+    /// <summary>Returns the title of a contender; the name itself if the program no longer knows it.</summary>
     public static string Contender(string name, Transport transport) =>
         ContenderKind.All.FirstOrDefault(kind => kind.Name == name && kind.Transports.Contains(transport))?.Title ?? name;
 
@@ -46,7 +46,7 @@ internal static class Titles
 
     public static string Count(int count, string noun) => $"{count:N0} {noun}{(count == 1 ? "" : "s")}";
 
-    /// <summary>Events a second, with as many digits as mean something.</summary>
+    /// <summary>Formats events a second with the significant digits.</summary>
     public static string Rate(double perSecond) => perSecond switch
     {
         >= 1e6 => $"{perSecond / 1e6:0.00} M/s",
@@ -63,7 +63,7 @@ internal static class Titles
         _ => $"{microseconds:0.00} us",
     };
 
-    /// <summary>A round number at an axis.</summary>
+    /// <summary>Formats a round number of an axis.</summary>
     public static string Short(double value) => value switch
     {
         >= 1e6 => $"{value / 1e6:0.##} M",
@@ -71,7 +71,7 @@ internal static class Titles
         _ => $"{value:0.###}",
     };
 
-    /// <summary>A round number of microseconds at an axis.</summary>
+    /// <summary>Formats a round number of microseconds of an axis.</summary>
     public static string ShortTime(double microseconds) => microseconds switch
     {
         >= 1e6 => $"{microseconds / 1e6:0.##} s",
@@ -79,7 +79,7 @@ internal static class Titles
         _ => $"{microseconds:0.###} us",
     };
 
-    /// <summary>With as many digits as tell a small ratio from nothing.</summary>
+    /// <summary>Formats a ratio with enough digits for small ones.</summary>
     public static string Ratio(Interval ratio)
     {
         var format = ratio.Median switch { >= 20 => "0", >= 0.1 => "0.00", >= 0.01 => "0.000", _ => "0.0000" };

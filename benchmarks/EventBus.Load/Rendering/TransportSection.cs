@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>The transports beside one another, by what the bus does over each.</summary>
+/// <summary>Writes the comparison of the transports, each with the bus.</summary>
 internal static class TransportSection
 {
     public static string Write(ResultFile file, Pictures pictures)

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>The bars: ratios within one run, judged by the interval of 95 % of the median of all rounds.</summary>
+/// <summary>The limits: ratios within one run, evaluated by the 95 % interval of the median of all rounds.</summary>
 internal static class Bars
 {
     private static readonly Arena Memory = new(Transport.Memory);
@@ -36,7 +36,7 @@ internal static class Bars
         new("Hello world, framework-dependent: peak memory against a bare host", found => found.StartRatio(isNative: false, sample => sample.PeakMiB), Most: 1.5),
     ];
 
-    /// <summary>Prints every bar that can be judged, and says whether all of them are met.</summary>
+    /// <summary>Prints every limit that can be evaluated, and returns true if all are met.</summary>
     public static bool Judge(IReadOnlyList<ResultFile> files)
     {
         var (findings, held) = (new Findings(files), true);
@@ -58,7 +58,7 @@ internal static class Bars
 
     private static Func<Findings, Interval?> Bytes(Arena arena) => found => found.Ratio(ContenderKind.Raw, arena, Mode.InFlight64, sample => sample.Bytes);
 
-    /// <summary>Against the libraries whose row has the same guarantee.</summary>
+    /// <summary>Compares with the libraries that have the same guarantee.</summary>
     private static IEnumerable<Bar> Confirmed(string peer)
     {
         var title = ContenderKind.Find(peer, Transport.RabbitMq).Title;

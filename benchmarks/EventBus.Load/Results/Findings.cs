@@ -1,23 +1,25 @@
 namespace EventBus.Load;
 
-/// <summary>Everything that was found, to be looked up.</summary>
+/// <summary>Looks up results.</summary>
 internal sealed class Findings(IReadOnlyList<ResultFile> files)
 {
     public IEnumerable<Series> All => files.SelectMany(file => file.Series);
 
     public IEnumerable<StartSeries> Starts => files.SelectMany(file => file.Starts ?? []);
 
-    /// <summary>A series of a suite that compares contenders; null when it was not measured.</summary>
+    /// <summary>Returns a series of a suite that compares contenders; null if it was not measured.</summary>
     public Series? Of(string contender, Arena arena, Mode mode) => files
         .Where(file => file.Suite is not ("transports" or "curves"))
         .SelectMany(file => file.Series)
         .FirstOrDefault(series => series.Contender == contender && series.Arena == arena && series.Mode == mode && series.Problem is null);
 
-    /// <summary>The ratio of the bus to another contender, round by round; null when one of them was not measured.</summary>
+    /// <summary>
+    /// Returns the ratio of the bus to another contender, round by round; null if one of them was not measured.
+    /// </summary>
     public Interval? Ratio(string other, Arena arena, Mode mode, Func<Sample, double> figure) =>
         Of(ContenderKind.Bus, arena, mode) is { } bus && Of(other, arena, mode) is { } its ? bus.RatioTo(its, figure) : null;
 
-    /// <summary>The ratio of two programs' starts, round by round.</summary>
+    /// <summary>Returns the ratio of the start times of two programs, round by round.</summary>
     public Interval? StartRatio(bool isNative, Func<StartSample, double> figure) =>
         Start(Hello.Bus, isNative) is { } bus && Start(Hello.Bare, isNative) is { } bare ? bus.RatioTo(bare, figure) : null;
 

@@ -4,11 +4,11 @@ using System.Runtime.InteropServices;
 
 namespace EventBus.Load;
 
-/// <summary>On what a run was made.</summary>
+/// <summary>The machine of a run.</summary>
 /// <param name="Date">The day, in UTC.</param>
-/// <param name="Processor">The processor's name as the system gives it.</param>
-/// <param name="Cores">How many cores the process may use.</param>
-/// <param name="MemoryGiB">How much memory it may use.</param>
+/// <param name="Processor">The name of the processor.</param>
+/// <param name="Cores">The number of cores that the process may use.</param>
+/// <param name="MemoryGiB">The memory that it may use, in GiB.</param>
 /// <param name="System">The operating system.</param>
 /// <param name="Runtime">The version of .NET.</param>
 /// <param name="GarbageCollector">Workstation or server.</param>

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>The folders of the sources, found from where the program was built.</summary>
+/// <summary>Finds the folders of the sources from the folder of the program.</summary>
 internal static class Repository
 {
     public static string Root { get; } = Find(AppContext.BaseDirectory);
@@ -10,5 +10,5 @@ internal static class Repository
     private static string Find(string folder) =>
         File.Exists(Path.Combine(folder, "EventBus.sln")) ? folder
         : Path.GetDirectoryName(folder) is { } parent ? Find(parent)
-        : throw new InvalidOperationException("The program does not lie in the sources' folders any more, where it keeps its results.");
+        : throw new InvalidOperationException("The program must lie in the folders of the sources, where it keeps its results.");
 }

@@ -3,12 +3,14 @@ using System.Text.Json.Serialization;
 
 namespace EventBus.Load;
 
-/// <summary>What a suite found, as it is kept beside the sources: one JSON file a suite, a later run replaces it.</summary>
+/// <summary>
+/// The results of a suite, kept with the sources: one JSON file for each suite, replaced by a later run.
+/// </summary>
 /// <param name="Suite">The name of the suite.</param>
-/// <param name="Machine">On what it ran.</param>
-/// <param name="Versions">The versions of the servers and libraries that took part.</param>
-/// <param name="Series">What was measured.</param>
-/// <param name="Starts">What starting programs cost; only in the suite that measures it.</param>
+/// <param name="Machine">The machine.</param>
+/// <param name="Versions">The versions of the servers and libraries.</param>
+/// <param name="Series">The measured series.</param>
+/// <param name="Starts">The start times of programs; only in the suite that measures them.</param>
 internal sealed record ResultFile(string Suite, Machine Machine, IReadOnlyDictionary<string, string> Versions, IReadOnlyList<Series> Series, IReadOnlyList<StartSeries>? Starts = null)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
@@ -21,7 +23,7 @@ internal sealed record ResultFile(string Suite, Machine Machine, IReadOnlyDictio
 
     public static ResultFile Load(string path) => JsonSerializer.Deserialize<ResultFile>(File.ReadAllText(path), Json)!;
 
-    /// <summary>A line for each series, so that a difference can be read.</summary>
+    /// <summary>Writes one line for each series, so that a difference is readable.</summary>
     public void Save(string folder)
     {
         Directory.CreateDirectory(folder);
@@ -49,7 +51,7 @@ internal sealed record ResultFile(string Suite, Machine Machine, IReadOnlyDictio
         static string Text<T>(T value) => JsonSerializer.Serialize(value, Json);
     }
 
-    /// <summary>Four digits are more than a measurement gives.</summary>
+    /// <summary>Rounds to four digits, which exceed the precision of a measurement.</summary>
     private sealed class RoundedConverter : JsonConverter<double>
     {
         public override double Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDouble();

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>Medians, and how sure one may be of them.</summary>
+/// <summary>Calculates medians and their confidence intervals.</summary>
 internal static class Statistics
 {
     public static double Median(IEnumerable<double> values)
@@ -11,10 +11,13 @@ internal static class Statistics
             : (sorted[(sorted.Length / 2) - 1] + sorted[sorted.Length / 2]) / 2;
     }
 
-    /// <summary>The value at or below which a part of the sorted values lies (nearest rank).</summary>
+    /// <summary>Returns a percentile of sorted values (nearest rank).</summary>
     public static long Percentile(long[] sorted, double part) => sorted[Math.Clamp((int)Math.Ceiling(sorted.Length * part) - 1, 0, sorted.Length - 1)];
 
-    /// <summary>The median with its interval of 95 %, from the order of the values alone: the ranks between which the median lies with that probability, whatever the distribution (binomial).</summary>
+    /// <summary>
+    /// Returns the median with its interval of 95 %, from the order of the values: the ranks between which the median
+    /// lies with that probability for any distribution (binomial).
+    /// </summary>
     public static Interval Of(IEnumerable<double> values)
     {
         var sorted = values.Order().ToArray();
@@ -23,7 +26,7 @@ internal static class Statistics
             return default;
         }
 
-        // The chance that at most k of n values lie below the median; both ends share the 5 %.
+        // The probability that at most k of n values lie below the median; both ends share the 5 %.
         var (below, probability) = (0, Math.Pow(0.5, sorted.Length));
         var term = probability;
         while (below < (sorted.Length / 2) - 1 && probability + (term * (sorted.Length - below) / (below + 1)) is var next && next <= 0.025)

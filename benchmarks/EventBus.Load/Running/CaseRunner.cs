@@ -2,8 +2,8 @@ using System.Diagnostics;
 
 namespace EventBus.Load;
 
-/// <summary>Runs cases: a worker process for each contender, all alive while their turns come.</summary>
-/// <param name="isShort">Shows that it runs, and little more.</param>
+/// <summary>Runs cases with a worker process for each contender; all live until the case ends.</summary>
+/// <param name="isShort">True to show only that it runs.</param>
 internal sealed class CaseRunner(bool isShort)
 {
     private const int MostEvents = 20_000_000;
@@ -64,7 +64,8 @@ internal sealed class CaseRunner(bool isShort)
         {
             for (var turn = 0; turn < workers.Count; turn++)
             {
-                // The order changes from round to round, so that nobody always runs on the warmer machine or after the same neighbour.
+                // The order changes in each round, so that no contender always runs on the warmer machine or after the
+                // same one.
                 var place = round % 2 == 0 ? (turn + (round / 2)) % workers.Count : (workers.Count - 1 - turn + (round / 2)) % workers.Count;
                 progress.Show($"{Titles.Of(mode)}: round {round + 1} of {rounds}, {workers[place].Name}");
 
@@ -76,7 +77,7 @@ internal sealed class CaseRunner(bool isShort)
         return [.. workers.Select((worker, i) => new Series(what.Arena with { Address = "" }, mode, worker.Name, works[i].Events, works[i].Rate, samples[i]))];
     }
 
-    /// <summary>Lets the compiler see the code often enough, and finds how many events take the time of a round.</summary>
+    /// <summary>Warms up the code, and finds the number of events that take the time of a round.</summary>
     private async Task<Work> WarmUpAsync(Case what, Mode mode, WorkerProcess process)
     {
         if (mode == Mode.AtRate)
@@ -93,7 +94,7 @@ internal sealed class CaseRunner(bool isShort)
             return new Work(mode, isShort ? Math.Min(events, 10_000) : events);
         }
 
-        // Cold code says nothing of how many events fit: it goes on for a while, and what the last run tells counts.
+        // Cold code is too slow for an estimate: the warm-up repeats for a while, and the last run counts.
         var most = mode switch { Mode.List => MostOfList, Mode.OneInFlight => MostInFlight, _ => MostEvents };
         var work = new Work(mode, mode == Mode.OneInFlight ? 10 : 100);
         var startedAt = Stopwatch.GetTimestamp();

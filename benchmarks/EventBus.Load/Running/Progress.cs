@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>One line that says what is running, where somebody watches.</summary>
+/// <summary>Shows the running case in one line of an interactive console.</summary>
 internal sealed class Progress
 {
     private readonly bool isWatched = !Console.IsErrorRedirected;

@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>Where a private broker keeps its files. Gone when it is disposed.</summary>
+/// <summary>A temporary folder for the files of a private broker. Deleted on disposal.</summary>
 internal sealed class ScratchFolder : IDisposable
 {
     public string Path { get; } = Directory.CreateTempSubdirectory("eventbus-load-").FullName;

@@ -4,7 +4,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Load;
 
-/// <summary>A server of one arena's own, so that no arena finds what an earlier one left.</summary>
+/// <summary>A server for one arena, so that no arena sees the data of an earlier one.</summary>
 internal sealed class Server : IAsyncDisposable
 {
     private readonly ScratchFolder folder = new();
@@ -14,10 +14,10 @@ internal sealed class Server : IAsyncDisposable
     {
     }
 
-    /// <summary>Empty in memory.</summary>
+    /// <summary>The address; empty in memory.</summary>
     public string Address { get; private set; } = "";
 
-    /// <summary>Its name; null in memory.</summary>
+    /// <summary>The name and version of the server; null in memory.</summary>
     public string? Name { get; private set; }
 
     public string Version { get; private set; } = "";
@@ -75,7 +75,7 @@ internal sealed class Server : IAsyncDisposable
         (Name, Address) = ("Redis", redis.Address);
         await using var admin = await ConnectionMultiplexer.ConnectAsync($"{Address},allowAdmin=true");
 
-        // What the disk of the machine does is not what is compared.
+        // The disk of the machine is not compared.
         await admin.GetServers()[0].ConfigSetAsync("appendonly", "no");
         Version = admin.GetServers()[0].Version.ToString();
     }

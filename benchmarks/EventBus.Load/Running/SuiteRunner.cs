@@ -1,6 +1,6 @@
 namespace EventBus.Load;
 
-/// <summary>Runs suites one after the other, keeps what they find, and judges it.</summary>
+/// <summary>Runs suites one after the other, stores their results, and evaluates them.</summary>
 internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
 {
     public async Task<int> RunAsync(IReadOnlyList<string> suites)
@@ -12,7 +12,7 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
             switch (suite)
             {
                 case "order":
-                    held &= await OrderedLanes.RunAsync(isShort);
+                    held &= await OrderedPartitions.RunAsync(isShort);
                     break;
                 case "sagas":
                     await SagaLoad.RunAsync(isShort);
@@ -34,7 +34,7 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
         Console.WriteLine();
         held &= Bars.Judge(found);
 
-        // The short form shows that the programs run. On a machine that is busy with other things its figures decide nothing.
+        // The short form only shows that the programs run. On a busy machine its figures decide nothing.
         var problems = found.SelectMany(file => file.Series).Count(series => series.Problem is not null);
         Console.WriteLine(problems > 0 ? $"{problems} measurements failed; see above." : "");
         return problems == 0 && (held || isShort) ? 0 : 1;

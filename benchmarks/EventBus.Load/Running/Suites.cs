@@ -1,6 +1,8 @@
 namespace EventBus.Load;
 
-/// <summary>What is measured: one axis at a time, from one subscription, 150 bytes and 64 publishers.</summary>
+/// <summary>
+/// Defines the suites: one axis at a time, starting from one subscription, 150 bytes and 64 publishers.
+/// </summary>
 internal static class Suites
 {
     private const int BarRounds = 15;
@@ -20,7 +22,10 @@ internal static class Suites
         ["curves"] = (_, isShort) => Curves(isShort),
     };
 
-    /// <summary>Events a second in <see cref="Mode.AtRate"/>: what every raw contender carries with ease, so that latency and not a growing queue is measured.</summary>
+    /// <summary>
+    /// Events a second in <see cref="Mode.AtRate"/>: a rate that every raw contender carries easily, so that latency is
+    /// measured, not a growing queue.
+    /// </summary>
     public static int RateOf(Transport transport) => transport switch
     {
         Transport.Memory => 100_000,
@@ -36,7 +41,7 @@ internal static class Suites
         var all = With(peers, Transport.Memory);
         yield return new Case(new Arena(Transport.Memory), AllModes, all, BarRounds);
         yield return new Case(new Arena(Transport.Memory, Subscriptions: 5), [Mode.OneByOne], all, BarRounds);
-        // Publishing and handling follow each other, so that what is added to handling shows as it is.
+        // Publishing and handling run one after the other, so that the added cost of handling is visible.
         yield return new Case(new Arena(Transport.Memory), [Mode.Backlog], [ContenderKind.Bus, ContenderKind.Idempotent], BarRounds);
         foreach (var size in isShort ? (int[])[] : [4 * 1024, 64 * 1024])
         {
@@ -80,7 +85,8 @@ internal static class Suites
             {
                 if (!isShort || (backlog == 10_000))
                 {
-                    // One run: what a backlog of a million leaves in the servers' files would be the next one's burden.
+                    // One run, because the remains of a million events in the server's files would slow down the next
+                    // one.
                     yield return new Case(new Arena(transport) { Capacity = Math.Max(1024, backlog) }, [Mode.Backlog], Ours, backlog > 100_000 && transport != Transport.Memory ? 1 : CurveRounds) { Events = backlog };
                 }
             }

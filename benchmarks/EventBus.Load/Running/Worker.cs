@@ -2,8 +2,14 @@ using System.Text.Json;
 
 namespace EventBus.Load;
 
-/// <summary>A process that holds one contender and measures it when it is told to: so that neither the heap, nor the thread pool, nor the compiled code of one contender meets another's.</summary>
-/// <remarks>Reads a <see cref="WorkerOrder"/> and then <see cref="Work"/> by lines from its standard input, and answers each by a line: "ready", and a <see cref="Sample"/>.</remarks>
+/// <summary>
+/// Runs one contender in its own process and measures it on request, so that contenders share neither heap, thread pool
+/// nor compiled code.
+/// </summary>
+/// <remarks>
+/// Reads a <see cref="WorkerOrder"/> and then <see cref="Work"/> in lines of its standard input, and answers each with
+/// a line: "ready", and a <see cref="Sample"/>.
+/// </remarks>
 internal static class Worker
 {
     public const string Command = "worker";
@@ -39,6 +45,6 @@ internal static class Worker
 }
 
 /// <param name="Contender">The name of the contender.</param>
-/// <param name="Arena">Where it is measured.</param>
-/// <param name="Address">Where the server is.</param>
+/// <param name="Arena">The arena.</param>
+/// <param name="Address">The address of the server.</param>
 internal sealed record WorkerOrder(string Contender, Arena Arena, string Address);

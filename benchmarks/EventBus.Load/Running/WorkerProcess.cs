@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace EventBus.Load;
 
-/// <summary>The other end of a <see cref="Worker"/>.</summary>
+/// <summary>Starts and controls a <see cref="Worker"/> process.</summary>
 internal sealed class WorkerProcess : IAsyncDisposable
 {
     private static readonly TimeSpan StartPatience = TimeSpan.FromMinutes(1);
@@ -36,7 +36,7 @@ internal sealed class WorkerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Why its measurements fail from now on; null as long as they do not.</summary>
+    /// <summary>The error of all further measurements; null if there is none.</summary>
     public string? Problem { get; private set; }
 
     public async Task<Sample> RunAsync(Work work)
@@ -81,6 +81,8 @@ internal sealed class WorkerProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>What comes before the arguments: the program's file, where it was started by the <c>dotnet</c> command.</summary>
+    /// <summary>
+    /// Returns the arguments before those of the program: its file, if it was started with the <c>dotnet</c> command.
+    /// </summary>
     private static IEnumerable<string> Itself() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(Worker).Assembly.Location] : [];
 }

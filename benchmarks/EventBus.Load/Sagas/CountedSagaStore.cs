@@ -2,7 +2,7 @@ using EventBus.Stores;
 
 namespace EventBus.Load;
 
-/// <summary>A store of sagas that counts what it is asked to write.</summary>
+/// <summary>A saga store that counts its writes.</summary>
 internal sealed class CountedSagaStore(SagaStore inner) : SagaStore
 {
     private long writes;

@@ -4,7 +4,10 @@ using StackExchange.Redis;
 
 namespace EventBus.Load;
 
-/// <summary>As many writes of that size as the stores' own clients manage: each replaces the content of one of some rows, if its version is the expected one.</summary>
+/// <summary>
+/// Measures the writes of that size that the clients of the stores achieve: each replaces the content of one row, if
+/// its version is the expected one.
+/// </summary>
 internal static class RawSagaWrites
 {
     private const int Rows = SagaLoad.AtOnce;
@@ -15,11 +18,11 @@ internal static class RawSagaWrites
         return 1
         """;
 
-    /// <summary>With the pragmas of the store: a transaction is on the disk when it returns.</summary>
+    /// <summary>Writes with the pragmas of the store: a transaction is on the disk when it returns.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="group">How many writes a transaction holds. The store puts together whatever waits.</param>
-    /// <param name="bytes">How large each is.</param>
-    /// <param name="time">For how long.</param>
+    /// <param name="group">The number of writes in a transaction. The store combines waiting writes.</param>
+    /// <param name="bytes">The size of each write.</param>
+    /// <param name="time">The duration.</param>
     public static double Sqlite(string file, int group, int bytes, TimeSpan time)
     {
         using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
@@ -52,7 +55,7 @@ internal static class RawSagaWrites
         return writes / Stopwatch.GetElapsedTime(startedAt).TotalSeconds;
     }
 
-    /// <summary>Pipelined: one write on its way for each row.</summary>
+    /// <summary>Writes pipelined, with one write in flight for each row.</summary>
     public static async Task<double> RedisAsync(string address, bool isScript, int bytes, TimeSpan time)
     {
         await using var connection = await ConnectionMultiplexer.ConnectAsync(address);

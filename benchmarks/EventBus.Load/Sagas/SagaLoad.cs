@@ -4,7 +4,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Load;
 
-/// <summary>Sagas whose steps do nothing: what is left is what the store is asked to write, set against what it can write at all.</summary>
+/// <summary>
+/// Measures sagas with empty steps: the writes of the store, compared with the writes that it can do at most.
+/// </summary>
 internal static class SagaLoad
 {
     public const int AtOnce = 64;
@@ -12,7 +14,7 @@ internal static class SagaLoad
     public static async Task RunAsync(bool isShort)
     {
         Console.WriteLine();
-        Console.WriteLine($"Sagas of {IdleSaga.Steps} steps that do nothing, {AtOnce} at once; in memory as transport, which nobody listens to");
+        Console.WriteLine($"Sagas of {IdleSaga.Steps} empty steps, {AtOnce} at once; in memory as transport, without subscriptions");
         var time = TimeSpan.FromSeconds(isShort ? 1 : 10);
         using var folder = new ScratchFolder();
         await using var server = new PrivateRedis(Path.Combine(folder.Path, "redis"));
@@ -76,10 +78,10 @@ internal static class SagaLoad
     private static void Compare(string name, double rawPerSecond, SagaFigures figures) =>
         Console.WriteLine($"    {name,-40} {"",17} {rawPerSecond,9:N0} writes/s; sagas write at {figures.WritesPerSecond / rawPerSecond:0.00} of that");
 
-    /// <param name="SagasPerSecond">Sagas that came to their end in a second.</param>
-    /// <param name="WritesPerSecond">Writes that the store took in a second.</param>
+    /// <param name="SagasPerSecond">Sagas that ended in a second.</param>
+    /// <param name="WritesPerSecond">Writes of the store in a second.</param>
     /// <param name="WritesPerSaga">Writes for each saga.</param>
-    /// <param name="BytesPerWrite">How large the content of a write was.</param>
+    /// <param name="BytesPerWrite">The size of the content of a write.</param>
     private sealed record SagaFigures(double SagasPerSecond, double WritesPerSecond, double WritesPerSaga, int BytesPerWrite);
 }
 

@@ -2,7 +2,9 @@ using EventBus;
 
 namespace Checkout;
 
-/// <summary>Adds loyalty points. The subscription is idempotent: copies of a handled event do not reach the handler.</summary>
+/// <summary>
+/// Adds loyalty points. The subscription is idempotent: copies of a handled event do not reach the handler.
+/// </summary>
 public sealed class AddLoyaltyPoints(LoyaltyService loyalty, IPointsLedger ledger) : IEventHandler<OrderPlaced>
 {
     public async Task HandleAsync(OrderPlaced order, EventContext context, CancellationToken cancellationToken)

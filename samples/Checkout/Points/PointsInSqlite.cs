@@ -4,7 +4,9 @@ using Microsoft.Data.Sqlite;
 
 namespace Checkout;
 
-/// <summary>Keeps the ledger in the SQLite file in which the bus marks handled events: mark and line are one commit.</summary>
+/// <summary>
+/// Keeps the ledger in the SQLite file in which the bus marks handled events: mark and line are one commit.
+/// </summary>
 public sealed class PointsInSqlite : IPointsLedger
 {
     private readonly string connectionString;

@@ -61,10 +61,10 @@ internal static class FailureScenarios
 
     private static async Task RetryAsync(ScenarioRun run)
     {
-        var (starts, sibling, mended) = (new Ledger<(string Id, int Attempt)>(), new Ledger<string>(), false);
+        var (starts, sibling, repaired) = (new Ledger<(string Id, int Attempt)>(), new Ledger<string>(), false);
         var node = await run.StartAsync(bus => bus
             .Subscribe<ParcelSent>("sibling", (_, context, _) => sibling.NoteAsync(context.EventId))
-            .Subscribe<ParcelSent>("failing", (_, context, _) => Volatile.Read(ref mended) ? starts.NoteAsync((context.EventId, context.Attempt)) : FailAfter(starts, (context.EventId, context.Attempt))));
+            .Subscribe<ParcelSent>("failing", (_, context, _) => Volatile.Read(ref repaired) ? starts.NoteAsync((context.EventId, context.Attempt)) : FailAfter(starts, (context.EventId, context.Attempt))));
 
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Alerts.ReachAsync(1, "an alert is raised");
@@ -73,7 +73,7 @@ internal static class FailureScenarios
         await node.Alerts.ReachAsync(2, "an alert is raised");
         Expect.Equal(id, (await node.DeadLetters.ListAsync()).Single().Id, "the id of the dead letter that failed again");
 
-        Volatile.Write(ref mended, true);
+        Volatile.Write(ref repaired, true);
         Expect.That(await node.DeadLetters.RetryAsync(id), "a second retry of the dead letter is accepted");
         await starts.ReachAsync(9, "the failing handler is started");
         await node.QuietAsync();
@@ -105,7 +105,7 @@ internal static class FailureScenarios
 
     private static async Task FiltersAsync(ScenarioRun run)
     {
-        var (starts, mended) = (new Ledger<string>(), false);
+        var (starts, repaired) = (new Ledger<string>(), false);
         var node = await run.StartAsync(bus => bus.Retry(count: 0).DeadLetterOn<FormatException>()
             .Subscribe<ParcelSent>("a", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose.")))
             .Subscribe<ParcelSent>("b", (_, context, _) => Handle(context, new FormatException("The handler fails on purpose.")))
@@ -128,7 +128,7 @@ internal static class FailureScenarios
         var page = await node.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = "a", Before = first[0].Number, Take = 1 });
         Expect.Sequence([$"{run.Isolation}-1"], page.Select(letter => letter.EventId), "the second page of one, newest first");
 
-        Volatile.Write(ref mended, true);
+        Volatile.Write(ref repaired, true);
         Expect.Equal(3, await node.DeadLetters.RetryAllAsync(new DeadLetterFilter { Subscription = "a" }), "the number of dead letters of a subscription that are retried");
         await starts.UntilAsync(items => items.Count(item => item == "a") == 6, "all three are started again");
         await node.QuietAsync();
@@ -144,7 +144,7 @@ internal static class FailureScenarios
         Task Handle(EventContext context, Exception failure)
         {
             starts.Add(context.Subscription);
-            return Volatile.Read(ref mended) ? Task.CompletedTask : Task.FromException(failure);
+            return Volatile.Read(ref repaired) ? Task.CompletedTask : Task.FromException(failure);
         }
     }
 

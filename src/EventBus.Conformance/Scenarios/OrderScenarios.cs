@@ -48,13 +48,13 @@ internal static class OrderScenarios
 
     private static async Task OrderUnderFailureAsync(ScenarioRun run)
     {
-        var (handled, mended) = (new Ledger<string>(), false);
+        var (handled, repaired) = (new Ledger<string>(), false);
         var node = await run.StartAsync(bus => bus.Retry(count: 2, firstDelay: TimeSpan.FromMilliseconds(1)).Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, context, _) =>
         {
             await Task.Yield();
             var fails = e.Number == 1 && context.Key switch
             {
-                "retried" or "discarded" => !Volatile.Read(ref mended),
+                "retried" or "discarded" => !Volatile.Read(ref repaired),
                 "recovers" => context.Attempt < 3,
                 _ => false,
             };
@@ -76,7 +76,7 @@ internal static class OrderScenarios
         ExpectKey("retried", "0", "1 failed", "1 failed", "1 failed");
         ExpectKey("discarded", "0", "1 failed", "1 failed", "1 failed");
 
-        Volatile.Write(ref mended, true);
+        Volatile.Write(ref repaired, true);
         var letters = await node.DeadLetters.ListAsync();
         Expect.That(await node.DeadLetters.RetryAsync(letters.Single(letter => letter.Key == "retried").Id), "the retry is accepted");
         Expect.That(await node.DeadLetters.DiscardAsync(letters.Single(letter => letter.Key == "discarded").Id, "tried out"), "the discard is accepted");
@@ -143,10 +143,10 @@ internal static class OrderScenarios
 
     private static async Task BlockedKeyAsync(ScenarioRun run)
     {
-        var (handled, mended) = (new Ledger<int>(), false);
+        var (handled, repaired) = (new Ledger<int>(), false);
         var node = await run.StartAsync(bus => bus.Retry(count: 0).Configure(options => options.MaxParkedPerKey = 3).Subscribe("line", s => s.Ordered().On<ParcelSent>((e, _, _) =>
         {
-            if (e.Number == 0 && !Volatile.Read(ref mended))
+            if (e.Number == 0 && !Volatile.Read(ref repaired))
             {
                 throw new InvalidOperationException("The handler fails on purpose.");
             }
@@ -164,7 +164,7 @@ internal static class OrderScenarios
         Expect.Equal(2, await node.DeadLetters.CountAsync(new DeadLetterFilter { Reason = DeadLetterReason.KeyBlocked }), "the number of dead letters behind a full line");
         Expect.Equal(0, handled.Items.Count, "the number of handled events");
 
-        Volatile.Write(ref mended, true);
+        Volatile.Write(ref repaired, true);
         Expect.Equal(3, await node.DeadLetters.RetryAllAsync(), "the number of dead letters that are retried");
         await handled.ReachAsync(6, "an event is handled");
         await node.QuietAsync();

@@ -25,7 +25,7 @@ internal sealed class AlertCoordinator
     private readonly AlertSource source;
     private readonly TimeProvider time;
     private readonly TimeSpan lease;
-    private readonly List<AlertDispatcher> lanes;
+    private readonly List<AlertDispatcher> dispatchers;
     private readonly ScheduledLoop taking;
     private readonly List<ScheduledLoop> sending;
     private readonly Lock gate = new();
@@ -33,7 +33,7 @@ internal sealed class AlertCoordinator
     // The alerts that are claimed and not yet marked as sent, with the number of dispatchers that still have to send
     // each.
     private readonly Dictionary<PendingAlert, int> held = [];
-    private readonly List<PendingAlert> told = [];
+    private readonly List<PendingAlert> notified = [];
 
     // The alerts that were sent and could not be marked. Marking is tried again when the store returns them again.
     private readonly HashSet<PendingAlert> unmarked = [];
@@ -51,16 +51,16 @@ internal sealed class AlertCoordinator
         (time, log) = (environment.Time, environment.Log);
         lease = settings.Interval + TimeSpan.FromMinutes(1);
         marking = $"marking alerts of {source.Name} as sent";
-        lanes = [.. alerts.Select((alert, index) => new AlertDispatcher(alert, $"alert {index + 1} of {source.Name}, {alert.GetType()}", source, settings, environment) { Told = Told })];
+        dispatchers = [.. alerts.Select((alert, index) => new AlertDispatcher(alert, $"alert {index + 1} of {source.Name}, {alert.GetType()}", source, settings, environment) { Notified = Notified })];
         taking = new ScheduledLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, time, environment.Log);
-        sending = [.. lanes.Select(lane => new ScheduledLoop($"the loop of {lane.Name}", stop => SendAsync(lane, stop), Timeout.InfiniteTimeSpan, time, environment.Log))];
+        sending = [.. dispatchers.Select(dispatcher => new ScheduledLoop($"the loop of {dispatcher.Name}", stop => SendAsync(dispatcher, stop), Timeout.InfiniteTimeSpan, time, environment.Log))];
     }
 
     /// <summary>Called when alerts were sent or claimed.</summary>
     public Action? Settled { get; set; }
 
     /// <summary>True if new dead letters must be marked for an alert.</summary>
-    public bool IsWanted => lanes.Count > 0;
+    public bool IsWanted => dispatchers.Count > 0;
 
     /// <summary>The loops; the caller runs them concurrently.</summary>
     public IEnumerable<Func<CancellationToken, Task>> Loops => IsWanted ? sending.Prepend(taking).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
@@ -74,14 +74,14 @@ internal sealed class AlertCoordinator
         get
         {
             // The checks follow the order of processing, so that no alert moves past them unseen.
-            if (Volatile.Read(ref beingReported) != 0 || Interlocked.Read(ref raised) != Interlocked.Read(ref looked) || !lanes.TrueForAll(lane => lane.IsIdle))
+            if (Volatile.Read(ref beingReported) != 0 || Interlocked.Read(ref raised) != Interlocked.Read(ref looked) || !dispatchers.TrueForAll(dispatcher => dispatcher.IsIdle))
             {
                 return false;
             }
 
             lock (gate)
             {
-                return told.Count == 0;
+                return notified.Count == 0;
             }
         }
     }
@@ -110,9 +110,9 @@ internal sealed class AlertCoordinator
     /// </summary>
     public void Hurry()
     {
-        foreach (var (lane, loop) in lanes.Zip(sending))
+        foreach (var (dispatcher, loop) in dispatchers.Zip(sending))
         {
-            lane.Hurry();
+            dispatcher.Hurry();
             loop.Wake();
         }
     }
@@ -129,7 +129,7 @@ internal sealed class AlertCoordinator
             var claimed = await source.ClaimAsync(time.GetUtcNow(), lease, ClaimSize, stop);
             foreach (var alert in claimed.Entries.Where(Hold))
             {
-                lanes.ForEach(lane => lane.Add(alert));
+                dispatchers.ForEach(dispatcher => dispatcher.Add(alert));
             }
 
             if (claimed.Entries.Count < ClaimSize)
@@ -145,9 +145,9 @@ internal sealed class AlertCoordinator
         return next;
     }
 
-    private async Task<DateTimeOffset?> SendAsync(AlertDispatcher lane, CancellationToken stop)
+    private async Task<DateTimeOffset?> SendAsync(AlertDispatcher dispatcher, CancellationToken stop)
     {
-        var next = await lane.SendDueAsync(stop);
+        var next = await dispatcher.SendDueAsync(stop);
         Settled?.Invoke();
         return next;
     }
@@ -163,7 +163,7 @@ internal sealed class AlertCoordinator
             PendingAlert[] sent;
             lock (gate)
             {
-                sent = [.. told.Take(ClaimSize)];
+                sent = [.. notified.Take(ClaimSize)];
             }
 
             if (sent.Length == 0)
@@ -174,7 +174,7 @@ internal sealed class AlertCoordinator
             var failed = await MarkAsync(sent, stop);
             lock (gate)
             {
-                told.RemoveRange(0, sent.Length);
+                notified.RemoveRange(0, sent.Length);
                 foreach (var alert in sent)
                 {
                     // An alert that was not marked is claimed again when its lease expires. While it is held, it is not
@@ -231,11 +231,11 @@ internal sealed class AlertCoordinator
         return failed;
     }
 
-    private void Told(IReadOnlyList<PendingAlert> alerts)
+    private void Notified(IReadOnlyList<PendingAlert> alerts)
     {
         lock (gate)
         {
-            told.AddRange(alerts.Where(alert => --held[alert] == 0));
+            notified.AddRange(alerts.Where(alert => --held[alert] == 0));
         }
 
         taking.Wake();
@@ -247,10 +247,10 @@ internal sealed class AlertCoordinator
         {
             if (unmarked.Remove(alert))
             {
-                told.Add(alert);
+                notified.Add(alert);
             }
 
-            return held.TryAdd(alert, lanes.Count);
+            return held.TryAdd(alert, dispatchers.Count);
         }
     }
 

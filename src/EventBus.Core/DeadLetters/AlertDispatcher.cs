@@ -34,7 +34,7 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
     public string Name => activity;
 
     /// <summary>Called with the alerts that were sent or that no longer need to be sent.</summary>
-    public required Action<IReadOnlyList<PendingAlert>> Told { get; init; }
+    public required Action<IReadOnlyList<PendingAlert>> Notified { get; init; }
 
     /// <summary>
     /// True if nothing is to be sent now: all alerts wait for the end of an interval or of a backoff.
@@ -88,13 +88,13 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
     {
         while (TakeDue() is { } due)
         {
-            var told = await TryTellAsync(due, stop);
-            if (told)
+            var notified = await TryNotifyAsync(due, stop);
+            if (notified)
             {
-                Told(due.Waiting);
+                Notified(due.Waiting);
             }
 
-            Settle(due, told);
+            Settle(due, notified);
         }
 
         lock (gate)
@@ -134,14 +134,14 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
         }
     }
 
-    private void Settle(Group sent, bool told)
+    private void Settle(Group sent, bool notified)
     {
         lock (gate)
         {
             var name = NameOf(sent.Waiting[0]);
             var now = Elapsed;
             var since = groups[name].Waiting;
-            groups[name] = told
+            groups[name] = notified
                 ? new Group { Waiting = since, NotBefore = hurries ? now : now + settings.Interval }
                 : new Group { Waiting = [.. sent.Waiting, .. since], NotBefore = now + BackoffAfter(sent.Failures), Failures = sent.Failures + 1 };
             isSending = false;
@@ -150,7 +150,7 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
 
     private (string Subscription, string? EventName) NameOf(PendingAlert alert) => (alert.Subscription, settings.KnowsEvent(alert.EventName) ? alert.EventName : null);
 
-    private async Task<bool> TryTellAsync(Group due, CancellationToken stop)
+    private async Task<bool> TryNotifyAsync(Group due, CancellationToken stop)
     {
         var pending = due.Waiting;
         try

@@ -9,7 +9,7 @@ namespace EventBus;
 internal sealed class StoreProbe(FailureStore store, TimeProvider time)
 {
     // Names of subscriptions cannot contain a slash, so this is never one.
-    private const string Nobody = "eventbus/probe";
+    private const string ProbeSubscription = "eventbus/probe";
     private const int Most = 16;
 
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
@@ -28,7 +28,7 @@ internal sealed class StoreProbe(FailureStore store, TimeProvider time)
         var now = time.GetUtcNow();
         var entry = new FailedEvent
         {
-            Subscription = Nobody,
+            Subscription = ProbeSubscription,
             Envelope = new Envelope(new EnvelopeAttributes { Id = $"{now.UtcTicks}", Name = "eventbus.probe", Time = now }, []),
             Status = FailedEventStatus.Waiting,
             DueAt = now,
@@ -38,7 +38,7 @@ internal sealed class StoreProbe(FailureStore store, TimeProvider time)
         await store.RecordAsync(entry, cancellationToken);
 
         // Also entries of an earlier probe whose process ended before it removed them.
-        foreach (var claimed in (await store.ClaimDueAsync([Nobody], now, Lease, Most, cancellationToken)).Entries)
+        foreach (var claimed in (await store.ClaimDueAsync([ProbeSubscription], now, Lease, Most, cancellationToken)).Entries)
         {
             await store.CompleteAsync(claimed, cancellationToken);
         }

@@ -10,7 +10,7 @@ public enum SagaStatus
     Compensating = 1,
 
     /// <summary>
-    /// It cannot continue without an operator, and an alert was raised: retry, skip or finish it
+    /// The saga needs an operator, and an alert was raised: retry, skip or finish it
     /// (<see cref="ISagas"/>).
     /// </summary>
     NeedsAttention = 2,

@@ -55,7 +55,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
             {
                 table[place].SetDone(keepUntil.UtcTicks);
                 table.ForgetLater(place);
-                Tell(key);
+                Complete(key);
             }
         }
     }
@@ -150,7 +150,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
                     table.ForgetLater(place);
                 }
 
-                Tell(key);
+                Complete(key);
             }
 
             // A repeated call returns the same result as the first one.
@@ -184,7 +184,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
             {
                 table.Remove(place);
                 EndShortage(table);
-                Tell(key);
+                Complete(key);
             }
 
             return ValueTask.CompletedTask;
@@ -265,7 +265,7 @@ internal sealed class InMemoryProcessedEventStore(int capacity, ILogger? log = n
         }
     }
 
-    private void Tell(in ProcessedKey key)
+    private void Complete(in ProcessedKey key)
     {
         if (waiting.Count > 0 && waiting.Remove(key, out var settled))
         {

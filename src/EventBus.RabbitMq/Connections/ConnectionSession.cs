@@ -228,10 +228,10 @@ internal sealed class ConnectionSession
         return Task.CompletedTask;
     }
 
-    private Task OnBlockedAsync(object sender, ConnectionBlockedEventArgs told)
+    private Task OnBlockedAsync(object sender, ConnectionBlockedEventArgs args)
     {
         blocked ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        Blocked(told.Reason);
+        Blocked(args.Reason);
         return Task.CompletedTask;
     }
 

@@ -154,35 +154,35 @@ internal sealed class RabbitMqGuardedStream(Socket socket, Stream inner, Connect
             }
             else
             {
-                checkedTo += AroundPayload + Mend((int)length);
+                checkedTo += AroundPayload + Repair((int)length);
             }
         }
     }
 
     /// <summary>Checks the header frame at the current position, and replaces it if necessary.</summary>
     /// <returns>The length of its payload afterwards.</returns>
-    private int Mend(int length)
+    private int Repair(int length)
     {
         var payloadAt = checkedTo + BeforePayload;
-        if (RabbitMqHeaderCheck.Mend(buffer.AsSpan(payloadAt, length)) is not { } mended)
+        if (RabbitMqHeaderCheck.Repair(buffer.AsSpan(payloadAt, length)) is not { } repaired)
         {
             return length;
         }
 
         // The marker of the removed field may be longer than the field itself.
-        var more = mended.Length - length;
+        var more = repaired.Length - length;
         var behind = buffer.AsSpan(payloadAt + length, end - payloadAt - length);
         var target = end + more > buffer.Length ? new byte[end + more] : buffer;
-        behind.CopyTo(target.AsSpan(payloadAt + mended.Length));
+        behind.CopyTo(target.AsSpan(payloadAt + repaired.Length));
         if (target != buffer)
         {
             buffer.AsSpan(0, payloadAt).CopyTo(target);
             buffer = target;
         }
 
-        mended.CopyTo(buffer, payloadAt);
-        BinaryPrimitives.WriteInt32BigEndian(buffer.AsSpan(checkedTo + LengthAt), mended.Length);
+        repaired.CopyTo(buffer, payloadAt);
+        BinaryPrimitives.WriteInt32BigEndian(buffer.AsSpan(checkedTo + LengthAt), repaired.Length);
         end += more;
-        return mended.Length;
+        return repaired.Length;
     }
 }

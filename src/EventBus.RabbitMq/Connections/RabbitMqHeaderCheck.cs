@@ -44,7 +44,7 @@ internal static class RabbitMqHeaderCheck
     }
 
     /// <summary>Returns a readable payload of a header frame; null if the payload needs no change.</summary>
-    public static byte[]? Mend(ReadOnlySpan<byte> payload)
+    public static byte[]? Repair(ReadOnlySpan<byte> payload)
     {
         if (!TryFindTable(payload, out var tableAt, out var length))
         {
@@ -57,7 +57,7 @@ internal static class RabbitMqHeaderCheck
         {
             if (Read(table[at..], ref seen, out var size) != Field.Good)
             {
-                return Mend(payload, tableAt, table);
+                return Repair(payload, tableAt, table);
             }
 
             at += size;
@@ -90,7 +90,7 @@ internal static class RabbitMqHeaderCheck
     }
 
     /// <summary>Creates the payload again with the readable fields of the table and, if needed, the marker.</summary>
-    private static byte[] Mend(ReadOnlySpan<byte> payload, int tableAt, ReadOnlySpan<byte> table)
+    private static byte[] Repair(ReadOnlySpan<byte> payload, int tableAt, ReadOnlySpan<byte> table)
     {
         var good = new ArrayBufferWriter<byte>(table.Length);
         var (seen, bad) = (0, default(byte[]));
@@ -117,12 +117,12 @@ internal static class RabbitMqHeaderCheck
             good.Write<byte>([(byte)MarkerBytes.Length, .. MarkerBytes, (byte)'S', 0, 0, 0, (byte)bad.Length, .. bad]);
         }
 
-        var mended = new byte[tableAt + LengthOfTable + good.WrittenCount + (payload.Length - tableAt - LengthOfTable - table.Length)];
-        payload[..tableAt].CopyTo(mended);
-        BinaryPrimitives.WriteUInt32BigEndian(mended.AsSpan(tableAt), (uint)good.WrittenCount);
-        good.WrittenSpan.CopyTo(mended.AsSpan(tableAt + LengthOfTable));
-        payload[(tableAt + LengthOfTable + table.Length)..].CopyTo(mended.AsSpan(tableAt + LengthOfTable + good.WrittenCount));
-        return mended;
+        var repaired = new byte[tableAt + LengthOfTable + good.WrittenCount + (payload.Length - tableAt - LengthOfTable - table.Length)];
+        payload[..tableAt].CopyTo(repaired);
+        BinaryPrimitives.WriteUInt32BigEndian(repaired.AsSpan(tableAt), (uint)good.WrittenCount);
+        good.WrittenSpan.CopyTo(repaired.AsSpan(tableAt + LengthOfTable));
+        payload[(tableAt + LengthOfTable + table.Length)..].CopyTo(repaired.AsSpan(tableAt + LengthOfTable + good.WrittenCount));
+        return repaired;
     }
 
     /// <summary>

@@ -175,7 +175,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             {
                 if (first is not null)
                 {
-                    cause = confirmed.Ended.IsCompleted ? await confirmed.Ended : first is Task<Exception> told ? await told : first.Exception?.InnerException ?? cause;
+                    cause = confirmed.Ended.IsCompleted ? await confirmed.Ended : first is Task<Exception> ended ? await ended : first.Exception?.InnerException ?? cause;
                     break;
                 }
 

@@ -278,7 +278,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// Queries the roles when a server refuses a write because it is no longer the primary. The client itself queries
     /// them only once a minute.
     /// </summary>
-    private void AskForRoles(ConnectionMultiplexer connection, RedisConnectionActivity wire, RedisErrorEventArgs error)
+    private void AskForRoles(ConnectionMultiplexer connection, RedisConnectionActivity activity, RedisErrorEventArgs error)
     {
         if (!error.Message.Contains("READONLY", StringComparison.Ordinal))
         {
@@ -287,7 +287,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         if (sentinels is not null)
         {
-            wire.End(error.EndPoint);
+            activity.End(error.EndPoint);
         }
         else
         {
@@ -299,8 +299,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     {
         var own = configuration.Clone();
         var asked = sentinels;
-        var wire = new RedisConnectionActivity(own.Tunnel, asked);
-        own.Tunnel = wire;
+        var activity = new RedisConnectionActivity(own.Tunnel, asked);
+        own.Tunnel = activity;
         if (asked is not null)
         {
             // A single endpoint, resolved by the tunnel when it connects.
@@ -324,8 +324,8 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
         // After the connection is open, this limits how long the client waits for unreachable servers before it asks
         // the others which server is the primary.
         own.ConnectTimeout = Math.Min(own.ConnectTimeout, (int)RoleTimeout.TotalMilliseconds);
-        connection.ErrorMessage += (_, error) => AskForRoles(connection, wire, error);
-        _ = new RedisWatchdog(wire, silence).RunAsync(connection);
+        connection.ErrorMessage += (_, error) => AskForRoles(connection, activity, error);
+        _ = new RedisWatchdog(activity, silence).RunAsync(connection);
         return connection;
     }
 }

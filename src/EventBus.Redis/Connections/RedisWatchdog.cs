@@ -10,9 +10,9 @@ namespace EventBus;
 /// The connection for subscriptions can fail alone. It is pinged and closed separately, because an idle one shows no
 /// activity.
 /// </remarks>
-/// <param name="wire">Tracks the activity of the connections.</param>
+/// <param name="activity">Tracks the activity of the connections.</param>
 /// <param name="patience">The maximum time without activity.</param>
-internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patience)
+internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan patience)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
@@ -64,7 +64,7 @@ internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patie
     private async Task WatchAsync(IServer server)
     {
         var answer = server.PingAsync();
-        for (var left = patience; left > TimeSpan.Zero && !answer.IsCompleted; left = patience - wire.SilenceOf(server.EndPoint))
+        for (var left = patience; left > TimeSpan.Zero && !answer.IsCompleted; left = patience - activity.SilenceOf(server.EndPoint))
         {
             await WaitAsync(answer, left);
 
@@ -79,22 +79,22 @@ internal sealed class RedisWatchdog(RedisConnectionActivity wire, TimeSpan patie
         }
         else
         {
-            wire.End(server.EndPoint);
+            activity.End(server.EndPoint);
         }
     }
 
     private async Task WatchSubscriptionsAsync(ConnectionMultiplexer connection)
     {
-        if (!wire.HasSubscriptions)
+        if (!activity.HasSubscriptions)
         {
             return;
         }
 
         var answer = connection.GetSubscriber().PingAsync();
-        if (wire.SubscriptionsUnanswered >= patience)
+        if (activity.SubscriptionsUnanswered >= patience)
         {
             await WaitAsync(answer, LastChance);
-            wire.EndSubscriptions(patience);
+            activity.EndSubscriptions(patience);
         }
         else
         {

@@ -11,8 +11,8 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
     private static readonly TimeSpan Recent = TimeSpan.FromMinutes(1);
 
     private readonly Lock gate = new();
-    private long untold;
-    private long toldAt;
+    private long unreported;
+    private long reportedAt;
     private long droppedAt;
     private bool any;
 
@@ -32,18 +32,18 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
     {
         lock (gate)
         {
-            untold++;
+            unreported++;
             (any, droppedAt) = (true, time.GetTimestamp());
         }
 
-        Tell();
+        Report();
     }
 
     /// <summary>Logs the drops that are not logged yet, unless the last log entry is less than 10 s old.</summary>
     /// <param name="atOnce">True to log regardless of the age of the last log entry.</param>
-    public void Tell(bool atOnce = false)
+    public void Report(bool atOnce = false)
     {
-        if (Volatile.Read(ref untold) == 0)
+        if (Volatile.Read(ref unreported) == 0)
         {
             return;
         }
@@ -51,12 +51,12 @@ internal sealed class RedisPubSubDrops(string subscription, TimeProvider time, I
         long dropped;
         lock (gate)
         {
-            if (untold == 0 || (!atOnce && toldAt != 0 && time.GetElapsedTime(toldAt) < Often))
+            if (unreported == 0 || (!atOnce && reportedAt != 0 && time.GetElapsedTime(reportedAt) < Often))
             {
                 return;
             }
 
-            (dropped, untold, toldAt) = (untold, 0, time.GetTimestamp());
+            (dropped, unreported, reportedAt) = (unreported, 0, time.GetTimestamp());
         }
 
         log.Dropped(dropped, subscription);

@@ -15,7 +15,7 @@ namespace EventBus;
 internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSubTransport transport, RedisPubSubTopology names, RedisPubSubOptions options, ILogger log) : Receiver
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
-    private static readonly Action<RedisChannel, RedisValue> Nobody = static (_, _) => { };
+    private static readonly Action<RedisChannel, RedisValue> Ignore = static (_, _) => { };
 
     private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
     private readonly RedisPubSubDrops drops = new(subscription.Name, names.Time, log);
@@ -97,7 +97,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
     {
         try
         {
-            await subscriber.SubscribeAsync(channel, Nobody).WaitAsync(RedisConnector.Answer, names.Time, cancellationToken);
+            await subscriber.SubscribeAsync(channel, Ignore).WaitAsync(RedisConnector.Answer, names.Time, cancellationToken);
             return await subscriber.SubscribeAsync(channel, CommandFlags.FireAndForget);
         }
         catch (Exception exception) when (!failFast && exception is RedisConnectionException or TimeoutException)
@@ -107,7 +107,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         }
         finally
         {
-            await subscriber.UnsubscribeAsync(channel, Nobody, CommandFlags.FireAndForget);
+            await subscriber.UnsubscribeAsync(channel, Ignore, CommandFlags.FireAndForget);
         }
     }
 
@@ -168,7 +168,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         Interlocked.Increment(ref heldCount);
         Interlocked.Add(ref heldBytes, envelope.Body.Length);
         deliveries.Writer.TryWrite(new RedisPubSubDelivery(this, envelope, earlierDeliveries: 0).ToDelivery());
-        drops.Tell();
+        drops.Report();
     }
 
     private async Task StopAsync()
@@ -180,7 +180,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
 
         // Buffered events exist nowhere else: the channel is completed, and its content is still delivered.
         deliveries.Writer.TryComplete();
-        drops.Tell(atOnce: true);
+        drops.Report(atOnce: true);
     }
 
     private async Task CloseAsync()

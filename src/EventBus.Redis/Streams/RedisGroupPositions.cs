@@ -26,16 +26,16 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     /// A new group begins with the entries that are added from now on. A group that reads every stream and existed
     /// before begins at the start of the streams that have appeared since.
     /// </remarks>
-    /// <param name="mending">True if the group existed in all its streams.</param>
+    /// <param name="existed">True if the group existed in all its streams.</param>
     /// <param name="cancellationToken">Cancels the call, which also has a timeout.</param>
-    public async Task CreateAsync(bool mending, CancellationToken cancellationToken)
+    public async Task CreateAsync(bool existed, CancellationToken cancellationToken)
     {
         // A scan of the keys gets more time than single commands.
         using var timeout = new CancellationTokenSource(isOpen ? ScanTimeout : RedisConnector.Answer, names.Time);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
-            await CreateAllAsync(mending, limit.Token).WaitAsync(limit.Token);
+            await CreateAllAsync(existed, limit.Token).WaitAsync(limit.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -46,7 +46,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     /// <summary>Adds a stream that appeared later, and reads it from its beginning.</summary>
     public async Task TakeInAsync(RedisKey stream)
     {
-        if (await TryCreateAsync(stream, mending: false, RedisGroup.Start))
+        if (await TryCreateAsync(stream, existed: false, RedisGroup.Start))
         {
             await directory.EnterAsync([stream]);
             group.Add([stream]);
@@ -131,9 +131,9 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         return !RedisStreamId.TryParse(text, out var id) ? null : isBefore ? id.Before() : id;
     }
 
-    private async Task CreateAllAsync(bool mending, CancellationToken limit)
+    private async Task CreateAllAsync(bool existed, CancellationToken limit)
     {
-        var beginning = mending ? RedisGroup.Start : RedisGroup.End;
+        var beginning = existed ? RedisGroup.Start : RedisGroup.End;
         var isEntered = !isOpen || await directory.ReadsAllAsync(group.Name);
         if (isOpen)
         {
@@ -142,7 +142,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
             group.Add(await directory.ScanAsync(limit));
         }
 
-        await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, mending, beginning)));
+        await Task.WhenAll(group.Streams.Select(stream => TryCreateAsync(stream, existed, beginning)));
 
         // Added last: an instance that finds the group in the set treats every stream without the group as a later one.
         await (isEntered ? Task.CompletedTask : directory.EnterReaderOfAllAsync(group.Name));
@@ -150,15 +150,15 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
     }
 
     /// <returns>True if the stream is read.</returns>
-    private async Task<bool> TryCreateAsync(RedisKey stream, bool mending, RedisValue beginning)
+    private async Task<bool> TryCreateAsync(RedisKey stream, bool existed, RedisValue beginning)
     {
         try
         {
-            await CreateAsync(stream, mending, beginning);
+            await CreateAsync(stream, existed, beginning);
             leftOut.TryRemove(stream, out _);
             return true;
         }
-        catch (RedisServerException exception) when ((isOpen || leftOut.ContainsKey(stream) || (mending && CanLeaveOut)) && RedisErrors.IsOfKey(exception))
+        catch (RedisServerException exception) when ((isOpen || leftOut.ContainsKey(stream) || (existed && CanLeaveOut)) && RedisErrors.IsOfKey(exception))
         {
             LeaveOut(stream, exception);
             return false;
@@ -182,7 +182,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
     }
 
-    private async Task CreateAsync(RedisKey stream, bool mending, RedisValue beginning)
+    private async Task CreateAsync(RedisKey stream, bool existed, RedisValue beginning)
     {
         if (await group.LastDeliveredAsync(stream) is not null)
         {
@@ -192,7 +192,7 @@ internal sealed class RedisGroupPositions(RedisGroup group, bool isOpen, RedisSt
         }
 
         var note = await directory.NoteOfAsync(stream, group.Name);
-        var (place, wasThere) = (Read(note), mending || !note.IsNull);
+        var (place, wasThere) = (Read(note), existed || !note.IsNull);
         var end = wasThere ? await EndAsync(stream) : null;
         var last = seen.TryGetValue(stream, out var read) && read > place.GetValueOrDefault() ? read : place;
         var isBehind = last is { } reached && (end is null || end < reached);

@@ -93,7 +93,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         }
     }
 
-    protected override void Mended()
+    protected override void GroupsRecreated()
     {
         lock (gate)
         {

@@ -33,7 +33,7 @@ internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer memb
             {
                 if (!live)
                 {
-                    await member.Place.CreateAsync(mending: false, stop);
+                    await member.Place.CreateAsync(existed: false, stop);
                     live = true;
                 }
 
@@ -92,7 +92,7 @@ internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer memb
     protected abstract Task PassAsync(CancellationToken stop);
 
     /// <summary>Runs after the groups were created again: no consumer owns the delivered entries.</summary>
-    protected virtual void Mended()
+    protected virtual void GroupsRecreated()
     {
     }
 
@@ -100,20 +100,20 @@ internal abstract class RedisReadLoop(RedisReceiver receiver, RedisConsumer memb
     {
         try
         {
-            var isMended = false;
+            var isRecovered = false;
             if (RedisErrors.IsGone(exception))
             {
-                await member.Place.CreateAsync(mending: true, stop);
-                Mended();
-                isMended = true;
+                await member.Place.CreateAsync(existed: true, stop);
+                GroupsRecreated();
+                isRecovered = true;
             }
             else if (RedisErrors.IsOfKey(exception))
             {
-                isMended = await member.Connector.AnswerAsync(member.Place.LeaveOutStrayKeysAsync(), stop);
+                isRecovered = await member.Connector.AnswerAsync(member.Place.LeaveOutStrayKeysAsync(), stop);
             }
 
             // A repair that does not last is followed by a wait, like any other failure.
-            if (isMended && failures == 1)
+            if (isRecovered && failures == 1)
             {
                 return;
             }

@@ -31,7 +31,7 @@ internal sealed class RedisStreamCatalog(IDatabase database, RedisTopology names
             if info['pending'] > 0 then
               place = '(' .. redis.call('XPENDING', KEYS[2], ARGV[1])[2]
             end
-            -- Redis at its memory limit lets a script go on writing that has written before.
+            -- At its memory limit Redis lets a script continue writing once it has written.
             redis.call('HDEL', KEYS[1], ARGV[1])
             redis.call('HSET', KEYS[1], ARGV[1], place)
           end

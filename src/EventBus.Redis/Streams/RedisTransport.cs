@@ -167,7 +167,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
         try
         {
-            await place.CreateAsync(mending: false, cancellationToken);
+            await place.CreateAsync(existed: false, cancellationToken);
             return true;
         }
         catch (Exception exception) when (!failFast && exception is RedisException or TimeoutException && !RedisConnector.IsRefusal(exception) && !RedisErrors.IsWrongType(exception))
@@ -176,10 +176,10 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException)
         {
-            var mend = RedisErrors.IsWrongType(exception) ? " One of these keys is not a stream: rename it, or delete it."
+            var fix = RedisErrors.IsWrongType(exception) ? " One of these keys is not a stream: rename it, or delete it."
                 : RedisConnector.IsRefusal(exception) ? $" The user needs the keys '{Names.AnyStream}' and the commands of streams, sets, hashes, keys and scripts: ACL SETUSER ... ~{Names.AnyStream} +@stream +@set +@hash +@string +@keyspace +@scripting +@transaction +@connection +info."
                 : "";
-            throw new EventBusException($"Redis did not create the consumer group '{group.Name}' of {string.Join(", ", group.Streams.Select(stream => $"'{stream}'"))}: {exception.Message}{mend}", exception);
+            throw new EventBusException($"Redis did not create the consumer group '{group.Name}' of {string.Join(", ", group.Streams.Select(stream => $"'{stream}'"))}: {exception.Message}{fix}", exception);
         }
     }
 

@@ -41,7 +41,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
         }
 
         var warning = Assert.Single(log.At(LogLevel.Warning));
-        Assert.Contains("consumes the queue shop:old of the subscription old any more", warning, StringComparison.Ordinal);
+        Assert.Contains("consumes the queue shop:old of the subscription old, which this instance does not register", warning, StringComparison.Ordinal);
         Assert.Contains("call RetireSubscriptionAsync(\"old\")", warning, StringComparison.Ordinal);
         var data = Assert.Single(watch.Data);
         Assert.Equal("shop:old", data.Key);

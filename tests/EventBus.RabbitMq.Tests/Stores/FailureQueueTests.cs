@@ -48,11 +48,11 @@ public sealed class FailureQueueTests
     [Fact]
     public async Task DeadLetters_RetriedTogether_RunAgainWithAFreshBudget()
     {
-        var mended = false;
+        var repaired = false;
         await using var app = await StartAsync((e, context) =>
         {
             started.Add(context.IsManualRetry ? 100 + context.Attempt : context.Attempt);
-            return mended ? Task.CompletedTask : throw new InvalidOperationException("not yet");
+            return repaired ? Task.CompletedTask : throw new InvalidOperationException("not yet");
         });
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
         await app.Bus.PublishAsync(new TestHappened(2), Cancel);
@@ -62,7 +62,7 @@ public sealed class FailureQueueTests
             await started.NextAsync("a start before the dead letters");
         }
 
-        mended = true;
+        repaired = true;
         Assert.Equal(2, await app.DeadLetters.RetryAllAsync(cancellationToken: Cancel));
 
         Assert.Equal(101, await started.NextAsync("the first replay"));

@@ -340,13 +340,13 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
     /// <summary>The kind of failure of an attempt.</summary>
     private enum Ending
     {
-        /// <summary>It may be retried.</summary>
+        /// <summary>The step may be retried.</summary>
         Failed,
 
         /// <summary>The called service reports that it had no effect.</summary>
         Refused,
 
-        /// <summary>It is not retried.</summary>
+        /// <summary>The step is not retried.</summary>
         Final,
     }
 }

@@ -33,7 +33,7 @@ internal static class RedisDelayScripts
               rows[#rows + 1] = { id, event, body }
               bytes = bytes + #(body or '')
 
-              -- One at least, and not so much that a slow wire takes longer than the lease: the rest is due at once again.
+              -- At least one, but not so many that a slow connection takes longer than the lease: the rest is due again at once.
               room = bytes < FULL and room - 1 or 0
               if room == 0 then break end
             else

@@ -143,7 +143,7 @@ internal static class RedisDeadLetterScripts
         set_order(order, rank)
         call('ZADD', touched, now, order)
 
-        -- Wakes an entry that waits. False when it is claimed: then whoever holds it judges it anyway.
+        -- Makes a waiting entry due. False if it is claimed: then its owner evaluates it anyway.
         local woken = 0
         local function wake(found, id)
           local s = read(id)

@@ -8,7 +8,7 @@ internal static class RedisFailureLua
     /// <summary>Defines <c>next_of(counter)</c>, which returns numbers that only increase.</summary>
     public const string Counter = """
 
-        -- A counter that was spoilt by hand goes on from the clock, which is ahead of every number it has given.
+        -- A counter that was damaged by hand continues from the clock, which is ahead of every number it has given.
         local function next_of(counter)
           local n = redis.pcall('HINCRBY', counters, counter, 1)
           if type(n) ~= 'number' or n < 1 or n > 1e14 then
@@ -146,7 +146,7 @@ internal static class RedisFailureLua
           call('ZADD', lines, 0, member(s.line, s.place, id))
         end
 
-        -- Takes an entry out of its line and lets the next go on.
+        -- Removes an entry from its line and makes the next one due.
         local function part(id, s)
           if not s.line then return end
           call('ZREM', lines, member(s.line, s.place, id))

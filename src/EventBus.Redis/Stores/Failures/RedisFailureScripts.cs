@@ -108,7 +108,7 @@ internal static class RedisFailureScripts
               local taken = take(page[i], page[i + 1], k)
               dropped = dropped + 1 - taken
 
-              -- One at least, and not so much that a slow wire takes longer than the lease: the rest is due at once again.
+              -- At least one, but not so many that a slow connection takes longer than the lease: the rest is due again at once.
               room = bytes < FULL and room - taken or 0
               if room == 0 then break end
             end

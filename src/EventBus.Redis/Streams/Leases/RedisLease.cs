@@ -27,7 +27,7 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
         local number = math.max((tonumber(redis.call('GET', KEYS[2])) or 0) + 1, now[1] * 1000000 + now[2])
         number = string.format('%.0f', number)
         local tenure = holder and string.match(holder, ':.*') or ':' .. number .. ':' .. ARGV[1]
-        -- Redis at its memory limit lets a script go on writing that has written before. Whoever takes over makes memory free.
+        -- At its memory limit Redis lets a script continue writing once it has written. The new owner frees memory.
         redis.call('DEL', KEYS[1])
         redis.call('SET', KEYS[2], number)
         redis.call('SET', KEYS[1], number .. tenure, 'PX', ARGV[2])

@@ -36,13 +36,13 @@ internal static class RedisTrimScript
         now = now[1] * 1000 + math.floor(now[2] / 1000)
         local holder = redis.call('GET', KEYS[2])
         if not holder then
-          -- Redis at its memory limit lets a script go on writing that has written before. This one makes memory free.
+          -- At its memory limit Redis lets a script continue writing once it has written. This script frees memory.
           redis.call('DEL', KEYS[2])
           redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
         end
         local active = not holder or holder == ARGV[1]
 
-        -- Each group: the last entry that it handed out, the first that it has not handled, how long its consumers have been silent.
+        -- Each group: its last delivered entry, the first unhandled one, and how long its consumers have been idle.
         local groups, names = {}, {}
         local function add(name, last, pending, silent)
           local first = pending
@@ -102,7 +102,7 @@ internal static class RedisTrimScript
           more = 1
         end
 
-        -- Nobody reads it, and no group has a place in it to come back to.
+        -- No group reads it, and none has a stored position in it.
         if #groups == 0 and ARGV[4] == '1' and ARGV[6] ~= '0' then
           local cut = 0
           if active and redis.call('XLEN', stream) > tonumber(ARGV[6]) then

@@ -138,11 +138,11 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
         }
 
         findings = found;
-        Tell(unreadNow, goneNow);
+        Report(unreadNow, goneNow);
         (unread, gone) = (unreadNow, goneNow);
     }
 
-    private void Tell(Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow)
+    private void Report(Dictionary<string, (long Length, long Cut)> unreadNow, HashSet<(string Stream, string Group)> goneNow)
     {
         said.RemoveWhere(each => each.Group.Length == 0 ? !unreadNow.ContainsKey(each.Stream) : !goneNow.Contains(each));
         foreach (var (stream, (_, cut)) in unreadNow.Where(each => each.Value.Cut > 0 || unread.ContainsKey(each.Key)))

@@ -3,28 +3,30 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Load;
 
-/// <summary>Millions of events through many keys and 16 lanes: the order of every key is kept, and memory stays where it was.</summary>
-internal static class OrderedLanes
+/// <summary>
+/// Sends millions of events through many keys and 16 partitions, and checks the order of every key and the memory.
+/// </summary>
+internal static class OrderedPartitions
 {
     private const int Keys = 1_000;
-    private const int Lanes = 16;
+    private const int Partitions = 16;
     private const int Checkpoints = 10;
 
-    // What the runtime itself may move by; a leak of a single object an event would be a hundred times this.
+    // The fluctuation of the runtime itself; a leak of one object per event would be a hundred times this.
     private const double MostGrowthMiB = 32;
 
     public static async Task<bool> RunAsync(bool isShort)
     {
         var events = isShort ? 500_000 : 10_000_000;
         Console.WriteLine();
-        Console.WriteLine($"In memory, ordered: {events:N0} events, {Keys:N0} keys, {Lanes} lanes");
+        Console.WriteLine($"In memory, ordered: {events:N0} events, {Keys:N0} keys, {Partitions} partitions");
         var keys = Enumerable.Range(0, Keys).Select(i => $"key-{i}").ToArray();
         var order = new OrderCheck(events);
         using var host = await Workload.StartAsync(bus =>
             {
                 bus.UseInMemory();
                 bus.Event<Numbered>().KeyedBy(e => keys[e.Key]);
-                bus.Subscribe("ordered", s => s.Ordered().Concurrency(Lanes).On<Numbered>(order.HandleAsync));
+                bus.Subscribe("ordered", s => s.Ordered().Concurrency(Partitions).On<Numbered>(order.HandleAsync));
             });
         var bus = host.Services.GetRequiredService<IEventBus>();
         var memory = new List<double>();
@@ -58,7 +60,7 @@ internal static class OrderedLanes
 
     private sealed class OrderCheck(int events)
     {
-        // One lane at a time touches a key, so that its entry needs no lock: a race here would be a violation too.
+        // One partition at a time handles a key, so its entry needs no lock: a race here would be a violation too.
         private readonly int[] next = new int[Keys];
         private readonly Countdown countdown = new(events);
         private int violations;
