@@ -52,7 +52,8 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
             await PrepareAsync(things, cancellationToken);
         }
 
-        upkeep = new RabbitMqTopologyMonitor(connector.Publishing, [.. RabbitMqProvisioner.Distinct(things)], options, time);
+        var consumed = topology.Subscriptions.Select(subscription => this.topology.QueueOf(subscription.Name)).ToHashSet(StringComparer.Ordinal);
+        upkeep = new RabbitMqTopologyMonitor(connector.Publishing, [.. RabbitMqProvisioner.Distinct(things)], consumed, options, time);
         upkeep.Start();
     }
 

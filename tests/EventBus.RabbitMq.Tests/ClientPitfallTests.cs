@@ -133,6 +133,33 @@ public sealed class ClientPitfallTests
         Assert.Equal(1, await handled.NextAsync("the event after the queue came back"));
     }
 
+    /// <summary>
+    /// RabbitMQ before version 4.0 moves the consumer of a deleted quorum queue to the new queue, and drops what that
+    /// queue delivers.
+    /// </summary>
+    [Theory]
+    [InlineData(RabbitMqQueueType.Quorum)]
+    [InlineData(RabbitMqQueueType.Classic)]
+    public async Task Queue_DeletedAndCreatedAgainAtOnce_IsConsumedAgain(RabbitMqQueueType type)
+    {
+        var handled = new Seen<int>();
+        await using var app = await TestBus.StartAsync(name, bus => bus.UseRabbitMq(TestBroker.Uri.AbsoluteUri, options => (options.Exchange, options.QueueType) = (name, type)).StoreInMemory().Subscribe<TestHappened>("tests", (e, _, _) =>
+        {
+            handled.Add(e.Number);
+            return Task.CompletedTask;
+        }));
+        var queue = new RabbitMqTopology(name, new RabbitMqOptions { Exchange = name, QueueType = type })
+            .EntitiesOf(new Subscription("tests", [EventPattern.Parse("test.happened")])).Single(entity => entity.Name == $"{name}:tests");
+        await using var connection = await new ConnectionFactory { Uri = TestBroker.Uri }.CreateConnectionAsync(Cancel);
+        await using var channel = await connection.CreateChannelAsync(cancellationToken: Cancel);
+
+        await channel.QueueDeleteAsync(queue.Name, ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
+        await queue.DeclareAsync(channel);
+        await app.Bus.PublishAsync(new TestHappened(1), Cancel);
+
+        Assert.Equal(1, await handled.NextAsync("the event in the new queue"));
+    }
+
     /// <summary>B6: while a broker is away, one attempt at a time, and the waits grow to two seconds and no further.</summary>
     [Fact]
     public async Task Supervisor_WhatItKeepsFails_TriesAgainOneAtATimeAndNeverLaterThanTwoSeconds()

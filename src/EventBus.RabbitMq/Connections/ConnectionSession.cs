@@ -1,3 +1,4 @@
+using System.Text;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Events;
 using RabbitMQ.Client.Exceptions;
@@ -52,6 +53,13 @@ internal sealed class ConnectionSession
 
     /// <summary>The largest negotiated frame size in bytes; 0 for no limit.</summary>
     public uint MaxFrame => Client.FrameMax;
+
+    /// <summary>
+    /// True if the broker can lose a consumer without a notification: RabbitMQ before version 4.0, or an unknown
+    /// version.
+    /// </summary>
+    public bool LosesConsumers =>
+        !(Client.ServerProperties?.TryGetValue("version", out var value) == true && value is byte[] text && Version.TryParse(Encoding.ASCII.GetString(text).Split('-', '+')[0], out var version) && version.Major >= 4);
 
     /// <summary>Completes with the cause when the connection is lost or abandoned. Never throws.</summary>
     public Task<Exception> Ended => ended.Task;

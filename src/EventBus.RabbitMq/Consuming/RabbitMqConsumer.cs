@@ -17,11 +17,36 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
     private readonly CancellationTokenSource lost = new();
     private readonly TaskCompletionSource<Exception> ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? consumerTag;
+    private long received;
 
     public required Action<string> IdMade { get; init; }
 
     /// <summary>Completes with the cause when this channel delivers no more events.</summary>
     public Task<Exception> Ended => ended.Task;
+
+    /// <summary>The number of events that this channel has delivered.</summary>
+    public long Received
+    {
+        get
+        {
+            lock (gate)
+            {
+                return received;
+            }
+        }
+    }
+
+    /// <summary>True if every event that this channel has delivered is settled.</summary>
+    public bool IsSettled
+    {
+        get
+        {
+            lock (gate)
+            {
+                return unsettled.Count == 0;
+            }
+        }
+    }
 
     public async Task ConsumeAsync(string queue) =>
         consumerTag = await Channel.BasicConsumeAsync(queue, autoAck: false, consumerTag: "", noLocal: false, exclusive: false, arguments: null, consumer: this, CancellationToken.None);
@@ -105,6 +130,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
                     return;
                 }
 
+                received++;
                 unsettled.Add(delivery.Token);
                 taken = buffer.Writer.TryWrite(delivery);
             }

@@ -9,6 +9,12 @@ namespace EventBus;
 /// <summary>
 /// Receives the events of one subscription through a consumer, whose channel is replaced whenever it is lost.
 /// </summary>
+/// <remarks>
+/// When a quorum queue is deleted and created again at once, RabbitMQ before version 4.0 moves the consumer to the new
+/// queue instead of cancelling it, and then drops what the new queue delivers (rabbit_channel.erl,
+/// handle_consuming_queue_down_or_eol). A client cannot see this. So on these versions the channel is also replaced
+/// when nothing has arrived for 10 seconds and nothing is unsettled.
+/// </remarks>
 internal sealed class RabbitMqReceiver : Receiver
 {
     // A quorum queue delivers the next event only after a majority has written an acknowledgement. With one event per
@@ -20,6 +26,9 @@ internal sealed class RabbitMqReceiver : Receiver
     private const int HeartbeatsUntilDead = 3;
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    // The time without an event after which the channel is replaced, where the consumer may be lost unnoticed.
+    private static readonly TimeSpan MaxIdle = TimeSpan.FromSeconds(10);
 
     // The time for which a message that closed the connection is reported. It is redelivered within seconds, or never.
     private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(30);
@@ -146,6 +155,8 @@ internal sealed class RabbitMqReceiver : Receiver
 
         var channel = await live.OpenChannelAsync(
             new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
+        var replaces = false;
+        using var stopsWaiting = CancellationTokenSource.CreateLinkedTokenSource(stopped);
         using var consumer = new RabbitMqConsumer(channel, live, buffer, subscription.Ordered, options.QueueType == RabbitMqQueueType.Quorum) { IdMade = IdMade };
         try
         {
@@ -160,7 +171,15 @@ internal sealed class RabbitMqReceiver : Receiver
 
             supervisor.Succeeded();
             opened.TrySetResult();
-            throw await (await Task.WhenAny(consumer.Ended, live.Ended).WaitAsync(stopped));
+            var ended = Task.WhenAny(consumer.Ended, live.Ended);
+            var idle = live.LosesConsumers && options.QueueType == RabbitMqQueueType.Quorum ? WhenIdleAsync(consumer, stopsWaiting.Token) : ended;
+            replaces = await Task.WhenAny(ended, idle).WaitAsync(stopped) != ended;
+            if (replaces)
+            {
+                return;
+            }
+
+            throw await await ended;
         }
         catch (OperationInterruptedException exception) when (RabbitMqErrors.IsRefusal(exception, options) && !opened.Task.IsCompleted)
         {
@@ -172,12 +191,29 @@ internal sealed class RabbitMqReceiver : Receiver
         }
         finally
         {
-            current = null;
+            // While an idle channel is replaced, the receiver counts as live.
+            current = replaces ? current : null;
+            await stopsWaiting.CancelAsync();
             consumer.End(new InvalidOperationException("The channel was closed by this side."));
 
             // Closed before the next channel opens, if the broker answers: an ordered queue has one active consumer.
             await channel.DiscardAsync().WaitAsync(CloseTimeout, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         }
+    }
+
+    /// <summary>
+    /// Completes when no event has arrived for <see cref="MaxIdle"/> and none is unsettled, or when the wait is
+    /// cancelled. Does not throw.
+    /// </summary>
+    private async Task WhenIdleAsync(RabbitMqConsumer consumer, CancellationToken cancellationToken)
+    {
+        long before;
+        do
+        {
+            before = consumer.Received;
+            await Task.Delay(MaxIdle, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        }
+        while (!cancellationToken.IsCancellationRequested && (consumer.Received != before || !consumer.IsSettled));
     }
 
     private void Ended(ILogger full, TimeSpan delay, Exception error)

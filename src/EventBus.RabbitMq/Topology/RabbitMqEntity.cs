@@ -27,6 +27,12 @@ internal sealed record RabbitMqEntity(string Name, string? ExchangeType)
         }
 
         await channel.QueueDeclareAsync(Name, durable: true, exclusive: false, autoDelete: false, Arguments.ToDictionary());
+        await BindAsync(channel);
+    }
+
+    /// <summary>Binds an existing queue. Fails, and closes the channel, if the queue does not exist.</summary>
+    public async Task BindAsync(IChannel channel)
+    {
         foreach (var (exchange, key) in Bindings)
         {
             await channel.QueueBindAsync(Name, exchange, key);

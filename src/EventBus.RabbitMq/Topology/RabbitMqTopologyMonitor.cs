@@ -1,3 +1,4 @@
+using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 
 namespace EventBus;
@@ -6,13 +7,18 @@ namespace EventBus;
 /// Checks every 3 seconds that all required entities exist on the broker, and recreates missing ones if the bus may.
 /// </summary>
 /// <remarks>
-/// Deleting a binding does not cancel a consumer, and AMQP cannot list bindings. They are declared again each time.
+/// <para>Deleting a binding does not cancel a consumer, and AMQP cannot list bindings. They are declared again each
+/// time.</para>
+/// <para>A queue that this bus consumes is only bound and never created: its receiver creates it. If the queue were
+/// created before the broker has cancelled the consumer of the deleted one, the receiver might not notice
+/// (<see cref="RabbitMqReceiver"/>).</para>
 /// </remarks>
 /// <param name="link">The connection.</param>
 /// <param name="things">The required entities.</param>
+/// <param name="consumed">The names of the queues that receivers of this bus consume.</param>
 /// <param name="options">Defines whether missing entities are created or only reported.</param>
 /// <param name="time">The clock.</param>
-internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOnlyList<RabbitMqEntity> things, RabbitMqOptions options, TimeProvider time) : IAsyncDisposable
+internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOnlyList<RabbitMqEntity> things, IReadOnlySet<string> consumed, RabbitMqOptions options, TimeProvider time) : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
@@ -66,8 +72,12 @@ internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOn
                 // Each entity has its own deadline, because there may be thousands.
                 for (; next < things.Count; next++)
                 {
-                    await live.CallAsync(options.Provisioning == RabbitMqProvisioning.Create ? things[next].DeclareAsync(channel) : things[next].FindAsync(channel));
+                    await live.CallAsync(CheckAsync(things[next], channel));
                 }
+            }
+            catch (OperationInterruptedException exception) when (IsBeingCreated(things[next], exception))
+            {
+                // The broker cancels the consumer, and its receiver creates the queue and reports its own errors.
             }
             catch (OperationInterruptedException exception) when (RabbitMqErrors.IsAnswer(exception))
             {
@@ -81,4 +91,16 @@ internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOn
 
         return found;
     }
+
+    private Task CheckAsync(RabbitMqEntity entity, IChannel channel) => options.Provisioning switch
+    {
+        RabbitMqProvisioning.Create when IsConsumed(entity) => entity.BindAsync(channel),
+        RabbitMqProvisioning.Create => entity.DeclareAsync(channel),
+        _ => entity.FindAsync(channel),
+    };
+
+    private bool IsBeingCreated(RabbitMqEntity entity, OperationInterruptedException exception) =>
+        options.Provisioning == RabbitMqProvisioning.Create && IsConsumed(entity) && RabbitMqErrors.IsMissing(exception);
+
+    private bool IsConsumed(RabbitMqEntity entity) => entity.ExchangeType is null && consumed.Contains(entity.Name);
 }
