@@ -38,6 +38,7 @@ internal sealed class AlertCoordinator
     // The alerts that were sent and could not be marked. Marking is tried again when the store returns them again.
     private readonly HashSet<PendingAlert> unmarked = [];
     private readonly ILogger log;
+    private readonly IdleSignal idle;
     private readonly string marking;
     private int markFailures;
 
@@ -45,19 +46,16 @@ internal sealed class AlertCoordinator
     private long looked;
     private int beingReported;
 
-    public AlertCoordinator(AlertSource source, IReadOnlyList<IDeadLetterNotifier> alerts, AlertSettings settings, RunEnvironment environment)
+    public AlertCoordinator(AlertSource source, IReadOnlyList<IDeadLetterNotifier> alerts, AlertSettings settings, BusServices services)
     {
         this.source = source;
-        (time, log) = (environment.Time, environment.Log);
+        (time, log, idle) = (services.StoreTime, services.Log, services.Idle);
         lease = settings.Interval + TimeSpan.FromMinutes(1);
         marking = $"marking alerts of {source.Name} as sent";
-        dispatchers = [.. alerts.Select((alert, index) => new AlertDispatcher(alert, $"alert {index + 1} of {source.Name}, {alert.GetType()}", source, settings, environment) { Notified = Notified })];
-        taking = new ScheduledLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, time, environment.Log);
-        sending = [.. dispatchers.Select(dispatcher => new ScheduledLoop($"the loop of {dispatcher.Name}", stop => SendAsync(dispatcher, stop), Timeout.InfiniteTimeSpan, time, environment.Log))];
+        dispatchers = [.. alerts.Select((alert, index) => new AlertDispatcher(alert, $"alert {index + 1} of {source.Name}, {alert.GetType()}", source, settings, services) { Notified = Notified })];
+        taking = new ScheduledLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, time, services.Log);
+        sending = [.. dispatchers.Select(dispatcher => new ScheduledLoop($"the loop of {dispatcher.Name}", stop => SendAsync(dispatcher, stop), Timeout.InfiniteTimeSpan, time, services.Log))];
     }
-
-    /// <summary>Called when alerts were sent or claimed.</summary>
-    public Action? Settled { get; set; }
 
     /// <summary>True if new dead letters must be marked for an alert.</summary>
     public bool IsWanted => dispatchers.Count > 0;
@@ -141,14 +139,14 @@ internal sealed class AlertCoordinator
 
         sending.ForEach(loop => loop.Wake());
         Interlocked.Exchange(ref looked, seen);
-        Settled?.Invoke();
+        idle.Set();
         return next;
     }
 
     private async Task<DateTimeOffset?> SendAsync(AlertDispatcher dispatcher, CancellationToken stop)
     {
         var next = await dispatcher.SendDueAsync(stop);
-        Settled?.Invoke();
+        idle.Set();
         return next;
     }
 

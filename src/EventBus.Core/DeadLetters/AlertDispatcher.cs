@@ -12,7 +12,7 @@ namespace EventBus;
 /// are sent together when the interval ends. All event names that the application did not declare count as one name: a
 /// sender of invented names creates neither more groups nor more alerts.
 /// </remarks>
-internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity, AlertSource source, AlertSettings settings, RunEnvironment environment)
+internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity, AlertSource source, AlertSettings settings, BusServices services)
 {
     private static readonly TimeSpan SendTimeout = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromSeconds(1);
@@ -25,7 +25,7 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
     private const int FailuresUntilUnread = 3;
 
     private readonly Lock gate = new();
-    private readonly TimeProvider time = environment.Time;
+    private readonly TimeProvider time = services.StoreTime;
     private readonly Dictionary<(string Subscription, string? EventName), Group> groups = [];
     private bool isSending;
     private bool hurries;
@@ -163,13 +163,13 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
                 await (sink.NotifyAsync(alert, either.Token) ?? throw new InvalidOperationException("It returned null instead of a task.")).Observed().WaitAsync(either.Token);
             }
 
-            environment.Log.Working(activity);
+            services.Log.Working(activity);
 
             return true;
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            environment.Log.Failing(activity, exception, full => full.AlertFailed(sink.GetType(), pending.Count, pending[0].Id, exception));
+            services.Log.Failing(activity, exception, full => full.AlertFailed(sink.GetType(), pending.Count, pending[0].Id, exception));
             return false;
         }
     }

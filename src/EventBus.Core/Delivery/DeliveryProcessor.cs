@@ -7,13 +7,13 @@ namespace EventBus;
 /// Handles one delivery of one subscription from the first step to its settlement. Never throws: every outcome is
 /// settled.
 /// </summary>
-internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventRunner runner, FailureRecorder failures, RedeliveryLock suspects, RunEnvironment environment)
+internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventRunner runner, FailureRecorder failures, RedeliveryLock suspects, BusServices services)
 {
     // The maximum number of concurrent attempts after the first that do not count. Without it, an event that ends its
     // process late, and always during concurrent attempts, would never become a dead letter.
     private const int MaxExcused = 3;
 
-    private readonly BusDiagnostics diagnostics = environment.Diagnostics;
+    private readonly BusDiagnostics diagnostics = services.Diagnostics;
     private readonly Type? onlyType = subscription.IsPlain ? subscription.OnlyType : null;
     private readonly OnceStep? once = subscription.Once;
     private int waitingSuspects;
@@ -60,7 +60,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     /// <summary>
     /// Logs a defect: settlers must not throw. The delivery stays with the transport and is redelivered.
     /// </summary>
-    public void ReportUnsettled(in Delivery delivery, Exception exception) => environment.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
+    public void ReportUnsettled(in Delivery delivery, Exception exception) => services.Log.SettleFailed(subscription.Name, delivery.Envelope.Name, delivery.Envelope.Id, exception);
 
     /// <summary>
     /// True if a claimed entry whose earlier attempt may have ended the process was released to the store until its
@@ -183,7 +183,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
                 await RunAndSettleAsync(delivery, context, 1);
             }
         }
-        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        catch (Exception) when (services.Abort.IsCancellationRequested)
         {
             await delivery.ReleaseAsync();
         }
@@ -247,7 +247,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
     private async Task<RedeliveryLock.Turn> EnterLaneAsync()
     {
-        var entering = suspects.EnterAsync(environment.Abort);
+        var entering = suspects.EnterAsync(services.Abort);
         await failures.WaitForAsync(entering, subscription.Slots);
         return await entering;
     }
@@ -262,7 +262,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return await EnterLaneAsync();
         }
 
-        var entering = suspects.EnterAsync(environment.Abort);
+        var entering = suspects.EnterAsync(services.Abort);
         if (!entering.IsCompleted)
         {
             await PutBackUntilAsync(entry, entering);
@@ -276,7 +276,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     /// <summary>Enters the coordinator. The caller holds a slot.</summary>
     private async Task<RedeliveryRun> EnterGateAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied)
     {
-        var arrived = environment.Time.GetTimestamp();
+        var arrived = services.Time.GetTimestamp();
         while (true)
         {
             if (suspects.Gate.TryEnter(alone, arrived, becomesAccompanied) is { } run)
@@ -284,7 +284,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
                 return run;
             }
 
-            await failures.WaitForAsync(suspects.Gate.WhenFreeAsync(alone, arrived, environment.Abort), subscription.Slots);
+            await failures.WaitForAsync(suspects.Gate.WhenFreeAsync(alone, arrived, services.Abort), subscription.Slots);
         }
     }
 
@@ -298,13 +298,13 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return await EnterGateAsync(alone, becomesAccompanied);
         }
 
-        var arrived = environment.Time.GetTimestamp();
+        var arrived = services.Time.GetTimestamp();
         if (suspects.Gate.TryEnter(alone, arrived, becomesAccompanied) is { } run)
         {
             return run;
         }
 
-        await PutBackUntilAsync(entry, suspects.Gate.WhenFreeAsync(alone, arrived, environment.Abort));
+        await PutBackUntilAsync(entry, suspects.Gate.WhenFreeAsync(alone, arrived, services.Abort));
         return null;
     }
 
@@ -343,7 +343,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         {
             await SettleAsync(delivery, await OutcomeAsync(delivery.Envelope, context, running, fence, token), 1, null);
         }
-        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        catch (Exception) when (services.Abort.IsCancellationRequested)
         {
             await delivery.ReleaseAsync();
         }
@@ -361,7 +361,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
                 ? await runner.OutcomeAsync(context, running, token)
                 : await once.FinishAsync(context, envelope, fence, commit => runner.OutcomeAsync(context, running, token, commit));
         }
-        catch (Exception exception) when (!environment.Abort.IsCancellationRequested)
+        catch (Exception exception) when (!services.Abort.IsCancellationRequested)
         {
             // Not a failure of the handler, which is an outcome: an event that it published could not be sent. On
             // redelivery, the event is recognized as handled, and only its published events are sent.

@@ -7,7 +7,7 @@ namespace EventBus;
 /// Runs an event through one subscription: reads it, asks its guards and calls its handler. Returns the reason when it
 /// was not handled; other types decide how to settle it.
 /// </summary>
-internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader reader, RunEnvironment environment)
+internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader reader, BusServices services)
 {
     // The time that a handler has to end after its token is cancelled. After it, the handler is abandoned.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
@@ -16,9 +16,9 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     // shorter): the event that it waits for is probably still in the queue of the broker.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
-    private readonly DeadlineTokens deadlines = new(environment.Time, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), environment.Time.TimestampFrequency, environment.Abort);
-    private readonly DateTimeOffset startedAt = environment.Time.GetUtcNow();
-    private readonly BusDiagnostics diagnostics = environment.Diagnostics;
+    private readonly DeadlineTokens deadlines = new(services.StoreTime, subscription.HandlerTimeout, TimeSpan.FromSeconds(5), services.StoreTime.TimestampFrequency, services.Abort);
+    private readonly DateTimeOffset startedAt = services.StoreTime.GetUtcNow();
+    private readonly BusDiagnostics diagnostics = services.Diagnostics;
     private readonly EventDelegate pipeline = subscription.Pipeline;
 
     /// <summary>Gets the token of a handler that starts now.</summary>
@@ -65,7 +65,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
 
             return (failure, position);
         }
-        catch (Exception) when (environment.Abort.IsCancellationRequested)
+        catch (Exception) when (services.Abort.IsCancellationRequested)
         {
             return (Interrupted.Instance, position);
         }
@@ -113,7 +113,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
 
     private static ValueTask CloseScopeAsync(EventContext context) => context.State?.CloseScopeAsync() ?? ValueTask.CompletedTask;
 
-    private CancellationToken FreshDeadline => DeadlineFrom(environment.Time.GetTimestamp());
+    private CancellationToken FreshDeadline => DeadlineFrom(services.StoreTime.GetTimestamp());
 
     private async Task<Failure?> HandleObservedAsync(EventContext context, Envelope envelope, CancellationToken lost)
     {
@@ -122,7 +122,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
             return await HandleOnceAsync(context, envelope, lost);
         }
 
-        var startedAt = environment.Time.GetTimestamp();
+        var startedAt = services.StoreTime.GetTimestamp();
         using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
         var failure = await HandleOnceAsync(context, envelope, lost);
         diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
@@ -212,7 +212,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
             if (!running.IsCompleted)
             {
                 _ = running.Observed();
-                environment.Log.HandlerLeftBehind(subscription.Name, context.EventName, context.EventId);
+                services.Log.HandlerLeftBehind(subscription.Name, context.EventName, context.EventId);
                 throw new OperationCanceledException(token);
             }
 
@@ -240,7 +240,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
         catch (OperationCanceledException exception) when (token.IsCancellationRequested)
         {
-            return environment.Abort.IsCancellationRequested ? Interrupted.Instance
+            return services.Abort.IsCancellationRequested ? Interrupted.Instance
                 : new Threw(new TimeoutException($"The handler did not end within its timeout of {subscription.HandlerTimeout}. Raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.HandlerTimeout)} or that of the subscription if it needs longer.", exception));
         }
         catch (EffectException exception)
@@ -262,7 +262,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         await running.WaitAsync(token).ConfigureAwait(Quietly);
         if (!running.IsCompleted)
         {
-            await running.WaitAsync(Grace, environment.Time, CancellationToken.None).ConfigureAwait(Quietly);
+            await running.WaitAsync(Grace, services.StoreTime, CancellationToken.None).ConfigureAwait(Quietly);
         }
     }
 }

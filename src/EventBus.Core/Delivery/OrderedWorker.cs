@@ -13,8 +13,8 @@ namespace EventBus;
 /// When a partition is full, the pump waits for it, so that memory is bounded and the order of the transport is kept.
 /// </remarks>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, WorkerEnvironment environment)
-    : SubscriptionWorker(subscription, receiver, processor, environment)
+internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, FailureRecorder failures, BusServices services)
+    : SubscriptionWorker(subscription, receiver, processor, failures, services)
 {
     private const int LaneCapacity = 64;
 
@@ -44,7 +44,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         {
             foreach (var turn in wanted.OfType<SemaphoreSlim>())
             {
-                await turn.WaitAsync(Environment.Abort);
+                await turn.WaitAsync(Services.Abort);
                 taken.Push(turn);
             }
 
@@ -52,7 +52,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         }
         catch (OperationCanceledException) when (taken.Count < wanted.Count(turn => turn is not null))
         {
-            await Environment.Failures.GiveBackAsync(entry);
+            await Failures.GiveBackAsync(entry);
         }
         finally
         {
@@ -65,8 +65,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
 
     protected override async Task PumpAsync()
     {
-        Environment.InHandler.Value = true;
-        loops = [.. lanes.Select((lane, i) => Environment.Runner.Start($"{Name} lane {i}", () => LaneAsync(lane.Reader, turns?[i])))];
+        loops = [.. lanes.Select((lane, i) => Services.Runner.Start($"{Name} lane {i}", () => LaneAsync(lane.Reader, turns?[i])))];
         try
         {
             while (CircuitBreaker is not { IsOver: true } && await Deliveries.WaitToReadAsync())
@@ -113,7 +112,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
                 turn?.Release();
             }
 
-            Environment.Idle.Set();
+            Services.Idle.Set();
         }
     }
 
@@ -145,20 +144,20 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
     {
         try
         {
-            if (Environment.Abort.IsCancellationRequested || CircuitBreaker is { IsOver: true } || delivery.Lost.IsCancellationRequested)
+            if (Services.Abort.IsCancellationRequested || CircuitBreaker is { IsOver: true } || delivery.Lost.IsCancellationRequested)
             {
                 await delivery.ReleaseAsync();
             }
-            else if (await Environment.Failures.TryParkAsync(Runtime.Failure, delivery.Envelope, Runtime.Slots))
+            else if (await Failures.TryParkAsync(Runtime.Failure, delivery.Envelope, Runtime.Slots))
             {
                 await delivery.AckAsync();
             }
             else
             {
-                await Processor.HandleAsync(delivery, Environment.Time.GetTimestamp());
+                await Processor.HandleAsync(delivery, Services.Time.GetTimestamp());
             }
         }
-        catch (Exception) when (Environment.Abort.IsCancellationRequested)
+        catch (Exception) when (Services.Abort.IsCancellationRequested)
         {
             await delivery.ReleaseAsync();
         }

@@ -13,14 +13,14 @@ namespace EventBus;
 /// thread to the pump and keeps its slot. When a handler was found to block its thread, every pump starts a helper
 /// before it takes the next delivery: up to the number of slots, as long as deliveries are waiting.
 /// </remarks>
-internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, WorkerEnvironment environment) : IAsyncDisposable
+internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, FailureRecorder failures, BusServices services) : IAsyncDisposable
 {
     // A handler that blocks its thread longer than this justifies another thread.
     private static readonly TimeSpan Blocking = TimeSpan.FromMilliseconds(1);
 
     private readonly ConcurrencyLimiter slots = subscription.Slots;
-    private readonly long blockingStamps = (long)(Blocking.TotalSeconds * environment.Time.TimestampFrequency);
-    private readonly TimeProvider time = environment.Time;
+    private readonly long blockingStamps = (long)(Blocking.TotalSeconds * services.Time.TimestampFrequency);
+    private readonly TimeProvider time = services.Time;
     private volatile bool blocks;
 
     public string Name => subscription.Name;
@@ -41,11 +41,13 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     protected DeliveryProcessor Processor => processor;
 
-    protected WorkerEnvironment Environment => environment;
+    protected FailureRecorder Failures => failures;
+
+    protected BusServices Services => services;
 
     protected ChannelReader<Delivery> Deliveries { get; } = receiver.Deliveries;
 
-    public void Start() => Pump = environment.Runner.Start($"{Name} pump", PumpAsync);
+    public void Start() => Pump = services.Runner.Start($"{Name} pump", PumpAsync);
 
     /// <summary>
     /// The reason why a running worker takes no deliveries: the store does not accept a write that it needs. Null when
@@ -82,27 +84,26 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     /// <param name="lost">Cancelled when the claim is lost.</param>
     public virtual async Task RetryAsync(FailedEvent entry, long probe, CancellationToken lost)
     {
-        environment.InHandler.Value = true;
         try
         {
-            await slots.TakeForRetryAsync(environment.Abort);
+            await slots.TakeForRetryAsync(services.Abort);
         }
         catch (OperationCanceledException)
         {
-            await environment.Failures.GiveBackAsync(entry);
+            await failures.GiveBackAsync(entry);
             return;
         }
 
         try
         {
-            if (environment.Abort.IsCancellationRequested)
+            if (services.Abort.IsCancellationRequested)
             {
                 // The slot was released by a handler that the stop has just cancelled.
-                await environment.Failures.GiveBackAsync(entry);
+                await failures.GiveBackAsync(entry);
             }
             else if (probe == 0 && CircuitBreaker is { IsPaused: true })
             {
-                await environment.Failures.ReleaseAsync(entry, slots);
+                await failures.ReleaseAsync(entry, slots);
             }
             else
             {
@@ -125,12 +126,11 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     protected virtual async Task PumpAsync()
     {
-        environment.InHandler.Value = true;
         do
         {
             await TakeWaitingAsync();
         }
-        while (!environment.Abort.IsCancellationRequested && CircuitBreaker is not { IsOver: true } && await Deliveries.WaitToReadAsync());
+        while (!services.Abort.IsCancellationRequested && CircuitBreaker is not { IsOver: true } && await Deliveries.WaitToReadAsync());
     }
 
     /// <summary>Handles the waiting deliveries, and returns when there are none.</summary>
@@ -141,11 +141,11 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         try
         {
             // When the shutdown timeout has expired, no delivery begins, even if the transport still has some.
-            while (!environment.Abort.IsCancellationRequested && TryTake(out var delivery, out var probe))
+            while (!services.Abort.IsCancellationRequested && TryTake(out var delivery, out var probe))
             {
                 if (blocks && slots.AnyFree && (!Deliveries.CanCount || Deliveries.Count > 0))
                 {
-                    environment.Runner.Observe(environment.Runner.Start($"{Name} helper", HelpAsync));
+                    services.Runner.Observe(services.Runner.Start($"{Name} helper", TakeWaitingAsync));
                 }
 
                 var startedAt = time.GetTimestamp();
@@ -153,7 +153,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
                 blocks = time.GetTimestamp() - startedAt > blockingStamps;
                 if (!handling.IsCompletedSuccessfully)
                 {
-                    environment.Runner.Observe(ReleaseSlotAfterAsync(handling));
+                    services.Runner.Observe(ReleaseSlotAfterAsync(handling));
                     await NextSlotAsync();
                 }
                 else if (slots.RetriesWait)
@@ -166,14 +166,8 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         finally
         {
             slots.GiveBack();
-            environment.Idle.Set();
+            services.Idle.Set();
         }
-    }
-
-    private Task HelpAsync()
-    {
-        environment.InHandler.Value = true;
-        return TakeWaitingAsync();
     }
 
     /// <summary>
@@ -214,7 +208,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     /// </summary>
     private async Task NextSlotAsync()
     {
-        await environment.Failures.WhenWritableAsync(slots);
+        await failures.WhenWritableAsync(slots);
         if (CircuitBreaker is { } gauge)
         {
             await gauge.WhenMayEnterAsync();
@@ -232,7 +226,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         finally
         {
             slots.GiveBack();
-            environment.Idle.Set();
+            services.Idle.Set();
         }
     }
 }

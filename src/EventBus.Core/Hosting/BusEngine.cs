@@ -44,7 +44,6 @@ internal sealed class BusEngine : IAsyncDisposable
     private readonly UnknownConsumerMonitor? watch;
     private readonly LeftoverWatch? leftovers;
     private readonly IdleSignal idle;
-    private readonly AsyncLocal<bool> inHandler = new();
     private readonly Func<Receiver, SubscriptionPlan, SubscriptionWorker> makeWorker;
 
     public BusEngine(BusRegistration model, BusPlan plan, Transport transport, BusStores? stores, IServiceProvider services, BusDiagnostics diagnostics, BusHost owner)
@@ -65,7 +64,7 @@ internal sealed class BusEngine : IAsyncDisposable
         Plans = plans;
         var entropy = new RandomSource();
         var guard = new PublishValidator(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
-        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, inHandler, log)
+        Publisher = new Publisher(transport, stores?.Delays, plan.Events, guard, new PublisherEnvironment(time, options.PublishTimeout, new EventIds(entropy), diagnostics, runner, log)
         {
             ServiceName = plan.ServiceName,
             EffectPrefix = model.Key is { } key ? $"{key}+" : "",
@@ -75,8 +74,17 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             Once = once,
         };
-        var processing = new RunEnvironment(time, diagnostics, log, abort.Token);
-        var planning = processing with { Time = plans };
+        var shared = new BusServices
+        {
+            Time = time,
+            StoreTime = plans,
+            Log = log,
+            Diagnostics = diagnostics,
+            Runner = runner,
+            Random = entropy,
+            Idle = idle,
+            Abort = abort.Token,
+        };
         IDeadLetterNotifier[] sinks = [.. model.Alerts.Select(create => create(services))];
         var alertSettings = new AlertSettings(options.AlertInterval, plan.ServiceName, plan.Events.Knows);
         due = new RetryScheduler(workers, runner, plans, idle, log);
@@ -84,9 +92,9 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             claims = failures.PollInterval == Timeout.InfiniteTimeSpan ? null : new RetryLeaseRenewer(failures, options.Lease, plans, log);
             var keeper = claims ?? new RetryLeaseRenewer(failures, options.Lease, plans, log);
-            alerts = new AlertCoordinator(new DeadLetterAlertSource(failures), sinks, alertSettings, planning) { Settled = idle.Set };
+            alerts = new AlertCoordinator(new DeadLetterAlertSource(failures), sinks, alertSettings, shared);
             retries = new ScheduledLoop("retries", stop => due.StartRetriesAsync(failures, keeper, options.Lease, Wake, stop), failures.PollInterval, plans, log);
-            recorder = new FailureRecorder(failures, alerts, new UnreadBodyLimits(failures, options, plans), options.MaxParkedPerKey, planning) { Recorded = Wake };
+            recorder = new FailureRecorder(failures, alerts, new UnreadBodyLimits(failures, options, plans), options.MaxParkedPerKey, shared) { Recorded = Wake };
             if (transport.Features.GivesUp)
             {
                 givenUp = new BrokerDeadLetterLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(options.Retry, [], entropy)), owner.Time, log);
@@ -95,7 +103,7 @@ internal sealed class BusEngine : IAsyncDisposable
 
         if (stores?.Delays is { } delayed)
         {
-            delayedEvents = new DelayedPublisher(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, planning)
+            delayedEvents = new DelayedPublisher(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, shared)
             {
                 Failures = stores.Failures is { IsKeyed: true } kept ? (kept, recorder!, new FailurePolicy(DelayedPublisher.Subscription, false, new RetryPolicy(options.Retry, [], entropy))) : null,
             };
@@ -123,29 +131,23 @@ internal sealed class BusEngine : IAsyncDisposable
                     Publisher = Publisher,
                     Events = plan.Events,
                     Scopes = services.GetRequiredService<IServiceScopeFactory>(),
-                    InHandler = inHandler,
-                    Runner = runner,
-                    RandomSource = entropy,
                     Alerts = sinks,
                     AlertSettings = alertSettings,
                     Closing = stopLoops.Token,
-                    Settled = idle.Set,
                 },
-                planning);
+                shared);
             SagaManager = new SagaManager(sagas, new EventIds(entropy), options.PublishTimeout, abort.Token);
         }
 
         watch = stores?.Instances is not null && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0
-            ? new UnknownConsumerMonitor(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], planning)
+            ? new UnknownConsumerMonitor(transport, stores, new EventIds(entropy).Next(time.GetUtcNow().UtcTicks).ToString("D"), [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], shared)
             : null;
         leftovers = stores?.Subscriptions is { } seen && transport.Features.KeepsUnlisted
-            ? new LeftoverWatch(transport, seen, plan.ServiceName, [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], names, planning)
+            ? new LeftoverWatch(transport, seen, plan.ServiceName, [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)], names, shared)
             : null;
         sweeper = new RetentionSweeper(stores, options.DeadLetterRetention, plans, log);
-        var working = new WorkerEnvironment(time, runner, inHandler, idle, recorder!, abort.Token);
         var reader = new EventReader(plan.Events, options.MaxBodyBytes);
         var suspects = new RedeliveryCoordinator(time, options.Lease);
-        var idempotency = new IdempotencyEnvironment(plans, options.Lease, runner, log);
         makeWorker = (receiver, subscription) =>
         {
             var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
@@ -157,7 +159,7 @@ internal sealed class BusEngine : IAsyncDisposable
                 Guarded = subscription.Model.Guards.Count > 0,
             };
             policies[policy.Subscription] = policy;
-            var once = (subscription.Model.Idempotency ?? model.Idempotency) is { } wanted ? new IdempotencyStep(subscription.Subscription.Name, stores!.Processed!, wanted, recorder!, idempotency) : null;
+            var once = (subscription.Model.Idempotency ?? model.Idempotency) is { } wanted ? new IdempotencyStep(new IdempotencySettings(subscription.Subscription.Name, wanted, options.Lease), stores!.Processed!, recorder!, shared) : null;
             var runtime = new SubscriptionRuntime
             {
                 Subscription = subscription.Subscription,
@@ -176,10 +178,10 @@ internal sealed class BusEngine : IAsyncDisposable
                     ? new SubscriptionCircuitBreaker(subscription.Subscription.Name, new CircuitBreakerSettings(count, within), retry, plans, log) { Changed = Wake }
                     : null,
             };
-            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, planning), recorder!, new RedeliveryLock(suspects), processing);
+            var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, shared), recorder!, new RedeliveryLock(suspects), shared);
             return runtime.Subscription.Ordered
-                ? new OrderedWorker(runtime, receiver, processor, working)
-                : new SubscriptionWorker(runtime, receiver, processor, working);
+                ? new OrderedWorker(runtime, receiver, processor, recorder!, shared)
+                : new SubscriptionWorker(runtime, receiver, processor, recorder!, shared);
         };
     }
 
@@ -202,7 +204,7 @@ internal sealed class BusEngine : IAsyncDisposable
     public Transport Transport => transport;
 
     /// <summary>True if the caller runs inside a handler of this bus.</summary>
-    public bool IsInHandler => inHandler.Value;
+    public bool IsInHandler => runner.RunsCaller;
 
     public bool FailureStoreIsDown => recorder?.StoreIsDown == true;
 
@@ -461,11 +463,7 @@ internal sealed class BusEngine : IAsyncDisposable
     }
 
     /// <summary>Starts a loop that runs user code. Events that it publishes count as published by a handler.</summary>
-    private void StartLoop(string name, Func<CancellationToken, Task> loop) => loops.Add(runner.Start(name, () =>
-    {
-        inHandler.Value = true;
-        return loop(stopLoops.Token);
-    }));
+    private void StartLoop(string name, Func<CancellationToken, Task> loop) => loops.Add(runner.Start(name, () => loop(stopLoops.Token)));
 
     private async Task ReportLossAsync()
     {

@@ -13,8 +13,8 @@ namespace EventBus;
 /// <param name="service">The service name of this bus.</param>
 /// <param name="consumed">The subscriptions that this instance consumes.</param>
 /// <param name="known">The subscriptions of the application, whether or not this instance consumes them.</param>
-/// <param name="environment">Provides the clock and the log.</param>
-internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store, string service, IReadOnlyCollection<string> consumed, IReadOnlySet<string> known, RunEnvironment environment)
+/// <param name="services">Provides the clock and the log.</param>
+internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store, string service, IReadOnlyCollection<string> consumed, IReadOnlySet<string> known, BusServices services)
 {
     // The maximum number of names that one pass looks up: those of this service first, then those that have been unused
     // longest.
@@ -37,7 +37,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         .DistinctBy(each => each.Kept.Queue, StringComparer.Ordinal)
         .ToDictionary(each => each.Kept.Queue, object (each) => string.Create(CultureInfo.InvariantCulture, $"No instance consumes the subscription '{each.Seen.Name}' of the service '{each.Seen.Service}' at present, and {each.Kept.Waiting} events wait in it. It was last in use at {each.Seen.LastSeen:O}. If it is no longer used: {RemovalOf(each)}."), StringComparer.Ordinal);
 
-    private TimeProvider Time => environment.Time;
+    private TimeProvider Time => services.StoreTime;
 
     private string Backend => transport.Features.System;
 
@@ -135,11 +135,11 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
 
         if (seen.Service == service)
         {
-            environment.Log.SubscriptionLeftBehind(kept.Queue, seen.Name, kept.Waiting, seen.LastSeen, RemovalOf(leftover));
+            services.Log.SubscriptionLeftBehind(kept.Queue, seen.Name, kept.Waiting, seen.LastSeen, RemovalOf(leftover));
         }
         else
         {
-            environment.Log.ServiceLeftBehind(seen.Service, kept.Queue, seen.LastSeen, kept.Waiting, RemovalOf(leftover));
+            services.Log.ServiceLeftBehind(seen.Service, kept.Queue, seen.LastSeen, kept.Waiting, RemovalOf(leftover));
         }
     }
 

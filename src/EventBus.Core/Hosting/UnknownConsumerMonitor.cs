@@ -11,8 +11,8 @@ namespace EventBus;
 /// <param name="stores">The stores, which know the instances that share them.</param>
 /// <param name="instance">The id of this instance.</param>
 /// <param name="subscriptions">The subscriptions that this instance consumes.</param>
-/// <param name="environment">Provides the clock and the log.</param>
-internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stores, string instance, IReadOnlyList<string> subscriptions, RunEnvironment environment)
+/// <param name="services">Provides the clock and the log.</param>
+internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stores, string instance, IReadOnlyList<string> subscriptions, BusServices services)
 {
     private const int MostNamed = 10;
 
@@ -23,7 +23,7 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
     private readonly Dictionary<string, long> foreignSince = new(StringComparer.Ordinal);
     private volatile IReadOnlyList<string> foreign = [];
 
-    private TimeProvider Time => environment.Time;
+    private TimeProvider Time => services.StoreTime;
 
     /// <summary>The description of the problem; null if there is none.</summary>
     public string? Complaint => foreign is { Count: > 0 } found
@@ -32,7 +32,7 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
 
     public async Task RunAsync(CancellationToken stop)
     {
-        environment.Log.StoreIsPrivate(stores.Name, transport.Features.System);
+        services.Log.StoreIsPrivate(stores.Name, transport.Features.System);
         while (true)
         {
             try
@@ -79,11 +79,11 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
         foreign = found;
         if (found.Except(before, StringComparer.Ordinal).ToList() is { Count: > 0 } more)
         {
-            environment.Log.ForeignConsumers(Named(more), stores.Name);
+            services.Log.ForeignConsumers(Named(more), stores.Name);
         }
         else if (found.Count == 0 && before.Count > 0)
         {
-            environment.Log.ForeignConsumersGone();
+            services.Log.ForeignConsumersGone();
         }
     }
 

@@ -13,7 +13,7 @@ namespace EventBus;
 /// Only a completed event suppresses later copies. While another attempt holds the claim, this one waits. While the
 /// store is down, no handler runs.
 /// </remarks>
-internal sealed class IdempotencyStep(string subscription, ProcessedEventStore store, IdempotencyOptions options, FailureRecorder failures, IdempotencyEnvironment environment) : OnceStep
+internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEventStore store, FailureRecorder failures, BusServices services) : OnceStep
 {
     private const string Leases = "idempotency leases";
 
@@ -22,8 +22,11 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
     private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestLook = TimeSpan.FromSeconds(1);
 
+    private readonly string subscription = settings.Subscription;
+    private readonly IdempotencyOptions options = settings.Options;
+    private readonly TimeSpan lease = settings.Lease;
     private readonly LocalProcessedEventStore? local = store as LocalProcessedEventStore;
-    private readonly TimestampClock clock = new(environment.Time);
+    private readonly TimestampClock clock = new(services.StoreTime);
 
     // Concurrent attempts of this process wait for each other without polling the store.
     private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
@@ -49,7 +52,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
         var failure = await outcome(async handling =>
         {
             published = handling?.Outbox ?? [];
-            committed = await store.CompleteAsync(key, fence, new Completion(published, [], environment.Time.GetUtcNow() + options.Retention), CancellationToken.None);
+            committed = await store.CompleteAsync(key, fence, new Completion(published, [], services.StoreTime.GetUtcNow() + options.Retention), CancellationToken.None);
             return committed ? null : Interrupted.Instance;
         });
         if (committed)
@@ -118,9 +121,9 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
     /// </summary>
     private async Task ProbeAsync(CancellationToken cancellationToken)
     {
-        var now = environment.Time.GetUtcNow();
+        var now = services.StoreTime.GetUtcNow();
         var key = new ProcessedKey("eventbus/probe", $"{now.UtcTicks}");
-        var claim = await store.ClaimAsync(key, 0, now, environment.Lease, cancellationToken);
+        var claim = await store.ClaimAsync(key, 0, now, lease, cancellationToken);
         await store.ReleaseAsync(key, claim.Fence, cancellationToken);
     }
 
@@ -135,8 +138,8 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             }
 
             var (claim, asked) = (default(ProcessedClaim), default(DateTimeOffset));
-            await failures.Writer.WriteAsync(subject, slots, async cancel => claim = await store.ClaimAsync(key, fingerprint, asked = environment.Time.GetUtcNow(), environment.Lease, cancel));
-            if (claim.State == ProcessedState.New && asked + environment.Lease <= environment.Time.GetUtcNow())
+            await failures.Writer.WriteAsync(subject, slots, async cancel => claim = await store.ClaimAsync(key, fingerprint, asked = services.StoreTime.GetUtcNow(), lease, cancel));
+            if (claim.State == ProcessedState.New && asked + lease <= services.StoreTime.GetUtcNow())
             {
                 // The answer came after the lease had expired: another attempt may have begun, or even completed.
                 continue;
@@ -148,7 +151,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
             }
 
             // A local store never loses claims, so it signals when the claim is settled. Other stores are polled.
-            await (local is not null ? failures.WaitForAsync(local.WhenSettledAsync(key, token), slots) : Task.Delay(look, environment.Time, token));
+            await (local is not null ? failures.WaitForAsync(local.WhenSettledAsync(key, token), slots) : Task.Delay(look, services.Time, token));
         }
     }
 
@@ -158,8 +161,8 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
         var handling = context.EnsureHandling();
         (handling.Fence, handling.Key) = (fence, key.Key);
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(token);
-        var renewal = new Renewal(lost) { At = environment.Time.GetUtcNow() };
-        await using var timer = environment.Time.CreateTimer(_ => environment.Runner.Observe(RenewAsync(key, fence, renewal)), null, environment.Lease / 3, environment.Lease / 3);
+        var renewal = new Renewal(lost) { At = services.StoreTime.GetUtcNow() };
+        await using var timer = services.Time.CreateTimer(_ => services.Runner.Observe(RenewAsync(key, fence, renewal)), null, lease / 3, lease / 3);
         var committed = false;
         var failure = await handle(lost.Token, async _ =>
         {
@@ -196,7 +199,7 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
 
     private async ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, DeliveryState handling, CancellationToken lost, CancellationToken cancel)
     {
-        var completion = new Completion(handling.Outbox ?? [], handling.Effects ?? [], environment.Time.GetUtcNow() + options.Retention);
+        var completion = new Completion(handling.Outbox ?? [], handling.Effects ?? [], services.StoreTime.GetUtcNow() + options.Retention);
         if (handling.Effects is null)
         {
             return await store.CompleteAsync(key, fence, completion, cancel);
@@ -216,20 +219,20 @@ internal sealed class IdempotencyStep(string subscription, ProcessedEventStore s
 
     private async Task RenewAsync(ProcessedKey key, long fence, Renewal renewal)
     {
-        var now = environment.Time.GetUtcNow();
+        var now = services.StoreTime.GetUtcNow();
         try
         {
-            if (await store.RenewAsync(key, fence, now + environment.Lease, CancellationToken.None))
+            if (await store.RenewAsync(key, fence, now + lease, CancellationToken.None))
             {
                 renewal.At = now;
-                environment.Log.Working(Leases);
+                services.Log.Working(Leases);
                 return;
             }
         }
         catch (Exception exception)
         {
-            environment.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
-            if (renewal.At + environment.Lease > environment.Time.GetUtcNow())
+            services.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
+            if (renewal.At + lease > services.StoreTime.GetUtcNow())
             {
                 return;
             }

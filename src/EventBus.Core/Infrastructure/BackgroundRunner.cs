@@ -5,6 +5,11 @@ namespace EventBus;
 /// <summary>Starts the background loops of a bus and logs their failures.</summary>
 internal sealed class BackgroundRunner(ILogger log)
 {
+    private readonly AsyncLocal<bool> runsCaller = new();
+
+    /// <summary>True if the caller runs in a loop of this runner, for instance in a handler of the bus.</summary>
+    public bool RunsCaller => runsCaller.Value;
+
     /// <summary>
     /// Runs a loop on the thread pool, without a synchronization context and without the caller's trace, log scopes and
     /// other ambient values. The caller must keep the returned task.
@@ -31,6 +36,7 @@ internal sealed class BackgroundRunner(ILogger log)
     private async Task GuardAsync(string name, Func<Task> loop)
     {
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        runsCaller.Value = true;
         try
         {
             await loop();

@@ -176,7 +176,7 @@ internal sealed class Publisher
             KeyText = key,
             UserHeaders = headers,
             TraceParent = BusDiagnostics.CurrentTraceParent(),
-            FromHandler = inherited.IsAny || environment.InHandler.Value,
+            FromHandler = inherited.IsAny || environment.Runner.RunsCaller,
             IdIsDerived = inherited.IsAny && options?.EventId is null,
         };
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Contains the services and settings that are common to all publishes of a bus.</summary>
-internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout, EventIds Ids, BusDiagnostics Diagnostics, AsyncLocal<bool> InHandler, ILogger Log)
+internal sealed record PublisherEnvironment(TimeProvider Time, TimeSpan Timeout, EventIds Ids, BusDiagnostics Diagnostics, BackgroundRunner Runner, ILogger Log)
 {
     /// <summary>The name of the bus on the backend and in the stores.</summary>
     public required string ServiceName { get; init; }

@@ -10,8 +10,8 @@ namespace EventBus;
 /// <param name="store">The store of the delayed events.</param>
 /// <param name="publisher">Publishes the events.</param>
 /// <param name="lease">The duration of a claim.</param>
-/// <param name="environment">The clock and the log.</param>
-internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, TimeSpan lease, RunEnvironment environment)
+/// <param name="services">The clock and the log.</param>
+internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, TimeSpan lease, BusServices services)
 {
     /// <summary>
     /// The subscription of the dead letters. Contains a slash, which names of subscriptions cannot contain.
@@ -35,7 +35,7 @@ internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, Ti
     /// </summary>
     public Task InUse => used.Task;
 
-    private TimeProvider Time => environment.Time;
+    private TimeProvider Time => services.StoreTime;
 
     /// <summary>
     /// The store and the recorder of dead letters, and the retry policy of dead letters that an operator retries; null
@@ -76,7 +76,7 @@ internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, Ti
                 await publisher.SendDueAsync(envelope);
             }
 
-            environment.Log.Working(Publishing);
+            services.Log.Working(Publishing);
         }
         catch (PublishException exception) when (exception.Failure == PublishFailure.Rejected && Failures is not null)
         {
@@ -85,26 +85,26 @@ internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, Ti
         catch (PublishException exception) when (exception.Failure != PublishFailure.NoSubscriber)
         {
             // It is still in the store: due again when the lease expires, and recognizable by its id.
-            environment.Log.Failing(Publishing, exception, full => full.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
+            services.Log.Failing(Publishing, exception, full => full.DelayedPublishFailed(envelope.Name, envelope.Id, exception));
             return;
         }
         catch (PublishException exception)
         {
             // It was accepted while there was a subscriber. If it stayed in the store, it would be due again without
             // end.
-            environment.Log.DelayedWithoutSubscriber(envelope.Name, envelope.Id, exception);
+            services.Log.DelayedWithoutSubscriber(envelope.Name, envelope.Id, exception);
         }
 
         try
         {
             await store.RemoveAsync(envelope, stop);
-            environment.Log.Working(Removing);
+            services.Log.Working(Removing);
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
             // It is published and still in the store: it is published again, with the same id, when the lease expires.
             // The other events of the batch are not affected.
-            environment.Log.Failing(Removing, exception, full => full.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
+            services.Log.Failing(Removing, exception, full => full.DelayedNotRemoved(envelope.Name, envelope.Id, exception));
         }
     }
 
@@ -155,7 +155,7 @@ internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, Ti
         {
             await action();
         }
-        catch (OperationCanceledException) when (environment.Abort.IsCancellationRequested)
+        catch (OperationCanceledException) when (services.Abort.IsCancellationRequested)
         {
             // The bus stops before the store accepted the write: the event is due again when its lease expires.
         }

@@ -18,7 +18,7 @@ namespace EventBus;
 /// some time. The probe after a write runs after the backoff: if a write breaks its own connection, the store is not
 /// down.
 /// </remarks>
-internal sealed class DurableWriter(RunEnvironment environment)
+internal sealed class DurableWriter(BusServices services)
 {
     private const string Activity = "writing to the store";
 
@@ -76,7 +76,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
         }
 
         var repeating = RepeatAsync(subject, slots, forms, error);
-        await slots.WaitWithoutAsync(repeating, environment.Abort);
+        await slots.WaitWithoutAsync(repeating, services.Abort);
         return await repeating;
     }
 
@@ -89,16 +89,16 @@ internal sealed class DurableWriter(RunEnvironment environment)
         }
         catch (StoreRefusedException exception)
         {
-            environment.Log.StepLeftOut(subject.Subscription, subject.EventName, subject.EventId, exception);
+            services.Log.StepLeftOut(subject.Subscription, subject.EventName, subject.EventId, exception);
         }
     }
 
-    private ILogger Log => environment.Log;
+    private ILogger Log => services.Log;
 
     private async Task<int> RepeatAsync(WriteSubject subject, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask>[] forms, Exception error)
     {
         var held = new Held(subject, this, slots.Hold);
-        var proofs = new Proof(environment.Time);
+        var proofs = new Proof(services.StoreTime);
         var (last, before, backoff, cause) = (0, (bool?)null, FirstBackoff, error);
         try
         {
@@ -111,7 +111,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
                 if (!refused || last == forms.Length - 1)
                 {
                     held.Because(error, error is StoreRefusedException known ? known.Scope : answers == true ? StoreScope.Entry : StoreScope.Store, attempt, backoff);
-                    await Task.Delay(backoff, environment.Time, environment.Abort);
+                    await Task.Delay(backoff, services.StoreTime, services.Abort);
                     backoff = backoff * 2 < LongestBackoff ? backoff * 2 : LongestBackoff;
 
                     // Not right after the write, which may have broken the connection: by now there is a new one.
@@ -154,7 +154,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
                 {
                     if (written > 0)
                     {
-                        environment.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, cause);
+                        services.Log.WrittenReduced(subject.Subscription, subject.EventName, subject.EventId, cause);
                     }
 
                     return written;
@@ -203,7 +203,7 @@ internal sealed class DurableWriter(RunEnvironment environment)
             if (form < last && IsOutage(error))
             {
                 // The form may have broken the connection that the next form needs.
-                await Task.Delay(pause, environment.Time, environment.Abort);
+                await Task.Delay(pause, services.StoreTime, services.Abort);
                 if (await AnswersAsync(subject, error) == false)
                 {
                     break;
@@ -232,16 +232,16 @@ internal sealed class DurableWriter(RunEnvironment environment)
         }
 
         var answered = await probe;
-        environment.Abort.ThrowIfCancellationRequested();
+        services.Abort.ThrowIfCancellationRequested();
         return answered;
     }
 
     private async Task<bool> ProbeAsync(Func<CancellationToken, Task> probe)
     {
-        using var ended = CancellationTokenSource.CreateLinkedTokenSource(environment.Abort);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(services.Abort);
         try
         {
-            await probe(ended.Token).Observed().WaitAsync(ProbeTimeout, environment.Time, environment.Abort);
+            await probe(ended.Token).Observed().WaitAsync(ProbeTimeout, services.StoreTime, services.Abort);
             return true;
         }
         catch (Exception)
@@ -255,10 +255,10 @@ internal sealed class DurableWriter(RunEnvironment environment)
     {
         try
         {
-            await write(environment.Abort);
+            await write(services.Abort);
             return null;
         }
-        catch (Exception exception) when (exception is not EffectException && !environment.Abort.IsCancellationRequested)
+        catch (Exception exception) when (exception is not EffectException && !services.Abort.IsCancellationRequested)
         {
             return exception;
         }

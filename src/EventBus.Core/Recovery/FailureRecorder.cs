@@ -4,16 +4,16 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Decides what to do with a failed event, and stores the decision before the event is acknowledged.</summary>
-internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alerts, UnreadBodyLimits bodies, int maxWaitingPerKey, RunEnvironment environment)
+internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alerts, UnreadBodyLimits bodies, int maxWaitingPerKey, BusServices services)
 {
     public const int MaxErrorLength = ExceptionText.MaxMessage;
 
     private static readonly TimeSpan GiveBackTimeout = TimeSpan.FromSeconds(1);
 
-    private readonly StoreProbe probe = new(store, environment.Time);
+    private readonly StoreProbe probe = new(store, services.StoreTime);
 
     /// <summary>Writes to the stores: this one and the store of handled events.</summary>
-    public DurableWriter Writer { get; } = new(environment);
+    public DurableWriter Writer { get; } = new(services);
 
     /// <summary>Called after an entry was stored that will be due.</summary>
     public Action? Recorded { get; set; }
@@ -32,7 +32,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     /// <returns>False when the guard must be asked again, because the state of the key has changed since.</returns>
     public async Task<bool> RecordAsync(FailurePolicy policy, FailedEvent entry, Failure failure, ConcurrencyLimiter slots)
     {
-        var now = environment.Time.GetUtcNow();
+        var now = services.StoreTime.GetUtcNow();
         entry = entry with { FirstFailedAt = entry.FirstFailedAt == default ? now : entry.FirstFailedAt };
         if (failure is Deferred deferred)
         {
@@ -74,7 +74,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
             return false;
         }
 
-        var entry = policy.Fresh(envelope, starts: 0, FailedEventStatus.Parked, environment.Time.GetUtcNow());
+        var entry = policy.Fresh(envelope, starts: 0, FailedEventStatus.Parked, services.StoreTime.GetUtcNow());
         var outcome = ParkOutcome.NotBlocked;
         try
         {
@@ -100,7 +100,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     /// </summary>
     public async Task<bool> TryTakeRedeliveredAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
-        var now = environment.Time.GetUtcNow();
+        var now = services.StoreTime.GetUtcNow();
         var entry = policy.Fresh(envelope, starts: 1, now: now) with { DueAt = now };
         var taken = false;
         try
@@ -134,7 +134,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         {
             await PersistAsync(policy, envelope, slots, async cancel =>
             {
-                count = await store.CountAttemptAsync(policy.Subscription, envelope.Id, added, environment.Time.GetUtcNow(), cancel);
+                count = await store.CountAttemptAsync(policy.Subscription, envelope.Id, added, services.StoreTime.GetUtcNow(), cancel);
                 counted?.Invoke();
             });
         }
@@ -157,7 +157,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     public Task CountConcurrentAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Action kept) =>
         TryPersistAsync(policy, envelope, slots, async cancel =>
         {
-            await store.CountAttemptAsync(policy.Subscription, envelope.Id, new AttemptCount(0, 1), environment.Time.GetUtcNow(), cancel);
+            await store.CountAttemptAsync(policy.Subscription, envelope.Id, new AttemptCount(0, 1), services.StoreTime.GetUtcNow(), cancel);
             kept();
         });
 
@@ -282,11 +282,11 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
 
         try
         {
-            await store.RecordAsync(NotStarted(entry), CancellationToken.None).AsTask().Observed().WaitAsync(GiveBackTimeout, environment.Time);
+            await store.RecordAsync(NotStarted(entry), CancellationToken.None).AsTask().Observed().WaitAsync(GiveBackTimeout, services.StoreTime);
         }
         catch (Exception exception)
         {
-            environment.Log.NotReleased(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
+            services.Log.NotReleased(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
         }
     }
 
@@ -304,7 +304,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     public async Task AdvanceAsync(FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots)
     {
         var woken = false;
-        await PersistAsync(policy, envelope, slots, async cancel => woken = await store.AdvanceAsync(policy.Subscription, orderKey, position, environment.Time.GetUtcNow(), cancel));
+        await PersistAsync(policy, envelope, slots, async cancel => woken = await store.AdvanceAsync(policy.Subscription, orderKey, position, services.StoreTime.GetUtcNow(), cancel));
         if (woken)
         {
             Recorded?.Invoke();
@@ -315,7 +315,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     /// Waits for a task without holding a slot: the event behind the task may have lent its slot because the store is
     /// down, and needs a slot to continue.
     /// </summary>
-    public Task WaitForAsync(Task other, ConcurrencyLimiter slots) => slots.WaitWithoutAsync(other, environment.Abort);
+    public Task WaitForAsync(Task other, ConcurrencyLimiter slots) => slots.WaitWithoutAsync(other, services.Abort);
 
     /// <summary>Completes when the stores accept the writes of a subscription, or when the bus aborts.</summary>
     public Task WhenWritableAsync(ConcurrencyLimiter slots) => Writer.WhenWritableAsync(slots);
@@ -421,7 +421,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
         catch (StoreRefusedException exception)
         {
-            environment.Log.StepLeftOut(dead.Subscription, dead.Envelope.Name, dead.Envelope.Id, exception);
+            services.Log.StepLeftOut(dead.Subscription, dead.Envelope.Name, dead.Envelope.Id, exception);
         }
     }
 
@@ -436,17 +436,17 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     {
         if (!kept)
         {
-            environment.Log.KeptAlready(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
+            services.Log.KeptAlready(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
         }
         else if (entry.Status == FailedEventStatus.Dead)
         {
-            environment.Diagnostics.DeadLettered(entry.Envelope, entry.Subscription, entry.Reason);
-            environment.Log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Attempts, entry.Id, error, exception);
+            services.Diagnostics.DeadLettered(entry.Envelope, entry.Subscription, entry.Reason);
+            services.Log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Attempts, entry.Id, error, exception);
         }
         else
         {
-            environment.Diagnostics.WillRetry(entry.Envelope, entry.Subscription);
-            environment.Log.WillRetry(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Attempts, entry.DueAt, exception);
+            services.Diagnostics.WillRetry(entry.Envelope, entry.Subscription);
+            services.Log.WillRetry(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Attempts, entry.DueAt, exception);
             Recorded?.Invoke();
         }
     }
@@ -459,7 +459,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         await PersistAsync(entry, slots, async cancel => outcome = await store.DeferAsync(entry, deferred.Stamp, maxWaitingPerKey, cancel));
         if (outcome == DeferOutcome.Deferred)
         {
-            environment.Log.Deferred(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, deadline);
+            services.Log.Deferred(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, deadline);
             Recorded?.Invoke();
         }
 
@@ -468,7 +468,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
 
     private async ValueTask RecordedAsync(FailedEvent entry, CancellationToken cancellationToken) => await store.RecordAsync(entry, cancellationToken);
 
-    private FailedEvent NotStarted(FailedEvent entry) => entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = environment.Time.GetUtcNow() };
+    private FailedEvent NotStarted(FailedEvent entry) => entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = services.StoreTime.GetUtcNow() };
 
     private WriteSubject SubjectOf(FailedEvent entry) => new(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, probe.RunAsync) { IsDelivery = entry.Claim == 0, ProbeWrites = store.IsKeyed };
 

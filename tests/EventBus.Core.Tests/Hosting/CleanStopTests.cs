@@ -28,7 +28,7 @@ public sealed class CleanStopTests
     public async Task GiveBack_StoreFailsAfterTheTimeIsUp_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
     {
         var time = new FakeTimeProvider();
-        var environment = new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None);
+        var environment = TestServices.Create(time);
         var (store, answer) = (new PickyStore(), new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
         store.Keep = _ => new ValueTask<bool>(answer.Task);
         var recorder = new FailureRecorder(
@@ -45,7 +45,7 @@ public sealed class CleanStopTests
     public async Task Probe_FailsAfterTheTimeIsUp_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
     {
         var time = new FakeTimeProvider();
-        var writer = new DurableWriter(new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None));
+        var writer = new DurableWriter(TestServices.Create(time));
         var (answer, attempts, probes) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), 0, 0);
 
         var writing = writer.WriteAsync(
@@ -64,6 +64,39 @@ public sealed class CleanStopTests
         await writing;
         answer.SetException(new InvalidOperationException(Marker));
     }));
+
+    /// <summary>While the bus stops, only its own handlers may publish. The partitions of an ordered subscription run them too.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Publish_FromAHandlerWhileTheBusStops_IsAccepted(bool ordered)
+    {
+        var (begun, stopping) = (new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously), new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+        IEventBus? bus = null;
+        Exception? error = null;
+        var running = await RunningBus.StartAsync(builder => builder.UseInMemory().Subscribe("mail", s => (ordered ? s.Ordered() : s).On<OrderPlaced>(async (_, _, _) =>
+        {
+            begun.SetResult();
+            await stopping.Task;
+            error = await Record.ExceptionAsync(() => bus!.PublishAsync(new OrderShipped("1"), Token));
+        })));
+        bus = running.Bus;
+        await bus.PublishAsync(new OrderPlaced("1"), Token);
+        await begun.Task.WaitAsync(RunningBus.Patience, Token);
+        var stop = running.StopAsync();
+        using var limit = new CancellationTokenSource(RunningBus.Patience);
+        while (await Record.ExceptionAsync(() => bus.PublishAsync(new OrderShipped("2"), Token)) is null)
+        {
+            Assert.False(limit.IsCancellationRequested, "The bus does not stop.");
+            await Task.Yield();
+        }
+
+        stopping.SetResult();
+        await stop;
+        await running.DisposeAsync();
+
+        Assert.Null(error);
+    }
 
     [Fact]
     public async Task Provider_DisposedWithoutAStop_SaysWhatHappened()

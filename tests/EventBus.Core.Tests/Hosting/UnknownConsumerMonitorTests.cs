@@ -24,7 +24,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
         new BusStores { Name = "in a file", Instances = known },
         "me",
         ["mail", "stock"],
-        new RunEnvironment(time, new BusDiagnostics(null, time), log, CancellationToken.None));
+        TestServices.Create(time, log));
 
     public async ValueTask DisposeAsync()
     {

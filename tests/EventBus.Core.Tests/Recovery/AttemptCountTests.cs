@@ -18,7 +18,7 @@ public sealed class AttemptCountTests
     private int writes;
 
     public AttemptCountTests() =>
-        recorder = new FailureRecorder(store, null!, null!, 10, new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None));
+        recorder = new FailureRecorder(store, null!, null!, 10, TestServices.Create(time));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

@@ -19,7 +19,7 @@ public sealed class DurableWriterTests
     private int probes;
     private Func<CancellationToken, Task> probe = _ => Task.CompletedTask;
 
-    public DurableWriterTests() => writer = new DurableWriter(new RunEnvironment(time, new BusDiagnostics(null, time), NullLogger.Instance, CancellationToken.None));
+    public DurableWriterTests() => writer = new DurableWriter(TestServices.Create(time));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

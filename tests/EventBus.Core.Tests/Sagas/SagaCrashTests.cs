@@ -282,7 +282,7 @@ public sealed class SagaCrashTests
     public async Task Lease_WithLessThanTwoThirdsLeft_IsRenewed()
     {
         var now = time.GetUtcNow();
-        var keeper = new SagaRepository(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None), CancellationToken.None);
+        var keeper = new SagaRepository(store, TimeSpan.FromSeconds(30), TestServices.Create(time), CancellationToken.None);
         var progress = new SagaProgress { Held = true };
         var entry = new SagaEntry { Id = "trip-1", Saga = "book-trip", Status = SagaStatus.Running, StartedAt = now, ChangedAt = now, Content = progress.Write() };
         Assert.True(await store.CreateAsync(entry, Token));
@@ -302,7 +302,7 @@ public sealed class SagaCrashTests
     [Fact]
     public async Task Writes_OfEightWritersAtOnce_LoseNothing()
     {
-        var keeper = new SagaRepository(store, TimeSpan.FromSeconds(30), new RunEnvironment(time, new BusDiagnostics(null, time), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, CancellationToken.None), CancellationToken.None);
+        var keeper = new SagaRepository(store, TimeSpan.FromSeconds(30), TestServices.Create(time), CancellationToken.None);
         await store.CreateAsync(new SagaEntry { Id = "s", Saga = "x", Status = SagaStatus.Running, StartedAt = default, ChangedAt = default, Content = new byte[1] }, Token);
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(

@@ -8,8 +8,8 @@ internal sealed class DueSagaReader(SagaStore store, SagaRepository keeper, Saga
     // The delay that leaves a saga of a newer application version to the newer instances.
     private static readonly TimeSpan LeftToOthers = TimeSpan.FromSeconds(30);
 
-    private readonly RunEnvironment environment = driving.Environment;
-    private readonly TimeProvider time = driving.Environment.Time;
+    private readonly BusServices services = driving.Services;
+    private readonly TimeProvider time = driving.Services.StoreTime;
 
     /// <summary>Checks the clock for jumps. Called once per round.</summary>
     public void Look() => clock.Look();
@@ -31,7 +31,7 @@ internal sealed class DueSagaReader(SagaStore store, SagaRepository keeper, Saga
         var now = time.GetUtcNow();
         if (progress.StateVersion > definition.StateVersion)
         {
-            environment.Log.SagaIsNewer(definition.Name, entry.Id, progress.StateVersion, definition.StateVersion);
+            services.Log.SagaIsNewer(definition.Name, entry.Id, progress.StateVersion, definition.StateVersion);
             await store.SaveAsync(entry with { DueAt = now + LeftToOthers }, keeper.Closing);
             return null;
         }
@@ -61,7 +61,7 @@ internal sealed class DueSagaReader(SagaStore store, SagaRepository keeper, Saga
     /// </summary>
     private async Task HaltUnreadableAsync(SagaEntry entry, string defect)
     {
-        environment.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);
+        services.Log.SagaNeedsAttention(entry.Saga, entry.Id, null, defect, null);
         driving.Alerts?.Expect();
         try
         {

@@ -14,33 +14,31 @@ internal sealed class SagaEngine
 
     private readonly SagaStore store;
     private readonly SagaOptions options;
-    private readonly RunEnvironment environment;
+    private readonly BusServices services;
     private readonly TimeProvider time;
-    private readonly BackgroundRunner runner;
     private readonly SagaRepository keeper;
     private readonly SagaServices driving;
     private readonly DueSagaReader claims;
     private readonly ScheduledLoop loop;
     private readonly FrozenDictionary<string, SagaRuntime> sagas;
     private readonly ConcurrentDictionary<string, TaskCompletionSource> running = new(StringComparer.Ordinal);
-    private readonly Action settled;
     private readonly bool consumes;
 
-    public SagaEngine(SagaStore store, IReadOnlyList<SagaDefinition> definitions, EventBusOptions bus, SagaEnvironment parts, RunEnvironment environment)
+    public SagaEngine(SagaStore store, IReadOnlyList<SagaDefinition> definitions, EventBusOptions bus, SagaEnvironment parts, BusServices services)
     {
-        (this.store, this.environment, options, consumes, settled, runner) = (store, environment, bus.Sagas, bus.Consume, parts.Settled, parts.Runner);
-        time = environment.Time;
-        keeper = new SagaRepository(store, bus.Lease, environment, parts.Closing);
-        Alerts = parts.Alerts.Count == 0 ? null : new AlertCoordinator(new SagaAlerts(store, keeper), parts.Alerts, parts.AlertSettings, environment) { Settled = parts.Settled };
-        loop = new ScheduledLoop("sagas", StartDueAsync, store.PollInterval, time, environment.Log);
-        driving = new SagaServices(keeper, parts.Publisher, Alerts, environment) { Wake = loop.Wake, Ended = Waiters.Signal };
-        claims = new DueSagaReader(store, keeper, new SagaClock(time, parts.RandomSource, environment.Log), driving);
-        Replies = new SagaReplies(store, keeper, parts.Events, parts.Publisher.ServiceName, loop.Wake, environment);
+        (this.store, this.services, options, consumes) = (store, services, bus.Sagas, bus.Consume);
+        time = services.StoreTime;
+        keeper = new SagaRepository(store, bus.Lease, services, parts.Closing);
+        Alerts = parts.Alerts.Count == 0 ? null : new AlertCoordinator(new SagaAlerts(store, keeper), parts.Alerts, parts.AlertSettings, services);
+        loop = new ScheduledLoop("sagas", StartDueAsync, store.PollInterval, time, services.Log);
+        driving = new SagaServices(keeper, parts.Publisher, Alerts, services) { Wake = loop.Wake, Ended = Waiters.Signal };
+        claims = new DueSagaReader(store, keeper, new SagaClock(time, services.Random, services.Log), driving);
+        Replies = new SagaReplies(store, keeper, parts.Events, parts.Publisher.ServiceName, loop.Wake, services);
         sagas = definitions.ToFrozenDictionary(definition => definition.Name, definition =>
         {
             var announcer = new SagaEventFactory(definition.Name, parts.Publisher, options.PublishEvents);
             var moves = new SagaTransitions(definition, announcer, options.Retention);
-            var running = new SagaStepRunner(definition, bus.MaxBodyBytes, parts.Scopes, parts.InHandler, environment);
+            var running = new SagaStepRunner(definition, bus.MaxBodyBytes, parts.Scopes, services);
             return new SagaRuntime(definition, moves, running, new SagaExecutor(definition, moves, running, announcer, driving));
         });
     }
@@ -63,7 +61,7 @@ internal sealed class SagaEngine
 
     public TimeProvider Time => time;
 
-    public RunEnvironment Environment => environment;
+    public BusServices Services => services;
 
     public bool StoreIsDown => keeper.StoreIsDown;
 
@@ -102,12 +100,12 @@ internal sealed class SagaEngine
         {
             if (await CountAsync(null, stop) - (await Task.WhenAll(sagas.Keys.Select(name => CountAsync(name, stop)))).Sum() is > 0 and var unknown)
             {
-                environment.Log.SagasUnknown(unknown);
+                services.Log.SagasUnknown(unknown);
             }
         }
         catch (Exception exception) when (!stop.IsCancellationRequested)
         {
-            environment.Log.LoopFailed("sagas", exception);
+            services.Log.LoopFailed("sagas", exception);
         }
     }
 
@@ -142,14 +140,14 @@ internal sealed class SagaEngine
             reserved.SetResult();
         }
 
-        settled();
+        services.Idle.Set();
     }
 
     /// <summary>Processes a saga that this instance has claimed and reserved a slot for.</summary>
     public void Drive(SagaRuntime saga, LeasedSaga hold)
     {
         keeper.Hold(hold);
-        runner.Observe(runner.Start($"saga {hold.Id}", async () =>
+        services.Runner.Observe(services.Runner.Start($"saga {hold.Id}", async () =>
         {
             try
             {
@@ -190,7 +188,7 @@ internal sealed class SagaEngine
         DateTimeOffset? next = due.NextDue;
         var taking = due.Entries.Where(entry => MayTry(entry.Id) && Reserve(entry.Id)).Take(room).ToList();
         await Task.WhenAll(taking.Select(TakeAsync));
-        settled();
+        services.Idle.Set();
         return taking.Count == room ? time.GetUtcNow() : next;
 
         bool MayTry(string id)

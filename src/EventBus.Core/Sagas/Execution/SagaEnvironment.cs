@@ -11,19 +11,10 @@ internal sealed record SagaEnvironment
 
     public required IServiceScopeFactory Scopes { get; init; }
 
-    public required AsyncLocal<bool> InHandler { get; init; }
-
-    public required BackgroundRunner Runner { get; init; }
-
-    public required RandomSource RandomSource { get; init; }
-
     public required IReadOnlyList<IDeadLetterNotifier> Alerts { get; init; }
 
     public required AlertSettings AlertSettings { get; init; }
 
     /// <summary>Cancelled when the bus closes, after its handlers and steps were cancelled.</summary>
     public required CancellationToken Closing { get; init; }
-
-    /// <summary>Called when the bus may have become idle.</summary>
-    public required Action Settled { get; init; }
 }

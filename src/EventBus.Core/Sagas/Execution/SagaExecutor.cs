@@ -20,8 +20,8 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
     private readonly string sending = $"events of the saga {definition.Name}";
     private readonly SagaStateWriter writer = new(definition, moves, driving);
     private readonly SagaRepository keeper = driving.Keeper;
-    private readonly RunEnvironment environment = driving.Environment;
-    private readonly TimeProvider time = driving.Environment.Time;
+    private readonly BusServices services = driving.Services;
+    private readonly TimeProvider time = driving.Services.StoreTime;
 
     /// <summary>Processes the saga until nothing is left to do now.</summary>
     public async Task DriveAsync(LeasedSaga hold)
@@ -34,9 +34,9 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         }
         catch (SagaLeaseLostException)
         {
-            environment.Log.SagaLost(definition.Name, hold.Id);
+            services.Log.SagaLost(definition.Name, hold.Id);
         }
-        catch (OperationCanceledException) when (environment.Abort.IsCancellationRequested)
+        catch (OperationCanceledException) when (services.Abort.IsCancellationRequested)
         {
             // Another instance continues after the lease has ended.
         }
@@ -209,7 +209,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
 
             return moves.Executed(progress, entry, active, now);
         });
-        ignored.ForEach(second => SagaReplies.Ignore(second, definition.Name, hold.Id, environment));
+        ignored.ForEach(second => SagaReplies.Ignore(second, definition.Name, hold.Id, services));
         return true;
     }
 
@@ -240,7 +240,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         if (ending == Ending.Failed && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
         {
             var dueAt = time.GetUtcNow() + retry.DelayAfter(active.Failures + 1);
-            environment.Log.SagaWillRetry(definition.Name, hold.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
+            services.Log.SagaWillRetry(definition.Name, hold.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
             await writer.LeaveAsync(
                 hold,
                 progress =>
@@ -278,7 +278,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
             return false;
         }
 
-        environment.Log.SagaCompensates(definition.Name, hold.Id, step.Name, attempts, error);
+        services.Log.SagaCompensates(definition.Name, hold.Id, step.Name, attempts, error);
         await writer.TurnAsync(hold, (progress, entry, now) =>
         {
             Blame(progress, now);
@@ -302,7 +302,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         if (left.Find(item => !IsRefusal(item.Second!)) is { Second: { } problem })
         {
             var dueAt = time.GetUtcNow() + SendBackoff;
-            environment.Log.Failing(sending, problem, full => full.SagaEventsWait(definition.Name, hold.Id, dueAt, problem));
+            services.Log.Failing(sending, problem, full => full.SagaEventsWait(definition.Name, hold.Id, dueAt, problem));
             await writer.LeaveAsync(
                 hold,
                 progress =>
@@ -314,7 +314,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
             return false;
         }
 
-        environment.Log.Working(sending);
+        services.Log.Working(sending);
         if (left.Count > 0 && !SagaTransitions.IsEnd(hold.Entry.Status))
         {
             // These events cannot be sent without a change of the configuration or the application.
@@ -327,7 +327,7 @@ internal sealed class SagaExecutor(SagaDefinition definition, SagaTransitions mo
         }
 
         // After the end of the saga no operator can decide about them.
-        left.ForEach(item => environment.Log.SagaEventDropped(definition.Name, hold.Id, item.First.Name, item.First.Id, item.Second!));
+        left.ForEach(item => services.Log.SagaEventDropped(definition.Name, hold.Id, item.First.Name, item.First.Id, item.Second!));
         return hold.IsDispatched = true;
     }
 

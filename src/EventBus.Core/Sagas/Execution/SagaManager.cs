@@ -11,7 +11,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
     private readonly StoreCalls calls = new(timeout, engine.Time);
 
     private readonly TimeProvider time = engine.Time;
-    private readonly RunEnvironment environment = engine.Environment;
+    private readonly BusServices services = engine.Services;
 
     public SagaStore Store => engine.Store;
 
@@ -29,7 +29,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         var saga = SagaOf<TState>();
         var now = time.GetUtcNow();
         var id = given ?? ids.Next(now.UtcTicks).ToString("D");
-        using var activity = environment.Diagnostics.StartSaga(saga.Definition.Name, id);
+        using var activity = services.Diagnostics.StartSaga(saga.Definition.Name, id);
         var progress = saga.Moves.Begin(new StoredState(saga.Definition.StateVersion, Write(state, saga)), now);
         progress.Start = ids.Next(now.UtcTicks).ToString("N");
         progress.TraceParent = activity?.Id ?? BusDiagnostics.CurrentTraceParent();
@@ -100,7 +100,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         var changed = await ChangeAsync(id, static (saga, entry, progress, now) => saga.Moves.Retry(progress, now), RetryDead, cancellationToken);
         if (changed is not null)
         {
-            environment.Log.SagaRetried(changed.Saga, id);
+            services.Log.SagaRetried(changed.Saga, id);
         }
 
         return changed is not null;
@@ -123,7 +123,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
             cancellationToken);
         if (changed is not null)
         {
-            environment.Log.SagaSkipped(changed.Saga, id, step, reason);
+            services.Log.SagaSkipped(changed.Saga, id, step, reason);
         }
 
         return changed is not null;
@@ -135,7 +135,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
         var changed = await ChangeAsync(id, (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at), entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + engine.Retention }, cancellationToken);
         if (changed is not null)
         {
-            environment.Log.SagaFinished(changed.Saga, id, reason);
+            services.Log.SagaFinished(changed.Saga, id, reason);
             engine.Waiters.Signal(id);
         }
 
@@ -250,7 +250,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
             token), "change a saga", cancellationToken);
         if (changed is not null)
         {
-            environment.Diagnostics.SagaTurned(changed.Saga, SagaStatus.NeedsAttention, changed.Status, turned.Stayed);
+            services.Diagnostics.SagaTurned(changed.Saga, SagaStatus.NeedsAttention, changed.Status, turned.Stayed);
             engine.Wake();
         }
 

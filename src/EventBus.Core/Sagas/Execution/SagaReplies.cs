@@ -4,7 +4,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Receives reply events and adds each to the inbox of the saga that waits for it.</summary>
-internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventRegistry events, string service, Action wake, RunEnvironment environment)
+internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventRegistry events, string service, Action wake, BusServices services)
 {
     private const int MaxFound = 100;
 
@@ -31,15 +31,15 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
 
         if (!known)
         {
-            environment.Diagnostics.SagaReplied(definition.Name, "unknown");
+            services.Diagnostics.SagaReplied(definition.Name, "unknown");
         }
     }
 
     /// <summary>Logs and counts a reply that is not used.</summary>
-    public static void Ignore(SagaReply reply, string saga, string id, RunEnvironment environment)
+    public static void Ignore(SagaReply reply, string saga, string id, BusServices services)
     {
-        environment.Diagnostics.SagaReplied(saga, "late");
-        environment.Log.SagaReplyIgnored(reply.EventName, reply.EventId, saga, id);
+        services.Diagnostics.SagaReplied(saga, "late");
+        services.Log.SagaReplyIgnored(reply.EventName, reply.EventId, saga, id);
     }
 
     /// <returns>True if the saga exists.</returns>
@@ -62,7 +62,7 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
                     return null;
                 }
 
-                var now = environment.Time.GetUtcNow();
+                var now = services.StoreTime.GetUtcNow();
                 progress.Inbox.Add(reply with { Step = progress.Active()!.Name, WaitKey = entry.WaitKey });
 
                 // The holder of the saga checks the inbox before it releases the saga.
@@ -72,12 +72,12 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
             cancellationToken);
         if (waits)
         {
-            environment.Diagnostics.SagaReplied(definition.Name, "used");
+            services.Diagnostics.SagaReplied(definition.Name, "used");
             wake();
         }
         else if (exists)
         {
-            Ignore(reply, definition.Name, id, environment);
+            Ignore(reply, definition.Name, id, services);
         }
 
         return exists;

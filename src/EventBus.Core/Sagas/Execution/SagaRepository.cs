@@ -9,7 +9,7 @@ namespace EventBus;
 /// Saves sagas. Every change is a compare-and-swap that merges replies received in the meantime. Renews the leases of
 /// the sagas that this instance processes. Thread-safe.
 /// </summary>
-internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnvironment environment, CancellationToken closing)
+internal sealed class SagaRepository(SagaStore store, TimeSpan lease, BusServices services, CancellationToken closing)
 {
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
@@ -26,7 +26,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
 
     private readonly ConcurrentDictionary<string, LeasedSaga> held = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Refusal> refused = new(StringComparer.Ordinal);
-    private readonly TimeProvider time = environment.Time;
+    private readonly TimeProvider time = services.StoreTime;
 
     // The remaining lease time from which a lease is renewed. The check runs every sixth of the lease: a renewal begins
     // with at least half of the lease left, and the next attempt with a third, so that a busy machine does not lose its
@@ -57,7 +57,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
     {
         if (refused.TryRemove(id, out _) && refused.IsEmpty)
         {
-            environment.Log.Working(Refusals);
+            services.Log.Working(Refusals);
         }
     }
 
@@ -79,7 +79,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         var failures = refused.TryGetValue(entry.Id, out var earlier) ? earlier.Failures + 1 : 1;
         var backoff = TimeSpan.FromSeconds(Math.Min(1 << Math.Min(failures - 1, 10), LongestRefusal.TotalSeconds));
         refused[entry.Id] = new Refusal(failures, time.GetUtcNow() + backoff);
-        environment.Log.Failing(Refusals, error, full => full.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error));
+        services.Log.Failing(Refusals, error, full => full.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error));
         return error is StoreRefusedException || failures >= Proofs;
     }
 
@@ -198,7 +198,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
                 await SaveOnceAsync(hold, static (_, entry, until) => entry with { DueAt = until });
             }
 
-            environment.Log.Working(Leases);
+            services.Log.Working(Leases);
         }
         catch (SagaLeaseLostException)
         {
@@ -206,7 +206,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
         }
         catch (Exception exception)
         {
-            environment.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
+            services.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
             if (hold.LeaseEnd <= time.GetUtcNow() + (lease / 6))
             {
                 hold.Lose();
@@ -227,7 +227,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
             try
             {
                 await SaveOnceAsync(hold, where);
-                environment.Log.Working(Saves);
+                services.Log.Working(Saves);
                 return;
             }
             catch (Exception exception) when (exception is not SagaLeaseLostException && !closing.IsCancellationRequested)
@@ -247,7 +247,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
     }
 
     private void LogNotSaved(LeasedSaga hold, int attempt, TimeSpan backoff, Exception exception) =>
-        environment.Log.Failing(Saves, exception, full => full.SagaNotSaved(hold.Definition.Name, hold.Id, attempt, backoff, exception));
+        services.Log.Failing(Saves, exception, full => full.SagaNotSaved(hold.Definition.Name, hold.Id, attempt, backoff, exception));
 
     /// <summary>
     /// True if the refusal was not followed by another attempt: the saga is no longer due, or no longer exists.
@@ -335,7 +335,7 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, RunEnviron
             else
             {
                 hold.Progress.Forget(reply);
-                SagaReplies.Ignore(reply, hold.Definition.Name, hold.Id, environment);
+                SagaReplies.Ignore(reply, hold.Definition.Name, hold.Id, services);
             }
         }
     }

@@ -1,7 +1,7 @@
 namespace EventBus;
 
 /// <summary>Holds the objects that the executors of all sagas of a bus share.</summary>
-internal sealed record SagaServices(SagaRepository Keeper, Publisher Publisher, AlertCoordinator? Alerts, RunEnvironment Environment)
+internal sealed record SagaServices(SagaRepository Keeper, Publisher Publisher, AlertCoordinator? Alerts, BusServices Services)
 {
     /// <summary>Called when a saga may be due.</summary>
     public required Action Wake { get; init; }

@@ -8,8 +8,8 @@ namespace EventBus;
 internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions moves, SagaServices driving)
 {
     private readonly SagaRepository keeper = driving.Keeper;
-    private readonly RunEnvironment environment = driving.Environment;
-    private readonly TimeProvider time = driving.Environment.Time;
+    private readonly BusServices services = driving.Services;
+    private readonly TimeProvider time = driving.Services.StoreTime;
 
     /// <summary>
     /// Changes the progress, saves it with the resulting status, and measures how long the saga had the previous
@@ -34,10 +34,10 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
             });
         if (status != before)
         {
-            environment.Diagnostics.SagaTurned(definition.Name, before, status, now - since);
+            services.Diagnostics.SagaTurned(definition.Name, before, status, now - since);
             if (SagaTransitions.IsEnd(status))
             {
-                environment.Log.SagaEnded(definition.Name, hold.Id, status);
+                services.Log.SagaEnded(definition.Name, hold.Id, status);
             }
         }
     }
@@ -151,7 +151,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
         try
         {
             await write();
-            environment.Log.SagaNeedsAttention(definition.Name, hold.Id, step, why, error);
+            services.Log.SagaNeedsAttention(definition.Name, hold.Id, step, why, error);
         }
         finally
         {

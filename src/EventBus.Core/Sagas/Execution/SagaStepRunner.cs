@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>Runs a step of a saga in its own scope, within its timeout, and returns its result.</summary>
-internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateBytes, IServiceScopeFactory scopes, AsyncLocal<bool> inHandler, RunEnvironment environment)
+internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateBytes, IServiceScopeFactory scopes, BusServices services)
 {
     // The time for a step that ignores its cancelled token to end. After it the step is abandoned.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
@@ -18,9 +18,9 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
     /// <param name="lost">Cancelled when another instance may have claimed the saga.</param>
     public async Task<SagaOutcome> RunAsync(SagaStepDefinition step, SagaCall call, StoredState state, string? traceParent, CancellationToken lost)
     {
-        using var activity = environment.Diagnostics.StartSagaStep(definition.Name, call.SagaId, call.Step, call.Direction.ToString().ToLowerInvariant(), call.Attempt, traceParent);
-        using var timeout = new CancellationTokenSource(step.Timeout, environment.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, lost, environment.Abort);
+        using var activity = services.Diagnostics.StartSagaStep(definition.Name, call.SagaId, call.Step, call.Direction.ToString().ToLowerInvariant(), call.Attempt, traceParent);
+        using var timeout = new CancellationTokenSource(step.Timeout, services.StoreTime);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, lost, services.Abort);
         var running = InvokeAsync(step, call, state, either.Token);
         var outcome = await OutcomeAsync(step, call, running, timeout.Token, lost, either.Token);
         BusDiagnostics.SagaStepEnded(activity, outcome.Error);
@@ -51,9 +51,6 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
 
     private async Task<JsonElement> InvokeAsync(SagaStepDefinition step, SagaCall call, StoredState state, CancellationToken token)
     {
-        // Events that the step publishes through the bus count as published by a handler: they are accepted while the
-        // bus stops.
-        inHandler.Value = true;
         await using var scope = scopes.CreateAsyncScope();
         return Checked(await definition.Model.InvokeAsync(scope.ServiceProvider, call, state, definition.Json, step.ReplyJson, token));
     }
@@ -64,7 +61,7 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
         await ((Task)running).WaitAsync(either).ConfigureAwait(Quietly);
         if (!running.IsCompleted)
         {
-            await ((Task)running).WaitAsync(Grace, environment.Time, CancellationToken.None).ConfigureAwait(Quietly);
+            await ((Task)running).WaitAsync(Grace, services.StoreTime, CancellationToken.None).ConfigureAwait(Quietly);
         }
 
         call.End();
@@ -73,7 +70,7 @@ internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateByte
             if (!running.IsCompleted)
             {
                 _ = running.Observed();
-                environment.Log.SagaStepLeftBehind(definition.Name, call.SagaId, step.Name);
+                services.Log.SagaStepLeftBehind(definition.Name, call.SagaId, step.Name);
                 throw new OperationCanceledException(either);
             }
 
