@@ -39,6 +39,6 @@ internal sealed class WireFormat
     public object Read(EnvelopeAttributes attributes, byte[] body)
     {
         var envelope = new Envelope(attributes, body);
-        return reader.Read(envelope, envelope, subscription) is { } rejection ? throw new InvalidOperationException(rejection.Error) : envelope.Event!;
+        return reader.Read(envelope, new DeliveryContext(envelope, subscription), subscription) is { } rejection ? throw new InvalidOperationException(rejection.Error) : envelope.Payload!;
     }
 }

@@ -1,6 +1,5 @@
 using System.Collections.ObjectModel;
 using System.Data.Common;
-using EventBus.Transports;
 
 namespace EventBus;
 
@@ -13,54 +12,53 @@ namespace EventBus;
 /// </remarks>
 public abstract class EventContext
 {
-    // Only two fields: the context of every further subscription is one object of 40 bytes.
-    private SubscriptionRuntime? owner;
-    private DeliveryState? handling;
+    /// <summary>The maximum number of events that one run of a handler may publish through its context.</summary>
+    internal const int MaxPublished = 1_000;
 
     private protected EventContext()
     {
     }
 
     /// <summary>The event's id. It is the same for every subscription, retry and redelivery.</summary>
-    public string EventId => Source.Id;
+    public abstract string EventId { get; }
 
     /// <summary>The event's name, for instance <c>order.placed</c>.</summary>
-    public string EventName => Source.Name;
+    public abstract string EventName { get; }
 
     /// <summary>The version in which the event was published, 1 or more.</summary>
-    public int EventVersion => Source.Version;
+    public abstract int EventVersion { get; }
 
     /// <summary>
     /// The event's key; null for none. An ordered subscription handles the events of one key in order.
     /// </summary>
-    public string? Key => Source.KeyText;
+    public abstract string? Key { get; }
 
     /// <summary>The UTC time at which the event was published, by the publisher's clock.</summary>
-    public DateTimeOffset Time => Source.PublishedAt;
+    public abstract DateTimeOffset Time { get; }
 
     /// <summary>The user's headers. Never null.</summary>
-    public IReadOnlyDictionary<string, string> Headers => Source.UserHeaders ?? ReadOnlyDictionary<string, string>.Empty;
+    public abstract IReadOnlyDictionary<string, string> Headers { get; }
 
     /// <summary>The id that all events of one business process share.</summary>
-    public string CorrelationId => Source.Extras?.CorrelationId ?? EventId;
+    public abstract string CorrelationId { get; }
 
     /// <summary>The id of the event whose handler published this event; null if no handler published it.</summary>
-    public string? CausationId => Source.Extras?.CausationId;
+    public abstract string? CausationId { get; }
 
     /// <summary>
     /// The CloudEvents <c>source</c> of an event that arrived serialized. For events that this library published, it is
     /// the service's name. Null if the event was never serialized or the publisher gave no source.
     /// </summary>
-    public string? Origin => Source.OriginText;
+    public abstract string? Source { get; }
 
     /// <summary>The subscription's name.</summary>
-    public string Subscription => owner?.Name ?? handling?.TestSubscription ?? "";
+    public abstract string Subscription { get; }
 
     /// <summary>The number of this attempt: 1 for the first attempt, 2 for the first retry.</summary>
-    public int Attempt => handling?.Attempt ?? 1;
+    public abstract int Attempt { get; }
 
     /// <summary>True if an operator requested a retry of this event after it had become a dead letter.</summary>
-    public bool IsManualRetry => handling?.ManualRetries > 0;
+    public abstract bool IsManualRetry { get; }
 
     /// <summary>
     /// A key that makes effects outside the bus idempotent. It is the same for every attempt, redelivery and
@@ -68,49 +66,39 @@ public abstract class EventContext
     /// <c>KeyBy</c> it is the same for all events that count as copies of one another. On a keyed bus it begins with
     /// the key of the bus.
     /// </summary>
-    public string IdempotencyKey => $"{owner?.Publisher.EffectPrefix}{Subscription}~{handling?.Key ?? EventId}";
+    public abstract string IdempotencyKey { get; }
 
     /// <summary>
     /// A number that increases with each run of the same event in an idempotent subscription. A resource that remembers
     /// the highest number can refuse a run that was superseded. 0 if the subscription is not idempotent.
     /// </summary>
-    public long FencingToken => handling is { Fence: > 0 } claimed ? claimed.Fence : owner?.Once?.FenceOf(Source) ?? 0;
+    public abstract long FencingToken { get; }
 
     /// <summary>
     /// The event as the type that the handler takes, upcast from an older version if needed. Null if a wildcard
     /// subscription receives an event name that this application does not know.
     /// </summary>
-    public object? Event => handling?.Event ?? Source.Payload;
+    public abstract object? Event { get; }
 
     /// <summary>The event as JSON (UTF-8): the bytes that arrived, or bytes that are serialized on demand.</summary>
     /// <exception cref="EventBusException">
     /// The event was never serialized, and there is no JSON type information for its type.
     /// </exception>
-    public ReadOnlyMemory<byte> Body => Source.GetBody();
+    public abstract ReadOnlyMemory<byte> Body { get; }
 
     /// <summary>
     /// The service provider of this delivery's own scope. The scope is created on first use and disposed when the
     /// handler has ended; scoped handlers are created in it.
     /// </summary>
-    public IServiceProvider Services =>
-        handling?.Services ?? (owner is not null ? EnsureHandling().OpenScope(owner.Scopes) : throw new InvalidOperationException("This context has no services. Give them to EventContext.ForTest(services: ...)."));
+    public abstract IServiceProvider Services { get; }
 
     /// <summary>The events that this handler has published so far. They are sent when the handler succeeds.</summary>
-    public IReadOnlyList<object> Published => handling?.Outbox?.ConvertAll(envelope => envelope.Payload!) ?? (IReadOnlyList<object>)[];
+    public abstract IReadOnlyList<object> Published { get; }
 
     /// <summary>
     /// The effects that this handler has registered with <see cref="OnCommit"/> so far. Intended for tests.
     /// </summary>
-    public IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> CommitEffects => handling?.Effects ?? (IReadOnlyList<Func<DbTransaction, CancellationToken, Task>>)[];
-
-    internal SubscriptionRuntime? Owner => owner;
-
-    internal DeliveryState? State => handling;
-
-    /// <summary>True if later events of the key do not wait for this event, which was stored after a failure.</summary>
-    internal bool MayBePassed => handling is { MayBePassed: true };
-
-    private protected abstract Envelope Source { get; }
+    public abstract IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> CommitEffects { get; }
 
     /// <summary>
     /// Publishes a follow-up event. The event is sent after the handler has succeeded, and is discarded if the handler
@@ -126,20 +114,8 @@ public abstract class EventContext
     /// <exception cref="PublishException">
     /// The event was rejected: it is too large, or its options are invalid.
     /// </exception>
-    public Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
-        where TEvent : notnull
-    {
-        ArgumentNullException.ThrowIfNull(@event);
-        cancellationToken.ThrowIfCancellationRequested();
-        var outbox = EnsureHandling().Outbox ??= [];
-        if (outbox.Count >= DeliveryState.MaxOutbox)
-        {
-            throw new PublishException($"One handler run may publish at most {DeliveryState.MaxOutbox} events through its context. Use PublishManyAsync of IEventBus for more.", PublishFailure.Rejected, null);
-        }
-
-        outbox.Add(owner is null ? TestEnvelope(@event, options) : owner.Publisher.CreateFollowUp(@event, options, Source, owner.Name, outbox.Count));
-        return Task.CompletedTask;
-    }
+    public abstract Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
+        where TEvent : notnull;
 
     /// <summary>
     /// Publishes a follow-up event with the default options. The event is sent after the handler has succeeded, and is
@@ -167,18 +143,7 @@ public abstract class EventContext
     /// <exception cref="InvalidOperationException">
     /// The subscription is not idempotent, or its store has no transactions.
     /// </exception>
-    public void OnCommit(Func<DbTransaction, CancellationToken, Task> effect)
-    {
-        ArgumentNullException.ThrowIfNull(effect);
-        if (owner is not null && !owner.HasTransactions)
-        {
-            throw new InvalidOperationException(owner.Once is null
-                ? $"OnCommit needs an idempotent subscription. Add .Idempotent() to '{owner.Name}'."
-                : $"OnCommit needs a store with transactions, and that of '{owner.Name}' has none. Use bus.StoreInSqlite(...), or give IdempotencyKey and FencingToken to the resource that you change.");
-        }
-
-        (EnsureHandling().Effects ??= []).Add(effect);
-    }
+    public abstract void OnCommit(Func<DbTransaction, CancellationToken, Task> effect);
 
     /// <summary>
     /// Creates a context for testing a handler in isolation. Events that the handler publishes through it are collected
@@ -211,41 +176,22 @@ public abstract class EventContext
         IServiceProvider? services = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(attempt, 1);
-        EventContext context = new Envelope(
-            new EnvelopeAttributes { Id = eventId, Name = eventName, Key = key, Headers = headers, CorrelationId = correlationId, CausationId = causationId, Time = time == default ? DateTimeOffset.UnixEpoch : time },
-            []);
-        context.handling = new DeliveryState { Event = @event, Attempt = attempt, Services = services, TestSubscription = subscription };
-        return context;
-    }
-
-    /// <summary>
-    /// Claims this envelope as the context of a subscription. The first subscription succeeds; the others create their
-    /// own context.
-    /// </summary>
-    internal bool TryClaim(SubscriptionRuntime subscription) => Interlocked.CompareExchange(ref owner, subscription, null) is null;
-
-    internal DeliveryState EnsureHandling()
-    {
-        // The handler and the code that waits for it may call this at the same time.
-        var known = Volatile.Read(ref handling);
-        if (known is null && new DeliveryState() is var made)
+        return new TestEventContext(new TestEventContextOptions
         {
-            known = Interlocked.CompareExchange(ref handling, made, null) ?? made;
-        }
-
-        return ReferenceEquals(known, DeliveryState.Ended)
-            ? throw new InvalidOperationException("The handler and its context have ended, so nothing can be published through the context. Await everything that a handler starts.")
-            : known;
+            Event = @event,
+            EventId = eventId,
+            EventName = eventName,
+            Key = key,
+            Headers = headers ?? ReadOnlyDictionary<string, string>.Empty,
+            CorrelationId = correlationId ?? eventId,
+            CausationId = causationId,
+            Subscription = subscription,
+            Attempt = attempt,
+            Time = time == default ? DateTimeOffset.UnixEpoch : time,
+            Services = services,
+        });
     }
 
-    /// <summary>Marks the context as ended.</summary>
-    internal void End() => handling = DeliveryState.Ended;
-
-    private protected void Claim(SubscriptionRuntime subscription) => owner = subscription;
-
-    private static Envelope TestEnvelope(object @event, PublishOptions? options)
-    {
-        var descriptor = new EventDescriptor(@event.GetType(), EventBus.EventNameRules.FromType(@event.GetType()) ?? "test.event", 1);
-        return new Envelope(descriptor, @event, Guid.Empty, 0) { KeyText = options?.Key, UserHeaders = options?.Headers };
-    }
+    private protected static PublishException TooManyPublished() =>
+        new($"One handler run may publish at most {MaxPublished} events through its context. Use PublishManyAsync of IEventBus for more.", PublishFailure.Rejected, null);
 }

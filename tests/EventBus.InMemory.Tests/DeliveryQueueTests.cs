@@ -131,13 +131,13 @@ public sealed class DeliveryQueueTests
             {
                 while (queue.TryRead(out var delivery))
                 {
-                    Assert.True(seen.Add(delivery.Envelope.EventId), "an event came twice");
+                    Assert.True(seen.Add(delivery.Envelope.Id), "an event came twice");
                 }
             }
         }
     }
 
-    private static string Read(DeliveryQueue queue) => queue.TryRead(out var delivery) ? delivery.Envelope.EventId : "nothing";
+    private static string Read(DeliveryQueue queue) => queue.TryRead(out var delivery) ? delivery.Envelope.Id : "nothing";
 
     private static Envelope Event(int id, bool fromHandler = false) =>
         new(new EnvelopeAttributes { Id = id.ToString(null as IFormatProvider), Name = "order.placed" }, []) { FromHandler = fromHandler };

@@ -21,7 +21,7 @@ public sealed class InMemoryStoreTests
 
         var claimed = await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token);
 
-        Assert.Equal(("1", 2), Assert.Single(claimed.Entries.Select(e => (e.Envelope.EventId, e.Attempts))));
+        Assert.Equal(("1", 2), Assert.Single(claimed.Entries.Select(e => (e.Envelope.Id, e.Attempts))));
         Assert.Equal(Now.AddSeconds(9), claimed.NextDue);
         Assert.Empty((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
         Assert.Equal(1, await failures.CountDueAsync(Now, Token));
@@ -41,7 +41,7 @@ public sealed class InMemoryStoreTests
         foreach (var id in new[] { "1", "2", "3" })
         {
             var head = Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
-            Assert.Equal(id, head.Envelope.EventId);
+            Assert.Equal(id, head.Envelope.Id);
             Assert.Equal(ParkOutcome.Parked, await failures.TryParkAsync(Parked($"behind-{id}", "k"), 10, Token));
             await failures.CompleteAsync(head, Token);
         }
@@ -56,7 +56,7 @@ public sealed class InMemoryStoreTests
 
         Assert.True(await failures.DiscardAsync("mail~1", Token));
 
-        Assert.Equal("2", Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.EventId);
+        Assert.Equal("2", Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.Id);
     }
 
     [Fact]

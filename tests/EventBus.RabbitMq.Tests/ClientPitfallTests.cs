@@ -97,7 +97,7 @@ public sealed class ClientPitfallTests
             held.Add(await receiver.Deliveries.ReadAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel));
         }
 
-        Assert.All(held, delivery => Assert.Equal(BodyOf(int.Parse(delivery.Envelope.EventId)), delivery.Envelope.Body.ToArray()));
+        Assert.All(held, delivery => Assert.Equal(BodyOf(int.Parse(delivery.Envelope.Id)), delivery.Envelope.Body.ToArray()));
     }
 
     /// <summary>B5: the broker ends a consumer whose queue is deleted, and nothing else would ever tell.</summary>

@@ -77,10 +77,10 @@ public sealed class ForeignSpellingTests
         var read = Read(new BasicProperties { MessageId = odd, CorrelationId = odd });
 
         Assert.Null(read.Defect);
-        Assert.StartsWith("sha256-", read.EventId, StringComparison.Ordinal);
-        Assert.Equal(read.EventId, read.CorrelationId);
-        Assert.Equal(read.EventId, Read(new BasicProperties { MessageId = odd }).EventId);
-        Assert.NotEqual(read.EventId, Read(new BasicProperties { MessageId = odd + "\u0002" }).EventId);
+        Assert.StartsWith("sha256-", read.Id, StringComparison.Ordinal);
+        Assert.Equal(read.Id, read.CorrelationId);
+        Assert.Equal(read.Id, Read(new BasicProperties { MessageId = odd }).Id);
+        Assert.NotEqual(read.Id, Read(new BasicProperties { MessageId = odd + "\u0002" }).Id);
     }
 
     [Fact]

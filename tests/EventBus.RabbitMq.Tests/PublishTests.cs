@@ -18,7 +18,7 @@ public sealed class PublishTests
 
         await transport.PublishAsync(batch, outcomes, Cancel);
 
-        Assert.Equal(batch.Select(e => e.EventName == "order.placed" ? PublishStatus.Accepted : PublishStatus.Unrouted), outcomes.Select(outcome => outcome.Status));
+        Assert.Equal(batch.Select(e => e.Name == "order.placed" ? PublishStatus.Accepted : PublishStatus.Unrouted), outcomes.Select(outcome => outcome.Status));
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class PublishTests
         await transport.PublishAsync(new[] { Event("order.placed", "1") }, outcomes, Cancel);
 
         Assert.Equal(PublishStatus.InDoubt, outcomes[0].Status);
-        Assert.Equal("1", (await receiver.Deliveries.ReadAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel)).Envelope.EventId);
+        Assert.Equal("1", (await receiver.Deliveries.ReadAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel)).Envelope.Id);
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class ReceiveTests
             await first.AckAsync();
             await first.ReleaseAsync();
 
-            Assert.Equal(("one", true), (again.Envelope.EventId, again.EarlierDeliveries > 0));
+            Assert.Equal(("one", true), (again.Envelope.Id, again.EarlierDeliveries > 0));
             Assert.False(again.Lost.IsCancellationRequested);
         }
 
@@ -40,7 +40,7 @@ public sealed class ReceiveTests
         await using var later = await TestBroker.StartTransportAsync(name, null, Orders);
         await using var successor = await later.SubscribeAsync(Orders, Cancel);
         var third = await NextAsync(successor);
-        Assert.Equal("one", third.Envelope.EventId);
+        Assert.Equal("one", third.Envelope.Id);
     }
 
     /// <summary>L2: publishers stop last. What a handler in flight publishes while the bus stops is sent before the bus has ended.</summary>
@@ -110,7 +110,7 @@ public sealed class ReceiveTests
 
         // The broker would end the channel before it sends anything more through it.
         await TestBroker.PublishForeignAsync(name, "order.placed", "{}"u8.ToArray(), new BasicProperties { MessageId = "3" });
-        Assert.Equal("3", (await NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("3", (await NextAsync(receiver)).Envelope.Id);
         Assert.False(second.Lost.IsCancellationRequested);
     }
 
@@ -131,8 +131,8 @@ public sealed class ReceiveTests
         await active.StopIntakeAsync();
         await active.DisposeAsync();
 
-        Assert.Equal("1", (await NextAsync(next)).Envelope.EventId);
-        Assert.Equal("2", (await NextAsync(next)).Envelope.EventId);
+        Assert.Equal("1", (await NextAsync(next)).Envelope.Id);
+        Assert.Equal("2", (await NextAsync(next)).Envelope.Id);
     }
 
     [Fact]
@@ -186,7 +186,7 @@ public sealed class ReceiveTests
         List<string> ids = [];
         for (var i = 0; i < 3; i++)
         {
-            ids.Add((await NextAsync(receiver)).Envelope.EventId);
+            ids.Add((await NextAsync(receiver)).Envelope.Id);
         }
 
         Assert.True(first.Lost.IsCancellationRequested);
@@ -213,7 +213,7 @@ public sealed class ReceiveTests
 
         await using var successor = await transport.SubscribeAsync(Orders, Cancel);
         var other = await NextAsync(successor);
-        Assert.Equal("2", other.Envelope.EventId);
+        Assert.Equal("2", other.Envelope.Id);
         await other.AckAsync();
     }
 

@@ -66,7 +66,7 @@ public sealed class PendingEntryMaintenanceTests
 
         var receiver = await redis.SubscribeAsync(transport, TestRedis.Parcels(concurrency: 1));
 
-        Assert.Equal($"p-{Held}", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal($"p-{Held}", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     [Fact]

@@ -80,7 +80,7 @@ public sealed class RedisDeletedKeyTests
         {
             var delivery = await receiver.Deliveries.ReadAsync(limit.Token);
             await delivery.AckAsync();
-            if (delivery.Envelope.EventId == id)
+            if (delivery.Envelope.Id == id)
             {
                 return;
             }

@@ -23,7 +23,7 @@ public sealed class RedisHealthTests
         await TestRedis.HealthAsync(transport, TransportState.Healthy);
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class RedisHealthTests
         await redis.Log.LineAsync("has vanished");
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
 
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
         await TestRedis.HealthAsync(transport, TransportState.Healthy);
     }
 
@@ -62,12 +62,12 @@ public sealed class RedisHealthTests
 
         Assert.Contains(":aaa", await redis.Log.LineAsync("holds something else"), StringComparison.Ordinal);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
         Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
 
         await redis.Database.KeyDeleteAsync(stray);
         await redis.Database.StreamAddAsync(stray, [new("type", "aaa.sent"), new("id", "again"), new("data", "1")]);
-        Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     [Theory]
@@ -100,7 +100,7 @@ public sealed class RedisHealthTests
         {
             await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(number));
             var delivery = await TestRedis.NextAsync(receiver, $"parcel {number}");
-            Assert.Equal($"p-{number}", delivery.Envelope.EventId);
+            Assert.Equal($"p-{number}", delivery.Envelope.Id);
             await delivery.AckAsync();
         }
 
@@ -109,7 +109,7 @@ public sealed class RedisHealthTests
         // It comes back as soon as it is a stream again.
         await redis.Database.KeyDeleteAsync(letters);
         await redis.Database.StreamAddAsync(letters, [new("type", "letter.sent"), new("id", "again"), new("data", "1")]);
-        Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("again", (await TestRedis.NextAsync(receiver)).Envelope.Id);
         await TestRedis.HealthAsync(transport, TransportState.Healthy);
     }
 

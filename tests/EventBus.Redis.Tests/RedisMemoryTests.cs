@@ -62,7 +62,7 @@ public sealed class RedisMemoryTests
         }
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     private static Task LimitAsync(ConnectionMultiplexer admin, string maximum) => admin.GetDatabase().ExecuteAsync("CONFIG", "SET", "maxmemory", maximum);

@@ -245,7 +245,7 @@ public sealed class RedisOrderTests
         await lost.Task.WaitAsync(TestRedis.Patience);
     }
 
-    private static int NumberOf(Delivery delivery) => int.Parse(delivery.Envelope.EventId.AsSpan(2));
+    private static int NumberOf(Delivery delivery) => int.Parse(delivery.Envelope.Id.AsSpan(2));
 
     /// <summary>Takes and acknowledges the next deliveries. What was lost before it was taken is passed over, as the bus does.</summary>
     private static async Task<List<int>> HandleAsync(Receiver receiver, int count)

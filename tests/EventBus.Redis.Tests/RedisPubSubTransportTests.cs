@@ -19,7 +19,7 @@ public sealed class RedisPubSubTransportTests
 
         foreach (var receiver in receivers)
         {
-            Assert.Equal(["p-2", "p-3"], [(await TestRedis.NextAsync(receiver)).Envelope.EventId, (await TestRedis.NextAsync(receiver)).Envelope.EventId]);
+            Assert.Equal(["p-2", "p-3"], [(await TestRedis.NextAsync(receiver)).Envelope.Id, (await TestRedis.NextAsync(receiver)).Envelope.Id]);
         }
 
         Assert.Empty(first.Warnings);
@@ -99,7 +99,7 @@ public sealed class RedisPubSubTransportTests
         await using var other = await TestPubSub.StartAsync(redis);
         var receiver = await app.SubscribeAsync("parcel.*");
         await TestRedis.PublishAcceptedAsync(other.Transport, TestRedis.Parcel(1));
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
 
         Assert.Equal(1, proxy.ForgetThoseThatSaid("PSUBSCRIBE"));
 
@@ -119,7 +119,7 @@ public sealed class RedisPubSubTransportTests
         var held = new List<Delivery> { await TestRedis.NextAsync(receiver), await TestRedis.NextAsync(receiver), await TestRedis.NextAsync(receiver) };
         await receiver.StopIntakeAsync();
         Assert.False(await receiver.Deliveries.WaitToReadAsync(TestContext.Current.CancellationToken));
-        Assert.Equal(["p-1", "p-2", "p-3"], held.Select(delivery => delivery.Envelope.EventId));
+        Assert.Equal(["p-1", "p-2", "p-3"], held.Select(delivery => delivery.Envelope.Id));
         Assert.Equal(TransportState.Degraded, (await app.HealthAsync()).State);
         Assert.Equal(7, app.Warnings.Sum(text => int.Parse(text[..text.IndexOf(' ', StringComparison.Ordinal)], System.Globalization.CultureInfo.InvariantCulture)));
 
@@ -141,7 +141,7 @@ public sealed class RedisPubSubTransportTests
         {
             await TestRedis.PublishAcceptedAsync(app.Transport, TestRedis.Parcel(number));
             var delivery = await TestRedis.NextAsync(receiver);
-            Assert.Equal($"p-{number}", delivery.Envelope.EventId);
+            Assert.Equal($"p-{number}", delivery.Envelope.Id);
             await delivery.AckAsync();
         }
 
@@ -160,7 +160,7 @@ public sealed class RedisPubSubTransportTests
 
         var again = await TestRedis.NextAsync(receiver);
 
-        Assert.Equal(("p-1", 0, 1), (again.Envelope.EventId, first.EarlierDeliveries, again.EarlierDeliveries));
+        Assert.Equal(("p-1", 0, 1), (again.Envelope.Id, first.EarlierDeliveries, again.EarlierDeliveries));
     }
 
     [Fact]
@@ -179,7 +179,7 @@ public sealed class RedisPubSubTransportTests
         var names = new List<string>();
         while (names.Count < 4)
         {
-            names.Add((await TestRedis.NextAsync(receiver)).Envelope.EventName);
+            names.Add((await TestRedis.NextAsync(receiver)).Envelope.Name);
         }
 
         await receiver.StopIntakeAsync();
@@ -203,7 +203,7 @@ public sealed class RedisPubSubTransportTests
         {
             var envelope = (await TestRedis.NextAsync(receiver)).Envelope;
             Assert.Equal("""{"number":""", Encoding.UTF8.GetString(envelope.Body.Span)[..10]);
-            ids.Add(envelope.EventId);
+            ids.Add(envelope.Id);
         }
 
         Assert.Equal((true, false), (ids[0] == ids[1], ids[0] == ids[2]));
@@ -224,7 +224,7 @@ public sealed class RedisPubSubTransportTests
         var taken = 0;
         while (receiver.Deliveries.TryRead(out var delivery))
         {
-            Assert.Equal($"p-{taken++}", delivery.Envelope.EventId);
+            Assert.Equal($"p-{taken++}", delivery.Envelope.Id);
         }
 
         Assert.Equal(500, taken);

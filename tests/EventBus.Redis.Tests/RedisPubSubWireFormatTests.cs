@@ -33,8 +33,8 @@ public sealed class RedisPubSubWireFormatTests
             """,
             Encoding.UTF8.GetString(message));
         var read = RedisPubSubWireFormat.Read("order.placed", message, new RedisStringCache(), out var idWasMade);
-        Assert.Equal((false, null, "shop"), (idWasMade, read.Defect, read.Origin));
-        Assert.Equal((written.EventId, written.EventName, written.EventVersion, written.Key, written.Time), (read.EventId, read.EventName, read.EventVersion, read.Key, read.Time));
+        Assert.Equal((false, null, "shop"), (idWasMade, read.Defect, read.Source));
+        Assert.Equal((written.Id, written.Name, written.Version, written.Key, written.Time), (read.Id, read.Name, read.Version, read.Key, read.Time));
         Assert.Equal((written.CorrelationId, written.CausationId, written.TraceParent, written.TraceState), (read.CorrelationId, read.CausationId, read.TraceParent, read.TraceState));
         Assert.Equal(written.Headers, read.Headers);
         Assert.Equal("""{"orderId":"4711"}""", TextOf(read));
@@ -78,7 +78,7 @@ public sealed class RedisPubSubWireFormatTests
     {
         var read = Read("""{ "specversion" : "1.0", "type":"com.shop.order.placed", "source":"/shop", "id":"A-1", "subject":"4711", "number":7, "flag":true, "list":[1], "none":null, "datacontenttype":"text/plain", "data":"grüße\n" }""");
 
-        Assert.Equal(("A-1", "com.shop.order.placed", "/shop", "4711", null), (read.EventId, read.EventName, read.Origin, read.Key, read.Defect));
+        Assert.Equal(("A-1", "com.shop.order.placed", "/shop", "4711", null), (read.Id, read.Name, read.Source, read.Key, read.Defect));
         Assert.Equal(new Dictionary<string, string> { ["number"] = "7", ["flag"] = "true" }, read.Headers);
         Assert.Equal(("grüße\n", DateTimeOffset.UnixEpoch), (TextOf(read), read.Time));
         Assert.Equal("subject, kept", Read("""{"specversion":"1.0","id":"1","partitionkey":"k","subject":"subject, kept","data":1}""").Headers["subject"]);
@@ -97,9 +97,9 @@ public sealed class RedisPubSubWireFormatTests
     {
         var read = RedisPubSubWireFormat.Read("order.placed", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out var idWasMade);
 
-        Assert.Equal((message, "order.placed", null, true), (TextOf(read), read.EventName, read.Defect, idWasMade));
-        Assert.StartsWith("sha256-", read.EventId, StringComparison.Ordinal);
-        Assert.NotEqual(read.EventId, RedisPubSubWireFormat.Read("order.paid", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out _).EventId);
+        Assert.Equal((message, "order.placed", null, true), (TextOf(read), read.Name, read.Defect, idWasMade));
+        Assert.StartsWith("sha256-", read.Id, StringComparison.Ordinal);
+        Assert.NotEqual(read.Id, RedisPubSubWireFormat.Read("order.paid", Encoding.UTF8.GetBytes(message), new RedisStringCache(), out _).Id);
     }
 
     [Theory]
@@ -119,7 +119,7 @@ public sealed class RedisPubSubWireFormatTests
         var read = Read(message);
 
         Assert.Contains(wrong, read.Defect, StringComparison.Ordinal);
-        Assert.Equal("order.placed", read.EventName);
+        Assert.Equal("order.placed", read.Name);
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class RedisReceiverTests
         for (var i = 0; i < Count; i++)
         {
             var delivery = await TestRedis.NextAsync(receiver);
-            Assert.Equal($"p-{i}", delivery.Envelope.EventId);
+            Assert.Equal($"p-{i}", delivery.Envelope.Id);
             Assert.Equal("key", delivery.Envelope.Key);
             await delivery.AckAsync();
         }
@@ -43,7 +43,7 @@ public sealed class RedisReceiverTests
         await first.AckAsync();
         var second = await TestRedis.NextAsync(receiver);
 
-        Assert.Equal("p-1", second.Envelope.EventId);
+        Assert.Equal("p-1", second.Envelope.Id);
         Assert.Equal((0, 1), (first.EarlierDeliveries, second.EarlierDeliveries));
         Assert.Equal(1, await redis.PendingAsync());
         await second.AckAsync();
@@ -70,8 +70,8 @@ public sealed class RedisReceiverTests
             var delivery = await TestRedis.NextAsync(staying, $"a delivery beside {ids.Count}");
 
             // What was only buffered there counts as never handed out.
-            Assert.Equal(delivery.Envelope.EventId == inHandler.Envelope.EventId ? 1 : 0, delivery.EarlierDeliveries);
-            ids.Add(delivery.Envelope.EventId);
+            Assert.Equal(delivery.Envelope.Id == inHandler.Envelope.Id ? 1 : 0, delivery.EarlierDeliveries);
+            ids.Add(delivery.Envelope.Id);
             await delivery.AckAsync();
         }
     }
@@ -112,7 +112,7 @@ public sealed class RedisReceiverTests
         var rival = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
         var again = await TestRedis.NextAsync(rival);
 
-        Assert.Equal("p-1", again.Envelope.EventId);
+        Assert.Equal("p-1", again.Envelope.Id);
         Assert.Equal(1, again.EarlierDeliveries);
         await lost.Task.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
         await delivery.AckAsync();
@@ -169,7 +169,7 @@ public sealed class RedisReceiverTests
         valve.Cut();
         var delivery = await TestRedis.NextAsync(receiver);
 
-        Assert.Equal(("p-1", 1), (delivery.Envelope.EventId, delivery.EarlierDeliveries));
+        Assert.Equal(("p-1", 1), (delivery.Envelope.Id, delivery.EarlierDeliveries));
         await delivery.AckAsync();
 
         // An instance read it, and has been dead for a long time.
@@ -193,7 +193,7 @@ public sealed class RedisReceiverTests
 
         var delivery = await TestRedis.NextAsync(receiver);
 
-        Assert.Equal("p-1", delivery.Envelope.EventId);
+        Assert.Equal("p-1", delivery.Envelope.Id);
         await delivery.AckAsync();
     }
 
@@ -207,7 +207,7 @@ public sealed class RedisReceiverTests
         await redis.Database.KeyDeleteAsync(redis.ParcelStream);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
 
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     [Fact]
@@ -225,7 +225,7 @@ public sealed class RedisReceiverTests
         await redis.Database.StreamDeleteConsumerGroupAsync(redis.ParcelStream, "app:parcels");
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
 
-        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     [Fact]
@@ -244,8 +244,8 @@ public sealed class RedisReceiverTests
 
         // Whether 0 comes again depends on when its place was written down.
         var delivery = await TestRedis.NextAsync(second);
-        delivery = delivery.Envelope.EventId == "p-0" ? await TestRedis.NextAsync(second) : delivery;
-        Assert.Equal("p-1", delivery.Envelope.EventId);
+        delivery = delivery.Envelope.Id == "p-0" ? await TestRedis.NextAsync(second) : delivery;
+        Assert.Equal("p-1", delivery.Envelope.Id);
     }
 
     [Fact]
@@ -263,7 +263,7 @@ public sealed class RedisReceiverTests
         await redis.Log.LineAsync("has lost events of the stream");
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
 
-        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     [Theory]
@@ -282,7 +282,7 @@ public sealed class RedisReceiverTests
         while (names.Count < 3)
         {
             var delivery = await TestRedis.NextAsync(receiver);
-            names.Add(delivery.Envelope.EventName);
+            names.Add(delivery.Envelope.Name);
             await delivery.AckAsync();
         }
 
@@ -301,7 +301,7 @@ public sealed class RedisReceiverTests
 
         var again = await redis.SubscribeAsync(transport, all);
 
-        Assert.Equal("letter.sent", (await TestRedis.NextAsync(again)).Envelope.EventName);
+        Assert.Equal("letter.sent", (await TestRedis.NextAsync(again)).Envelope.Name);
         Assert.Empty(await redis.Database.StreamPendingMessagesAsync($"{{{redis.Prefix}}}:card", "app:all", 10, default));
     }
 
@@ -331,7 +331,7 @@ public sealed class RedisReceiverTests
         var envelope = (await TestRedis.NextAsync(receiver)).Envelope;
 
         Assert.Null(envelope.Defect);
-        Assert.Equal(($"parcel/{entry}", "parcel.sent", 1), (envelope.EventId, envelope.EventName, envelope.EventVersion));
+        Assert.Equal(($"parcel/{entry}", "parcel.sent", 1), (envelope.Id, envelope.Name, envelope.Version));
         Assert.Equal((null, "application/json", DateTimeOffset.UnixEpoch), (envelope.Key, envelope.ContentType, envelope.Time));
         Assert.Equal("""{"Number":7}"""u8.ToArray(), envelope.Body.ToArray());
     }
@@ -366,7 +366,7 @@ public sealed class RedisReceiverTests
         await TestRedis.PublishAcceptedAsync(transport, new Envelope(new EnvelopeAttributes { Id = "other", Name = "parcel.lost" }, [(byte)'1']), TestRedis.Parcel(1));
         var delivery = await TestRedis.NextAsync(receiver);
 
-        Assert.Equal("p-1", delivery.Envelope.EventId);
+        Assert.Equal("p-1", delivery.Envelope.Id);
         await delivery.AckAsync();
         await receiver.DisposeAsync();
         Assert.Equal(0, await redis.PendingAsync());

@@ -33,7 +33,7 @@ public sealed class RedisSlowWireTests
             var arrived = await Record.ExceptionAsync(async () => await receiver.Deliveries.WaitToReadAsync(limit.Token)) is null;
             Assert.True(arrived, $"Nothing came after {i} events. {string.Join(" | ", redis.Log.Lines)}");
             Assert.True(receiver.Deliveries.TryRead(out var delivery));
-            Assert.Equal($"p-{i}", delivery.Envelope.EventId);
+            Assert.Equal($"p-{i}", delivery.Envelope.Id);
             Assert.Equal(0, delivery.EarlierDeliveries);
             await delivery.AckAsync();
         }
@@ -54,7 +54,7 @@ public sealed class RedisSlowWireTests
         var receiver = await redis.SubscribeAsync(await redis.StartAsync(address: TestRedis.Through(proxy.Port)));
         var delivery = await receiver.Deliveries.ReadAsync(Token).AsTask().WaitAsync(Long, Token);
 
-        Assert.Equal(("p-0", 1), (delivery.Envelope.EventId, delivery.EarlierDeliveries));
+        Assert.Equal(("p-0", 1), (delivery.Envelope.Id, delivery.EarlierDeliveries));
         await delivery.AckAsync();
     }
 
@@ -80,7 +80,7 @@ public sealed class RedisSlowWireTests
         var rival = await redis.SubscribeAsync(await redis.StartAsync(claimAfter));
         var delivery = await owner.Deliveries.ReadAsync(Token).AsTask().WaitAsync(Long, Token);
 
-        Assert.Equal(("p-0", taken ? 1 : 0, false), (delivery.Envelope.EventId, delivery.EarlierDeliveries, delivery.Lost.IsCancellationRequested));
+        Assert.Equal(("p-0", taken ? 1 : 0, false), (delivery.Envelope.Id, delivery.EarlierDeliveries, delivery.Lost.IsCancellationRequested));
         Assert.False(rival.Deliveries.TryPeek(out _));
         await delivery.AckAsync();
         Assert.DoesNotContain(redis.Log.Lines, line => line.Contains("are lost to this instance", StringComparison.Ordinal));

@@ -105,7 +105,7 @@ public sealed class RedisStrayKeyTests
 
         await GrantAsync(database, redis, "aaa", "letter", "parcel", "known:streams", "open:groups", "places:*", "trimmer:*", "cut:*", "lease:*", "fence:*");
         await database.StreamAddAsync($"{{{redis.Prefix}}}:aaa", [new("type", "aaa.sent"), new("id", "again"), new("data", "1")]);
-        while ((await TestRedis.NextAsync(receiver)).Envelope.EventId != "again")
+        while ((await TestRedis.NextAsync(receiver)).Envelope.Id != "again")
         {
         }
 
@@ -151,7 +151,7 @@ public sealed class RedisStrayKeyTests
         while (left.Count > 0)
         {
             var delivery = await TestRedis.NextAsync(receiver, $"one of {string.Join(", ", left)}");
-            left.Remove(delivery.Envelope.EventId);
+            left.Remove(delivery.Envelope.Id);
             await delivery.AckAsync();
         }
     }

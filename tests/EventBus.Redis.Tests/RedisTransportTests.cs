@@ -309,7 +309,7 @@ public sealed class RedisTransportTests
         }
 
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
-        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     [Fact]
@@ -334,7 +334,7 @@ public sealed class RedisTransportTests
         await late.GetDatabase().ExecuteAsync("CONFIG", "SET", "key-load-delay", "0");
         await TestRedis.HealthAsync(transport, TransportState.Healthy);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(2));
-        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.EventId);
+        Assert.Equal("p-2", (await TestRedis.NextAsync(receiver)).Envelope.Id);
     }
 
     [Fact]

@@ -297,7 +297,7 @@ public sealed class RedisTrimmerTests
         for (var i = from; i < from + count; i++)
         {
             var delivery = await TestRedis.NextAsync(receiver);
-            Assert.Equal($"p-{i}", delivery.Envelope.EventId);
+            Assert.Equal($"p-{i}", delivery.Envelope.Id);
             await delivery.AckAsync();
         }
     }

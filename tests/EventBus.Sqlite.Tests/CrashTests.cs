@@ -82,7 +82,7 @@ public sealed class CrashTests : IDisposable
             for (var step = 0; step < kept; step++)
             {
                 var head = Assert.Single((await stores.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
-                Assert.Equal(($"{step}", null), (head.Envelope.EventId, head.Envelope.Defect));
+                Assert.Equal(($"{step}", null), (head.Envelope.Id, head.Envelope.Defect));
                 await stores.Failures.CompleteAsync(head, Token);
             }
 

@@ -35,13 +35,13 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(["bus.db"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
         await using var again = await OpenAsync(File);
 
-        Assert.Equal("dead", Assert.Single(await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
+        Assert.Equal("dead", Assert.Single(await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.Equal(3, await again.Failures.CountAsync(Token));
-        Assert.Equal("waits", Assert.Single((await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.EventId);
+        Assert.Equal("waits", Assert.Single((await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.Id);
         Assert.Equal(new OrderState(1, 3), await again.Failures.GetOrderAsync("mail", "k", Token));
         Assert.Equal(3, (await again.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), Now, Token))?.Attempts);
-        Assert.Equal("later", Assert.Single((await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries).EventId);
-        Assert.Equal("out", Assert.Single((await again.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Outbox).EventId);
+        Assert.Equal("later", Assert.Single((await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries).Id);
+        Assert.Equal("out", Assert.Single((await again.Processed.ClaimAsync(Key, 7, Now, Lease, Token)).Outbox).Id);
         Assert.True((await again.Processed.ClaimAsync(new ProcessedKey(Key.Subscription, "2"), 7, Now, Lease, Token)).Fence > fence);
     }
 
@@ -61,7 +61,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         }
 
         var upgraded = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
-        Assert.Equal("dead", Assert.Single(await upgraded[0].Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
+        Assert.Equal("dead", Assert.Single(await upgraded[0].Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.True(await upgraded[1].Sagas.CreateAsync(Saga("1"), Token));
         Assert.Equal("1", Assert.Single((await upgraded[2].Sagas.ListDueAsync(["trip"], Now, 10, Token)).Entries).Id);
         Assert.Equal(1, await upgraded[0].Sagas.CountAsync(new SagaFilter(), Token));
@@ -91,7 +91,7 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         await using var upgraded = await OpenAsync(File);
         Assert.Equal(new SeenSubscription("shop", "mail", Now), Assert.Single(await upgraded.Subscriptions.NoteAsync("rabbitmq", ["mail"], Now, Token)));
-        Assert.Equal("dead", Assert.Single(await upgraded.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
+        Assert.Equal("dead", Assert.Single(await upgraded.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.Equal(2, (await upgraded.Instances.NoteAsync("b", ["mail"], Now, Lease, Token))["mail"]);
     }
 
@@ -195,7 +195,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(accepted.Count, await stores.Delays.CountAsync(Token));
         await stores.Processed.CompleteAsync(new ProcessedKey(Key.Subscription, "2"), roomy.Fence, new Completion([], [Limit("PRAGMA max_page_count = 1000000")], Now), Token);
         await stores.Delays.AddAsync(Event("more", 2_000), Now, Token);
-        Assert.Equal([.. accepted, "more"], (await stores.Delays.ClaimDueAsync(Now, Lease, 1_000, Token)).Entries.Select(e => e.EventId));
+        Assert.Equal([.. accepted, "more"], (await stores.Delays.ClaimDueAsync(Now, Lease, 1_000, Token)).Entries.Select(e => e.Id));
     }
 
     [Fact]
@@ -288,16 +288,16 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         foreach (var entries in new[] { dead, due })
         {
-            Assert.Equal(["attributes", "good", "history", "lost", "null", "other", "reason", "time", "type"], entries.Select(entry => entry.Envelope.EventId).Order(StringComparer.Ordinal));
-            Assert.Equal(["good", "history"], entries.Where(entry => entry.Envelope.Defect is null).Select(entry => entry.Envelope.EventId).Order(StringComparer.Ordinal));
+            Assert.Equal(["attributes", "good", "history", "lost", "null", "other", "reason", "time", "type"], entries.Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal));
+            Assert.Equal(["good", "history"], entries.Where(entry => entry.Envelope.Defect is null).Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal));
         }
 
-        Assert.Equal(["null", "type"], delayed.Where(envelope => envelope.Defect is not null).Select(envelope => envelope.EventId).Order(StringComparer.Ordinal));
+        Assert.Equal(["null", "type"], delayed.Where(envelope => envelope.Defect is not null).Select(envelope => envelope.Id).Order(StringComparer.Ordinal));
         Assert.Equal(9, delayed.Count);
         foreach (var entry in due)
         {
             Assert.True(await again.Failures.RecordAsync(entry with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, Token));
-            Assert.True(await again.Failures.DiscardAsync($"dead~{entry.Envelope.EventId}", Token));
+            Assert.True(await again.Failures.DiscardAsync($"dead~{entry.Envelope.Id}", Token));
         }
 
         Assert.Equal(9, (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Count);
@@ -321,12 +321,12 @@ public sealed class SqliteDatabaseTests : IDisposable
         DamageOverflowPages(File);
         await using var again = await OpenAsync(File);
         var due = (await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries;
-        Assert.Equal(["1", "bad", "2"], due.Select(entry => entry.Envelope.EventId));
-        Assert.Equal(["bad"], due.Where(entry => entry.Envelope.Defect is not null).Select(entry => entry.Envelope.EventId));
-        Assert.Equal(["2", "bad", "1"], (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Select(entry => entry.Envelope.EventId));
+        Assert.Equal(["1", "bad", "2"], due.Select(entry => entry.Envelope.Id));
+        Assert.Equal(["bad"], due.Where(entry => entry.Envelope.Defect is not null).Select(entry => entry.Envelope.Id));
+        Assert.Equal(["2", "bad", "1"], (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Select(entry => entry.Envelope.Id));
         Assert.NotNull((await again.Failures.FindDeadAsync("dead~bad", Token))!.Envelope.Defect);
         Assert.Empty(again.Problems);
-        Assert.Equal(["1", "2"], (await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries.Select(envelope => envelope.EventId));
+        Assert.Equal(["1", "2"], (await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries.Select(envelope => envelope.Id));
         Assert.Contains("1 delayed events", Assert.Single(again.Problems), StringComparison.Ordinal);
         Assert.Equal(["1", "bad", "2"], (await again.Sagas.ListDueAsync(["trip"], Now, 10, Token)).Entries.Select(saga => saga.Id));
         Assert.NotNull((await again.Sagas.FindAsync("bad", Token))!.Defect);

@@ -35,7 +35,7 @@ internal static class Sample
                 IdIsDerived = true,
                 TraceParent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
                 TraceState = "a=1,b=2",
-                Origin = "/services/shop",
+                Source = "/services/shop",
                 Headers = new Dictionary<string, string> { ["tenant"] = "blue", ["größe"] = "\"ß\" 😀 \\ \n", ["empty"] = "" },
             },
             """{"name":"Grüße 😀"}"""u8.ToArray()),
@@ -90,8 +90,8 @@ internal static class Sample
     public static string Describe(Envelope e) => string.Join(
         " | ",
         [
-            e.EventId, e.EventName, $"{e.EventVersion}", e.Key ?? "no key", e.Time.ToString("O", CultureInfo.InvariantCulture), e.CorrelationId, e.CausationId ?? "no cause", e.IdIsDerived ? "derived id" : "own id", e.TraceParent ?? "no trace",
-            e.TraceState ?? "no state", e.Origin ?? "no origin", e.ContentType, e.Defect ?? "no defect",
+            e.Id, e.Name, $"{e.Version}", e.Key ?? "no key", e.Time.ToString("O", CultureInfo.InvariantCulture), e.CorrelationId, e.CausationId ?? "no cause", e.IdIsDerived ? "derived id" : "own id", e.TraceParent ?? "no trace",
+            e.TraceState ?? "no state", e.Source ?? "no source", e.ContentType, e.Defect ?? "no defect",
             string.Join(", ", e.Headers.OrderBy(header => header.Key, StringComparer.Ordinal).Select(header => $"{header.Key}={header.Value}")),
             $"{e.Body.Length} bytes", Convert.ToHexString(SHA256.HashData(e.Body.Span)),
         ]);

@@ -70,13 +70,13 @@ internal sealed class StoreRun : IAsyncDisposable
     public async Task<FailedEvent> ClaimOneAsync(string id, double at = 0)
     {
         var claimed = await ClaimAsync(at);
-        Expect.Sequence([id], claimed.Select(entry => entry.Envelope.EventId), $"what is due after {at} s");
+        Expect.Sequence([id], claimed.Select(entry => entry.Envelope.Id), $"what is due after {at} s");
         return claimed[0];
     }
 
     /// <summary>Claims the due entries, and expects exactly these ids in this order.</summary>
     public async Task ExpectDueAsync(IEnumerable<string> ids, string when, double at = 0) =>
-        Expect.Sequence(ids, (await ClaimAsync(at)).Select(entry => entry.Envelope.EventId), $"what is due {when}");
+        Expect.Sequence(ids, (await ClaimAsync(at)).Select(entry => entry.Envelope.Id), $"what is due {when}");
 
     public async Task RecordAsync(params FailedEvent[] entries)
     {
@@ -90,7 +90,7 @@ internal sealed class StoreRun : IAsyncDisposable
         Expect.Equal(expected, await Failures.TryParkAsync(entry, limit, default), $"the answer to parking {entry.Id} with a limit of {limit}");
 
     public async Task ExpectDeadAsync(IEnumerable<string> ids, string when) =>
-        Expect.Sequence(ids, (await Failures.ListDeadAsync(new DeadLetterFilter(), default)).Select(dead => dead.Envelope.EventId), $"the dead letters {when}, the latest first");
+        Expect.Sequence(ids, (await Failures.ListDeadAsync(new DeadLetterFilter(), default)).Select(dead => dead.Envelope.Id), $"the dead letters {when}, the latest first");
 
     public async ValueTask DisposeAsync()
     {

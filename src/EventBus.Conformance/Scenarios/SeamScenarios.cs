@@ -224,5 +224,5 @@ internal static class SeamScenarios
         await delivery.AckAsync();
     }
 
-    private static int NumberOf(Delivery delivery) => int.Parse(delivery.Envelope.EventId["number-".Length..], System.Globalization.CultureInfo.InvariantCulture);
+    private static int NumberOf(Delivery delivery) => int.Parse(delivery.Envelope.Id["number-".Length..], System.Globalization.CultureInfo.InvariantCulture);
 }

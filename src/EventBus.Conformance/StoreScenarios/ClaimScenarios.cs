@@ -100,7 +100,7 @@ internal static class ClaimScenarios
         Expect.Sequence(["mail~3"], await run.Failures.RenewAsync(held, run.In(400), default), "the claims that are lost after one was taken over");
         Expect.Sequence([], await run.Failures.RenewAsync([taken], run.In(400), default), "the claims that the new owner has lost");
         await run.ExpectDueAsync([], "while all are renewed", 399);
-        Expect.Sequence(["1", "2", "3"], (await run.ClaimAsync(401)).Select(entry => entry.Envelope.EventId).Order(), "what is due after the last renewal");
+        Expect.Sequence(["1", "2", "3"], (await run.ClaimAsync(401)).Select(entry => entry.Envelope.Id).Order(), "what is due after the last renewal");
         Expect.Sequence(held.Select(entry => entry.Id), (await run.Failures.RenewAsync(held, run.In(500), default)).Order(), "the claims that are lost after all were taken over");
     }
 
@@ -122,7 +122,7 @@ internal static class ClaimScenarios
             {
                 foreach (var entry in claimed)
                 {
-                    got.Add(entry.Envelope.EventId);
+                    got.Add(entry.Envelope.Id);
                     await store.CompleteAsync(entry, default);
                 }
             }
@@ -135,7 +135,7 @@ internal static class ClaimScenarios
         var before = await run.Failures.CountAsync(default);
         await run.Failures.CompleteAsync(lost, default);
         Expect.That(!await run.Failures.RecordAsync(lost with { Status = FailedEventStatus.Dead }, default), "a record under a lost claim is refused");
-        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred(lost.Envelope.EventId, "o", due: 0) with { Claim = lost.Claim }, 0, 10, default), "the answer to a deferral under a lost claim");
+        Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred(lost.Envelope.Id, "o", due: 0) with { Claim = lost.Claim }, 0, 10, default), "the answer to a deferral under a lost claim");
         Expect.Sequence([lost.Id], await run.Failures.RenewAsync([lost], run.In(1_000), default), "the claims that are lost");
         Expect.Equal(before, await run.Failures.CountAsync(default), "the number of entries after an owner that lost its claim tried to settle it");
         await run.ExpectDeadAsync([], "after an owner that lost its claim recorded the entry as dead");

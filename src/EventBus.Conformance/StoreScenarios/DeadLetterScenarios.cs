@@ -66,7 +66,7 @@ internal static class DeadLetterScenarios
         {
             var letters = await run.Failures.ListDeadAsync(filter, default);
             Expect.That(letters.Zip(letters.Skip(1)).All(pair => pair.First.Number > pair.Second.Number), "numbers that fall", string.Join(", ", letters.Select(dead => dead.Number)));
-            seen.AddRange(letters.Select(dead => dead.Envelope.EventId));
+            seen.AddRange(letters.Select(dead => dead.Envelope.Id));
             if (letters.Count == 0)
             {
                 break;

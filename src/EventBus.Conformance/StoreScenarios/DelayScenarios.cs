@@ -24,10 +24,10 @@ internal static class DelayScenarios
         }
 
         var claimed = await ClaimAsync(run, 0, 1_000);
-        var found = claimed.ToDictionary(envelope => envelope.EventId);
+        var found = claimed.ToDictionary(envelope => envelope.Id);
         foreach (var envelope in Sample.Envelopes)
         {
-            Expect.Equal(Sample.Describe(envelope), found.TryGetValue(envelope.EventId, out var happened) ? Sample.Describe(happened) : "nothing", $"the delayed event '{envelope.EventId}'");
+            Expect.Equal(Sample.Describe(envelope), found.TryGetValue(envelope.Id, out var happened) ? Sample.Describe(happened) : "nothing", $"the delayed event '{envelope.Id}'");
             await run.Delays.RemoveAsync(happened!, default);
         }
 
@@ -45,11 +45,11 @@ internal static class DelayScenarios
         Expect.Equal((0, run.In(5)), (none.Entries.Count, none.NextDue), "what is due before the first time, and when the next is due");
         Expect.Equal(2, await run.Delays.CountDueAsync(run.In(10), default), "the number of events that are due after 10 s");
         var first = await run.Delays.ClaimDueAsync(run.In(20.001), StoreRun.Lease, 2, default);
-        Expect.Sequence(["a", "b"], first.Entries.Select(envelope => envelope.EventId), "the first two that are due");
+        Expect.Sequence(["a", "b"], first.Entries.Select(envelope => envelope.Id), "the first two that are due");
         Expect.Equal(run.In(20.001), first.NextDue, "when the next is due");
         await RemoveAsync(first.Entries);
         var second = await run.Delays.ClaimDueAsync(run.In(20.001), StoreRun.Lease, 2, default);
-        Expect.Sequence(["c"], second.Entries.Select(envelope => envelope.EventId), "what else is due");
+        Expect.Sequence(["c"], second.Entries.Select(envelope => envelope.Id), "what else is due");
         await RemoveAsync(second.Entries);
         await RemoveAsync(await ClaimAsync(run, 30));
         Expect.Equal(run.In(100_000_000), (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 2, default)).NextDue, "when the last is due");
@@ -71,7 +71,7 @@ internal static class DelayScenarios
         await other.AddAsync(Sample.Event("1", "order.changed"), run.Now, default);
         Expect.Equal(0, (await ClaimAsync(run, 9)).Count, "the number of events before the time of the first");
         var claimed = await ClaimAsync(run, 10);
-        Expect.Sequence(["order.placed 1"], claimed.Select(envelope => $"{envelope.EventName} {envelope.EventId}"), "what is due at the time of the first");
+        Expect.Sequence(["order.placed 1"], claimed.Select(envelope => $"{envelope.Name} {envelope.Id}"), "what is due at the time of the first");
         await run.Delays.AddAsync(Sample.Event("1"), run.In(10), default);
         Expect.Equal(0, (await ClaimAsync(run, 11)).Count, "the number of events after a third copy of what is claimed");
         await run.Delays.RemoveAsync(claimed[0], default);
@@ -87,7 +87,7 @@ internal static class DelayScenarios
         Expect.Equal(0, (await other.ClaimDueAsync(run.In(59), StoreRun.Lease, 10, default)).Entries.Count, "the number of due events during the lease");
         Expect.Equal(1, await run.Delays.CountDueAsync(run.Now, default), "the number of due events, claimed ones included");
         var again = (await other.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries;
-        Expect.Sequence(["1"], again.Select(envelope => envelope.EventId), "what is due after the lease");
+        Expect.Sequence(["1"], again.Select(envelope => envelope.Id), "what is due after the lease");
         await other.RemoveAsync(again[0], default);
         Expect.Equal(0, (await ClaimAsync(run, 1_000)).Count, "the number of due events after the removal");
         Expect.Equal(0, await run.Delays.CountDueAsync(run.In(1_000), default), "the number of due events after the removal");
@@ -110,7 +110,7 @@ internal static class DelayScenarios
             {
                 foreach (var envelope in claimed)
                 {
-                    got.Add(envelope.EventId);
+                    got.Add(envelope.Id);
                     await store.RemoveAsync(envelope, default);
                 }
             }

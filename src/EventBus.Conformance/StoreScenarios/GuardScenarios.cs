@@ -118,7 +118,7 @@ internal static class GuardScenarios
         Expect.That(await run.Failures.AdvanceAsync("mail", Key, 6, run.In(1), default), "progress of the key wakes an entry");
         await run.ExpectDueAsync([], "before the time of the progress", 0.9);
         var woken = await run.ClaimAsync(1);
-        Expect.Sequence(["any", "seven", "whatever"], woken.Select(entry => entry.Envelope.EventId).Order(StringComparer.Ordinal), "what the first progress wakes");
+        Expect.Sequence(["any", "seven", "whatever"], woken.Select(entry => entry.Envelope.Id).Order(StringComparer.Ordinal), "what the first progress wakes");
         foreach (var entry in woken)
         {
             await run.Failures.CompleteAsync(entry, default);

@@ -88,7 +88,7 @@ internal static class ProcessedScenarios
         await ExpectAsync(run, ProcessedState.InProgress, 119, run.Processed, 2);
         Expect.That(await other.CompleteAsync(Key, second.Fence, Done(run, "kept"), default), "the new holder completes");
         var done = await run.Processed.ClaimAsync(Key, 3, run.In(120), StoreRun.Lease, default);
-        Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.EventId), "what the new holder left to send");
+        Expect.Sequence(["kept"], done.Outbox.Select(envelope => envelope.Id), "what the new holder left to send");
         Expect.That(!await run.Processed.CompleteAsync(Key, first.Fence, Done(run, "lost"), default), "the old holder cannot complete what is done");
 
         // A claim whose lease has ended belongs to its holder until another instance claims the key.
@@ -137,7 +137,7 @@ internal static class ProcessedScenarios
         await run.Processed.DispatchedAsync(new ProcessedKey("mail", "unknown"), default);
 
         async Task ExpectOutboxAsync(params string[] ids) => Expect.Sequence(
-            ids, (await run.Processed.ClaimAsync(Key, 0, run.Now, StoreRun.Lease, default)).Outbox.Select(envelope => envelope.EventId), "what is left to send");
+            ids, (await run.Processed.ClaimAsync(Key, 0, run.Now, StoreRun.Lease, default)).Outbox.Select(envelope => envelope.Id), "what is left to send");
     }
 
     private static async Task OutboxAsync(StoreRun run)
@@ -152,7 +152,7 @@ internal static class ProcessedScenarios
             Expect.Equal(Sample.Envelopes.Count, again.Outbox.Count, "the number of events that are left to send");
             foreach (var (expected, happened) in Sample.Envelopes.Zip(again.Outbox))
             {
-                Expect.Equal(Sample.Describe(expected), Sample.Describe(happened), $"the event '{expected.EventId}' that is left to send");
+                Expect.Equal(Sample.Describe(expected), Sample.Describe(happened), $"the event '{expected.Id}' that is left to send");
             }
         }
 

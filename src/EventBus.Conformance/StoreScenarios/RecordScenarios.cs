@@ -25,19 +25,19 @@ internal static class RecordScenarios
         foreach (var envelope in Sample.Envelopes)
         {
             await run.RecordAsync(run.Dead("-") with { Envelope = envelope, LineKey = envelope.Key }, run.Waiting("-") with { Envelope = envelope, Subscription = "stock" });
-            var found = await run.Failures.FindDeadAsync(FailedEvent.MakeId(Sample.Subscription, envelope.EventId), default);
+            var found = await run.Failures.FindDeadAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default);
             Same(envelope, found?.Envelope, "found as a dead letter");
             Expect.Equal(envelope.Key, found!.LineKey, "the line key of what was found");
         }
 
-        var listed = (await run.Failures.ListDeadAsync(new DeadLetterFilter { Take = 1_000 }, default)).ToDictionary(dead => dead.Envelope.EventId);
-        var claimed = (await run.Failures.ClaimDueAsync(["stock"], run.Now, StoreRun.Lease, 1_000, default)).Entries.ToDictionary(entry => entry.Envelope.EventId);
+        var listed = (await run.Failures.ListDeadAsync(new DeadLetterFilter { Take = 1_000 }, default)).ToDictionary(dead => dead.Envelope.Id);
+        var claimed = (await run.Failures.ClaimDueAsync(["stock"], run.Now, StoreRun.Lease, 1_000, default)).Entries.ToDictionary(entry => entry.Envelope.Id);
         foreach (var envelope in Sample.Envelopes)
         {
-            Same(envelope, listed.GetValueOrDefault(envelope.EventId)?.Envelope, "listed as a dead letter");
-            Same(envelope, claimed.GetValueOrDefault(envelope.EventId)?.Envelope, "claimed");
-            Expect.That(await run.Failures.DiscardAsync(FailedEvent.MakeId(Sample.Subscription, envelope.EventId), default), $"the dead letter of '{envelope.EventId}' is discarded by its id");
-            await run.Failures.CompleteAsync(claimed[envelope.EventId], default);
+            Same(envelope, listed.GetValueOrDefault(envelope.Id)?.Envelope, "listed as a dead letter");
+            Same(envelope, claimed.GetValueOrDefault(envelope.Id)?.Envelope, "claimed");
+            Expect.That(await run.Failures.DiscardAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default), $"the dead letter of '{envelope.Id}' is discarded by its id");
+            await run.Failures.CompleteAsync(claimed[envelope.Id], default);
         }
 
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were discarded or completed");
@@ -187,5 +187,5 @@ internal static class RecordScenarios
     }
 
     private static void Same(Envelope expected, Envelope? happened, string what) =>
-        Expect.Equal(Sample.Describe(expected), happened is null ? "nothing" : Sample.Describe(happened), $"the event '{expected.EventId}' when {what}");
+        Expect.Equal(Sample.Describe(expected), happened is null ? "nothing" : Sample.Describe(happened), $"the event '{expected.Id}' when {what}");
 }

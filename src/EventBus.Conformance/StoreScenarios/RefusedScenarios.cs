@@ -38,7 +38,7 @@ internal static class RefusedScenarios
         Expect.Equal(takesAny, deferred, "whether it is deferred");
         Expect.Equal(DeferOutcome.Deferred, await run.Failures.DeferAsync(run.Deferred("good-deferred", "o", 2, 100), 0, 10, default), "the answer to deferring another");
 
-        var due = (await run.ClaimAsync()).Select(entry => entry.Envelope.EventId).ToHashSet();
+        var due = (await run.ClaimAsync()).Select(entry => entry.Envelope.Id).ToHashSet();
         Expect.That(Enumerable.Range(0, Writes).Where(i => !IsBad(i)).All(i => due.Contains($"{i}")), "all others are due", string.Join(", ", due));
         Expect.Equal(takesAny, due.Contains("bad"), "whether it is due");
         Expect.Equal((Writes / 4 * 3) + 3 + (3 * kept), await run.Failures.CountAsync(default), "the number of entries in the end");

@@ -96,7 +96,7 @@ internal static class RepeatScenarios
             var at = from + Repeats[i % 2];
             var repeated = (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
             var early = (await other.ClaimDueAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
-            Expect.Sequence([], repeated.Select(envelope => envelope.EventId).Intersect(early.Select(envelope => envelope.EventId)), $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
+            Expect.Sequence([], repeated.Select(envelope => envelope.Id).Intersect(early.Select(envelope => envelope.Id)), $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
         }
     }
 

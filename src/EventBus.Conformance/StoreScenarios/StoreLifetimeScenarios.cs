@@ -73,7 +73,7 @@ internal static class StoreLifetimeScenarios
 
         var again = await run.Processed.ClaimAsync(Done, 1, run.Now, StoreRun.Lease, default);
         Expect.Equal((ProcessedState.Done, 1L), (again.State, again.Fingerprint), "state and fingerprint of what was done");
-        Expect.Sequence(["a", "b"], again.Outbox.Select(envelope => envelope.EventId), "what is left to send");
+        Expect.Sequence(["a", "b"], again.Outbox.Select(envelope => envelope.Id), "what is left to send");
         Expect.Equal(ProcessedState.InProgress, (await run.Processed.ClaimAsync(Held, 2, run.Now, StoreRun.Lease, default)).State, "the state of what is held");
         Expect.That((await run.Processed.ClaimAsync(Held, 2, run.In(61), StoreRun.Lease, default)).Fence > held.Fence, $"a claim above {held.Fence} after the lease");
         Expect.That((await run.Processed.ClaimAsync(released, 3, run.Now, StoreRun.Lease, default)).Fence > before.Fence, $"a claim above {before.Fence} of a released key");
@@ -87,8 +87,8 @@ internal static class StoreLifetimeScenarios
 
         await run.ReopenAsync();
 
-        Expect.Sequence(["2"], (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.EventId), "what is due after 30 s, while the first is claimed");
-        Expect.Sequence(["1"], (await run.Delays.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.EventId), "what is due after the lease of the first");
+        Expect.Sequence(["2"], (await run.Delays.ClaimDueAsync(run.In(30), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.Id), "what is due after 30 s, while the first is claimed");
+        Expect.Sequence(["1"], (await run.Delays.ClaimDueAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(envelope => envelope.Id), "what is due after the lease of the first");
     }
 
     private static async Task SagasOutliveAsync(StoreRun run)

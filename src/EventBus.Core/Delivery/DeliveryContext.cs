@@ -1,17 +1,114 @@
+using System.Data.Common;
 using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>The context of each subscription after the first that handles the same envelope.</summary>
-internal sealed class DeliveryContext : EventContext
+/// <summary>
+/// The context of one delivery of an event to one subscription. Creates what most deliveries do not need on demand.
+/// </summary>
+internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime subscription) : EventContext
 {
-    private readonly Envelope envelope;
+    // The subscription; or the state once something needs one, which knows the subscription. One field for both: each
+    // subscription of an event costs one such object, of 32 bytes.
+    private object subscriptionOrState = subscription;
 
-    public DeliveryContext(Envelope envelope, SubscriptionRuntime subscription)
+    public Envelope Envelope => envelope;
+
+    /// <summary>The subscription that handles the event.</summary>
+    public SubscriptionRuntime Owner => Volatile.Read(ref subscriptionOrState) switch
     {
-        this.envelope = envelope;
-        Claim(subscription);
+        DeliveryState state => state.Owner,
+        var owner => (SubscriptionRuntime)owner,
+    };
+
+    /// <summary>The state; null until something needs it.</summary>
+    public DeliveryState? State => Volatile.Read(ref subscriptionOrState) as DeliveryState;
+
+    public override string EventId => envelope.Id;
+
+    public override string EventName => envelope.Name;
+
+    public override int EventVersion => envelope.Version;
+
+    public override string? Key => envelope.Key;
+
+    public override DateTimeOffset Time => envelope.Time;
+
+    public override IReadOnlyDictionary<string, string> Headers => envelope.Headers;
+
+    public override string CorrelationId => envelope.CorrelationId;
+
+    public override string? CausationId => envelope.CausationId;
+
+    public override string? Source => envelope.Source;
+
+    public override string Subscription => Owner.Name;
+
+    public override int Attempt => State?.Attempt ?? 1;
+
+    public override bool IsManualRetry => State is { ManualRetries: > 0 };
+
+    public override string IdempotencyKey => $"{Owner.Publisher.EffectPrefix}{Subscription}~{State?.Key ?? EventId}";
+
+    public override long FencingToken => State is { Fence: > 0 } claimed ? claimed.Fence : Owner.Once?.FenceOf(envelope) ?? 0;
+
+    public override object? Event => State?.Event ?? envelope.Payload;
+
+    public override ReadOnlyMemory<byte> Body => envelope.Body;
+
+    public override IServiceProvider Services => State?.Services ?? EnsureState().OpenScope(Owner.Scopes);
+
+    public override IReadOnlyList<object> Published => State?.Outbox?.ConvertAll(published => published.Payload!) ?? (IReadOnlyList<object>)[];
+
+    public override IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> CommitEffects =>
+        State?.Effects ?? (IReadOnlyList<Func<DbTransaction, CancellationToken, Task>>)[];
+
+    public override Task PublishAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(@event);
+        cancellationToken.ThrowIfCancellationRequested();
+        var outbox = EnsureState().Outbox ??= [];
+        if (outbox.Count >= MaxPublished)
+        {
+            throw TooManyPublished();
+        }
+
+        outbox.Add(Owner.Publisher.CreateFollowUp(@event, options, envelope, Owner.Name, outbox.Count));
+        return Task.CompletedTask;
     }
 
-    private protected override Envelope Source => envelope;
+    public override void OnCommit(Func<DbTransaction, CancellationToken, Task> effect)
+    {
+        ArgumentNullException.ThrowIfNull(effect);
+        if (!Owner.HasTransactions)
+        {
+            throw new InvalidOperationException(Owner.Once is null
+                ? $"OnCommit needs an idempotent subscription. Add .Idempotent() to '{Owner.Name}'."
+                : $"OnCommit needs a store with transactions, and that of '{Owner.Name}' has none. "
+                    + "Use bus.StoreInSqlite(...), or give IdempotencyKey and FencingToken to the resource that you change.");
+        }
+
+        (EnsureState().Effects ??= []).Add(effect);
+    }
+
+    /// <summary>Gets the state, and creates it if there is none. Throws after <see cref="End"/>.</summary>
+    public DeliveryState EnsureState()
+    {
+        // The handler and the code that waits for it may call this at the same time.
+        var known = Volatile.Read(ref subscriptionOrState);
+        if (known is SubscriptionRuntime owner)
+        {
+            var created = new DeliveryState(owner);
+            known = Interlocked.CompareExchange(ref subscriptionOrState, created, owner);
+            known = known == owner ? created : known;
+        }
+
+        var state = (DeliveryState)known;
+        return state == state.Owner.Ended
+            ? throw new InvalidOperationException("The handler and its context have ended, so nothing can be published through the context. Await everything that a handler starts.")
+            : state;
+    }
+
+    /// <summary>Marks the context as ended: nothing can be published through it any longer.</summary>
+    public void End() => Volatile.Write(ref subscriptionOrState, Owner.Ended);
 }

@@ -24,7 +24,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     public ValueTask HandleAsync(in Delivery delivery, long startedAt)
     {
         var envelope = delivery.Envelope;
-        EventContext context = envelope.TryClaim(subscription) ? envelope : new DeliveryContext(envelope, subscription);
+        var context = new DeliveryContext(envelope, subscription);
         if (envelope.Payload?.GetType() != onlyType || onlyType is null || delivery.Lost.CanBeCanceled || delivery.EarlierDeliveries > 0 || diagnostics.ObservesProcess)
         {
             return new ValueTask(HandleFullyAsync(delivery, context));
@@ -106,7 +106,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private async Task RetryNowAsync(FailedEvent entry, CancellationToken lost)
     {
         var context = new DeliveryContext(entry.Envelope, subscription);
-        var handling = context.EnsureHandling();
+        var handling = context.EnsureState();
         (handling.Attempt, handling.ManualRetries, handling.MayBePassed, handling.IsKept) = (entry.Attempts, entry.ManualRetries, subscription.Failure.ContinueWhenBlocked, true);
         while (true)
         {
@@ -165,7 +165,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private static Rejected ProcessEnded(int starts) =>
         new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {starts} times while the handler ran, or was stopped without notice. The event is not attempted again. Find the cause: a stack overflow, lack of memory, a native crash."));
 
-    private async Task HandleFullyAsync(Delivery delivery, EventContext context)
+    private async Task HandleFullyAsync(Delivery delivery, DeliveryContext context)
     {
         try
         {
@@ -197,7 +197,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     /// Handles an event that was delivered before and not settled: it may have ended its process. Such events of a
     /// subscription run one at a time, and each attempt is counted durably before it begins.
     /// </summary>
-    private async Task HandleRedeliveredAsync(Delivery delivery, EventContext context)
+    private async Task HandleRedeliveredAsync(Delivery delivery, DeliveryContext context)
     {
         var envelope = delivery.Envelope;
         if (await failures.TryTakeRedeliveredAsync(subscription.Failure, envelope, subscription.Slots))
@@ -221,7 +221,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             count = await failures.CountAttemptAsync(subscription.Failure, envelope, new AttemptCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots, run.Counted);
             if (count is var (start, _) && MayBegin(start, accompanied))
             {
-                context.EnsureHandling().Attempt = start;
+                context.EnsureState().Attempt = start;
 
                 // If this attempt ends without ending the process, the other event probably ended it in the earlier
                 // concurrent attempts: they do not count.
@@ -326,7 +326,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
     }
 
-    private async Task RunAndSettleAsync(Delivery delivery, EventContext context, int start)
+    private async Task RunAndSettleAsync(Delivery delivery, DeliveryContext context, int start)
     {
         bool settled;
         do
@@ -337,7 +337,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         while (!settled);
     }
 
-    private async Task FinishAsync(Delivery delivery, EventContext context, Task running, long fence, CancellationToken token)
+    private async Task FinishAsync(Delivery delivery, DeliveryContext context, Task running, long fence, CancellationToken token)
     {
         try
         {
@@ -353,7 +353,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
     }
 
-    private async Task<Failure?> OutcomeAsync(Envelope envelope, EventContext context, Task running, long fence, CancellationToken token)
+    private async Task<Failure?> OutcomeAsync(Envelope envelope, DeliveryContext context, Task running, long fence, CancellationToken token)
     {
         try
         {
@@ -385,7 +385,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             var entry = subscription.Failure.Fresh(envelope, failure is Rejected ? start - 1 : start) with { Position = position };
 
             // An event that could not be read and has no key does not block other events: it belongs to no order.
-            entry = failure is Rejected && envelope.KeyText is null ? entry with { LineKey = null } : entry;
+            entry = failure is Rejected && envelope.Key is null ? entry with { LineKey = null } : entry;
             if (!await failures.RecordAsync(subscription.Failure, entry, failure, subscription.Slots))
             {
                 return false;

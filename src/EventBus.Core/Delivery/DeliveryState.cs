@@ -5,21 +5,19 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>The part of the context of a delivery that most deliveries do not need; created on demand.</summary>
-internal sealed class DeliveryState
+internal sealed class DeliveryState(SubscriptionRuntime owner)
 {
-    public const int MaxOutbox = 1_000;
-
+    private readonly Lock opening = new();
     private AsyncServiceScope? scope;
 
-    /// <summary>The state in the context of a handler that has ended: nothing can be published through it.</summary>
-    public static DeliveryState Ended { get; } = new();
+    public SubscriptionRuntime Owner => owner;
 
     public int Attempt { get; set; } = 1;
 
     /// <summary>The upcast event; null when upcasting did not change it.</summary>
     public object? Event { get; set; }
 
-    public IServiceProvider? Services { get; set; }
+    public IServiceProvider? Services { get; private set; }
 
     /// <summary>The number of times an operator retried the event.</summary>
     public int ManualRetries { get; set; }
@@ -45,12 +43,10 @@ internal sealed class DeliveryState
     /// <summary>The events that the handler published through its context.</summary>
     public List<Envelope>? Outbox { get; set; }
 
-    public string? TestSubscription { get; init; }
-
     /// <summary>Opens the scope of this delivery once, also when several threads call it.</summary>
     public IServiceProvider OpenScope(IServiceScopeFactory scopes)
     {
-        lock (this)
+        lock (opening)
         {
             scope ??= scopes.CreateAsyncScope();
             return Services = scope.Value.ServiceProvider;
@@ -60,7 +56,7 @@ internal sealed class DeliveryState
     /// <summary>Closes the scope if it is open. A later call of <see cref="OpenScope"/> creates a new one.</summary>
     public ValueTask CloseScopeAsync()
     {
-        lock (this)
+        lock (opening)
         {
             var open = scope;
             (scope, Services) = (null, null);

@@ -12,7 +12,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
     /// Deserializes the event into the envelope and upcasts it if the subscription handles a newer version. Returns
     /// null on success, otherwise the reason of the failure.
     /// </summary>
-    public Rejection? Read(Envelope envelope, EventContext context, SubscriptionRuntime subscription)
+    public Rejection? Read(Envelope envelope, DeliveryContext context, SubscriptionRuntime subscription)
     {
         if (envelope.Payload is null && Deserialize(envelope, subscription.TakesAny) is { } rejection)
         {
@@ -48,7 +48,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 
         try
         {
-            var body = json.ToUtf8(envelope.GetBody()).Span;
+            var body = json.ToUtf8(envelope.Body).Span;
             if (descriptor.Members?.Judge(body) is { } rejection)
             {
                 return rejection;
@@ -69,7 +69,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         }
     }
 
-    private Rejection? CarryForward(object payload, EventContext context, SubscriptionRuntime subscription)
+    private Rejection? CarryForward(object payload, DeliveryContext context, SubscriptionRuntime subscription)
     {
         var @event = payload;
         while (!subscription.EventTypes.Contains(@event.GetType()))
@@ -90,7 +90,7 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
 
         if (!ReferenceEquals(@event, payload))
         {
-            context.EnsureHandling().Event = @event;
+            context.EnsureState().Event = @event;
         }
 
         return null;

@@ -35,7 +35,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     /// <returns>
     /// The reason why it was not handled, null if it was handled or need not be; and its number if a guard counts.
     /// </returns>
-    public async ValueTask<(Failure? Failure, long? Position)> RunAsync(EventContext context, Envelope envelope, CancellationToken lost)
+    public async ValueTask<(Failure? Failure, long? Position)> RunAsync(DeliveryContext context, Envelope envelope, CancellationToken lost)
     {
         long? position = null;
         try
@@ -86,12 +86,12 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     /// <summary>
     /// Asks the guards. If the handler is not called afterwards, closes the scope that the guards used.
     /// </summary>
-    private async Task<OrderEvaluation> JudgeAsync(OrderGuardEvaluator guard, EventContext context, Envelope envelope, CancellationToken lost)
+    private async Task<OrderEvaluation> JudgeAsync(OrderGuardEvaluator guard, DeliveryContext context, Envelope envelope, CancellationToken lost)
     {
         var proceeds = false;
         try
         {
-            var judgement = await guard.JudgeAsync(context, envelope, () => FreshDeadline, lost);
+            var judgement = await guard.JudgeAsync(context, envelope, context.State is { MayBePassed: true }, () => FreshDeadline, lost);
             proceeds = judgement.Decision == OrderDecision.Proceed;
             return judgement;
         }
@@ -111,11 +111,11 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         return (subscription.CircuitBreaker?.OpenSince(startedAt) ?? startedAt) + patience;
     }
 
-    private static ValueTask CloseScopeAsync(EventContext context) => context.State?.CloseScopeAsync() ?? ValueTask.CompletedTask;
+    private static ValueTask CloseScopeAsync(DeliveryContext context) => context.State?.CloseScopeAsync() ?? ValueTask.CompletedTask;
 
     private CancellationToken FreshDeadline => DeadlineFrom(services.StoreTime.GetTimestamp());
 
-    private async Task<Failure?> HandleObservedAsync(EventContext context, Envelope envelope, CancellationToken lost)
+    private async Task<Failure?> HandleObservedAsync(DeliveryContext context, Envelope envelope, CancellationToken lost)
     {
         if (!diagnostics.ObservesProcess)
         {
@@ -123,13 +123,14 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         }
 
         var startedAt = services.StoreTime.GetTimestamp();
-        using var activity = diagnostics.StartProcess(context, envelope.TraceParent, envelope.TraceState);
+        var handled = new ProcessedEvent(context.EventName, context.EventId, context.CorrelationId, context.Subscription, context.Attempt);
+        using var activity = diagnostics.StartProcess(handled, envelope.TraceParent, envelope.TraceState);
         var failure = await HandleOnceAsync(context, envelope, lost);
-        diagnostics.Processed(activity, context, startedAt, (failure as Threw)?.Exception);
+        diagnostics.Processed(activity, handled, startedAt, (failure as Threw)?.Exception);
         return failure;
     }
 
-    private async Task<Failure?> HandleOnceAsync(EventContext context, Envelope envelope, CancellationToken lost)
+    private async Task<Failure?> HandleOnceAsync(DeliveryContext context, Envelope envelope, CancellationToken lost)
     {
         if (subscription.Once is { } once)
         {
@@ -142,7 +143,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         return subscription.CircuitBreaker is null ? await OutcomeAsync(context, Start(context, token), token) : await StartAsync(context, null, token);
     }
 
-    private async Task<Failure?> HandleOnceAsync(OnceStep once, EventContext context, Envelope envelope, CancellationToken lost)
+    private async Task<Failure?> HandleOnceAsync(OnceStep once, DeliveryContext context, Envelope envelope, CancellationToken lost)
     {
         var started = false;
         try
@@ -168,7 +169,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     /// Calls the handler. Returns its exceptions in the task, and undoes its changes to the ambient state of the
     /// caller.
     /// </summary>
-    public Task Start(EventContext context, CancellationToken token)
+    public Task Start(DeliveryContext context, CancellationToken token)
     {
         var ambient = AmbientState.Current;
         try
@@ -189,7 +190,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     /// Runs the handler and reports a success to the circuit breaker. Failures are reported later, when it is certain
     /// that the handler caused them.
     /// </summary>
-    private async Task<Failure?> StartAsync(EventContext context, Commit? commit, CancellationToken token)
+    private async Task<Failure?> StartAsync(DeliveryContext context, Commit? commit, CancellationToken token)
     {
         var failure = await OutcomeAsync(context, Start(context, token), token, commit);
         if (failure is null)
@@ -204,7 +205,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
     /// Waits for the handler and then completes its success: runs the commit if there is one, or else sends the events
     /// that it published.
     /// </summary>
-    public async Task<Failure?> OutcomeAsync(EventContext context, Task running, CancellationToken token, Commit? commit = null)
+    public async Task<Failure?> OutcomeAsync(DeliveryContext context, Task running, CancellationToken token, Commit? commit = null)
     {
         await EndOfAsync(running, token);
         try

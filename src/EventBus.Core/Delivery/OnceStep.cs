@@ -27,7 +27,7 @@ internal abstract class OnceStep
     /// <param name="envelope">The event.</param>
     /// <param name="fence">The fencing token of the claim.</param>
     /// <param name="outcome">Waits for the handler, and runs the given commit after it has succeeded.</param>
-    public abstract Task<Failure?> FinishAsync(EventContext context, Envelope envelope, long fence, Func<Commit, Task<Failure?>> outcome);
+    public abstract Task<Failure?> FinishAsync(DeliveryContext context, Envelope envelope, long fence, Func<Commit, Task<Failure?>> outcome);
 
     /// <summary>Gets the fencing token of an event that was claimed on the fast path; 0 for none.</summary>
     /// <param name="envelope">The event.</param>
@@ -41,5 +41,5 @@ internal abstract class OnceStep
     /// </param>
     /// <param name="deadline">Creates the token of a wait, or of a handler, that begins now.</param>
     /// <param name="lost">Cancelled when another instance has taken over the event.</param>
-    public abstract Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, Func<CancellationToken> deadline, CancellationToken lost);
+    public abstract Task<Failure?> RunAsync(DeliveryContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, Func<CancellationToken> deadline, CancellationToken lost);
 }

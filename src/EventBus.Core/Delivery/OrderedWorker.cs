@@ -37,7 +37,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
     {
         // Deliveries wait behind the failed event of their key anyway, so its retry does not take the delivery turn.
         // When the store is full, deliveries keep their turn, and the success of the retry makes room.
-        var lane = LaneOf(entry.Envelope.KeyText ?? "");
+        var lane = LaneOf(entry.Envelope.Key ?? "");
         SemaphoreSlim?[] wanted = [entry.LineKey is null ? turns?[lane] : null, retryTurns?[lane]];
         var taken = new Stack<SemaphoreSlim>(wanted.Length);
         try
@@ -73,7 +73,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
                 await (CircuitBreaker?.WhenMayEnterAsync() ?? Task.CompletedTask);
                 while (CircuitBreaker is not { MayEnter: false } && Deliveries.TryRead(out var delivery))
                 {
-                    var lane = lanes[LaneOf(delivery.Envelope.KeyText ?? "")].Writer;
+                    var lane = lanes[LaneOf(delivery.Envelope.Key ?? "")].Writer;
                     if (!lane.TryWrite(delivery))
                     {
                         await lane.WriteAsync(delivery);

@@ -6,6 +6,8 @@ namespace EventBus;
 /// <summary>A subscription as composed at the start. Immutable.</summary>
 internal sealed class SubscriptionRuntime
 {
+    public SubscriptionRuntime() => Ended = new DeliveryState(this);
+
     public required Subscription Subscription { get; init; }
 
     public required Publisher Publisher { get; init; }
@@ -48,6 +50,9 @@ internal sealed class SubscriptionRuntime
     /// True if the fast path is possible: no guard, no circuit breaker, and no idempotency check that is asynchronous.
     /// </summary>
     public bool IsPlain => Guard is null && CircuitBreaker is null && Once is not { IsQuick: false };
+
+    /// <summary>The state in the context of a handler that has ended: nothing can be published through it.</summary>
+    public DeliveryState Ended { get; }
 
     public string Name => Subscription.Name;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
-using EventBus.Transports;
 
 namespace EventBus;
 
@@ -71,14 +70,14 @@ internal sealed class BusDiagnostics : IDisposable
     /// <summary>Returns the trace context for an event: that of the current activity; null if there is none.</summary>
     public static string? CurrentTraceParent() => Activity.Current is { IdFormat: ActivityIdFormat.W3C } activity ? activity.Id : null;
 
-    public Activity? StartPublish(Envelope envelope)
+    public Activity? StartPublish(string eventName, string? traceParent, string? traceState)
     {
         // An event that is sent later, such as an event that a saga publishes, belongs to the trace in which it was
         // published.
-        var (eventName, parent) = (envelope.Name, default(ActivityContext));
-        if (envelope.TraceParent is { } published && published != Activity.Current?.Id)
+        var parent = default(ActivityContext);
+        if (traceParent is not null && traceParent != Activity.Current?.Id)
         {
-            _ = ActivityContext.TryParse(published, envelope.TraceState, out parent);
+            _ = ActivityContext.TryParse(traceParent, traceState, out parent);
         }
 
         var activity = Start($"publish {eventName}", ActivityKind.Producer, parent);
@@ -101,21 +100,21 @@ internal sealed class BusDiagnostics : IDisposable
         sendDuration.Record(time.GetElapsedTime(startedAt).TotalSeconds, tags);
     }
 
-    public Activity? StartProcess(EventContext context, string? traceParent, string? traceState)
+    public Activity? StartProcess(in ProcessedEvent handled, string? traceParent, string? traceState)
     {
         // The handler's span is a child of the publish span, so that one business process is one tree.
         _ = ActivityContext.TryParse(traceParent, traceState, isRemote: true, out var parent);
-        var activity = Start($"process {Bounded(context.EventName)}", ActivityKind.Consumer, parent);
+        var activity = Start($"process {Bounded(handled.EventName)}", ActivityKind.Consumer, parent);
         activity?.SetTag("messaging.system", system).SetTag("messaging.operation.name", "process").SetTag("messaging.operation.type", "process")
-            .SetTag("messaging.destination.name", context.EventName).SetTag("messaging.consumer.group.name", context.Subscription)
-            .SetTag("messaging.message.id", context.EventId).SetTag("messaging.message.conversation_id", context.CorrelationId)
-            .SetTag("eventbus.attempt", context.Attempt);
+            .SetTag("messaging.destination.name", handled.EventName).SetTag("messaging.consumer.group.name", handled.Subscription)
+            .SetTag("messaging.message.id", handled.EventId).SetTag("messaging.message.conversation_id", handled.CorrelationId)
+            .SetTag("eventbus.attempt", handled.Attempt);
         return activity;
     }
 
-    public void Processed(Activity? activity, EventContext context, long startedAt, Exception? error)
+    public void Processed(Activity? activity, in ProcessedEvent handled, long startedAt, Exception? error)
     {
-        var tags = SubscriptionTags(context.EventName, context.Subscription);
+        var tags = SubscriptionTags(handled.EventName, handled.Subscription);
         tags.Add("messaging.operation.name", "process");
         if (error is not null)
         {
@@ -135,11 +134,11 @@ internal sealed class BusDiagnostics : IDisposable
         }
     }
 
-    public void WillRetry(Envelope envelope, string subscription) => retries.Add(1, SubscriptionTags(envelope.Name, subscription));
+    public void WillRetry(string eventName, string subscription) => retries.Add(1, SubscriptionTags(eventName, subscription));
 
-    public void DeadLettered(Envelope envelope, string subscription, DeadLetterReason reason)
+    public void DeadLettered(string eventName, string subscription, DeadLetterReason reason)
     {
-        var tags = SubscriptionTags(envelope.Name, subscription);
+        var tags = SubscriptionTags(eventName, subscription);
         tags.Add("eventbus.reason", reason.ToString());
         deadLetters.Add(1, tags);
     }
@@ -169,15 +168,12 @@ internal sealed class BusDiagnostics : IDisposable
         }
     }
 
-    /// <summary>Records that a saga has changed its status.</summary>
-    public void SagaTurned(string saga, SagaStatus left, SagaStatus entered, TimeSpan stayed)
-    {
-        sagaStates.Record(Math.Max(stayed.TotalSeconds, 0), Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", left.ToString() } }));
-        if (entered is not (SagaStatus.Running or SagaStatus.Compensating))
-        {
-            sagasEnded.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", entered.ToString() } }));
-        }
-    }
+    /// <summary>Records that a saga has left a status.</summary>
+    public void SagaTurned(string saga, string left, TimeSpan stayed) =>
+        sagaStates.Record(Math.Max(stayed.TotalSeconds, 0), Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", left } }));
+
+    /// <summary>Records that a saga has ended or needs attention.</summary>
+    public void SagaEnded(string saga, string status) => sagasEnded.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.saga.status", status } }));
 
     /// <summary>Records a reply to a saga.</summary>
     public void SagaReplied(string saga, string outcome) => sagaReplies.Add(1, Tags(new() { { "eventbus.saga", saga }, { "eventbus.outcome", outcome } }));

@@ -128,7 +128,7 @@ internal static partial class Log
     public static partial void SagaNeedsAttention(this ILogger log, string saga, string sagaId, string? step, string? error, Exception? exception);
 
     [LoggerMessage(43, LogLevel.Debug, "The saga {Saga} {SagaId} ended: {Status}")]
-    public static partial void SagaEnded(this ILogger log, string saga, string sagaId, SagaStatus status);
+    public static partial void SagaEnded(this ILogger log, string saga, string sagaId, string status);
 
     [LoggerMessage(44, LogLevel.Information, "The reply {EventName} {EventId} for the saga {Saga} {SagaId} is ignored: the saga does not, or no longer, wait for it")]
     public static partial void SagaReplyIgnored(this ILogger log, string eventName, string eventId, string saga, string sagaId);

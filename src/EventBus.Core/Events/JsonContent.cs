@@ -1,12 +1,14 @@
 using System.Text;
 using System.Text.Unicode;
-using EventBus.Transports;
 
 namespace EventBus;
 
 /// <summary>Interprets the media type of a body: JSON or not, and the character set.</summary>
 internal readonly ref struct JsonContent
 {
+    /// <summary>The media type of an event that this library writes.</summary>
+    public const string MediaType = "application/json";
+
     private static ReadOnlySpan<byte> Utf8Mark => [0xEF, 0xBB, 0xBF];
 
     private readonly ReadOnlySpan<char> charset;
@@ -23,14 +25,14 @@ internal readonly ref struct JsonContent
     /// <param name="contentType">The media type with its parameters, in any case.</param>
     public static JsonContent Of(string contentType)
     {
-        if (ReferenceEquals(contentType, Envelope.JsonContentType))
+        if (ReferenceEquals(contentType, MediaType))
         {
             return new JsonContent(true, default);
         }
 
         var end = contentType.IndexOf(';', StringComparison.Ordinal);
         var mediaType = contentType.AsSpan(0, end < 0 ? contentType.Length : end).Trim();
-        var isJson = mediaType.Equals(Envelope.JsonContentType, StringComparison.OrdinalIgnoreCase) || mediaType.Equals("text/json", StringComparison.OrdinalIgnoreCase)
+        var isJson = mediaType.Equals(MediaType, StringComparison.OrdinalIgnoreCase) || mediaType.Equals("text/json", StringComparison.OrdinalIgnoreCase)
             || mediaType.EndsWith("+json", StringComparison.OrdinalIgnoreCase);
         return new JsonContent(isJson, end < 0 ? default : CharsetOf(contentType.AsSpan(end + 1)));
     }

@@ -41,13 +41,13 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
 
     public override void Complete(Envelope envelope, long fence, long startedAt) => local!.Complete(KeyOf(envelope), fence, clock.At(startedAt) + options.Retention);
 
-    public override async Task<Failure?> FinishAsync(EventContext context, Envelope envelope, long fence, Func<Commit, Task<Failure?>> outcome)
+    public override async Task<Failure?> FinishAsync(DeliveryContext context, Envelope envelope, long fence, Func<Commit, Task<Failure?>> outcome)
     {
         var key = KeyOf(envelope);
 
         // The fencing token stays that of this attempt, even if a later attempt has a higher one: a handler that was
         // abandoned may still read it.
-        context.EnsureHandling().Fence = fence;
+        context.EnsureState().Fence = fence;
         var (committed, published) = (false, (IReadOnlyList<Envelope>)[]);
         var failure = await outcome(async handling =>
         {
@@ -57,7 +57,7 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
         });
         if (committed)
         {
-            return failure ?? await DispatchAsync(key, SubjectOf(envelope), published, context.Owner!);
+            return failure ?? await DispatchAsync(key, SubjectOf(envelope), published, context.Owner);
         }
 
         await store.ReleaseAsync(key, fence, CancellationToken.None);
@@ -66,9 +66,9 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
 
     public override long FenceOf(Envelope envelope) => envelope.Uuid != Guid.Empty ? local?.FenceOf(KeyOf(envelope)) ?? 0 : 0;
 
-    public override async Task<Failure?> RunAsync(EventContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, Func<CancellationToken> deadline, CancellationToken lost)
+    public override async Task<Failure?> RunAsync(DeliveryContext context, Envelope envelope, Func<CancellationToken, Commit, Task<Failure?>> handle, Func<CancellationToken> deadline, CancellationToken lost)
     {
-        var owner = context.Owner!;
+        var owner = context.Owner;
         var own = context.Event is { } @event ? options.KeyOf(@event.GetType())?.Invoke(@event) : null;
         if (own is { Length: 0 or > MaxKey })
         {
@@ -155,10 +155,10 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
         }
     }
 
-    private async Task<Failure?> RunClaimedAsync(EventContext context, WriteSubject subject, ProcessedKey key, long fence, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
+    private async Task<Failure?> RunClaimedAsync(DeliveryContext context, WriteSubject subject, ProcessedKey key, long fence, Func<CancellationToken, Commit, Task<Failure?>> handle, CancellationToken token)
     {
-        var owner = context.Owner!;
-        var handling = context.EnsureHandling();
+        var owner = context.Owner;
+        var handling = context.EnsureState();
         (handling.Fence, handling.Key) = (fence, key.Key);
         using var lost = CancellationTokenSource.CreateLinkedTokenSource(token);
         var renewal = new Renewal(lost) { At = services.StoreTime.GetUtcNow() };
@@ -267,7 +267,7 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
     private static long Fingerprint(Envelope envelope)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(envelope.GetBody().Span, hash);
+        SHA256.HashData(envelope.Body.Span, hash);
         return BitConverter.ToInt64(hash) is not 0 and var value ? value : 1;
     }
 

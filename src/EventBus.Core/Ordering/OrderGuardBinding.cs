@@ -21,5 +21,10 @@ internal abstract class OrderGuardBinding(OrderGuardOptions options)
     /// <summary>Returns the sequence number of an event; null if the guard does not use sequence numbers.</summary>
     public virtual long? PositionOf(object @event) => null;
 
-    public abstract Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, CancellationToken cancellationToken);
+    /// <param name="event">The event.</param>
+    /// <param name="context">The delivery.</param>
+    /// <param name="state">The state of the event's key.</param>
+    /// <param name="mayBePassed">True if later events of the key do not wait for this event.</param>
+    /// <param name="cancellationToken">Ends the evaluation.</param>
+    public abstract Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, bool mayBePassed, CancellationToken cancellationToken);
 }

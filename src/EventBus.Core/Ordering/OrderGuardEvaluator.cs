@@ -17,11 +17,12 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
 
     /// <param name="context">The delivery.</param>
     /// <param name="envelope">The event.</param>
+    /// <param name="mayBePassed">True if later events of the key do not wait for this event.</param>
     /// <param name="deadline">
     /// Creates the token for guards that run now. Time spent waiting for the store does not count.
     /// </param>
     /// <param name="lost">Cancelled when this instance loses the lease of the event.</param>
-    public async Task<OrderEvaluation> JudgeAsync(EventContext context, Envelope envelope, Func<CancellationToken> deadline, CancellationToken lost)
+    public async Task<OrderEvaluation> JudgeAsync(EventContext context, Envelope envelope, bool mayBePassed, Func<CancellationToken> deadline, CancellationToken lost)
     {
         // Events without a guard pass here too, because guarded events may wait for them.
         if (context.Event is not { } @event || guards.Where(guard => guard.IsFor(@event.GetType())).ToList() is not { Count: > 0 } own)
@@ -34,7 +35,7 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
         foreach (var guard in own)
         {
-            var decision = await guard.DecideAsync(@event, context, state, either.Token);
+            var decision = await guard.DecideAsync(@event, context, state, mayBePassed, either.Token);
             if (decision is not (OrderDecision.Proceed or OrderDecision.Defer or OrderDecision.Skip))
             {
                 throw new InvalidOperationException($"A guard of {guard.EventType} decided {decision}, which is no {nameof(OrderDecision)}.");
@@ -50,7 +51,7 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
     }
 
     /// <summary>Records that an event of the key was finished.</summary>
-    public Task AdvanceAsync(Envelope envelope, long? position) => failures.AdvanceAsync(policy, envelope, envelope.KeyText ?? "", position, slots);
+    public Task AdvanceAsync(Envelope envelope, long? position) => failures.AdvanceAsync(policy, envelope, envelope.Key ?? "", position, slots);
 
     /// <summary>
     /// Creates the wait of a deferred event. A sequence guard depends on the sequence numbers only, so it is not

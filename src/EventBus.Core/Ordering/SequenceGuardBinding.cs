@@ -12,7 +12,7 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
 
     public override long? PositionOf(object @event) => number((TEvent)@event);
 
-    public override Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, CancellationToken cancellationToken)
+    public override Task<OrderDecision> DecideAsync(object @event, EventContext context, OrderState state, bool mayBePassed, CancellationToken cancellationToken)
     {
         // Compares own - 1, because last + 1 would overflow at the highest number.
         var own = number((TEvent)@event);
@@ -24,7 +24,7 @@ internal sealed class SequenceGuardBinding<TEvent>(Func<TEvent, long> number, lo
             // A dead letter that an operator retries was given up before, and later events have passed it. The same
             // holds for a kept event of a subscription that continues past dead letters. Such an event is handled now,
             // not skipped.
-            : context.IsManualRetry || context.MayBePassed ? OrderDecision.Proceed
+            : context.IsManualRetry || mayBePassed ? OrderDecision.Proceed
             : OrderDecision.Skip);
     }
 }

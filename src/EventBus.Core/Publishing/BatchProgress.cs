@@ -19,7 +19,7 @@ internal sealed class BatchProgress(int count)
     {
         if (problem is not null)
         {
-            Reject(position, envelope.KeyText, problem);
+            Reject(position, envelope.Key, problem);
         }
     }
 

@@ -88,7 +88,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         for (var i = 0; i < batch.Length; i++)
         {
             var envelope = batch.Span[i];
-            var outcome = envelope.KeyText is { } key && heldBack?.Contains(key) == true
+            var outcome = envelope.Key is { } key && heldBack?.Contains(key) == true
                 ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
                 : await OutcomeOfAsync(sendOne(envelope, deadline, cancellationToken));
             outcomes.Span[i] = outcome;
@@ -99,7 +99,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
                 return false;
             }
 
-            if (outcome.Status != PublishStatus.Accepted && envelope.KeyText is { } failedKey)
+            if (outcome.Status != PublishStatus.Accepted && envelope.Key is { } failedKey)
             {
                 (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(failedKey);
             }
@@ -114,7 +114,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         var activities = new Activity?[batch.Length];
         for (var i = 0; i < batch.Length; i++)
         {
-            activities[i] = diagnostics.StartPublish(batch[i]);
+            activities[i] = diagnostics.StartPublish(batch[i].Name, batch[i].TraceParent, batch[i].TraceState);
             batch[i].TraceParent = activities[i]?.Id ?? batch[i].TraceParent;
 
             // The activities are siblings, not nested.
@@ -128,7 +128,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
     {
         foreach (var envelope in batch)
         {
-            if (envelope.Extras?.NotBefore is not null)
+            if (envelope.NotBefore is not null)
             {
                 return true;
             }

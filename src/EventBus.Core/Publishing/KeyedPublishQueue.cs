@@ -72,13 +72,13 @@ internal sealed class KeyedPublishQueue
     {
         if (batch.Length == 1)
         {
-            return batch[0].KeyText is { } only ? [only] : [];
+            return batch[0].Key is { } only ? [only] : [];
         }
 
         HashSet<string>? keys = null;
         foreach (var envelope in batch)
         {
-            if (envelope.KeyText is { } key)
+            if (envelope.Key is { } key)
             {
                 (keys ??= new HashSet<string>(StringComparer.Ordinal)).Add(key);
             }
@@ -101,7 +101,7 @@ internal sealed class KeyedPublishQueue
         var failed = new List<int>();
         for (var i = batch.Length - 1; i >= 0; i--)
         {
-            var key = batch[i].KeyText;
+            var key = batch[i].Key;
             if (outcomes[i].Status == PublishStatus.Failed)
             {
                 if (key is null || !overtaken.Contains(key))
@@ -123,13 +123,13 @@ internal sealed class KeyedPublishQueue
         {
             for (; last < index; last++)
             {
-                if (outcomes[last].Status is PublishStatus.Rejected or PublishStatus.InDoubt && batch[last].KeyText is { } lost)
+                if (outcomes[last].Status is PublishStatus.Rejected or PublishStatus.InDoubt && batch[last].Key is { } lost)
                 {
                     givenUp.Add(lost);
                 }
             }
 
-            if (batch[index].KeyText is not { } key || !givenUp.Contains(key))
+            if (batch[index].Key is not { } key || !givenUp.Contains(key))
             {
                 again.Add(index);
             }
@@ -284,7 +284,7 @@ internal sealed class KeyedPublishQueue
             lock (owner.gate)
             {
                 var overtaken = Overtaken();
-                again.RemoveAll(index => batch.Span[index].KeyText is { } key && overtaken.Contains(key));
+                again.RemoveAll(index => batch.Span[index].Key is { } key && overtaken.Contains(key));
             }
         }
 
@@ -298,7 +298,7 @@ internal sealed class KeyedPublishQueue
                 var open = new HashSet<string>(StringComparer.Ordinal);
                 foreach (var index in again)
                 {
-                    if (batch[index].KeyText is { } key)
+                    if (batch[index].Key is { } key)
                     {
                         open.Add(key);
                     }
@@ -307,7 +307,7 @@ internal sealed class KeyedPublishQueue
                 var taken = new HashSet<string>(StringComparer.Ordinal);
                 for (var i = 0; i < batch.Length; i++)
                 {
-                    if (batch[i].KeyText is { } key && outcomes[i].Status is not (PublishStatus.Failed or PublishStatus.Rejected))
+                    if (batch[i].Key is { } key && outcomes[i].Status is not (PublishStatus.Failed or PublishStatus.Rejected))
                     {
                         taken.Add(key);
                     }

@@ -83,7 +83,7 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
                 return;
             }
 
-            length = envelope.GetBody().Length;
+            length = envelope.Body.Length;
         }
         catch (EventBusException exception)
         {

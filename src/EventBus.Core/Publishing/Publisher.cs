@@ -162,19 +162,19 @@ internal sealed class Publisher
         var headers = guard.Check(options);
         var key = options?.Key ?? KeyOf(descriptor, @event) ?? inherited.Key;
         guard.CheckKey(key);
-        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } || inherited.IsAny
+        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } || headers is not null || inherited.IsAny
             ? new EnvelopeExtras
             {
                 Id = options?.EventId,
                 CorrelationId = options?.CorrelationId ?? inherited.CorrelationId,
                 CausationId = inherited.CausationId,
+                Headers = headers,
                 NotBefore = options?.NotBefore,
             }
             : null;
         var envelope = new Envelope(descriptor, @event, inherited.IsAny ? inherited.Id : environment.Ids.Next(now), now, extras)
         {
-            KeyText = key,
-            UserHeaders = headers,
+            Key = key,
             TraceParent = BusDiagnostics.CurrentTraceParent(),
             FromHandler = inherited.IsAny || environment.Runner.RunsCaller,
             IdIsDerived = inherited.IsAny && options?.EventId is null,
@@ -285,12 +285,12 @@ internal sealed class Publisher
     private async Task SendObservedAsync(Envelope envelope, EventDescriptor descriptor, CancellationToken deadline, CancellationToken cancellationToken)
     {
         var startedAt = time.GetTimestamp();
-        using var activity = diagnostics.StartPublish(envelope);
+        using var activity = diagnostics.StartPublish(envelope.Name, envelope.TraceParent, envelope.TraceState);
         envelope.TraceParent = activity?.Id ?? envelope.TraceParent;
         string? error = null;
         try
         {
-            await (envelope.Extras?.NotBefore is { } dueAt && dueAt > time.GetUtcNow()
+            await (envelope.NotBefore is { } dueAt && dueAt > time.GetUtcNow()
                 ? DelayAsync(envelope, dueAt, deadline, cancellationToken)
                 : Send(envelope, descriptor, deadline, cancellationToken));
         }

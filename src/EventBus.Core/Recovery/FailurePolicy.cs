@@ -27,8 +27,8 @@ internal sealed record FailurePolicy(string Subscription, bool Ordered, RetryPol
         FirstFailedAt = now,
         LastFailedAt = now,
         Status = status,
-        LineKey = Ordered ? envelope.KeyText ?? "" : null,
-        OrderKey = Guarded ? envelope.KeyText ?? "" : null,
+        LineKey = Ordered ? envelope.Key ?? "" : null,
+        OrderKey = Guarded ? envelope.Key ?? "" : null,
         Attempts = starts,
     };
 }

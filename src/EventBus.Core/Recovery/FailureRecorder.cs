@@ -89,7 +89,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         if (outcome == ParkOutcome.LineFull)
         {
             await RecordAsync(policy, entry, new Rejected(new Rejection(
-                DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{envelope.KeyText}' already wait behind a failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
+                DeadLetterReason.KeyBlocked, $"{maxWaitingPerKey:N0} events of the key '{envelope.Key}' already wait behind a failed one. Retry or discard the first dead letter of this key, then retry these.")), slots);
         }
 
         return outcome != ParkOutcome.NotBlocked;
@@ -295,7 +295,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     public async Task<OrderState> GetOrderAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         OrderState state = default;
-        await PersistAsync(policy, envelope, slots, async cancel => state = await store.GetOrderAsync(policy.Subscription, envelope.KeyText ?? "", cancel));
+        await PersistAsync(policy, envelope, slots, async cancel => state = await store.GetOrderAsync(policy.Subscription, envelope.Key ?? "", cancel));
         return state;
     }
 
@@ -440,12 +440,12 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
         else if (entry.Status == FailedEventStatus.Dead)
         {
-            services.Diagnostics.DeadLettered(entry.Envelope, entry.Subscription, entry.Reason);
+            services.Diagnostics.DeadLettered(entry.Envelope.Name, entry.Subscription, entry.Reason);
             services.Log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Attempts, entry.Id, error, exception);
         }
         else
         {
-            services.Diagnostics.WillRetry(entry.Envelope, entry.Subscription);
+            services.Diagnostics.WillRetry(entry.Envelope.Name, entry.Subscription);
             services.Log.WillRetry(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Attempts, entry.DueAt, exception);
             Recorded?.Invoke();
         }

@@ -31,10 +31,10 @@ internal static class ReducedEntry
             Id = envelope.Id,
             Name = envelope.Name,
             Version = envelope.Version,
-            Key = envelope.KeyText,
-            Time = envelope.PublishedAt,
+            Key = envelope.Key,
+            Time = envelope.Time,
             IdIsDerived = envelope.IdIsDerived,
-            ContentType = envelope.ContentType is { Length: <= MaxContentType } type && Ascii.IsValid(type) ? type : Envelope.JsonContentType,
+            ContentType = envelope.ContentType is { Length: <= MaxContentType } type && Ascii.IsValid(type) ? type : JsonContent.MediaType,
             FullBodyLength = envelope.FullBodyLength,
             Defect = envelope.Defect ?? (body is null ? "The store could not keep its body." : null),
         };
@@ -57,7 +57,7 @@ internal static class ReducedEntry
     {
         try
         {
-            return envelope.GetBody().ToArray();
+            return envelope.Body.ToArray();
         }
         catch (Exception)
         {

@@ -95,7 +95,7 @@ public sealed record FailedEvent
     public bool NeedsAlert { get; init; }
 
     /// <summary>The id of the entry: the same for the same event and subscription.</summary>
-    public string Id => MakeId(Subscription, Envelope.EventId);
+    public string Id => MakeId(Subscription, Envelope.Id);
 
     /// <summary>
     /// Creates the id of an entry. Subscription names contain no tilde, so that the id is unambiguous. The separator

@@ -21,24 +21,24 @@ public static class StoreFormat
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartObject();
-            json.WriteString("id", envelope.EventId);
-            json.WriteString("name", envelope.EventName);
-            json.WriteNumber("version", envelope.EventVersion);
+            json.WriteString("id", envelope.Id);
+            json.WriteString("name", envelope.Name);
+            json.WriteNumber("version", envelope.Version);
             json.WriteString("time", envelope.Time);
             Write("key", envelope.Key);
-            Write("correlation", envelope.Extras?.CorrelationId);
+            Write("correlation", envelope.OtherCorrelationId);
             Write("causation", envelope.CausationId);
             Write("traceparent", envelope.TraceParent);
             Write("tracestate", envelope.TraceState);
-            Write("source", envelope.Origin);
-            Write("contenttype", envelope.ContentType == Envelope.JsonContentType ? null : envelope.ContentType);
+            Write("source", envelope.Source);
+            Write("contenttype", envelope.ContentType == JsonContent.MediaType ? null : envelope.ContentType);
             Write("defect", envelope.Defect);
             if (envelope.IdIsDerived)
             {
                 json.WriteBoolean("derived", true);
             }
 
-            if (envelope.Extras?.NotBefore is { } notBefore)
+            if (envelope.NotBefore is { } notBefore)
             {
                 json.WriteString("notbefore", notBefore);
             }
@@ -48,7 +48,7 @@ public static class StoreFormat
                 json.WriteNumber("bodylength", length);
             }
 
-            if (envelope.UserHeaders is { Count: > 0 } headers)
+            if (envelope.Headers is { Count: > 0 } headers)
             {
                 json.WriteStartObject("headers");
                 foreach (var (name, value) in headers)
@@ -154,8 +154,8 @@ public static class StoreFormat
             IdIsDerived = root.TryGetProperty("derived", out var derived) && derived.GetBoolean(),
             TraceParent = Text("traceparent"),
             TraceState = Text("tracestate"),
-            Origin = Text("source"),
-            ContentType = Text("contenttype") ?? Envelope.JsonContentType,
+            Source = Text("source"),
+            ContentType = Text("contenttype") ?? JsonContent.MediaType,
             Defect = Text("defect"),
             NotBefore = root.TryGetProperty("notbefore", out var notBefore) ? notBefore.GetDateTimeOffset() : null,
             FullBodyLength = root.TryGetProperty("bodylength", out var length) ? length.GetInt64() : null,

@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Text.Json;
 
 namespace EventBus.Transports;
@@ -6,25 +7,21 @@ namespace EventBus.Transports;
 /// Represents an event in transit: its attributes, and the event object or its bytes. Converts one into the other at
 /// most once.
 /// </summary>
-/// <remarks>
-/// Thread-safe, and immutable for a transport. An envelope is also the context of the first subscription that handles
-/// it, so that an event in memory costs one object. A transport reads the attributes and the body, and must not use the
-/// members for handlers.
-/// </remarks>
-public sealed class Envelope : EventContext
+/// <remarks>Thread-safe, and immutable for a transport.</remarks>
+public sealed class Envelope
 {
-    internal const string JsonContentType = "application/json";
-
+    // An event in memory costs an envelope of 104 bytes, and a DeliveryContext of 32 bytes for each subscription. For
+    // that size, two fields hold one of several things.
     private readonly Guid guid;
     private readonly long ticks;
 
-    // An EnvelopeExtras, or only the origin as a string. Most received events have only an origin; storing the string
-    // directly saves one object per event.
+    // Null, the source as a string, or an EnvelopeExtras. Most received events have a source and no other extras.
     private readonly object? extras;
+
+    // The descriptor of the event's type, which knows the name, or only the name of an event that was not read yet.
+    private object type;
     private string? id;
     private byte[]? body;
-    private object? payload;
-    private EventDescriptor? descriptor;
 
     /// <summary>
     /// Creates an envelope of a received event. Attributes beyond their limits are truncated and make the envelope
@@ -42,27 +39,55 @@ public sealed class Envelope : EventContext
         ArgumentNullException.ThrowIfNull(body);
         this.body = body;
         id = attributes.Id;
-        Name = attributes.Name;
+        type = attributes.Name;
         Version = attributes.Version;
-        KeyText = attributes.Key;
+        Key = attributes.Key;
         ticks = attributes.Time.UtcTicks;
-        UserHeaders = attributes.Headers;
         TraceParent = attributes.TraceParent;
         IdIsDerived = attributes.IdIsDerived;
-        extras = (object?)EnvelopeExtras.From(attributes) ?? attributes.Origin;
+        extras = (object?)EnvelopeExtras.From(attributes) ?? attributes.Source;
     }
 
     internal Envelope(EventDescriptor descriptor, object payload, Guid guid, long ticks, EnvelopeExtras? extras = null)
     {
-        this.descriptor = descriptor;
-        this.payload = payload;
+        type = descriptor;
+        Payload = payload;
         this.guid = guid;
         this.ticks = ticks;
         this.extras = extras;
         id = extras?.Id;
-        Name = descriptor.Name;
         Version = descriptor.Version;
     }
+
+    /// <summary>The event's id. It is the same for every subscription, retry and redelivery.</summary>
+    public string Id => id ??= guid.ToString("D");
+
+    /// <summary>The event's name (CloudEvents <c>type</c>), for instance <c>order.placed</c>.</summary>
+    public string Name => type is EventDescriptor descriptor ? descriptor.Name : (string)type;
+
+    /// <summary>The version in which the event was published, 1 or more.</summary>
+    public int Version { get; }
+
+    /// <summary>The event's key; null for none.</summary>
+    public string? Key { get; internal init; }
+
+    /// <summary>The UTC time at which the event was published, by the publisher's clock.</summary>
+    public DateTimeOffset Time => new(ticks, TimeSpan.Zero);
+
+    /// <summary>The user's headers. Never null.</summary>
+    public IReadOnlyDictionary<string, string> Headers => Extras?.Headers ?? ReadOnlyDictionary<string, string>.Empty;
+
+    /// <summary>The id that all events of one business process share.</summary>
+    public string CorrelationId => Extras?.CorrelationId ?? Id;
+
+    /// <summary>The id of the event whose handler published this event; null if no handler published it.</summary>
+    public string? CausationId => Extras?.CausationId;
+
+    /// <summary>
+    /// The CloudEvents <c>source</c> of a received event. Null if the event was never serialized or its publisher gave
+    /// no source.
+    /// </summary>
+    public string? Source => extras as string ?? Extras?.Source;
 
     /// <summary>The W3C trace context of the publisher (<c>traceparent</c>); null for none.</summary>
     public string? TraceParent { get; internal set; }
@@ -71,15 +96,21 @@ public sealed class Envelope : EventContext
     public string? TraceState => Extras?.TraceState;
 
     /// <summary>The media type of the body.</summary>
-    public string ContentType => Extras?.ContentType ?? JsonContentType;
+    public string ContentType => Extras?.ContentType ?? JsonContent.MediaType;
 
-    /// <summary>The reason that a message could not be read as an event; null if there is no defect.</summary>
-    public string? Defect => Extras?.Defect;
+    /// <summary>The event as JSON (UTF-8): the bytes that arrived, or bytes that are serialized on demand.</summary>
+    /// <exception cref="EventBusException">
+    /// The event was never serialized, and there is no JSON type information for its type.
+    /// </exception>
+    public ReadOnlyMemory<byte> Body => body ?? Serialize();
 
     /// <summary>
     /// The length in bytes of the body before it was truncated for a dead letter; null for a complete body.
     /// </summary>
     public long? FullBodyLength => Extras?.FullBodyLength;
+
+    /// <summary>The reason that a message could not be read as an event; null if there is no defect.</summary>
+    public string? Defect => Extras?.Defect;
 
     /// <summary>
     /// True if a handler published the event. A transport that makes publishers wait for capacity admits such events to
@@ -93,52 +124,28 @@ public sealed class Envelope : EventContext
     /// </summary>
     public bool IdIsDerived { get; internal init; }
 
-    internal string Id => id ??= guid.ToString("D");
-
     /// <summary>The id, if it is a UUID that the bus generated; otherwise empty.</summary>
     internal Guid Uuid => Extras?.Id is null ? guid : Guid.Empty;
 
-    internal string Name { get; }
+    /// <summary>The event object; null for a received event that was not read yet.</summary>
+    internal object? Payload { get; private set; }
 
-    internal int Version { get; }
-
-    internal string? KeyText { get; init; }
-
-    internal DateTimeOffset PublishedAt => new(ticks, TimeSpan.Zero);
-
-    internal IReadOnlyDictionary<string, string>? UserHeaders { get; init; }
-
-    internal EnvelopeExtras? Extras => extras as EnvelopeExtras;
-
-    internal string? OriginText => extras as string ?? Extras?.Origin;
-
-    internal object? Payload => payload;
-
-    internal EventDescriptor? Descriptor => descriptor;
-
-    private protected override Envelope Source => this;
-
-    /// <summary>Returns the event's name and id, without its content, for logs.</summary>
-    public override string ToString() => $"{Name} {Id}";
+    /// <summary>The description of the event's type; null for a received event that was not read yet.</summary>
+    internal EventDescriptor? Descriptor => type as EventDescriptor;
 
     /// <summary>The length of the body in bytes; -1 while it has not been serialized.</summary>
     internal int BodyLength => body?.Length ?? -1;
 
-    internal ReadOnlyMemory<byte> GetBody()
-    {
-        if (body is { } bytes)
-        {
-            return bytes;
-        }
+    /// <summary>The correlation id that differs from the event's own id; null for none.</summary>
+    internal string? OtherCorrelationId => Extras?.CorrelationId;
 
-        if (descriptor?.Json is not { } json)
-        {
-            throw new EventBusException($"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {descriptor?.Type}, and reflection-based JSON is off.");
-        }
+    /// <summary>The earliest time at which a delayed event may be published; null if it is not delayed.</summary>
+    internal DateTimeOffset? NotBefore => Extras?.NotBefore;
 
-        // Two subscriptions may get here concurrently. Both write the same bytes, and one of the arrays is kept.
-        return body = JsonSerializer.SerializeToUtf8Bytes(payload!, json);
-    }
+    private EnvelopeExtras? Extras => extras as EnvelopeExtras;
+
+    /// <summary>Returns the event's name and id, without its content, for logs.</summary>
+    public override string ToString() => $"{Name} {Id}";
 
     /// <summary>
     /// Returns a defective copy of the event with a truncated body, which cannot be handled as a complete event.
@@ -149,26 +156,34 @@ public sealed class Envelope : EventContext
             Id = Id,
             Name = Name,
             Version = Version,
-            Key = KeyText,
-            Time = PublishedAt,
-            Headers = UserHeaders,
-            CorrelationId = Extras?.CorrelationId,
-            CausationId = Extras?.CausationId,
+            Key = Key,
+            Time = Time,
+            Headers = Headers,
+            CorrelationId = OtherCorrelationId,
+            CausationId = CausationId,
             IdIsDerived = IdIsDerived,
             TraceParent = TraceParent,
             TraceState = TraceState,
-            Origin = OriginText,
+            Source = Source,
             ContentType = ContentType,
             FullBodyLength = FullBodyLength ?? BodyLength,
             Defect = Defect is { } defect ? $"{defect} {note}" : note,
         },
-        GetBody()[..length].ToArray())
+        Body[..length].ToArray())
     { FromHandler = FromHandler };
 
-    /// <summary>Binds a received event to its type in this application.</summary>
+    /// <summary>Binds a received event to its type in this application, which has the same name and version.</summary>
     internal void Bind(EventDescriptor known, object value)
     {
-        descriptor = known;
-        payload = value;
+        type = known;
+        Payload = value;
     }
+
+    private byte[] Serialize() =>
+        Descriptor is { Json: { } json }
+
+            // Two subscriptions may get here concurrently. Both write the same bytes, and one of the arrays is kept.
+            ? body = JsonSerializer.SerializeToUtf8Bytes(Payload!, json)
+            : throw new EventBusException(
+                $"The event '{Name}' cannot be written as JSON: no context given to bus.UseJson(...) knows its type {Descriptor?.Type}, and reflection-based JSON is off.");
 }

@@ -62,10 +62,10 @@ public readonly struct EnvelopeAttributes
     public string? TraceState { get; init; }
 
     /// <summary>The CloudEvents <c>source</c>; null if the publisher sent none. At most 1,024 characters.</summary>
-    public string? Origin { get; init; }
+    public string? Source { get; init; }
 
     /// <summary>The media type of the body. Default <c>application/json</c>. At most 255 characters.</summary>
-    public string ContentType { get; init; } = Envelope.JsonContentType;
+    public string ContentType { get; init; } = JsonContent.MediaType;
 
     /// <summary>
     /// The length in bytes of the body before it was truncated for a dead letter; null for a complete body. Only stores

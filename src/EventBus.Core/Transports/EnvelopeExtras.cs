@@ -9,7 +9,10 @@ internal sealed class EnvelopeExtras
 
     public string? CausationId { get; init; }
 
-    public string? Origin { get; init; }
+    public string? Source { get; init; }
+
+    /// <summary>The user's headers; null for none. An event with headers pays for a dictionary anyway.</summary>
+    public IReadOnlyDictionary<string, string>? Headers { get; init; }
 
     public string? ContentType { get; init; }
 
@@ -22,17 +25,19 @@ internal sealed class EnvelopeExtras
     public long? FullBodyLength { get; init; }
 
     /// <summary>Creates the extras of the given attributes.</summary>
-    /// <returns>Null if there are no attributes other than the origin.</returns>
+    /// <returns>Null if there are no attributes other than the source.</returns>
     public static EnvelopeExtras? From(in EnvelopeAttributes attributes)
     {
-        var contentType = attributes.ContentType == Envelope.JsonContentType ? null : attributes.ContentType;
-        return (attributes.CorrelationId ?? attributes.CausationId ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null && attributes.NotBefore is null
+        var contentType = attributes.ContentType == JsonContent.MediaType ? null : attributes.ContentType;
+        return (attributes.CorrelationId ?? attributes.CausationId ?? contentType ?? attributes.TraceState ?? attributes.Defect) is null
+            && attributes.NotBefore is null && attributes.FullBodyLength is null && attributes.Headers is not { Count: > 0 }
             ? null
             : new EnvelopeExtras
             {
                 CorrelationId = attributes.CorrelationId,
                 CausationId = attributes.CausationId,
-                Origin = attributes.Origin,
+                Source = attributes.Source,
+                Headers = attributes.Headers,
                 ContentType = contentType,
                 TraceState = attributes.TraceState,
                 Defect = attributes.Defect,

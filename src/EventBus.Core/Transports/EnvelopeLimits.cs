@@ -61,7 +61,7 @@ internal static class EnvelopeLimits
                 Key = Problem("partitionkey", given.Key, MaxText) is null ? given.Key : null,
                 CorrelationId = Cut(given.CorrelationId, MaxText),
                 CausationId = Cut(given.CausationId, MaxText),
-                Origin = Cut(given.Origin, MaxText),
+                Source = Cut(given.Source, MaxText),
                 ContentType = Cut(given.ContentType, MaxContentType)!,
                 TraceState = Cut(fitted.TraceState, MaxTraceState),
                 Headers = kept,
@@ -107,7 +107,7 @@ internal static class EnvelopeLimits
             ?? Problem("partitionkey", given.Key, MaxText)
             ?? Problem("correlationid", given.CorrelationId, MaxText)
             ?? Problem("causationid", given.CausationId, MaxText)
-            ?? Problem("source", given.Origin, MaxText)
+            ?? Problem("source", given.Source, MaxText)
             ?? Problem("datacontenttype", given.ContentType, MaxContentType)
             ?? Problem("tracestate", given.TraceState, MaxTraceState)
             ?? headers;

@@ -20,7 +20,7 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     {
         lock (gate)
         {
-            if (!byId.ContainsKey(envelope.EventId))
+            if (!byId.ContainsKey(envelope.Id))
             {
                 if (byId.Count >= capacity)
                 {
@@ -28,7 +28,7 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
                 }
 
                 var entry = new Entry(envelope, order++) { Turn = dueAt };
-                byId.Add(envelope.EventId, entry);
+                byId.Add(envelope.Id, entry);
                 waiting.Add(entry);
             }
 
@@ -59,7 +59,7 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
     {
         lock (gate)
         {
-            if (byId.Remove(envelope.EventId, out var entry))
+            if (byId.Remove(envelope.Id, out var entry))
             {
                 waiting.Remove(entry);
                 claimed -= entry.IsClaimed ? 1 : 0;

@@ -225,7 +225,7 @@ internal sealed class InMemoryFailureStore : FailureStore
             var due = table.Alerts.Where(entry => entry.AlertAt <= now).Take(max).ToList();
             due.ForEach(entry => entry.AlertAt = now + lease);
             return ValueTask.FromResult(new DueBatch<PendingAlert>(
-                [.. due.Select(entry => new PendingAlert(entry.Event.Id, entry.Event.Number, entry.Event.Subscription, entry.Event.Envelope.EventName))],
+                [.. due.Select(entry => new PendingAlert(entry.Event.Id, entry.Event.Number, entry.Event.Subscription, entry.Event.Envelope.Name))],
                 table.Alerts.Count > 0 ? table.Alerts.Min(entry => entry.AlertAt) : null));
         }
     }
@@ -355,7 +355,7 @@ internal sealed class InMemoryFailureStore : FailureStore
 
     private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> all) => all.Select(entry => entry.Event).Where(dead =>
         (filter.Subscription is null || filter.Subscription == dead.Subscription)
-        && (filter.EventName is null || filter.EventName == dead.Envelope.EventName)
-        && (filter.EventId is null || filter.EventId == dead.Envelope.EventId)
+        && (filter.EventName is null || filter.EventName == dead.Envelope.Name)
+        && (filter.EventId is null || filter.EventId == dead.Envelope.Id)
         && (filter.Reason is null || filter.Reason == dead.Reason));
 }

@@ -63,7 +63,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
         for (var i = 0; i < batch.Length; i++)
         {
             var envelope = batch.Span[i];
-            var route = RouteOf(envelope.EventName);
+            var route = RouteOf(envelope.Name);
             for (var j = 0; j < route.Length; j++)
             {
                 if (route[j].Queue.TryEnqueue(envelope) != EnqueueResult.Done)
@@ -102,7 +102,7 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
             var envelope = batch.Span[position];
             var outcome = envelope.Key is { } key && heldBack?.Contains(key) == true
                 ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
-                : await new Fanout(envelope, RouteOf(envelope.EventName), from, options.QueueFullMode).CompleteAsync(deadline);
+                : await new Fanout(envelope, RouteOf(envelope.Name), from, options.QueueFullMode).CompleteAsync(deadline);
             outcomes.Span[position] = outcome;
             if (outcome.Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && envelope.Key is { } failedKey)
             {

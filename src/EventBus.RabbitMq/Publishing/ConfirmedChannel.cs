@@ -88,12 +88,12 @@ internal sealed class ConfirmedChannel : IDisposable
 
         lock (gate)
         {
-            pending.Add(++last, new Pending(batch, index, envelope.EventId, time.GetTimestamp(), again));
+            pending.Add(++last, new Pending(batch, index, envelope.Id, time.GetTimestamp(), again));
         }
 
         try
         {
-            var writing = channel.BasicPublishAsync(topology.Exchange, envelope.EventName, mandatory: true, properties, envelope.Body, CancellationToken.None);
+            var writing = channel.BasicPublishAsync(topology.Exchange, envelope.Name, mandatory: true, properties, envelope.Body, CancellationToken.None);
             if (!writing.IsCompletedSuccessfully)
             {
                 await live.WriteAsync(writing.AsTask());

@@ -21,7 +21,7 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
         while (taken.Count < max && await puller.GetAsync(names.AlertQueue, cancellationToken) is { } pulled)
         {
             var entry = RabbitMqFailureFormat.Read(pulled.Message, names, subscriptions, FailedEventStatus.Dead);
-            var alert = new PendingAlert(entry.Id, entry.Number, entry.Subscription, entry.Envelope.EventName);
+            var alert = new PendingAlert(entry.Id, entry.Number, entry.Subscription, entry.Envelope.Name);
             lock (gate)
             {
                 if (held.TryGetValue(alert, out var known))

@@ -28,9 +28,9 @@ internal static class RabbitMqWireFormat
     /// <summary>Gets the reason why RabbitMQ cannot carry an event; null if it can.</summary>
     public static string? Problem(Envelope envelope)
     {
-        if (!IsShort(envelope.EventId))
+        if (!IsShort(envelope.Id))
         {
-            return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.EventId)} bytes as UTF-8; RabbitMQ carries at most {MaxShortBytes}. Use a shorter one, or fewer characters that are not ASCII.";
+            return $"The event's id has {Encoding.UTF8.GetByteCount(envelope.Id)} bytes as UTF-8; RabbitMQ carries at most {MaxShortBytes}. Use a shorter one, or fewer characters that are not ASCII.";
         }
 
         if (!IsShort(envelope.ContentType))
@@ -57,14 +57,14 @@ internal static class RabbitMqWireFormat
         var headers = new Dictionary<string, object?>
         {
             [Prefix + "specversion"] = "1.0",
-            [Prefix + "id"] = envelope.EventId,
-            [Prefix + "type"] = envelope.EventName,
-            [Prefix + "source"] = envelope.Origin ?? serviceName,
+            [Prefix + "id"] = envelope.Id,
+            [Prefix + "type"] = envelope.Name,
+            [Prefix + "source"] = envelope.Source ?? serviceName,
             [Prefix + "time"] = envelope.Time.ToString("O", CultureInfo.InvariantCulture),
         };
         Add("partitionkey", envelope.Key);
-        Add("eventversion", envelope.EventVersion == 1 ? null : envelope.EventVersion.ToString(CultureInfo.InvariantCulture));
-        Add("correlationid", envelope.CorrelationId == envelope.EventId ? null : envelope.CorrelationId);
+        Add("eventversion", envelope.Version == 1 ? null : envelope.Version.ToString(CultureInfo.InvariantCulture));
+        Add("correlationid", envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
         Add("causationid", envelope.CausationId);
         Add("derivedid", envelope.IdIsDerived ? "true" : null);
         Add("traceparent", envelope.TraceParent);
@@ -80,7 +80,7 @@ internal static class RabbitMqWireFormat
             Persistent = true,
 
             // An event of another program, for which a failure is stored, may have a longer id. The header contains it.
-            MessageId = IsShort(envelope.EventId) ? envelope.EventId : null,
+            MessageId = IsShort(envelope.Id) ? envelope.Id : null,
             ContentType = envelope.ContentType,
             Timestamp = new AmqpTimestamp(envelope.Time.ToUnixTimeSeconds()),
         };
@@ -159,7 +159,7 @@ internal static class RabbitMqWireFormat
                 IdIsDerived = attributes.IdIsDerived,
                 TraceParent = attributes.TraceParent,
                 TraceState = attributes.TraceState,
-                Origin = attributes.Source,
+                Source = attributes.Source,
                 ContentType = contentType,
                 Defect = defect,
             },
@@ -177,9 +177,9 @@ internal static class RabbitMqWireFormat
     public static Envelope Spoil(Envelope envelope, string defect, long? fullBodyLength) => new(
         new EnvelopeAttributes
         {
-            Id = envelope.EventId,
-            Name = envelope.EventName,
-            Version = envelope.EventVersion,
+            Id = envelope.Id,
+            Name = envelope.Name,
+            Version = envelope.Version,
             Key = envelope.Key,
             Time = envelope.Time,
             Headers = envelope.Headers,
@@ -188,7 +188,7 @@ internal static class RabbitMqWireFormat
             IdIsDerived = envelope.IdIsDerived,
             TraceParent = envelope.TraceParent,
             TraceState = envelope.TraceState,
-            Origin = envelope.Origin,
+            Source = envelope.Source,
             ContentType = envelope.ContentType,
             FullBodyLength = fullBodyLength,
             Defect = defect,

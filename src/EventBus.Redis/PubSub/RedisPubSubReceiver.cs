@@ -162,7 +162,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         var envelope = RedisPubSubWireFormat.Read(eventName, (byte[]?)message.Message ?? [], texts, out var idWasMade);
         if (idWasMade && Interlocked.Exchange(ref idsMade, 1) == 0)
         {
-            log.IdMadeFromContent(subscription.Name, envelope.EventName);
+            log.IdMadeFromContent(subscription.Name, envelope.Name);
         }
 
         Interlocked.Increment(ref heldCount);

@@ -213,7 +213,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
 
             if (TryWrite(envelope, out var message, out outcomes[i]))
             {
-                sending[i] = target.PublishAsync(Names.ChannelOf(envelope.EventName), message);
+                sending[i] = target.PublishAsync(Names.ChannelOf(envelope.Name), message);
             }
             else if (envelope.Key is { } failedKey)
             {
@@ -227,7 +227,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     private bool TryWrite(Envelope envelope, out byte[] message, out PublishOutcome outcome)
     {
         (message, outcome) = ([], default);
-        if (!envelope.FromHandler && Array.Exists(receivers, static each => each.IsStopping) && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.EventName)))
+        if (!envelope.FromHandler && Array.Exists(receivers, static each => each.IsStopping) && receivers.Any(each => each.IsStopping && each.Subscription.Matches(envelope.Name)))
         {
             outcome = PublishOutcome.Rejected(new InvalidOperationException("The bus is stopping, and a subscription of its own would miss the event."));
             return false;

@@ -42,20 +42,20 @@ internal static class RedisPubSubWireFormat
         var (buffer, writer) = writers.Take();
         writer.WriteStartObject();
         writer.WriteString("specversion", "1.0");
-        writer.WriteString("id", envelope.EventId);
-        writer.WriteString("type", envelope.EventName);
-        writer.WriteString("source", envelope.Origin ?? source);
+        writer.WriteString("id", envelope.Id);
+        writer.WriteString("type", envelope.Name);
+        writer.WriteString("source", envelope.Source ?? source);
         writer.WriteString("time", Time(envelope.Time.UtcDateTime, stackalloc byte[TimeLength]));
         writer.WriteString("datacontenttype", envelope.ContentType);
         Add("partitionkey", envelope.Key);
-        Add("correlationid", envelope.CorrelationId == envelope.EventId ? null : envelope.CorrelationId);
+        Add("correlationid", envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
         Add("causationid", envelope.CausationId);
         Add("derivedid", envelope.IdIsDerived ? "true" : null);
         Add("traceparent", envelope.TraceParent);
         Add("tracestate", envelope.TraceState);
-        if (envelope.EventVersion != 1)
+        if (envelope.Version != 1)
         {
-            writer.WriteNumber("eventversion", envelope.EventVersion);
+            writer.WriteNumber("eventversion", envelope.Version);
         }
 
         WriteHeaders(writer, envelope.Headers);
@@ -130,7 +130,7 @@ internal static class RedisPubSubWireFormat
                 IdIsDerived = read?[RedisPubSubAttribute.DerivedId] == "true",
                 TraceParent = read?[RedisPubSubAttribute.TraceParent],
                 TraceState = read?[RedisPubSubAttribute.TraceState],
-                Origin = read?[RedisPubSubAttribute.Source],
+                Source = read?[RedisPubSubAttribute.Source],
                 ContentType = read?[RedisPubSubAttribute.ContentType] ?? "application/json",
                 Headers = read?.TakeHeaders(),
                 Defect = defect,

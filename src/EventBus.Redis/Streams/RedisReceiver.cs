@@ -176,12 +176,12 @@ internal sealed class RedisReceiver : Receiver
         {
             last = entry.Id;
             var envelope = RedisWireFormat.Read(word, entry, texts);
-            if (!member.Subscription.Matches(envelope.EventName) && envelope.EventName != RedisWireFormat.Nameless(word))
+            if (!member.Subscription.Matches(envelope.Name) && envelope.Name != RedisWireFormat.Nameless(word))
             {
                 others.Add(entry.Id);
-                if (member.Names.StreamOf(envelope.EventName) is var home && home != stream && misplaced.TryAdd(stream, true))
+                if (member.Names.StreamOf(envelope.Name) is var home && home != stream && misplaced.TryAdd(stream, true))
                 {
-                    member.Log.Misplaced(stream!, envelope.EventName, home!, member.Subscription.Name);
+                    member.Log.Misplaced(stream!, envelope.Name, home!, member.Subscription.Name);
                 }
 
                 continue;

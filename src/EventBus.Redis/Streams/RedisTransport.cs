@@ -338,9 +338,9 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
 
     private RedisKey StreamOf(Envelope envelope)
     {
-        if (!streams.TryGetValue(envelope.EventName, out var stream))
+        if (!streams.TryGetValue(envelope.Name, out var stream))
         {
-            streams[envelope.EventName] = stream = Names.StreamOf(envelope.EventName);
+            streams[envelope.Name] = stream = Names.StreamOf(envelope.Name);
 
             // Done once, without waiting: a subscription that misses it finds the stream by a scan of the keys.
             _ = Connection.GetDatabase().SetAddAsync(Names.KnownWords, Names.WordOf(stream), CommandFlags.FireAndForget);

@@ -19,12 +19,12 @@ internal static class RedisWireFormat
     {
         var fields = new NameValueEntry[9 + Given(envelope.Key) + Given(envelope.CausationId) + (envelope.IdIsDerived ? 1 : 0) + Given(envelope.TraceParent) + Given(envelope.TraceState) + envelope.Headers.Count];
         fields[0] = new("specversion", "1.0");
-        fields[1] = new("id", envelope.EventId);
-        fields[2] = new("type", envelope.EventName);
-        fields[3] = new("source", envelope.Origin ?? source);
+        fields[1] = new("id", envelope.Id);
+        fields[2] = new("type", envelope.Name);
+        fields[3] = new("source", envelope.Source ?? source);
         fields[4] = new("time", envelope.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
         fields[5] = new("datacontenttype", envelope.ContentType);
-        fields[6] = new("eventversion", envelope.EventVersion);
+        fields[6] = new("eventversion", envelope.Version);
         fields[7] = new("correlationid", envelope.CorrelationId);
         var next = 8;
         Add("partitionkey", envelope.Key);
@@ -107,7 +107,7 @@ internal static class RedisWireFormat
                 IdIsDerived = fields.IdIsDerived,
                 TraceParent = fields.TraceParent,
                 TraceState = fields.TraceState,
-                Origin = fields.Source,
+                Source = fields.Source,
                 ContentType = fields.ContentType ?? "application/json",
                 Defect = defect,
             },

@@ -17,7 +17,7 @@ internal static class SqlEnvelope
         if (defect is null)
         {
             var envelope = StoreFormat.Read(attributes, body, id, name);
-            if (envelope.EventId == id)
+            if (envelope.Id == id)
             {
                 return envelope;
             }

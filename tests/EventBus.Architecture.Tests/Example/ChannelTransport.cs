@@ -63,7 +63,7 @@ internal sealed class ChannelTransport(ChannelBroker broker) : Transport
         var reached = 0;
         try
         {
-            foreach (var queue in broker.QueuesFor(envelope.EventName))
+            foreach (var queue in broker.QueuesFor(envelope.Name))
             {
                 await queue.AddAsync(ChannelWireFormat.Write(envelope), deadline);
                 reached++;

@@ -13,12 +13,12 @@ internal static class ChannelWireFormat
     {
         var headers = new Dictionary<string, string>(StringComparer.Ordinal);
         Add("specversion", "1.0");
-        Add("id", envelope.EventId);
-        Add("type", envelope.EventName);
-        Add("source", envelope.Origin ?? "/example");
+        Add("id", envelope.Id);
+        Add("type", envelope.Name);
+        Add("source", envelope.Source ?? "/example");
         Add("time", envelope.Time.ToString("O", CultureInfo.InvariantCulture));
         Add("datacontenttype", envelope.ContentType);
-        Add("eventversion", envelope.EventVersion.ToString(CultureInfo.InvariantCulture));
+        Add("eventversion", envelope.Version.ToString(CultureInfo.InvariantCulture));
         Add("partitionkey", envelope.Key);
         Add("correlationid", envelope.CorrelationId);
         Add("causationid", envelope.CausationId);
@@ -70,7 +70,7 @@ internal static class ChannelWireFormat
             IdIsDerived = Get("derivedid") == "true",
             TraceParent = Get("traceparent"),
             TraceState = Get("tracestate"),
-            Origin = Get("source"),
+            Source = Get("source"),
             ContentType = Get("datacontenttype") ?? "application/json",
             Defect = defect,
         };

@@ -78,7 +78,7 @@ public sealed class SuspectTests
 
         Assert.Equal(["mail deadly 2", "mail deadly 3", "mail deadly 4"], seen.Items.Where(item => item.StartsWith("mail deadly", StringComparison.Ordinal)));
         var dead = Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token));
-        Assert.Equal(("deadly", DeadLetterReason.ProcessEnded, 4), (dead.Envelope.EventId, dead.Reason, dead.Attempts));
+        Assert.Equal(("deadly", DeadLetterReason.ProcessEnded, 4), (dead.Envelope.Id, dead.Reason, dead.Attempts));
 
         await using var last = await StartAsync((_, _) => Task.CompletedTask);
         foreach (var death in Enumerable.Range(0, 4))
@@ -108,7 +108,7 @@ public sealed class SuspectTests
             }
         }
 
-        Assert.Equal("deadly", Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.EventId);
+        Assert.Equal("deadly", Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.Id);
     }
 
     /// <summary>A suspect that is to run alone lends its slot while it waits, and a fresh event that hangs has that slot when its turn has come.</summary>
@@ -235,7 +235,7 @@ public sealed class SuspectTests
 
         public ValueTask AckAsync(in Delivery delivery)
         {
-            Acknowledged.Add(delivery.Envelope.EventId);
+            Acknowledged.Add(delivery.Envelope.Id);
             return ValueTask.CompletedTask;
         }
 

@@ -74,7 +74,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
 
     public ValueTask AckAsync(in Delivery delivery)
     {
-        acknowledged.AddOrUpdate(delivery.Envelope.EventId, 1, (_, count) => count + 1);
+        acknowledged.AddOrUpdate(delivery.Envelope.Id, 1, (_, count) => count + 1);
         if (Interlocked.Decrement(ref open) == 0)
         {
             all.TrySetResult();

@@ -43,13 +43,13 @@ internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
         {
             var envelope = batch.Span[i];
             outcomes.Span[i] = PublishOutcome.Accepted;
-            if (envelope.EventName == "order.placed")
+            if (envelope.Name == "order.placed")
             {
                 receiver!.HandOut(new Delivery(envelope, this));
             }
             else if (FirstRefused is null)
             {
-                FirstRefused = envelope.EventId;
+                FirstRefused = envelope.Id;
                 outcomes.Span[i] = PublishOutcome.Failed(new IOException("the broker is away"));
                 refused.SetResult();
             }
@@ -57,7 +57,7 @@ internal sealed class FailingFollowUps : ScriptedTransport, IDeliverySettler
             {
                 lock (sent)
                 {
-                    sent.Add(envelope.EventId);
+                    sent.Add(envelope.Id);
                 }
             }
         }

@@ -422,7 +422,7 @@ public sealed class IdempotencyTests
             {
                 lock (derived)
                 {
-                    derived.Add((context.EventId == "own" ? "own" : "derived", ((Transports.Envelope)context).IdIsDerived));
+                    derived.Add((context.EventId == "own" ? "own" : "derived", ((DeliveryContext)context).Envelope.IdIsDerived));
                 }
 
                 return Task.CompletedTask;

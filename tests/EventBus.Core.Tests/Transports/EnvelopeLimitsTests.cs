@@ -25,7 +25,7 @@ public sealed class EnvelopeLimitsTests
                 Key = Long(1_024),
                 CorrelationId = Long(1_024),
                 CausationId = Long(1_024),
-                Origin = Long(1_024),
+                Source = Long(1_024),
                 ContentType = Long(255),
                 TraceState = Long(512),
                 TraceParent = Trace,
@@ -34,8 +34,8 @@ public sealed class EnvelopeLimitsTests
             []);
 
         Assert.Null(envelope.Defect);
-        Assert.Equal((1_024, 200, 1_024, 1_024, 1_024), (envelope.EventId.Length, envelope.EventName.Length, envelope.Key!.Length, envelope.CorrelationId.Length, envelope.CausationId!.Length));
-        Assert.Equal((1_024, 255, 512, Trace, 64), (envelope.Origin!.Length, envelope.ContentType.Length, envelope.TraceState!.Length, envelope.TraceParent, envelope.Headers.Count));
+        Assert.Equal((1_024, 200, 1_024, 1_024, 1_024), (envelope.Id.Length, envelope.Name.Length, envelope.Key!.Length, envelope.CorrelationId.Length, envelope.CausationId!.Length));
+        Assert.Equal((1_024, 255, 512, Trace, 64), (envelope.Source!.Length, envelope.ContentType.Length, envelope.TraceState!.Length, envelope.TraceParent, envelope.Headers.Count));
     }
 
     public static TheoryData<string, int> Bounds => new()
@@ -119,10 +119,10 @@ public sealed class EnvelopeLimitsTests
     {
         string[] ids = [Long(1_025), Long(1_024) + "y", Long(2_000), "a\nb", "a\rb", "a\ud800", "a\ud801"];
 
-        var cut = ids.Select(id => new Envelope(Plain with { Id = id }, []).EventId).ToList();
+        var cut = ids.Select(id => new Envelope(Plain with { Id = id }, []).Id).ToList();
 
         Assert.Equal(ids.Length, cut.Distinct(StringComparer.Ordinal).Count());
-        Assert.Equal(cut, ids.Select(id => new Envelope(Plain with { Id = id }, []).EventId));
+        Assert.Equal(cut, ids.Select(id => new Envelope(Plain with { Id = id }, []).Id));
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class EnvelopeLimitsTests
 
         var read = StoreFormat.Read(StoreFormat.WriteAttributes(envelope), [1], "other", "other.name");
 
-        Assert.Equal((envelope.Defect, envelope.EventId, envelope.CorrelationId, envelope.Key), (read.Defect, read.EventId, read.CorrelationId, read.Key));
+        Assert.Equal((envelope.Defect, envelope.Id, envelope.CorrelationId, envelope.Key), (read.Defect, read.Id, read.CorrelationId, read.Key));
     }
 
     [Fact]
@@ -197,17 +197,17 @@ public sealed class EnvelopeLimitsTests
         "partitionkey" => Plain with { Key = value },
         "correlationid" => Plain with { CorrelationId = value },
         "causationid" => Plain with { CausationId = value },
-        "source" => Plain with { Origin = value },
+        "source" => Plain with { Source = value },
         "datacontenttype" => Plain with { ContentType = value },
         _ => Plain with { TraceState = value },
     };
 
     private static void AssertWithinBounds(Envelope envelope)
     {
-        string?[] texts = [envelope.EventId, envelope.EventName, envelope.Key, envelope.CorrelationId, envelope.CausationId, envelope.Origin, envelope.ContentType, envelope.TraceState, envelope.Defect];
+        string?[] texts = [envelope.Id, envelope.Name, envelope.Key, envelope.CorrelationId, envelope.CausationId, envelope.Source, envelope.ContentType, envelope.TraceState, envelope.Defect];
         Assert.All(texts.OfType<string>(), text => Assert.True(text.Length <= 1_024 && EnvelopeLimits.IndexOfForbidden(text) < 0, text));
         Assert.InRange(envelope.Headers.Count, 0, 64);
         Assert.InRange(envelope.Headers.Sum(header => Encoding.UTF8.GetByteCount(header.Key) + Encoding.UTF8.GetByteCount(header.Value)), 0, 65_536);
-        Assert.Equal((true, true, true), (envelope.EventName.Length <= 200, envelope.ContentType.Length <= 255, envelope.TraceState is not { Length: > 512 }));
+        Assert.Equal((true, true, true), (envelope.Name.Length <= 200, envelope.ContentType.Length <= 255, envelope.TraceState is not { Length: > 512 }));
     }
 }

@@ -25,7 +25,7 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
         {
             var envelope = batch.Span[i];
             var outcome = heldBack.Contains(envelope.Key ?? "") ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
-                : Refusals.GetValueOrDefault(((OrderPlaced)envelope.Event!).OrderId, PublishOutcome.Accepted);
+                : Refusals.GetValueOrDefault(((OrderPlaced)envelope.Payload!).OrderId, PublishOutcome.Accepted);
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.Accepted)
             {

@@ -13,7 +13,7 @@ internal sealed class ScriptedWire : ScriptedTransport
 
     public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
-        var attempt = new Attempt([.. batch.ToArray().Select(envelope => envelope.EventId)]);
+        var attempt = new Attempt([.. batch.ToArray().Select(envelope => envelope.Id)]);
         attempts.Writer.TryWrite(attempt);
         var answers = await attempt.Answered.WaitAsync(CancellationToken.None);
         answers.CopyTo(outcomes);

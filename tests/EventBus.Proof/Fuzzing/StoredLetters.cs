@@ -22,7 +22,7 @@ internal sealed class StoredLetters(StoreProbe probe, FuzzLedger ledger) : FuzzL
 
                 last = Math.Max(last, entry.Number);
                 var envelope = entry.Envelope;
-                ledger.Bury(FuzzMark.Find(envelope.Body.Span, envelope.EventId, envelope.Key, envelope.Headers), entry.Reason, entry.Error);
+                ledger.Bury(FuzzMark.Find(envelope.Body.Span, envelope.Id, envelope.Key, envelope.Headers), entry.Reason, entry.Error);
             }
 
             if (page.Count < PageSize)

@@ -221,7 +221,7 @@ public sealed class FailureQueueTests
 
         var claimed = await ClaimAsync(stores, "one", "two");
 
-        Assert.Equal("first", Assert.Single(claimed.Entries).Envelope.EventId);
+        Assert.Equal("first", Assert.Single(claimed.Entries).Envelope.Id);
         Assert.Empty(await stores.Failures.RenewAsync([.. claimed.Entries], default, Cancel));
     }
 
@@ -234,7 +234,7 @@ public sealed class FailureQueueTests
         for (var i = 0; i < 3; i++)
         {
             var claimed = Assert.Single((await ClaimAsync(stores, "one")).Entries);
-            Assert.Equal(("first", 1, true), (claimed.Envelope.EventId, claimed.Attempts, claimed.WasInterrupted));
+            Assert.Equal(("first", 1, true), (claimed.Envelope.Id, claimed.Attempts, claimed.WasInterrupted));
             await stores.Failures.ReleaseAsync(claimed, Cancel);
         }
     }

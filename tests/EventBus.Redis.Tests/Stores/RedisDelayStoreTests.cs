@@ -19,12 +19,12 @@ public sealed class RedisDelayStoreTests
 
         var due = await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token);
 
-        Assert.Equal(["first", "second"], due.Entries.Select(envelope => envelope.EventId));
+        Assert.Equal(["first", "second"], due.Entries.Select(envelope => envelope.Id));
         Assert.Equal(TestStores.Now + TestStores.Lease, due.NextDue);
         Assert.Equal((3, 2), (await stores.Delays.CountAsync(Token), await stores.Delays.CountDueAsync(TestStores.Now, Token)));
         Assert.Empty((await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
         await stores.Delays.RemoveAsync(due.Entries[0], Token);
-        Assert.Equal("second", Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries).EventId);
+        Assert.Equal("second", Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries).Id);
         Assert.Equal("röd", due.Entries[0].Headers["Colour"]);
     }
 
@@ -61,8 +61,8 @@ public sealed class RedisDelayStoreTests
 
         var due = await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token);
 
-        Assert.Equal(["broken", "empty", "foreign", "good"], due.Entries.Select(envelope => envelope.EventId).Order());
-        Assert.Equal("good", Assert.Single(due.Entries, envelope => envelope.Defect is null).EventId);
+        Assert.Equal(["broken", "empty", "foreign", "good"], due.Entries.Select(envelope => envelope.Id).Order());
+        Assert.Equal("good", Assert.Single(due.Entries, envelope => envelope.Defect is null).Id);
         foreach (var envelope in due.Entries)
         {
             await stores.Delays.RemoveAsync(envelope, Token);

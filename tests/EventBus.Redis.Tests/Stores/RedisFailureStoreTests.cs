@@ -69,19 +69,19 @@ public sealed class RedisFailureStoreTests
         await stores.RecordAsync(TestStores.Waiting("other", "k2"));
 
         var heads = await stores.ClaimAsync();
-        Assert.Equal(["other", "p-1"], heads.Select(entry => entry.Envelope.EventId).Order());
+        Assert.Equal(["other", "p-1"], heads.Select(entry => entry.Envelope.Id).Order());
         var head = heads.Single(entry => entry.LineKey == "k");
         Assert.True(await stores.RecordAsync(head with { Status = FailedEventStatus.Dead }));
         Assert.Empty(await stores.ClaimAsync(TestStores.Now.AddDays(1)).ContinueWith(claimed => claimed.Result.Where(entry => entry.LineKey == "k"), TaskScheduler.Default));
         Assert.True(await stores.Failures.DiscardAsync(head.Id, Token));
 
         var second = Assert.Single(await stores.ClaimAsync());
-        Assert.Equal("p-2", second.Envelope.EventId);
+        Assert.Equal("p-2", second.Envelope.Id);
         await stores.Failures.CompleteAsync(second, Token);
         Assert.Empty(await stores.ClaimAsync());
         Assert.True(await stores.Failures.RetryDeadAsync("mail~p-3", TestStores.Now, Token));
         var revived = Assert.Single(await stores.ClaimAsync());
-        Assert.Equal(("p-3", 1, 1), (revived.Envelope.EventId, revived.Attempts, revived.ManualRetries));
+        Assert.Equal(("p-3", 1, 1), (revived.Envelope.Id, revived.Attempts, revived.ManualRetries));
         await stores.Failures.CompleteAsync(revived, Token);
         Assert.Equal(ParkOutcome.NotBlocked, await stores.Failures.TryParkAsync(parked, 1, Token));
     }
@@ -103,7 +103,7 @@ public sealed class RedisFailureStoreTests
         var first = await stores.ListAsync(new DeadLetterFilter { Take = 100 });
         var rest = await stores.ListAsync(new DeadLetterFilter { Take = 100, Before = first[^1].Number });
 
-        Assert.Equal(Enumerable.Range(0, Count).Reverse().Select(number => $"p-{number}"), first.Concat(rest).Select(entry => entry.Envelope.EventId));
+        Assert.Equal(Enumerable.Range(0, Count).Reverse().Select(number => $"p-{number}"), first.Concat(rest).Select(entry => entry.Envelope.Id));
         Assert.Equal(Count / 2, (await stores.ListAsync(new DeadLetterFilter { Subscription = "print" })).Count);
         Assert.Equal(Count / 10, (await stores.ListAsync(new DeadLetterFilter { Reason = DeadLetterReason.TooLarge })).Count);
         Assert.Equal(Count, await stores.Failures.CountDeadAsync(new DeadLetterFilter { EventName = "parcel.sent" }, Token));
@@ -157,7 +157,7 @@ public sealed class RedisFailureStoreTests
         Assert.True(await stores.Failures.AdvanceAsync("mail", "k", -1, TestStores.Now, Token));
 
         var woken = await stores.ClaimAsync();
-        Assert.Equal(["p", "p-5"], woken.Select(entry => entry.Envelope.EventId).Order());
+        Assert.Equal(["p", "p-5"], woken.Select(entry => entry.Envelope.Id).Order());
         Assert.Equal(3, (await stores.Failures.GetOrderAsync("mail", "k", Token)).Position);
         Assert.All(woken, entry => Assert.Equal(FailedEventStatus.Deferred, entry.Status));
 
@@ -195,6 +195,6 @@ public sealed class RedisFailureStoreTests
         async Task<int?> CountAsync(string id) => (await stores.Failures.CountAttemptAsync("mail", id, new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts;
     }
 
-    private static (string Id, string Name, int Version, string? Key, string Correlation, DateTimeOffset Time) Parts(EventContext envelope) =>
-        (envelope.EventId, envelope.EventName, envelope.EventVersion, envelope.Key, envelope.CorrelationId, envelope.Time);
+    private static (string Id, string Name, int Version, string? Key, string Correlation, DateTimeOffset Time) Parts(Transports.Envelope envelope) =>
+        (envelope.Id, envelope.Name, envelope.Version, envelope.Key, envelope.CorrelationId, envelope.Time);
 }

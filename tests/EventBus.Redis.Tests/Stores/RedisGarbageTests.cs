@@ -35,8 +35,8 @@ public sealed class RedisGarbageTests
 
         var claimed = await stores.ClaimAsync();
 
-        Assert.Equal(["bad", "good"], claimed.Select(entry => entry.Envelope.EventId).Order());
-        var bad = claimed.Single(entry => entry.Envelope.EventId == "bad");
+        Assert.Equal(["bad", "good"], claimed.Select(entry => entry.Envelope.Id).Order());
+        var bad = claimed.Single(entry => entry.Envelope.Id == "bad");
         Assert.NotNull(bad.Envelope.Defect);
         Assert.Equal("""{"Number":1}"""u8.ToArray(), bad.Envelope.Body.ToArray());
         Assert.True(await stores.RecordAsync(bad with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable, LastFailedAt = TestStores.Now }));
@@ -47,9 +47,9 @@ public sealed class RedisGarbageTests
         Assert.Null(Assert.Single(await stores.ListAsync()).Envelope.Defect);
         Assert.True(await stores.Failures.RetryDeadAsync(bad.Id, TestStores.Now, Token));
         var again = Assert.Single(await stores.ClaimAsync());
-        Assert.Equal((null, "parcel.sent", "bad"), (again.Envelope.Defect, again.Envelope.EventName, again.Envelope.EventId));
+        Assert.Equal((null, "parcel.sent", "bad"), (again.Envelope.Defect, again.Envelope.Name, again.Envelope.Id));
         await stores.Failures.CompleteAsync(again, Token);
-        Assert.Equal("next", Assert.Single(await stores.ClaimAsync()).Envelope.EventId);
+        Assert.Equal("next", Assert.Single(await stores.ClaimAsync()).Envelope.Id);
     }
 
     [Theory]
@@ -70,17 +70,17 @@ public sealed class RedisGarbageTests
 
         var listed = await stores.ListAsync();
 
-        Assert.Equal(["blocking", "last", "bad", "first"], listed.Select(entry => entry.Envelope.EventId));
+        Assert.Equal(["blocking", "last", "bad", "first"], listed.Select(entry => entry.Envelope.Id));
         Assert.Equal([true, false, true, false], listed.Select(entry => entry.Envelope.Defect is not null));
         Assert.Equal(4, (await stores.Failures.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries.Count);
         Assert.Equal(2, await stores.Failures.SweepAsync(new SweepLimits(TestStores.Now, TestStores.Now, TestStores.Now), 10, Token));
-        Assert.Equal(["blocking", "bad"], (await stores.ListAsync()).Select(entry => entry.Envelope.EventId));
+        Assert.Equal(["blocking", "bad"], (await stores.ListAsync()).Select(entry => entry.Envelope.Id));
         Assert.Equal(BadStates[index], await redis.Database.HashGetAsync(states, "mail~bad"));
         Assert.NotNull((await stores.Failures.FindDeadAsync("mail~bad", Token))!.Envelope.Defect);
         Assert.Empty(await stores.ClaimAsync());
 
         Assert.True(await stores.Failures.DiscardAsync("mail~blocking", Token));
-        Assert.Equal("behind", Assert.Single(await stores.ClaimAsync()).Envelope.EventId);
+        Assert.Equal("behind", Assert.Single(await stores.ClaimAsync()).Envelope.Id);
         Assert.True(await stores.Failures.DiscardAsync("mail~bad", Token));
         Assert.Empty(await stores.ListAsync());
         Assert.Equal(1, await stores.Failures.CountAsync(Token));
@@ -112,8 +112,8 @@ public sealed class RedisGarbageTests
 
         foreach (var found in new[] { claimed, listed })
         {
-            Assert.Equal(ids.Order(), found.Select(entry => entry.Envelope.EventId).Order());
-            Assert.Equal("good", Assert.Single(found, entry => entry.Envelope.Defect is null).Envelope.EventId);
+            Assert.Equal(ids.Order(), found.Select(entry => entry.Envelope.Id).Order());
+            Assert.Equal("good", Assert.Single(found, entry => entry.Envelope.Defect is null).Envelope.Id);
         }
 
         Assert.Equal(1, await stores.Failures.SweepAsync(new SweepLimits(TestStores.Now, TestStores.Now, TestStores.Now), 10, Token));
@@ -145,9 +145,9 @@ public sealed class RedisGarbageTests
 
         await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "mail~next", 2);
 
-        Assert.Equal("next", Assert.Single(await stores.ClaimAsync(max: 5)).Envelope.EventId);
+        Assert.Equal("next", Assert.Single(await stores.ClaimAsync(max: 5)).Envelope.Id);
         Assert.Equal("mail~dead", Assert.Single((await stores.Failures.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 100, Token)).Entries).Id);
-        Assert.Equal("dead", (await stores.ListAsync()).First(entry => entry.Envelope.Defect is null).Envelope.EventId);
+        Assert.Equal("dead", (await stores.ListAsync()).First(entry => entry.Envelope.Defect is null).Envelope.Id);
         Assert.Equal(1, await stores.Failures.SweepAsync(new SweepLimits(TestStores.Now, TestStores.Now, TestStores.Now), 100, Token));
     }
 }

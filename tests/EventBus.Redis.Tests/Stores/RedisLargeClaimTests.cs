@@ -23,7 +23,7 @@ public sealed class RedisLargeClaimTests
         while (claimed.Count < Count)
         {
             var batch = await stores.Failures.ClaimDueAsync(["mail"], TestStores.Now, TestStores.Lease, 10, Token);
-            claimed.AddRange(batch.Entries.Select(entry => entry.Envelope.EventId));
+            claimed.AddRange(batch.Entries.Select(entry => entry.Envelope.Id));
             Assert.InRange(batch.Entries.Count, 1, 2);
             Assert.True(claimed.Count == Count || batch.NextDue <= TestStores.Now, $"The next is due at {batch.NextDue}.");
         }
@@ -45,7 +45,7 @@ public sealed class RedisLargeClaimTests
         while (claimed.Count < Count)
         {
             var batch = await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token);
-            claimed.AddRange(batch.Entries.Select(envelope => envelope.EventId));
+            claimed.AddRange(batch.Entries.Select(envelope => envelope.Id));
             Assert.InRange(batch.Entries.Count, 1, 2);
             Assert.True(claimed.Count == Count || batch.NextDue <= TestStores.Now, $"The next is due at {batch.NextDue}.");
         }

@@ -65,7 +65,7 @@ public sealed class RedisOverwrittenKeyTests
 
         Assert.True(await stores.RecordAsync(entry));
 
-        Assert.Equal("p-1", Assert.Single(await stores.ClaimAsync()).Envelope.EventId);
+        Assert.Equal("p-1", Assert.Single(await stores.ClaimAsync()).Envelope.Id);
     }
 
     [Fact]
@@ -77,7 +77,7 @@ public sealed class RedisOverwrittenKeyTests
         await redis.Database.ListLeftPushAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "overwritten");
         await Assert.ThrowsAsync<RedisServerException>(() => stores.ClaimAsync(null, 10, "mail", "print"));
 
-        Assert.Equal("p-1", Assert.Single(await stores.ClaimAsync(null, 10, "print")).Envelope.EventId);
+        Assert.Equal("p-1", Assert.Single(await stores.ClaimAsync(null, 10, "print")).Envelope.Id);
     }
 
     /// <summary>Makes what the step needs. The step says whether it did all of it.</summary>

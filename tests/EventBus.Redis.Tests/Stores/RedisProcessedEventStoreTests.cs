@@ -26,7 +26,7 @@ public sealed class RedisProcessedEventStoreTests
 
         var done = await ClaimAsync(stores, TestStores.Now.AddYears(1), 5);
         Assert.Equal((ProcessedState.Done, 0, long.MinValue), (done.State, done.Fence, done.Fingerprint));
-        Assert.Equal(["a", "b"], done.Outbox.Select(envelope => envelope.EventId));
+        Assert.Equal(["a", "b"], done.Outbox.Select(envelope => envelope.Id));
         Assert.Equal("""{"Number":1}"""u8.ToArray(), done.Outbox[1].Body.ToArray());
         Assert.Equal(0, await stores.Processed.SweepAsync(KeepUntil.AddYears(1), 10, Token));
         await stores.Processed.DispatchedAsync(Key, Token);

@@ -31,10 +31,10 @@ public sealed class RedisStoreFaultTests
 
         Assert.True(await LostReply.AnsweredAsync(async () => await stores.RecordAsync(held with { DueAt = TestStores.Now })));
         Assert.True(Assert.Single(await stores.ClaimAsync()).Claim > held.Claim);
-        Assert.Equal("dead", Assert.Single(await stores.ListAsync()).Envelope.EventId);
-        Assert.Equal("delayed", Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries).EventId);
+        Assert.Equal("dead", Assert.Single(await stores.ListAsync()).Envelope.Id);
+        Assert.Equal("delayed", Assert.Single((await stores.Delays.ClaimDueAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries).Id);
         var done = await stores.Processed.ClaimAsync(new ProcessedKey("mail", "done"), 1, TestStores.Now, TestStores.Lease, Token);
-        Assert.Equal((ProcessedState.Done, "out"), (done.State, Assert.Single(done.Outbox).EventId));
+        Assert.Equal((ProcessedState.Done, "out"), (done.State, Assert.Single(done.Outbox).Id));
     }
 
     /// <summary>What a publish repeats: it was certainly not sent.</summary>
@@ -132,7 +132,7 @@ public sealed class RedisStoreFaultTests
 
         var claimed = await LostReply.RepeatAsync(valve, () => stores.ClaimAsync(null, 10, "mail", "print"));
 
-        Assert.Equal(["p-1", "p-2"], claimed.Select(entry => entry.Envelope.EventId).Order());
+        Assert.Equal(["p-1", "p-2"], claimed.Select(entry => entry.Envelope.Id).Order());
         Assert.All(claimed, entry => Assert.Equal((2, false), (entry.Attempts, entry.WasInterrupted)));
         Assert.Empty(await stores.ClaimAsync(null, 10, "mail", "print"));
     }
@@ -206,7 +206,7 @@ public sealed class RedisStoreFaultTests
             {
                 foreach (var entry in await stores.ClaimAsync(max: 5))
                 {
-                    mine.Add(entry.Envelope.EventId);
+                    mine.Add(entry.Envelope.Id);
                     await stores.Failures.CompleteAsync(entry, Token);
                 }
             }

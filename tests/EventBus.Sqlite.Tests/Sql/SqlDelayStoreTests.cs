@@ -16,10 +16,10 @@ public sealed class SqlDelayStoreTests
         await stores.Delays.AddAsync(Event("2"), Now.AddSeconds(5), Token);
 
         var first = await stores.Delays.ClaimDueAsync(Now, Lease, 10, Token);
-        Assert.Equal("1", Assert.Single(first.Entries).EventId);
+        Assert.Equal("1", Assert.Single(first.Entries).Id);
         Assert.Equal(Now.AddSeconds(5), first.NextDue);
         Assert.Equal(1, await stores.Delays.CountDueAsync(Now, Token));
-        Assert.Equal(["2", "1"], (await stores.Delays.ClaimDueAsync(Now + Lease, Lease, 10, Token)).Entries.Select(e => e.EventId));
+        Assert.Equal(["2", "1"], (await stores.Delays.ClaimDueAsync(Now + Lease, Lease, 10, Token)).Entries.Select(e => e.Id));
         await stores.Delays.RemoveAsync(first.Entries[0], Token);
 
         Assert.Equal(1, await stores.Delays.CountAsync(Token));

@@ -43,7 +43,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
 
         Assert.Equal(entry.History, kept.History);
         Assert.Equal(entry.Envelope.Body.ToArray(), kept.Envelope.Body.ToArray());
-        Assert.Equal((entry.Envelope.EventId, entry.Envelope.EventName, entry.Envelope.Time), (kept.Envelope.EventId, kept.Envelope.EventName, kept.Envelope.Time));
+        Assert.Equal((entry.Envelope.Id, entry.Envelope.Name, entry.Envelope.Time), (kept.Envelope.Id, kept.Envelope.Name, kept.Envelope.Time));
         Assert.Null(kept.Envelope.Defect);
         Assert.Equal(entry with { Number = 1 }, kept with { Envelope = entry.Envelope, History = entry.History });
     }
@@ -76,12 +76,12 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         var first = await Failures.ClaimDueAsync(["mail", "other"], Now, Lease, 10, Token);
         var again = await Failures.ClaimDueAsync(["mail"], Now + Lease, Lease, 1, Token);
 
-        Assert.Equal(("1", 2, false), Assert.Single(first.Entries.Select(e => (e.Envelope.EventId, e.Attempts, e.WasInterrupted))));
+        Assert.Equal(("1", 2, false), Assert.Single(first.Entries.Select(e => (e.Envelope.Id, e.Attempts, e.WasInterrupted))));
         Assert.Equal(Now.AddSeconds(9), first.NextDue);
-        Assert.Equal(("2", 2, false), Assert.Single(again.Entries.Select(e => (e.Envelope.EventId, e.Attempts, e.WasInterrupted))));
+        Assert.Equal(("2", 2, false), Assert.Single(again.Entries.Select(e => (e.Envelope.Id, e.Attempts, e.WasInterrupted))));
         Assert.Equal(Now + Lease, again.NextDue);
         var interrupted = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now + Lease, Lease, 10, Token)).Entries);
-        Assert.Equal(("1", 2, true), (interrupted.Envelope.EventId, interrupted.Attempts, interrupted.WasInterrupted));
+        Assert.Equal(("1", 2, true), (interrupted.Envelope.Id, interrupted.Attempts, interrupted.WasInterrupted));
         Assert.True(interrupted.Claim > again.Entries[0].Claim);
         Assert.False(await Failures.RecordAsync(first.Entries[0], Token));
         Assert.True(await Failures.RecordAsync(interrupted with { Status = FailedEventStatus.Dead }, Token));
@@ -114,7 +114,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         await Failures.RecordAsync(head with { Status = FailedEventStatus.Dead, LineKey = null }, Token);
 
         var next = Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
-        Assert.Equal(("2", FailedEventStatus.Waiting, 1), (next.Envelope.EventId, next.Status, next.Attempts));
+        Assert.Equal(("2", FailedEventStatus.Waiting, 1), (next.Envelope.Id, next.Status, next.Attempts));
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
 
         Assert.True(await Failures.RetryDeadAsync("mail~2", Now, Token));
 
-        Assert.Equal("2", Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.EventId);
+        Assert.Equal("2", Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.Id);
     }
 
     [Fact]
@@ -160,7 +160,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         Assert.True(await Failures.AdvanceAsync("mail", "k", 3, Now, Token));
 
         var woken = (await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries;
-        Assert.Equal(["0", "4"], woken.Select(e => e.Envelope.EventId).Order());
+        Assert.Equal(["0", "4"], woken.Select(e => e.Envelope.Id).Order());
         Assert.All(woken, e => Assert.Equal(FailedEventStatus.Deferred, e.Status));
         var state = await Failures.GetOrderAsync("mail", "k", Token);
         Assert.Equal(new OrderState(stamp + 1, 3), state);

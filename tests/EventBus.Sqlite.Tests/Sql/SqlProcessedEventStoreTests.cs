@@ -59,7 +59,7 @@ public sealed class SqlProcessedEventStoreTests : IAsyncLifetime
 
         var done = await Processed.ClaimAsync(Key, 8, Now, Lease, Token);
         Assert.Equal((ProcessedState.Done, 0, 7), (done.State, done.Fence, done.Fingerprint));
-        Assert.Equal(["a", "b"], done.Outbox.Select(e => e.EventId));
+        Assert.Equal(["a", "b"], done.Outbox.Select(e => e.Id));
         Assert.Equal(5_000, done.Outbox[1].Body.Length);
         Assert.Equal(0, await Processed.SweepAsync(Now, 10, Token));
         await Processed.DispatchedAsync(Key, Token);

@@ -32,7 +32,7 @@ internal sealed class SagaEventFactory(string saga, Publisher publisher, bool is
     /// <summary>Derives the id of an event that a step publishes without an id of its own.</summary>
     public static Guid IdOf(string service, string saga, string sagaId, string step, SagaDirection direction, int ordinal) => EventIds.Derive(service, sagaId, OriginOf(saga, step, direction), ordinal);
 
-    public static StoredSagaEvent Keep(Envelope envelope) => new(envelope.EventId, envelope.EventName, StoreFormat.WriteAttributes(envelope), envelope.GetBody().ToArray());
+    public static StoredSagaEvent Keep(Envelope envelope) => new(envelope.Id, envelope.Name, StoreFormat.WriteAttributes(envelope), envelope.Body.ToArray());
 
     private static string OriginOf(string saga, string step, SagaDirection direction) => $"{saga}/{step}/{direction}";
 

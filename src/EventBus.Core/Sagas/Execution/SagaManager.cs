@@ -250,7 +250,7 @@ internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan time
             token), "change a saga", cancellationToken);
         if (changed is not null)
         {
-            services.Diagnostics.SagaTurned(changed.Saga, SagaStatus.NeedsAttention, changed.Status, turned.Stayed);
+            SagaTelemetry.Turned(services.Diagnostics, changed.Saga, SagaStatus.NeedsAttention, changed.Status, turned.Stayed);
             engine.Wake();
         }
 

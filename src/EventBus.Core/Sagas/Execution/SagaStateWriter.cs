@@ -34,10 +34,10 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
             });
         if (status != before)
         {
-            services.Diagnostics.SagaTurned(definition.Name, before, status, now - since);
+            SagaTelemetry.Turned(services.Diagnostics, definition.Name, before, status, now - since);
             if (SagaTransitions.IsEnd(status))
             {
-                services.Log.SagaEnded(definition.Name, hold.Id, status);
+                services.Log.SagaEnded(definition.Name, hold.Id, status.ToString());
             }
         }
     }

@@ -18,7 +18,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     {
         try
         {
-            await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.EventId, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
+            await link.RunAsync(RedisDelayScripts.Add, Keys, [envelope.Id, RedisTime.Write(dueAt), StoreFormat.WriteAttributes(envelope), envelope.Body], cancellationToken);
         }
         catch (Exception exception) when (RefusalOf(exception) is { } refusal)
         {
@@ -51,7 +51,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     }
 
     public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
-        await link.RunAsync(RedisDelayScripts.Remove, Keys, [envelope.EventId], cancellationToken);
+        await link.RunAsync(RedisDelayScripts.Remove, Keys, [envelope.Id], cancellationToken);
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
@@ -79,7 +79,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     {
         var (id, body) = ((string)row[0]!, (byte[]?)row[2]);
         var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, RedisFailureFormat.Nameless);
-        return body is not null && envelope.EventId == id ? envelope : new Envelope(
+        return body is not null && envelope.Id == id ? envelope : new Envelope(
             new EnvelopeAttributes { Id = id, Name = RedisFailureFormat.Nameless, Defect = envelope.Defect ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.") },
             body ?? []);
     }

@@ -17,7 +17,7 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
         if (filter.EventId is { } eventId)
         {
             var found = await LoadAsync(await IdsOfAsync(eventId, filter.Subscription, cancellationToken), cancellationToken);
-            return [.. found.Where(entry => !(entry.Number >= filter.Before) && Matches(filter, entry.Envelope.EventName, entry)).OrderByDescending(entry => entry.Number).Take(filter.Take)];
+            return [.. found.Where(entry => !(entry.Number >= filter.Before) && Matches(filter, entry.Envelope.Name, entry)).OrderByDescending(entry => entry.Number).Take(filter.Take)];
         }
 
         var listed = new List<FailedEvent>();

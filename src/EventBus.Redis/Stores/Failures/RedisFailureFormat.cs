@@ -28,7 +28,7 @@ internal static class RedisFailureFormat
         using var json = new Utf8JsonWriter(buffer);
         json.WriteStartObject();
         json.WriteString("status", StatusName(entry.Status));
-        json.WriteString("name", entry.Envelope.EventName);
+        json.WriteString("name", entry.Envelope.Name);
         json.WriteNumber("starts", entry.Attempts);
         json.WriteNumber("accompanied", entry.Concurrent);
         json.WriteNumber("replays", entry.ManualRetries);
@@ -108,7 +108,7 @@ internal static class RedisFailureFormat
         var name = state?.Name is { Length: > 0 } known ? known : Nameless;
         var body = (byte[]?)stored.Body;
         var envelope = StoreFormat.Read((byte[]?)stored.Event ?? [], body ?? [], eventId, name);
-        defect ??= body is null ? "The stored body is missing." : envelope.EventId != eventId ? "The stored attributes are those of another event." : null;
+        defect ??= body is null ? "The stored body is missing." : envelope.Id != eventId ? "The stored attributes are those of another event." : null;
         if (defect is not null)
         {
             envelope = new Envelope(new EnvelopeAttributes { Id = eventId, Name = name, Defect = defect }, body ?? []);
@@ -125,7 +125,7 @@ internal static class RedisFailureFormat
         var (subscription, eventId) = Split(id);
 
         // For attributes that cannot be read, StoreFormat.Read returns the given id, which is empty here.
-        return ReadState(subscription, state, out var defect) is not null && defect is null && StoreFormat.Read((byte[]?)attributes ?? [], [], "", "").EventId == eventId;
+        return ReadState(subscription, state, out var defect) is not null && defect is null && StoreFormat.Read((byte[]?)attributes ?? [], [], "", "").Id == eventId;
     }
 
     /// <summary>Reads the state of an entry; returns null if it cannot be read.</summary>

@@ -38,7 +38,7 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
     {
         var (attributes, body) = (StoreFormat.WriteAttributes(envelope), SqlEnvelope.BodyOf(envelope));
         await database.WriteOrWithdrawAsync(
-            session => session.Prepare(add).Set("@event", envelope.EventId).Set("@name", envelope.EventName).Set("@due", dueAt).Set("@attributes", attributes).Set("@body", body).ExecuteAsync(),
+            session => session.Prepare(add).Set("@event", envelope.Id).Set("@name", envelope.Name).Set("@due", dueAt).Set("@attributes", attributes).Set("@body", body).ExecuteAsync(),
             cancellationToken);
     }
 
@@ -115,7 +115,7 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
     }
 
     public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
-        await database.WriteAsync(session => session.Prepare(remove).Set("@event", envelope.EventId).ExecuteAsync(), cancellationToken);
+        await database.WriteAsync(session => session.Prepare(remove).Set("@event", envelope.Id).ExecuteAsync(), cancellationToken);
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         database.ReadAsync(async session => await session.Prepare(count).NumberAsync() ?? 0, cancellationToken);

@@ -164,7 +164,7 @@ internal sealed class FailureTable(string prefix)
 
     /// <summary>Updates the attempt counts of a claimed entry. Returns false if the claim was lost.</summary>
     public async ValueTask<bool> BeginAsync(SqlSession session, FailedEvent entry) =>
-        await session.Prepare(begin).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.EventId).Set("@claim", entry.Claim).Set("@starts", entry.Attempts).Set("@accompanied", entry.Concurrent).ExecuteAsync() > 0;
+        await session.Prepare(begin).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.Id).Set("@claim", entry.Claim).Set("@starts", entry.Attempts).Set("@accompanied", entry.Concurrent).ExecuteAsync() > 0;
 
     /// <summary>
     /// Gets the time at which the next entry of a subscription may be claimed or the next lease ends; null if there is
@@ -174,7 +174,7 @@ internal sealed class FailureTable(string prefix)
 
     /// <summary>Renews the lease of a claimed entry. Returns false if the claim was lost.</summary>
     public async ValueTask<bool> RenewAsync(SqlSession session, FailedEvent entry, DateTimeOffset until) =>
-        await session.Prepare(renew).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.EventId).Set("@claim", entry.Claim).Set("@until", until).ExecuteAsync() > 0;
+        await session.Prepare(renew).Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.Id).Set("@claim", entry.Claim).Set("@until", until).ExecuteAsync() > 0;
 
     public async ValueTask RetryDeadAsync(SqlSession session, FailureRow dead, DateTimeOffset now) =>
         await session.Prepare(revive).Set("@seq", dead.Seq).Set("@subscription", dead.Subscription).Set("@line", dead.LineKey).Set("@now", now).ExecuteAsync();
@@ -190,7 +190,7 @@ internal sealed class FailureTable(string prefix)
         long? turn = isDead ? null : entry.Status == FailedEventStatus.Parked && entry.LineKey is not null ? 0 : entry.DueAt.UtcTicks;
         var number = isDead ? await counters.NextAsync(session, SqlSchema.DeadNumber) : 0;
         return session.Prepare(sql)
-            .Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.EventId).Set("@name", entry.Envelope.EventName)
+            .Set("@subscription", entry.Subscription).Set("@event", entry.Envelope.Id).Set("@name", entry.Envelope.Name)
             .Set("@status", (long)entry.Status).Set("@turn", turn).Set("@due", entry.DueAt).Set("@deadline", entry.Deadline)
             .Set("@line", entry.LineKey).Set("@order", entry.OrderKey).Set("@position", entry.Position)
             .Set("@starts", entry.Attempts).Set("@accompanied", entry.Concurrent).Set("@replays", entry.ManualRetries).Set("@reason", (long)entry.Reason)

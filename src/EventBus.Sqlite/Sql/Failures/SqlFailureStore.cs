@@ -277,14 +277,14 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
 
     private static (string Subscription, string EventId)? Split(string id) => id.IndexOf('~', StringComparison.Ordinal) is >= 0 and var at ? (id[..at], id[(at + 1)..]) : null;
 
-    private ValueTask<FailureRow?> FindAsync(SqlSession session, FailedEvent entry) => table.FindAsync(session, entry.Subscription, entry.Envelope.EventId);
+    private ValueTask<FailureRow?> FindAsync(SqlSession session, FailedEvent entry) => table.FindAsync(session, entry.Subscription, entry.Envelope.Id);
 
     private async ValueTask<bool> KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
     {
         await table.KeepAsync(session, kept, entry, contents);
         if (entry.Claim == 0)
         {
-            await starts.ForgetAsync(session, entry.Subscription, entry.Envelope.EventId);
+            await starts.ForgetAsync(session, entry.Subscription, entry.Envelope.Id);
         }
 
         return true;

@@ -1,12 +1,12 @@
 using Microsoft.Extensions.Logging;
 
-namespace EventBus.Transports;
+namespace EventBus;
 
 /// <summary>
 /// Defines the log messages of outages, for the bus and its backends. They are in a separate class because the logger
 /// that both use must not depend on the other log messages of the bus.
 /// </summary>
-internal static partial class Log
+internal static partial class OutageLog
 {
     [LoggerMessage(38, LogLevel.Warning, "{Count} more failures since {Since:O}, not logged one by one. The last: {Activity}: {ErrorType}: {Error}")]
     public static partial void StillFailing(this ILogger log, long count, DateTimeOffset since, string activity, Type errorType, string error);

@@ -204,7 +204,7 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
         return unread is [var (first, error), ..] ? failures >= FailuresUntilUnread ? Unread(first) : throw new EventBusException($"The dead letter {first.Id} could not be read.", error) : null;
     }
 
-    private static DeadLetter Unread(PendingAlert alert) => DeadLetterManager.Show(new FailedEvent
+    private static DeadLetter Unread(PendingAlert alert) => DeadLetterMapper.Show(new FailedEvent
     {
         Subscription = alert.Subscription,
         Envelope = new Envelope(new EnvelopeAttributes { Id = alert.Id[(alert.Id.IndexOf('~', StringComparison.Ordinal) + 1)..], Name = alert.EventName }, []),

@@ -18,5 +18,5 @@ internal sealed class DeadLetterAlertSource(FailureStore store) : AlertSource
     /// alert of its own. Member names from the body, which may be confidential, are removed from the error.
     /// </summary>
     public override async ValueTask<DeadLetter?> FindAsync(PendingAlert alert, CancellationToken cancellationToken) =>
-        await store.FindDeadAsync(alert.Id, cancellationToken) is { } entry && entry.Number == alert.Number ? DeadLetterManager.Show(entry with { Error = Rejection.WithoutForeign(entry.Error) }) : null;
+        await store.FindDeadAsync(alert.Id, cancellationToken) is { } entry && entry.Number == alert.Number ? DeadLetterMapper.Show(entry with { Error = Rejection.WithoutForeign(entry.Error) }) : null;
 }

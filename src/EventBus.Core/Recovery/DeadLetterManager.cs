@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using EventBus.Stores;
 using Microsoft.Extensions.Logging;
 
@@ -33,7 +32,7 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
             }
 
             var (store, calls, _, _) = Opened();
-            return [.. (await calls.AskAsync(token => store.ListDeadAsync(filter, token), "list the dead letters", cancellationToken)).Select(Show)];
+            return [.. (await calls.AskAsync(token => store.ListDeadAsync(filter, token), "list the dead letters", cancellationToken)).Select(DeadLetterMapper.Show)];
         });
     }
 
@@ -43,7 +42,7 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
         return door.EnterAsync<DeadLetter?>(async () =>
         {
             var (store, calls, _, _) = Keyed("finding one");
-            return await calls.AskAsync(token => store.FindDeadAsync(id, token), "find a dead letter", cancellationToken) is { } entry ? Show(entry) : null;
+            return await calls.AskAsync(token => store.FindDeadAsync(id, token), "find a dead letter", cancellationToken) is { } entry ? DeadLetterMapper.Show(entry) : null;
         });
     }
 
@@ -123,40 +122,6 @@ internal sealed class DeadLetterManager(CallerContext door, TimeProvider time) :
                 wake();
             }
         });
-    }
-
-    public static DeadLetter Show(FailedEvent entry) => new()
-    {
-        Id = entry.Id,
-        Subscription = entry.Subscription,
-        EventId = entry.Envelope.Id,
-        EventName = entry.Envelope.Name,
-        Key = entry.Envelope.KeyText,
-        Headers = entry.Envelope.UserHeaders ?? ReadOnlyDictionary<string, string>.Empty,
-        Reason = entry.Reason,
-        Error = entry.Error,
-        ErrorDetails = entry.ErrorDetails,
-        Attempts = entry.Attempts,
-        FirstFailedAt = entry.FirstFailedAt,
-        LastFailedAt = entry.LastFailedAt,
-        ManualRetries = entry.ManualRetries,
-        History = entry.History,
-        Number = entry.Number,
-        Body = BodyOf(entry),
-        FullBodyLength = entry.Envelope.FullBodyLength,
-    };
-
-    private static ReadOnlyMemory<byte> BodyOf(FailedEvent entry)
-    {
-        try
-        {
-            return entry.Envelope.GetBody();
-        }
-        catch (Exception)
-        {
-            // A dead letter that cannot be serialized as JSON must stay visible, and must not hide the others.
-            return ReadOnlyMemory<byte>.Empty;
-        }
     }
 
     private static DeadLetterFilter Check(DeadLetterFilter? filter)

@@ -3,16 +3,16 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-public sealed class OriginTests
+public sealed class SourceTests
 {
     [Fact]
-    public async Task Origin_OfAnEventFromAWire_IsSeenByEverySubscriptionAndRetry()
+    public async Task Source_OfAReceivedEvent_IsSeenByEverySubscriptionAndRetry()
     {
         var (transport, seen) = (new HandOverTransport(), new Seen());
         var retried = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var running = await RunningBus.StartAsync(bus => bus.UseTransport("UseWire()", _ => transport).StoreInMemory().Retry(TimeSpan.Zero).Subscribe<OrderPlaced>("mail", (_, context, _) =>
         {
-            seen.Add($"{context.Origin} {context.Attempt}");
+            seen.Add($"{context.Source} {context.Attempt}");
             if (context.Attempt == 1)
             {
                 throw new InvalidOperationException("The handler fails on purpose.");
@@ -22,19 +22,19 @@ public sealed class OriginTests
             return Task.CompletedTask;
         }));
 
-        await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = "order.placed", Origin = "/shop" }, Encoding.UTF8.GetBytes("""{"orderId":"1"}""")));
+        await transport.DeliverAsync((new EnvelopeAttributes { Id = "1", Name = "order.placed", Source = "/shop" }, Encoding.UTF8.GetBytes("""{"orderId":"1"}""")));
         await retried.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
 
         Assert.Equal(["/shop 1", "/shop 2"], seen.Items);
     }
 
     [Fact]
-    public async Task Origin_OfAnEventInMemory_IsNull()
+    public async Task Source_OfAnEventInMemory_IsNull()
     {
         var seen = new Seen();
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, context, _) =>
         {
-            seen.Add(context.Origin ?? "none");
+            seen.Add(context.Source ?? "none");
             return Task.CompletedTask;
         }));
 
