@@ -5,14 +5,19 @@ namespace EventBus;
 /// </summary>
 public sealed class EventBusConfigurationException : EventBusException
 {
-    internal EventBusConfigurationException(IReadOnlyList<string> problems)
+    /// <summary>Creates the exception, for instance in a test of code that handles it.</summary>
+    /// <param name="problems">The mistakes, at least one.</param>
+    public EventBusConfigurationException(IReadOnlyList<string> problems)
         : base(Describe(problems)) => Problems = problems;
 
     /// <summary>The mistakes. Each entry says what is wrong, why it matters, and which call fixes it.</summary>
     public IReadOnlyList<string> Problems { get; }
 
-    private static string Describe(IReadOnlyList<string> problems) =>
-        problems.Count == 1
+    private static string Describe(IReadOnlyList<string> problems)
+    {
+        ArgumentNullException.ThrowIfNull(problems);
+        return problems.Count == 1
             ? $"The event bus cannot start. {problems[0]}"
             : $"The event bus cannot start, for {problems.Count} reasons:{string.Concat(problems.Select((problem, i) => $"{Environment.NewLine}  {i + 1}. {problem}"))}";
+    }
 }

@@ -55,4 +55,24 @@ public interface IEventBus
     /// </exception>
     Task PublishManyAsync<TEvent>(IReadOnlyList<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
         where TEvent : notnull;
+
+    /// <summary>Publishes a stream of events in a pipeline. For each key, the order of the stream is kept.</summary>
+    /// <remarks>
+    /// Events are sent in batches of up to 512 while the next ones are read; a batch does not wait until it is full. At
+    /// most 1,024 events are held in memory. The timeout applies to each batch. After a batch of which an event was not
+    /// accepted, nothing more is sent or read. An exception of the stream ends the call after the events before it were
+    /// sent.
+    /// </remarks>
+    /// <param name="events">The events. The enumerator is disposed before the call ends.</param>
+    /// <param name="options">
+    /// The options that differ from the defaults, for every event; null for none. An event id cannot be set here.
+    /// </param>
+    /// <param name="cancellationToken">
+    /// Ends the reading and cancels the wait: events that are already being sent may still be delivered.
+    /// </param>
+    /// <exception cref="PublishManyException">
+    /// At least one event was not accepted. The exception reports the result of each event that was read.
+    /// </exception>
+    Task PublishManyAsync<TEvent>(IAsyncEnumerable<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
+        where TEvent : notnull;
 }

@@ -36,8 +36,14 @@ public sealed class PublishOptions
     public TimeSpan? Timeout { get; init; }
 
     /// <summary>
-    /// The earliest time of delivery. Requires a store, or a backend that supports delays; otherwise the publish fails.
-    /// Default: immediately.
+    /// The earliest time of delivery. Requires a store of delayed events; otherwise the publish fails. Default:
+    /// immediately.
     /// </summary>
     public DateTimeOffset? NotBefore { get; init; }
+
+    /// <summary>
+    /// The time to wait before the delivery, from the publish on: 0 or more. Another way to set
+    /// <see cref="NotBefore"/>; setting both is an error. Default: immediately.
+    /// </summary>
+    public TimeSpan? Delay { get; init; }
 }

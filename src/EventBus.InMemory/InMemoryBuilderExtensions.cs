@@ -35,19 +35,7 @@ public static class InMemoryBuilderExtensions
     internal static BusStores Stores(InMemoryOptions options, IServiceProvider? services = null)
     {
         var log = BackendLog.Create(services?.GetService<ILoggerFactory>(), "EventBus.InMemory", services?.GetService<TimeProvider>());
-        var failures = new InMemoryFailureStore(options.StoreCapacity, log);
-        var processed = new InMemoryProcessedEventStore(options.StoreCapacity, log);
-        return new BusStores
-        {
-            Name = "in memory",
-            Durable = false,
-            Failures = failures,
-            Delays = new InMemoryDelayStore(options.StoreCapacity),
-            Processed = processed,
-            Sagas = new InMemorySagaStore(options.StoreCapacity),
-            Instances = new InMemoryInstanceStore(),
-            Shortages = () => [.. failures.Shortages(), .. processed.Shortages()],
-        };
+        return new InMemoryStores(options.StoreCapacity, log);
     }
 
     private static InMemoryOptions Options(Action<InMemoryOptions>? configure)

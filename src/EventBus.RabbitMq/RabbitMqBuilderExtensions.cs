@@ -79,7 +79,7 @@ public static class RabbitMqBuilderExtensions
         });
         return bus
             .UseTransport("UseRabbitMq(...)", services => new RabbitMqTransport(services.GetRequiredKeyedService<RabbitMqConnector>(key)))
-            .UseDefaultStores(services => RabbitMqStores.Create(services.GetRequiredKeyedService<RabbitMqConnector>(key)));
+            .UseDefaultStores(services => new RabbitMqStores(services.GetRequiredKeyedService<RabbitMqConnector>(key)));
     }
 
     private static ILogger LogOf(ILoggerFactory? logs, TimeProvider? time) => BackendLog.Create(logs, "EventBus.RabbitMq", time);

@@ -106,7 +106,7 @@ public static class RedisBuilderExtensions
         RedisConnector? connector = null;
         return bus
             .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), Options(configure), LogOf(services)))
-            .UseDefaultStores(services => RedisStores.Create(Shared(services), Options(configure), LogOf(services)));
+            .UseDefaultStores(services => new RedisStores(Shared(services), Options(configure), LogOf(services)));
 
         // The transport and the stores share one connection. The first to be created opens it.
         RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(configuration, "bus.UseRedis", services);
@@ -115,7 +115,7 @@ public static class RedisBuilderExtensions
     private static EventBusBuilder Store(EventBusBuilder bus, string? configuration, Action<RedisOptions>? configure)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return bus.UseStores(services => RedisStores.Create(RedisConnectionSource.Locate(configuration, "bus.StoreInRedis", services), Options(configure), LogOf(services)));
+        return bus.UseStores(services => new RedisStores(RedisConnectionSource.Locate(configuration, "bus.StoreInRedis", services), Options(configure), LogOf(services)));
     }
 
     internal static ILogger LogOf(IServiceProvider services) => BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis", services.GetService<TimeProvider>());

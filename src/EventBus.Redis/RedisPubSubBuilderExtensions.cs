@@ -61,7 +61,7 @@ public static class RedisPubSubBuilderExtensions
         RedisConnector? connector = null;
         return bus
             .UseTransport("UseRedisPubSub(...)", services => new RedisPubSubTransport(Shared(services), Options(configure), RedisBuilderExtensions.LogOf(services)))
-            .UseDefaultStores(services => RedisStores.Create(Shared(services), new RedisOptions { KeyPrefix = Options(configure).KeyPrefix }, RedisBuilderExtensions.LogOf(services)));
+            .UseDefaultStores(services => new RedisStores(Shared(services), new RedisOptions { KeyPrefix = Options(configure).KeyPrefix }, RedisBuilderExtensions.LogOf(services)));
 
         // The transport and the stores share one connection. The first to be created opens it.
         RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(configuration, "bus.UseRedisPubSub", services);

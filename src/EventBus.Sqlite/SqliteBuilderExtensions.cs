@@ -33,23 +33,6 @@ public static class SqliteBuilderExtensions
         return bus.UseStores(services => Stores(file, options, BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Sqlite", services.GetService<TimeProvider>())));
     }
 
-    internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log)
-    {
-        var database = new SqliteDatabase(file.Locate(), options, log);
-        var delays = new SqlDelayStore(database, log);
-        return new BusStores
-        {
-            Name = "in SQLite",
-            Failures = new SqlFailureStore(database),
-            Delays = delays,
-            Processed = new SqlProcessedEventStore(database),
-            Sagas = new SqlSagaStore(database),
-            Instances = new SqlInstanceStore(database),
-            Subscriptions = new SqlSubscriptionStore(database),
-            Shortages = () => [.. database.Problems, .. delays.Problems],
-            PlanBy = database.PlanBy,
-            OpenAsync = database.OpenAsync,
-            CloseAsync = database.CloseAsync,
-        };
-    }
+    internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log) =>
+        new SqliteStores(new SqliteDatabase(file.Locate(), options, log), log);
 }

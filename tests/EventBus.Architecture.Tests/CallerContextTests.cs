@@ -16,7 +16,7 @@ public sealed class CallerContextTests
         var entrances = Entrances().Distinct<IMethodSymbol>(SymbolEqualityComparer.Default).ToList();
 
         Assert.All(
-            new[] { "BusClient.PublishAsync", "DeadLetterManager.ListAsync", "SagaClient.RunAsync", "BusHostedService.StartingAsync", "BusHost.DisposeAsync", "BusHealthCheck.CheckHealthAsync", "EventBusIdleExtensions.WhenIdleAsync", "ConformanceSuite.RunAsync" },
+            new[] { "BusClient.PublishAsync", "DeadLetterManager.ListAsync", "SagaClient.RunAsync", "BusHostedService.StartingAsync", "BusHost.DisposeAsync", "BusHealthCheck.CheckHealthAsync", "SagaManagerClient.RetryAsync", "DelayedEventManager.CancelAsync", "SubscriptionManager.PauseAsync", "EventBusIdleExtensions.WhenIdleAsync", "ConformanceSuite.RunAsync" },
             known => Assert.Contains(entrances, method => method.ShortName == known));
         Rule.NoOffenders(
             entrances.Where(method => !Leaves(method, new HashSet<IMethodSymbol>(SymbolEqualityComparer.Default))).Select(method => $"{method.Where}: {method.ShortName}"),
@@ -31,7 +31,7 @@ public sealed class CallerContextTests
         {
             var isSeam = type.ContainingNamespace.Name is "Transports" or "Stores";
             var own = type.GetMembers().OfType<IMethodSymbol>().Where(method => method is { MethodKind: MethodKind.Ordinary, IsAbstract: false, IsImplicitlyDeclared: false } && method.ReturnType.IsAsyncResult);
-            foreach (var method in own.Where(method => !isSeam && method.IsPublic && !method.IsOverride))
+            foreach (var method in own.Where(method => !isSeam && (method.IsOverride ? services.Contains(type.BaseType!) : method.IsPublic)))
             {
                 yield return method;
             }
@@ -53,7 +53,7 @@ public sealed class CallerContextTests
     private static IEnumerable<ITypeSymbol> Registered() =>
         SourceProject.All.SelectMany(project => project.Nodes<InvocationExpressionSyntax>())
             .Select(found => found.Model.GetSymbolInfo(found.Node).Symbol as IMethodSymbol)
-            .Where(method => method is { ContainingType.Name: "ServiceCollectionServiceExtensions" or "ServiceCollectionDescriptorExtensions" })
+            .Where(method => method is { ContainingType.Name: "ServiceCollectionServiceExtensions" or "ServiceCollectionDescriptorExtensions" } or { MethodKind: MethodKind.LocalFunction, Name: "AddService" })
             .SelectMany(method => method!.TypeArguments);
 
     private static bool Leaves(IMethodSymbol method, HashSet<IMethodSymbol> asked)
@@ -87,8 +87,13 @@ public sealed class CallerContextTests
         return true;
     }
 
+    /// <summary>A method that only passes its argument to <c>CallerContext</c>.</summary>
+    private static bool Wraps(IMethodSymbol method) =>
+        method.OriginalDefinition.DeclaringSyntaxReferences.FirstOrDefault()?.GetSyntax() is MethodDeclarationSyntax { ExpressionBody.Expression: InvocationExpressionSyntax call }
+        && Models.TryGetValue(call.SyntaxTree, out var model) && model.GetSymbolInfo(call).Symbol is IMethodSymbol { ContainingType.Name: "CallerContext" };
+
     /// <summary>A call that <c>CallerContext</c> makes, or one that is made where it says that there is no context to leave.</summary>
     private static bool IsCallerContext(SyntaxNode node, SemanticModel model) =>
-        (node is InvocationExpressionSyntax call && model.GetSymbolInfo(call).Symbol is IMethodSymbol { ContainingType.Name: "CallerContext" })
+        (node is InvocationExpressionSyntax call && model.GetSymbolInfo(call).Symbol is IMethodSymbol target && (target.ContainingType.Name == "CallerContext" || Wraps(target)))
         || (node.Parent is ConditionalExpressionSyntax either && either.WhenTrue == node && model.GetSymbolInfo(either.Condition).Symbol is IPropertySymbol { ContainingType.Name: "CallerContext" });
 }

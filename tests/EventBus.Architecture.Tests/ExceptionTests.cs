@@ -20,6 +20,18 @@ public sealed class ExceptionTests
             select ($"{Path.GetFileNameWithoutExtension(found.SyntaxTree.FilePath)}: {found}", found.Where),
             "These read the text of an exception, which may throw, be null, be of any length, or hold content. Ask ExceptionText:");
 
+    /// <summary>A backend implements only the members that it can fulfil. A stream is the exception: its contract asks for the type.</summary>
+    [Fact]
+    public void NotSupportedException_InALibrary_IsNotThrown() =>
+        Rule.NoOffenders(
+            from project in SourceProject.All
+            where project.Name != "EventBus.Conformance"
+            from found in project.Nodes<BaseObjectCreationExpressionSyntax>()
+            where found.Model.GetTypeInfo(found.Node).Type?.ToDisplayString() == "System.NotSupportedException"
+            where !IsInStream(found.Model.GetEnclosingSymbol(found.Node.SpanStart)?.ContainingType)
+            select found.Node.Where,
+            "These throw NotSupportedException. Implement a smaller type, or throw an EventBusException that says what to do:");
+
     private static IEnumerable<SyntaxNode> Reads(SourceProject project) =>
         from found in project.Nodes<SimpleNameSyntax>()
         where Texts.Contains(found.Node.Identifier.Text)
@@ -37,11 +49,15 @@ public sealed class ExceptionTests
         where IsException(found.Model.GetTypeInfo(found.Node.Expression).Type)
         select (SyntaxNode)found.Node;
 
-    private static bool IsException(ITypeSymbol? type)
+    private static bool IsException(ITypeSymbol? type) => IsOrDerives(type, "System.Exception");
+
+    private static bool IsInStream(ITypeSymbol? type) => IsOrDerives(type, "System.IO.Stream");
+
+    private static bool IsOrDerives(ITypeSymbol? type, string name)
     {
         for (; type is not null; type = type.BaseType)
         {
-            if (type.ToDisplayString() == "System.Exception")
+            if (type.ToDisplayString() == name)
             {
                 return true;
             }

@@ -14,6 +14,7 @@ internal static class Waivers
         (Token, "IDeliverySettler.AckAsync", "As for Delivery.AckAsync."),
         (Token, "IDeliverySettler.ReleaseAsync", "As for Delivery.AckAsync."),
         (Token, "Receiver.StopIntakeAsync", "Part of closing, which the transport bounds itself."),
+        (Token, "BusStores.CloseAsync", "Part of closing, which the bus bounds."),
         (Token, "Receiver.DisposeAsync", "IAsyncDisposable has no token."),
         (Token, "Transport.DisposeAsync", "IAsyncDisposable has no token."),
         (Context, "BackgroundRunner.GuardAsync", "The one door: a loop starts on the pool, whatever context the host started in."),

@@ -54,7 +54,7 @@ public sealed class InMemoryStoreTests
         await failures.TryParkAsync(Parked("2", "k"), 10, Token);
         Assert.Empty((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
 
-        Assert.True(await failures.DiscardAsync("mail~1", Token));
+        Assert.True(await failures.DeadLetters.DiscardAsync("mail~1", Token));
 
         Assert.Equal("2", Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.Id);
     }
@@ -66,7 +66,7 @@ public sealed class InMemoryStoreTests
         await failures.RecordAsync(Failed("2", line: "k") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.KeyBlocked }, Token);
         Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
 
-        Assert.True(await failures.DiscardAsync("mail~2", Token));
+        Assert.True(await failures.DeadLetters.DiscardAsync("mail~2", Token));
 
         Assert.Empty((await failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
     }
@@ -83,7 +83,7 @@ public sealed class InMemoryStoreTests
 
         Assert.Empty((await failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
         Assert.Equal(1, await failures.CountAsync(Token));
-        Assert.Equal(1 - claimed, await failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(1 - claimed, await failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
     }
 
     [Fact]
@@ -103,8 +103,8 @@ public sealed class InMemoryStoreTests
     {
         await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead, Attempts = 4 }, Token);
 
-        Assert.True(await failures.RetryDeadAsync("mail~1", Now, Token));
-        Assert.False(await failures.RetryDeadAsync("mail~1", Now, Token));
+        Assert.True(await failures.DeadLetters.RetryAsync("mail~1", Now, Token));
+        Assert.False(await failures.DeadLetters.RetryAsync("mail~1", Now, Token));
 
         Assert.Equal(1, Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Attempts);
     }
@@ -116,7 +116,7 @@ public sealed class InMemoryStoreTests
 
         Assert.False(await failures.RecordAsync(Failed("1") with { Status = FailedEventStatus.Dead }, Token));
 
-        Assert.Equal(0, await failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(0, await failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
         Assert.Single((await failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries);
     }
 
@@ -130,7 +130,7 @@ public sealed class InMemoryStoreTests
         Assert.True(await failures.RecordAsync(dead, Token));
         Assert.False(await failures.RecordAsync(dead, Token));
 
-        Assert.Equal(1, await failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(1, await failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
         Assert.Equal(["mail~1"], await failures.RenewAsync([claimed], Now + Lease, Token));
     }
 
@@ -178,7 +178,7 @@ public sealed class InMemoryStoreTests
 
         Assert.Contains("StoreCapacity", exception.Message, StringComparison.Ordinal);
         await small.AdvanceAsync("mail", "a", 2, Now, Token);
-        await small.SweepAsync(new SweepLimits(null, Now, Now.AddSeconds(1)), 10, Token);
+        await small.SweepAsync(Now, Now.AddSeconds(1), 10, Token);
         await small.AdvanceAsync("mail", "b", 1, Now, Token);
         Assert.Equal(new OrderState(1, 1), await small.GetOrderAsync("mail", "b", Token));
     }

@@ -37,13 +37,13 @@ public sealed class LeftBehindTests : IDisposable
 
             var health = await HealthAsync(app);
             Assert.Equal(HealthStatus.Healthy, health.Status);
-            Assert.Contains("RetireSubscriptionAsync(\"b\")", (string)health.Data[$"{name}:b"], StringComparison.Ordinal);
-            Assert.Contains("call RetireSubscriptionAsync(\"b\")", Assert.Single(log.Texts, text => text.Contains($"the queue {name}:b of the subscription b", StringComparison.Ordinal)), StringComparison.Ordinal);
+            Assert.Contains("ISubscriptionManager.RetireAsync(\"b\")", (string)health.Data[$"{name}:b"], StringComparison.Ordinal);
+            Assert.Contains("call ISubscriptionManager.RetireAsync(\"b\")", Assert.Single(log.Texts, text => text.Contains($"the queue {name}:b of the subscription b", StringComparison.Ordinal)), StringComparison.Ordinal);
             Assert.Equal(1u, await WaitingAsync("b"));
 
-            Assert.Contains("events wait", (await Assert.ThrowsAsync<EventBusException>(() => app.Bus.RetireSubscriptionAsync("b", cancellationToken: Cancel))).Message, StringComparison.Ordinal);
+            Assert.Contains("events wait", (await Assert.ThrowsAsync<EventBusException>(() => app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("b", cancellationToken: Cancel))).Message, StringComparison.Ordinal);
             Assert.Contains($"{name}:b", (await HealthAsync(app)).Data);
-            await app.Bus.RetireSubscriptionAsync("b", discardWaiting: true, cancellationToken: Cancel);
+            await app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("b", discardWaiting: true, cancellationToken: Cancel);
             Assert.Null(await WaitingAsync("b"));
             await UntilNamedAsync(app, "c");
         }
@@ -96,7 +96,7 @@ public sealed class LeftBehindTests : IDisposable
             await UntilNamedAsync(app, "a");
             var health = await HealthAsync(app);
             Assert.Equal(HealthStatus.Healthy, health.Status);
-            Assert.Contains($"RetireSubscriptionAsync(\"a\") in an application whose service name is '{name}', or, if that is gone, delete the queue with the tools of the broker (rabbitmqctl delete_queue {name}:a)", (string)health.Data[$"{name}:a"], StringComparison.Ordinal);
+            Assert.Contains($"ISubscriptionManager.RetireAsync(\"a\") in an application whose service name is '{name}', or, if that is gone, delete the queue with the tools of the broker (rabbitmqctl delete_queue {name}:a)", (string)health.Data[$"{name}:a"], StringComparison.Ordinal);
             Assert.DoesNotContain(log.Texts, text => text.Contains($"{name}:a", StringComparison.Ordinal));
         }
 

@@ -263,8 +263,8 @@ public sealed class StartTests
     {
         await using var app = await TestBus.StartAsync(TestBroker.NewName(), null, bus => bus.Subscribe<TestHappened>("tests", (_, _, _) => Task.CompletedTask));
 
-        await Assert.ThrowsAsync<ArgumentException>(() => app.Bus.RetireSubscriptionAsync("tests", cancellationToken: Cancel));
-        await app.Bus.RetireSubscriptionAsync("never-there", cancellationToken: Cancel);
+        await Assert.ThrowsAsync<ArgumentException>(() => app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("tests", cancellationToken: Cancel));
+        await app.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("never-there", cancellationToken: Cancel);
     }
 
     /// <summary>Publishes again what did not get through while a connection was lost.</summary>

@@ -146,7 +146,7 @@ public sealed partial class RedisRightsTests
         await admin.GetDatabase().ExecuteAsync("ACL", [.. rights.Where(right => granted || !right.Contains("known:subscriptions", StringComparison.Ordinal))]);
         using var logs = new LogList();
         var connector = new RedisConnector(ConfigurationOptions.Parse($"{server.EndPoint},user=stores,password=password"), "bus.StoreInRedis(...)", logs);
-        var stores = RedisStores.Create(connector, new RedisOptions { KeyPrefix = redis.Prefix }, logs);
+        var stores = new RedisStores(connector, new RedisOptions { KeyPrefix = redis.Prefix }, logs);
         await stores.OpenAsync(new StoreSetup("shop", TimeProvider.System) { FailFast = true }, Token);
         try
         {

@@ -148,7 +148,7 @@ public sealed class RedisSlowWireTests
         await using var stores = await TestStores.OpenAsync(redis.Prefix, TestRedis.Through(proxy.Port));
         proxy.ToClient.BytesPerSecond = Rate;
 
-        Assert.Equal(8, (await stores.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Count);
+        Assert.Equal(8, (await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Count);
     }
 
     private static async Task TakeAllAsync(Receiver receiver, int count, TimeSpan time)

@@ -85,10 +85,10 @@ public sealed class RedisTrimmerTests
         Assert.Equal(TransportState.Healthy, (await transport.CheckHealthAsync(TestToken)).State);
         await PublishAsync(transport);
 
-        Assert.Contains("RetireSubscriptionAsync(\"parcels\")", await redis.Log.LineAsync("has not read its events"), StringComparison.Ordinal);
+        Assert.Contains("ISubscriptionManager.RetireAsync(\"parcels\")", await redis.Log.LineAsync("has not read its events"), StringComparison.Ordinal);
         var health = await TestRedis.HealthAsync(transport, TransportState.Degraded);
         Assert.Contains("'app:parcels'", health.Description, StringComparison.Ordinal);
-        Assert.Contains("RetireSubscriptionAsync(\"parcels\")", health.Description, StringComparison.Ordinal);
+        Assert.Contains("ISubscriptionManager.RetireAsync(\"parcels\")", health.Description, StringComparison.Ordinal);
 
         await transport.RetireAsync("parcels", discardWaiting: true, TestToken);
         await TestRedis.HealthAsync(transport, TransportState.Healthy);
@@ -209,7 +209,7 @@ public sealed class RedisTrimmerTests
     }
 
     [Theory]
-    [InlineData("app:removed", "RetireSubscriptionAsync(\"removed\")", true)]
+    [InlineData("app:removed", "ISubscriptionManager.RetireAsync(\"removed\")", true)]
     [InlineData("renamed:mail", "XGROUP DESTROY", false)]
     public async Task GroupThatIsLeftBehind_IsNamedWithItsRemovalAndNeverCutOff(string group, string removal, bool ours)
     {

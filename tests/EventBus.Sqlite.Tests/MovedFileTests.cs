@@ -139,7 +139,7 @@ public sealed class MovedFileTests : IDisposable
     private async Task<IEnumerable<string>> FoundAsync()
     {
         await using var stores = await OpenAsync(File);
-        return (await stores.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Select(dead => dead.Envelope.Id).Order();
+        return (await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Select(dead => dead.Envelope.Id).Order();
     }
 
     private void Delete()

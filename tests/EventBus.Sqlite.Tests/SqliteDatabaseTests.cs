@@ -35,7 +35,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(["bus.db"], Directory.GetFiles(folder.Path).Select(Path.GetFileName));
         await using var again = await OpenAsync(File);
 
-        Assert.Equal("dead", Assert.Single(await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.Id);
+        Assert.Equal("dead", Assert.Single(await again.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.Equal(3, await again.Failures.CountAsync(Token));
         Assert.Equal("waits", Assert.Single((await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.Id);
         Assert.Equal(new OrderState(1, 3), await again.Failures.GetOrderAsync("mail", "k", Token));
@@ -61,7 +61,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         }
 
         var upgraded = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => OpenAsync(File, configure: options => options.BusyTimeout = Patience)));
-        Assert.Equal("dead", Assert.Single(await upgraded[0].Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.Id);
+        Assert.Equal("dead", Assert.Single(await upgraded[0].Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.True(await upgraded[1].Sagas.CreateAsync(Saga("1"), Token));
         Assert.Equal("1", Assert.Single((await upgraded[2].Sagas.ListDueAsync(["trip"], Now, 10, Token)).Entries).Id);
         Assert.Equal(1, await upgraded[0].Sagas.CountAsync(new SagaFilter(), Token));
@@ -91,7 +91,7 @@ public sealed class SqliteDatabaseTests : IDisposable
 
         await using var upgraded = await OpenAsync(File);
         Assert.Equal(new SeenSubscription("shop", "mail", Now), Assert.Single(await upgraded.Subscriptions.NoteAsync("rabbitmq", ["mail"], Now, Token)));
-        Assert.Equal("dead", Assert.Single(await upgraded.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.Id);
+        Assert.Equal("dead", Assert.Single(await upgraded.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.Equal(2, (await upgraded.Instances.NoteAsync("b", ["mail"], Now, Lease, Token))["mail"]);
     }
 
@@ -160,7 +160,7 @@ public sealed class SqliteDatabaseTests : IDisposable
             }
 
             Assert.InRange(watch.Elapsed, TimeSpan.FromSeconds(0.9), Patience);
-            Assert.Single(await stores.Failures.ListDeadAsync(new DeadLetterFilter(), Token));
+            Assert.Single(await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token));
         }
 
         Assert.True(await stores.Failures.RecordAsync(Dead("2"), Token));
@@ -219,11 +219,11 @@ public sealed class SqliteDatabaseTests : IDisposable
                 }
             });
             Assert.True(failed is InvalidOperationException or EventBusException, failed.ToString());
-            Assert.Equal(accepted, await stores.Failures.CountDeadAsync(new DeadLetterFilter(), Token));
+            Assert.Equal(accepted, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
 
             System.IO.File.Delete(filler);
             Assert.True(await stores.Failures.RecordAsync(Dead("more"), Token));
-            Assert.Equal(accepted + 1, (await stores.Failures.ListDeadAsync(new DeadLetterFilter { Take = 1_000 }, Token)).Count);
+            Assert.Equal(accepted + 1, (await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter { Take = 1_000 }, Token)).Count);
         }
         finally
         {
@@ -282,7 +282,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         }
 
         await using var again = await OpenAsync(File);
-        var dead = await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token);
+        var dead = await again.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token);
         var due = (await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 100, Token)).Entries;
         var delayed = (await again.Delays.ClaimDueAsync(Now, Lease, 100, Token)).Entries;
 
@@ -297,10 +297,10 @@ public sealed class SqliteDatabaseTests : IDisposable
         foreach (var entry in due)
         {
             Assert.True(await again.Failures.RecordAsync(entry with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, Token));
-            Assert.True(await again.Failures.DiscardAsync($"dead~{entry.Envelope.Id}", Token));
+            Assert.True(await again.Failures.DeadLetters.DiscardAsync($"dead~{entry.Envelope.Id}", Token));
         }
 
-        Assert.Equal(9, (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Count);
+        Assert.Equal(9, (await again.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Count);
     }
 
     /// <summary>A page of the file that holds nothing but a part of one body points nowhere: whoever reads that body is told that the file is malformed.</summary>
@@ -323,8 +323,8 @@ public sealed class SqliteDatabaseTests : IDisposable
         var due = (await again.Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries;
         Assert.Equal(["1", "bad", "2"], due.Select(entry => entry.Envelope.Id));
         Assert.Equal(["bad"], due.Where(entry => entry.Envelope.Defect is not null).Select(entry => entry.Envelope.Id));
-        Assert.Equal(["2", "bad", "1"], (await again.Failures.ListDeadAsync(new DeadLetterFilter(), Token)).Select(entry => entry.Envelope.Id));
-        Assert.NotNull((await again.Failures.FindDeadAsync("dead~bad", Token))!.Envelope.Defect);
+        Assert.Equal(["2", "bad", "1"], (await again.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Select(entry => entry.Envelope.Id));
+        Assert.NotNull((await again.Failures.DeadLetters.FindAsync("dead~bad", Token))!.Envelope.Defect);
         Assert.Empty(again.Problems);
         Assert.Equal(["1", "2"], (await again.Delays.ClaimDueAsync(Now, Lease, 10, Token)).Entries.Select(envelope => envelope.Id));
         Assert.Contains("1 delayed events", Assert.Single(again.Problems), StringComparison.Ordinal);
@@ -336,9 +336,9 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.True(await again.Failures.RecordAsync(due[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, Token));
         await again.Failures.CompleteAsync(due[0], Token);
         await again.Failures.CompleteAsync(due[2], Token);
-        Assert.Equal(DeadLetterReason.Unreadable, (await again.Failures.FindDeadAsync("mail~bad", Token))!.Reason);
-        Assert.Equal(StoreScope.Entry, (await Assert.ThrowsAsync<StoreRefusedException>(async () => await again.Failures.DiscardAsync("mail~bad", Token))).Scope);
-        Assert.Equal(2, await again.Failures.SweepAsync(new SweepLimits(Now.AddDays(1), Now, Now), 100, Token));
+        Assert.Equal(DeadLetterReason.Unreadable, (await again.Failures.DeadLetters.FindAsync("mail~bad", Token))!.Reason);
+        Assert.Equal(StoreScope.Entry, (await Assert.ThrowsAsync<StoreRefusedException>(async () => await again.Failures.DeadLetters.DiscardAsync("mail~bad", Token))).Scope);
+        Assert.Equal(2, await again.Failures.DeadLetters.SweepAsync(Now.AddDays(1), 100, Token));
         Assert.True(await again.Failures.RecordAsync(Failed("more"), Token));
     }
 

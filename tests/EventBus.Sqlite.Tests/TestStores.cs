@@ -19,7 +19,7 @@ internal sealed class TestStores : IAsyncDisposable
     /// <summary>The clock by which the stores are planned.</summary>
     public TimeProvider Clock { get; }
 
-    public FailureStore Failures => stores.Failures!;
+    public KeyedFailureStore Failures => (KeyedFailureStore)stores.Failures!;
 
     public DelayStore Delays => stores.Delays!;
 
@@ -27,7 +27,7 @@ internal sealed class TestStores : IAsyncDisposable
 
     public SagaStore Sagas => stores.Sagas!;
 
-    public IReadOnlyCollection<string> Problems => stores.Shortages();
+    public IReadOnlyCollection<string> Problems => stores.Shortages;
 
     public InstanceStore Instances => stores.Instances!;
 

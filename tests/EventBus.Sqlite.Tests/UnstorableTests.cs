@@ -104,7 +104,7 @@ public sealed class UnstorableTests : IDisposable
             Assert.Equal(own.Count, await stores.Processed.CountAsync(Token));
             Assert.Equal(1, await stores.Delays.CountAsync(Token));
             Assert.Equal(1, (await stores.Failures.GetOrderAsync(subscription, "k", Token)).Stamp);
-            Assert.Equal(subscription, Assert.Single(await stores.Failures.ListDeadAsync(new DeadLetterFilter { Subscription = subscription }, Token)).Subscription);
+            Assert.Equal(subscription, Assert.Single(await stores.Failures.DeadLetters.ListAsync(new DeadLetterFilter { Subscription = subscription }, Token)).Subscription);
         }
     }
 

@@ -74,7 +74,7 @@ internal static class BlockingCaller
             Wait(letters.RetryAllAsync());
             if (sagas)
             {
-                UseSagas(host.Services.GetRequiredService<ISagas>());
+                UseSagas(host.Services.GetRequiredService<ISagas>(), host.Services.GetRequiredService<SagaManager>());
             }
 
             Wait(host.StopAsync());
@@ -87,17 +87,17 @@ internal static class BlockingCaller
         }
     }
 
-    private static void UseSagas(ISagas sagas)
+    private static void UseSagas(ISagas sagas, SagaManager manager)
     {
         Assert.Equal(SagaStatus.Completed, Wait(sagas.RunAsync(new BlockingState("run"))).Status);
         var started = Wait(sagas.StartAsync(new BlockingState("start")));
         Wait(sagas.WaitAsync<BlockingState>(started));
         Assert.True(Wait(sagas.FindAsync(started)) is not null, "the saga is found");
-        Assert.Equal(2L, Wait(sagas.CountAsync()));
-        Assert.Equal(2, Wait(sagas.ListAsync()).Count);
-        Wait(sagas.RetryAsync(started));
-        Wait(sagas.SkipAsync(started, "no reason"));
-        Wait(sagas.FinishAsync(started, "no reason"));
+        Assert.Equal(2L, Wait(manager.CountAsync()));
+        Assert.Equal(2, Wait(manager.ListAsync()).Count);
+        Wait(manager.RetryAsync(started));
+        Wait(manager.SkipAsync(started, "no reason"));
+        Wait(manager.FinishAsync(started, "no reason"));
     }
 
     private static IHost Build(Action<EventBusBuilder> configure, BlockingCollection<string> failed, ILoggerProvider? log)

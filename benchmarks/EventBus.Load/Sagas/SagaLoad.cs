@@ -44,7 +44,7 @@ internal static class SagaLoad
             bus.UseInMemory().AddSaga<IdleSaga, IdleState>();
             store(bus);
             bus.Configure(options => options.Sagas.Concurrency = AtOnce);
-            Buses.WrapStores(bus, stores => SwiftAlerts.With(stores, stores.Failures, stores.Processed, counted = new CountedSagaStore(stores.Sagas!)));
+            Buses.WrapStores(bus, stores => new ProofStores(stores, sagas: counted = new CountedSagaStore(stores.Sagas!)));
         });
         var client = host.Services.GetRequiredService<ISagas>();
         await RunAsync(client, AtOnce, "warm");

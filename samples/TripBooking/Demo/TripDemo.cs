@@ -7,6 +7,7 @@ namespace TripBooking.Demo;
 internal sealed class TripDemo(IServiceProvider services, Promises promises)
 {
     private readonly ISagas sagas = services.GetRequiredService<ISagas>();
+    private readonly SagaManager manager = services.GetRequiredService<SagaManager>();
     private readonly Timeline timeline = services.GetRequiredService<Timeline>();
     private readonly OutsideWorld world = services.GetRequiredService<OutsideWorld>();
     private readonly FlightService flights = services.GetRequiredService<FlightService>();
@@ -87,7 +88,7 @@ internal sealed class TripDemo(IServiceProvider services, Promises promises)
 
         Screen.Text("", "The airline fixes it, and an operator retries the saga:", "");
         flights.CannotCancel = false;
-        var taken = await sagas.RetryAsync(id, cancellationToken);
+        var taken = await manager.RetryAsync(id, cancellationToken);
         var result = await sagas.WaitAsync<Trip>(id, cancellationToken);
         await timeline.UntilAsync("saga.failed", cancellationToken);
         Conclude(result);

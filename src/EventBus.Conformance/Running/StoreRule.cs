@@ -5,7 +5,7 @@ namespace EventBus.Conformance;
 /// <summary>Provides common rules that skip scenarios which stores do not support.</summary>
 internal static class StoreRule
 {
-    public static Func<StoreBackend, BusStores, string?> Failures { get; } = (_, stores) => stores.Failures is null ? "The package keeps no failed events." : null;
+    public static Func<StoreBackend, BusStores, string?> Failures { get; } = (_, stores) => stores.Failures is not KeyedFailureStore ? "The package keeps no failed events by id and key." : null;
 
     public static Func<StoreBackend, BusStores, string?> Delays { get; } = (_, stores) => stores.Delays is null ? "The package keeps no delayed events." : null;
 

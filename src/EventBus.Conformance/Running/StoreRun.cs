@@ -21,7 +21,9 @@ internal sealed class StoreRun : IAsyncDisposable
 
     public BusStores Stores => open[0];
 
-    public FailureStore Failures => Stores.Failures!;
+    public KeyedFailureStore Failures => (KeyedFailureStore)Stores.Failures!;
+
+    public DeadLetterStore DeadLetters => Failures.DeadLetters;
 
     public DelayStore Delays => Stores.Delays!;
 
@@ -51,6 +53,9 @@ internal sealed class StoreRun : IAsyncDisposable
     /// Opens a second instance on the same data. Stores that belong to one process return the same instance.
     /// </summary>
     public async Task<BusStores> OtherAsync() => Stores.Durable ? await OpenAsync() : Stores;
+
+    /// <summary>The failure store of a second instance on the same data.</summary>
+    public async Task<KeyedFailureStore> OtherFailuresAsync() => (KeyedFailureStore)(await OtherAsync()).Failures!;
 
     /// <summary>Closes all instances, and opens a new one.</summary>
     public async Task ReopenAsync()
@@ -90,7 +95,7 @@ internal sealed class StoreRun : IAsyncDisposable
         Expect.Equal(expected, await Failures.TryParkAsync(entry, limit, default), $"the answer to parking {entry.Id} with a limit of {limit}");
 
     public async Task ExpectDeadAsync(IEnumerable<string> ids, string when) =>
-        Expect.Sequence(ids, (await Failures.ListDeadAsync(new DeadLetterFilter(), default)).Select(dead => dead.Envelope.Id), $"the dead letters {when}, the latest first");
+        Expect.Sequence(ids, (await DeadLetters.ListAsync(new DeadLetterFilter(), default)).Select(dead => dead.Envelope.Id), $"the dead letters {when}, the latest first");
 
     public async ValueTask DisposeAsync()
     {

@@ -16,23 +16,23 @@ internal static class AlertScenarios
     {
         await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2"), run.Dead("3") with { NeedsAlert = true, Envelope = Sample.Event("3", "invoice.paid") }, run.Dead("4") with { NeedsAlert = true });
         var first = await ClaimAsync(0, 2, "1", "3");
-        var found = await run.Failures.FindDeadAsync("mail~3", default);
+        var found = await run.DeadLetters.FindAsync("mail~3", default);
         Expect.Equal(new PendingAlert("mail~3", found!.Number, "mail", "invoice.paid"), first[1], "the alert");
         await ClaimAsync(0, 2, "4");
         await ClaimAsync(59, 2);
 
-        await run.Failures.AlertedAsync([first[0]], default);
+        await run.DeadLetters.AlertedAsync([first[0]], default);
         await run.RecordAsync(run.Dead("5") with { NeedsAlert = true });
         var again = await ClaimAsync(61, 10, "3", "4", "5");
-        await run.Failures.AlertedAsync(again, default);
-        await run.Failures.AlertedAsync([.. first, new PendingAlert("mail~gone", 99, "mail", "order.placed")], default);
+        await run.DeadLetters.AlertedAsync(again, default);
+        await run.DeadLetters.AlertedAsync([.. first, new PendingAlert("mail~gone", 99, "mail", "order.placed")], default);
         await ClaimAsync(10_000, 10);
-        Expect.That(await run.Failures.FindDeadAsync("mail~3", default) is { NeedsAlert: false }, "a dead letter that no longer needs an alert");
+        Expect.That(await run.DeadLetters.FindAsync("mail~3", default) is { NeedsAlert: false }, "a dead letter that no longer needs an alert");
         await run.ExpectDeadAsync(["5", "4", "3", "2", "1"], "after all alerts were sent");
 
         async Task<IReadOnlyList<PendingAlert>> ClaimAsync(double at, int max, params string[] expected)
         {
-            var claimed = (await run.Failures.ClaimAlertsAsync(run.In(at), StoreRun.Lease, max, default)).Entries;
+            var claimed = (await run.DeadLetters.ClaimAlertsAsync(run.In(at), StoreRun.Lease, max, default)).Entries;
             Expect.Sequence(expected.Select(id => $"mail~{id}"), claimed.Select(alert => alert.Id), $"the alerts to be sent after {at} s, at most {max}");
             return claimed;
         }
@@ -41,17 +41,17 @@ internal static class AlertScenarios
     private static async Task AnotherDeathAsync(StoreRun run)
     {
         await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true });
-        var first = (await run.Failures.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries;
+        var first = (await run.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries;
         Expect.Equal(2, first.Count, "the number of alerts");
 
         // Between the sending and the mark, one event is retried and becomes a dead letter again, and the other is
         // discarded.
-        await run.Failures.RetryDeadAsync("mail~1", run.Now, default);
+        await run.DeadLetters.RetryAsync("mail~1", run.Now, default);
         await run.Failures.RecordAsync(await run.ClaimOneAsync("1") with { Status = FailedEventStatus.Dead, NeedsAlert = true }, default);
-        await run.Failures.DiscardAsync("mail~2", default);
-        await run.Failures.AlertedAsync(first, default);
+        await run.DeadLetters.DiscardAsync("mail~2", default);
+        await run.DeadLetters.AlertedAsync(first, default);
 
-        var second = (await run.Failures.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries;
+        var second = (await run.DeadLetters.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries;
         Expect.Sequence(["mail~1"], second.Select(alert => alert.Id), "the alerts of what died again");
         Expect.That(second[0].Number > first[0].Number, $"a number above {first[0].Number}", second[0].Number);
     }
@@ -59,9 +59,9 @@ internal static class AlertScenarios
     private static async Task AtOnceAsync(StoreRun run)
     {
         const int Count = 120;
-        FailureStore[] instances = [run.Failures, (await run.OtherAsync()).Failures!];
+        KeyedFailureStore[] instances = [run.Failures, await run.OtherFailuresAsync()];
         await run.RecordAsync([.. Enumerable.Range(0, Count).Select(i => run.Dead($"{i}") with { NeedsAlert = true })]);
-        var claimed = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => instances[i % 2].ClaimAlertsAsync(run.Now, StoreRun.Lease, 7, default).AsTask()));
+        var claimed = await Task.WhenAll(Enumerable.Range(0, 30).Select(i => instances[i % 2].DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 7, default).AsTask()));
         var ids = claimed.SelectMany(batch => batch.Entries).Select(alert => alert.Id).ToList();
         Expect.Equal((Count, Count), (ids.Count, ids.Distinct().Count()), "the number of alerts that two instances got, and of different ones");
     }

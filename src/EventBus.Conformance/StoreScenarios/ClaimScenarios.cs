@@ -62,7 +62,7 @@ internal static class ClaimScenarios
 
     private static async Task ExpiredClaimAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Failures!;
+        var other = await run.OtherFailuresAsync();
         await run.RecordAsync(run.Waiting("1"));
         var first = await run.ClaimOneAsync("1");
         await run.ExpectDueAsync([], "while the claim holds", 59);
@@ -107,7 +107,7 @@ internal static class ClaimScenarios
     private static async Task ClaimsAtOnceAsync(StoreRun run)
     {
         const int Count = 200;
-        FailureStore[] instances = [run.Failures, (await run.OtherAsync()).Failures!];
+        KeyedFailureStore[] instances = [run.Failures, await run.OtherFailuresAsync()];
         await run.RecordAsync([.. Enumerable.Range(0, Count).Select(i => run.Waiting($"{i}", -i, i % 3 == 0 ? $"line {i}" : null))]);
         var got = new ConcurrentBag<string>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(worker => WorkAsync(instances[worker % 2])));
@@ -115,7 +115,7 @@ internal static class ClaimScenarios
         Expect.Sequence(Enumerable.Range(0, Count), got.Select(id => int.Parse(id, System.Globalization.CultureInfo.InvariantCulture)).Order(), "what eight workers on two instances got");
         Expect.Equal(0, await run.Failures.CountAsync(default), "the number of entries after all were completed");
 
-        async Task WorkAsync(FailureStore store)
+        async Task WorkAsync(KeyedFailureStore store)
         {
             await Task.Yield();
             while ((await store.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 7, default)).Entries is { Count: > 0 } claimed)

@@ -44,16 +44,16 @@ internal static class DeadLetterScenarios
         await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.%" });
 
         var filter = new DeadLetterFilter { Subscription = "stock", Take = 2 };
-        var page = await run.Failures.ListDeadAsync(filter, default);
+        var page = await run.DeadLetters.ListAsync(filter, default);
         Expect.Sequence(["stock~2", "stock~1"], page.Select(dead => dead.Id), "the first page of two");
         filter = filter with { Before = page[1].Number };
-        Expect.Sequence(["stock~0"], (await run.Failures.ListDeadAsync(filter, default)).Select(dead => dead.Id), "the second page of two");
-        Expect.Equal(3, await run.Failures.CountDeadAsync(filter, default), "the count, which ignores paging");
+        Expect.Sequence(["stock~0"], (await run.DeadLetters.ListAsync(filter, default)).Select(dead => dead.Id), "the second page of two");
+        Expect.Equal(3, await run.DeadLetters.CountAsync(filter, default), "the count, which ignores paging");
 
         async Task ExpectAsync(string[] expected, DeadLetterFilter filter)
         {
-            Expect.Sequence(expected, (await run.Failures.ListDeadAsync(filter, default)).Select(dead => dead.Id), $"the list for {filter}");
-            Expect.Equal(expected.Length, await run.Failures.CountDeadAsync(filter, default), $"the count for {filter}");
+            Expect.Sequence(expected, (await run.DeadLetters.ListAsync(filter, default)).Select(dead => dead.Id), $"the list for {filter}");
+            Expect.Equal(expected.Length, await run.DeadLetters.CountAsync(filter, default), $"the count for {filter}");
         }
     }
 
@@ -64,7 +64,7 @@ internal static class DeadLetterScenarios
         var filter = new DeadLetterFilter { Take = 3 };
         for (var page = 0; ; page++)
         {
-            var letters = await run.Failures.ListDeadAsync(filter, default);
+            var letters = await run.DeadLetters.ListAsync(filter, default);
             Expect.That(letters.Zip(letters.Skip(1)).All(pair => pair.First.Number > pair.Second.Number), "numbers that fall", string.Join(", ", letters.Select(dead => dead.Number)));
             seen.AddRange(letters.Select(dead => dead.Envelope.Id));
             if (letters.Count == 0)
@@ -75,10 +75,10 @@ internal static class DeadLetterScenarios
             // Discards a dead letter of this page, lets another one fail again, discards the one at which the next page
             // starts, and adds a new one.
             filter = filter with { Before = letters[^1].Number };
-            await run.Failures.DiscardAsync(letters[0].Id, default);
-            await run.Failures.RetryDeadAsync(letters[1].Id, run.Now, default);
+            await run.DeadLetters.DiscardAsync(letters[0].Id, default);
+            await run.DeadLetters.RetryAsync(letters[1].Id, run.Now, default);
             await run.Failures.RecordAsync((await run.ClaimAsync())[0] with { Status = FailedEventStatus.Dead }, default);
-            await run.Failures.DiscardAsync(letters[2].Id, default);
+            await run.DeadLetters.DiscardAsync(letters[2].Id, default);
             await run.RecordAsync(run.Dead($"new {page}"));
         }
 
@@ -88,22 +88,22 @@ internal static class DeadLetterScenarios
     private static async Task PlacesAsync(StoreRun run)
     {
         await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}", reason: i % 2 == 0 ? DeadLetterReason.HandlerFailed : DeadLetterReason.Unreadable)), run.Dead("0") with { Subscription = "stock" }, run.Waiting("alive")]);
-        var all = (await run.Failures.ListDeadAsync(new DeadLetterFilter(), default)).Reverse().Select(dead => new DeadLetterPlace(dead.Id, dead.Number)).ToList();
-        Expect.Sequence(all, await run.Failures.ListDeadPlacesAsync(new DeadLetterFilter(), 0, default), "all places, the oldest first");
-        Expect.Sequence(all[2..4], await run.Failures.ListDeadPlacesAsync(new DeadLetterFilter { Take = 2 }, all[1].Number, default), "a page of two behind the second");
-        Expect.Sequence(all[2..4], await run.Failures.ListDeadPlacesAsync(new DeadLetterFilter { Before = all[4].Number }, all[1].Number, default), "those between the second and the fifth");
+        var all = (await run.DeadLetters.ListAsync(new DeadLetterFilter(), default)).Reverse().Select(dead => (dead.Id, dead.Number)).ToList();
+        Expect.Sequence(all, await run.DeadLetters.ListIdsAsync(new DeadLetterFilter(), 0, default), "all places, the oldest first");
+        Expect.Sequence(all[2..4], await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Take = 2 }, all[1].Number, default), "a page of two behind the second");
+        Expect.Sequence(all[2..4], await run.DeadLetters.ListIdsAsync(new DeadLetterFilter { Before = all[4].Number }, all[1].Number, default), "those between the second and the fifth");
         await ExpectAsync(["mail~1", "mail~3", "mail~5"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable });
         await ExpectAsync(["mail~1", "mail~3"], new DeadLetterFilter { Reason = DeadLetterReason.Unreadable, Take = 2 });
         await ExpectAsync(["stock~0"], new DeadLetterFilter { Subscription = "stock" });
         await ExpectAsync(["mail~0", "stock~0"], new DeadLetterFilter { EventId = "0" });
         await ExpectAsync([], new DeadLetterFilter { EventName = "invoice.paid" });
 
-        Expect.Equal(3, await run.Failures.RetryAllDeadAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default), "the number of those retried");
-        Expect.Equal(4, await run.Failures.RetryAllDeadAsync(new DeadLetterFilter(), run.Now, default), "the number of those retried");
+        Expect.Equal(3, await run.DeadLetters.RetryAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, run.Now, default), "the number of those retried");
+        Expect.Equal(4, await run.DeadLetters.RetryAllAsync(new DeadLetterFilter(), run.Now, default), "the number of those retried");
         await run.ExpectDeadAsync([], "after all were retried");
 
         async Task ExpectAsync(string[] expected, DeadLetterFilter filter) =>
-            Expect.Sequence(expected, (await run.Failures.ListDeadPlacesAsync(filter, 0, default)).Select(place => place.Id), $"the places for {filter}");
+            Expect.Sequence(expected, (await run.DeadLetters.ListIdsAsync(filter, 0, default)).Select(place => place.Id), $"the places for {filter}");
     }
 
     private static async Task UnreadAsync(StoreRun run)
@@ -121,8 +121,8 @@ internal static class DeadLetterScenarios
         await ExpectAsync(Above + 1_000, "mail.b", "at first");
         await ExpectAsync(0, "stock", "at first");
 
-        await run.Failures.DiscardAsync("mail~1", default);
-        await run.Failures.RetryDeadAsync("mail~2", run.Now, default);
+        await run.DeadLetters.DiscardAsync("mail~1", default);
+        await run.DeadLetters.RetryAsync("mail~2", run.Now, default);
         await ExpectAsync(Above + 3, "mail", "after one was discarded and one retried");
         await run.Failures.RecordAsync(await run.ClaimOneAsync("2") with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.TooLarge }, default);
         await ExpectAsync((2 * Above) + 5, "mail", "after one died again");
@@ -131,49 +131,49 @@ internal static class DeadLetterScenarios
             run.Dead(id, reason: reason) with { Envelope = new Envelope(new EnvelopeAttributes { Id = id, Name = "order.placed" }, new byte[bytes]) };
 
         async Task ExpectAsync(long expected, string subscription, string when) =>
-            Expect.Equal(expected, await run.Failures.MeasureUnreadAsync(subscription, Above, default), $"the bytes of unread bodies of {subscription} {when}");
+            Expect.Equal(expected, await run.DeadLetters.MeasureUnreadAsync(subscription, Above, default), $"the bytes of unread bodies of {subscription} {when}");
     }
 
     private static async Task FindAsync(StoreRun run)
     {
         await run.RecordAsync(run.Dead("1"), run.Waiting("2"), run.Dead("3") with { Subscription = "stock" });
-        Expect.Equal("mail~1", (await run.Failures.FindDeadAsync("mail~1", default))?.Id, "the dead letter that is found");
-        Expect.Equal("stock~3", (await run.Failures.FindDeadAsync("stock~3", default))?.Id, "the dead letter that is found");
+        Expect.Equal("mail~1", (await run.DeadLetters.FindAsync("mail~1", default))?.Id, "the dead letter that is found");
+        Expect.Equal("stock~3", (await run.DeadLetters.FindAsync("stock~3", default))?.Id, "the dead letter that is found");
         foreach (var id in new[] { "mail~2", "mail~3", "stock~1", "mail", "1", "", "~", "nonsense", "mail~1~" })
         {
-            Expect.That(await run.Failures.FindDeadAsync(id, default) is null, $"no dead letter is found by '{id}'");
+            Expect.That(await run.DeadLetters.FindAsync(id, default) is null, $"no dead letter is found by '{id}'");
         }
 
         await run.ClaimOneAsync("2");
-        Expect.That(await run.Failures.FindDeadAsync("mail~2", default) is null, "no dead letter is found by the id of what runs");
+        Expect.That(await run.DeadLetters.FindAsync("mail~2", default) is null, "no dead letter is found by the id of what runs");
     }
 
     private static async Task RetryDeadAsync(StoreRun run)
     {
         FailedAttempt[] history = [new(3, run.In(-2), "third"), new(4, run.In(-1), "fourth")];
         await run.RecordAsync(run.Dead("1", reason: DeadLetterReason.PermanentFailure) with { History = history, Deadline = run.In(-1), NeedsAlert = true, ManualRetries = 1 });
-        Expect.That(!await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "a retry of an unknown dead letter is refused");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "the dead letter is retried");
-        Expect.That(!await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "a second retry is refused");
+        Expect.That(!await run.DeadLetters.RetryAsync("mail~2", run.Now, default), "a retry of an unknown dead letter is refused");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "the dead letter is retried");
+        Expect.That(!await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "a second retry is refused");
         await run.ExpectDeadAsync([], "after the retry");
         await run.ExpectDueAsync([], "before the time of the retry", 4.9);
 
         var revived = await run.ClaimOneAsync("1", 5);
-        Expect.That(!await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "a retry of a running event is refused");
+        Expect.That(!await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "a retry of a running event is refused");
         Expect.Equal((1, 2, null, 0L, DeadLetterReason.PermanentFailure, "It failed."), (revived.Attempts, revived.ManualRetries, revived.Deadline, revived.Number, revived.Reason, revived.Error), "attempts, manual retries, deadline, number, reason and error of a retried entry");
         Expect.Sequence(history, revived.History, "the history of a retried entry");
         Expect.That(await run.Failures.RecordAsync(revived with { Status = FailedEventStatus.Dead }, default), "it dies again");
-        Expect.That(await run.Failures.FindDeadAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 }, "a dead letter with its manual retries and a higher number");
+        Expect.That(await run.DeadLetters.FindAsync("mail~1", default) is { ManualRetries: 2, Number: > 1 }, "a dead letter with its manual retries and a higher number");
     }
 
     private static async Task DiscardAsync(StoreRun run)
     {
         await run.RecordAsync(run.Dead("1"), run.Waiting("2"), run.Waiting("3", 30));
         await run.ClaimOneAsync("2");
-        Expect.That(await run.Failures.DiscardAsync("mail~1", default), "the dead letter is discarded");
+        Expect.That(await run.DeadLetters.DiscardAsync("mail~1", default), "the dead letter is discarded");
         foreach (var id in new[] { "mail~1", "mail~2", "mail~3", "nonsense" })
         {
-            Expect.That(!await run.Failures.DiscardAsync(id, default), $"a discard of {id} is refused");
+            Expect.That(!await run.DeadLetters.DiscardAsync(id, default), $"a discard of {id} is refused");
         }
 
         Expect.Equal(2, await run.Failures.CountAsync(default), "the number of entries that are left");
@@ -184,13 +184,13 @@ internal static class DeadLetterScenarios
 
     private static async Task OnceAsync(StoreRun run)
     {
-        FailureStore[] instances = [run.Failures, (await run.OtherAsync()).Failures!];
+        KeyedFailureStore[] instances = [run.Failures, await run.OtherFailuresAsync()];
         for (var i = 0; i < 30; i++)
         {
             var letter = run.Dead($"{i}");
             await run.RecordAsync(letter);
-            var revived = Enumerable.Range(0, 4).Select(n => instances[n % 2].RetryDeadAsync(letter.Id, run.Now, default).AsTask()).ToList();
-            var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DiscardAsync(letter.Id, default).AsTask()).ToList();
+            var revived = Enumerable.Range(0, 4).Select(n => instances[n % 2].DeadLetters.RetryAsync(letter.Id, run.Now, default).AsTask()).ToList();
+            var discarded = Enumerable.Range(0, 2).Select(n => instances[n].DeadLetters.DiscardAsync(letter.Id, default).AsTask()).ToList();
             var (lives, gone) = ((await Task.WhenAll(revived)).Count(done => done), (await Task.WhenAll(discarded)).Count(done => done));
             Expect.Equal(1, lives + gone, "how many of four retries and two discards at the same time succeed");
             Expect.Equal(lives, (await run.ClaimAsync()).Count, $"how many are due after {lives} retries and {gone} discards");
@@ -202,17 +202,16 @@ internal static class DeadLetterScenarios
         await run.RecordAsync([.. Enumerable.Range(0, 6).Select(i => run.Dead($"{i}") with { FirstFailedAt = run.In(-1_000), LastFailedAt = run.In(-i), NeedsAlert = true })]);
         await run.RecordAsync(run.Waiting("old and alive", 30) with { LastFailedAt = run.In(-1_000) }, run.Dead("head", "k") with { LastFailedAt = run.In(-1_000) });
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("parked", "k"));
-        Expect.Equal(0, await SweepAsync(null, 100), "how many are swept where all are kept");
+        Expect.Equal(0, await SweepAsync(-9_999, 100), "how many are swept where all are younger");
         Expect.Equal(2, await SweepAsync(-2.5, 2), "how many are swept with a limit of 2");
         Expect.Equal(2, await SweepAsync(-2.5, 100), "how many are left to sweep");
         Expect.Equal(0, await SweepAsync(-2.5, 100), "how many are left to sweep after that");
         await run.ExpectDeadAsync(["2", "1", "0"], "after the sweep");
         await run.ExpectDueAsync(["parked"], "after the dead head of its line was swept");
-        Expect.Sequence(["mail~0", "mail~1", "mail~2"], (await run.Failures.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts after the sweep");
+        Expect.Sequence(["mail~0", "mail~1", "mail~2"], (await run.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts after the sweep");
         Expect.Equal(5, await run.Failures.CountAsync(default), "the number of entries after the sweep");
 
-        Task<int> SweepAsync(double? deadBefore, int max) =>
-            run.Failures.SweepAsync(new SweepLimits(deadBefore is { } seconds ? run.In(seconds) : null, run.In(-9_999), run.In(-9_999)), max, default).AsTask();
+        Task<int> SweepAsync(double before, int max) => run.DeadLetters.SweepAsync(run.In(before), max, default).AsTask();
     }
 
     private static async Task SweepStartsAsync(StoreRun run)
@@ -220,7 +219,7 @@ internal static class DeadLetterScenarios
         await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.In(-20), default);
         await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-20), default);
         await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.In(-5), default);
-        Expect.Equal(0, await run.Failures.SweepAsync(new SweepLimits(null, run.In(-10), run.In(-9_999)), 100, default), "the number of dead letters that a sweep of attempts removes");
+        await run.Failures.SweepAsync(run.In(-10), run.In(-9_999), 100, default);
         Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "old", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted after the sweep");
         Expect.Equal<int?>(4, (await run.Failures.CountAttemptAsync("mail", "again", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the third attempt of an event that was counted lately");
     }
@@ -231,18 +230,18 @@ internal static class DeadLetterScenarios
         await run.Backend.CorruptAsync(run.Isolation, "mail~2", default);
         await run.Backend.CorruptAsync(run.Isolation, "mail~5", default);
 
-        var listed = await run.Failures.ListDeadAsync(new DeadLetterFilter(), default);
+        var listed = await run.DeadLetters.ListAsync(new DeadLetterFilter(), default);
         Expect.Sequence(["mail~3", "mail~2", "mail~1"], listed.Select(dead => dead.Id), "the list with a damaged dead letter");
         Expect.That(listed[1].Envelope.Defect is { Length: > 0 } && listed[0].Envelope.Defect is null, "a placeholder that says its defect, and no other does", string.Join(", ", listed.Select(dead => dead.Envelope.Defect)));
-        Expect.That((await run.Failures.FindDeadAsync("mail~2", default))?.Envelope.Defect is { Length: > 0 }, "a placeholder is found that says its defect");
-        Expect.Equal(3, await run.Failures.CountDeadAsync(new DeadLetterFilter(), default), "the count with a damaged dead letter");
+        Expect.That((await run.DeadLetters.FindAsync("mail~2", default))?.Envelope.Defect is { Length: > 0 }, "a placeholder is found that says its defect");
+        Expect.Equal(3, await run.DeadLetters.CountAsync(new DeadLetterFilter(), default), "the count with a damaged dead letter");
         var claimed = await run.ClaimAsync();
         Expect.Sequence(["mail~4", "mail~5", "mail~6"], claimed.Select(entry => entry.Id), "what is claimed with a damaged entry");
         Expect.That(claimed[1].Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
 
         Expect.That(await run.Failures.RecordAsync(claimed[1] with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.Unreadable }, default), "the placeholder is recorded as dead");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "the damaged dead letter is retried");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~2", run.Now, default), "the damaged dead letter is retried");
         Expect.That((await run.ClaimOneAsync("2")).Envelope.Defect is { Length: > 0 }, "a placeholder that says its defect");
-        Expect.That(await run.Failures.DiscardAsync("mail~5", default), "the placeholder is discarded");
+        Expect.That(await run.DeadLetters.DiscardAsync("mail~5", default), "the placeholder is discarded");
     }
 }

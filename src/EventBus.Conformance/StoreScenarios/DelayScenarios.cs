@@ -14,6 +14,8 @@ internal static class DelayScenarios
         new("delayed-once", "Adding an event again changes nothing, so that a publish that is repeated is published once.", OnceAsync) { RuledOut = StoreRule.Delays },
         new("delayed-lease", "An event that was claimed and not removed in time is due again, so that a crash loses no reminder.", LeaseAsync) { RuledOut = StoreRule.Delays },
         new("delayed-claims-at-once", "Two instances that claim at the same time never both get an event, and together they get all, so that instances share the work.", AtOnceAsync) { RuledOut = StoreRule.Delays },
+        new("delayed-cancel", "A delayed event is listed and can be cancelled until an instance claims it, and a cancelled one never comes, so that a caller can rely on the answer.", CancelAsync) { RuledOut = StoreRule.Delays },
+        new("delayed-cancel-at-once", "Of a cancellation and a claim at the same time exactly one succeeds, so that no event is both cancelled and published, and none is lost.", AtOnceCancelAsync) { RuledOut = StoreRule.Delays },
     ];
 
     private static async Task RoundTripAsync(StoreRun run)
@@ -115,6 +117,55 @@ internal static class DelayScenarios
                 }
             }
         }
+    }
+
+    private static async Task CancelAsync(StoreRun run)
+    {
+        var other = (await run.OtherAsync()).Delays!;
+        foreach (var (id, due) in new[] { ("b", 20.0), ("a", 10), ("c", 30) })
+        {
+            await run.Delays.AddAsync(Sample.Event(id), run.In(due), default);
+        }
+
+        await ExpectListedAsync(["a", "b", "c"], "before a cancellation");
+        Expect.Equal(run.In(10), (await other.ListAsync(1, default))[0].DueAt, "the due time that is listed");
+        Expect.Sequence(["order.placed"], (await other.ListAsync(1, default)).Select(found => found.EventName), "the name that is listed");
+        Expect.That(await other.CancelAsync("b", default), "a waiting event is cancelled", "the answer was false");
+        Expect.That(!await run.Delays.CancelAsync("b", default), "an event is cancelled once only", "the answer was true twice");
+        Expect.That(!await run.Delays.CancelAsync("unknown", default), "an unknown event is not cancelled", "the answer was true");
+        await ExpectListedAsync(["a", "c"], "after a cancellation");
+        Expect.Equal(2, await run.Delays.CountAsync(default), "the number of events after a cancellation");
+
+        var claimed = await ClaimAsync(run, 15);
+        Expect.That(!await other.CancelAsync("a", default), "an event that is being published is not cancelled", "the answer was true");
+        await ExpectListedAsync(["c"], "while one is being published");
+        Expect.Sequence(["a"], claimed.Select(envelope => envelope.Id), "what is due before the lease ends");
+        await run.Delays.RemoveAsync(claimed[0], default);
+        Expect.Sequence(["c"], (await ClaimAsync(run, 1_000)).Select(envelope => envelope.Id), "what is due in the end");
+
+        async Task ExpectListedAsync(IEnumerable<string> ids, string when) =>
+            Expect.Sequence(ids, (await other.ListAsync(10, default)).Select(found => found.EventId), $"what is listed {when}");
+    }
+
+    private static async Task AtOnceCancelAsync(StoreRun run)
+    {
+        const int Count = 100;
+        var other = (await run.OtherAsync()).Delays!;
+        for (var i = 0; i < Count; i++)
+        {
+            await run.Delays.AddAsync(Sample.Event($"{i}"), run.Now, default);
+        }
+
+        var cancelling = Task.WhenAll(Enumerable.Range(0, Count).Select(async i => (Id: $"{i}", Cancelled: await other.CancelAsync($"{i}", default))));
+        var claimed = new List<string>();
+        while (await ClaimAsync(run, 0, 7) is { Count: > 0 } batch)
+        {
+            claimed.AddRange(batch.Select(envelope => envelope.Id));
+        }
+
+        var cancelled = (await cancelling).Where(each => each.Cancelled).Select(each => each.Id);
+        claimed.AddRange((await ClaimAsync(run, 0, Count)).Select(envelope => envelope.Id));
+        Expect.Sequence(Enumerable.Range(0, Count).Select(i => $"{i}").Order(StringComparer.Ordinal), claimed.Concat(cancelled).Order(StringComparer.Ordinal), "the events that were either cancelled or claimed");
     }
 
     private static async Task<IReadOnlyList<Envelope>> ClaimAsync(StoreRun run, double at, int max = 10) => (await run.Delays.ClaimDueAsync(run.In(at), StoreRun.Lease, max, default)).Entries;

@@ -23,7 +23,7 @@ internal static class GuardScenarios
 
     private static async Task StateAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Failures!;
+        var other = await run.OtherFailuresAsync();
         await ExpectAsync(0, null);
         await run.Failures.AdvanceAsync("mail", Key, null, run.Now, default);
         var stamp = (await run.Failures.GetOrderAsync("mail", Key, default)).Stamp;
@@ -136,7 +136,7 @@ internal static class GuardScenarios
 
     private static async Task RacesAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Failures!;
+        var other = await run.OtherFailuresAsync();
         for (var round = 0; round < 50; round++)
         {
             var (stamp, position) = await run.Failures.GetOrderAsync("mail", Key, default);
@@ -169,24 +169,24 @@ internal static class GuardScenarios
 
         await RetryDeadAsync("failed", 6, "which no guard had given up");
         Expect.Equal(null, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position of a key that was never advanced");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~elsewhere", run.Now, default), "the only entry of a key is retried");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~elsewhere", run.Now, default), "the only entry of a key is retried");
         Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "another key", default)).Position, "the position before the retried entry");
 
         // Lower entries count whatever their status, and a position never decreases.
         const string Third = "third";
         await run.RecordAsync(Late("8", Third, 8), run.Waiting("7", 600) with { OrderKey = Third, Position = 7 });
-        Expect.That(await run.Failures.RetryDeadAsync("mail~8", run.Now, default), "an entry above a waiting one is retried");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~8", run.Now, default), "an entry above a waiting one is retried");
         Expect.Equal(null, (await run.Failures.GetOrderAsync("mail", Third, default)).Position, "the position of a key whose lowest entry waits");
         await run.Failures.AdvanceAsync("mail", "fourth", 10, run.Now, default);
         await run.RecordAsync(Late("5", "fourth", 5));
-        Expect.That(await run.Failures.RetryDeadAsync("mail~5", run.Now, default), "an entry below the position is retried");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~5", run.Now, default), "an entry below the position is retried");
         Expect.Equal(10, (await run.Failures.GetOrderAsync("mail", "fourth", default)).Position, "the position, which never falls");
 
         FailedEvent Late(string id, string key, long position) => run.Dead(id, reason: DeadLetterReason.OutOfOrder) with { OrderKey = key, Position = position, Deadline = run.In(-1) };
 
         async Task RetryDeadAsync(string id, long position, string why)
         {
-            Expect.That(await run.Failures.RetryDeadAsync($"mail~{id}", run.Now, default), $"'{id}' is retried");
+            Expect.That(await run.DeadLetters.RetryAsync($"mail~{id}", run.Now, default), $"'{id}' is retried");
             Expect.Equal(position, (await run.Failures.GetOrderAsync("mail", Key, default)).Position, $"the position after the retry of '{id}', {why}");
         }
     }
@@ -211,6 +211,6 @@ internal static class GuardScenarios
         await run.Failures.AdvanceAsync("mail", "old", 1, run.Now, default);
         Expect.Equal(1, (await run.Failures.GetOrderAsync("mail", "old", default)).Position, "the position of a key that began anew");
 
-        Task SweepAsync(double orderBefore) => run.Failures.SweepAsync(new SweepLimits(null, run.In(-9_999), run.In(orderBefore)), 100, default).AsTask();
+        Task SweepAsync(double orderBefore) => run.Failures.SweepAsync(run.In(-9_999), run.In(orderBefore), 100, default).AsTask();
     }
 }

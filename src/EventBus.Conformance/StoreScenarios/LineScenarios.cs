@@ -67,7 +67,7 @@ internal static class LineScenarios
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("1", Key), 2);
         await run.Failures.CompleteAsync(running, default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("2"), default);
-        Expect.That(await run.Failures.DiscardAsync("mail~3", default), "the dead one is discarded");
+        Expect.That(await run.DeadLetters.DiscardAsync("mail~3", default), "the dead one is discarded");
         var first = await run.ClaimOneAsync("4");
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("7", Key), 2);
         await run.ExpectParkAsync(ParkOutcome.LineFull, run.Parked("8", Key), 2);
@@ -95,12 +95,12 @@ internal static class LineScenarios
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("3", Key));
         await run.ExpectDueAsync([], "behind a dead head", 1_000_000);
 
-        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.In(5), default), "the head is retried");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~1", run.In(5), default), "the head is retried");
         var head = await run.ClaimOneAsync("1", 5);
         await run.ExpectDueAsync([], "behind a retried head that runs", 30);
         Expect.That(await run.Failures.RecordAsync(head with { Status = FailedEventStatus.Dead }, default), "the head dies again");
         await run.ExpectDueAsync([], "behind a head that died again", 1_000_000);
-        Expect.That(await run.Failures.DiscardAsync("mail~1", default), "the head is discarded");
+        Expect.That(await run.DeadLetters.DiscardAsync("mail~1", default), "the head is discarded");
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("2"), default);
         await run.ClaimOneAsync("3");
     }
@@ -110,12 +110,12 @@ internal static class LineScenarios
         await run.RecordAsync(run.Waiting("1", line: Key), run.Dead("2", Key, DeadLetterReason.KeyBlocked), run.Waiting("3", line: Key), run.Dead("4", Key, DeadLetterReason.KeyBlocked), run.Dead("5", Key, DeadLetterReason.KeyBlocked));
         await run.ExpectParkAsync(ParkOutcome.Parked, run.Parked("6", Key));
         var head = await run.ClaimOneAsync("1");
-        Expect.That(await run.Failures.DiscardAsync("mail~4", default), "a dead one in the middle is discarded");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~5", run.Now, default), "a dead one in the middle is retried");
+        Expect.That(await run.DeadLetters.DiscardAsync("mail~4", default), "a dead one in the middle is discarded");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~5", run.Now, default), "a dead one in the middle is retried");
         await run.ExpectDueAsync([], "while the head runs", 30);
         await run.Failures.CompleteAsync(head, default);
         await run.ExpectDueAsync([], "while the next one is dead", 1_000_000);
-        Expect.That(await run.Failures.RetryDeadAsync("mail~2", run.Now, default), "the dead one is retried at the head");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~2", run.Now, default), "the dead one is retried at the head");
         foreach (var id in new[] { "2", "3", "5", "6" })
         {
             await run.Failures.CompleteAsync(await run.ClaimOneAsync(id), default);
@@ -134,7 +134,7 @@ internal static class LineScenarios
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("3"), default);
         await run.ExpectParkAsync(ParkOutcome.NotBlocked, run.Parked("4", Key));
         await run.ExpectDeadAsync(["1"], "at the end");
-        Expect.That(await run.Failures.RetryDeadAsync("mail~1", run.Now, default), "the entry that left the line is retried");
+        Expect.That(await run.DeadLetters.RetryAsync("mail~1", run.Now, default), "the entry that left the line is retried");
         await run.ClaimOneAsync("1");
     }
 
@@ -164,7 +164,7 @@ internal static class LineScenarios
 
     private static async Task RacesAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Failures!;
+        var other = await run.OtherFailuresAsync();
         for (var round = 0; round < 50; round++)
         {
             await run.RecordAsync(run.Waiting($"head {round}", line: Key));

@@ -25,18 +25,18 @@ internal static class RecordScenarios
         foreach (var envelope in Sample.Envelopes)
         {
             await run.RecordAsync(run.Dead("-") with { Envelope = envelope, LineKey = envelope.Key }, run.Waiting("-") with { Envelope = envelope, Subscription = "stock" });
-            var found = await run.Failures.FindDeadAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default);
+            var found = await run.DeadLetters.FindAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default);
             Same(envelope, found?.Envelope, "found as a dead letter");
             Expect.Equal(envelope.Key, found!.LineKey, "the line key of what was found");
         }
 
-        var listed = (await run.Failures.ListDeadAsync(new DeadLetterFilter { Take = 1_000 }, default)).ToDictionary(dead => dead.Envelope.Id);
+        var listed = (await run.DeadLetters.ListAsync(new DeadLetterFilter { Take = 1_000 }, default)).ToDictionary(dead => dead.Envelope.Id);
         var claimed = (await run.Failures.ClaimDueAsync(["stock"], run.Now, StoreRun.Lease, 1_000, default)).Entries.ToDictionary(entry => entry.Envelope.Id);
         foreach (var envelope in Sample.Envelopes)
         {
             Same(envelope, listed.GetValueOrDefault(envelope.Id)?.Envelope, "listed as a dead letter");
             Same(envelope, claimed.GetValueOrDefault(envelope.Id)?.Envelope, "claimed");
-            Expect.That(await run.Failures.DiscardAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default), $"the dead letter of '{envelope.Id}' is discarded by its id");
+            Expect.That(await run.DeadLetters.DiscardAsync(FailedEvent.MakeId(Sample.Subscription, envelope.Id), default), $"the dead letter of '{envelope.Id}' is discarded by its id");
             await run.Failures.CompleteAsync(claimed[envelope.Id], default);
         }
 
@@ -66,7 +66,7 @@ internal static class RecordScenarios
 
         foreach (var entry in new[] { full, bare })
         {
-            var found = await run.Failures.FindDeadAsync(entry.Id, default);
+            var found = await run.DeadLetters.FindAsync(entry.Id, default);
             Expect.Equal(Sample.Describe(entry), found is null ? "nothing" : Sample.Describe(found), $"the dead letter {entry.Id}");
         }
 
@@ -99,7 +99,7 @@ internal static class RecordScenarios
 
     private static async Task CopiesAtOnceAsync(StoreRun run)
     {
-        FailureStore[] instances = [run.Failures, (await run.OtherAsync()).Failures!];
+        KeyedFailureStore[] instances = [run.Failures, await run.OtherFailuresAsync()];
         for (var i = 0; i < 40; i++)
         {
             var entry = run.Waiting($"{i}");
@@ -123,13 +123,13 @@ internal static class RecordScenarios
         Expect.Equal((3, "It failed again.", run.In(1), 0L, false), (claimed.Attempts, claimed.Error, claimed.LastFailedAt, claimed.Number, claimed.WasInterrupted), "the entry when it is due again");
         Expect.That(await run.Failures.RecordAsync(claimed with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.PermanentFailure }, default), "the holder gives its entry up");
         await run.ExpectDueAsync([], "after it died", 1_000);
-        var dead = await run.Failures.FindDeadAsync(claimed.Id, default);
+        var dead = await run.DeadLetters.FindAsync(claimed.Id, default);
         Expect.That(dead is { Attempts: 3, Number: > 0, Reason: DeadLetterReason.PermanentFailure }, "a dead letter with 3 attempts, a number and its reason", dead);
     }
 
     private static async Task CountedStartsAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Failures!;
+        var other = await run.OtherFailuresAsync();
         Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted");
         Expect.Equal<int?>(3, (await other.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.In(1), default))?.Attempts, "the next one, on another instance");
         Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("stock", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first one of another subscription");
@@ -141,7 +141,7 @@ internal static class RecordScenarios
 
         await run.RecordAsync(run.Dead("1"));
         Expect.Equal<int?>(null, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the attempt of an event that is kept");
-        await run.Failures.DiscardAsync("mail~1", default);
+        await run.DeadLetters.DiscardAsync("mail~1", default);
         Expect.Equal<int?>(2, (await run.Failures.CountAttemptAsync("mail", "1", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the first attempt that is counted after the event was kept and discarded: the others were removed with the record");
 
         var counted = await Task.WhenAll(Enumerable.Range(0, 20).Select(i => (i % 2 == 0 ? run.Failures : other).CountAttemptAsync("mail", "at once", new AttemptCount(1, 0), run.Now, default).AsTask()));
@@ -151,7 +151,7 @@ internal static class RecordScenarios
 
     private static async Task ConcurrentAttemptsAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Failures!;
+        var other = await run.OtherFailuresAsync();
         Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(run.Failures, default), "the count of an event without attempts");
         Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, new AttemptCount(0, 1)), "the count after a concurrent attempt of an event without attempts");
         Expect.Equal<AttemptCount?>(new AttemptCount(2, 0), await CountAsync(run.Failures, new AttemptCount(1, 0)), "the first attempt that is counted");
@@ -161,7 +161,7 @@ internal static class RecordScenarios
         await run.Failures.ForgetAttemptsAsync("mail", "1", default);
         Expect.Equal<AttemptCount?>(new AttemptCount(1, 0), await CountAsync(other, default), "the count after the event was handled");
 
-        ValueTask<AttemptCount?> CountAsync(FailureStore store, AttemptCount added) => store.CountAttemptAsync("mail", "1", added, run.Now, default);
+        ValueTask<AttemptCount?> CountAsync(KeyedFailureStore store, AttemptCount added) => store.CountAttemptAsync("mail", "1", added, run.Now, default);
     }
 
     private static async Task CountsAsync(StoreRun run)

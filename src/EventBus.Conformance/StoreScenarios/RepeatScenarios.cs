@@ -51,7 +51,7 @@ internal static class RepeatScenarios
 
     private static async Task DueAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Failures!;
+        var other = await run.OtherFailuresAsync();
         for (var i = 0; i < 4; i++)
         {
             foreach (var at in Repeats)
@@ -73,14 +73,14 @@ internal static class RepeatScenarios
 
     private static async Task AlertsAsync(StoreRun run)
     {
-        var other = (await run.OtherAsync()).Failures!;
+        var other = await run.OtherFailuresAsync();
         await run.RecordAsync(run.Dead("1") with { NeedsAlert = true }, run.Dead("2") with { NeedsAlert = true });
         for (var (i, from) = (0, 0.0); i < 4; i++, from += 300)
         {
-            await LoseAsync(i, cancellationToken => run.Failures.ClaimAlertsAsync(run.In(from), StoreRun.Lease, 10, cancellationToken).AsTask());
+            await LoseAsync(i, cancellationToken => run.DeadLetters.ClaimAlertsAsync(run.In(from), StoreRun.Lease, 10, cancellationToken).AsTask());
             var at = from + Repeats[i % 2];
-            var repeated = (await run.Failures.ClaimAlertsAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
-            var early = (await other.ClaimAlertsAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
+            var repeated = (await run.DeadLetters.ClaimAlertsAsync(run.In(at), StoreRun.Lease, 10, default)).Entries;
+            var early = (await other.DeadLetters.ClaimAlertsAsync(run.In(at + 59), StoreRun.Lease, 10, default)).Entries;
             Expect.Sequence([], repeated.Select(alert => alert.Id).Intersect(early.Select(alert => alert.Id)), $"what another claims {at + 59} s after the start, where a repeat was granted after {at} s");
         }
     }

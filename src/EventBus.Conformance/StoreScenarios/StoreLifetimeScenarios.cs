@@ -40,7 +40,7 @@ internal static class StoreLifetimeScenarios
         await run.Failures.AdvanceAsync("mail", "o", 5, run.Now, default);
         var order = await run.Failures.GetOrderAsync("mail", "o", default);
         await run.Failures.DeferAsync(run.Deferred("deferred", "o", 7, 50), order.Stamp, 10, default);
-        await run.Failures.AlertedAsync((await run.Failures.ClaimAlertsAsync(run.Now, StoreRun.Lease, 1, default)).Entries, default);
+        await run.DeadLetters.AlertedAsync((await run.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 1, default)).Entries, default);
 
         await run.ReopenAsync();
 
@@ -48,7 +48,7 @@ internal static class StoreLifetimeScenarios
         await run.ExpectDeadAsync(["2", "1"], "after the restart");
         Expect.Equal<int?>(3, (await run.Failures.CountAttemptAsync("mail", "started", new AttemptCount(1, 0), run.Now, default))?.Attempts, "the next attempt");
         Expect.Equal(order, await run.Failures.GetOrderAsync("mail", "o", default), "the state of the key");
-        Expect.Sequence(["mail~2"], (await run.Failures.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts that were not sent");
+        Expect.Sequence(["mail~2"], (await run.DeadLetters.ClaimAlertsAsync(run.In(61), StoreRun.Lease, 10, default)).Entries.Select(alert => alert.Id), "the alerts that were not sent");
         Expect.Sequence([], await run.Failures.RenewAsync([claimed], run.In(60), default), "the claims that are lost while their lease lasts");
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("later", 30), default);
         await run.Failures.CompleteAsync(await run.ClaimOneAsync("head", 40), default);
@@ -150,14 +150,14 @@ internal static class StoreLifetimeScenarios
         foreach (var name in names)
         {
             var filter = new DeadLetterFilter { Subscription = name };
-            Expect.Equal(1, await run.Failures.CountDeadAsync(filter, default), $"the number of dead letters of '{name}'");
-            Expect.Sequence([$"{name}~1"], (await run.Failures.ListDeadAsync(filter, default)).Select(dead => dead.Id), $"the dead letters of '{name}'");
+            Expect.Equal(1, await run.DeadLetters.CountAsync(filter, default), $"the number of dead letters of '{name}'");
+            Expect.Sequence([$"{name}~1"], (await run.DeadLetters.ListAsync(filter, default)).Select(dead => dead.Id), $"the dead letters of '{name}'");
             Expect.Sequence([$"{name}~2"], (await run.Failures.ClaimDueAsync([name], run.Now, StoreRun.Lease, 10, default)).Entries.Select(entry => entry.Id), $"what is due in '{name}'");
-            Expect.That(await run.Failures.DiscardAsync($"{name}~1", default), $"the dead letter of '{name}' is discarded");
+            Expect.That(await run.DeadLetters.DiscardAsync($"{name}~1", default), $"the dead letter of '{name}' is discarded");
         }
 
-        Expect.Equal(0, await run.Failures.CountDeadAsync(new DeadLetterFilter(), default), "the number of dead letters in the end");
-        Expect.Equal(0, await run.Failures.SweepAsync(new SweepLimits(run.In(999), run.In(999), run.In(999)), 100, default), "how many dead letters are left to sweep");
+        Expect.Equal(0, await run.DeadLetters.CountAsync(new DeadLetterFilter(), default), "the number of dead letters in the end");
+        Expect.Equal(0, await run.DeadLetters.SweepAsync(run.In(999), 100, default), "how many dead letters are left to sweep");
     }
 
     private static async Task ApartAsync(StoreRun run)
@@ -167,14 +167,15 @@ internal static class StoreLifetimeScenarios
         {
             await run.RecordAsync(run.Waiting("1"), run.Dead("2") with { NeedsAlert = true }, run.Waiting("3", 30, "k"));
             await run.Failures.AdvanceAsync("mail", "o", 1, run.Now, default);
-            Expect.Equal(0, await other.Failures!.CountAsync(default), "the number of entries that another application sees");
-            Expect.Equal(0, await other.Failures.CountDeadAsync(new DeadLetterFilter(), default), "the number of dead letters that another application sees");
-            Expect.Equal(0, (await other.Failures.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of entries that another application claims");
-            Expect.Equal(0, (await other.Failures.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of alerts that another application claims");
-            Expect.Equal(ParkOutcome.NotBlocked, await other.Failures.TryParkAsync(run.Parked("4", "k"), 10, default), "the answer to parking in another application");
-            Expect.Equal(default, await other.Failures.GetOrderAsync("mail", "o", default), "the state of the key in another application");
-            Expect.Equal(0, await other.Failures.SweepAsync(new SweepLimits(run.In(999), run.In(999), run.In(999)), 10, default), "how many dead letters another application sweeps");
-            Expect.That(await other.Failures.RecordAsync(run.Dead("2"), default), "another application keeps the same event for itself");
+            var failures = (KeyedFailureStore)other.Failures!;
+            Expect.Equal(0, await failures.CountAsync(default), "the number of entries that another application sees");
+            Expect.Equal(0, await failures.DeadLetters.CountAsync(new DeadLetterFilter(), default), "the number of dead letters that another application sees");
+            Expect.Equal(0, (await failures.ClaimDueAsync(["mail"], run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of entries that another application claims");
+            Expect.Equal(0, (await failures.DeadLetters.ClaimAlertsAsync(run.Now, StoreRun.Lease, 10, default)).Entries.Count, "the number of alerts that another application claims");
+            Expect.Equal(ParkOutcome.NotBlocked, await failures.TryParkAsync(run.Parked("4", "k"), 10, default), "the answer to parking in another application");
+            Expect.Equal(default, await failures.GetOrderAsync("mail", "o", default), "the state of the key in another application");
+            Expect.Equal(0, await failures.DeadLetters.SweepAsync(run.In(999), 10, default), "how many dead letters another application sweeps");
+            Expect.That(await failures.RecordAsync(run.Dead("2"), default), "another application keeps the same event for itself");
         }
 
         if (run.Stores.Processed is not null)

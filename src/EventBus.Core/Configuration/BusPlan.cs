@@ -35,7 +35,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         if (options.Consume)
         {
             CheckStores(model, stores, problems);
-            if (stores?.Failures is { IsKeyed: false })
+            if (stores?.Failures is not (null or KeyedFailureStore))
             {
                 CheckUnkeyed(model, options, stores.Name, problems);
             }

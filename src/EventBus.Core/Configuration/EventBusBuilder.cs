@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization;
 using EventBus.Stores;
@@ -19,9 +20,11 @@ public sealed class EventBusBuilder
     internal EventBusBuilder(BusRegistration model) => this.model = model;
 
     /// <summary>The service collection in which the bus is registered.</summary>
+    [EditorBrowsable(EditorBrowsableState.Never)]
     public IServiceCollection Services => model.Services;
 
     /// <summary>The key of a bus added by <c>AddKeyedEventBus</c>; null for the default bus.</summary>
+    [EditorBrowsable(EditorBrowsableState.Never)]
     public string? Key => model.Key;
 
     /// <summary>
@@ -68,13 +71,19 @@ public sealed class EventBusBuilder
     /// <param name="handler">
     /// The handler. <see cref="EventContext.Services"/> is a separate scope for each delivery.
     /// </param>
+    /// <param name="configure">Changes the settings of the subscription; null for the defaults.</param>
     /// <typeparam name="TEvent">
     /// The event type. For an interface or an abstract class, see
     /// <see cref="Subscribe{TEvent, THandler}(string, Action{SubscriptionBuilder})"/>.
     /// </typeparam>
-    public EventBusBuilder Subscribe<TEvent>(string name, Func<TEvent, EventContext, CancellationToken, Task> handler)
+    public EventBusBuilder Subscribe<TEvent>(
+        string name, Func<TEvent, EventContext, CancellationToken, Task> handler, Action<SubscriptionBuilder>? configure = null)
         where TEvent : notnull =>
-        Subscribe(name, s => s.On(handler));
+        Subscribe(name, s =>
+        {
+            s.On(handler);
+            configure?.Invoke(s);
+        });
 
     /// <summary>
     /// Adds a subscription that is configured in full by <paramref name="configure"/>: one or more event types,
@@ -120,6 +129,32 @@ public sealed class EventBusBuilder
             s.Any(pattern, handler);
             configure?.Invoke(s);
         });
+    }
+
+    /// <summary>
+    /// Subscribes a handler class to every event whose name matches a pattern, whether or not this application knows the
+    /// event type. The handler is registered as scoped, unless the application has registered it already.
+    /// </summary>
+    /// <param name="name">
+    /// The name of the subscription: unique on this bus, and the same in all versions of the application.
+    /// </param>
+    /// <param name="pattern">As for the delegate.</param>
+    /// <param name="configure">Changes the settings of the subscription; null for the defaults.</param>
+    /// <typeparam name="THandler">
+    /// The handler type. It receives the event if its type is known, and otherwise the bytes of its
+    /// <see cref="EventContext.Body"/> as a <see cref="ReadOnlyMemory{T}"/>.
+    /// </typeparam>
+    public EventBusBuilder SubscribePattern<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicConstructors)] THandler>(
+        string name, string pattern, Action<SubscriptionBuilder>? configure = null)
+        where THandler : class, IEventHandler<object>
+    {
+        Services.TryAddScoped<THandler>();
+        return SubscribePattern(
+            name,
+            pattern,
+            static (context, cancellationToken) => context.Services.GetRequiredService<THandler>()
+                .HandleAsync(context.Event ?? context.Body, context, cancellationToken),
+            configure);
     }
 
     /// <summary>
@@ -338,6 +373,7 @@ public sealed class EventBusBuilder
     /// <param name="create">
     /// Creates the transport. The bus disposes it. The transport must not connect before it is started.
     /// </param>
+    [EditorBrowsable(EditorBrowsableState.Never)]
     public EventBusBuilder UseTransport(string call, Func<IServiceProvider, Transport> create)
     {
         ArgumentNullException.ThrowIfNull(create);
@@ -350,6 +386,7 @@ public sealed class EventBusBuilder
     /// call wins.
     /// </summary>
     /// <param name="create">Creates the stores.</param>
+    [EditorBrowsable(EditorBrowsableState.Never)]
     public EventBusBuilder UseStores(Func<IServiceProvider, BusStores> create)
     {
         ArgumentNullException.ThrowIfNull(create);
@@ -362,6 +399,7 @@ public sealed class EventBusBuilder
     /// this call.
     /// </summary>
     /// <param name="create">Creates the stores.</param>
+    [EditorBrowsable(EditorBrowsableState.Never)]
     public EventBusBuilder UseDefaultStores(Func<IServiceProvider, BusStores> create)
     {
         ArgumentNullException.ThrowIfNull(create);

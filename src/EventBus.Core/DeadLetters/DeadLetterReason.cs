@@ -44,7 +44,7 @@ public enum DeadLetterReason
 
     /// <summary>
     /// A saga cannot continue without an operator. This is not an event; the reason occurs only in alerts. The
-    /// subscription is the name of the saga, and the event id is the id of the saga (<see cref="ISagas"/>).
+    /// subscription is the name of the saga, and the event id is the id of the saga (<see cref="SagaManager"/>).
     /// </summary>
     SagaNeedsAttention,
 

@@ -6,7 +6,7 @@ namespace EventBus;
 /// </summary>
 /// <remarks>
 /// When a broker queue keeps the dead letters instead of a store, they can be counted, the first ones can be listed
-/// (oldest first), and all can be retried. All other operations throw <see cref="NotSupportedException"/>, whose
+/// (oldest first), and all can be retried. All other operations throw an <see cref="EventBusException"/>, whose
 /// message names the stores that support them. Every call ends within <see cref="EventBusOptions.PublishTimeout"/>
 /// (10 s by default): if the store does not answer, it throws an <see cref="EventBusException"/>. It is then unknown
 /// whether the operation was carried out; it can be repeated.

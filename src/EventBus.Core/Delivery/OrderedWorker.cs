@@ -68,10 +68,10 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         loops = [.. lanes.Select((lane, i) => Services.Runner.Start($"{Name} lane {i}", () => LaneAsync(lane.Reader, turns?[i])))];
         try
         {
-            while (CircuitBreaker is not { IsOver: true } && await Deliveries.WaitToReadAsync())
+            while (!IsOver && await Deliveries.WaitToReadAsync())
             {
-                await (CircuitBreaker?.WhenMayEnterAsync() ?? Task.CompletedTask);
-                while (CircuitBreaker is not { MayEnter: false } && Deliveries.TryRead(out var delivery))
+                await WhenMayEnterAsync();
+                while (!Pause.IsPaused && CircuitBreaker is not { MayEnter: false } && Deliveries.TryRead(out var delivery))
                 {
                     var lane = lanes[LaneOf(delivery.Envelope.Key ?? "")].Writer;
                     if (!lane.TryWrite(delivery))
@@ -125,11 +125,11 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         Interlocked.Increment(ref held);
         while (true)
         {
-            await (CircuitBreaker?.WhenMayEnterAsync() ?? Task.CompletedTask);
+            await WhenMayEnterAsync();
             await (turn?.WaitAsync() ?? Task.CompletedTask);
             await Runtime.Slots.TakeAsync();
             var probe = 0L;
-            if (CircuitBreaker is not { } gauge || gauge.TryEnter(out probe) || gauge.IsOver)
+            if (IsOver || (!Pause.IsPaused && (CircuitBreaker is not { } breaker || breaker.TryEnter(out probe))))
             {
                 Interlocked.Decrement(ref held);
                 return probe;
@@ -140,11 +140,17 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         }
     }
 
+    private async Task WhenMayEnterAsync()
+    {
+        await Pause.WhenOpenAsync();
+        await (CircuitBreaker?.WhenMayEnterAsync() ?? Task.CompletedTask);
+    }
+
     private async ValueTask HandleInOrderAsync(Delivery delivery)
     {
         try
         {
-            if (Services.Abort.IsCancellationRequested || CircuitBreaker is { IsOver: true } || delivery.Lost.IsCancellationRequested)
+            if (Services.Abort.IsCancellationRequested || IsOver || delivery.Lost.IsCancellationRequested)
             {
                 await delivery.ReleaseAsync();
             }

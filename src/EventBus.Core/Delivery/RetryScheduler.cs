@@ -26,10 +26,10 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
     /// Starts the retries that are due in the subscriptions that have room for them: hanging retries of a subscription
     /// do not block other subscriptions.
     /// </summary>
-    public async Task<DateTimeOffset?> StartRetriesAsync(FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
+    public async Task<DateTimeOffset?> StartRetriesAsync(RetryStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
     {
         DateTimeOffset? next = null;
-        foreach (var worker in workers.Values.Where(worker => worker.CircuitBreaker is { IsPaused: true }))
+        foreach (var worker in workers.Values.Where(worker => !worker.Pause.IsPaused && worker.CircuitBreaker is { IsPaused: true }))
         {
             next = Earlier(next, await ProbeAsync(worker, store, claims, lease, wake, stop));
         }
@@ -67,7 +67,7 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
     /// Claims for each subscription separately after claiming for all together has failed: a damaged entry of one
     /// subscription must not block the others.
     /// </summary>
-    private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
+    private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, RetryStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
     {
         var (next, given) = ((DateTimeOffset?)null, 0);
         for (var i = 0; i < withRoom.Length; i++)
@@ -90,7 +90,7 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
         return next;
     }
 
-    private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] from, FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
+    private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] from, RetryStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
     {
         var claimed = await store.ClaimDueAsync([.. from.Select(worker => worker.Name)], time.GetUtcNow(), lease, size, stop);
         foreach (var entry in claimed.Entries)
@@ -106,7 +106,7 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
     /// arrives. After a retry, a waiting delivery is next, and so on in turn.
     /// </summary>
     /// <returns>The time of the next call; null when the end of a retry or a change wakes the loop.</returns>
-    private async Task<DateTimeOffset?> ProbeAsync(SubscriptionWorker worker, FailureStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
+    private async Task<DateTimeOffset?> ProbeAsync(SubscriptionWorker worker, RetryStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
     {
         var gauge = worker.CircuitBreaker!;
         var deliveryFirst = gauge.WantsDelivery && worker.HasWaiting;
@@ -134,7 +134,7 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
         }
     }
 
-    private int RoomOf(SubscriptionWorker worker) => worker.RedeliveryWaits || worker.CircuitBreaker is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
+    private int RoomOf(SubscriptionWorker worker) => worker.RedeliveryWaits || worker.Pause.IsPaused || worker.CircuitBreaker is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
 
     private void Start(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer claims, Action wake)
     {

@@ -27,6 +27,19 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     public int Concurrency => subscription.Subscription.Concurrency;
 
+    public IReadOnlyList<EventPattern> Patterns => subscription.Subscription.Patterns;
+
+    /// <summary>Lets an operator pause the intake.</summary>
+    public SubscriptionPause Pause { get; } = new();
+
+    /// <summary>The number of deliveries that wait; null if the transport does not count them.</summary>
+    public long? WaitingCount => Deliveries.CanCount ? Deliveries.Count : null;
+
+    /// <summary>The reason why it takes no events although no operator has paused it; null for none.</summary>
+    public string? Problem =>
+        HasEnded ? "Its intake has ended. Restart this instance."
+        : HeldBecause ?? (CircuitBreaker is { IsPaused: true } ? "Its circuit breaker is open, because all its attempts failed." : null);
+
     /// <summary>True if the worker takes no more events. While the bus runs, this is a fault.</summary>
     public virtual bool HasEnded => Pump.IsCompleted;
 
@@ -47,6 +60,9 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     protected ChannelReader<Delivery> Deliveries { get; } = receiver.Deliveries;
 
+    /// <summary>True if the bus stops during a pause: deliveries that were taken and not begun are released.</summary>
+    protected bool IsOver => Pause.IsOver || CircuitBreaker is { IsOver: true };
+
     public void Start() => Pump = services.Runner.Start($"{Name} pump", PumpAsync);
 
     /// <summary>
@@ -60,6 +76,16 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     /// <summary>True if a delivery is waiting, as far as the transport can report it.</summary>
     public virtual bool HasWaiting => Deliveries.CanCount ? Deliveries.Count > 0 : Deliveries.TryPeek(out _);
+
+    /// <summary>Ends pauses because the bus stops.</summary>
+    /// <param name="letThrough">
+    /// True to let the queued events through as if there were no pause, because they exist nowhere else.
+    /// </param>
+    public void StopPauses(bool letThrough)
+    {
+        Pause.Stop(letThrough);
+        CircuitBreaker?.Stop(letThrough);
+    }
 
     /// <summary>Stops taking deliveries, and releases those that have not begun.</summary>
     public ValueTask StopIntakeAsync() => receiver.StopIntakeAsync();
@@ -101,7 +127,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
                 // The slot was released by a handler that the stop has just cancelled.
                 await failures.GiveBackAsync(entry);
             }
-            else if (probe == 0 && CircuitBreaker is { IsPaused: true })
+            else if (probe == 0 && (Pause.IsPaused || CircuitBreaker is { IsPaused: true }))
             {
                 await failures.ReleaseAsync(entry, slots);
             }
@@ -119,7 +145,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
 
     public async ValueTask DisposeAsync()
     {
-        CircuitBreaker?.Stop(letThrough: false);
+        StopPauses(letThrough: false);
         await receiver.DisposeAsync();
         GC.SuppressFinalize(this);
     }
@@ -130,7 +156,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         {
             await TakeWaitingAsync();
         }
-        while (!services.Abort.IsCancellationRequested && CircuitBreaker is not { IsOver: true } && await Deliveries.WaitToReadAsync());
+        while (!services.Abort.IsCancellationRequested && !IsOver && await Deliveries.WaitToReadAsync());
     }
 
     /// <summary>Handles the waiting deliveries, and returns when there are none.</summary>
@@ -176,7 +202,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     private bool TryTake(out Delivery delivery, out long probe)
     {
         (delivery, probe) = (default, 0);
-        if (CircuitBreaker?.TryEnter(out probe) == false)
+        if (Pause.IsPaused || CircuitBreaker?.TryEnter(out probe) == false)
         {
             return false;
         }
@@ -212,6 +238,11 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         if (CircuitBreaker is { } gauge)
         {
             await gauge.WhenMayEnterAsync();
+        }
+
+        if (Pause.IsPaused)
+        {
+            await Pause.WhenOpenAsync();
         }
 
         await slots.TakeAsync();

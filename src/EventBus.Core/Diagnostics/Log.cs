@@ -109,6 +109,12 @@ internal static partial class Log
     [LoggerMessage(35, LogLevel.Information, "{Subscription} is resumed: an event succeeded")]
     public static partial void Resumed(this ILogger log, string subscription);
 
+    [LoggerMessage(88, LogLevel.Warning, "{Subscription} is paused by an operator on this instance. It takes no events until it is resumed")]
+    public static partial void PausedByOperator(this ILogger log, string subscription);
+
+    [LoggerMessage(89, LogLevel.Information, "{Subscription} is resumed by an operator")]
+    public static partial void ResumedByOperator(this ILogger log, string subscription);
+
     [LoggerMessage(31, LogLevel.Error, "{Subscription} could not settle {EventName} {EventId}; the backend delivers it again")]
     public static partial void SettleFailed(this ILogger log, string subscription, string eventName, string eventId, Exception exception);
 
@@ -124,7 +130,7 @@ internal static partial class Log
     [LoggerMessage(41, LogLevel.Warning, "The saga {Saga} {SagaId} failed for good at {Step} after {Attempts} attempts, and is compensated")]
     public static partial void SagaCompensates(this ILogger log, string saga, string sagaId, string step, int attempts, Exception? exception);
 
-    [LoggerMessage(42, LogLevel.Critical, "The saga {Saga} {SagaId} needs attention at {Step}: {Error}. Retry, skip or finish it (ISagas)")]
+    [LoggerMessage(42, LogLevel.Critical, "The saga {Saga} {SagaId} needs attention at {Step}: {Error}. Retry, skip or finish it (SagaManager)")]
     public static partial void SagaNeedsAttention(this ILogger log, string saga, string sagaId, string? step, string? error, Exception? exception);
 
     [LoggerMessage(43, LogLevel.Debug, "The saga {Saga} {SagaId} ended: {Status}")]

@@ -55,6 +55,13 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         return door.EnterAsync(() => Running().PublishManyAsync(events, options, cancellationToken));
     }
 
+    public Task PublishManyAsync<TEvent>(IAsyncEnumerable<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
+        where TEvent : notnull
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        return door.EnterAsync(() => new StreamPublisher<TEvent>(Running(), options).PublishAsync(events, cancellationToken));
+    }
+
     // A separate method: inline, the closure would be allocated for every event.
     private Task EnterAsync<TEvent>(TEvent @event, PublishOptions? options, CancellationToken cancellationToken)
         where TEvent : notnull => door.EnterAsync(() => SendAsync(@event, options, cancellationToken));

@@ -2,6 +2,7 @@ using System.Collections.ObjectModel;
 using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -60,7 +61,7 @@ internal sealed class BusEngine : IAsyncDisposable
 
         // Plans that end with the process use a clock that never goes back. So do plans that a queue counts down. Plans
         // that are shared with other instances or survive a restart use the clock of their stores.
-        var plans = stores is { Durable: false } or { Failures.IsKeyed: false } ? new MonotonicTimeProvider(time) : stores?.PlanBy(time) ?? time;
+        var plans = stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) } ? new MonotonicTimeProvider(time) : stores?.PlanBy(time) ?? time;
         Plans = plans;
         var entropy = new RandomSource();
         var guard = new PublishValidator(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, transport.Features.MaxBodyBytes), transport.Features.Serializes, log);
@@ -105,7 +106,7 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             delayedEvents = new DelayedPublisher(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, shared)
             {
-                Failures = stores.Failures is { IsKeyed: true } kept ? (kept, recorder!, new FailurePolicy(DelayedPublisher.Subscription, false, new RetryPolicy(options.Retry, [], entropy))) : null,
+                Failures = stores.Failures is KeyedFailureStore kept ? (kept, recorder!, new FailurePolicy(DelayedPublisher.Subscription, false, new RetryPolicy(options.Retry, [], entropy))) : null,
             };
             delays = new ScheduledLoop("delayed events", async stop =>
             {
@@ -136,7 +137,7 @@ internal sealed class BusEngine : IAsyncDisposable
                     Closing = stopLoops.Token,
                 },
                 shared);
-            SagaManager = new SagaManager(sagas, new EventIds(entropy), options.PublishTimeout, abort.Token);
+            SagaOperations = new SagaOperations(sagas, new EventIds(entropy), options.PublishTimeout, abort.Token);
         }
 
         watch = stores?.Instances is not null && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0
@@ -190,13 +191,15 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>The timeout for the backend or a store in a call of the application.</summary>
     public TimeSpan CallTimeout => plan.Options.PublishTimeout;
 
-    public FailureStore? Failures => stores?.Failures;
+    public RetryStore? Failures => stores?.Failures;
+
+    public DelayStore? Delays => stores?.Delays;
 
     /// <summary>The clock that schedules retries, delayed events and leases.</summary>
     public TimeProvider Plans { get; }
 
     /// <summary>Starts and manages sagas; null if the bus has no sagas.</summary>
-    public SagaManager? SagaManager { get; }
+    public SagaOperations? SagaOperations { get; }
 
     /// <summary>True if entries of the failure store are claimed and not settled.</summary>
     public bool HasRetriesInHand => !due.IsIdle;
@@ -242,10 +245,17 @@ internal sealed class BusEngine : IAsyncDisposable
     /// <summary>
     /// The problems of the stores, and the resources that they will soon run out of, one sentence each.
     /// </summary>
-    public IReadOnlyCollection<string> Shortages => stores?.Shortages() ?? [];
+    public IReadOnlyCollection<string> Shortages => stores?.Shortages ?? [];
 
     /// <summary>The subscriptions that are paused because all their attempts fail.</summary>
     public IEnumerable<string> PausedSubscriptions => workers.Values.Where(worker => worker.CircuitBreaker is { IsPaused: true }).Select(worker => worker.Name);
+
+    /// <summary>The workers of the subscriptions that this instance consumes, by name.</summary>
+    public IReadOnlyDictionary<string, SubscriptionWorker> Workers => workers;
+
+    public string ServiceName => plan.ServiceName;
+
+    public ILogger Log => owner.Log;
 
     /// <summary>
     /// Returns true if the application has a subscription of this name, whether or not this instance consumes it.
@@ -376,7 +386,7 @@ internal sealed class BusEngine : IAsyncDisposable
         var queueEndsHere = !transport.Features.Durable && transport.Features.CountsWork;
         foreach (var worker in workers.Values)
         {
-            worker.CircuitBreaker?.Stop(letThrough: queueEndsHere);
+            worker.StopPauses(letThrough: queueEndsHere);
         }
 
         if (queueEndsHere)

@@ -51,6 +51,11 @@ internal sealed class BusHealthCheck(BusHost runtime) : IHealthCheck
             complaints.Add(foreign);
         }
 
+        if (engine.Workers.Values.Where(worker => worker.Pause.IsPaused).Select(worker => worker.Name).ToList() is { Count: > 0 } pausedByOperator)
+        {
+            complaints.Add($"An operator has paused these subscriptions: {string.Join(", ", pausedByOperator)}. They take no events until they are resumed.");
+        }
+
         if (engine.PausedSubscriptions.ToList() is { Count: > 0 } paused)
         {
             complaints.Add($"These subscriptions are paused, because their attempts fail: {string.Join(", ", paused)}. They resume by themselves once an event succeeds.");

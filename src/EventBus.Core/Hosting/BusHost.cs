@@ -26,7 +26,8 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         CallerContext = services.GetService<CallerContext>() ?? new CallerContext();
         Client = new BusClient(CallerContext);
         DeadLetters = new DeadLetterManager(CallerContext, Time);
-        Sagas = new SagaClient(CallerContext);
+        DelayedEvents = new DelayedEventManager(CallerContext, Time);
+        Sagas = new SagaAccess(CallerContext);
     }
 
     public CallerContext CallerContext { get; }
@@ -35,7 +36,9 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
 
     public DeadLetterManager DeadLetters { get; }
 
-    public SagaClient Sagas { get; }
+    public DelayedEventManager DelayedEvents { get; }
+
+    public SagaAccess Sagas { get; }
 
     public TimeProvider Time { get; }
 
@@ -130,12 +133,17 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         Client.Open(engine);
         if (engine.Failures is { } failures)
         {
-            DeadLetters.Open(failures, engine.Plans, engine.CallTimeout, engine.Wake, Log);
+            DeadLetters.Open(failures.DeadLetters, engine.Plans, engine.CallTimeout, engine.Wake, Log);
         }
 
-        if (engine.SagaManager is { } desk)
+        if (engine.Delays is { } delays)
         {
-            Sagas.Open(desk);
+            DelayedEvents.Open(delays, engine.CallTimeout);
+        }
+
+        if (engine.SagaOperations is { } sagas)
+        {
+            Sagas.Open(sagas);
         }
     }
 

@@ -16,7 +16,7 @@ public static class EventBusIdleExtensions
     /// <param name="timeout">The longest time to wait, by the system clock.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="TimeoutException">The bus was still busy after <paramref name="timeout"/>.</exception>
-    /// <exception cref="NotSupportedException">
+    /// <exception cref="InvalidOperationException">
     /// The backend does not count its work, or <paramref name="bus"/> is a test double.
     /// </exception>
     public static Task WhenIdleAsync(this IEventBus bus, TimeSpan timeout, CancellationToken cancellationToken = default)
@@ -24,7 +24,7 @@ public static class EventBusIdleExtensions
         ArgumentNullException.ThrowIfNull(bus);
         if (bus is not BusClient client)
         {
-            throw new NotSupportedException($"{bus.GetType()} is not a running event bus, so there is nothing to wait for.");
+            throw new InvalidOperationException($"{bus.GetType()} is not a running event bus, so there is nothing to wait for.");
         }
 
         return client.CallerContext.EnterAsync(() => WhenIdleAsync(client, timeout, cancellationToken));
@@ -35,7 +35,7 @@ public static class EventBusIdleExtensions
         var engine = client.RunningEngine();
         if (!engine.Transport.Features.CountsWork)
         {
-            throw new NotSupportedException($"The backend {engine.Transport.Features.System} does not count its work, so it is unknown when it is idle. Use bus.UseInMemory() for this.");
+            throw new InvalidOperationException($"The backend {engine.Transport.Features.System} does not count its work, so it is unknown when it is idle. Use bus.UseInMemory() for this.");
         }
 
         // The system clock: this bounds a real wait, also if the bus runs on a fake clock.

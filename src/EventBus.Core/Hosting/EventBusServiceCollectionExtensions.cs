@@ -13,7 +13,8 @@ public static class EventBusServiceCollectionExtensions
     /// handlers.
     /// </summary>
     /// <remarks>
-    /// Resolve <see cref="IEventBus"/>, <see cref="IDeadLetters"/> and <see cref="ISagas"/>. The bus starts and stops
+    /// Resolve <see cref="IEventBus"/>, <see cref="IDeadLetters"/>, <see cref="DelayedEvents"/>,
+    /// <see cref="ISubscriptionManager"/>, <see cref="ISagas"/> and <see cref="SagaManager"/>. The bus starts and stops
     /// with the host. Its health check is named <c>eventbus</c>.
     /// </remarks>
     /// <param name="services">The services of the application.</param>
@@ -73,17 +74,24 @@ public static class EventBusServiceCollectionExtensions
         services.AddSingleton<IHostedService>(provider => new BusHostedService(Runtime(provider)));
         services.Configure<HealthCheckServiceOptions>(options => options.Registrations.Add(new HealthCheckRegistration(
             model.Key is null ? "eventbus" : $"eventbus-{model.Key}", provider => new BusHealthCheck(Runtime(provider)), failureStatus: null, tags: ["ready"])));
-        if (model.Key is null)
+        AddService<IEventBus>(host => host.Client);
+        AddService<IDeadLetters>(host => host.DeadLetters);
+        AddService<DelayedEvents>(host => host.DelayedEvents);
+        AddService<ISubscriptionManager>(host => new SubscriptionManager(host.Client));
+        AddService<ISagas>(host => new SagaClient(host.Sagas));
+        AddService<SagaManager>(host => new SagaManagerClient(host.Sagas));
+
+        void AddService<T>(Func<BusHost, T> of)
+            where T : class
         {
-            services.TryAddSingleton<IEventBus>(provider => Runtime(provider).Client);
-            services.TryAddSingleton<IDeadLetters>(provider => Runtime(provider).DeadLetters);
-            services.TryAddSingleton<ISagas>(provider => Runtime(provider).Sagas);
-        }
-        else
-        {
-            services.TryAddKeyedSingleton<IEventBus>(model.Key, (provider, _) => Runtime(provider).Client);
-            services.TryAddKeyedSingleton<IDeadLetters>(model.Key, (provider, _) => Runtime(provider).DeadLetters);
-            services.TryAddKeyedSingleton<ISagas>(model.Key, (provider, _) => Runtime(provider).Sagas);
+            if (model.Key is null)
+            {
+                services.TryAddSingleton(provider => of(Runtime(provider)));
+            }
+            else
+            {
+                services.TryAddKeyedSingleton(model.Key, (provider, _) => of(Runtime(provider)));
+            }
         }
 
         BusHost Runtime(IServiceProvider provider) => provider.GetRequiredKeyedService<BusHost>(runtimeKey);

@@ -145,7 +145,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
 
     private string RemovalOf(Leftover leftover)
     {
-        var call = $"RetireSubscriptionAsync(\"{leftover.Seen.Name}\")";
+        var call = $"ISubscriptionManager.RetireAsync(\"{leftover.Seen.Name}\")";
         return leftover.Seen.Service == service ? call : $"{call} in an application whose service name is '{leftover.Seen.Service}', or, if that is gone, {leftover.Kept.Removal}";
     }
 

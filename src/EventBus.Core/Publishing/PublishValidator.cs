@@ -41,6 +41,13 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
             throw Refuse($"PublishOptions.Timeout is {timeout}; it must be above zero and at most one hour.");
         }
 
+        if (options.Delay is { } delay && (delay < TimeSpan.Zero || options.NotBefore is not null))
+        {
+            throw Refuse(delay < TimeSpan.Zero
+                ? $"PublishOptions.Delay is {delay}; it must not be negative."
+                : "PublishOptions has a Delay and a NotBefore. Set one of them.");
+        }
+
         try
         {
             return options.Headers is { Count: > 0 } headers ? CheckedHeaders(headers) : null;

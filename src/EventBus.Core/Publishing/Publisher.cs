@@ -57,7 +57,7 @@ internal sealed class Publisher
 
         var now = time.GetUtcNow().UtcTicks;
         var envelope = Create(descriptor, @event, options, now, Inherited.None);
-        return options is not { Timeout: null, NotBefore: null } and not null || diagnostics.ObservesPublish
+        return options is { Timeout: not null } or { NotBefore: not null } or { Delay: not null } || diagnostics.ObservesPublish
             ? SendObservedAsync(envelope, descriptor, options?.Timeout, cancellationToken)
             : Send(envelope, descriptor, deadlines.Token(now), cancellationToken);
     }
@@ -162,14 +162,14 @@ internal sealed class Publisher
         var headers = guard.Check(options);
         var key = options?.Key ?? KeyOf(descriptor, @event) ?? inherited.Key;
         guard.CheckKey(key);
-        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } || headers is not null || inherited.IsAny
+        var extras = options is { EventId: not null } or { CorrelationId: not null } or { NotBefore: not null } or { Delay: not null } || headers is not null || inherited.IsAny
             ? new EnvelopeExtras
             {
                 Id = options?.EventId,
                 CorrelationId = options?.CorrelationId ?? inherited.CorrelationId,
                 CausationId = inherited.CausationId,
                 Headers = headers,
-                NotBefore = options?.NotBefore,
+                NotBefore = options?.NotBefore ?? DueAfter(options?.Delay, now),
             }
             : null;
         var envelope = new Envelope(descriptor, @event, inherited.IsAny ? inherited.Id : environment.Ids.Next(now), now, extras)
@@ -184,6 +184,9 @@ internal sealed class Publisher
         guard.CheckSize(envelope, descriptor, environment.StoresWrite || inherited.Key is not null);
         return envelope;
     }
+
+    private static DateTimeOffset? DueAfter(TimeSpan? delay, long now) =>
+        delay is { } wait ? new DateTimeOffset(Math.Min(wait.Ticks, DateTimeOffset.MaxValue.UtcTicks - now) + now, TimeSpan.Zero) : null;
 
     /// <summary>
     /// Returns the number of events in a list. The list may be an implementation of the application, which may throw.

@@ -41,7 +41,7 @@ internal sealed class DelayedPublisher(DelayStore store, Publisher publisher, Ti
     /// The store and the recorder of dead letters, and the retry policy of dead letters that an operator retries; null
     /// when no store keeps failures.
     /// </summary>
-    public (FailureStore Store, FailureRecorder Recorder, FailurePolicy Policy)? Failures { get; init; }
+    public (RetryStore Store, FailureRecorder Recorder, FailurePolicy Policy)? Failures { get; init; }
 
     /// <summary>Declares that this instance handles delayed events.</summary>
     public void Use() => used.TrySetResult();

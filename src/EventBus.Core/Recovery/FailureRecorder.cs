@@ -4,13 +4,14 @@ using EventBus.Transports;
 namespace EventBus;
 
 /// <summary>Decides what to do with a failed event, and stores the decision before the event is acknowledged.</summary>
-internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alerts, UnreadBodyLimits bodies, int maxWaitingPerKey, BusServices services)
+internal sealed class FailureRecorder(RetryStore store, AlertCoordinator alerts, UnreadBodyLimits bodies, int maxWaitingPerKey, BusServices services)
 {
     public const int MaxErrorLength = ExceptionText.MaxMessage;
 
     private static readonly TimeSpan GiveBackTimeout = TimeSpan.FromSeconds(1);
 
     private readonly StoreProbe probe = new(store, services.StoreTime);
+    private readonly KeyedFailureStore? keyed = store as KeyedFailureStore;
 
     /// <summary>Writes to the stores: this one and the store of handled events.</summary>
     public DurableWriter Writer { get; } = new(services);
@@ -20,6 +21,9 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
 
     /// <summary>True if at least one write is held because the store accepts no writes.</summary>
     public bool StoreIsDown => Writer.StoreIsDown;
+
+    // The plan of the bus refuses subscriptions that need a keyed store if there is none.
+    private KeyedFailureStore Keyed => keyed ?? throw new InvalidOperationException("The failure store finds no events by id or key.");
 
     /// <summary>Records that an event failed, or that its guard deferred it.</summary>
     /// <exception cref="OperationCanceledException">
@@ -78,7 +82,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         var outcome = ParkOutcome.NotBlocked;
         try
         {
-            await PersistAsync(entry, slots, async cancel => outcome = await store.TryParkAsync(entry, maxWaitingPerKey, cancel));
+            await PersistAsync(entry, slots, async cancel => outcome = await Keyed.TryParkAsync(entry, maxWaitingPerKey, cancel));
         }
         catch (StoreRefusedException exception)
         {
@@ -134,7 +138,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         {
             await PersistAsync(policy, envelope, slots, async cancel =>
             {
-                count = await store.CountAttemptAsync(policy.Subscription, envelope.Id, added, services.StoreTime.GetUtcNow(), cancel);
+                count = await Keyed.CountAttemptAsync(policy.Subscription, envelope.Id, added, services.StoreTime.GetUtcNow(), cancel);
                 counted?.Invoke();
             });
         }
@@ -157,7 +161,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     public Task CountConcurrentAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots, Action kept) =>
         TryPersistAsync(policy, envelope, slots, async cancel =>
         {
-            await store.CountAttemptAsync(policy.Subscription, envelope.Id, new AttemptCount(0, 1), services.StoreTime.GetUtcNow(), cancel);
+            await Keyed.CountAttemptAsync(policy.Subscription, envelope.Id, new AttemptCount(0, 1), services.StoreTime.GetUtcNow(), cancel);
             kept();
         });
 
@@ -173,7 +177,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         }
 
         FailedEvent? dead = null;
-        await TryPersistAsync(policy, envelope, slots, async cancel => dead = await store.FindDeadAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), cancel));
+        await TryPersistAsync(policy, envelope, slots, async cancel => dead = await Keyed.DeadLetters.FindAsync(FailedEvent.MakeId(policy.Subscription, envelope.Id), cancel));
         if (dead is not null && GoesOnPast(policy, dead))
         {
             await PassAsync(policy, dead, slots);
@@ -182,13 +186,13 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
 
     /// <summary>Removes the attempt count of an event that was handled.</summary>
     public Task ForgetAttemptsAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots) =>
-        TryPersistAsync(policy, envelope, slots, cancel => store.ForgetAttemptsAsync(policy.Subscription, envelope.Id, cancel));
+        keyed is null ? Task.CompletedTask : TryPersistAsync(policy, envelope, slots, cancel => keyed.ForgetAttemptsAsync(policy.Subscription, envelope.Id, cancel));
 
     /// <summary>
     /// True if a claim already counts as an attempt when the process ends: a claimed entry must be released while it
     /// waits.
     /// </summary>
-    public bool ClaimsAreStarts => !store.IsKeyed;
+    public bool ClaimsAreStarts => keyed is null;
 
     /// <summary>Records that the running attempt of a claimed entry became a concurrent one.</summary>
     /// <param name="entry">The entry.</param>
@@ -295,7 +299,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     public async Task<OrderState> GetOrderAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
     {
         OrderState state = default;
-        await PersistAsync(policy, envelope, slots, async cancel => state = await store.GetOrderAsync(policy.Subscription, envelope.Key ?? "", cancel));
+        await PersistAsync(policy, envelope, slots, async cancel => state = await Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", cancel));
         return state;
     }
 
@@ -304,7 +308,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
     public async Task AdvanceAsync(FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots)
     {
         var woken = false;
-        await PersistAsync(policy, envelope, slots, async cancel => woken = await store.AdvanceAsync(policy.Subscription, orderKey, position, services.StoreTime.GetUtcNow(), cancel));
+        await PersistAsync(policy, envelope, slots, async cancel => woken = await Keyed.AdvanceAsync(policy.Subscription, orderKey, position, services.StoreTime.GetUtcNow(), cancel));
         if (woken)
         {
             Recorded?.Invoke();
@@ -456,7 +460,7 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
         var recheck = now + deferred.Recheck;
         entry = entry with { Status = FailedEventStatus.Deferred, LineKey = null, DueAt = recheck < deadline ? recheck : deadline };
         var outcome = DeferOutcome.Full;
-        await PersistAsync(entry, slots, async cancel => outcome = await store.DeferAsync(entry, deferred.Stamp, maxWaitingPerKey, cancel));
+        await PersistAsync(entry, slots, async cancel => outcome = await Keyed.DeferAsync(entry, deferred.Stamp, maxWaitingPerKey, cancel));
         if (outcome == DeferOutcome.Deferred)
         {
             services.Log.Deferred(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, deadline);
@@ -470,9 +474,9 @@ internal sealed class FailureRecorder(FailureStore store, AlertCoordinator alert
 
     private FailedEvent NotStarted(FailedEvent entry) => entry with { Status = FailedEventStatus.Waiting, Attempts = entry.Attempts - 1, DueAt = services.StoreTime.GetUtcNow() };
 
-    private WriteSubject SubjectOf(FailedEvent entry) => new(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, probe.RunAsync) { IsDelivery = entry.Claim == 0, ProbeWrites = store.IsKeyed };
+    private WriteSubject SubjectOf(FailedEvent entry) => new(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, probe.RunAsync) { IsDelivery = entry.Claim == 0, ProbeWrites = keyed is not null };
 
-    private WriteSubject SubjectOf(FailurePolicy policy, Envelope envelope) => new(policy.Subscription, envelope.Name, envelope.Id, probe.RunAsync) { ProbeWrites = store.IsKeyed };
+    private WriteSubject SubjectOf(FailurePolicy policy, Envelope envelope) => new(policy.Subscription, envelope.Name, envelope.Id, probe.RunAsync) { ProbeWrites = keyed is not null };
 
     private Task PersistAsync(FailedEvent entry, ConcurrencyLimiter slots, Func<CancellationToken, ValueTask> write) => Writer.WriteAsync(SubjectOf(entry), slots, write);
 

@@ -42,17 +42,22 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
 
     private async Task SweepFailuresAsync(CancellationToken stop)
     {
-        if (stores?.Failures is not { } failures)
+        if (stores?.Failures is not KeyedFailureStore failures)
         {
             return;
         }
 
         var now = time.GetUtcNow();
-        var limits = new SweepLimits(now - deadLetterRetention, now - StartsRetention, now - OrderRetention);
+        await failures.SweepAsync(now - StartsRetention, now - OrderRetention, Batch, stop);
+        if (deadLetterRetention is not { } retention)
+        {
+            return;
+        }
+
         int expired;
         do
         {
-            expired = await failures.SweepAsync(limits, Batch, stop);
+            expired = await failures.DeadLetters.SweepAsync(now - retention, Batch, stop);
             if (expired > 0)
             {
                 log.Expired(expired);

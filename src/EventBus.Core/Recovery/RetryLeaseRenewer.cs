@@ -9,7 +9,7 @@ namespace EventBus;
 /// Renews the leases of the failed events that this instance is handling, and cancels the handlers of events whose
 /// lease was lost. Thread-safe.
 /// </summary>
-internal sealed class RetryLeaseRenewer(FailureStore store, TimeSpan lease, TimeProvider time, ILogger log)
+internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan lease, TimeProvider time, ILogger log)
 {
     private const string Activity = "leases";
 

@@ -6,7 +6,7 @@ namespace EventBus;
 /// <summary>
 /// Checks that a failure store accepts writes: stores an entry that belongs to no subscription, and removes it.
 /// </summary>
-internal sealed class StoreProbe(FailureStore store, TimeProvider time)
+internal sealed class StoreProbe(RetryStore store, TimeProvider time)
 {
     // Names of subscriptions cannot contain a slash, so this is never one.
     private const string ProbeSubscription = "eventbus/probe";
@@ -17,10 +17,10 @@ internal sealed class StoreProbe(FailureStore store, TimeProvider time)
     /// <exception cref="Exception">The store does not accept the entry.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        if (!store.IsKeyed)
+        if (store is not KeyedFailureStore)
         {
             // A broker queue has no place for an entry without a subscription.
-            await store.CountDeadAsync(new DeadLetterFilter(), cancellationToken);
+            await store.DeadLetters.CountAsync(cancellationToken);
             return;
         }
 

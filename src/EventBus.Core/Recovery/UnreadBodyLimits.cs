@@ -6,7 +6,7 @@ namespace EventBus;
 /// Limits how much of the bodies that cannot be read is stored in dead letters: such bodies come from outside, in any
 /// size and number. Thread-safe.
 /// </summary>
-internal sealed class UnreadBodyLimits(FailureStore store, EventBusOptions options, TimeProvider time)
+internal sealed class UnreadBodyLimits(RetryStore store, EventBusOptions options, TimeProvider time)
 {
     /// <summary>The number of bytes that are stored of a body that is not stored completely.</summary>
     public const int Beginning = 64 * 1024;
@@ -52,7 +52,7 @@ internal sealed class UnreadBodyLimits(FailureStore store, EventBusOptions optio
             isKnown = measured.TryGetValue(subscription, out var known) && now - known.At < Fresh;
         }
 
-        var bytes = isKnown ? 0 : await store.MeasureUnreadAsync(subscription, Beginning, cancellationToken);
+        var bytes = !isKnown && store is KeyedFailureStore keyed ? await keyed.DeadLetters.MeasureUnreadAsync(subscription, Beginning, cancellationToken) : 0;
         lock (gate)
         {
             var (sum, at) = isKnown ? measured[subscription] : (bytes, now);

@@ -1,6 +1,9 @@
 namespace EventBus;
 
-/// <summary>Starts, inspects and resolves sagas. Resolve it from the container. Thread-safe.</summary>
+/// <summary>
+/// Starts sagas and waits for their results. Resolve it from the container. Operators use <see cref="SagaManager"/>.
+/// Thread-safe.
+/// </summary>
 /// <remarks>
 /// <para>
 /// The type of the state identifies the saga: an application has one saga per state type
@@ -62,49 +65,8 @@ public interface ISagas
     Task<SagaResult<TState>> WaitAsync<TState>(string id, CancellationToken cancellationToken = default)
         where TState : notnull;
 
-    /// <summary>Lists sagas, the most recently started first.</summary>
-    /// <param name="filter">Selects the sagas and the page; null for the first 100 of all.</param>
-    /// <param name="cancellationToken">Cancels the wait.</param>
-    Task<IReadOnlyList<SagaInfo>> ListAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default);
-
     /// <summary>Gets a saga with its steps and its history; null if there is none with this id.</summary>
     /// <param name="id">The saga's id.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
     Task<SagaInfo?> FindAsync(string id, CancellationToken cancellationToken = default);
-
-    /// <summary>Counts sagas.</summary>
-    /// <param name="filter">Selects the sagas; null for all.</param>
-    /// <param name="cancellationToken">Cancels the wait.</param>
-    Task<long> CountAsync(SagaFilter? filter = null, CancellationToken cancellationToken = default);
-
-    /// <summary>
-    /// Retries the failed operation of a saga that needs attention, with a full number of retries and the same
-    /// idempotency key.
-    /// </summary>
-    /// <param name="id">The saga's id.</param>
-    /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>False if there is no saga with this id that needs attention.</returns>
-    Task<bool> RetryAsync(string id, CancellationToken cancellationToken = default);
-
-    /// <summary>
-    /// Continues a saga that needs attention without the failed operation, because it was done in another way or is not
-    /// needed.
-    /// </summary>
-    /// <param name="id">The saga's id.</param>
-    /// <param name="reason">The reason; not empty. It is kept in the saga's history and logged.</param>
-    /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>False if there is no saga with this id that needs attention.</returns>
-    /// <exception cref="EventBusException">
-    /// The stored saga cannot be read, so the operation to skip is unknown. Call <see cref="FinishAsync"/> instead.
-    /// </exception>
-    Task<bool> SkipAsync(string id, string reason, CancellationToken cancellationToken = default);
-
-    /// <summary>
-    /// Ends a saga that needs attention in its current state: nothing more is executed or compensated.
-    /// </summary>
-    /// <param name="id">The saga's id.</param>
-    /// <param name="reason">The reason; not empty. It is kept in the saga's history and logged.</param>
-    /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>False if there is no saga with this id that needs attention.</returns>
-    Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken = default);
 }

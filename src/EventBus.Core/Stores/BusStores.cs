@@ -4,41 +4,50 @@ namespace EventBus.Stores;
 /// The stores that a package provides. A store that the package does not provide is null. If it is required, the start
 /// fails with an error that names a package which provides it.
 /// </summary>
-public sealed class BusStores
+public abstract class BusStores
 {
     /// <summary>The package's name for logs and errors, for instance <c>in memory</c>.</summary>
-    public required string Name { get; init; }
+    public abstract string Name { get; }
 
     /// <summary>
     /// True if the stores survive the end of the process and keep events as bytes, so that every event type needs JSON
     /// type information. Default true.
     /// </summary>
-    public bool Durable { get; init; } = true;
+    public virtual bool Durable => true;
 
-    /// <summary>The store of retries, dead letters, and events that wait for their order.</summary>
-    public FailureStore? Failures { get; init; }
+    /// <summary>
+    /// The store of failed events: retries, dead letters and, if it is a <see cref="KeyedFailureStore"/>, events that
+    /// wait for their order.
+    /// </summary>
+    public virtual RetryStore? Failures => null;
 
     /// <summary>The store of delayed events.</summary>
-    public DelayStore? Delays { get; init; }
+    public virtual DelayStore? Delays => null;
 
     /// <summary>The store of the events that idempotent subscriptions have handled.</summary>
-    public ProcessedEventStore? Processed { get; init; }
+    public virtual ProcessedEventStore? Processed => null;
 
     /// <summary>The store of the progress and state of sagas.</summary>
-    public SagaStore? Sagas { get; init; }
+    public virtual SagaStore? Sagas => null;
 
     /// <summary>
     /// The store of the instances that use the other stores, if only processes of this machine can reach them. Null,
     /// the default, if every instance of the application uses the same stores.
     /// </summary>
-    public InstanceStore? Instances { get; init; }
+    public virtual InstanceStore? Instances => null;
 
     /// <summary>
     /// The store of the subscriptions that were in use on a backend that cannot list what it keeps for them. Null, the
     /// default, if the stores end with the process: the bus then cannot name what a removed subscription leaves on the
     /// backend.
     /// </summary>
-    public SubscriptionStore? Subscriptions { get; init; }
+    public virtual SubscriptionStore? Subscriptions => null;
+
+    /// <summary>
+    /// The problems of the stores, and the data for which they will soon have no space, as one sentence each that names
+    /// what is affected. The health check is then degraded and shows the sentences. Default none.
+    /// </summary>
+    public virtual IReadOnlyCollection<string> Shortages => [];
 
     /// <summary>
     /// Creates, from the application's clock, the clock for due times and leases in the stores. Called once, before the
@@ -46,22 +55,19 @@ public sealed class BusStores
     /// all instances share it; its timestamps and timers must be those of the application's clock. Default: the
     /// application's clock.
     /// </summary>
-    public Func<TimeProvider, TimeProvider> PlanBy { get; init; } = static time => time;
+    /// <param name="time">The application's clock.</param>
+    public virtual TimeProvider PlanBy(TimeProvider time) => time;
 
     /// <summary>
-    /// Returns the problems of the stores, and the data for which they will soon have no space, as one sentence each
-    /// that names what is affected. The health check is then degraded and shows the sentences. Default none.
+    /// Connects, and creates or checks what is missing. Called once, before any other use. Does nothing by default.
     /// </summary>
-    public Func<IReadOnlyCollection<string>> Shortages { get; init; } = static () => [];
-
-    /// <summary>
-    /// Connects, and creates or checks what is missing. Called once, before any other use. Throws an
-    /// <see cref="EventBusException"/> that says what to do if this is impossible. Does nothing by default.
-    /// </summary>
-    public Func<StoreSetup, CancellationToken, ValueTask> OpenAsync { get; init; } = static (_, _) => ValueTask.CompletedTask;
+    /// <param name="setup">The application that uses the stores.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <exception cref="EventBusException">The stores cannot be used; the message says what to do.</exception>
+    public virtual ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) => ValueTask.CompletedTask;
 
     /// <summary>
     /// Closes the stores. Called once, after the last use, even if opening failed. Does nothing by default.
     /// </summary>
-    public Func<ValueTask> CloseAsync { get; init; } = static () => ValueTask.CompletedTask;
+    public virtual ValueTask CloseAsync() => ValueTask.CompletedTask;
 }

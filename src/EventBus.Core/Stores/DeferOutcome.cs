@@ -1,6 +1,6 @@
 namespace EventBus.Stores;
 
-/// <summary>Specifies the result of <see cref="FailureStore.DeferAsync"/>.</summary>
+/// <summary>Specifies the result of <see cref="KeyedFailureStore.DeferAsync"/>.</summary>
 public enum DeferOutcome
 {
     /// <summary>The event is deferred, or it was stored before, or the claim was lost.</summary>

@@ -34,6 +34,17 @@ public abstract class DelayStore
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken);
 
+    /// <summary>Lists the entries that were never claimed, in the order in which they are due.</summary>
+    /// <param name="max">The maximum number of entries.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public abstract ValueTask<IReadOnlyList<DelayedEvent>> ListAsync(int max, CancellationToken cancellationToken);
+
+    /// <summary>Removes an entry, unless it was claimed before: then its event may be published already.</summary>
+    /// <param name="eventId">The event's id.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>True if the entry was removed, so that its event is never published.</returns>
+    public abstract ValueTask<bool> CancelAsync(string eventId, CancellationToken cancellationToken);
+
     /// <summary>Returns the number of entries.</summary>
     /// <param name="cancellationToken">Cancels the wait.</param>
     public abstract ValueTask<long> CountAsync(CancellationToken cancellationToken);

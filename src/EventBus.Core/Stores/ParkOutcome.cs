@@ -1,6 +1,6 @@
 namespace EventBus.Stores;
 
-/// <summary>Specifies the result of <see cref="FailureStore.TryParkAsync"/>.</summary>
+/// <summary>Specifies the result of <see cref="KeyedFailureStore.TryParkAsync"/>.</summary>
 public enum ParkOutcome
 {
     /// <summary>No earlier event of the key has failed: the event is to be handled.</summary>

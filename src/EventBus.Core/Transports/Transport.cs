@@ -97,11 +97,10 @@ public abstract class Transport : IAsyncDisposable
     /// <param name="cancellationToken">Cancels the wait.</param>
     /// <exception cref="EventBusException">
     /// Events wait in it and <paramref name="discardWaiting"/> is false, or a receiver consumes it, or the server is
-    /// unreachable.
+    /// unreachable, or the backend keeps nothing for subscriptions.
     /// </exception>
-    /// <exception cref="NotSupportedException">The backend keeps nothing for subscriptions.</exception>
     public virtual ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) =>
-        throw new NotSupportedException($"The backend {Features.System} keeps nothing for a subscription after the process ends, so there is nothing to retire.");
+        throw new EventBusException($"The backend {Features.System} keeps nothing for a subscription after the process ends, so there is nothing to retire.");
 
     /// <summary>
     /// Counts the other receivers that consume a subscription. Called every few seconds if instances share

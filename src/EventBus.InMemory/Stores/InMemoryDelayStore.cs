@@ -69,6 +69,29 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
         }
     }
 
+    public override ValueTask<IReadOnlyList<DelayedEvent>> ListAsync(int max, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            return ValueTask.FromResult<IReadOnlyList<DelayedEvent>>([.. waiting.Where(entry => !entry.IsClaimed).Take(max).Select(Show)]);
+        }
+    }
+
+    public override ValueTask<bool> CancelAsync(string eventId, CancellationToken cancellationToken)
+    {
+        lock (gate)
+        {
+            if (!byId.TryGetValue(eventId, out var entry) || entry.IsClaimed)
+            {
+                return ValueTask.FromResult(false);
+            }
+
+            byId.Remove(eventId);
+            waiting.Remove(entry);
+            return ValueTask.FromResult(true);
+        }
+    }
+
     public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken)
     {
         lock (gate)
@@ -84,6 +107,14 @@ internal sealed class InMemoryDelayStore(int capacity) : DelayStore
             return ValueTask.FromResult((long)byId.Count);
         }
     }
+
+    private static DelayedEvent Show(Entry entry) => new()
+    {
+        EventId = entry.Envelope.Id,
+        EventName = entry.Envelope.Name,
+        Key = entry.Envelope.Key,
+        DueAt = entry.Turn,
+    };
 
     private sealed class Entry(Envelope envelope, long order)
     {

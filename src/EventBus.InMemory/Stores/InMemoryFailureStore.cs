@@ -6,7 +6,7 @@ namespace EventBus;
 
 /// <summary>Keeps failed events until the process ends.</summary>
 /// <remarks>Claims have numbers but no expiry: the claiming process is the process that holds the store.</remarks>
-internal sealed class InMemoryFailureStore : FailureStore
+internal sealed class InMemoryFailureStore : KeyedFailureStore
 {
     private readonly Lock gate = new();
     private readonly FailureTable table;
@@ -31,7 +31,10 @@ internal sealed class InMemoryFailureStore : FailureStore
         orders = new OrderKeyTable(rooms[1]);
         table = new FailureTable(rooms[0], orders);
         starts = new AttemptCounts(rooms[2]);
+        DeadLetters = new InMemoryDeadLetterStore(gate, table, orders);
     }
+
+    public override DeadLetterStore DeadLetters { get; }
 
     public override TimeSpan PollInterval => Timeout.InfiniteTimeSpan;
 
@@ -139,114 +142,6 @@ internal sealed class InMemoryFailureStore : FailureStore
         }
     }
 
-    public override ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            return ValueTask.FromResult<IReadOnlyList<FailedEvent>>([.. Matching(filter).SkipWhile(dead => dead.Number >= filter.Before).Take(filter.Take)]);
-        }
-    }
-
-    public override ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            return ValueTask.FromResult<IReadOnlyList<DeadLetterPlace>>(
-                [.. Matching(filter, table.Dead).SkipWhile(dead => dead.Number <= after).TakeWhile(dead => !(dead.Number >= filter.Before)).Take(filter.Take).Select(dead => new DeadLetterPlace(dead.Id, dead.Number))]);
-        }
-    }
-
-    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            // Only these dead letters hold their original bytes.
-            return ValueTask.FromResult(table.Dead.Select(entry => entry.Event)
-                .Where(dead => dead.Subscription == subscription && dead.Reason is DeadLetterReason.Unreadable or DeadLetterReason.TooLarge or DeadLetterReason.UnknownEvent)
-                .Sum(dead => dead.Envelope.Body.Length is var length && length > above ? (long)length : 0));
-        }
-    }
-
-    public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            return ValueTask.FromResult(table.FindDead(id)?.Event);
-        }
-    }
-
-    public override ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            if (table.FindDead(id) is not { } entry)
-            {
-                return ValueTask.FromResult(false);
-            }
-
-            var dead = entry.Event;
-            if (dead is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position } && orders.IsLowest(entry))
-            {
-                // The positions missing before it are given up.
-                orders.Raise(dead.Subscription, key, position - 1, now);
-            }
-
-            table.Replace(entry, dead with { Status = FailedEventStatus.Waiting, Attempts = 0, Deadline = null, DueAt = now, ManualRetries = dead.ManualRetries + 1, NeedsAlert = false });
-            return ValueTask.FromResult(true);
-        }
-    }
-
-    public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            var entry = table.FindDead(id);
-            if (entry is not null)
-            {
-                table.Remove(entry);
-            }
-
-            return ValueTask.FromResult(entry is not null);
-        }
-    }
-
-    public override ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            return ValueTask.FromResult(Matching(filter).LongCount());
-        }
-    }
-
-    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            var due = table.Alerts.Where(entry => entry.AlertAt <= now).Take(max).ToList();
-            due.ForEach(entry => entry.AlertAt = now + lease);
-            return ValueTask.FromResult(new DueBatch<PendingAlert>(
-                [.. due.Select(entry => new PendingAlert(entry.Event.Id, entry.Event.Number, entry.Event.Subscription, entry.Event.Envelope.Name))],
-                table.Alerts.Count > 0 ? table.Alerts.Min(entry => entry.AlertAt) : null));
-        }
-    }
-
-    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
-    {
-        lock (gate)
-        {
-            foreach (var alert in sent)
-            {
-                if (table.FindDead(alert.Id) is { } entry && entry.Event.Number == alert.Number)
-                {
-                    table.Alerts.Remove(entry);
-                    entry.Event = entry.Event with { NeedsAlert = false };
-                }
-            }
-
-            return ValueTask.CompletedTask;
-        }
-    }
-
     public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
     {
         lock (gate)
@@ -295,15 +190,13 @@ internal sealed class InMemoryFailureStore : FailureStore
         }
     }
 
-    public override ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken)
+    public override ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken)
     {
         lock (gate)
         {
-            var old = table.Dead.Where(entry => entry.Event.LastFailedAt < limits.DeadBefore).Take(max).ToList();
-            old.ForEach(table.Remove);
-            starts.Sweep(limits.AttemptsBefore, max);
-            orders.Sweep(limits.OrderBefore, max);
-            return ValueTask.FromResult(old.Count);
+            starts.Sweep(attemptsBefore, max);
+            orders.Sweep(orderBefore, max);
+            return ValueTask.CompletedTask;
         }
     }
 
@@ -349,13 +242,4 @@ internal sealed class InMemoryFailureStore : FailureStore
 
         return true;
     }
-
-    /// <summary>Returns the matching dead letters, latest first.</summary>
-    private IEnumerable<FailedEvent> Matching(DeadLetterFilter filter) => Matching(filter, table.Dead.Reverse());
-
-    private static IEnumerable<FailedEvent> Matching(DeadLetterFilter filter, IEnumerable<FailedEntry> all) => all.Select(entry => entry.Event).Where(dead =>
-        (filter.Subscription is null || filter.Subscription == dead.Subscription)
-        && (filter.EventName is null || filter.EventName == dead.Envelope.Name)
-        && (filter.EventId is null || filter.EventId == dead.Envelope.Id)
-        && (filter.Reason is null || filter.Reason == dead.Reason));
 }

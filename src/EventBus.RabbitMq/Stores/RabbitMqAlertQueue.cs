@@ -40,11 +40,11 @@ internal sealed class RabbitMqAlertQueue(RabbitMqConnector connector) : IAsyncDi
         return taken;
     }
 
-    public FailedEvent? Find(string id)
+    public FailedEvent? Find(PendingAlert alert)
     {
         lock (gate)
         {
-            return held.FirstOrDefault(alert => alert.Key.Id == id).Value.Entry;
+            return held.TryGetValue(alert, out var known) ? known.Entry : null;
         }
     }
 

@@ -1,19 +1,36 @@
+using System.Diagnostics.CodeAnalysis;
 using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Creates the stores that RabbitMQ itself provides: retries and dead letters in queues.</summary>
-internal static class RabbitMqStores
+/// <summary>The stores that RabbitMQ itself provides: retries and dead letters in queues.</summary>
+[SuppressMessage("Design", "CA1001", Justification = "The bus calls CloseAsync, which disposes the fields.")]
+internal sealed class RabbitMqStores : BusStores
 {
-    public static BusStores Create(RabbitMqConnector connector)
+    private readonly RabbitMqFailureQueues queues;
+    private readonly RabbitMqDeadLetterQueue deadLetters;
+    private readonly RabbitMqRetryStore retries;
+
+    public RabbitMqStores(RabbitMqConnector connector)
     {
-        var failures = new RabbitMqFailureStore(connector);
-        return new BusStores
+        queues = new RabbitMqFailureQueues(connector);
+        deadLetters = new RabbitMqDeadLetterQueue(connector, queues);
+        retries = new RabbitMqRetryStore(connector, queues, deadLetters);
+    }
+
+    public override string Name => "RabbitMQ";
+
+    public override RetryStore Failures => retries;
+
+    public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) => queues.OpenAsync(setup, cancellationToken);
+
+    public override async ValueTask CloseAsync()
+    {
+        if (queues.IsOpen)
         {
-            Name = "RabbitMQ",
-            Failures = failures,
-            OpenAsync = failures.OpenAsync,
-            CloseAsync = failures.DisposeAsync,
-        };
+            await retries.DisposeAsync();
+            await deadLetters.DisposeAsync();
+            await queues.DisposeAsync();
+        }
     }
 }

@@ -31,8 +31,8 @@ internal sealed class RedisTopology(RedisOptions options, TransportTopology topo
     /// where it does not exist.
     /// </summary>
     public string RemovalOf(string group, string stream) => group.StartsWith($"{topology.ServiceName}:", StringComparison.Ordinal)
-        ? $"RetireSubscriptionAsync(\"{group[(topology.ServiceName.Length + 1)..]}\")"
-        : $"RetireSubscriptionAsync in the application that it belongs to; if that is gone, SREM {OpenGroups} {group}, XGROUP DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group} (a group of a wildcard is in all streams)";
+        ? $"ISubscriptionManager.RetireAsync(\"{group[(topology.ServiceName.Length + 1)..]}\")"
+        : $"ISubscriptionManager.RetireAsync in the application that it belongs to; if that is gone, SREM {OpenGroups} {group}, XGROUP DESTROY {stream} {group} and HDEL {PlacesOf(stream)} {group} (a group of a wildcard is in all streams)";
 
     // The first word of an event name contains no colon, so none of the following keys can be a stream of events.
     public RedisKey LeaseOf(string group) => $"{root}lease:{group}";

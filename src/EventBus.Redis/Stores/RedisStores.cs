@@ -3,31 +3,44 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Creates the stores of one bus in Redis.</summary>
-internal static class RedisStores
+/// <summary>The stores of one bus in Redis.</summary>
+internal sealed class RedisStores : BusStores
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
 
-    public static BusStores Create(RedisConnector connector, RedisOptions options, ILogger log)
+    private readonly RedisStoreLink link;
+    private readonly RedisFailureStore failures;
+
+    public RedisStores(RedisConnector connector, RedisOptions options, ILogger log)
     {
-        var link = new RedisStoreLink(connector, options);
-        var failures = new RedisFailureStore(link);
-        return new BusStores
-        {
-            Name = "Redis",
-            Failures = failures,
-            Delays = new RedisDelayStore(link, log),
-            Processed = new RedisProcessedEventStore(link),
-            Sagas = new RedisSagaStore(link),
-            Subscriptions = new RedisSubscriptionStore(link, options, log),
-            PlanBy = link.PlanBy,
-            OpenAsync = link.OpenAsync,
-            CloseAsync = async () =>
-            {
-                // The stop may have cancelled the last claim before its reply.
-                await failures.TakeBackAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                await link.CloseAsync();
-            },
-        };
+        link = new RedisStoreLink(connector, options);
+        failures = new RedisFailureStore(link);
+        Delays = new RedisDelayStore(link, log);
+        Processed = new RedisProcessedEventStore(link);
+        Sagas = new RedisSagaStore(link);
+        Subscriptions = new RedisSubscriptionStore(link, options, log);
+    }
+
+    public override string Name => "Redis";
+
+    public override KeyedFailureStore Failures => failures;
+
+    public override DelayStore Delays { get; }
+
+    public override ProcessedEventStore Processed { get; }
+
+    public override SagaStore Sagas { get; }
+
+    public override SubscriptionStore Subscriptions { get; }
+
+    public override TimeProvider PlanBy(TimeProvider time) => link.PlanBy(time);
+
+    public override ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken) => link.OpenAsync(setup, cancellationToken);
+
+    public override async ValueTask CloseAsync()
+    {
+        // The stop may have cancelled the last claim before its reply.
+        await failures.TakeBackAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await link.CloseAsync();
     }
 }

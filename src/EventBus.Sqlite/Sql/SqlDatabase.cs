@@ -5,6 +5,8 @@ namespace EventBus;
 /// <summary>Runs the steps of the stores in a database.</summary>
 internal abstract class SqlDatabase
 {
+    private const int SweepBatch = 200;
+
     public abstract SqlDialect Dialect { get; }
 
     /// <summary>Gets the prefix of all table names.</summary>
@@ -36,6 +38,25 @@ internal abstract class SqlDatabase
         catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
         {
             throw new InvalidOperationException("The database was busy with other writes until the timeout, so this write was withdrawn before it began.", exception);
+        }
+    }
+
+    /// <summary>Removes old rows in small writes, so that other writes never wait long.</summary>
+    /// <param name="sweep">Removes at most the given number of rows, and returns how many it removed.</param>
+    /// <param name="max">The maximum number of rows.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    /// <returns>The number of rows that were removed.</returns>
+    public async ValueTask<int> SweepAsync(Func<SqlSession, int, ValueTask<int>> sweep, int max, CancellationToken cancellationToken)
+    {
+        for (var swept = 0; ;)
+        {
+            var size = Math.Min(max - swept, SweepBatch);
+            var removed = size > 0 ? await WriteAsync(session => sweep(session, size), cancellationToken) : 0;
+            swept += removed;
+            if (removed < SweepBatch)
+            {
+                return swept;
+            }
         }
     }
 

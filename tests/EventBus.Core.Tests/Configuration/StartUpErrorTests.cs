@@ -11,9 +11,9 @@ public sealed class StartUpErrorTests
     {
         await using var running = await RunningBus.StartAsync(bus => bus.UseInMemory().Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask));
 
-        var inUse = await Assert.ThrowsAsync<ArgumentException>(() => running.Bus.RetireSubscriptionAsync("mail", cancellationToken: TestContext.Current.CancellationToken));
+        var inUse = await Assert.ThrowsAsync<ArgumentException>(() => running.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("mail", cancellationToken: TestContext.Current.CancellationToken));
         Assert.Contains("still in use", inUse.Message, StringComparison.Ordinal);
-        var kept = await Assert.ThrowsAsync<NotSupportedException>(() => running.Bus.RetireSubscriptionAsync("gone", cancellationToken: TestContext.Current.CancellationToken));
+        var kept = await Assert.ThrowsAsync<EventBusException>(() => running.Services.GetRequiredService<ISubscriptionManager>().RetireAsync("gone", cancellationToken: TestContext.Current.CancellationToken));
         Assert.Contains("in_memory", kept.Message, StringComparison.Ordinal);
     }
 

@@ -61,7 +61,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
     private async Task<DeadLetterAlert> KillAsync(Func<EventBusBuilder, EventBusBuilder> configure, string[] ids, string? body = null, string name = "order.placed", int startsBefore = 0, string? givenUp = null)
     {
         await using var running = await RunningBus.StartAsync(bus => configure(
-            bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed })
+            bus.UseTransport("UseScript()", _ => transport).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed))
                 .AddAlert<AlertInbox>().Retry(0)));
         for (var i = 0; i < startsBefore; i++)
         {

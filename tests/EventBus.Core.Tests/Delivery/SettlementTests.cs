@@ -78,7 +78,7 @@ public sealed class SettlementTests : IDisposable
     }
 
     private Task<RunningBus> StartAsync(int capacity, Func<OrderPlaced, Task> handle) => RunningBus.StartAsync(
-        bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => new BusStores { Name = "small", Durable = false, Failures = new InMemoryFailureStore(capacity) })
+        bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => new TestBusStores("small", durable: false, failures: new InMemoryFailureStore(capacity)))
             .Configure(options => options.Retry.Jitter = 0)
             .Subscribe<OrderPlaced>("mail", (e, _, _) =>
             {

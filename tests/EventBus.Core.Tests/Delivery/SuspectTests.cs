@@ -77,7 +77,7 @@ public sealed class SuspectTests
         }
 
         Assert.Equal(["mail deadly 2", "mail deadly 3", "mail deadly 4"], seen.Items.Where(item => item.StartsWith("mail deadly", StringComparison.Ordinal)));
-        var dead = Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token));
+        var dead = Assert.Single(await store.DeadLetters.ListAsync(new DeadLetterFilter(), Token));
         Assert.Equal(("deadly", DeadLetterReason.ProcessEnded, 4), (dead.Envelope.Id, dead.Reason, dead.Attempts));
 
         await using var last = await StartAsync((_, _) => Task.CompletedTask);
@@ -108,7 +108,7 @@ public sealed class SuspectTests
             }
         }
 
-        Assert.Equal("deadly", Assert.Single(await store.ListDeadAsync(new DeadLetterFilter(), Token)).Envelope.Id);
+        Assert.Equal("deadly", Assert.Single(await store.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
     }
 
     /// <summary>A suspect that is to run alone lends its slot while it waits, and a fresh event that hangs has that slot when its turn has come.</summary>
@@ -195,7 +195,7 @@ public sealed class SuspectTests
         var running = await RunningBus.StartAsync(
             bus =>
             {
-                bus.UseTransport("Suspects()", _ => transport).UseStores(_ => new BusStores { Name = "kept", Durable = true, Failures = store })
+                bus.UseTransport("Suspects()", _ => transport).UseStores(_ => new TestBusStores("kept", durable: true, failures: store))
                     .Configure(options => (options.Lease, options.DrainTimeout, options.Retry.Jitter, options.HandlerTimeout) = (Lease, TimeSpan.Zero, 0, TimeSpan.FromHours(1)));
                 foreach (var subscription in new[] { "mail", "stock", "other" })
                 {

@@ -42,11 +42,11 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
         var warning = Assert.Single(log.At(LogLevel.Warning));
         Assert.Contains("consumes the queue shop:old of the subscription old, which this instance does not register", warning, StringComparison.Ordinal);
-        Assert.Contains("call RetireSubscriptionAsync(\"old\")", warning, StringComparison.Ordinal);
+        Assert.Contains("call ISubscriptionManager.RetireAsync(\"old\")", warning, StringComparison.Ordinal);
         var data = Assert.Single(watch.Data);
         Assert.Equal("shop:old", data.Key);
         Assert.Contains("3 events wait", (string)data.Value, StringComparison.Ordinal);
-        Assert.Contains("RetireSubscriptionAsync(\"old\")", (string)data.Value, StringComparison.Ordinal);
+        Assert.Contains("ISubscriptionManager.RetireAsync(\"old\")", (string)data.Value, StringComparison.Ordinal);
         Assert.Equal(["mail", "old"], names.Of("shop"));
 
         transport.Kept.Clear();
@@ -130,7 +130,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
 
         var data = Assert.Single(watch.Data);
         Assert.Equal("old-shop:mail", data.Key);
-        Assert.Contains("RetireSubscriptionAsync(\"mail\") in an application whose service name is 'old-shop', or, if that is gone, remove old-shop:mail", (string)data.Value, StringComparison.Ordinal);
+        Assert.Contains("ISubscriptionManager.RetireAsync(\"mail\") in an application whose service name is 'old-shop', or, if that is gone, remove old-shop:mail", (string)data.Value, StringComparison.Ordinal);
         Assert.Empty(log.At(LogLevel.Warning));
 
         time.Advance(Week);

@@ -21,7 +21,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 
     public UnknownConsumerMonitorTests() => watch = new UnknownConsumerMonitor(
         transport,
-        new BusStores { Name = "in a file", Instances = known },
+        new TestBusStores("in a file", instances: known),
         "me",
         ["mail", "stock"],
         TestServices.Create(time, log));

@@ -497,7 +497,7 @@ public sealed class IdempotencyTests
     public async Task Idempotent_StoreThatRemembersNothing_IsAStartUpError()
     {
         var problem = await Assert.ThrowsAsync<EventBusConfigurationException>(() => RunningBus.StartAsync(bus => bus.UseInMemory()
-            .UseStores(_ => new BusStores { Name = "forgetful", Failures = Stores(null).Failures })
+            .UseStores(_ => new TestBusStores("forgetful", failures: Stores(null).Failures))
             .Subscribe("points", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Idempotent(options => options.Retention = TimeSpan.Zero))));
         Assert.Contains("the store 'forgetful' does not remember what was handled", problem.Message, StringComparison.Ordinal);
         Assert.Contains("Retention of the idempotent subscription 'points'", problem.Message, StringComparison.Ordinal);
@@ -505,7 +505,7 @@ public sealed class IdempotencyTests
 
     private static Task PublishAsync(RunningBus running, string id) => running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id }, Token);
 
-    private static BusStores Stores(ProcessedEventStore? processed) => new() { Name = "scripted", Durable = false, Failures = new InMemoryFailureStore(1_000), Processed = processed };
+    private static TestBusStores Stores(ProcessedEventStore? processed) => new("scripted", durable: false, failures: new InMemoryFailureStore(1_000), processed: processed);
 
     private Task<RunningBus> StartAsync(ProcessedEventStore store, Func<OrderPlaced, EventContext, Task> handler) => RunningBus.StartAsync(
         bus => bus.UseInMemory().UseStores(_ => Stores(store)).Subscribe("points", s => s.On<OrderPlaced>((e, context, _) => handler(e, context)).Idempotent()), time);

@@ -188,7 +188,7 @@ public sealed class SequenceTests
         await after.WhenIdleAsync();
         Assert.Equal(["1", "2"], Handled);
 
-        void Keep(EventBusBuilder bus) => bus.UseStores(_ => new BusStores { Name = "kept", Failures = store });
+        void Keep(EventBusBuilder bus) => bus.UseStores(_ => new TestBusStores("kept", failures: store));
     }
 
     /// <summary>O6: numbers decide, whatever the clocks say.</summary>

@@ -68,6 +68,6 @@ public sealed class DelayedStoreTests
         running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { NotBefore = DateTimeOffset.UtcNow.AddHours(1), Timeout = timeout }, Token).WaitAsync(RunningBus.Patience, Token);
 
     private static Task<RunningBus> StartAsync(Func<Task> answering) => RunningBus.StartAsync(bus => bus.UseInMemory()
-        .UseStores(_ => new BusStores { Name = "scripted", Delays = new SilentDelayStore(new InMemoryDelayStore(100), answering) })
+        .UseStores(_ => new TestBusStores("scripted", delays: new SilentDelayStore(new InMemoryDelayStore(100), answering)))
         .Publishes<OrderPlaced>());
 }

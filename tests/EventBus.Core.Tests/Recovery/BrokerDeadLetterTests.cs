@@ -92,6 +92,6 @@ public sealed class BrokerDeadLetterTests : IAsyncDisposable
         transport.GiveUpAsync(subscription, DeadLetterReason.DroppedByBroker, "expired", new EnvelopeAttributes { Id = id, Name = "order.placed" }, Encoding.UTF8.GetBytes($$"""{"orderId":"{{id}}"}"""));
 
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(bus => bus.UseTransport("UseScript()", _ => transport)
-        .UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed })
+        .UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: InMemoryBuilderExtensions.Stores(new InMemoryOptions()).Processed))
         .Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask), services: services => services.AddHealthChecks());
 }

@@ -109,7 +109,6 @@ public sealed class ClockSetBackTests
         var (waits, clock, isAway, tries) = (new ConcurrentQueue<TimeSpan>(), (TimeProvider?)null, true, 0);
         var queue = new PickyStore
         {
-            Keyed = false,
             Keep = entry =>
             {
                 tries++;
@@ -117,16 +116,7 @@ public sealed class ClockSetBackTests
                 return ValueTask.FromResult(true);
             },
         };
-        var stores = new BusStores
-        {
-            Name = "in queues",
-            Failures = queue,
-            OpenAsync = (setup, _) =>
-            {
-                clock = setup.Time;
-                return ValueTask.CompletedTask;
-            },
-        };
+        var stores = new TestBusStores("in queues", failures: new PickyQueue(queue)) { Opened = setup => clock = setup.Time };
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().UseStores(_ => stores).Retry(TimeSpan.FromMinutes(1)).Configure(o => o.Retry.Jitter = 0).Subscribe<OrderPlaced>("mail", (_, _, _) => throw new InvalidOperationException("mail server down")),
             time);
@@ -144,7 +134,7 @@ public sealed class ClockSetBackTests
     {
         var failures = new InMemoryFailureStore(100);
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().UseStores(_ => new BusStores { Name = "elsewhere", Failures = failures, PlanBy = machine => new OtherTime(machine, Back) })
+            bus => bus.UseInMemory().UseStores(_ => new TestBusStores("elsewhere", failures: failures) { Clock = machine => new OtherTime(machine, Back) })
                 .Subscribe("mail", mail => mail.On<StepTaken>((_, _, _) => Task.CompletedTask).Sequenced<StepTaken>(e => e.Number, configure: guard => guard.Timeout = TimeSpan.FromSeconds(10))),
             time);
         await running.Bus.PublishAsync(new StepTaken("1", 2), new PublishOptions { Key = "1" }, Token);

@@ -3,14 +3,23 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>The in-memory store, which throws where a test wants it to.</summary>
-internal sealed class PickyStore : FailureStore
+internal sealed class PickyStore : DelegatingFailureStore
 {
-    private readonly InMemoryFailureStore inner = new(1_000);
+    private readonly InMemoryFailureStore inner;
 
-    /// <summary>False for a store like the queues of a broker.</summary>
-    public bool Keyed { get; init; } = true;
+    public PickyStore()
+        : this(new InMemoryFailureStore(1_000))
+    {
+    }
 
-    public override bool IsKeyed => Keyed;
+    private PickyStore(InMemoryFailureStore inner)
+        : base(inner)
+    {
+        this.inner = inner;
+        DeadLetters = new PickyDeadLetterStore(inner.DeadLetters, (step, id) => Before(step, id));
+    }
+
+    public override DeadLetterStore DeadLetters { get; }
 
     /// <summary>Called with the step and the id of each entry that it concerns, before the step. What it throws is what the step throws.</summary>
     public Action<string, string> Before { get; set; } = (_, _) => { };
@@ -77,44 +86,6 @@ internal sealed class PickyStore : FailureStore
         return inner.CompleteAsync(entry, cancellationToken);
     }
 
-    public override ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) => inner.ListDeadAsync(filter, cancellationToken);
-
-    public override ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) => inner.ListDeadPlacesAsync(filter, after, cancellationToken);
-
-    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) => inner.MeasureUnreadAsync(subscription, above, cancellationToken);
-
-    public override ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken)
-    {
-        Before("find", id);
-        return inner.FindDeadAsync(id, cancellationToken);
-    }
-
-    public override ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken)
-    {
-        Before("revive", id);
-        return inner.RetryDeadAsync(id, now, cancellationToken);
-    }
-
-    public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => inner.DiscardAsync(id, cancellationToken);
-
-    public override ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
-    {
-        Before("count dead", "");
-        return inner.CountDeadAsync(filter, cancellationToken);
-    }
-
-    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) => inner.ClaimAlertsAsync(now, lease, max, cancellationToken);
-
-    public override ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken)
-    {
-        foreach (var alert in sent)
-        {
-            Before("alerted", alert.Id);
-        }
-
-        return inner.AlertedAsync(sent, cancellationToken);
-    }
-
     public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
     {
         Before("order", orderKey);
@@ -133,15 +104,11 @@ internal sealed class PickyStore : FailureStore
         return inner.AdvanceAsync(subscription, orderKey, position, now, cancellationToken);
     }
 
-    public override ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken)
+    public override ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken)
     {
         Before("sweep", "");
-        return inner.SweepAsync(limits, max, cancellationToken);
+        return inner.SweepAsync(attemptsBefore, orderBefore, max, cancellationToken);
     }
-
-    public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
-
-    public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) => inner.CountDueAsync(now, cancellationToken);
 
     private void Keeping(string step, FailedEvent entry)
     {

@@ -58,7 +58,7 @@ public sealed class RetryFairnessTests
         var queue = new ScriptedQueue(time, TimeSpan.FromHours(1), TimeSpan.FromHours(2));
         var begun = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => new BusStores { Name = "kept", Durable = true, Failures = store })
+            bus => bus.UseTransport("Scripted()", _ => queue).UseStores(_ => new TestBusStores("kept", durable: true, failures: store))
                 .Configure(options => (options.Retry.Jitter, options.DrainTimeout) = (0, TimeSpan.Zero))
                 .Subscribe("mail", s => (ordered ? s.Ordered() : s).Concurrency(1).On<OrderPlaced>(async (e, _, ct) =>
                 {

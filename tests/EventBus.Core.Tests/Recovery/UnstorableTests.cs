@@ -165,7 +165,7 @@ public sealed class UnstorableTests : IDisposable
     {
         var processed = new PickyProcessedStore { Before = key => Refuse(key == "bad", told) };
         await using var running = await RunningBus.StartAsync(
-            bus => Configure(bus).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = processed })
+            bus => Configure(bus).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
                 .Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Idempotent()),
             time,
             services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
@@ -273,7 +273,7 @@ public sealed class UnstorableTests : IDisposable
             throw new IOException($"no answer to {step}");
         };
 
-        var exception = await Assert.ThrowsAsync<IOException>(async () => await store.RetryAllDeadAsync(new DeadLetterFilter(), time.GetUtcNow(), Token));
+        var exception = await Assert.ThrowsAsync<IOException>(async () => await store.DeadLetters.RetryAllAsync(new DeadLetterFilter(), time.GetUtcNow(), Token));
 
         Assert.Equal(("no answer to count dead", 20), (exception.Message, attempts));
     }
@@ -285,7 +285,7 @@ public sealed class UnstorableTests : IDisposable
         var refuses = true;
         var processed = new PickyProcessedStore { BeforeCompleting = key => Refuse(refuses && key == "bad", told: false) };
         await using var running = await RunningBus.StartAsync(
-            bus => Configure(bus).Retry(1, TimeSpan.Zero).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = processed })
+            bus => Configure(bus).Retry(1, TimeSpan.Zero).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
                 .Subscribe("mail", mail => mail.On<OrderPlaced>((e, context, _) => e.OrderId == "bad" && context.Attempt == 1 ? throw new IOException("down") : Note($"mail {e.OrderId}")).Idempotent()),
             time,
             services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
@@ -341,7 +341,7 @@ public sealed class UnstorableTests : IDisposable
         store.Before = (step, _) => Refuse(step == "sweep", told: false);
         var processed = new PickyProcessedStore();
         await using var running = await RunningBus.StartAsync(
-            bus => Configure(bus).UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store, Processed = processed })
+            bus => Configure(bus).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
                 .Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Idempotent(options => options.Retention = TimeSpan.FromHours(1))),
             time,
             services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen));
@@ -388,13 +388,13 @@ public sealed class UnstorableTests : IDisposable
     }
 
     private EventBusBuilder Configure(EventBusBuilder bus) => bus.UseInMemory()
-        .UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = store })
+        .UseStores(_ => new TestBusStores("picky", durable: false, failures: store))
         .AddAlert<Alert>()
         .Configure(options => options.Retry.Jitter = 0);
 
     private Task<RunningBus> StartAsync(Func<OrderPlaced, Task> handle, Action<SubscriptionBuilder>? mail = null, Func<OrderShipped, Task>? ship = null, bool durable = false) => RunningBus.StartAsync(
         bus => Configure(bus)
-            .UseStores(_ => new BusStores { Name = "picky", Durable = durable, Failures = store })
+            .UseStores(_ => new TestBusStores("picky", durable: durable, failures: store))
             .Subscribe("mail", s =>
             {
                 s.On<OrderPlaced>((e, _, _) =>

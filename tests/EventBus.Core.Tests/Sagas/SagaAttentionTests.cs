@@ -40,7 +40,7 @@ public sealed class SagaAttentionTests
         await bus.RunTripAsync();
         await bus.WhenIdleAsync();
 
-        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        Assert.True(await bus.SagaManager().RetryAsync("trip-1", Token));
         var result = await bus.Sagas().WaitAsync<Trip>("trip-1", Token);
         await bus.WhenIdleAsync();
 
@@ -49,8 +49,8 @@ public sealed class SagaAttentionTests
         Assert.Equal(("payment", "InvalidOperationException: planned"), (result.FailedStep, result.Error));
         Assert.Single(script.Keys.Where(key => key.EndsWith("hotel/compensate", StringComparison.Ordinal)).Distinct());
         Assert.Single(pager.Alerts);
-        Assert.False(await bus.Sagas().RetryAsync("trip-1", Token));
-        Assert.False(await bus.Sagas().RetryAsync("unknown", Token));
+        Assert.False(await bus.SagaManager().RetryAsync("trip-1", Token));
+        Assert.False(await bus.SagaManager().RetryAsync("unknown", Token));
     }
 
     [Fact]
@@ -63,7 +63,7 @@ public sealed class SagaAttentionTests
         await bus.RunTripAsync();
         await bus.WhenIdleAsync();
 
-        await bus.Sagas().RetryAsync("trip-1", Token);
+        await bus.SagaManager().RetryAsync("trip-1", Token);
         await bus.WhenIdleAsync();
         Assert.Single(pager.Alerts);
         await bus.PassAsync(time, TimeSpan.FromMinutes(1));
@@ -85,7 +85,7 @@ public sealed class SagaAttentionTests
         }));
         await bus.RunTripAsync();
 
-        Assert.True(await bus.Sagas().SkipAsync("trip-1", "called the hotel", Token));
+        Assert.True(await bus.SagaManager().SkipAsync("trip-1", "called the hotel", Token));
         var result = await bus.Sagas().WaitAsync<Trip>("trip-1", Token);
         await bus.WhenIdleAsync();
 
@@ -103,12 +103,12 @@ public sealed class SagaAttentionTests
         await using var bus = await StartAsync();
         await bus.RunTripAsync();
 
-        Assert.True(await bus.Sagas().FinishAsync("trip-1", "settled by hand", Token));
+        Assert.True(await bus.SagaManager().FinishAsync("trip-1", "settled by hand", Token));
         await bus.WhenIdleAsync();
 
         Assert.Equal(SagaStatus.Finished, (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).Status);
         Assert.DoesNotContain("-flight", script.Calls);
-        Assert.False(await bus.Sagas().SkipAsync("trip-1", "again", Token));
+        Assert.False(await bus.SagaManager().SkipAsync("trip-1", "again", Token));
         Assert.Equal(SagaStatus.Finished, (await bus.RunTripAsync()).Status);
     }
 
@@ -125,7 +125,7 @@ public sealed class SagaAttentionTests
         Assert.Contains("after the pivot", result.Error, StringComparison.Ordinal);
 
         // Skipped, it is done; the saga has come to its end.
-        Assert.True(await bus.Sagas().SkipAsync("trip-1", "sent by hand", Token));
+        Assert.True(await bus.SagaManager().SkipAsync("trip-1", "sent by hand", Token));
         Assert.Equal(SagaStatus.Completed, (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).Status);
     }
 
@@ -149,7 +149,7 @@ public sealed class SagaAttentionTests
         Assert.Equal((SagaStatus.NeedsAttention, "payment"), (result.Status, result.FailedStep));
         Assert.DoesNotContain("-flight", script.Calls);
 
-        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        Assert.True(await bus.SagaManager().RetryAsync("trip-1", Token));
         Assert.Equal(SagaStatus.Completed, (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).Status);
     }
 
@@ -161,7 +161,7 @@ public sealed class SagaAttentionTests
         await using var bus = await StartAsync(define: WithPivot);
         await bus.RunTripAsync();
 
-        Assert.True(await bus.Sagas().SkipAsync("trip-1", "it went through", Token));
+        Assert.True(await bus.SagaManager().SkipAsync("trip-1", "it went through", Token));
         await bus.WhenIdleAsync();
 
         Assert.Equal((SagaStatus.NeedsAttention, "confirmation"), (await bus.Sagas().FindAsync("trip-1", Token))! is var info ? (info.Status, info.FailedStep) : default);
@@ -193,11 +193,11 @@ public sealed class SagaAttentionTests
         Assert.Equal(SagaStatus.NeedsAttention, result.Status);
         Assert.Contains("No subscription matches", result.Error, StringComparison.Ordinal);
         Assert.Equal(["+flight"], script.Calls);
-        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        Assert.True(await bus.SagaManager().RetryAsync("trip-1", Token));
         await bus.WhenIdleAsync();
         Assert.Equal(["+flight"], script.Calls);
 
-        Assert.True(await bus.Sagas().SkipAsync("trip-1", "nobody needs them", Token));
+        Assert.True(await bus.SagaManager().SkipAsync("trip-1", "nobody needs them", Token));
         Assert.Equal(SagaStatus.Completed, (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).Status);
         Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
     }

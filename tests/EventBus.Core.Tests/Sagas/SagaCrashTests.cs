@@ -352,7 +352,7 @@ public sealed class SagaCrashTests
         {
             var log = new LogMemory();
             var host = RunningBus.Build(
-                bus => bus.UseInMemory().UseStores(_ => new BusStores { Name = "shared", Sagas = store }).AddSaga<BookTrip, Trip>(),
+                bus => bus.UseInMemory().UseStores(_ => new TestBusStores("shared", sagas: store)).AddSaga<BookTrip, Trip>(),
                 time,
                 services =>
                 {

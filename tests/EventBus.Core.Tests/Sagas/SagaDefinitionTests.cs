@@ -1,3 +1,4 @@
+using EventBus.Stores;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Sagas;
@@ -46,7 +47,7 @@ public sealed class SagaDefinitionTests
 
     [Fact]
     public async Task Sagas_WithoutAStoreForThem_NamesTheCallsThatMendIt() =>
-        Expect(await ProblemsAsync(Good, bus => bus.UseStores(_ => new Stores.BusStores { Name = "poor", Failures = new InMemoryFailureStore(1) })), "the store 'poor' does not. Add one that does: bus.StoreInSqlite(...)");
+        Expect(await ProblemsAsync(Good, bus => bus.UseStores(_ => new TestBusStores("poor", failures: new InMemoryFailureStore(1)))), "the store 'poor' does not. Add one that does: bus.StoreInSqlite(...)");
 
     [Fact]
     public async Task Options_OutOfRange_AreErrors()

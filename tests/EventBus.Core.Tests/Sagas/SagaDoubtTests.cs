@@ -154,7 +154,7 @@ public sealed class SagaDoubtTests
         Assert.Equal(SagaStatus.NeedsAttention, (await bus.RunTripAsync()).Status);
         script.Doing = (run, _, _) => run == "+payment" ? throw new DeclinedException() : Task.CompletedTask;
 
-        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        Assert.True(await bus.SagaManager().RetryAsync("trip-1", Token));
         var result = await bus.Sagas().WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token);
 
         Assert.Equal(SagaStatus.NeedsAttention, result.Status);
@@ -162,7 +162,7 @@ public sealed class SagaDoubtTests
 
         // The success of the pivot ends the doubt.
         script.Doing = null;
-        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        Assert.True(await bus.SagaManager().RetryAsync("trip-1", Token));
         Assert.True((await bus.Sagas().WaitAsync<Trip>("trip-1", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
     }
 
@@ -183,7 +183,7 @@ public sealed class SagaDoubtTests
         await bus.WhenIdleAsync();
         await bus.PassAsync(time, TimeSpan.FromMinutes(10));
 
-        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        Assert.True(await bus.SagaManager().RetryAsync("trip-1", Token));
         await bus.WhenIdleAsync();
 
         Assert.Equal((SagaStatus.NeedsAttention, 2), ((await bus.Sagas().FindAsync("trip-1", Token))!.Status, asked));
@@ -283,7 +283,7 @@ public sealed class SagaDoubtTests
     private async Task<IHost> StartAsync(Action<SagaBuilder<Trip>, Script>? define = null, SagaStore? sagas = null, TimeProvider? time = null)
     {
         var host = RunningBus.Build(
-            bus => bus.UseInMemory().UseStores(_ => new BusStores { Name = "shared", Failures = new InMemoryFailureStore(1_000), Sagas = sagas ?? store }).AddSaga<BookTrip, Trip>()
+            bus => bus.UseInMemory().UseStores(_ => new TestBusStores("shared", failures: new InMemoryFailureStore(1_000), sagas: sagas ?? store)).AddSaga<BookTrip, Trip>()
                 .Subscribe<PaymentRequested>("payments", (asked, context, ct) => context.PublishAsync(new PaymentSettled(asked.TripId, "r-1"), ct)),
             time,
             services => services.AddScoped(_ => new BookTrip(script, define)));

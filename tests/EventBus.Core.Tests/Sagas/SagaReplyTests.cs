@@ -32,7 +32,7 @@ public sealed class SagaReplyTests
 
         // Longer than any lease.
         await bus.PassAsync(time, TimeSpan.FromMinutes(5));
-        Assert.All(await bus.Sagas().ListAsync(cancellationToken: Token), info => Assert.Equal(SagaStepStatus.Waiting, info.Steps[^1].Status));
+        Assert.All(await bus.SagaManager().ListAsync(cancellationToken: Token), info => Assert.Equal(SagaStepStatus.Waiting, info.Steps[^1].Status));
         await bus.Bus.PublishAsync(new PaymentSettled("two", "r"), new PublishOptions { CorrelationId = "two" }, Token);
         await bus.WhenIdleAsync();
 
@@ -277,7 +277,7 @@ public sealed class SagaReplyTests
         await bus.PassAsync(time, TimeSpan.FromMinutes(10));
         Assert.Equal(SagaStatus.NeedsAttention, (await bus.Sagas().FindAsync("trip-1", Token))!.Status);
 
-        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        Assert.True(await bus.SagaManager().RetryAsync("trip-1", Token));
         await bus.WhenIdleAsync();
         Assert.Equal((SagaStatus.Running, 2), ((await bus.Sagas().FindAsync("trip-1", Token))!.Status, script.Calls.Count));
         await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "r"), new PublishOptions { CorrelationId = "trip-1" }, Token);
@@ -297,7 +297,7 @@ public sealed class SagaReplyTests
         await bus.WhenIdleAsync();
         Assert.Equal(SagaStatus.NeedsAttention, (await bus.Sagas().FindAsync("trip-1", Token))!.Status);
 
-        Assert.True(await bus.Sagas().RetryAsync("trip-1", Token));
+        Assert.True(await bus.SagaManager().RetryAsync("trip-1", Token));
 
         Assert.Equal(["+payment", "receipt late"], (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).State.Done);
         Assert.Single(script.Calls);
@@ -317,7 +317,7 @@ public sealed class SagaReplyTests
         await bus.Sagas().StartAsync(new Trip("ada"), "trip-1", Token);
         await bus.WhenIdleAsync();
         await bus.PassAsync(time, TimeSpan.FromMinutes(10));
-        Assert.True(await bus.Sagas().SkipAsync("trip-1", "paid in cash", Token));
+        Assert.True(await bus.SagaManager().SkipAsync("trip-1", "paid in cash", Token));
         await bus.WhenIdleAsync();
 
         await bus.Bus.PublishAsync(new PaymentSettled("trip-1", "r"), new PublishOptions { Key = "second" }, Token);

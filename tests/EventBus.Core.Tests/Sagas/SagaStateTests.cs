@@ -35,7 +35,7 @@ public sealed class SagaStateTests
         }
 
         await using var mended = await StartAsync(new Journey { Ready = true });
-        Assert.True(await mended.Sagas().RetryAsync("old", Token));
+        Assert.True(await mended.SagaManager().RetryAsync("old", Token));
         Assert.True((await mended.Sagas().WaitAsync<Route>("old", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
     }
 
@@ -58,10 +58,10 @@ public sealed class SagaStateTests
         await using var bus = await StartAsync(new Journey { Ready = true });
         await bus.WhenIdleAsync();
 
-        Assert.Equal([("old", SagaStatus.Completed), ("broken", SagaStatus.NeedsAttention)], (await bus.Sagas().ListAsync(cancellationToken: Token)).Select(info => (info.Id, info.Status)));
+        Assert.Equal([("old", SagaStatus.Completed), ("broken", SagaStatus.NeedsAttention)], (await bus.SagaManager().ListAsync(cancellationToken: Token)).Select(info => (info.Id, info.Status)));
         Assert.Contains("cannot be read", (await bus.Sagas().FindAsync("broken", Token))!.Error, StringComparison.Ordinal);
-        await Assert.ThrowsAsync<EventBusException>(() => bus.Sagas().SkipAsync("broken", "no idea", Token));
-        Assert.True(await bus.Sagas().FinishAsync("broken", "lost", Token));
+        await Assert.ThrowsAsync<EventBusException>(() => bus.SagaManager().SkipAsync("broken", "no idea", Token));
+        Assert.True(await bus.SagaManager().FinishAsync("broken", "lost", Token));
         await bus.WhenIdleAsync();
         Assert.Equal(SagaStatus.Finished, (await bus.Sagas().FindAsync("broken", Token))!.Status);
     }
@@ -142,7 +142,7 @@ public sealed class SagaStateTests
         await store.CreateAsync(Entry("trip-1", waiting.Write(), "book-trip") with { DueAt = time.GetUtcNow().AddHours(-1) }, Token);
         await using var bus = await script.StartTripsAsync(
             (saga, s) => saga.Step("payment", s, undo: true).WaitFor<PaymentSettled>(TimeSpan.FromHours(1)),
-            bus => bus.UseStores(_ => new BusStores { Name = "shared", Failures = new InMemoryFailureStore(100), Sagas = store }),
+            bus => bus.UseStores(_ => new TestBusStores("shared", failures: new InMemoryFailureStore(100), sagas: store)),
             time);
         await bus.WhenIdleAsync();
         Assert.Equal(SagaStatus.Running, (await bus.Sagas().FindAsync("trip-1", Token))!.Status);
@@ -162,7 +162,7 @@ public sealed class SagaStateTests
         new() { Id = id, Saga = saga, Status = SagaStatus.Running, DueAt = time.GetUtcNow(), StartedAt = time.GetUtcNow(), ChangedAt = time.GetUtcNow(), Content = content };
 
     private Task<RunningBus> StartAsync(Journey journey) => RunningBus.StartAsync(
-        bus => bus.UseInMemory().UseStores(_ => new BusStores { Name = "shared", Sagas = store }).AddSaga<Journey, Route>(),
+        bus => bus.UseInMemory().UseStores(_ => new TestBusStores("shared", sagas: store)).AddSaga<Journey, Route>(),
         time,
         services => services.AddSingleton(journey));
 

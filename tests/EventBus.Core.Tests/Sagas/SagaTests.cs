@@ -129,7 +129,7 @@ public sealed class SagaTests
 
         Assert.True(again.IsCompleted);
         Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
-        Assert.Equal(1, await bus.Sagas().CountAsync(cancellationToken: Token));
+        Assert.Equal(1, await bus.SagaManager().CountAsync(cancellationToken: Token));
     }
 
     [Fact]
@@ -265,11 +265,11 @@ public sealed class SagaTests
 
         script.Fail("+flight");
         await bus.RunTripAsync("d");
-        var done = await bus.Sagas().ListAsync(new SagaFilter { Status = SagaStatus.Completed, Take = 2 }, Token);
+        var done = await bus.SagaManager().ListAsync(new SagaFilter { Status = SagaStatus.Completed, Take = 2 }, Token);
         Assert.Equal(["c", "b"], done.Select(info => info.Id));
-        Assert.Equal(["a"], (await bus.Sagas().ListAsync(new SagaFilter { Status = SagaStatus.Completed, Before = done[^1].Number }, Token)).Select(info => info.Id));
-        Assert.Equal(3, await bus.Sagas().CountAsync(new SagaFilter { Saga = "book-trip", Status = SagaStatus.Completed }, Token));
-        Assert.Equal(0, await bus.Sagas().CountAsync(new SagaFilter { Saga = "other" }, Token));
+        Assert.Equal(["a"], (await bus.SagaManager().ListAsync(new SagaFilter { Status = SagaStatus.Completed, Before = done[^1].Number }, Token)).Select(info => info.Id));
+        Assert.Equal(3, await bus.SagaManager().CountAsync(new SagaFilter { Saga = "book-trip", Status = SagaStatus.Completed }, Token));
+        Assert.Equal(0, await bus.SagaManager().CountAsync(new SagaFilter { Saga = "other" }, Token));
         var info = (await bus.Sagas().FindAsync("d", Token))!;
         Assert.Equal(["started", "failed for good: InvalidOperationException: planned", "may have had an effect", "compensated", "compensated"], info.History.Select(entry => entry.Text));
         Assert.Null(await bus.Sagas().FindAsync("unknown", Token));

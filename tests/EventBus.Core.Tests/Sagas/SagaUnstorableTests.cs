@@ -42,7 +42,7 @@ public sealed class SagaUnstorableTests : IDisposable
         Assert.Equal(["+flight"], script.Calls.Take(1));
 
         store.Before = _ => { };
-        Assert.True(await bus.Sagas().RetryAsync(Bad, Token));
+        Assert.True(await bus.SagaManager().RetryAsync(Bad, Token));
         await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "the saga goes on when it is retried");
     }
 
@@ -136,7 +136,7 @@ public sealed class SagaUnstorableTests : IDisposable
     private Task<RunningBus> StartAsync() => RunningBus.StartAsync(
         bus =>
         {
-            bus.UseInMemory().UseStores(_ => new BusStores { Name = "picky", Durable = false, Failures = new InMemoryFailureStore(100), Sagas = store }).AddSaga<BookTrip, Trip>();
+            bus.UseInMemory().UseStores(_ => new TestBusStores("picky", durable: false, failures: new InMemoryFailureStore(100), sagas: store)).AddSaga<BookTrip, Trip>();
             bus.Services.AddSingleton(pager);
             bus.AddAlert<SagaAttentionTests.Pager>();
         },

@@ -99,9 +99,11 @@ internal static class SagaTestExtensions
         : saga.Step(name, (context, ct) => script.RunAsync($"+{name}", context, ct));
 
     /// <summary>Where a bus keeps its sagas.</summary>
-    public static Stores.SagaStore SagaStore(this RunningBus bus) => ((BusClient)bus.Bus).RunningEngine().SagaManager!.Store;
+    public static Stores.SagaStore SagaStore(this RunningBus bus) => ((BusClient)bus.Bus).RunningEngine().SagaOperations!.Store;
 
     public static ISagas Sagas(this RunningBus bus) => bus.Services.GetRequiredService<ISagas>();
+
+    public static SagaManager SagaManager(this RunningBus bus) => bus.Services.GetRequiredService<SagaManager>();
 
     public static Task<SagaResult<Trip>> RunTripAsync(this RunningBus bus, string id = "trip-1") => bus.Sagas().RunAsync(new Trip("ada"), id, TestContext.Current.CancellationToken).WaitAsync(RunningBus.Patience);
 

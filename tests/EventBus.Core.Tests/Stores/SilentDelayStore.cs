@@ -17,6 +17,18 @@ internal sealed class SilentDelayStore(DelayStore inner, Func<Task> answering) :
 
     public override ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) => inner.RemoveAsync(envelope, cancellationToken);
 
+    public override async ValueTask<IReadOnlyList<DelayedEvent>> ListAsync(int max, CancellationToken cancellationToken)
+    {
+        await answering();
+        return await inner.ListAsync(max, cancellationToken);
+    }
+
+    public override async ValueTask<bool> CancelAsync(string eventId, CancellationToken cancellationToken)
+    {
+        await answering();
+        return await inner.CancelAsync(eventId, cancellationToken);
+    }
+
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
 
     public override ValueTask<long> CountDueAsync(DateTimeOffset now, CancellationToken cancellationToken) => inner.CountDueAsync(now, cancellationToken);

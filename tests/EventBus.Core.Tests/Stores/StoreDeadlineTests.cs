@@ -90,6 +90,8 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
         Assert.InRange(sagas!.Creates, 2, 10);
     }
 
+    private SagaManager SagaManager => running!.Services.GetRequiredService<SagaManager>();
+
     private ISagas Sagas => running!.Services.GetRequiredService<ISagas>();
 
     private async Task StartAsync(TimeSpan deadline, Func<Task>? silence = null)
@@ -98,13 +100,7 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
         sagas = new SilentSagaStore(new InMemorySagaStore(100), Answering);
         running = await RunningBus.StartAsync(
             bus => bus.UseInMemory()
-                .UseStores(_ => new BusStores
-                {
-                    Name = "silent",
-                    Failures = new SilentFailureStore(new InMemoryFailureStore(100), Answering),
-                    Delays = new SilentDelayStore(new InMemoryDelayStore(100), Answering),
-                    Sagas = sagas,
-                })
+                .UseStores(_ => new TestBusStores("silent", failures: new SilentFailureStore(new InMemoryFailureStore(100), Answering), delays: new SilentDelayStore(new InMemoryDelayStore(100), Answering), sagas: sagas))
                 .Configure(options => options.PublishTimeout = deadline)
                 .AddSaga<BookTrip, Trip>()
                 .Subscribe<OrderPlaced>("orders", (_, _, _) => Task.CompletedTask),
@@ -123,11 +119,11 @@ public sealed class StoreDeadlineTests : IAsyncDisposable
             "saga run" => Sagas.RunAsync(new Trip("ada"), "trip-1", token),
             "saga wait" => Sagas.WaitAsync<Trip>("trip-1", token),
             "saga find" => Sagas.FindAsync("trip-1", token),
-            "saga list" => Sagas.ListAsync(null, token),
-            "saga count" => Sagas.CountAsync(null, token),
-            "saga retry" => Sagas.RetryAsync("trip-1", token),
-            "saga skip" => Sagas.SkipAsync("trip-1", "a reason", token),
-            "saga finish" => Sagas.FinishAsync("trip-1", "a reason", token),
+            "saga list" => SagaManager.ListAsync(null, token),
+            "saga count" => SagaManager.CountAsync(null, token),
+            "saga retry" => SagaManager.RetryAsync("trip-1", token),
+            "saga skip" => SagaManager.SkipAsync("trip-1", "a reason", token),
+            "saga finish" => SagaManager.FinishAsync("trip-1", "a reason", token),
             "letter list" => letters.ListAsync(null, token),
             "letter find" => letters.FindAsync("orders~1", token),
             "letter count" => letters.CountAsync(null, token),

@@ -121,7 +121,7 @@ internal sealed class CurvesProof : Proof
         /// <summary>What a page of dead letters costs.</summary>
         public async Task ListAsync()
         {
-            if (await probe.Failures.ListDeadAsync(new DeadLetterFilter { Take = 10 }, CancellationToken.None) is not { Count: 10 })
+            if (await probe.Failures.DeadLetters.ListAsync(new DeadLetterFilter { Take = 10 }, CancellationToken.None) is not { Count: 10 })
             {
                 throw new ProofException("Not all dead letters were listed.");
             }

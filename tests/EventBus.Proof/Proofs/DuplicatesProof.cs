@@ -19,7 +19,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
     {
         bus.Retry(3, TimeSpan.FromMilliseconds(50));
         bus.Subscribe(Subscription, s => s.Idempotent().Concurrency(Consumers).On<Payment>((payment, context, ct) => HandleAsync(payment, context, journal, settings.Store == "sqlite", ct)));
-        Buses.WrapStores(bus, stores => SwiftAlerts.With(stores, stores.Failures, new WatchedProcessedStore(stores.Processed!, journal, (_, _) => { })));
+        Buses.WrapStores(bus, stores => new ProofStores(stores, processed: new WatchedProcessedStore(stores.Processed!, journal, (_, _) => { })));
     }
 
     public override async Task RunAsync(Stage stage, Findings findings)

@@ -43,7 +43,7 @@ internal sealed class GhostsProof : Proof
         bus.Publishes<Report>();
         bus.Subscribe(ErrandSubscription, s => s.Idempotent().On<Errand>((errand, context, ct) => HandleAsync(errand.Number, context, journal, executioner)));
         bus.Subscribe(ChoreSubscription, s => s.On<Chore>((chore, context, ct) => HandleAsync(chore.Number, context, journal, executioner)));
-        Buses.WrapStores(bus, stores => SwiftAlerts.With(stores, stores.Failures, new WatchedProcessedStore(stores.Processed!, journal, (point, id) => executioner.At(point, PointOf(Numbers.Of(id)), Numbers.Of(id)))));
+        Buses.WrapStores(bus, stores => new ProofStores(stores, processed: new WatchedProcessedStore(stores.Processed!, journal, (point, id) => executioner.At(point, PointOf(Numbers.Of(id)), Numbers.Of(id)))));
         Buses.WrapTransport(bus, transport => new WatchedTransport(transport, (point, id) =>
         {
             if (IsChore(Numbers.Of(id)))
@@ -76,7 +76,7 @@ internal sealed class GhostsProof : Proof
                 async () => handled.Count >= events - failing.Count
                     && await stage.Redis.IsIdleAsync("errand", $"{stage.Settings.Service}:{ErrandSubscription}")
                     && await stage.Redis.IsIdleAsync("chore", $"{stage.Settings.Service}:{ChoreSubscription}")
-                    && await probe.Failures.CountAsync(CancellationToken.None) == await probe.Failures.CountDeadAsync(new DeadLetterFilter(), CancellationToken.None));
+                    && await probe.Failures.CountAsync(CancellationToken.None) == await probe.Failures.DeadLetters.CountAsync(new DeadLetterFilter(), CancellationToken.None));
             await stage.StopVictimsAsync();
         }
         catch (ProofException exception)

@@ -22,7 +22,7 @@ internal sealed class SagasProof : Proof
         var reaper = AddSagas(bus, settings, journal);
         bus.AddAlert<JournalAlert>();
         bus.Subscribe<ParcelOrdered, TakeOrder>(Intake).Subscribe<Question, AnswerQuestion>(Desk);
-        Buses.WrapStores(bus, stores => SwiftAlerts.With(stores, stores.Failures, stores.Processed, new WatchedSagaStore(stores.Sagas!, new ServiceLedger(settings.Folder), reaper)));
+        Buses.WrapStores(bus, stores => new ProofStores(stores, sagas: new WatchedSagaStore(stores.Sagas!, new ServiceLedger(settings.Folder), reaper)));
     }
 
     public override async Task RunAsync(Stage stage, Findings findings)

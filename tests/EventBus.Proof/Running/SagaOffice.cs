@@ -14,12 +14,14 @@ internal sealed class SagaOffice : IAsyncDisposable
     private readonly IHost host;
     private readonly StoreProbe probe;
     private readonly ISagas sagas;
+    private readonly SagaManager manager;
     private readonly IEventBus bus;
 
     private int started;
 
     private SagaOffice(IHost host, StoreProbe probe) =>
-        (this.host, this.probe, sagas, bus) = (host, probe, host.Services.GetRequiredService<ISagas>(), host.Services.GetRequiredService<IEventBus>());
+        (this.host, this.probe, sagas, manager, bus) =
+            (host, probe, host.Services.GetRequiredService<ISagas>(), host.Services.GetRequiredService<SagaManager>(), host.Services.GetRequiredService<IEventBus>());
 
     public static async Task<SagaOffice> StartAsync(VictimSettings settings, Action<EventBusBuilder> addSagas)
     {
@@ -41,7 +43,7 @@ internal sealed class SagaOffice : IAsyncDisposable
         var waiting = new Queue<SagaPlan>(plans);
         await Until.TrueAsync("The start of all sagas", TimeSpan.FromHours(1), async () =>
         {
-            var atRest = await sagas.CountAsync() - await CountAliveAsync();
+            var atRest = await manager.CountAsync() - await CountAliveAsync();
             while (started - atRest < InTheAir && waiting.TryDequeue(out var plan))
             {
                 started++;
@@ -57,7 +59,7 @@ internal sealed class SagaOffice : IAsyncDisposable
         await CountAliveAsync() == 0 && (await EntriesAsync()).TrueForAll(entry => entry is { DueAt: null, AlertAt: null });
 
     /// <summary>All have ended, and their events are sent.</summary>
-    public async Task<bool> IsAtEndAsync() => await IsAtRestAsync() && await sagas.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }) == 0;
+    public async Task<bool> IsAtEndAsync() => await IsAtRestAsync() && await manager.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }) == 0;
 
     /// <summary>Every saga that the store has.</summary>
     public async Task<List<SagaEntry>> EntriesAsync()
@@ -85,7 +87,7 @@ internal sealed class SagaOffice : IAsyncDisposable
     {
         foreach (var entry in entries.Where(entry => entry.Status == SagaStatus.NeedsAttention))
         {
-            await sagas.RetryAsync(entry.Id);
+            await manager.RetryAsync(entry.Id);
         }
     }
 
@@ -116,5 +118,5 @@ internal sealed class SagaOffice : IAsyncDisposable
     }
 
     private async Task<long> CountAliveAsync() =>
-        await sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }) + await sagas.CountAsync(new SagaFilter { Status = SagaStatus.Compensating });
+        await manager.CountAsync(new SagaFilter { Status = SagaStatus.Running }) + await manager.CountAsync(new SagaFilter { Status = SagaStatus.Compensating });
 }

@@ -11,7 +11,7 @@ internal sealed class StoreProbe : IAsyncDisposable
 
     private StoreProbe(BusStores stores, ServiceProvider services) => (this.stores, this.services) = (stores, services);
 
-    public FailureStore Failures => stores.Failures!;
+    public KeyedFailureStore Failures => (KeyedFailureStore)stores.Failures!;
 
     public ProcessedEventStore Processed => stores.Processed!;
 
@@ -33,7 +33,7 @@ internal sealed class StoreProbe : IAsyncDisposable
         var found = new List<FailedEvent>();
         for (var page = new DeadLetterFilter { Take = 1_000 }; ;)
         {
-            var entries = await Failures.ListDeadAsync(page, CancellationToken.None);
+            var entries = await Failures.DeadLetters.ListAsync(page, CancellationToken.None);
             found.AddRange(entries);
             if (entries.Count < page.Take)
             {

@@ -86,7 +86,7 @@ public sealed class FailureQueueTests
             () => app.DeadLetters.RetryAllAsync(new DeadLetterFilter { Reason = DeadLetterReason.Unreadable }, Cancel),
         })
         {
-            Assert.Contains("StoreInSqlite", (await Assert.ThrowsAsync<NotSupportedException>(ask)).Message, StringComparison.Ordinal);
+            Assert.Contains("StoreInSqlite", (await Assert.ThrowsAsync<EventBusException>(ask)).Message, StringComparison.Ordinal);
         }
     }
 
@@ -301,7 +301,7 @@ public sealed class FailureQueueTests
     [InlineData(0.001, 5)]
     [InlineData(1e6, 3600)]
     public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
-        Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqFailureStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().RetrySteps));
+        Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqRetryStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().RetrySteps));
 
     /// <summary>A content type is a short string in AMQP: 255 bytes. Foreign bytes that are no UTF-8 grow when they are read.</summary>
     [Fact]
@@ -319,7 +319,7 @@ public sealed class FailureQueueTests
     public async Task Claim_OfAMessageThatNamesAnotherSubscription_IsThatOfItsQueue()
     {
         await using var stores = await OpenStoresAsync("mail");
-        await stores.Failures.CountDeadAsync(new DeadLetterFilter(), Cancel);
+        await stores.Failures.DeadLetters.CountAsync(Cancel);
         await using (var connection = await ConnectAsync())
         {
             await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), Cancel);
@@ -342,7 +342,7 @@ public sealed class FailureQueueTests
 
     private async Task<OpenStores> OpenStoresAsync(params string[] subscriptions)
     {
-        var stores = RabbitMqStores.Create(RabbitMqBuilderExtensions.Connect(TestBroker.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = name }, null));
+        var stores = new RabbitMqStores(RabbitMqBuilderExtensions.Connect(TestBroker.Uri.AbsoluteUri, new RabbitMqOptions { Exchange = name }, null));
         await stores.OpenAsync(new StoreSetup(name, TimeProvider.System) { Subscriptions = subscriptions }, Cancel);
         return new OpenStores(stores);
     }
@@ -390,7 +390,7 @@ public sealed class FailureQueueTests
 
     private sealed class OpenStores(BusStores stores) : IAsyncDisposable
     {
-        public FailureStore Failures => stores.Failures!;
+        public RetryStore Failures => stores.Failures!;
 
         public ValueTask DisposeAsync() => stores.CloseAsync();
     }

@@ -73,13 +73,13 @@ public sealed class RedisFailureStoreTests
         var head = heads.Single(entry => entry.LineKey == "k");
         Assert.True(await stores.RecordAsync(head with { Status = FailedEventStatus.Dead }));
         Assert.Empty(await stores.ClaimAsync(TestStores.Now.AddDays(1)).ContinueWith(claimed => claimed.Result.Where(entry => entry.LineKey == "k"), TaskScheduler.Default));
-        Assert.True(await stores.Failures.DiscardAsync(head.Id, Token));
+        Assert.True(await stores.Failures.DeadLetters.DiscardAsync(head.Id, Token));
 
         var second = Assert.Single(await stores.ClaimAsync());
         Assert.Equal("p-2", second.Envelope.Id);
         await stores.Failures.CompleteAsync(second, Token);
         Assert.Empty(await stores.ClaimAsync());
-        Assert.True(await stores.Failures.RetryDeadAsync("mail~p-3", TestStores.Now, Token));
+        Assert.True(await stores.Failures.DeadLetters.RetryAsync("mail~p-3", TestStores.Now, Token));
         var revived = Assert.Single(await stores.ClaimAsync());
         Assert.Equal(("p-3", 1, 1), (revived.Envelope.Id, revived.Attempts, revived.ManualRetries));
         await stores.Failures.CompleteAsync(revived, Token);
@@ -106,15 +106,14 @@ public sealed class RedisFailureStoreTests
         Assert.Equal(Enumerable.Range(0, Count).Reverse().Select(number => $"p-{number}"), first.Concat(rest).Select(entry => entry.Envelope.Id));
         Assert.Equal(Count / 2, (await stores.ListAsync(new DeadLetterFilter { Subscription = "print" })).Count);
         Assert.Equal(Count / 10, (await stores.ListAsync(new DeadLetterFilter { Reason = DeadLetterReason.TooLarge })).Count);
-        Assert.Equal(Count, await stores.Failures.CountDeadAsync(new DeadLetterFilter { EventName = "parcel.sent" }, Token));
-        Assert.Equal(0, await stores.Failures.CountDeadAsync(new DeadLetterFilter { EventName = "parcel.lost" }, Token));
+        Assert.Equal(Count, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventName = "parcel.sent" }, Token));
+        Assert.Equal(0, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventName = "parcel.lost" }, Token));
         Assert.Equal("print~p-7", Assert.Single(await stores.ListAsync(new DeadLetterFilter { EventId = "p-7" })).Id);
-        Assert.Equal(1, await stores.Failures.CountDeadAsync(new DeadLetterFilter { EventId = "p-7", Subscription = "print" }, Token));
-        Assert.Equal(0, await stores.Failures.CountDeadAsync(new DeadLetterFilter { EventId = "p-7", Subscription = "mail" }, Token));
+        Assert.Equal(1, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventId = "p-7", Subscription = "print" }, Token));
+        Assert.Equal(0, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter { EventId = "p-7", Subscription = "mail" }, Token));
 
-        var limits = new SweepLimits(TestStores.Now, TestStores.Now, TestStores.Now);
-        Assert.Equal(Count - 1, await stores.Failures.SweepAsync(limits, Count - 1, Token));
-        Assert.Equal(1, await stores.Failures.SweepAsync(limits, Count, Token));
+        Assert.Equal(Count - 1, await stores.Failures.DeadLetters.SweepAsync(TestStores.Now, Count - 1, Token));
+        Assert.Equal(1, await stores.Failures.DeadLetters.SweepAsync(TestStores.Now, Count, Token));
         Assert.Equal(0, await stores.Failures.CountAsync(Token));
     }
 
@@ -126,13 +125,13 @@ public sealed class RedisFailureStoreTests
         await stores.RecordAsync(TestStores.Dead("p-1"));
         await stores.RecordAsync(TestStores.Dead("p-2"));
 
-        var claimed = await stores.Failures.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token);
+        var claimed = await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token);
 
         Assert.Equal(["mail~p-1", "mail~p-2"], claimed.Entries.Select(alert => alert.Id));
         Assert.Equal(TestStores.Now + TestStores.Lease, claimed.NextDue);
-        Assert.Empty((await stores.Failures.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
-        await stores.Failures.AlertedAsync([claimed.Entries[0], claimed.Entries[1] with { Number = 0 }], Token);
-        var again = Assert.Single((await stores.Failures.ClaimAlertsAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries);
+        Assert.Empty((await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries);
+        await stores.Failures.DeadLetters.AlertedAsync([claimed.Entries[0], claimed.Entries[1] with { Number = 0 }], Token);
+        var again = Assert.Single((await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now + TestStores.Lease, TestStores.Lease, 10, Token)).Entries);
         Assert.Equal(claimed.Entries[1], again);
         Assert.Equal([true, false], (await stores.ListAsync()).Select(entry => entry.NeedsAlert));
     }
@@ -163,10 +162,10 @@ public sealed class RedisFailureStoreTests
 
         var lost = woken.Single(entry => entry.Position == 5) with { Status = FailedEventStatus.Dead, Reason = DeadLetterReason.OutOfOrder };
         Assert.True(await stores.RecordAsync(lost));
-        Assert.True(await stores.Failures.RetryDeadAsync(lost.Id, TestStores.Now, Token));
+        Assert.True(await stores.Failures.DeadLetters.RetryAsync(lost.Id, TestStores.Now, Token));
         Assert.Equal(4, (await stores.Failures.GetOrderAsync("mail", "k", Token)).Position);
 
-        await stores.Failures.SweepAsync(new SweepLimits(null, TestStores.Now, later), 10, Token);
+        await stores.Failures.SweepAsync(TestStores.Now, later, 10, Token);
         Assert.NotEqual(0, (await stores.Failures.GetOrderAsync("mail", "k", Token)).Stamp);
 
         FailedEvent Deferred(string id, long? position) =>
@@ -189,7 +188,7 @@ public sealed class RedisFailureStoreTests
 
         await stores.Failures.ForgetAttemptsAsync("mail", "p-1", Token);
         Assert.Equal(2, await CountAsync("p-1"));
-        await stores.Failures.SweepAsync(new SweepLimits(null, TestStores.Now.AddTicks(100), TestStores.Now), 10, Token);
+        await stores.Failures.SweepAsync(TestStores.Now.AddTicks(100), TestStores.Now, 10, Token);
         Assert.Equal(2, await CountAsync("p-2"));
 
         async Task<int?> CountAsync(string id) => (await stores.Failures.CountAttemptAsync("mail", id, new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts;

@@ -45,7 +45,7 @@ public sealed class RedisGarbageTests
         Assert.Equal("k", bad.LineKey);
         Assert.Empty(await stores.ClaimAsync());
         Assert.Null(Assert.Single(await stores.ListAsync()).Envelope.Defect);
-        Assert.True(await stores.Failures.RetryDeadAsync(bad.Id, TestStores.Now, Token));
+        Assert.True(await stores.Failures.DeadLetters.RetryAsync(bad.Id, TestStores.Now, Token));
         var again = Assert.Single(await stores.ClaimAsync());
         Assert.Equal((null, "parcel.sent", "bad"), (again.Envelope.Defect, again.Envelope.Name, again.Envelope.Id));
         await stores.Failures.CompleteAsync(again, Token);
@@ -72,16 +72,16 @@ public sealed class RedisGarbageTests
 
         Assert.Equal(["blocking", "last", "bad", "first"], listed.Select(entry => entry.Envelope.Id));
         Assert.Equal([true, false, true, false], listed.Select(entry => entry.Envelope.Defect is not null));
-        Assert.Equal(4, (await stores.Failures.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries.Count);
-        Assert.Equal(2, await stores.Failures.SweepAsync(new SweepLimits(TestStores.Now, TestStores.Now, TestStores.Now), 10, Token));
+        Assert.Equal(4, (await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 10, Token)).Entries.Count);
+        Assert.Equal(2, await stores.Failures.DeadLetters.SweepAsync(TestStores.Now, 10, Token));
         Assert.Equal(["blocking", "bad"], (await stores.ListAsync()).Select(entry => entry.Envelope.Id));
         Assert.Equal(BadStates[index], await redis.Database.HashGetAsync(states, "mail~bad"));
-        Assert.NotNull((await stores.Failures.FindDeadAsync("mail~bad", Token))!.Envelope.Defect);
+        Assert.NotNull((await stores.Failures.DeadLetters.FindAsync("mail~bad", Token))!.Envelope.Defect);
         Assert.Empty(await stores.ClaimAsync());
 
-        Assert.True(await stores.Failures.DiscardAsync("mail~blocking", Token));
+        Assert.True(await stores.Failures.DeadLetters.DiscardAsync("mail~blocking", Token));
         Assert.Equal("behind", Assert.Single(await stores.ClaimAsync()).Envelope.Id);
-        Assert.True(await stores.Failures.DiscardAsync("mail~bad", Token));
+        Assert.True(await stores.Failures.DeadLetters.DiscardAsync("mail~bad", Token));
         Assert.Empty(await stores.ListAsync());
         Assert.Equal(1, await stores.Failures.CountAsync(Token));
     }
@@ -116,7 +116,7 @@ public sealed class RedisGarbageTests
             Assert.Equal("good", Assert.Single(found, entry => entry.Envelope.Defect is null).Envelope.Id);
         }
 
-        Assert.Equal(1, await stores.Failures.SweepAsync(new SweepLimits(TestStores.Now, TestStores.Now, TestStores.Now), 10, Token));
+        Assert.Equal(1, await stores.Failures.DeadLetters.SweepAsync(TestStores.Now, 10, Token));
         Assert.Equal(4, (await stores.ListAsync()).Count);
     }
 
@@ -146,8 +146,8 @@ public sealed class RedisGarbageTests
         await redis.Database.SortedSetAddAsync(TestStores.Key(redis.Prefix, "due:of:mail"), "mail~next", 2);
 
         Assert.Equal("next", Assert.Single(await stores.ClaimAsync(max: 5)).Envelope.Id);
-        Assert.Equal("mail~dead", Assert.Single((await stores.Failures.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 100, Token)).Entries).Id);
+        Assert.Equal("mail~dead", Assert.Single((await stores.Failures.DeadLetters.ClaimAlertsAsync(TestStores.Now, TestStores.Lease, 100, Token)).Entries).Id);
         Assert.Equal("dead", (await stores.ListAsync()).First(entry => entry.Envelope.Defect is null).Envelope.Id);
-        Assert.Equal(1, await stores.Failures.SweepAsync(new SweepLimits(TestStores.Now, TestStores.Now, TestStores.Now), 100, Token));
+        Assert.Equal(1, await stores.Failures.DeadLetters.SweepAsync(TestStores.Now, 100, Token));
     }
 }

@@ -108,10 +108,10 @@ public sealed class RedisOverwrittenKeyTests
                 return async () => (await stores.ClaimAsync()).Count == 1;
             case "revive":
                 await stores.RecordAsync(TestStores.Dead("p-1", "line"));
-                return () => stores.Failures.RetryDeadAsync("mail~p-1", TestStores.Now, Token).AsTask();
+                return () => stores.Failures.DeadLetters.RetryAsync("mail~p-1", TestStores.Now, Token).AsTask();
             case "discard":
                 await stores.RecordAsync(TestStores.Dead("p-1", "line"));
-                return () => stores.Failures.DiscardAsync("mail~p-1", Token).AsTask();
+                return () => stores.Failures.DeadLetters.DiscardAsync("mail~p-1", Token).AsTask();
             case "delay":
                 return async () =>
                 {

@@ -106,7 +106,7 @@ public sealed class RedisStoreFaultTests
 
         // Redis knows the scripts by now: the next call is a single command.
         await stores.RecordAsync(TestStores.Dead("warm"));
-        await stores.Failures.DiscardAsync("mail~warm", Token);
+        await stores.Failures.DeadLetters.DiscardAsync("mail~warm", Token);
         await stores.Failures.CountAttemptAsync("mail", "warm", new AttemptCount(1, 0), TestStores.Now, Token);
 
         Assert.True(await LostReply.RepeatAsync(valve, async () => await stores.RecordAsync(entry)));
@@ -115,7 +115,7 @@ public sealed class RedisStoreFaultTests
         var dead = Assert.Single(await stores.ClaimAsync()) with { Status = FailedEventStatus.Dead };
         Assert.True(await LostReply.RepeatAsync(valve, async () => await stores.RecordAsync(dead)));
         Assert.False(await stores.RecordAsync(dead));
-        Assert.Equal(1, await stores.Failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(1, await stores.Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
         Assert.Equal(2, await LostReply.RepeatAsync(valve, async () => (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts));
         Assert.Equal(3, (await stores.Failures.CountAttemptAsync("mail", "p-2", new AttemptCount(1, 0), TestStores.Now, Token))?.Attempts);
     }

@@ -19,7 +19,7 @@ internal sealed class TestStores : IAsyncDisposable
 
     private TestStores(BusStores stores) => this.stores = stores;
 
-    public FailureStore Failures => stores.Failures!;
+    public KeyedFailureStore Failures => (KeyedFailureStore)stores.Failures!;
 
     public DelayStore Delays => stores.Delays!;
 
@@ -32,7 +32,7 @@ internal sealed class TestStores : IAsyncDisposable
     public static async Task<TestStores> OpenAsync(string prefix, string? address = null, params string[] subscriptions)
     {
         var connector = new RedisConnector(ConfigurationOptions.Parse($"{address ?? TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log);
-        var stores = RedisStores.Create(connector, new RedisOptions { KeyPrefix = prefix }, Canary.Log);
+        var stores = new RedisStores(connector, new RedisOptions { KeyPrefix = prefix }, Canary.Log);
         await stores.OpenAsync(new StoreSetup(Service, TimeProvider.System) { FailFast = true, Subscriptions = subscriptions }, Token);
         return new TestStores(stores);
     }
@@ -89,7 +89,7 @@ internal sealed class TestStores : IAsyncDisposable
     public async Task<IReadOnlyList<FailedEvent>> ClaimAsync(DateTimeOffset? now = null, int max = 100, params string[] subscriptions) =>
         (await Failures.ClaimDueAsync(subscriptions.Length == 0 ? ["mail"] : subscriptions, now ?? Now, Lease, max, Token)).Entries;
 
-    public async Task<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter? filter = null) => await Failures.ListDeadAsync(filter ?? new DeadLetterFilter(), Token);
+    public async Task<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter? filter = null) => await Failures.DeadLetters.ListAsync(filter ?? new DeadLetterFilter(), Token);
 
     public async ValueTask DisposeAsync() => await stores.CloseAsync();
 }

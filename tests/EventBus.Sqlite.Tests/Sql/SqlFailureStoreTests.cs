@@ -10,7 +10,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private FailureStore Failures => stores.Failures;
+    private KeyedFailureStore Failures => stores.Failures;
 
     public async ValueTask InitializeAsync() => stores = await OpenAsync(folder["bus.db"]);
 
@@ -39,7 +39,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         };
         Assert.True(await Failures.RecordAsync(entry, Token));
 
-        var kept = (await Failures.FindDeadAsync(entry.Id, Token))!;
+        var kept = (await Failures.DeadLetters.FindAsync(entry.Id, Token))!;
 
         Assert.Equal(entry.History, kept.History);
         Assert.Equal(entry.Envelope.Body.ToArray(), kept.Envelope.Body.ToArray());
@@ -59,7 +59,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         }
 
         var before = GC.GetTotalAllocatedBytes(precise: true);
-        var revived = await Failures.RetryAllDeadAsync(new DeadLetterFilter(), Now, Token);
+        var revived = await Failures.DeadLetters.RetryAllAsync(new DeadLetterFilter(), Now, Token);
         var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
 
         // One is loaded to know where to end. Other tests run beside this one.
@@ -126,7 +126,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         await Failures.CompleteAsync(Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries), Token);
         Assert.Empty((await Failures.ClaimDueAsync(["mail"], Now.AddDays(1), Lease, 10, Token)).Entries);
 
-        Assert.True(await Failures.RetryDeadAsync("mail~2", Now, Token));
+        Assert.True(await Failures.DeadLetters.RetryAsync("mail~2", Now, Token));
 
         Assert.Equal("2", Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries).Envelope.Id);
     }
@@ -138,9 +138,9 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         await Failures.RecordAsync(Dead("9") with { OrderKey = "k", Position = 9, Reason = DeadLetterReason.OutOfOrder }, Token);
         await Failures.RecordAsync(Dead("7") with { OrderKey = "k", Position = 7, Reason = DeadLetterReason.OutOfOrder }, Token);
 
-        await Failures.RetryDeadAsync("mail~9", Now, Token);
+        await Failures.DeadLetters.RetryAsync("mail~9", Now, Token);
         Assert.Equal(3, (await Failures.GetOrderAsync("mail", "k", Token)).Position);
-        await Failures.RetryDeadAsync("mail~7", Now, Token);
+        await Failures.DeadLetters.RetryAsync("mail~7", Now, Token);
 
         Assert.Equal(6, (await Failures.GetOrderAsync("mail", "k", Token)).Position);
         Assert.Equal(default, await Failures.GetOrderAsync("mail", "other", Token));
@@ -185,11 +185,11 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
             (new() { EventId = "3" }, 1), (new() { Subscription = "stock", Reason = DeadLetterReason.Unreadable }, 0), (new() { EventId = "4", Subscription = "mail", EventName = "order.placed" }, 1),
         })
         {
-            Assert.Equal(expected, await Failures.CountDeadAsync(filter, Token));
+            Assert.Equal(expected, await Failures.DeadLetters.CountAsync(filter, Token));
             var numbers = new List<long>();
             for (var page = filter with { Take = 7 }; ; page = page with { Before = numbers[^1] })
             {
-                var entries = await Failures.ListDeadAsync(page, Token);
+                var entries = await Failures.DeadLetters.ListAsync(page, Token);
                 numbers.AddRange(entries.Select(entry => entry.Number));
                 if (entries.Count < 7)
                 {
@@ -210,16 +210,16 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
             await Failures.RecordAsync(number % 2 == 0 ? Dead($"{number}") : Failed($"{number}"), Token);
         }
 
-        await Failures.DiscardAsync("mail~0", Token);
-        await Failures.RetryDeadAsync("mail~2", Now, Token);
+        await Failures.DeadLetters.DiscardAsync("mail~0", Token);
+        await Failures.DeadLetters.RetryAsync("mail~2", Now, Token);
         var claimed = (await Failures.ClaimDueAsync(["mail"], Now, Lease, 4, Token)).Entries;
         await Failures.CompleteAsync(claimed[0], Token);
         await Failures.RecordAsync(claimed[1] with { Status = FailedEventStatus.Dead }, Token);
-        Assert.Equal(1, await Failures.SweepAsync(new SweepLimits(Now.AddTicks(1), Now, Now), 1, Token));
+        Assert.Equal(1, await Failures.DeadLetters.SweepAsync(Now.AddTicks(1), 1, Token));
 
         using var connection = Connect(folder["bus.db"]);
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await Failures.CountAsync(Token));
-        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures WHERE status = 2"), await Failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures WHERE status = 2"), await Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
         Assert.Equal(await RunAsync(connection, "SELECT count(*) FROM eventbus_failures"), await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_contents"));
         Assert.Equal(0, await RunAsync(connection, "SELECT count(*) FROM eventbus_failure_counts WHERE n <= 0"));
     }
@@ -228,17 +228,17 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
     public async Task Alerts_OldestFirst_AreLeasedAndSettledOnce()
     {
         await Failures.RecordAsync(Dead("1"), Token);
-        var first = Assert.Single((await Failures.ClaimAlertsAsync(Now, Lease, 10, Token)).Entries);
+        var first = Assert.Single((await Failures.DeadLetters.ClaimAlertsAsync(Now, Lease, 10, Token)).Entries);
         await Failures.RecordAsync(Dead("2"), Token);
-        Assert.Equal(Now + Lease, (await Failures.ClaimAlertsAsync(Now, Lease, 10, Token)).NextDue);
+        Assert.Equal(Now + Lease, (await Failures.DeadLetters.ClaimAlertsAsync(Now, Lease, 10, Token)).NextDue);
 
-        var due = (await Failures.ClaimAlertsAsync(Now + Lease, Lease, 10, Token)).Entries;
+        var due = (await Failures.DeadLetters.ClaimAlertsAsync(Now + Lease, Lease, 10, Token)).Entries;
         Assert.Equal(["mail~1", "mail~2"], due.Select(alert => alert.Id));
-        await Failures.RetryDeadAsync("mail~1", Now, Token);
+        await Failures.DeadLetters.RetryAsync("mail~1", Now, Token);
         await Failures.RecordAsync(Assert.Single((await Failures.ClaimDueAsync(["mail"], Now, Lease, 10, Token)).Entries) with { Status = FailedEventStatus.Dead, NeedsAlert = true }, Token);
-        await Failures.AlertedAsync(due, Token);
+        await Failures.DeadLetters.AlertedAsync(due, Token);
 
-        var left = Assert.Single((await Failures.ClaimAlertsAsync(Now, Lease, 10, Token)).Entries);
+        var left = Assert.Single((await Failures.DeadLetters.ClaimAlertsAsync(Now, Lease, 10, Token)).Entries);
         Assert.Equal("mail~1", left.Id);
         Assert.True(left.Number > first.Number);
     }
@@ -261,13 +261,17 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.AdvanceAsync("mail", $"{i}", 1, i < 430 ? Now : Now.AddDays(1), Token)));
         await Task.WhenAll(Enumerable.Range(0, 450).Select(async i => await Failures.CountAttemptAsync("other", $"{i}", new AttemptCount(1, 0), i < 430 ? Now : Now.AddDays(1), Token)));
         await Failures.DeferAsync(Deferred("waits", 2) with { OrderKey = "1" }, 1, 10, Token);
-        var limits = new SweepLimits(Now.AddHours(1), Now.AddHours(1), Now.AddHours(1));
+        var before = Now.AddHours(1);
 
-        Assert.Equal(0, await Failures.SweepAsync(limits with { DeadBefore = null }, 0, Token));
-        Assert.Equal(401, await Failures.SweepAsync(limits, 401, Token));
-        Assert.Equal(29, await Failures.SweepAsync(limits, 1_000, Token));
+        Assert.Equal(0, await Failures.DeadLetters.SweepAsync(before, 0, Token));
+        Assert.Equal(401, await Failures.DeadLetters.SweepAsync(before, 401, Token));
+        Assert.Equal(29, await Failures.DeadLetters.SweepAsync(before, 1_000, Token));
+        foreach (var max in new[] { 0, 401, 1_000 })
+        {
+            await Failures.SweepAsync(before, before, max, Token);
+        }
 
-        Assert.Equal(20, await Failures.CountDeadAsync(new DeadLetterFilter(), Token));
+        Assert.Equal(20, await Failures.DeadLetters.CountAsync(new DeadLetterFilter(), Token));
         using var connection = Connect(folder["bus.db"]);
         Assert.Equal(20, await RunAsync(connection, "SELECT count(*) FROM eventbus_starts"));
         Assert.Equal(21, await RunAsync(connection, "SELECT count(*) FROM eventbus_order_keys"));

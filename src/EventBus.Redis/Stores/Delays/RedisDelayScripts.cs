@@ -53,6 +53,37 @@ internal static class RedisDelayScripts
         for _, hash in ipairs({ events, bodies }) do redis.call('HDEL', hash, ARGV[1]) end
         """;
 
+    /// <summary>
+    /// Lists events that were never claimed, by due time. ARGV: maximum number. Returns for each event: id, due time,
+    /// attributes.
+    /// </summary>
+    public const string List = Keys + """
+        local rows, max, from, PAGE = {}, tonumber(ARGV[1]), 0, 100
+        repeat
+          local page = redis.call('ZRANGE', due, from, from + PAGE - 1, 'WITHSCORES')
+          for i = 1, #page, 2 do
+            local id, at = page[i], page[i + 1]
+            if #rows < max and redis.call('ZSCORE', turns, id) == at then
+              rows[#rows + 1] = { id, at, redis.call('HGET', events, id) }
+            end
+          end
+          from = from + PAGE
+        until #page < 2 * PAGE or #rows == max
+        return rows
+        """;
+
+    /// <summary>
+    /// Removes an event that was never claimed: its turn is still its due time. ARGV: id. Returns 1 if it was removed.
+    /// </summary>
+    public const string Cancel = Keys + """
+        local id = ARGV[1]
+        local at = redis.call('ZSCORE', due, id)
+        if not at or redis.call('ZSCORE', turns, id) ~= at then return 0 end
+        for _, index in ipairs({ turns, due }) do redis.call('ZREM', index, id) end
+        for _, hash in ipairs({ events, bodies }) do redis.call('HDEL', hash, id) end
+        return 1
+        """;
+
     private const string Keys = """
         local types = { 'hash', 'hash' }
         """ + RedisKeyTypes.Check + """

@@ -53,6 +53,20 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
         await link.RunAsync(RedisDelayScripts.Remove, Keys, [envelope.Id], cancellationToken);
 
+    public override async ValueTask<IReadOnlyList<DelayedEvent>> ListAsync(int max, CancellationToken cancellationToken)
+    {
+        var rows = (RedisResult[])(await link.RunAsync(RedisDelayScripts.List, Keys, [max], cancellationToken))!;
+        return [.. rows.Select(row =>
+        {
+            var id = (string)row[0]!;
+            var envelope = StoreFormat.Read((byte[]?)row[2] ?? [], [], id, RedisFailureFormat.Nameless);
+            return new DelayedEvent { EventId = id, EventName = envelope.Name, Key = envelope.Key, DueAt = RedisTime.ReadScore(row[1])!.Value };
+        })];
+    }
+
+    public override async ValueTask<bool> CancelAsync(string eventId, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(RedisDelayScripts.Cancel, Keys, [eventId], cancellationToken);
+
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.HashLengthAsync(Keys[0]), cancellationToken);
 

@@ -6,7 +6,7 @@ namespace EventBus;
 /// <summary>
 /// Stores failed events in Redis. Every step is one script, which may be repeated if its reply was lost.
 /// </summary>
-internal sealed class RedisFailureStore : FailureStore
+internal sealed class RedisFailureStore : KeyedFailureStore
 {
     private const int RenewPage = 500;
 
@@ -14,7 +14,6 @@ internal sealed class RedisFailureStore : FailureStore
 
     private readonly RedisStoreLink link;
     private readonly RedisFailureKeys keys;
-    private readonly RedisDeadLetters dead;
     private readonly RedisCallDeduplicator repeats = new();
     private volatile Handout? unanswered;
 
@@ -22,8 +21,10 @@ internal sealed class RedisFailureStore : FailureStore
     {
         this.link = link;
         keys = new RedisFailureKeys(link);
-        dead = new RedisDeadLetters(link, keys);
+        DeadLetters = new RedisDeadLetterStore(link, keys);
     }
+
+    public override DeadLetterStore DeadLetters { get; }
 
     public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken) =>
         await KeepAsync(RedisFailureScripts.Record, "record", entry, [], cancellationToken) == 1;
@@ -95,36 +96,6 @@ internal sealed class RedisFailureStore : FailureStore
     public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) =>
         await link.RunAsync(RedisFailureScripts.Complete, keys.For(entry.Subscription), [entry.Id, entry.Claim], cancellationToken);
 
-    public override async ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
-        await dead.ListAsync(filter, cancellationToken);
-
-    public override async ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) =>
-        await dead.ListPlacesAsync(filter, after, cancellationToken);
-
-    public override async ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) => await dead.MeasureAsync(subscription, above, cancellationToken);
-
-    public override async ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) =>
-        (await dead.LoadAsync([id], cancellationToken)).FirstOrDefault();
-
-    public override async ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) =>
-        (bool)await link.RunAsync(RedisDeadLetterScripts.RetryDead, keys.ForEntry(id), [id, RedisTime.Write(now)], cancellationToken);
-
-    public override async ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) =>
-        (bool)await link.RunAsync(RedisDeadLetterScripts.Discard, keys.ForEntry(id), [id, ""], cancellationToken);
-
-    public override async ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
-        await dead.CountAsync(filter, cancellationToken);
-
-    public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
-    {
-        var rows = (RedisResult[])(await link.RunAsync(
-            RedisDeadLetterScripts.ClaimAlerts, keys.For(), [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
-        return new DueBatch<PendingAlert>([.. rows.Skip(1).Select(ReadAlert).OrderBy(alert => alert.Number)], RedisTime.ReadScore(rows[0]));
-    }
-
-    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
-        await link.RunAsync(RedisDeadLetterScripts.Alerted, keys.For(), [.. sent.SelectMany(alert => new RedisValue[] { alert.Id, alert.Number })], cancellationToken);
-
     public override async ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken)
     {
         var stored = (string?)await link.AskAsync(database => database.HashGetAsync(keys.Orders, RedisFailureKeys.Prefix(subscription, orderKey)), cancellationToken);
@@ -140,11 +111,8 @@ internal sealed class RedisFailureStore : FailureStore
             [RedisFailureKeys.Prefix(subscription, orderKey), position is { } number ? RedisFailureFormat.WriteRank(number) : "", RedisTime.Write(now)],
             cancellationToken);
 
-    public override async ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken)
-    {
-        await link.RunAsync(RedisDeadLetterScripts.Sweep, keys.For(), [RedisTime.Write(limits.AttemptsBefore), RedisTime.Write(limits.OrderBefore), max], cancellationToken);
-        return limits.DeadBefore is { } before ? await dead.SweepAsync(before, max, cancellationToken) : 0;
-    }
+    public override async ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisDeadLetterScripts.Sweep, keys.For(), [RedisTime.Write(attemptsBefore), RedisTime.Write(orderBefore), max], cancellationToken);
 
     public override async ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.HashLengthAsync(keys.States), cancellationToken);
@@ -190,14 +158,6 @@ internal sealed class RedisFailureStore : FailureStore
         RedisFailureFormat.Read((string)row[0]!, new StoredFailure(row[3], row[4], row[5], row[6])) is var entry && entry.Status == FailedEventStatus.Dead
             ? entry with { Status = FailedEventStatus.Waiting, Claim = (long)row[1] }
             : entry;
-
-    private static PendingAlert ReadAlert(RedisResult row)
-    {
-        var id = (string)row[0]!;
-        var subscription = RedisFailureFormat.Split(id).Subscription;
-        var name = RedisFailureFormat.ReadState(subscription, row[2], out _)?.Name;
-        return new PendingAlert(id, (long)(double)row[1], subscription, string.IsNullOrEmpty(name) ? RedisFailureFormat.Nameless : name);
-    }
 
     /// <summary>A claim without a reply.</summary>
     private sealed record Handout(string Token, RedisKey[] Keys);

@@ -49,7 +49,7 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
     {
         if (completion.Effects.Count > 0)
         {
-            throw new NotSupportedException("Redis runs no effects of a handler in its commit.");
+            throw new InvalidOperationException("Redis runs no effects of a handler in its commit.");
         }
 
         RedisValue outbox = completion.Outbox.Count > 0 ? RedisOutboxFormat.Write(completion.Outbox) : "";

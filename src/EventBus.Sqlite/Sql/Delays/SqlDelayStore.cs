@@ -22,6 +22,9 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
     private readonly string claim = $"UPDATE {database.Prefix}delays SET claimed = 1, turn = @until WHERE seq = @seq";
     private readonly string next = $"SELECT turn FROM {database.Prefix}delays WHERE app = @app ORDER BY turn LIMIT 1";
     private readonly string remove = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event";
+    private readonly string cancel = $"DELETE FROM {database.Prefix}delays WHERE app = @app AND event_id = @event AND claimed = 0";
+    private readonly string list = $"SELECT event_id, event_name, turn, attributes FROM {database.Prefix}delays WHERE app = @app AND claimed = 0 ORDER BY turn, seq LIMIT @max";
+    private readonly string listBare = $"SELECT event_id, event_name, turn FROM {database.Prefix}delays WHERE app = @app AND claimed = 0 ORDER BY turn, seq LIMIT @max";
     private readonly string count = $"SELECT n FROM {database.Prefix}delay_counts WHERE app = @app";
     private readonly string countDue = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND turn <= @now";
     private readonly string countLeased = $"SELECT count(*) FROM {database.Prefix}delays WHERE app = @app AND claimed = 1 AND turn > @now";
@@ -107,6 +110,14 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
         return new DueBatch<Envelope>(claimed, null);
     }
 
+    private static DelayedEvent ReadEntry(DbDataReader reader)
+    {
+        var row = new SqlRow(reader);
+        var (id, name, dueAt) = (row.Text(), row.Text(), row.Time());
+        var key = reader.FieldCount > 3 ? SqlEnvelope.Read(row.Bytes(), [], id, name, row.Defect).Key : null;
+        return new DelayedEvent { EventId = id, EventName = name, Key = key, DueAt = dueAt };
+    }
+
     private static (long Seq, Envelope Envelope) Read(DbDataReader reader)
     {
         var row = new SqlRow(reader);
@@ -116,6 +127,22 @@ internal sealed class SqlDelayStore(SqlDatabase database, ILogger log) : DelaySt
 
     public override async ValueTask RemoveAsync(Envelope envelope, CancellationToken cancellationToken) =>
         await database.WriteAsync(session => session.Prepare(remove).Set("@event", envelope.Id).ExecuteAsync(), cancellationToken);
+
+    public override async ValueTask<IReadOnlyList<DelayedEvent>> ListAsync(int max, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.ReadAsync(session => session.Prepare(list).Set("@max", max).ListAsync(ReadEntry), cancellationToken);
+        }
+        catch (Exception exception) when (database.IsDamage(exception))
+        {
+            // Without the attributes, which may lie in a damaged part of the file.
+            return await database.ReadAsync(session => session.Prepare(listBare).Set("@max", max).ListAsync(ReadEntry), cancellationToken);
+        }
+    }
+
+    public override async ValueTask<bool> CancelAsync(string eventId, CancellationToken cancellationToken) =>
+        await database.WriteAsync(session => session.Prepare(cancel).Set("@event", eventId).ExecuteAsync(), cancellationToken) > 0;
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
         database.ReadAsync(async session => await session.Prepare(count).NumberAsync() ?? 0, cancellationToken);

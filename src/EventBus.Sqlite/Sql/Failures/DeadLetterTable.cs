@@ -50,14 +50,14 @@ internal sealed class DeadLetterTable(string prefix)
     }
 
     /// <summary>Lists the ids and numbers of the matching dead letters, the oldest first.</summary>
-    public async ValueTask<List<DeadLetterPlace>> PlacesAsync(SqlSession session, DeadLetterFilter filter, long after)
+    public async ValueTask<List<(string Id, long Number)>> ListIdsAsync(SqlSession session, DeadLetterFilter filter, long after)
     {
         var before = filter.Before is null ? "" : " AND f.number < @before";
         return await Filtered(session.Prepare($"{places}{Where(filter)}{before} ORDER BY f.number LIMIT @take"), filter)
             .Set("@after", after).Set("@before", filter.Before).Set("@take", filter.Take).ListAsync(static reader =>
             {
                 var row = new SqlRow(reader);
-                return new DeadLetterPlace(FailedEvent.MakeId(row.Text(), row.Text()), row.Number());
+                return (FailedEvent.MakeId(row.Text(), row.Text()), row.Number());
             });
     }
 

@@ -3,23 +3,36 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Stores failed events in a database.</summary>
-internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
+internal sealed class SqlFailureStore : KeyedFailureStore
 {
-    private const int SweepBatch = 200;
+    private readonly SqlDatabase database;
+    private readonly FailureTable table;
+    private readonly OrderTable orders;
+    private readonly AttemptTable starts;
+    private readonly SqlDeadLetterStore dead;
+    private readonly string count;
+    private readonly string countDue;
+    private readonly string countClaimed;
 
-    private readonly FailureTable table = new(database.Prefix);
-    private readonly DeadLetterTable dead = new(database.Prefix);
-    private readonly OrderTable orders = new(database.Prefix);
-    private readonly AttemptTable starts = new(database.Prefix);
-    private readonly string count = $"SELECT sum(n) FROM {database.Prefix}failure_counts WHERE app = @app";
-    // Joins by subscription, so that the index finds the due entries without reading the others.
-    private readonly string countDue =
-        $"""
-        SELECT count(*) FROM (SELECT DISTINCT subscription FROM {database.Prefix}failure_counts WHERE app = @app) s
-        JOIN {database.Prefix}failures f ON f.app = @app AND f.subscription = s.subscription AND f.turn <= @now AND f.claim = 0
-        """;
+    public SqlFailureStore(SqlDatabase database)
+    {
+        this.database = database;
+        table = new FailureTable(database.Prefix);
+        orders = new OrderTable(database.Prefix);
+        starts = new AttemptTable(database.Prefix);
+        dead = new SqlDeadLetterStore(database, table, orders);
+        count = $"SELECT sum(n) FROM {database.Prefix}failure_counts WHERE app = @app";
 
-    private readonly string countClaimed = $"SELECT count(*) FROM {database.Prefix}failures WHERE app = @app AND claim <> 0";
+        // Joins by subscription, so that the index finds the due entries without reading the others.
+        countDue =
+            $"""
+            SELECT count(*) FROM (SELECT DISTINCT subscription FROM {database.Prefix}failure_counts WHERE app = @app) s
+            JOIN {database.Prefix}failures f ON f.app = @app AND f.subscription = s.subscription AND f.turn <= @now AND f.claim = 0
+            """;
+        countClaimed = $"SELECT count(*) FROM {database.Prefix}failures WHERE app = @app AND claim <> 0";
+    }
+
+    public override DeadLetterStore DeadLetters => dead;
 
     public override async ValueTask<bool> RecordAsync(FailedEvent entry, CancellationToken cancellationToken)
     {
@@ -123,7 +136,7 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
             return lost;
         }, cancellationToken);
 
-    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => await RemovingAsync(entry.Id, session => CompleteAsync(session, entry), cancellationToken);
+    public override async ValueTask CompleteAsync(FailedEvent entry, CancellationToken cancellationToken) => await dead.RemovingAsync(entry.Id, session => CompleteAsync(session, entry), cancellationToken);
 
     private async ValueTask<bool> CompleteAsync(SqlSession session, FailedEvent entry)
     {
@@ -136,61 +149,6 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
 
         return holds;
     }
-
-    /// <summary>Runs a step that removes an entry.</summary>
-    /// <exception cref="StoreRefusedException">A part of the entry is damaged, so it cannot be removed.</exception>
-    private async ValueTask<bool> RemovingAsync(string id, Func<SqlSession, ValueTask<bool>> step, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await database.WriteAsync(step, cancellationToken);
-        }
-        catch (Exception exception) when (database.IsDamage(exception))
-        {
-            throw new StoreRefusedException(StoreScope.Entry, $"The entry {id} is damaged on the disk and cannot be removed. Recover the database with '.recover' of the sqlite3 program.", exception);
-        }
-    }
-
-    public override async ValueTask<IReadOnlyList<FailedEvent>> ListDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
-        await database.ReadAsync(session => dead.ListAsync(session, filter), cancellationToken);
-
-    public override async ValueTask<IReadOnlyList<DeadLetterPlace>> ListDeadPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken) =>
-        await database.ReadAsync(session => dead.PlacesAsync(session, filter, after), cancellationToken);
-
-    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => dead.MeasureAsync(session, subscription, above), cancellationToken);
-
-    public override async ValueTask<FailedEvent?> FindDeadAsync(string id, CancellationToken cancellationToken) =>
-        Split(id) is var (subscription, eventId) ? await database.ReadAsync(session => dead.FindAsync(session, subscription, eventId), cancellationToken) : null;
-
-    public override ValueTask<bool> RetryDeadAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => ChangeDeadAsync(id, async (session, kept) =>
-    {
-        if (kept is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position } && !await orders.HasLowerAsync(session, kept.Subscription, key, position))
-        {
-            // Gives up the gap before the entry.
-            await orders.RaiseAsync(session, kept.Subscription, key, position - 1, now);
-        }
-
-        await table.RetryDeadAsync(session, kept, now);
-    }, cancellationToken);
-
-    public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => ChangeDeadAsync(id, table.RemoveAsync, cancellationToken);
-
-    public override ValueTask<long> CountDeadAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
-        database.ReadAsync(session => dead.CountAsync(session, filter), cancellationToken);
-
-    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) =>
-        database.WriteAsync(session => dead.ClaimAlertsAsync(session, now, now.Plus(lease), max), cancellationToken);
-
-    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) => await database.WriteAsync(async session =>
-    {
-        foreach (var alert in sent)
-        {
-            await dead.SettleAlertAsync(session, alert);
-        }
-
-        return sent.Count;
-    }, cancellationToken);
 
     public override ValueTask<OrderState> GetOrderAsync(string subscription, string orderKey, CancellationToken cancellationToken) =>
         database.ReadAsync(session => orders.StateAsync(session, subscription, orderKey), cancellationToken);
@@ -230,38 +188,10 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
         return await orders.WakeAsync(session, subscription, orderKey, now);
     }, cancellationToken);
 
-    public override async ValueTask<int> SweepAsync(SweepLimits limits, int max, CancellationToken cancellationToken)
+    public override async ValueTask SweepAsync(DateTimeOffset attemptsBefore, DateTimeOffset orderBefore, int max, CancellationToken cancellationToken)
     {
-        // Small steps, so that other writes never wait long.
-        await RepeatAsync((session, size) => starts.SweepAsync(session, limits.AttemptsBefore, size));
-        await RepeatAsync((session, size) => orders.SweepAsync(session, limits.OrderBefore, size));
-        if (limits.DeadBefore is not { } before)
-        {
-            return 0;
-        }
-
-        try
-        {
-            return await RepeatAsync((session, size) => SweepDeadAsync(session, before, size));
-        }
-        catch (Exception exception) when (database.IsDamage(exception))
-        {
-            return await SweepOneByOneAsync(before, max, cancellationToken);
-        }
-
-        async ValueTask<int> RepeatAsync(Func<SqlSession, int, ValueTask<int>> sweep)
-        {
-            for (var swept = 0; ;)
-            {
-                var size = Math.Min(max - swept, SweepBatch);
-                var removed = size > 0 ? await database.WriteAsync(session => sweep(session, size), cancellationToken) : 0;
-                swept += removed;
-                if (removed < SweepBatch)
-                {
-                    return swept;
-                }
-            }
-        }
+        await database.SweepAsync((session, size) => starts.SweepAsync(session, attemptsBefore, size), max, cancellationToken);
+        await database.SweepAsync((session, size) => orders.SweepAsync(session, orderBefore, size), max, cancellationToken);
     }
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) =>
@@ -275,8 +205,6 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
     /// </summary>
     private static bool IsUnsettled(FailureRow? kept, FailedEvent entry) => entry.Claim == 0 ? kept is null : kept?.Claim == entry.Claim;
 
-    private static (string Subscription, string EventId)? Split(string id) => id.IndexOf('~', StringComparison.Ordinal) is >= 0 and var at ? (id[..at], id[(at + 1)..]) : null;
-
     private ValueTask<FailureRow?> FindAsync(SqlSession session, FailedEvent entry) => table.FindAsync(session, entry.Subscription, entry.Envelope.Id);
 
     private async ValueTask<bool> KeepAsync(SqlSession session, FailureRow? kept, FailedEvent entry, FailureContents? contents)
@@ -288,47 +216,5 @@ internal sealed class SqlFailureStore(SqlDatabase database) : FailureStore
         }
 
         return true;
-    }
-
-    private async ValueTask<bool> ChangeDeadAsync(string id, Func<SqlSession, FailureRow, ValueTask> change, CancellationToken cancellationToken) => Split(id) is var (subscription, eventId)
-        && await RemovingAsync(id, async session =>
-        {
-            if (await table.FindAsync(session, subscription, eventId) is not { Status: FailedEventStatus.Dead } kept)
-            {
-                return false;
-            }
-
-            await change(session, kept);
-            return true;
-        }, cancellationToken);
-
-    /// <summary>Removes old dead letters one by one, and leaves the damaged ones.</summary>
-    private async ValueTask<int> SweepOneByOneAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
-    {
-        var removed = 0;
-        foreach (var old in await database.ReadAsync(session => dead.OldAsync(session, before, max), cancellationToken))
-        {
-            try
-            {
-                removed += await DiscardAsync(FailedEvent.MakeId(old.Subscription, old.EventId), cancellationToken) ? 1 : 0;
-            }
-            catch (StoreRefusedException exception) when (exception.Scope == StoreScope.Entry)
-            {
-                // The damaged entry stays.
-            }
-        }
-
-        return removed;
-    }
-
-    private async ValueTask<int> SweepDeadAsync(SqlSession session, DateTimeOffset before, int max)
-    {
-        var old = await dead.OldAsync(session, before, max);
-        foreach (var kept in old)
-        {
-            await table.RemoveAsync(session, kept);
-        }
-
-        return old.Count;
     }
 }

@@ -3,8 +3,10 @@ using EventBus.Stores;
 
 namespace EventBus;
 
-/// <summary>Implements the operations of <see cref="ISagas"/> while the bus runs. Thread-safe.</summary>
-internal sealed class SagaManager(SagaEngine engine, EventIds ids, TimeSpan timeout, CancellationToken stopping)
+/// <summary>
+/// Implements the operations of <see cref="ISagas"/> and <see cref="SagaManager"/> while the bus runs. Thread-safe.
+/// </summary>
+internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan timeout, CancellationToken stopping)
 {
     private static readonly TimeSpan Backoff = TimeSpan.FromMilliseconds(100);
 

@@ -4,15 +4,16 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>
-/// Reads and sweeps the dead letters page by page, so that no reply of Redis grows with their number.
+/// The dead letters in Redis. Lists, counts and sweeps them page by page, so that no reply of Redis grows with their
+/// number.
 /// </summary>
-internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys keys)
+internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys keys) : DeadLetterStore
 {
     private const int LoadPage = 50;
     private const int ScanPage = 500;
     private const int SweepPage = 100;
 
-    public async Task<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
     {
         if (filter.EventId is { } eventId)
         {
@@ -42,21 +43,22 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
         return listed;
     }
 
-    /// <summary>Lists the ids and numbers of the matching dead letters, the oldest first.</summary>
-    public async Task<IReadOnlyList<DeadLetterPlace>> ListPlacesAsync(DeadLetterFilter filter, long after, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyList<(string Id, long Number)>> ListIdsAsync(
+        DeadLetterFilter filter, long after, CancellationToken cancellationToken)
     {
         if (filter.EventId is not null)
         {
-            return [.. (await ListAsync(filter with { Take = int.MaxValue }, cancellationToken)).Where(entry => entry.Number > after).Reverse().Take(filter.Take).Select(entry => new DeadLetterPlace(entry.Id, entry.Number))];
+            var found = await ListAsync(filter with { Take = int.MaxValue }, cancellationToken);
+            return [.. found.Where(entry => entry.Number > after).Reverse().Take(filter.Take).Select(entry => (entry.Id, entry.Number))];
         }
 
-        var places = new List<DeadLetterPlace>();
-        while (places.Count < filter.Take)
+        var listed = new List<(string Id, long Number)>();
+        while (listed.Count < filter.Take)
         {
-            var size = Math.Min(ScanPage, IsIndexed(filter) ? filter.Take - places.Count : ScanPage);
+            var size = Math.Min(ScanPage, IsIndexed(filter) ? filter.Take - listed.Count : ScanPage);
             RedisValue[] range = [$"({after}", filter.Before is { } before ? $"({before}" : "+inf", size];
             var page = Found(await link.RunAsync(RedisDeadLetterScripts.PageUp, [IndexOf(filter), keys.States], range, cancellationToken), filter);
-            places.AddRange(page.Where(each => each.Matches).Take(filter.Take - places.Count).Select(each => new DeadLetterPlace(each.Id, each.Number)));
+            listed.AddRange(page.Where(each => each.Matches).Take(filter.Take - listed.Count).Select(each => (each.Id, each.Number)));
             if (page.Count < size)
             {
                 break;
@@ -65,16 +67,13 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
             after = page[^1].Number;
         }
 
-        return places;
+        return listed;
     }
 
-    /// <summary>
-    /// Gets the total size in bytes of the bodies that could not be read and are larger than <paramref name="above"/>.
-    /// </summary>
-    public async Task<long> MeasureAsync(string subscription, int above, CancellationToken cancellationToken) =>
+    public override async ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
         (long)await link.RunAsync(RedisDeadLetterScripts.Measure, [keys.Large], [FailedEvent.MakeId(subscription, ""), above], cancellationToken);
 
-    public async Task<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
+    public override async ValueTask<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken)
     {
         if (filter.EventId is not null)
         {
@@ -101,8 +100,27 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
         }
     }
 
+    public override async ValueTask<FailedEvent?> FindAsync(string id, CancellationToken cancellationToken) =>
+        (await LoadAsync([id], cancellationToken)).FirstOrDefault();
+
+    public override async ValueTask<bool> RetryAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(RedisDeadLetterScripts.RetryDead, keys.ForEntry(id), [id, RedisTime.Write(now)], cancellationToken);
+
+    public override async ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) =>
+        (bool)await link.RunAsync(RedisDeadLetterScripts.Discard, keys.ForEntry(id), [id, ""], cancellationToken);
+
+    public override async ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken)
+    {
+        var rows = (RedisResult[])(await link.RunAsync(
+            RedisDeadLetterScripts.ClaimAlerts, keys.For(), [RedisTime.Write(now), RedisTime.Write(now + lease), max], cancellationToken))!;
+        return new DueBatch<PendingAlert>([.. rows.Skip(1).Select(ReadAlert).OrderBy(alert => alert.Number)], RedisTime.ReadScore(rows[0]));
+    }
+
+    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) =>
+        await link.RunAsync(RedisDeadLetterScripts.Alerted, keys.For(), [.. sent.SelectMany(alert => new RedisValue[] { alert.Id, alert.Number })], cancellationToken);
+
     /// <summary>Reads the dead letters with the given ids. Ids without a dead letter are skipped.</summary>
-    public async Task<IReadOnlyList<FailedEvent>> LoadAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<FailedEvent>> LoadAsync(IReadOnlyCollection<string> ids, CancellationToken cancellationToken)
     {
         if (ids.Count == 0)
         {
@@ -119,7 +137,7 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
     /// <summary>
     /// Removes old dead letters. A dead letter that cannot be read is kept for an operator, and later sweeps skip it.
     /// </summary>
-    public async Task<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
+    public override async ValueTask<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
     {
         var removed = 0;
         while (removed < max)
@@ -150,6 +168,14 @@ internal sealed class RedisDeadLetters(RedisStoreLink link, RedisFailureKeys key
 
         await link.AskAsync(database => database.SortedSetRemoveAsync(keys.Dying, id), cancellationToken);
         return false;
+    }
+
+    private static PendingAlert ReadAlert(RedisResult row)
+    {
+        var id = (string)row[0]!;
+        var subscription = RedisFailureFormat.Split(id).Subscription;
+        var name = RedisFailureFormat.ReadState(subscription, row[2], out _)?.Name;
+        return new PendingAlert(id, (long)(double)row[1], subscription, string.IsNullOrEmpty(name) ? RedisFailureFormat.Nameless : name);
     }
 
     private static bool IsIndexed(DeadLetterFilter filter) => filter is { EventName: null, Reason: null };

@@ -1,0 +1,24 @@
+namespace EventBus;
+
+/// <summary>Gives the clients of the container access to the sagas while the bus runs.</summary>
+internal sealed class SagaAccess(CallerContext context)
+{
+    private const string NotRunning =
+        "The sagas cannot be reached: the bus has not started or has stopped, or it has no store that keeps sagas. "
+        + "Start the host; add a store, for instance bus.StoreInMemory(), and a saga: bus.AddSaga<TSaga, TState>().";
+
+    private volatile SagaOperations? running;
+
+    public void Open(SagaOperations opened) => running = opened;
+
+    public void Close() => running = null;
+
+    /// <summary>Runs an operation outside of the caller's synchronization context.</summary>
+    /// <exception cref="EventBusException">The bus is not running or has no sagas.</exception>
+    public Task<T> EnterAsync<T>(Func<SagaOperations, Task<T>> operation) => context.EnterAsync(async () => await operation(Running()));
+
+    /// <summary>Processes a reply to a saga.</summary>
+    public Task ReceiveAsync(string saga, EventContext reply, CancellationToken cancellationToken) => Running().ReceiveAsync(saga, reply, cancellationToken);
+
+    private SagaOperations Running() => running ?? throw new EventBusException(NotRunning);
+}

@@ -1,0 +1,27 @@
+using EventBus.Stores;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>The stores of one bus that end with the process.</summary>
+internal sealed class InMemoryStores(int capacity, ILogger log) : BusStores
+{
+    private readonly InMemoryFailureStore failures = new(capacity, log);
+    private readonly InMemoryProcessedEventStore processed = new(capacity, log);
+
+    public override string Name => "in memory";
+
+    public override bool Durable => false;
+
+    public override KeyedFailureStore Failures => failures;
+
+    public override DelayStore Delays { get; } = new InMemoryDelayStore(capacity);
+
+    public override ProcessedEventStore Processed => processed;
+
+    public override SagaStore Sagas { get; } = new InMemorySagaStore(capacity);
+
+    public override InstanceStore Instances { get; } = new InMemoryInstanceStore();
+
+    public override IReadOnlyCollection<string> Shortages => [.. failures.Shortages(), .. processed.Shortages()];
+}

@@ -1,0 +1,136 @@
+using EventBus.Stores;
+using RabbitMQ.Client.Exceptions;
+using RabbitMqPublishException = RabbitMQ.Client.Exceptions.PublishException;
+
+namespace EventBus;
+
+/// <summary>
+/// Gives access to the queues of retries, dead letters and alerts: creates them when they are missing, sends entries to
+/// them and counts them.
+/// </summary>
+internal sealed class RabbitMqFailureQueues(RabbitMqConnector connector) : IAsyncDisposable
+{
+    private readonly RabbitMqQueueWriter sender = new(connector);
+    private readonly RabbitMqProvisioner provisioner = new(connector.Options);
+    private RabbitMqTopology? names;
+    private StoreSetup? setup;
+    private volatile bool prepared;
+
+    public bool IsOpen => names is not null;
+
+    public RabbitMqTopology Names => names ?? throw NotOpen();
+
+    public StoreSetup Setup => setup ?? throw NotOpen();
+
+    public async ValueTask OpenAsync(StoreSetup opened, CancellationToken cancellationToken)
+    {
+        (setup, names) = (opened, new RabbitMqTopology(opened.ServiceName, connector.Options));
+        connector.Share(opened.ServiceName, opened.Time);
+        connector.KeepsFailures = true;
+        try
+        {
+            var connecting = connector.Publishing.ConnectionAsync(cancellationToken);
+            if (!opened.FailFast && await Task.WhenAny(connecting, connector.Publishing.Failed) != connecting)
+            {
+                // The first connection failed: the transport, which opens next, reports it. Missing queues are created
+                // before their first use.
+                return;
+            }
+
+            // Without subscriptions there are no failures: an application that only publishes needs no further
+            // permissions. Calls that access dead letters create the queues when needed.
+            if (opened.Subscriptions.Count > 0)
+            {
+                await PrepareAsync(cancellationToken);
+            }
+        }
+        catch (Exception exception) when (!opened.FailFast && exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
+        {
+            // The connection was lost in the meantime: handled as above.
+        }
+        catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException)
+        {
+            throw new EventBusException(
+                $"RabbitMQ at {connector.Place} was not ready within {connector.Options.CallTimeout}: "
+                + $"{RabbitMqErrors.CauseOf(connector.Publishing.LastError ?? exception)} Check that it runs, and the user, the password and the virtual host.",
+                exception);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        names = null;
+        await sender.DisposeAsync();
+        await connector.ReleaseAsync();
+    }
+
+    /// <summary>Creates the queues if they are not known to exist.</summary>
+    public async Task PrepareAsync(CancellationToken cancellationToken)
+    {
+        if (!prepared)
+        {
+            var live = await connector.Publishing.ConnectionAsync(cancellationToken).WaitAsync(connector.Options.CallTimeout, Setup.Time, cancellationToken);
+            await provisioner.PrepareAsync(live, Names.FailureThings(Setup.Subscriptions));
+            prepared = true;
+        }
+    }
+
+    /// <summary>Sends an entry to a queue. Completes when the broker has confirmed it.</summary>
+    /// <exception cref="StoreRefusedException">The broker refused or returned it.</exception>
+    public Task SendAsync(string queue, FailedEvent entry, CancellationToken cancellationToken) => SendAsync("", queue, entry, cancellationToken);
+
+    /// <summary>Sends an entry to an exchange. Completes when the broker has confirmed it.</summary>
+    /// <exception cref="StoreRefusedException">The broker refused or returned it.</exception>
+    public async Task SendAsync(string exchange, string routingKey, FailedEvent entry, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await sender.SendAsync(exchange, routingKey, maxFrame => RabbitMqFailureFormat.Write(entry, Names.ServiceName, maxFrame), entry.Envelope.Body, cancellationToken);
+        }
+        catch (RabbitMqPublishException exception)
+        {
+            // The message was refused or returned: a queue may have been deleted. The next call checks the queues.
+            prepared = false;
+            throw new StoreRefusedException(
+                exchange.Length == 0 && routingKey == Names.RetryQueueOf(entry.Subscription) && !exception.IsReturn ? StoreScope.Subscription : StoreScope.Store,
+                $"RabbitMQ did not take the message sent to '{routingKey}': the queue is full, unavailable or gone.",
+                exception);
+        }
+        catch (OperationInterruptedException)
+        {
+            // A missing exchange closes the channel. The next call creates it again.
+            prepared = false;
+            throw;
+        }
+    }
+
+    /// <summary>Sends an entry, without its body and details, to the queue of alerts.</summary>
+    public Task SendAlertAsync(FailedEvent entry, CancellationToken cancellationToken) => sender.SendAsync(
+        "",
+        Names.AlertQueue,
+        maxFrame => RabbitMqFailureFormat.Write(entry with { ErrorDetails = null }, Names.ServiceName, maxFrame),
+        ReadOnlyMemory<byte>.Empty,
+        cancellationToken);
+
+    /// <summary>Awaits a call. A missing queue closes the channel, and is created again before the next call.</summary>
+    public async Task<T> ReadAsync<T>(Task<T> call)
+    {
+        try
+        {
+            return await call;
+        }
+        catch (OperationInterruptedException)
+        {
+            prepared = false;
+            throw;
+        }
+    }
+
+    public async Task<long> CountAsync(string queue, CancellationToken cancellationToken)
+    {
+        await using var looking = new RabbitMqQueueReader(connector);
+        return await ReadAsync(looking.CountAsync(queue, cancellationToken));
+    }
+
+    private static InvalidOperationException NotOpen() => new("The stores are not open.");
+}

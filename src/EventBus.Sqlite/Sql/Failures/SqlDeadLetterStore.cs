@@ -1,0 +1,121 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>The dead letters among the failed events of a database.</summary>
+internal sealed class SqlDeadLetterStore(SqlDatabase database, FailureTable table, OrderTable orders) : DeadLetterStore
+{
+    private readonly DeadLetterTable dead = new(database.Prefix);
+
+    public override async ValueTask<IReadOnlyList<FailedEvent>> ListAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
+        await database.ReadAsync(session => dead.ListAsync(session, filter), cancellationToken);
+
+    public override async ValueTask<IReadOnlyList<(string Id, long Number)>> ListIdsAsync(
+        DeadLetterFilter filter, long after, CancellationToken cancellationToken) =>
+        await database.ReadAsync(session => dead.ListIdsAsync(session, filter, after), cancellationToken);
+
+    public override ValueTask<long> MeasureUnreadAsync(string subscription, int above, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => dead.MeasureAsync(session, subscription, above), cancellationToken);
+
+    public override async ValueTask<FailedEvent?> FindAsync(string id, CancellationToken cancellationToken) =>
+        Split(id) is var (subscription, eventId) ? await database.ReadAsync(session => dead.FindAsync(session, subscription, eventId), cancellationToken) : null;
+
+    public override ValueTask<bool> RetryAsync(string id, DateTimeOffset now, CancellationToken cancellationToken) => ChangeAsync(id, async (session, kept) =>
+    {
+        if (kept is { Reason: DeadLetterReason.OutOfOrder, OrderKey: { } key, Position: { } position } && !await orders.HasLowerAsync(session, kept.Subscription, key, position))
+        {
+            // Gives up the gap before the entry.
+            await orders.RaiseAsync(session, kept.Subscription, key, position - 1, now);
+        }
+
+        await table.RetryDeadAsync(session, kept, now);
+    }, cancellationToken);
+
+    public override ValueTask<bool> DiscardAsync(string id, CancellationToken cancellationToken) => ChangeAsync(id, table.RemoveAsync, cancellationToken);
+
+    public override ValueTask<long> CountAsync(DeadLetterFilter filter, CancellationToken cancellationToken) =>
+        database.ReadAsync(session => dead.CountAsync(session, filter), cancellationToken);
+
+    public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) =>
+        database.WriteAsync(session => dead.ClaimAlertsAsync(session, now, now.Plus(lease), max), cancellationToken);
+
+    public override async ValueTask AlertedAsync(IReadOnlyCollection<PendingAlert> sent, CancellationToken cancellationToken) => await database.WriteAsync(async session =>
+    {
+        foreach (var alert in sent)
+        {
+            await dead.SettleAlertAsync(session, alert);
+        }
+
+        return sent.Count;
+    }, cancellationToken);
+
+    public override async ValueTask<int> SweepAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.SweepAsync((session, size) => SweepAsync(session, before, size), max, cancellationToken);
+        }
+        catch (Exception exception) when (database.IsDamage(exception))
+        {
+            return await SweepOneByOneAsync(before, max, cancellationToken);
+        }
+    }
+
+    /// <summary>Runs a step that removes an entry.</summary>
+    /// <exception cref="StoreRefusedException">A part of the entry is damaged, so it cannot be removed.</exception>
+    public async ValueTask<bool> RemovingAsync(string id, Func<SqlSession, ValueTask<bool>> step, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await database.WriteAsync(step, cancellationToken);
+        }
+        catch (Exception exception) when (database.IsDamage(exception))
+        {
+            throw new StoreRefusedException(StoreScope.Entry, $"The entry {id} is damaged on the disk and cannot be removed. Recover the database with '.recover' of the sqlite3 program.", exception);
+        }
+    }
+
+    private static (string Subscription, string EventId)? Split(string id) => id.IndexOf('~', StringComparison.Ordinal) is >= 0 and var at ? (id[..at], id[(at + 1)..]) : null;
+
+    private async ValueTask<bool> ChangeAsync(string id, Func<SqlSession, FailureRow, ValueTask> change, CancellationToken cancellationToken) => Split(id) is var (subscription, eventId)
+        && await RemovingAsync(id, async session =>
+        {
+            if (await table.FindAsync(session, subscription, eventId) is not { Status: FailedEventStatus.Dead } kept)
+            {
+                return false;
+            }
+
+            await change(session, kept);
+            return true;
+        }, cancellationToken);
+
+    /// <summary>Removes old dead letters one by one, and leaves the damaged ones.</summary>
+    private async ValueTask<int> SweepOneByOneAsync(DateTimeOffset before, int max, CancellationToken cancellationToken)
+    {
+        var removed = 0;
+        foreach (var old in await database.ReadAsync(session => dead.OldAsync(session, before, max), cancellationToken))
+        {
+            try
+            {
+                removed += await DiscardAsync(FailedEvent.MakeId(old.Subscription, old.EventId), cancellationToken) ? 1 : 0;
+            }
+            catch (StoreRefusedException exception) when (exception.Scope == StoreScope.Entry)
+            {
+                // The damaged entry stays.
+            }
+        }
+
+        return removed;
+    }
+
+    private async ValueTask<int> SweepAsync(SqlSession session, DateTimeOffset before, int max)
+    {
+        var old = await dead.OldAsync(session, before, max);
+        foreach (var kept in old)
+        {
+            await table.RemoveAsync(session, kept);
+        }
+
+        return old.Count;
+    }
+}
