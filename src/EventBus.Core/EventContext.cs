@@ -1,4 +1,3 @@
-using System.Collections.ObjectModel;
 using System.Data.Common;
 
 namespace EventBus;
@@ -144,53 +143,6 @@ public abstract class EventContext
     /// The subscription is not idempotent, or its store has no transactions.
     /// </exception>
     public abstract void OnCommit(Func<DbTransaction, CancellationToken, Task> effect);
-
-    /// <summary>
-    /// Creates a context for testing a handler in isolation. Events that the handler publishes through it are collected
-    /// in <see cref="Published"/> and are not sent.
-    /// </summary>
-    /// <param name="event">The value of <see cref="Event"/>. Default none.</param>
-    /// <param name="eventId">The event's id. Default <c>test-event</c>.</param>
-    /// <param name="eventName">The event's name. Default <c>test.event</c>.</param>
-    /// <param name="key">The event's key. Default none.</param>
-    /// <param name="headers">The user's headers. Default none.</param>
-    /// <param name="correlationId">The correlation id. Default the event's id.</param>
-    /// <param name="causationId">The id of the event whose handler published this event. Default none.</param>
-    /// <param name="subscription">The subscription's name. Default <c>test</c>.</param>
-    /// <param name="attempt">The number of the attempt. Default 1.</param>
-    /// <param name="time">
-    /// The time at which the event was published. Default the Unix epoch, so that tests do not depend on the clock.
-    /// </param>
-    /// <param name="services">The value of <see cref="Services"/>. Default none.</param>
-    public static EventContext ForTest(
-        object? @event = null,
-        string eventId = "test-event",
-        string eventName = "test.event",
-        string? key = null,
-        IReadOnlyDictionary<string, string>? headers = null,
-        string? correlationId = null,
-        string? causationId = null,
-        string subscription = "test",
-        int attempt = 1,
-        DateTimeOffset time = default,
-        IServiceProvider? services = null)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(attempt, 1);
-        return new TestEventContext(new TestEventContextOptions
-        {
-            Event = @event,
-            EventId = eventId,
-            EventName = eventName,
-            Key = key,
-            Headers = headers ?? ReadOnlyDictionary<string, string>.Empty,
-            CorrelationId = correlationId ?? eventId,
-            CausationId = causationId,
-            Subscription = subscription,
-            Attempt = attempt,
-            Time = time == default ? DateTimeOffset.UnixEpoch : time,
-            Services = services,
-        });
-    }
 
     private protected static PublishException TooManyPublished() =>
         new($"One handler run may publish at most {MaxPublished} events through its context. Use PublishManyAsync of IEventBus for more.", PublishFailure.Rejected, null);

@@ -13,7 +13,8 @@ public sealed class DependencyTests
     {
         ["EventBus.Core"] = [],
         ["EventBus.InMemory"] = ["EventBus.Core"],
-        ["EventBus.Conformance"] = ["EventBus.Core"],
+        ["EventBus.Testing"] = ["EventBus.Core"],
+        ["EventBus.Conformance"] = ["EventBus.Core", "EventBus.Testing"],
         ["EventBus.Sqlite"] = ["EventBus.Core", "Microsoft.Data.Sqlite", "SQLitePCLRaw.core"],
         ["EventBus.Redis"] = ["EventBus.Core", "StackExchange.Redis"],
         ["EventBus.RabbitMq"] = ["EventBus.Core", "RabbitMQ.Client"],

@@ -56,7 +56,7 @@ public sealed class SagaContext<TState>
 
     /// <summary>The services of this attempt: the scope that the saga instance comes from.</summary>
     /// <exception cref="InvalidOperationException">The context was made for a test, without services.</exception>
-    public IServiceProvider Services => services ?? throw new InvalidOperationException("This context has no services. Give them to SagaContext<TState>.ForTest(services: ...).");
+    public IServiceProvider Services => services ?? throw new InvalidOperationException("This context has no services. Set TestSagaContextOptions.Services.");
 
     /// <summary>The events that this attempt has published so far. They are sent when the step succeeds.</summary>
     public IReadOnlyList<object> Published => call.Published;
@@ -96,17 +96,4 @@ public sealed class SagaContext<TState>
     /// <exception cref="PublishException">The event was rejected: too large, or too many events.</exception>
     public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
         where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
-
-    /// <summary>
-    /// Creates a context to test a step in isolation. Events that the step publishes are added to
-    /// <see cref="Published"/> and not sent.
-    /// </summary>
-    /// <param name="state">The state.</param>
-    /// <param name="sagaId">The saga's id. Default <c>test-saga</c>.</param>
-    /// <param name="step">The step's name. Default <c>test</c>.</param>
-    /// <param name="isCompensation">True if the step is being compensated. Default false.</param>
-    /// <param name="attempt">The number of the attempt. Default 1.</param>
-    /// <param name="services">The value of <see cref="Services"/>. Default none.</param>
-    public static SagaContext<TState> ForTest(TState state, string sagaId = "test-saga", string step = "test", bool isCompensation = false, int attempt = 1, IServiceProvider? services = null) =>
-        new(new SagaCall(sagaId, step, isCompensation ? SagaDirection.Compensate : SagaDirection.Execute, attempt, 1), state, services);
 }

@@ -198,9 +198,16 @@ public sealed class DeliveryStateTests
     }
 
     [Fact]
-    public async Task ForTest_Context_HoldsWhatItWasGivenAndWhatWasPublished()
+    public async Task TestContext_OfAHandler_HoldsWhatItWasGivenAndWhatWasPublished()
     {
-        var context = EventContext.ForTest(eventId: "e", eventName: "order.placed", key: "k", headers: new Dictionary<string, string> { ["h"] = "v" }, attempt: 3);
+        var context = TestEventContext.Create(new TestEventContextOptions
+        {
+            EventId = "e",
+            EventName = "order.placed",
+            Key = "k",
+            Headers = new Dictionary<string, string> { ["h"] = "v" },
+            Attempt = 3,
+        });
 
         await context.PublishAsync(new ReceiptSent("1"), cancellationToken: Token);
 

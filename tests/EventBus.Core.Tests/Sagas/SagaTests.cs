@@ -276,10 +276,10 @@ public sealed class SagaTests
     }
 
     [Fact]
-    public async Task Context_ForTest_LetsAStepBeTestedAlone()
+    public async Task TestContext_OfASaga_LetsAStepBeTestedAlone()
     {
         script.Doing = (_, context, ct) => context.PublishAsync(new PaymentRequested(context.SagaId), ct);
-        var context = SagaContext<Trip>.ForTest(new Trip("ada"), sagaId: "t", step: "payment");
+        var context = TestSagaContext.Create(new Trip("ada"), new TestSagaContextOptions { SagaId = "t", Step = "payment" });
 
         await script.RunAsync("+payment", context, Token);
 

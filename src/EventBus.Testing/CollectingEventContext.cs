@@ -6,7 +6,7 @@ namespace EventBus;
 /// Represents the context of a handler that is tested in isolation. Collects the events that the handler publishes, and
 /// sends none.
 /// </summary>
-internal sealed class TestEventContext(TestEventContextOptions given) : EventContext
+internal sealed class CollectingEventContext(TestEventContextOptions given) : EventContext
 {
     private readonly List<object> published = [];
     private readonly List<Func<DbTransaction, CancellationToken, Task>> effects = [];
@@ -15,7 +15,7 @@ internal sealed class TestEventContext(TestEventContextOptions given) : EventCon
 
     public override string EventName => given.EventName;
 
-    public override int EventVersion => 1;
+    public override int EventVersion => given.EventVersion;
 
     public override string? Key => given.Key;
 
@@ -23,28 +23,28 @@ internal sealed class TestEventContext(TestEventContextOptions given) : EventCon
 
     public override IReadOnlyDictionary<string, string> Headers => given.Headers;
 
-    public override string CorrelationId => given.CorrelationId;
+    public override string CorrelationId => given.CorrelationId ?? given.EventId;
 
     public override string? CausationId => given.CausationId;
 
-    public override string? Source => null;
+    public override string? Source => given.Source;
 
     public override string Subscription => given.Subscription;
 
     public override int Attempt => given.Attempt;
 
-    public override bool IsManualRetry => false;
+    public override bool IsManualRetry => given.IsManualRetry;
 
     public override string IdempotencyKey => $"{Subscription}~{EventId}";
 
-    public override long FencingToken => 0;
+    public override long FencingToken => given.FencingToken;
 
     public override object? Event => given.Event;
 
-    public override ReadOnlyMemory<byte> Body => default;
+    public override ReadOnlyMemory<byte> Body => given.Body;
 
-    public override IServiceProvider Services =>
-        given.Services ?? throw new InvalidOperationException("This context has no services. Give them to EventContext.ForTest(services: ...).");
+    public override IServiceProvider Services => given.Services ?? throw new InvalidOperationException(
+        $"This context has no services. Set {nameof(TestEventContextOptions)}.{nameof(TestEventContextOptions.Services)}.");
 
     public override IReadOnlyList<object> Published => published;
 
