@@ -15,7 +15,8 @@ internal sealed class NoTransport(bool serializes) : Transport
         return ValueTask.CompletedTask;
     }
 
-    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new NotSupportedException("There are no subscriptions.");
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        throw new NotSupportedException("There are no subscriptions.");
 
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

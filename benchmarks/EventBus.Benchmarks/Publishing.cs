@@ -29,8 +29,10 @@ public class Publishing
     [GlobalSetup]
     public async Task StartAsync()
     {
-        host = await Workload.StartAsync(bus => bus.UseTransport("new NoTransport()", _ => new NoTransport(serializes: false)).Publishes<OrderPlaced>());
-        writingHost = await Workload.StartAsync(bus => bus.UseTransport("new NoTransport()", _ => new NoTransport(serializes: true)).Publishes<OrderPlaced>());
+        host = await Workload.StartAsync(
+            bus => bus.UseTransport("new NoTransport()", _ => new NoTransport(serializes: false)).Publishes<OrderPlaced>());
+        writingHost = await Workload.StartAsync(
+            bus => bus.UseTransport("new NoTransport()", _ => new NoTransport(serializes: true)).Publishes<OrderPlaced>());
         bus = host.Services.GetRequiredService<IEventBus>();
         writingBus = writingHost.Services.GetRequiredService<IEventBus>();
     }

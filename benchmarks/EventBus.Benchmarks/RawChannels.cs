@@ -11,7 +11,8 @@ internal sealed class RawChannels
 
     public RawChannels(int count)
     {
-        channels = [.. Enumerable.Range(0, count).Select(_ => Channel.CreateBounded<OrderPlaced>(new BoundedChannelOptions(RunningBus.Capacity) { SingleReader = true }))];
+        channels = [.. Enumerable.Range(0, count)
+            .Select(_ => Channel.CreateBounded<OrderPlaced>(new BoundedChannelOptions(RunningBus.Capacity) { SingleReader = true }))];
         reading = [.. channels.Select(channel => Task.Run(() => ReadAsync(channel.Reader)))];
     }
 

@@ -32,8 +32,10 @@ internal static class Verdict
     private static IEnumerable<string> ProblemsOf(Summary summary)
     {
         var invalid = summary.ValidationErrors.Where(error => error.IsCritical).Select(error => error.Message);
-        var missing = summary.BenchmarksCases.Where(benchmark => summary[benchmark] is null).Select(benchmark => $"{benchmark.DisplayInfo} was not run.");
-        var failed = summary.Reports.Where(report => !report.Success || report.ResultStatistics is null).Select(report => $"{report.BenchmarkCase.DisplayInfo} failed; see above.");
+        var missing = summary.BenchmarksCases.Where(benchmark => summary[benchmark] is null)
+            .Select(benchmark => $"{benchmark.DisplayInfo} was not run.");
+        var failed = summary.Reports.Where(report => !report.Success || report.ResultStatistics is null)
+            .Select(report => $"{report.BenchmarkCase.DisplayInfo} failed; see above.");
         return [.. invalid, .. missing, .. failed];
     }
 }

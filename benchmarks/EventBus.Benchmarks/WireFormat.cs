@@ -16,7 +16,8 @@ internal sealed class WireFormat
     {
         var options = new EventBusOptions();
         var json = new EventJson([], options.MaxDepth);
-        descriptor = EventRegistry.Describe(new EventTypeRegistration(type), json, out var problem) ?? throw new InvalidOperationException(problem);
+        descriptor = EventRegistry.Describe(new EventTypeRegistration(type), json, out var problem)
+            ?? throw new InvalidOperationException(problem);
         reader = new EventReader(new EventRegistry([descriptor], [], json), options.MaxBodyBytes);
 
         // Reading uses only the event types of the subscription.
@@ -39,6 +40,8 @@ internal sealed class WireFormat
     public object Read(EnvelopeAttributes attributes, byte[] body)
     {
         var envelope = new Envelope(attributes, body);
-        return reader.Read(envelope, new DeliveryContext(envelope, subscription), subscription) is { } rejection ? throw new InvalidOperationException(rejection.Error) : envelope.Payload!;
+        return reader.Read(envelope, new DeliveryContext(envelope, subscription), subscription) is { } rejection
+            ? throw new InvalidOperationException(rejection.Error)
+            : envelope.Payload!;
     }
 }

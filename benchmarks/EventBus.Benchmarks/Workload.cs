@@ -12,7 +12,8 @@ internal static class Workload
     private const long FirstTimestamp = 1_700_000_000_000;
 
     private static readonly OrderPlaced[] Made =
-        [.. Enumerable.Range(0, Events).Select(i => new OrderPlaced(Guid.CreateVersion7(), $"order-{i:D12}", $"user-{i:D12}", 19.99m + i, FirstTimestamp + i))];
+        [.. Enumerable.Range(0, Events)
+            .Select(i => new OrderPlaced(Guid.CreateVersion7(), $"order-{i:D12}", $"user-{i:D12}", 19.99m + i, FirstTimestamp + i))];
 
     /// <summary>Returns one of the events, in turn.</summary>
     /// <param name="number">A number of 0 or more.</param>

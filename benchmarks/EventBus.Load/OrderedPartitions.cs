@@ -43,7 +43,8 @@ internal static class OrderedPartitions
         await order.WaitAsync();
         var elapsed = Stopwatch.GetElapsedTime(startedAt);
         await host.StopAsync();
-        Console.WriteLine($"  {events / elapsed.TotalSeconds / 1e6:0.00} M events/s; working set in MiB at each tenth: {string.Join(" ", memory.Select(m => m.ToString("0")))}");
+        Console.WriteLine($"  {events / elapsed.TotalSeconds / 1e6:0.00} M events/s; working set in MiB at each tenth: "
+            + $"{string.Join(" ", memory.Select(m => m.ToString("0")))}");
         var growth = memory[^1] - memory[1];
         return Bar(order.Violations == 0, $"{order.Violations} order violations, 0 allowed")
             & Bar(growth <= MostGrowthMiB, $"working set grew by {growth:0.0} MiB after the second tenth, at most {MostGrowthMiB:0}");

@@ -15,7 +15,12 @@ internal sealed class Workload
     public Workload(Arena arena)
     {
         var padding = new string('x', Math.Max(0, arena.Size - BaseSize));
-        events = [.. Enumerable.Range(0, Math.Max(1024, arena.Keys)).Select(i => new OrderPlaced(Guid.CreateVersion7(), $"order-{i:D8}{padding}", $"user-{(arena.Keys > 0 ? i % arena.Keys : i):D8}", 19.99m + i, i))];
+        events = [.. Enumerable.Range(0, Math.Max(1024, arena.Keys)).Select(i => new OrderPlaced(
+            Guid.CreateVersion7(),
+            $"order-{i:D8}{padding}",
+            $"user-{(arena.Keys > 0 ? i % arena.Keys : i):D8}",
+            19.99m + i,
+            i))];
     }
 
     /// <summary>Returns the events in turn, repeated as needed.</summary>

@@ -6,7 +6,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
-var address = Environment.GetEnvironmentVariable("INTEROP_ADDRESS") ?? throw new InvalidOperationException("INTEROP_ADDRESS does not say where the server is.");
+var address = Environment.GetEnvironmentVariable("INTEROP_ADDRESS")
+    ?? throw new InvalidOperationException("INTEROP_ADDRESS does not say where the server is.");
 var builder = Host.CreateApplicationBuilder();
 builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogLevel.Trace).SetMinimumLevel(LogLevel.Error);
 builder.Services.AddEventBus(bus =>
@@ -21,10 +22,25 @@ builder.Services.AddEventBus(bus =>
     bus.Configure(options => options.ServiceName = "interop").Publishes<OrderEchoed>().Publishes<OrderShipped>();
     bus.Subscribe<OrderPlaced>("echo", async (order, context, cancellationToken) =>
     {
-        Say(new { handled = new { order.OrderId, order.Total, id = context.EventId, source = context.Origin, time = context.Time, key = context.Key, headers = context.Headers } });
+        Say(new
+        {
+            handled = new
+            {
+                order.OrderId,
+                order.Total,
+                id = context.EventId,
+                source = context.Origin,
+                time = context.Time,
+                key = context.Key,
+                headers = context.Headers,
+            },
+        });
 
         // Under the id of the first, so that it can be compared.
-        await context.PublishAsync(new OrderEchoed(order.OrderId, context.Origin, context.Time), new PublishOptions { EventId = context.EventId, Key = context.Key, Headers = context.Headers }, cancellationToken);
+        await context.PublishAsync(
+            new OrderEchoed(order.OrderId, context.Origin, context.Time),
+            new PublishOptions { EventId = context.EventId, Key = context.Key, Headers = context.Headers },
+            cancellationToken);
     });
 });
 

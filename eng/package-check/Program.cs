@@ -13,14 +13,20 @@ builder.Services.AddEventBus(bus => bus.UseInMemory().UseJson(AppJson.Default).S
 
 // The same events on buses whose stores are elsewhere; each fails once, and each copy is to be recognised.
 var buses = new List<string> { "sqlite", "redis", "redis-store" };
-builder.Services.AddKeyedEventBus("sqlite", bus => Subscribe(bus.UseInMemory().StoreInSqlite($"Data Source={Path.Combine(args[0], "shop.db")}"))
-    .Subscribe("ledger", s => s.On<OrderPlaced, Book>().Idempotent()));
+builder.Services.AddKeyedEventBus(
+    "sqlite",
+    bus => Subscribe(bus.UseInMemory().StoreInSqlite($"Data Source={Path.Combine(args[0], "shop.db")}"))
+        .Subscribe("ledger", s => s.On<OrderPlaced, Book>().Idempotent()));
 builder.Services.AddKeyedEventBus("redis", bus => Subscribe(bus.UseRedis(args[1])));
-builder.Services.AddKeyedEventBus("redis-store", bus => Subscribe(bus.UseInMemory().StoreInRedis(args[1], redis => redis.KeyPrefix = "store")));
+builder.Services.AddKeyedEventBus(
+    "redis-store",
+    bus => Subscribe(bus.UseInMemory().StoreInRedis(args[1], redis => redis.KeyPrefix = "store")));
 if (args.Length > 2)
 {
     buses.Add("rabbitmq");
-    builder.Services.AddKeyedEventBus("rabbitmq", bus => Subscribe(bus.UseRabbitMq(args[2]).StoreInSqlite($"Data Source={Path.Combine(args[0], "rabbitmq.db")}")));
+    builder.Services.AddKeyedEventBus(
+        "rabbitmq",
+        bus => Subscribe(bus.UseRabbitMq(args[2]).StoreInSqlite($"Data Source={Path.Combine(args[0], "rabbitmq.db")}")));
 }
 
 using var host = builder.Build();
@@ -138,7 +144,8 @@ public sealed class Book(Inbox inbox) : IEventHandler<OrderPlaced>
         {
             await using var command = transaction.Connection!.CreateCommand();
             command.Transaction = transaction;
-            command.CommandText = "CREATE TABLE IF NOT EXISTS ledger (entry TEXT); INSERT INTO ledger (entry) VALUES (@entry); SELECT count(*) FROM ledger";
+            command.CommandText =
+                "CREATE TABLE IF NOT EXISTS ledger (entry TEXT); INSERT INTO ledger (entry) VALUES (@entry); SELECT count(*) FROM ledger";
             DbParameter entry = command.CreateParameter();
             (entry.ParameterName, entry.Value) = ("@entry", context.IdempotencyKey);
             command.Parameters.Add(entry);

@@ -28,7 +28,10 @@ public static class DeadLetterEndpoints
     private static async Task<List<FailedOrder>> ListAsync(IDeadLetters deadLetters, CancellationToken cancellationToken) =>
         [.. (await deadLetters.ListAsync(cancellationToken: cancellationToken)).Select(Show)];
 
-    private static async Task<Results<Accepted, NotFound>> RetryAsync(string id, IDeadLetters deadLetters, CancellationToken cancellationToken) =>
+    private static async Task<Results<Accepted, NotFound>> RetryAsync(
+        string id,
+        IDeadLetters deadLetters,
+        CancellationToken cancellationToken) =>
         await deadLetters.RetryAsync(id, cancellationToken) ? TypedResults.Accepted((string?)null) : TypedResults.NotFound();
 
     private static FailedOrder Show(DeadLetter letter) =>

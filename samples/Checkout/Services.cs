@@ -24,7 +24,8 @@ public sealed class PaymentService(TimeProvider time, ILogger<PaymentService> lo
 public sealed class EmailService(TimeProvider time, ILogger<EmailService> log)
     : RemoteService("send receipt", TimeSpan.FromMilliseconds(3000), time, log)
 {
-    public Task SendReceiptAsync(string orderId, string userId, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+    public Task SendReceiptAsync(string orderId, string userId, CancellationToken cancellationToken) =>
+        CallAsync(orderId, cancellationToken);
 }
 
 public sealed class StockService(TimeProvider time, ILogger<StockService> log)
@@ -36,7 +37,8 @@ public sealed class StockService(TimeProvider time, ILogger<StockService> log)
 public sealed class AnalyticsService(TimeProvider time, ILogger<AnalyticsService> log)
     : RemoteService("record sale", TimeSpan.FromMilliseconds(400), time, log)
 {
-    public Task RecordSaleAsync(string orderId, decimal total, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+    public Task RecordSaleAsync(string orderId, decimal total, CancellationToken cancellationToken) =>
+        CallAsync(orderId, cancellationToken);
 }
 
 public sealed class LoyaltyService(TimeProvider time, ILogger<LoyaltyService> log)
@@ -45,7 +47,8 @@ public sealed class LoyaltyService(TimeProvider time, ILogger<LoyaltyService> lo
     /// <summary>
     /// Adds points. A service that is called at least once takes a key, by which it recognizes a repeated call.
     /// </summary>
-    public Task AddPointsAsync(string orderId, string userId, string idempotencyKey, CancellationToken cancellationToken) => CallAsync(orderId, cancellationToken);
+    public Task AddPointsAsync(string orderId, string userId, string idempotencyKey, CancellationToken cancellationToken) =>
+        CallAsync(orderId, cancellationToken);
 }
 
 public sealed class RecommendationService(TimeProvider time, ILogger<RecommendationService> log)

@@ -72,7 +72,8 @@ public sealed record Settings
             string Checked(string value, Func<string, bool> isRight, string expected) =>
                 isRight(value)
                     ? value
-                    : throw new ArgumentException($"{args[Math.Min(i, args.Length) - 1]} takes {expected}, not '{EndPoint(value)}'.\n{Usage}");
+                    : throw new ArgumentException(
+                        $"{args[Math.Min(i, args.Length) - 1]} takes {expected}, not '{EndPoint(value)}'.\n{Usage}");
         }
 
         return settings;

@@ -6,7 +6,12 @@ namespace EventBus.Load;
 /// <param name="Transports">The transports over which it can be measured.</param>
 /// <param name="Guarantee">The guarantee of an accepted event, and the time of its acknowledgement.</param>
 /// <param name="StartAsync">Starts a contender.</param>
-internal sealed record ContenderKind(string Name, string Title, Transport[] Transports, string Guarantee, Func<Arena, Task<Contender>> StartAsync)
+internal sealed record ContenderKind(
+    string Name,
+    string Title,
+    Transport[] Transports,
+    string Guarantee,
+    Func<Arena, Task<Contender>> StartAsync)
 {
     public const string Bus = "bus";
     public const string Raw = "raw";
@@ -22,14 +27,49 @@ internal sealed record ContenderKind(string Name, string Title, Transport[] Tran
     public static IReadOnlyList<ContenderKind> All { get; } =
     [
         new(Raw, "raw channel", [Transport.Memory], "queued in memory; nothing is handled again", RawChannels.StartAsync),
-        new(Raw, "raw client", [Transport.RabbitMq, Transport.RabbitMqClassic], "persistent, mandatory, confirmed in a pipeline; acknowledged one by one after handling, prefetch 256", RawRabbitMq.StartAsync),
-        new(Raw, "raw client", [Transport.RedisStreams], "XADD answered; XACK for each read after handling, blocking reads of at most 256", RawRedisStreams.StartAsync),
+        new(
+            Raw,
+            "raw client",
+            [Transport.RabbitMq, Transport.RabbitMqClassic],
+            "persistent, mandatory, confirmed in a pipeline; acknowledged one by one after handling, prefetch 256",
+            RawRabbitMq.StartAsync),
+        new(
+            Raw,
+            "raw client",
+            [Transport.RedisStreams],
+            "XADD answered; XACK for each read after handling, blocking reads of at most 256",
+            RawRedisStreams.StartAsync),
         new(Raw, "raw client", [Transport.RedisPubSub], "PUBLISH answered; lost without a subscriber", RawRedisPubSub.StartAsync),
-        new(Bus, "EventBus", [Transport.Memory], "queued in memory, and handled again after a failure; acknowledged after handling", arena => BusContender.StartAsync(arena)),
-        new(Idempotent, "EventBus, idempotent", [Transport.Memory], "the same, and the effect of each event once, as long as the process lives", arena => BusContender.StartAsync(arena, isIdempotent: true)),
-        new(Bus, "EventBus", [Transport.RabbitMq, Transport.RabbitMqClassic], "persistent, mandatory, confirmed; acknowledged one by one after handling, 64 at once, prefetch 256", arena => BusContender.StartAsync(arena)),
-        new(Bus, "EventBus", [Transport.RedisStreams], "XADD answered; XACK after handling, 64 at once", arena => BusContender.StartAsync(arena)),
-        new(Bus, "EventBus", [Transport.RedisPubSub], "PUBLISH answered; lost without a subscriber; 64 at once", arena => BusContender.StartAsync(arena)),
+        new(
+            Bus,
+            "EventBus",
+            [Transport.Memory],
+            "queued in memory, and handled again after a failure; acknowledged after handling",
+            arena => BusContender.StartAsync(arena)),
+        new(
+            Idempotent,
+            "EventBus, idempotent",
+            [Transport.Memory],
+            "the same, and the effect of each event once, as long as the process lives",
+            arena => BusContender.StartAsync(arena, isIdempotent: true)),
+        new(
+            Bus,
+            "EventBus",
+            [Transport.RabbitMq, Transport.RabbitMqClassic],
+            "persistent, mandatory, confirmed; acknowledged one by one after handling, 64 at once, prefetch 256",
+            arena => BusContender.StartAsync(arena)),
+        new(
+            Bus,
+            "EventBus",
+            [Transport.RedisStreams],
+            "XADD answered; XACK after handling, 64 at once",
+            arena => BusContender.StartAsync(arena)),
+        new(
+            Bus,
+            "EventBus",
+            [Transport.RedisPubSub],
+            "PUBLISH answered; lost without a subscriber; 64 at once",
+            arena => BusContender.StartAsync(arena)),
         .. PeerKinds.All,
     ];
 

@@ -15,7 +15,8 @@ internal sealed class RawChannels : Contender
     private RawChannels(Arena arena)
     {
         isKeyed = arena.Keys > 0;
-        channels = [.. Enumerable.Range(0, isKeyed ? Arena.Partitions : arena.Subscriptions).Select(_ => Channel.CreateBounded<OrderPlaced>(new BoundedChannelOptions(arena.Capacity) { SingleReader = true }))];
+        channels = [.. Enumerable.Range(0, isKeyed ? Arena.Partitions : arena.Subscriptions)
+            .Select(_ => Channel.CreateBounded<OrderPlaced>(new BoundedChannelOptions(arena.Capacity) { SingleReader = true }))];
         reading = [.. channels.Select(channel => Task.Run(() => ReadAsync(channel.Reader)))];
     }
 
@@ -25,7 +26,8 @@ internal sealed class RawChannels : Contender
     {
         if (isKeyed)
         {
-            return channels[(@event.UserId.GetHashCode(StringComparison.Ordinal) & int.MaxValue) % channels.Length].Writer.WriteAsync(@event);
+            return channels[(@event.UserId.GetHashCode(StringComparison.Ordinal) & int.MaxValue) % channels.Length].Writer.WriteAsync(
+                @event);
         }
 
         if (channels.Length == 1)

@@ -35,11 +35,14 @@ internal sealed class RawRabbitMq : Contender
     {
         var factory = new ConnectionFactory { Uri = new Uri(arena.Address), AutomaticRecoveryEnabled = false };
         var (publishing, consuming) = (await factory.CreateConnectionAsync(), await factory.CreateConnectionAsync());
-        var contender = new RawRabbitMq(publishing, consuming, await publishing.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false)));
+        var contender = new RawRabbitMq(publishing, consuming, await publishing.CreateChannelAsync(
+            new CreateChannelOptions(publisherConfirmationsEnabled: true, publisherConfirmationTrackingEnabled: false)));
         await contender.channel.ExchangeDeclareAsync(Exchange, ExchangeType.Topic, durable: true);
         for (var i = 0; i < arena.Subscriptions; i++)
         {
-            await contender.SubscribeAsync($"raw.{Arena.SubscriptionName(i)}", arena.Transport == Transport.RabbitMqClassic ? "classic" : "quorum");
+            await contender.SubscribeAsync(
+                $"raw.{Arena.SubscriptionName(i)}",
+                arena.Transport == Transport.RabbitMqClassic ? "classic" : "quorum");
         }
 
         return contender;
@@ -72,8 +75,16 @@ internal sealed class RawRabbitMq : Contender
 
     private async Task SubscribeAsync(string name, string type)
     {
-        var receiving = await consuming.CreateChannelAsync(new CreateChannelOptions(publisherConfirmationsEnabled: false, publisherConfirmationTrackingEnabled: false, consumerDispatchConcurrency: 1));
-        var queue = await receiving.QueueDeclareAsync(name, durable: true, exclusive: false, autoDelete: false, new Dictionary<string, object?> { ["x-queue-type"] = type });
+        var receiving = await consuming.CreateChannelAsync(new CreateChannelOptions(
+            publisherConfirmationsEnabled: false,
+            publisherConfirmationTrackingEnabled: false,
+            consumerDispatchConcurrency: 1));
+        var queue = await receiving.QueueDeclareAsync(
+            name,
+            durable: true,
+            exclusive: false,
+            autoDelete: false,
+            new Dictionary<string, object?> { ["x-queue-type"] = type });
         await receiving.QueueBindAsync(queue.QueueName, Exchange, RawEvent.Name);
         await receiving.BasicQosAsync(0, Prefetch, global: false);
         await receiving.BasicConsumeAsync(queue.QueueName, autoAck: false, new Consumer(receiving, this));
@@ -156,7 +167,14 @@ internal sealed class RawRabbitMq : Contender
     private sealed class Consumer(IChannel channel, RawRabbitMq owner) : AsyncDefaultBasicConsumer(channel)
     {
         public override async Task HandleBasicDeliverAsync(
-            string consumerTag, ulong deliveryTag, bool redelivered, string exchange, string routingKey, IReadOnlyBasicProperties properties, ReadOnlyMemory<byte> body, CancellationToken cancellationToken = default)
+            string consumerTag,
+            ulong deliveryTag,
+            bool redelivered,
+            string exchange,
+            string routingKey,
+            IReadOnlyBasicProperties properties,
+            ReadOnlyMemory<byte> body,
+            CancellationToken cancellationToken = default)
         {
             var copy = body.ToArray();
             var attributes = Read(properties);
@@ -173,9 +191,14 @@ internal sealed class RawRabbitMq : Contender
             var headers = properties.Headers!;
 
             // As in the bus, equal texts are not allocated again.
-            return new RawEvent(Text(Prefix + "id", properties.MessageId!), Text(Prefix + "type", RawEvent.Name), Text(Prefix + "source", RawEvent.Origin), RawEvent.ReadTime((byte[])headers[Prefix + "time"]!));
+            return new RawEvent(
+                Text(Prefix + "id", properties.MessageId!),
+                Text(Prefix + "type", RawEvent.Name),
+                Text(Prefix + "source", RawEvent.Origin),
+                RawEvent.ReadTime((byte[])headers[Prefix + "time"]!));
 
-            string Text(string name, string likely) => (byte[])headers[name]! is var bytes && Ascii.Equals(bytes, likely) ? likely : Encoding.UTF8.GetString(bytes);
+            string Text(string name, string likely) =>
+                (byte[])headers[name]! is var bytes && Ascii.Equals(bytes, likely) ? likely : Encoding.UTF8.GetString(bytes);
         }
     }
 }

@@ -50,7 +50,9 @@ internal sealed class RawRedisPubSub(ConnectionMultiplexer connection) : Contend
     private Task<long> SendAsync(OrderPlaced @event)
     {
         var attributes = RawEvent.Now();
-        return subscriber.PublishAsync(Channel, JsonSerializer.SerializeToUtf8Bytes(new Message("1.0", attributes.Id, attributes.Type, attributes.Source, attributes.Time, "application/json", @event), RawEvent.Json));
+        return subscriber.PublishAsync(Channel, JsonSerializer.SerializeToUtf8Bytes(
+            new Message("1.0", attributes.Id, attributes.Type, attributes.Source, attributes.Time, "application/json", @event),
+            RawEvent.Json));
     }
 
     private void OnMessage(RedisValue value)

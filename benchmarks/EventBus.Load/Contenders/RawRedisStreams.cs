@@ -82,7 +82,18 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
         while (!stopped)
         {
             // RESP3: the streams are a map of the key and its entries, each of an id and its fields.
-            var reply = await source.ExecuteAsync("XREADGROUP", "GROUP", group, "reader", "COUNT", Count, "BLOCK", BlockMilliseconds, "STREAMS", Stream, ">");
+            var reply = await source.ExecuteAsync(
+                "XREADGROUP",
+                "GROUP",
+                group,
+                "reader",
+                "COUNT",
+                Count,
+                "BLOCK",
+                BlockMilliseconds,
+                "STREAMS",
+                Stream,
+                ">");
             if (reply.IsNull)
             {
                 continue;
@@ -105,7 +116,12 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
 
     private void HandleEntry(RedisResult fields)
     {
-        var (id, type, source, time, @event) = (default(string), default(string), default(string), default(DateTimeOffset), default(OrderPlaced));
+        var (id, type, source, time, @event) = (
+            default(string),
+            default(string),
+            default(string),
+            default(DateTimeOffset),
+            default(OrderPlaced));
         for (var i = 0; i < fields.Length; i += 2)
         {
             var name = BytesOf(fields[i]);
@@ -140,7 +156,8 @@ internal sealed class RawRedisStreams(ConnectionMultiplexer connection) : Conten
     }
 
     // As in the bus, texts that every event repeats are not allocated again.
-    private static string Text(RedisResult value, string likely) => Ascii.Equals(BytesOf(value), likely) ? likely : ((RedisValue)value).ToString();
+    private static string Text(RedisResult value, string likely) =>
+        Ascii.Equals(BytesOf(value), likely) ? likely : ((RedisValue)value).ToString();
 
     private static ReadOnlySpan<byte> BytesOf(RedisResult value) => ((ReadOnlyMemory<byte>)(RedisValue)value).Span;
 }

@@ -38,7 +38,8 @@ internal static class Hello
             }
         }
 
-        programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsTuned: false, Name: not ContenderKind.Idempotent } && kind.Transports.Contains(Transport.Memory)).Select(kind => HelloProgram.OfContender(kind.Name)) : []);
+        programs.AddRange(peers ? ContenderKind.All.Where(kind => kind is { IsTuned: false, Name: not ContenderKind.Idempotent }
+            && kind.Transports.Contains(Transport.Memory)).Select(kind => HelloProgram.OfContender(kind.Name)) : []);
         foreach (var program in programs)
         {
             // The first start reads the files from the disk, which is not compared.
@@ -55,10 +56,13 @@ internal static class Hello
             }
         }
 
-        List<StartSeries> series = [.. programs.Select((program, i) => new StartSeries(program.Name, program.IsNative, program.SizeMiB, samples[i]))];
+        List<StartSeries> series =
+            [.. programs.Select((program, i) => new StartSeries(program.Name, program.IsNative, program.SizeMiB, samples[i]))];
         foreach (var one in series)
         {
-            Console.WriteLine($"  {one.Program,-14} {(one.IsNative ? "native AOT         " : "framework-dependent")} {Statistics.Median(one.Rounds.Select(s => s.Milliseconds)),7:0} ms  peak {Statistics.Median(one.Rounds.Select(s => s.PeakMiB)),6:0.0} MiB  size {one.SizeMiB:0.0} MiB");
+            Console.WriteLine($"  {one.Program,-14} {(one.IsNative ? "native AOT         " : "framework-dependent")} "
+                + $"{Statistics.Median(one.Rounds.Select(s => s.Milliseconds)),7:0} ms  peak "
+                + $"{Statistics.Median(one.Rounds.Select(s => s.PeakMiB)),6:0.0} MiB  size {one.SizeMiB:0.0} MiB");
         }
 
         return series;

@@ -14,7 +14,11 @@ internal sealed record HelloProgram(string Name, bool IsNative, double SizeMiB, 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
 
     /// <summary>Returns this program, with the contender to start as its argument.</summary>
-    public static HelloProgram OfContender(string name) => new(name == ContenderKind.Bus ? Hello.BusHere : name, IsNative: false, 0, ["dotnet", typeof(HelloProgram).Assembly.Location, Hello.Command, name]);
+    public static HelloProgram OfContender(string name) => new(
+        name == ContenderKind.Bus ? Hello.BusHere : name,
+        IsNative: false,
+        0,
+        ["dotnet", typeof(HelloProgram).Assembly.Location, Hello.Command, name]);
 
     /// <summary>Builds a program in a separate folder, so that the folders of the sources do not change.</summary>
     public static async Task<HelloProgram> PublishAsync(string name, string project, bool isNative, string folder)
@@ -24,19 +28,27 @@ internal sealed record HelloProgram(string Name, bool IsNative, double SizeMiB, 
         string[] arguments =
         [
             "publish", Path.Combine(Repository.Root, "benchmarks", project), "-c", "Release", "-nologo", "-v", "quiet", "-o", output,
-            "--artifacts-path", Path.Combine(folder, isNative ? "native" : "managed"), $"-p:PublishAot={isNative}", $"-flp:logfile={log};verbosity=minimal",
+            "--artifacts-path",
+            Path.Combine(folder, isNative ? "native" : "managed"),
+            $"-p:PublishAot={isNative}",
+            $"-flp:logfile={log};verbosity=minimal",
         ];
         using var publishing = Process.Start(new ProcessStartInfo("dotnet", arguments) { RedirectStandardOutput = true })!;
         var printed = await publishing.StandardOutput.ReadToEndAsync();
         await publishing.WaitForExitAsync();
         if (publishing.ExitCode != 0 || printed.Contains("warning IL", StringComparison.Ordinal))
         {
-            throw new InvalidOperationException($"{project} does not publish{(isNative ? " as a native program, which takes clang or gcc, and zlib" : "")}: {printed}");
+            throw new InvalidOperationException(
+                $"{project} does not publish{(isNative ? " as a native program, which takes clang or gcc, and zlib" : "")}: {printed}");
         }
 
         var program = Path.Combine(output, isNative ? project : $"{project}.dll");
         var files = Directory.GetFiles(output).Where(file => isNative ? file == program : Path.GetExtension(file) == ".dll");
-        return new HelloProgram(name, isNative, files.Sum(file => new FileInfo(file).Length) / 1024.0 / 1024, isNative ? [program] : ["dotnet", program]);
+        return new HelloProgram(
+            name,
+            isNative,
+            files.Sum(file => new FileInfo(file).Length) / 1024.0 / 1024,
+            isNative ? [program] : ["dotnet", program]);
     }
 
     public async Task<StartSample> StartAsync()

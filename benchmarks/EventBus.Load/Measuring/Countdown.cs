@@ -27,7 +27,8 @@ internal sealed class Countdown(long target)
         }
         catch (TimeoutException)
         {
-            throw new TimeoutException($"{Interlocked.Read(ref count):N0} of {target:N0} events were handled within {Patience.TotalMinutes} minutes.");
+            throw new TimeoutException(
+                $"{Interlocked.Read(ref count):N0} of {target:N0} events were handled within {Patience.TotalMinutes} minutes.");
         }
     }
 }

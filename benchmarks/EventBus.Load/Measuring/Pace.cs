@@ -17,7 +17,11 @@ internal static partial class Pace
     /// <param name="publish">Publishes the event of a number, due at a tick of the stopwatch.</param>
     public static async Task RunAsync(int count, int rate, Func<int, long, ValueTask> publish)
     {
-        var unfinished = await Task.Factory.StartNew(() => Publish(count, rate, publish), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var unfinished = await Task.Factory.StartNew(
+            () => Publish(count, rate, publish),
+            CancellationToken.None,
+            TaskCreationOptions.LongRunning,
+            TaskScheduler.Default);
         await Task.WhenAll(unfinished);
     }
 

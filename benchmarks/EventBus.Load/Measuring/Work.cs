@@ -40,7 +40,15 @@ internal sealed record Work(Mode Mode, int Events, int Rate = 0);
 /// <param name="Bytes">The allocated bytes of an event.</param>
 /// <param name="PeakMiB">The peak resident memory of the process in MiB.</param>
 /// <param name="Problem">The error; null if there was none.</param>
-internal sealed record Sample(double EventsPerSecond, double P50, double P99, double P999, double Cpu, double Bytes, double PeakMiB, string? Problem = null)
+internal sealed record Sample(
+    double EventsPerSecond,
+    double P50,
+    double P99,
+    double P999,
+    double Cpu,
+    double Bytes,
+    double PeakMiB,
+    string? Problem = null)
 {
     public static Sample Failed(string problem) => new(0, 0, 0, 0, 0, 0, 0, problem);
 }

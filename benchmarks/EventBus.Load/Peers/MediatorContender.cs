@@ -27,7 +27,10 @@ internal sealed class MediatorContender : Contender
 
     public static Task<Contender> StartAsync(Arena arena) => arena.Subscriptions is 1 or 5
         ? Task.FromResult<Contender>(new MediatorContender(arena))
-        : throw new ArgumentOutOfRangeException(nameof(arena), arena.Subscriptions, "The handlers of Mediator are known when it is compiled: one or five.");
+        : throw new ArgumentOutOfRangeException(
+            nameof(arena),
+            arena.Subscriptions,
+            "The handlers of Mediator are known when it is compiled: one or five.");
 
     public override ValueTask PublishAsync(OrderPlaced @event) => isOne
         ? mediator.Publish(new PlacedForOne(@event))

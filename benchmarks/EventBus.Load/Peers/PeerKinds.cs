@@ -16,16 +16,78 @@ internal static class PeerKinds
 
     public static IReadOnlyList<ContenderKind> All { get; } =
     [
-        new("masstransit", MassTransit, [Transport.Memory], "queued in memory without a bound, as JSON; acknowledged after handling; an endpoint for each subscription, prefetch of its own choice (16 or twice the cores)", arena => MassTransitContender.StartAsync(arena, "masstransit")),
-        new("masstransit-tuned", $"{MassTransit}, tuned", [Transport.Memory], "as its default, but 4 at once in each endpoint; a larger prefetch was slower", arena => MassTransitContender.StartAsync(arena, "masstransit-tuned", tuned: true)),
-        new("wolverine", Wolverine, [Transport.Memory], "queued in memory without a bound, as objects; handled from a buffered queue for each subscription (separated handlers), as many at once as it chooses", arena => WolverineContender.StartAsync(arena, "wolverine")),
-        new("wolverine-tuned", $"{Wolverine}, tuned", [Transport.Memory], "as its default, but sequential in each queue, and without tracing", arena => WolverineContender.StartAsync(arena, "wolverine-tuned", tuned: true)),
-        new("rebus", Rebus, [Transport.Memory], "queued in memory without a bound, as JSON; acknowledged after handling; a bus and a queue for each subscription, 1 worker, 5 at once, waits of 100 to 250 ms when idle; a list in one transaction", arena => RebusContender.StartAsync(arena)),
-        new("rebus-tuned", $"{Rebus}, tuned", [Transport.Memory], "as its default, but 2 workers, 20 at once, waits of 1 ms when idle", arena => RebusContender.StartAsync(arena, tuned: true)),
-        new("mediator", Mediator, [Transport.Memory], "not queued: the publisher itself calls the handlers, one after the other; a failure is the publisher's", MediatorContender.StartAsync),
-        new("masstransit", MassTransit, [Transport.RabbitMq], "persistent, not mandatory, confirmed; acknowledged one by one after handling; quorum queues, prefetch of its own choice (16 or twice the cores); a list is sent at once", arena => MassTransitContender.StartAsync(arena, "masstransit")),
-        new("masstransit-tuned", $"{MassTransit}, tuned", [Transport.RabbitMq], "persistent, not mandatory, confirmed; acknowledged one by one after handling, 64 at once; quorum queues, prefetch 256; a list is sent at once", arena => MassTransitContender.StartAsync(arena, "masstransit-tuned", tuned: true)),
-        new("wolverine", Wolverine, [Transport.RabbitMq], "not confirmed (a publish is awaited until it is written to the connection), not mandatory, kept on disk only because the queues are quorum queues; acknowledged one by one after handling, 1 at once, prefetch 100", arena => WolverineContender.StartAsync(arena, "wolverine")),
-        new("wolverine-tuned", $"{Wolverine}, tuned", [Transport.RabbitMq], "confirmed (tracked by the client; a publish that fails is tried again in memory and not reported), not mandatory, on disk since the queues are quorum queues; acknowledged one by one after handling, 8 at once, prefetch 256, without tracing", arena => WolverineContender.StartAsync(arena, "wolverine-tuned", tuned: true)),
+        new(
+            "masstransit",
+            MassTransit,
+            [Transport.Memory],
+            "queued in memory without a bound, as JSON; acknowledged after handling; an endpoint for each subscription, prefetch of its "
+                + "own choice (16 or twice the cores)",
+            arena => MassTransitContender.StartAsync(arena, "masstransit")),
+        new(
+            "masstransit-tuned",
+            $"{MassTransit}, tuned",
+            [Transport.Memory],
+            "as its default, but 4 at once in each endpoint; a larger prefetch was slower",
+            arena => MassTransitContender.StartAsync(arena, "masstransit-tuned", tuned: true)),
+        new(
+            "wolverine",
+            Wolverine,
+            [Transport.Memory],
+            "queued in memory without a bound, as objects; handled from a buffered queue for each subscription (separated handlers), as "
+                + "many at once as it chooses",
+            arena => WolverineContender.StartAsync(arena, "wolverine")),
+        new(
+            "wolverine-tuned",
+            $"{Wolverine}, tuned",
+            [Transport.Memory],
+            "as its default, but sequential in each queue, and without tracing",
+            arena => WolverineContender.StartAsync(arena, "wolverine-tuned", tuned: true)),
+        new(
+            "rebus",
+            Rebus,
+            [Transport.Memory],
+            "queued in memory without a bound, as JSON; acknowledged after handling; a bus and a queue for each subscription, 1 worker, "
+                + "5 at once, waits of 100 to 250 ms when idle; a list in one transaction",
+            arena => RebusContender.StartAsync(arena)),
+        new(
+            "rebus-tuned",
+            $"{Rebus}, tuned",
+            [Transport.Memory],
+            "as its default, but 2 workers, 20 at once, waits of 1 ms when idle",
+            arena => RebusContender.StartAsync(arena, tuned: true)),
+        new(
+            "mediator",
+            Mediator,
+            [Transport.Memory],
+            "not queued: the publisher itself calls the handlers, one after the other; a failure is the publisher's",
+            MediatorContender.StartAsync),
+        new(
+            "masstransit",
+            MassTransit,
+            [Transport.RabbitMq],
+            "persistent, not mandatory, confirmed; acknowledged one by one after handling; quorum queues, prefetch of its own choice (16 "
+                + "or twice the cores); a list is sent at once",
+            arena => MassTransitContender.StartAsync(arena, "masstransit")),
+        new(
+            "masstransit-tuned",
+            $"{MassTransit}, tuned",
+            [Transport.RabbitMq],
+            "persistent, not mandatory, confirmed; acknowledged one by one after handling, 64 at once; quorum queues, prefetch 256; a "
+                + "list is sent at once",
+            arena => MassTransitContender.StartAsync(arena, "masstransit-tuned", tuned: true)),
+        new(
+            "wolverine",
+            Wolverine,
+            [Transport.RabbitMq],
+            "not confirmed (a publish is awaited until it is written to the connection), not mandatory, kept on disk only because the "
+                + "queues are quorum queues; acknowledged one by one after handling, 1 at once, prefetch 100",
+            arena => WolverineContender.StartAsync(arena, "wolverine")),
+        new(
+            "wolverine-tuned",
+            $"{Wolverine}, tuned",
+            [Transport.RabbitMq],
+            "confirmed (tracked by the client; a publish that fails is tried again in memory and not reported), not mandatory, on disk "
+                + "since the queues are quorum queues; acknowledged one by one after handling, 8 at once, prefetch 256, without tracing",
+            arena => WolverineContender.StartAsync(arena, "wolverine-tuned", tuned: true)),
     ];
 }

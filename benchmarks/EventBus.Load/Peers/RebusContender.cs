@@ -20,7 +20,8 @@ internal sealed class RebusContender : Contender
     private readonly BuiltinHandlerActivator[] subscribers;
     private readonly BuiltinHandlerActivator publisher = new();
 
-    private RebusContender(Arena arena) => subscribers = [.. Enumerable.Range(0, arena.Subscriptions).Select(_ => new BuiltinHandlerActivator())];
+    private RebusContender(Arena arena) =>
+        subscribers = [.. Enumerable.Range(0, arena.Subscriptions).Select(_ => new BuiltinHandlerActivator())];
 
     public static async Task<Contender> StartAsync(Arena arena, bool tuned = false)
     {
@@ -53,7 +54,10 @@ internal sealed class RebusContender : Contender
     private async Task StartAsync(bool tuned)
     {
         var network = new InMemNetwork();
-        Configure.With(publisher).Logging(log => log.None()).Transport(transport => transport.UseInMemoryTransportAsOneWayClient(network)).Start();
+        Configure.With(publisher)
+            .Logging(log => log.None())
+            .Transport(transport => transport.UseInMemoryTransportAsOneWayClient(network))
+            .Start();
         for (var i = 0; i < subscribers.Length; i++)
         {
             var queue = Arena.SubscriptionName(i);

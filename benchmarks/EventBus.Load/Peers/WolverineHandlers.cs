@@ -14,7 +14,8 @@ public sealed class WolverineSink(Action<OrderPlaced> handle)
 /// </summary>
 public static class WolverineHandlers
 {
-    public static IReadOnlyList<Type> First(int count) => new[] { typeof(Handler0), typeof(Handler1), typeof(Handler2), typeof(Handler3), typeof(Handler4) }[..count];
+    public static IReadOnlyList<Type> First(int count) =>
+        new[] { typeof(Handler0), typeof(Handler1), typeof(Handler2), typeof(Handler3), typeof(Handler4) }[..count];
 
     public static class Handler0
     {

@@ -23,7 +23,8 @@ internal static class WolverineTuning
 
     /// <summary>Page "RabbitMQ, Performance Tuning", section "Publisher confirms are off by default".</summary>
     public static void Confirmed(RabbitMqTransportExpression server) =>
-        server.ConfigureChannelCreation(channel => (channel.PublisherConfirmationsEnabled, channel.PublisherConfirmationTrackingEnabled) = (true, true));
+        server.ConfigureChannelCreation(
+            channel => (channel.PublisherConfirmationsEnabled, channel.PublisherConfirmationTrackingEnabled) = (true, true));
 
     /// <summary>A publish is awaited until the message is sent and confirmed, not only until it is buffered.</summary>
     public static void Publisher(RabbitMqSubscriberConfiguration exchange) => exchange.SendInline().TelemetryEnabled(false);

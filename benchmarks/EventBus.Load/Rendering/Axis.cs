@@ -31,7 +31,13 @@ internal sealed class Axis
         var steps = Steps((int)Math.Floor(Math.Log10(least)) - 1, (int)Math.Ceiling(Math.Log10(most)) + 1).ToList();
         var (low, high) = (steps.Last(step => step <= least), steps.First(step => step >= most));
         var isShort = Math.Log10(high / low) <= FewDecades;
-        return new Axis(true, low, high, from, to, [.. steps.Where(step => step >= low && step <= high && (isShort || IsPowerOfTen(step)))]);
+        return new Axis(
+            true,
+            low,
+            high,
+            from,
+            to,
+            [.. steps.Where(step => step >= low && step <= high && (isShort || IsPowerOfTen(step)))]);
     }
 
     /// <summary>Makes an axis that begins at 0.</summary>

@@ -12,14 +12,25 @@ internal sealed class AxisTables(ContenderTables tables)
 
     public override string ToString()
     {
-        var others = tables.All.Where(series => series.Arena != baseArena).Select(series => (series.Arena, series.Mode)).Distinct().ToList();
+        var others = tables.All.Where(series => series.Arena != baseArena)
+            .Select(series => (series.Arena, series.Mode))
+            .Distinct()
+            .ToList();
         if (others.Count == 0)
         {
             return "";
         }
 
         var text = new StringBuilder().Append($"More subscriptions, larger events; {Titles.Of(others[0].Mode)}.\n\n");
-        var table = new MarkdownTable("", tables.RawTitle, "**EventBus**", "ratio", "bytes an event: raw", "**EventBus**", "peak memory: raw", "**EventBus**");
+        var table = new MarkdownTable(
+            "",
+            tables.RawTitle,
+            "**EventBus**",
+            "ratio",
+            "bytes an event: raw",
+            "**EventBus**",
+            "peak memory: raw",
+            "**EventBus**");
         foreach (var (arena, mode) in others.Prepend((baseArena, others[0].Mode)))
         {
             var (raw, bus) = (tables.Find(ContenderKind.Raw, arena, mode), tables.Find(ContenderKind.Bus, arena, mode));
@@ -47,11 +58,14 @@ internal sealed class AxisTables(ContenderTables tables)
         {
             var one = tables.Find(name, arena, mode);
             var title = Titles.Contender(name, tables.Transport);
-            table.Add(one is { Problem: not null } ? [title, Cells.Rate(one)] : [title, Cells.RateBeside(one, raw), Cells.Cpu(one), Cells.Bytes(one), Cells.Peak(one)], name == ContenderKind.Bus);
+            table.Add(one is { Problem: not null }
+                ? [title, Cells.Rate(one)]
+                : [title, Cells.RateBeside(one, raw), Cells.Cpu(one), Cells.Bytes(one), Cells.Peak(one)], name == ContenderKind.Bus);
         }
 
         return table;
     }
 
-    private List<string> Contenders(Arena arena, Mode mode) => [.. tables.All.Where(series => series.Arena == arena && series.Mode == mode).Select(series => series.Contender).Distinct()];
+    private List<string> Contenders(Arena arena, Mode mode) =>
+        [.. tables.All.Where(series => series.Arena == arena && series.Mode == mode).Select(series => series.Contender).Distinct()];
 }

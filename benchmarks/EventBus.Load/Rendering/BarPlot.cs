@@ -17,9 +17,11 @@ internal sealed class BarPlot(string title, IReadOnlyList<string> modes, IReadOn
 
     protected override double RowHeight => (modes.Count * Step) + Gap;
 
-    protected override IEnumerable<double> Values => rows.SelectMany(row => row.Values).OfType<Interval>().SelectMany(found => new[] { found.Median, found.Low, found.High });
+    protected override IEnumerable<double> Values =>
+        rows.SelectMany(row => row.Values).OfType<Interval>().SelectMany(found => new[] { found.Median, found.Low, found.High });
 
-    private IEnumerable<double> Medians => rows.SelectMany(row => row.Values).OfType<Interval>().Select(found => found.Median).Where(value => value > 0);
+    private IEnumerable<double> Medians =>
+        rows.SelectMany(row => row.Values).OfType<Interval>().Select(found => found.Median).Where(value => value > 0);
 
     protected override string Tick(double value) => Titles.Short(value);
 

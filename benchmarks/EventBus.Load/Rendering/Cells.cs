@@ -8,7 +8,8 @@ internal static class Cells
 
     public const string Percentiles = "p50 / p99 / p99.9";
 
-    public static string Rate(Series? series, int times = 1) => Of(series, one => Titles.Rate(Median(one, sample => sample.EventsPerSecond) * times));
+    public static string Rate(Series? series, int times = 1) =>
+        Of(series, one => Titles.Rate(Median(one, sample => sample.EventsPerSecond) * times));
 
     /// <summary>Returns the rate and, below it, its ratio to the raw client.</summary>
     public static string RateBeside(Series? series, Series? raw) =>
@@ -16,7 +17,8 @@ internal static class Cells
 
     public static string Latency(Series? series) => Of(series, one =>
     {
-        var percentiles = $"{Titles.Time(Median(one, sample => sample.P50))} / {Titles.Time(Median(one, sample => sample.P99))} / {Titles.Time(Median(one, sample => sample.P999))}";
+        var percentiles = $"{Titles.Time(Median(one, sample => sample.P50))} / {Titles.Time(Median(one, sample => sample.P99))} / "
+            + $"{Titles.Time(Median(one, sample => sample.P999))}";
         var rate = Median(one, sample => sample.EventsPerSecond);
         return rate < one.Rate * Carried ? $"{percentiles}<br>carried only {Titles.Rate(rate)}" : percentiles;
     });

@@ -48,7 +48,8 @@ internal static class ContenderSection
     private static string Guarantees(ResultFile file)
     {
         var kinds = file.Series
-            .Select(series => ContenderKind.All.FirstOrDefault(kind => kind.Name == series.Contender && kind.Transports.Contains(series.Arena.Transport)))
+            .Select(series => ContenderKind.All.FirstOrDefault(
+                kind => kind.Name == series.Contender && kind.Transports.Contains(series.Arena.Transport)))
             .OfType<ContenderKind>()
             .Distinct();
         return $"What each row guarantees:\n\n{string.Join('\n', kinds.Select(kind => $"* {kind.Title}: {kind.Guarantee}."))}";

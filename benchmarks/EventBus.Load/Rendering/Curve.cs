@@ -40,6 +40,8 @@ internal sealed record Curve(string What, IReadOnlyList<Series> Series, Func<Ser
             $"{(Transports.Count > 1 ? $"{Titles.Of(line.Key.Transport)}: " : "")}{Titles.Contender(line.Key.Contender, line.Key.Transport)}",
             Transports.Count > 1 ? Transports.IndexOf(line.Key.Transport) : line.Key.Contender == ContenderKind.Bus ? 0 : 1,
             line.Key.Contender == ContenderKind.Raw,
-            [.. line.Where(series => series.Problem is null).Select(series => ((double)At(series), figure(series))).OrderBy(point => point.Item1)])),
+            [.. line.Where(series => series.Problem is null)
+                .Select(series => ((double)At(series), figure(series)))
+                .OrderBy(point => point.Item1)])),
     ];
 }

@@ -7,7 +7,11 @@ internal static class CurveSection
 
     public static string Write(ResultFile file, Pictures pictures)
     {
-        var subscriptions = new Curve("subscriptions", [.. file.Series.Where(series => series.Mode != Mode.Backlog && series.Arena.Keys == 0)], series => series.Arena.Subscriptions, IsDeliveries: true);
+        var subscriptions = new Curve(
+            "subscriptions",
+            [.. file.Series.Where(series => series.Mode != Mode.Backlog && series.Arena.Keys == 0)],
+            series => series.Arena.Subscriptions,
+            IsDeliveries: true);
         var keys = new Curve("keys", [.. file.Series.Where(series => series.Arena.Keys > 0)], series => series.Arena.Keys);
         var backlog = new Curve("events that wait", [.. file.Series.Where(series => series.Mode == Mode.Backlog)], series => series.Events);
         return $"""

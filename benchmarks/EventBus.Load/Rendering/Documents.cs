@@ -16,7 +16,9 @@ internal static class Documents
         try
         {
             var wanted = Make();
-            var surplus = Files(Full(Plots), "*.svg").Select(path => $"{Plots}/{Path.GetFileName(path)}").Where(path => !wanted.ContainsKey(path));
+            var surplus = Files(Full(Plots), "*.svg")
+                .Select(path => $"{Plots}/{Path.GetFileName(path)}")
+                .Where(path => !wanted.ContainsKey(path));
             var stale = wanted.Where(file => Read(file.Key) != file.Value).Select(file => file.Key).Concat(surplus).ToList();
             foreach (var path in stale)
             {
@@ -27,7 +29,9 @@ internal static class Documents
                 }
             }
 
-            Console.WriteLine(stale.Count == 0 ? "Everything is up to date." : check ? "To update them: dotnet run -c Release --project benchmarks/EventBus.Load -- render" : "");
+            Console.WriteLine(stale.Count == 0 ? "Everything is up to date."
+                : check ? "To update them: dotnet run -c Release --project benchmarks/EventBus.Load -- render"
+                : "");
             return check && stale.Count > 0 ? 1 : 0;
         }
         catch (InvalidDataException problem)
@@ -43,7 +47,8 @@ internal static class Documents
         var pictures = new Pictures(Path.GetFileName(Plots));
         var places = new Places(Load(), pictures);
         var template = Read(Document) ?? throw new InvalidDataException($"{Document} is missing; the tables stand between its lines.");
-        var wanted = new SortedDictionary<string, string>(StringComparer.Ordinal) { [Document] = MarkedText.Fill(template, Document, places.Write) };
+        var wanted =
+            new SortedDictionary<string, string>(StringComparer.Ordinal) { [Document] = MarkedText.Fill(template, Document, places.Write) };
         foreach (var (name, svg) in pictures.All)
         {
             wanted[$"{Plots}/{name}.svg"] = svg;
@@ -63,7 +68,9 @@ internal static class Documents
             }
             catch (JsonException problem)
             {
-                throw new InvalidDataException($"{Path.GetRelativePath(Repository.Root, path)} is no result file: {problem.Message}", problem);
+                throw new InvalidDataException(
+                    $"{Path.GetRelativePath(Repository.Root, path)} is no result file: {problem.Message}",
+                    problem);
             }
         }
 

@@ -5,8 +5,18 @@ internal static class HelloSection
 {
     public static string Write(ResultFile file)
     {
-        var (published, here) = ((file.Starts ?? []).Where(start => start.SizeMiB > 0).ToList(), (file.Starts ?? []).Where(start => start.SizeMiB == 0).ToList());
-        var table = new MarkdownTable("program", "published", "to the first handled event", "ratio", "peak memory", "ratio", "size", "ratio");
+        var (published, here) = (
+            (file.Starts ?? []).Where(start => start.SizeMiB > 0).ToList(),
+            (file.Starts ?? []).Where(start => start.SizeMiB == 0).ToList());
+        var table = new MarkdownTable(
+            "program",
+            "published",
+            "to the first handled event",
+            "ratio",
+            "peak memory",
+            "ratio",
+            "size",
+            "ratio");
         foreach (var start in published)
         {
             var bare = published.Find(other => other.Program == Hello.Bare && other.IsNative == start.IsNative);
@@ -29,13 +39,15 @@ internal static class HelloSection
         var peers = new MarkdownTable("library", "to the first handled event", "ratio", "peak memory", "ratio");
         foreach (var start in here)
         {
-            peers.Add([Titles.Program(start.Program), .. Figures(start, here.Find(other => other.Program == ContenderKind.Raw))], isBold: start.Program == Hello.BusHere);
+            peers.Add(
+                [Titles.Program(start.Program), .. Figures(start, here.Find(other => other.Program == ContenderKind.Raw))],
+                isBold: start.Program == Hello.BusHere);
         }
 
         return $"""
             {table.ToString().TrimEnd()}
 
-            In comparison with other libraries: one program starts them all, each in a host without configuration and logging, the channel without a host.
+            Compared with other libraries: each starts in a host without configuration and logging, the channel without a host.
 
             {peers.ToString().TrimEnd()}
             """;
@@ -44,7 +56,12 @@ internal static class HelloSection
     /// <summary>Returns time and memory, and their ratios to another program.</summary>
     private static string[] Figures(StartSeries start, StartSeries? to)
     {
-        return [$"{Median(sample => sample.Milliseconds):0.0} ms", Ratio(sample => sample.Milliseconds), $"{Median(sample => sample.PeakMiB):0.0} MiB", Ratio(sample => sample.PeakMiB)];
+        return [
+            $"{Median(sample => sample.Milliseconds):0.0} ms",
+            Ratio(sample => sample.Milliseconds),
+            $"{Median(sample => sample.PeakMiB):0.0} MiB",
+            Ratio(sample => sample.PeakMiB)
+        ];
 
         double Median(Func<StartSample, double> figure) => Statistics.Median(start.Rounds.Select(figure));
 

@@ -10,7 +10,8 @@ internal sealed class MarkdownTable(params string[] heads)
     /// <param name="cells">The cells; missing ones at the end are empty.</param>
     /// <param name="isBold">True to emphasize the row.</param>
     public void Add(IEnumerable<string> cells, bool isBold = false) =>
-        rows.Add([.. cells.Select(cell => cell.Replace("|", "\\|", StringComparison.Ordinal).ReplaceLineEndings(" ").Trim()).Select(cell => isBold && cell.Length > 0 ? $"**{cell}**" : cell)]);
+        rows.Add([.. cells.Select(cell => cell.Replace("|", "\\|", StringComparison.Ordinal).ReplaceLineEndings(" ").Trim())
+            .Select(cell => isBold && cell.Length > 0 ? $"**{cell}**" : cell)]);
 
     public override string ToString()
     {
@@ -20,6 +21,7 @@ internal sealed class MarkdownTable(params string[] heads)
         rows.ForEach(Line);
         return text.ToString();
 
-        void Line(string[] cells) => text.Append("| ").AppendJoin(" | ", heads.Select((_, i) => i < cells.Length ? cells[i] : "")).Append(" |\n");
+        void Line(string[] cells) =>
+            text.Append("| ").AppendJoin(" | ", heads.Select((_, i) => i < cells.Length ? cells[i] : "")).Append(" |\n");
     }
 }

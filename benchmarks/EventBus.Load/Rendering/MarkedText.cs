@@ -46,7 +46,9 @@ internal static class MarkedText
     }
 
     private static string? Name(string line, string mark) =>
-        line.StartsWith(mark, StringComparison.Ordinal) && line.TrimEnd().EndsWith(Close, StringComparison.Ordinal) ? line.TrimEnd()[mark.Length..^Close.Length] : null;
+        line.StartsWith(mark, StringComparison.Ordinal) && line.TrimEnd().EndsWith(Close, StringComparison.Ordinal)
+            ? line.TrimEnd()[mark.Length..^Close.Length]
+            : null;
 
     private static void Demand(bool holds, string otherwise)
     {

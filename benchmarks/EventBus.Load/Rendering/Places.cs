@@ -19,7 +19,8 @@ internal sealed class Places(IReadOnlyList<ResultFile> files, Pictures pictures)
         files.FirstOrDefault(file => file.Suite == name) is { } file ? write(file, pictures) : "Not measured.";
 
     private string Machines() => files.Count == 0 ? "Not measured." : string.Join('\n', files.Select(file =>
-        $"* `{file.Suite}`, {file.Machine.Date}: {file.Machine}{string.Concat(file.Versions.OrderBy(version => version.Key, StringComparer.Ordinal).Select(version => $"; {version.Key} {version.Value}"))}."));
+        $"* `{file.Suite}`, {file.Machine.Date}: "
+            + $"{file.Machine}{string.Concat(file.Versions.OrderBy(version => version.Key, StringComparer.Ordinal).Select(version => $"; {version.Key} {version.Value}"))}."));
 
     private string BarTable()
     {

@@ -17,7 +17,8 @@ internal sealed class RangePlot(string title, IReadOnlyList<string> modes, IRead
 
     protected override double RowHeight => (modes.Count * Step) + Gap;
 
-    protected override IEnumerable<double> Values => rows.SelectMany(row => row.Values).OfType<Span>().SelectMany(found => new[] { found.P50, found.P999 });
+    protected override IEnumerable<double> Values =>
+        rows.SelectMany(row => row.Values).OfType<Span>().SelectMany(found => new[] { found.P50, found.P999 });
 
     protected override string Tick(double value) => Titles.ShortTime(value);
 

@@ -70,13 +70,15 @@ internal sealed class Svg(string title)
         body.Append($"<line x1=\"{Round(x1)}\" y1=\"{Round(y1)}\" x2=\"{Round(x2)}\" y2=\"{Round(y2)}\"{Class(style)}/>\n");
 
     public void Path(IEnumerable<(double X, double Y)> points, string style) =>
-        body.Append($"<polyline points=\"{string.Join(' ', points.Select(point => $"{Round(point.X)},{Round(point.Y)}"))}\"{Class(style)}/>\n");
+        body.Append(
+            $"<polyline points=\"{string.Join(' ', points.Select(point => $"{Round(point.X)},{Round(point.Y)}"))}\"{Class(style)}/>\n");
 
     public void Rectangle(double x, double y, double width, double height, string style) =>
         body.Append($"<rect x=\"{Round(x)}\" y=\"{Round(y)}\" width=\"{Round(width)}\" height=\"{Round(height)}\"{Class(style)}/>\n");
 
     public void Circle(double x, double y, int colour, bool isHollow) =>
-        body.Append($"<circle cx=\"{Round(x)}\" cy=\"{Round(y)}\" r=\"4\"{Class(isHollow ? $"line line{colour} hollow" : $"fill{colour}")}/>\n");
+        body.Append(
+            $"<circle cx=\"{Round(x)}\" cy=\"{Round(y)}\" r=\"4\"{Class(isHollow ? $"line line{colour} hollow" : $"fill{colour}")}/>\n");
 
     public string Finish(double height) => $"""
         <svg xmlns="http://www.w3.org/2000/svg" width="{Width}" height="{Round(height)}" viewBox="0 0 {Width} {Round(height)}" role="img" aria-labelledby="title">

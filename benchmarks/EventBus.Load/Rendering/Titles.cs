@@ -16,7 +16,8 @@ internal static class Titles
     };
 
     public static string Of(Arena arena) =>
-        $"{Of(arena.Transport)}, {Count(arena.Subscriptions, "subscription")}, {Size(arena.Size)}{(arena.Keys > 0 ? $", {Count(arena.Keys, "key")}" : "")}";
+        $"{Of(arena.Transport)}, {Count(arena.Subscriptions, "subscription")}, "
+            + $"{Size(arena.Size)}{(arena.Keys > 0 ? $", {Count(arena.Keys, "key")}" : "")}";
 
     public static string Of(Mode mode) => mode switch
     {

@@ -25,10 +25,13 @@ internal static class TransportSection
             {SeriesPlots.Latency(pictures, "transports", "EventBus: latency over the transports", Rows())}
             """;
 
-        void Add(string what, Mode mode, Func<Series?, string> say) => table.Add([what, .. transports.Select(transport => say(Find(transport, mode)))]);
+        void Add(string what, Mode mode, Func<Series?, string> say) =>
+            table.Add([what, .. transports.Select(transport => say(Find(transport, mode)))]);
 
-        Series? Find(Transport transport, Mode mode) => file.Series.FirstOrDefault(series => series.Arena.Transport == transport && series.Mode == mode);
+        Series? Find(Transport transport, Mode mode) =>
+            file.Series.FirstOrDefault(series => series.Arena.Transport == transport && series.Mode == mode);
 
-        List<SeriesRow> Rows() => transports.ConvertAll(transport => new SeriesRow(Titles.Of(transport), IsOurs: false, mode => Find(transport, mode)));
+        List<SeriesRow> Rows() =>
+            transports.ConvertAll(transport => new SeriesRow(Titles.Of(transport), IsOurs: false, mode => Find(transport, mode)));
     }
 }

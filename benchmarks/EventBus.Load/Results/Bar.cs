@@ -16,7 +16,8 @@ internal sealed record Bar(string What, Func<Findings, Interval?> Measure, doubl
     /// Returns the verdict in a word. If the interval reaches over the limit and the median does not, the run is
     /// undecided.
     /// </summary>
-    public string Verdict(Interval found) => !IsMet(found) ? "missed" : IsMet(new Interval(found.Median, found.Median, found.Median)) ? "met" : "undecided";
+    public string Verdict(Interval found) =>
+        !IsMet(found) ? "missed" : IsMet(new Interval(found.Median, found.Median, found.Median)) ? "met" : "undecided";
 
     public string Show(Interval found) => $"{Number(found.Median)} ({Number(found.Low)} to {Number(found.High)})";
 

@@ -14,11 +14,26 @@ internal static class Bars
         new("In memory, 1 subscription, against a raw channel", Throughput(ContenderKind.Raw, Memory, Mode.OneByOne), Least: 0.5),
         new("the same, against Wolverine's local queue", Throughput("wolverine", Memory, Mode.OneByOne), Least: 4),
         new("the same, against Wolverine's local queue, tuned", Throughput("wolverine-tuned", Memory, Mode.OneByOne), Least: 4),
-        new("the same, bytes an event", found => found.Of(ContenderKind.Bus, Memory, Mode.OneByOne)?.Of(sample => sample.Bytes), Most: 160, Unit: "B"),
-        new("In memory, 5 subscriptions, against five raw channels", Throughput(ContenderKind.Raw, MemoryOfFive, Mode.OneByOne), Least: 0.5),
+        new(
+            "the same, bytes an event",
+            found => found.Of(ContenderKind.Bus, Memory, Mode.OneByOne)?.Of(sample => sample.Bytes),
+            Most: 160,
+            Unit: "B"),
+        new(
+            "In memory, 5 subscriptions, against five raw channels",
+            Throughput(ContenderKind.Raw, MemoryOfFive, Mode.OneByOne),
+            Least: 0.5),
         new("In memory, one in flight, p50 against a raw channel", Latency(Memory), Most: 2),
-        new("Idempotent decorator in memory, time on top of an event", found => OnTop(found, sample => 1e9 / sample.EventsPerSecond), Most: 200, Unit: "ns"),
-        new("Idempotent decorator in memory, bytes on top of an event", found => OnTop(found, sample => sample.Bytes), Most: 100, Unit: "B"),
+        new(
+            "Idempotent decorator in memory, time on top of an event",
+            found => OnTop(found, sample => 1e9 / sample.EventsPerSecond),
+            Most: 200,
+            Unit: "ns"),
+        new(
+            "Idempotent decorator in memory, bytes on top of an event",
+            found => OnTop(found, sample => sample.Bytes),
+            Most: 100,
+            Unit: "B"),
         new("RabbitMQ quorum, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, RabbitMq, Mode.InFlight64), Least: 0.9),
         new("RabbitMQ quorum, a list, against the raw client", Throughput(ContenderKind.Raw, RabbitMq, Mode.List), Least: 0.9),
         new("RabbitMQ quorum, one in flight, p50 against the raw client", Latency(RabbitMq), Most: 1.2),
@@ -29,11 +44,23 @@ internal static class Bars
         new("Redis Streams, bytes an event against the raw client", Bytes(Streams), Most: 1.3),
         new("Redis Pub/Sub, 64 in flight, against the raw client", Throughput(ContenderKind.Raw, PubSub, Mode.InFlight64), Least: 0.9),
         new("Redis Pub/Sub, bytes an event against the raw client", Bytes(PubSub), Most: 1.3),
-        new("Hello world, native AOT: time to the first handled event against a bare host", found => found.StartRatio(isNative: true, sample => sample.Milliseconds), Most: 1.3),
-        new("Hello world, native AOT: peak memory against a bare host", found => found.StartRatio(isNative: true, sample => sample.PeakMiB), Most: 1.3),
+        new(
+            "Hello world, native AOT: time to the first handled event against a bare host",
+            found => found.StartRatio(isNative: true, sample => sample.Milliseconds),
+            Most: 1.3),
+        new(
+            "Hello world, native AOT: peak memory against a bare host",
+            found => found.StartRatio(isNative: true, sample => sample.PeakMiB),
+            Most: 1.3),
         new("Hello world, native AOT: size against a bare host", Size, Most: 1.3),
-        new("Hello world, framework-dependent: time to the first handled event against a bare host", found => found.StartRatio(isNative: false, sample => sample.Milliseconds), Most: 1.5),
-        new("Hello world, framework-dependent: peak memory against a bare host", found => found.StartRatio(isNative: false, sample => sample.PeakMiB), Most: 1.5),
+        new(
+            "Hello world, framework-dependent: time to the first handled event against a bare host",
+            found => found.StartRatio(isNative: false, sample => sample.Milliseconds),
+            Most: 1.5),
+        new(
+            "Hello world, framework-dependent: peak memory against a bare host",
+            found => found.StartRatio(isNative: false, sample => sample.PeakMiB),
+            Most: 1.5),
     ];
 
     /// <summary>Prints every limit that can be evaluated, and returns true if all are met.</summary>
@@ -52,29 +79,43 @@ internal static class Bars
         return held;
     }
 
-    private static Func<Findings, Interval?> Throughput(string other, Arena arena, Mode mode) => found => found.Ratio(other, arena, mode, sample => sample.EventsPerSecond);
+    private static Func<Findings, Interval?> Throughput(string other, Arena arena, Mode mode) =>
+        found => found.Ratio(other, arena, mode, sample => sample.EventsPerSecond);
 
-    private static Func<Findings, Interval?> Latency(Arena arena) => found => found.Ratio(ContenderKind.Raw, arena, Mode.OneInFlight, sample => sample.P50);
+    private static Func<Findings, Interval?> Latency(Arena arena) =>
+        found => found.Ratio(ContenderKind.Raw, arena, Mode.OneInFlight, sample => sample.P50);
 
-    private static Func<Findings, Interval?> Bytes(Arena arena) => found => found.Ratio(ContenderKind.Raw, arena, Mode.InFlight64, sample => sample.Bytes);
+    private static Func<Findings, Interval?> Bytes(Arena arena) =>
+        found => found.Ratio(ContenderKind.Raw, arena, Mode.InFlight64, sample => sample.Bytes);
 
     /// <summary>Compares with the libraries that have the same guarantee.</summary>
     private static IEnumerable<Bar> Confirmed(string peer)
     {
         var title = ContenderKind.Find(peer, Transport.RabbitMq).Title;
         yield return new Bar($"RabbitMQ quorum, 64 in flight, against {title}", Throughput(peer, RabbitMq, Mode.InFlight64), Least: 1);
-        yield return new Bar($"RabbitMQ quorum, a list, against what {title} has for a list", Throughput(peer, RabbitMq, Mode.List), Least: 1);
-        yield return new Bar($"RabbitMQ quorum, a list, against {title} that awaits each confirm", found => Awaited(found, peer), Least: 10);
+        yield return new Bar(
+            $"RabbitMQ quorum, a list, against what {title} has for a list",
+            Throughput(peer, RabbitMq, Mode.List),
+            Least: 1);
+        yield return new Bar(
+            $"RabbitMQ quorum, a list, against {title} that awaits each confirm",
+            found => Awaited(found, peer),
+            Least: 10);
     }
 
     private static Interval? Awaited(Findings found, string peer) =>
-        found.Of(ContenderKind.Bus, RabbitMq, Mode.List) is { } list && found.Of(peer, RabbitMq, Mode.OneByOne) is { } each ? list.RatioTo(each, sample => sample.EventsPerSecond) : null;
+        found.Of(ContenderKind.Bus, RabbitMq, Mode.List) is { } list && found.Of(peer, RabbitMq, Mode.OneByOne) is { } each
+            ? list.RatioTo(each, sample => sample.EventsPerSecond)
+            : null;
 
     private static Interval? OnTop(Findings found, Func<Sample, double> figure) =>
-        found.Of(ContenderKind.Bus, Memory, Mode.Backlog) is { } without && found.Of(ContenderKind.Idempotent, Memory, Mode.Backlog) is { } with
+        found.Of(ContenderKind.Bus, Memory, Mode.Backlog) is { } without
+            && found.Of(ContenderKind.Idempotent, Memory, Mode.Backlog) is { } with
             ? Statistics.Of(with.Rounds.Zip(without.Rounds, (mine, its) => figure(mine) - figure(its)))
             : null;
 
     private static Interval? Size(Findings found) =>
-        found.Start(Hello.Bus, isNative: true) is { } bus && found.Start(Hello.Bare, isNative: true) is { } bare && bus.SizeMiB / bare.SizeMiB is var ratio ? new Interval(ratio, ratio, ratio) : null;
+        found.Start(Hello.Bus, isNative: true) is { } bus
+            && found.Start(Hello.Bare, isNative: true) is { } bare
+            && bus.SizeMiB / bare.SizeMiB is var ratio ? new Interval(ratio, ratio, ratio) : null;
 }

@@ -23,5 +23,6 @@ internal sealed class Findings(IReadOnlyList<ResultFile> files)
     public Interval? StartRatio(bool isNative, Func<StartSample, double> figure) =>
         Start(Hello.Bus, isNative) is { } bus && Start(Hello.Bare, isNative) is { } bare ? bus.RatioTo(bare, figure) : null;
 
-    public StartSeries? Start(string program, bool isNative) => Starts.FirstOrDefault(start => start.Program == program && start.IsNative == isNative);
+    public StartSeries? Start(string program, bool isNative) =>
+        Starts.FirstOrDefault(start => start.Program == program && start.IsNative == isNative);
 }

@@ -11,7 +11,12 @@ namespace EventBus.Load;
 /// <param name="Versions">The versions of the servers and libraries.</param>
 /// <param name="Series">The measured series.</param>
 /// <param name="Starts">The start times of programs; only in the suite that measures them.</param>
-internal sealed record ResultFile(string Suite, Machine Machine, IReadOnlyDictionary<string, string> Versions, IReadOnlyList<Series> Series, IReadOnlyList<StartSeries>? Starts = null)
+internal sealed record ResultFile(
+    string Suite,
+    Machine Machine,
+    IReadOnlyDictionary<string, string> Versions,
+    IReadOnlyList<Series> Series,
+    IReadOnlyList<StartSeries>? Starts = null)
 {
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {

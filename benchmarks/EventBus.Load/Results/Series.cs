@@ -18,5 +18,7 @@ internal sealed record Series(Arena Arena, Mode Mode, string Contender, int Even
 
     /// <summary>Returns the ratio of a figure to that of another series, round by round.</summary>
     public Interval RatioTo(Series other, Func<Sample, double> figure) =>
-        Problem is null && other.Problem is null ? Statistics.Of(Rounds.Zip(other.Rounds, (mine, its) => figure(its) == 0 ? 0 : figure(mine) / figure(its))) : default;
+        Problem is null && other.Problem is null
+            ? Statistics.Of(Rounds.Zip(other.Rounds, (mine, its) => figure(its) == 0 ? 0 : figure(mine) / figure(its)))
+            : default;
 }

@@ -9,7 +9,8 @@ namespace EventBus.Load;
 /// <param name="Rounds">The result of each round.</param>
 internal sealed record StartSeries(string Program, bool IsNative, double SizeMiB, IReadOnlyList<StartSample> Rounds)
 {
-    public Interval RatioTo(StartSeries other, Func<StartSample, double> figure) => Statistics.Of(Rounds.Zip(other.Rounds, (mine, its) => figure(mine) / figure(its)));
+    public Interval RatioTo(StartSeries other, Func<StartSample, double> figure) =>
+        Statistics.Of(Rounds.Zip(other.Rounds, (mine, its) => figure(mine) / figure(its)));
 }
 
 /// <param name="Milliseconds">From the start of the process to the handler.</param>

@@ -12,7 +12,8 @@ internal static class Statistics
     }
 
     /// <summary>Returns a percentile of sorted values (nearest rank).</summary>
-    public static long Percentile(long[] sorted, double part) => sorted[Math.Clamp((int)Math.Ceiling(sorted.Length * part) - 1, 0, sorted.Length - 1)];
+    public static long Percentile(long[] sorted, double part) =>
+        sorted[Math.Clamp((int)Math.Ceiling(sorted.Length * part) - 1, 0, sorted.Length - 1)];
 
     /// <summary>
     /// Returns the median with its interval of 95 %, from the order of the values: the ranks between which the median

@@ -66,15 +66,20 @@ internal sealed class CaseRunner(bool isShort)
             {
                 // The order changes in each round, so that no contender always runs on the warmer machine or after the
                 // same one.
-                var place = round % 2 == 0 ? (turn + (round / 2)) % workers.Count : (workers.Count - 1 - turn + (round / 2)) % workers.Count;
+                var place = round % 2 == 0
+                    ? (turn + (round / 2)) % workers.Count
+                    : (workers.Count - 1 - turn + (round / 2)) % workers.Count;
                 progress.Show($"{Titles.Of(mode)}: round {round + 1} of {rounds}, {workers[place].Name}");
 
                 // After a failure its late events would be counted with those of the next measurement.
-                samples[place].Add(workers[place].Process.Problem is { } problem ? Sample.Failed(problem) : await workers[place].Process.RunAsync(works[place]));
+                samples[place].Add(workers[place].Process.Problem is { } problem
+                    ? Sample.Failed(problem)
+                    : await workers[place].Process.RunAsync(works[place]));
             }
         }
 
-        return [.. workers.Select((worker, i) => new Series(what.Arena with { Address = "" }, mode, worker.Name, works[i].Events, works[i].Rate, samples[i]))];
+        return [.. workers.Select(
+            (worker, i) => new Series(what.Arena with { Address = "" }, mode, worker.Name, works[i].Events, works[i].Rate, samples[i]))];
     }
 
     /// <summary>Warms up the code, and finds the number of events that take the time of a round.</summary>
@@ -107,7 +112,9 @@ internal sealed class CaseRunner(bool isShort)
             }
 
             var fitting = (int)Math.Clamp(sample.EventsPerSecond * seconds, 10, most);
-            if (runs >= WarmUpRounds && Stopwatch.GetElapsedTime(startedAt).TotalSeconds >= WarmUpRounds * seconds && fitting < work.Events * 1.5)
+            if (runs >= WarmUpRounds
+                && Stopwatch.GetElapsedTime(startedAt).TotalSeconds >= WarmUpRounds * seconds
+                && fitting < work.Events * 1.5)
             {
                 return work with { Events = fitting };
             }

@@ -56,7 +56,9 @@ internal sealed class Server : IAsyncDisposable
     {
         if (!PrivateRabbitMq.IsInstalled)
         {
-            throw new InvalidOperationException("rabbitmq-server is not installed. Install it (on Debian and Ubuntu: apt-get install rabbitmq-server), or leave RabbitMQ out.");
+            throw new InvalidOperationException(
+                "rabbitmq-server is not installed. Install it (on Debian and Ubuntu: apt-get install rabbitmq-server), or leave RabbitMQ "
+                    + "out.");
         }
 
         var rabbitMq = new PrivateRabbitMq(Path.Combine(folder.Path, "rabbitmq"));

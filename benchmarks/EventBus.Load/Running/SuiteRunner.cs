@@ -18,7 +18,12 @@ internal sealed class SuiteRunner(bool isShort, bool peers, bool save)
                     await SagaLoad.RunAsync(isShort);
                     break;
                 case "hello":
-                    found.Add(new ResultFile(suite, Machine.Current(), new Dictionary<string, string>(), [], await Hello.RunAsync(isShort, peers)));
+                    found.Add(new ResultFile(
+                        suite,
+                        Machine.Current(),
+                        new Dictionary<string, string>(),
+                        [],
+                        await Hello.RunAsync(isShort, peers)));
                     break;
                 default:
                     found.Add(await RunAsync(suite));

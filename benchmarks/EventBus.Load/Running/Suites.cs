@@ -12,15 +12,16 @@ internal static class Suites
     private static readonly Mode[] AllModes = [Mode.OneByOne, Mode.InFlight64, Mode.List, Mode.OneInFlight, Mode.AtRate];
     private static readonly string[] Ours = [ContenderKind.Raw, ContenderKind.Bus];
 
-    public static IReadOnlyDictionary<string, Func<bool, bool, IEnumerable<Case>>> Load { get; } = new Dictionary<string, Func<bool, bool, IEnumerable<Case>>>
-    {
-        ["transports"] = (_, _) => Transports(),
-        ["memory"] = Memory,
-        ["rabbitmq"] = RabbitMq,
-        ["redis"] = (peers, isShort) => Broker(Transport.RedisStreams, peers, isShort),
-        ["redis-pubsub"] = (peers, isShort) => Broker(Transport.RedisPubSub, peers, isShort),
-        ["curves"] = (_, isShort) => Curves(isShort),
-    };
+    public static IReadOnlyDictionary<string, Func<bool, bool, IEnumerable<Case>>> Load { get; } =
+        new Dictionary<string, Func<bool, bool, IEnumerable<Case>>>
+        {
+            ["transports"] = (_, _) => Transports(),
+            ["memory"] = Memory,
+            ["rabbitmq"] = RabbitMq,
+            ["redis"] = (peers, isShort) => Broker(Transport.RedisStreams, peers, isShort),
+            ["redis-pubsub"] = (peers, isShort) => Broker(Transport.RedisPubSub, peers, isShort),
+            ["curves"] = (_, isShort) => Curves(isShort),
+        };
 
     /// <summary>
     /// Events a second in <see cref="Mode.AtRate"/>: a rate that every raw contender carries easily, so that latency is
@@ -34,7 +35,11 @@ internal static class Suites
     };
 
     private static IEnumerable<Case> Transports() =>
-        Enum.GetValues<Transport>().Select(transport => new Case(new Arena(transport), [Mode.OneByOne, Mode.InFlight64, Mode.List, Mode.OneInFlight, Mode.AtRate], [ContenderKind.Bus], AxisRounds));
+        Enum.GetValues<Transport>().Select(transport => new Case(
+            new Arena(transport),
+            [Mode.OneByOne, Mode.InFlight64, Mode.List, Mode.OneInFlight, Mode.AtRate],
+            [ContenderKind.Bus],
+            AxisRounds));
 
     private static IEnumerable<Case> Memory(bool peers, bool isShort)
     {
@@ -51,7 +56,10 @@ internal static class Suites
 
     private static IEnumerable<Case> RabbitMq(bool peers, bool isShort) => isShort
         ? Broker(Transport.RabbitMq, peers, isShort)
-        : [.. Broker(Transport.RabbitMq, peers, isShort), new Case(new Arena(Transport.RabbitMqClassic), AllModes, With(peers, Transport.RabbitMqClassic), AxisRounds)];
+        : [
+            .. Broker(Transport.RabbitMq, peers, isShort),
+            new Case(new Arena(Transport.RabbitMqClassic), AllModes, With(peers, Transport.RabbitMqClassic), AxisRounds)
+        ];
 
     private static IEnumerable<Case> Broker(Transport transport, bool peers, bool isShort)
     {
@@ -71,7 +79,11 @@ internal static class Suites
     {
         foreach (var subscriptions in (int[])[1, 10, 100, 1_000])
         {
-            yield return new Case(new Arena(Transport.Memory, subscriptions), [Mode.OneByOne], Ours, CurveRounds) { Events = Math.Max(1_000, 4_000_000 / subscriptions) };
+            yield return new Case(
+                new Arena(Transport.Memory, subscriptions),
+                [Mode.OneByOne],
+                Ours,
+                CurveRounds) { Events = Math.Max(1_000, 4_000_000 / subscriptions) };
         }
 
         foreach (var keys in (int[])[1, 10, 100, 1_000, 10_000, 100_000])
@@ -87,12 +99,17 @@ internal static class Suites
                 {
                     // One run, because the remains of a million events in the server's files would slow down the next
                     // one.
-                    yield return new Case(new Arena(transport) { Capacity = Math.Max(1024, backlog) }, [Mode.Backlog], Ours, backlog > 100_000 && transport != Transport.Memory ? 1 : CurveRounds) { Events = backlog };
+                    yield return new Case(
+                        new Arena(transport) { Capacity = Math.Max(1024, backlog) },
+                        [Mode.Backlog],
+                        Ours,
+                        backlog > 100_000 && transport != Transport.Memory ? 1 : CurveRounds) { Events = backlog };
                 }
             }
         }
     }
 
     private static string[] With(bool peers, Transport transport) =>
-        peers ? [.. ContenderKind.All.Where(kind => kind.Transports.Contains(transport) && kind.Name != ContenderKind.Idempotent).Select(kind => kind.Name)] : Ours;
+        peers ? [.. ContenderKind.All.Where(kind => kind.Transports.Contains(transport) && kind.Name != ContenderKind.Idempotent)
+            .Select(kind => kind.Name)] : Ours;
 }

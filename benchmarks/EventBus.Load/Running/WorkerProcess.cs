@@ -16,14 +16,18 @@ internal sealed class WorkerProcess : IAsyncDisposable
 
     public static async Task<WorkerProcess> StartAsync(string contender, Arena arena)
     {
-        var process = Process.Start(new ProcessStartInfo(Environment.ProcessPath!, [.. Itself(), Worker.Command]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+        var process = Process.Start(new ProcessStartInfo(
+            Environment.ProcessPath!,
+            [.. Itself(), Worker.Command]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         var worker = new WorkerProcess(process);
         try
         {
-            await process.StandardInput.WriteLineAsync(JsonSerializer.Serialize(new WorkerOrder(contender, arena, arena.Address), ResultFile.Options));
+            await process.StandardInput.WriteLineAsync(
+                JsonSerializer.Serialize(new WorkerOrder(contender, arena, arena.Address), ResultFile.Options));
             if (await process.StandardOutput.ReadLineAsync().WaitAsync(StartPatience) != Worker.Ready)
             {
-                throw new InvalidOperationException($"The worker of '{contender}' over {arena.Transport} did not start; what it printed is above.");
+                throw new InvalidOperationException(
+                    $"The worker of '{contender}' over {arena.Transport} did not start; what it printed is above.");
             }
 
             return worker;
@@ -84,5 +88,6 @@ internal sealed class WorkerProcess : IAsyncDisposable
     /// <summary>
     /// Returns the arguments before those of the program: its file, if it was started with the <c>dotnet</c> command.
     /// </summary>
-    private static IEnumerable<string> Itself() => Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(Worker).Assembly.Location] : [];
+    private static IEnumerable<string> Itself() =>
+        Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet" ? [typeof(Worker).Assembly.Location] : [];
 }

@@ -27,12 +27,19 @@ internal static class RawSagaWrites
     {
         using var connection = new SqliteConnection($"Data Source={file};Pooling=False");
         connection.Open();
-        Execute(connection, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 67108864");
-        Execute(connection, "CREATE TABLE sagas (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, due INTEGER, content BLOB NOT NULL); CREATE INDEX by_due ON sagas (due)");
-        Execute(connection, $"WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {Rows - 1}) INSERT INTO sagas SELECT i, 0, i, x'' FROM n");
+        Execute(
+            connection,
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -16384; PRAGMA journal_size_limit = 67108864");
+        Execute(connection, "CREATE TABLE sagas (id INTEGER PRIMARY KEY, version INTEGER NOT NULL, due INTEGER, content BLOB NOT NULL); "
+            + "CREATE INDEX by_due ON sagas (due)");
+        Execute(connection, $"WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {Rows - 1}) INSERT INTO sagas "
+            + "SELECT i, 0, i, x'' FROM n");
         using var update = connection.CreateCommand();
         update.CommandText = "UPDATE sagas SET version = version + 1, due = $due, content = $content WHERE id = $id AND version = $version";
-        var (id, version, due) = (update.Parameters.Add("$id", SqliteType.Integer), update.Parameters.Add("$version", SqliteType.Integer), update.Parameters.Add("$due", SqliteType.Integer));
+        var (id, version, due) = (
+            update.Parameters.Add("$id", SqliteType.Integer),
+            update.Parameters.Add("$version", SqliteType.Integer),
+            update.Parameters.Add("$due", SqliteType.Integer));
         update.Parameters.AddWithValue("$content", new byte[bytes]);
         var writes = 0;
         var startedAt = Stopwatch.GetTimestamp();

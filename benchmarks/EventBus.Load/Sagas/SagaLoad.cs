@@ -23,17 +23,25 @@ internal static class SagaLoad
         var memory = await MeasureAsync(bus => bus.StoreInMemory(options => options.StoreCapacity = 10_000_000), isShort ? 5_000 : 100_000);
         Print("in memory", memory);
 
-        var sqlite = await MeasureAsync(bus => bus.StoreInSqlite($"Data Source={Path.Combine(folder.Path, "sagas.db")}"), isShort ? 300 : 10_000);
+        var sqlite = await MeasureAsync(
+            bus => bus.StoreInSqlite($"Data Source={Path.Combine(folder.Path, "sagas.db")}"),
+            isShort ? 300 : 10_000);
         Print("SQLite, full sync", sqlite);
         foreach (var group in (int[])[1, AtOnce])
         {
-            Compare($"raw SQLite, {group} to a transaction", RawSagaWrites.Sqlite(Path.Combine(folder.Path, $"raw-{group}.db"), group, sqlite.BytesPerWrite, time), sqlite);
+            Compare(
+                $"raw SQLite, {group} to a transaction",
+                RawSagaWrites.Sqlite(Path.Combine(folder.Path, $"raw-{group}.db"), group, sqlite.BytesPerWrite, time),
+                sqlite);
         }
 
         var redis = await MeasureAsync(bus => bus.StoreInRedis(server.Address), isShort ? 1_000 : 20_000);
         Print("Redis, appendfsync everysec", redis);
         Compare("raw Redis, HSET", await RawSagaWrites.RedisAsync(server.Address, isScript: false, redis.BytesPerWrite, time), redis);
-        Compare("raw Redis, EVALSHA of a compare-and-swap", await RawSagaWrites.RedisAsync(server.Address, isScript: true, redis.BytesPerWrite, time), redis);
+        Compare(
+            "raw Redis, EVALSHA of a compare-and-swap",
+            await RawSagaWrites.RedisAsync(server.Address, isScript: true, redis.BytesPerWrite, time),
+            redis);
     }
 
     private static async Task<SagaFigures> MeasureAsync(Action<EventBusBuilder> store, int sagas)
@@ -53,7 +61,11 @@ internal static class SagaLoad
         await RunAsync(client, sagas, "run");
         var elapsed = Stopwatch.GetElapsedTime(startedAt).TotalSeconds;
         await host.StopAsync();
-        return new SagaFigures(sagas / elapsed, (counted.Writes - writes) / elapsed, (counted.Writes - writes) / (double)sagas, (int)((counted.Bytes - bytes) / (counted.Writes - writes)));
+        return new SagaFigures(
+            sagas / elapsed,
+            (counted.Writes - writes) / elapsed,
+            (counted.Writes - writes) / (double)sagas,
+            (int)((counted.Bytes - bytes) / (counted.Writes - writes)));
     }
 
     private static async Task RunAsync(ISagas client, int sagas, string name)
@@ -73,10 +85,12 @@ internal static class SagaLoad
     }
 
     private static void Print(string name, SagaFigures figures) =>
-        Console.WriteLine($"  {name,-42} {figures.SagasPerSecond,9:N0} sagas/s {figures.WritesPerSecond,9:N0} writes/s {figures.WritesPerSaga,5:0.0} writes a saga {figures.BytesPerWrite,6:N0} B a write");
+        Console.WriteLine($"  {name,-42} {figures.SagasPerSecond,9:N0} sagas/s {figures.WritesPerSecond,9:N0} writes/s "
+            + $"{figures.WritesPerSaga,5:0.0} writes a saga {figures.BytesPerWrite,6:N0} B a write");
 
     private static void Compare(string name, double rawPerSecond, SagaFigures figures) =>
-        Console.WriteLine($"    {name,-40} {"",17} {rawPerSecond,9:N0} writes/s; sagas write at {figures.WritesPerSecond / rawPerSecond:0.00} of that");
+        Console.WriteLine(
+            $"    {name,-40} {"",17} {rawPerSecond,9:N0} writes/s; sagas write at {figures.WritesPerSecond / rawPerSecond:0.00} of that");
 
     /// <param name="SagasPerSecond">Sagas that ended in a second.</param>
     /// <param name="WritesPerSecond">Writes of the store in a second.</param>

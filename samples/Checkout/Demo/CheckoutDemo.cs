@@ -83,7 +83,9 @@ internal sealed class CheckoutDemo(IServiceProvider services, ShopClient shop, P
         timeline.List(receipts, "attempt");
         timeline.Event("pager", page.At, page.Message);
 
-        promises.Add("without e-mail the blocking checkout fails with a problem", (int)blocking.Status >= 500 && blocking.Problem is not null);
+        promises.Add(
+            "without e-mail the blocking checkout fails with a problem",
+            (int)blocking.Status >= 500 && blocking.Problem is not null);
         promises.Add("  although the payment was taken", paymentTaken, 1);
         promises.Add(
             "without e-mail the event-driven checkout answers within 2 s",

@@ -19,7 +19,8 @@ internal sealed class RestartDemo(IServiceProvider services, string store, Promi
             cancellationToken);
         var handled = Runs("loyalty");
         var credited = await services.GetRequiredService<IPointsLedger>().CountAsync(order.OrderId, cancellationToken);
-        Screen.Text($"The partner publishes order {order.OrderId} once more. Loyalty {(handled == 0 ? "does not handle it again" : "handles it again")}.");
+        Screen.Text($"The partner publishes order {order.OrderId} once more. Loyalty "
+            + $"{(handled == 0 ? "does not handle it again" : "handles it again")}.");
         if (store == "memory")
         {
             Screen.Text(

@@ -10,5 +10,6 @@ public sealed class PointsInMemory : IPointsLedger
 
     public void Credit(OrderPlaced order, EventContext context) => lines.Enqueue(order.OrderId);
 
-    public Task<int> CountAsync(string orderId, CancellationToken cancellationToken) => Task.FromResult(lines.Count(line => line == orderId));
+    public Task<int> CountAsync(string orderId, CancellationToken cancellationToken) =>
+        Task.FromResult(lines.Count(line => line == orderId));
 }

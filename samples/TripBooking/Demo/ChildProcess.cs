@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace TripBooking.Demo;
 
@@ -34,7 +35,7 @@ internal sealed class ChildProcess : IDisposable
     public static void Report(Moment moment) => Console.WriteLine(string.Join(Separator, moment.Who, moment.What, moment.Key));
 
     /// <summary>Returns the moments that the process reports, until it ends.</summary>
-    public async IAsyncEnumerable<Moment> ListenAsync([System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<Moment> ListenAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         while (await process.StandardOutput.ReadLineAsync(cancellationToken) is { } line)
         {

@@ -27,7 +27,9 @@ internal sealed class CrashDemo(Settings settings, string folder, Promises promi
 
         promises.Add("a process is killed after the room was booked, before its answer", left, "flight x 1, hotel x 1");
         promises.Add("  the second process completes the booking", code, 0);
-        promises.Add("  the step in the middle is run again, under the same key", world.RequestsWith($"{CrashedPart.TripId}/hotel/execute") > 1);
+        promises.Add(
+            "  the step in the middle is run again, under the same key",
+            world.RequestsWith($"{CrashedPart.TripId}/hotel/execute") > 1);
         promises.Add("  the one that was done is not", world.RequestsWith($"{CrashedPart.TripId}/flight/execute"), 1);
         promises.Add(
             "  and nothing is booked twice",

@@ -25,7 +25,12 @@ internal static class DemoSetup
         try
         {
             var isRight = settings is { Part: { } part, Folder: { } folder }
-                ? await RunAsync(settings, folder, build, ChildProcess.Report, (services, stop) => CrashedPart.RunAsync(services, part, stop))
+                ? await RunAsync(
+                    settings,
+                    folder,
+                    build,
+                    ChildProcess.Report,
+                    (services, stop) => CrashedPart.RunAsync(services, part, stop))
                 : await RunAllAsync(settings, build);
             return isRight ? 0 : 1;
         }
@@ -90,7 +95,8 @@ internal static class DemoSetup
         }
         catch (OperationCanceledException) when (limit.IsCancellationRequested)
         {
-            throw new TimeoutException(stopping.IsCancellationRequested ? "it was stopped." : $"it took longer than {Limit.TotalSeconds} s.");
+            throw new TimeoutException(
+                stopping.IsCancellationRequested ? "it was stopped." : $"it took longer than {Limit.TotalSeconds} s.");
         }
         finally
         {

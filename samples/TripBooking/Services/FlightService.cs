@@ -11,7 +11,8 @@ public sealed class FlightService(OutsideWorld world, TimeProvider time, Timelin
         set => cannotCancel = value;
     }
 
-    public Task<string> BookAsync(string trip, string key, CancellationToken cancellationToken) => DoAsync(trip, key, "booked", cancellationToken);
+    public Task<string> BookAsync(string trip, string key, CancellationToken cancellationToken) =>
+        DoAsync(trip, key, "booked", cancellationToken);
 
     public Task CancelAsync(string trip, string key, CancellationToken cancellationToken)
     {

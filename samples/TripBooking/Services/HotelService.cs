@@ -23,5 +23,6 @@ public sealed class HotelService(OutsideWorld world, TimeProvider time, Timeline
         return code;
     }
 
-    public Task CancelAsync(string trip, string key, CancellationToken cancellationToken) => UndoAsync(trip, key, "cancelled", cancellationToken);
+    public Task CancelAsync(string trip, string key, CancellationToken cancellationToken) =>
+        UndoAsync(trip, key, "cancelled", cancellationToken);
 }

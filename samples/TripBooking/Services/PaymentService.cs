@@ -1,6 +1,7 @@
 namespace TripBooking;
 
-public sealed class PaymentService(OutsideWorld world, TimeProvider time, Timeline timeline) : RemoteService("payment", world, time, timeline)
+public sealed class PaymentService(OutsideWorld world, TimeProvider time, Timeline timeline)
+    : RemoteService("payment", world, time, timeline)
 {
     private const decimal Limit = 1_000m;
 
@@ -16,7 +17,8 @@ public sealed class PaymentService(OutsideWorld world, TimeProvider time, Timeli
         return DoAsync(trip, key, "charged", cancellationToken);
     }
 
-    public Task RefundAsync(string trip, string key, CancellationToken cancellationToken) => UndoAsync(trip, key, "refunded", cancellationToken);
+    public Task RefundAsync(string trip, string key, CancellationToken cancellationToken) =>
+        UndoAsync(trip, key, "refunded", cancellationToken);
 }
 
 /// <summary>Thrown if the bank declines: nothing was charged, and a retry cannot help.</summary>

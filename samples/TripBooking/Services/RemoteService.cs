@@ -20,7 +20,9 @@ public abstract class RemoteService(string name, OutsideWorld world, TimeProvide
     {
         await Task.Delay(Takes, time, cancellationToken);
         var answer = world.Undo(name, trip, key);
-        Say(answer.IsRepeated ? $"{answer.Code}: {undone} already" : answer.HadEffect ? $"{answer.Code}: {undone}" : "there was nothing to undo", key);
+        Say(answer.IsRepeated ? $"{answer.Code}: {undone} already"
+            : answer.HadEffect ? $"{answer.Code}: {undone}"
+            : "there was nothing to undo", key);
     }
 
     protected void Say(string text, string key) => timeline.Add(name, text, key);
