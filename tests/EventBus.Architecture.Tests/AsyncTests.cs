@@ -11,15 +11,20 @@ public sealed class AsyncTests
     public void Methods_ThatAreAsync_ReturnATask()
     {
         var methods = SourceProject.All.SelectMany(project => project.Nodes<MethodDeclarationSyntax>())
-            .Where(found => found.Node.Modifiers.Any(SyntaxKind.AsyncKeyword) && found.Node.ReturnType is PredefinedTypeSyntax { Keyword.RawKind: (int)SyntaxKind.VoidKeyword })
+            .Where(found => found.Node.Modifiers.Any(SyntaxKind.AsyncKeyword)
+                && found.Node.ReturnType is PredefinedTypeSyntax { Keyword.RawKind: (int)SyntaxKind.VoidKeyword })
             .Select(found => $"{found.Node.Where}: {found.Node.Identifier}");
         var locals = SourceProject.All.SelectMany(project => project.Nodes<LocalFunctionStatementSyntax>())
-            .Where(found => found.Node.Modifiers.Any(SyntaxKind.AsyncKeyword) && found.Node.ReturnType is PredefinedTypeSyntax { Keyword.RawKind: (int)SyntaxKind.VoidKeyword })
+            .Where(found => found.Node.Modifiers.Any(SyntaxKind.AsyncKeyword)
+                && found.Node.ReturnType is PredefinedTypeSyntax { Keyword.RawKind: (int)SyntaxKind.VoidKeyword })
             .Select(found => $"{found.Node.Where}: {found.Node.Identifier}");
         var lambdas = SourceProject.All.SelectMany(project => project.Nodes<AnonymousFunctionExpressionSyntax>())
-            .Where(found => !found.Node.AsyncKeyword.IsKind(SyntaxKind.None) && found.Model.GetSymbolInfo(found.Node).Symbol is IMethodSymbol { ReturnsVoid: true })
+            .Where(found => !found.Node.AsyncKeyword.IsKind(SyntaxKind.None)
+                && found.Model.GetSymbolInfo(found.Node).Symbol is IMethodSymbol { ReturnsVoid: true })
             .Select(found => $"{found.Node.Where}: a lambda");
-        Rule.NoOffenders(methods.Concat(locals).Concat(lambdas), "These return void, so that nobody can await them and an error ends the process. Return a task:");
+        Rule.NoOffenders(
+            methods.Concat(locals).Concat(lambdas),
+            "These return void, so that they cannot be awaited and an error ends the process. Return a task:");
     }
 
     [Fact]
@@ -27,42 +32,53 @@ public sealed class AsyncTests
         Rule.NoOffenders(
             SourceProject.All.SelectMany(project => project.Nodes<MemberAccessExpressionSyntax>()).Where(Blocks)
                 .Select(found => (Member(found.Node, found.Model), $"{found.Node.Where} {found.Node}")),
-            "These block a thread until a task is done. Await the task, or list the member in Waivers.cs with the reason why it is done already:");
+            "These block a thread until a task is done. Await the task, or list the member in Waivers.cs with the reason why it is done "
+                + "already:");
 
     [Fact]
     public void Code_Awaiting_StaysInItsContext() =>
         Rule.NoOffenders(
-            SourceProject.All.SelectMany(project => project.Nodes<InvocationExpressionSyntax>().Where(found => LeavesTheContext(found, project.IsDeterministic)))
+            SourceProject.All.SelectMany(
+                project => project.Nodes<InvocationExpressionSyntax>().Where(found => LeavesTheContext(found, project.IsDeterministic)))
                 .Select(found => (Member(found.Node, found.Model), $"{found.Node.Where} {found.Node}")),
             "These leave the context in which they started. Use a plain await, or list the member in Waivers.cs with the reason:");
 
     [Fact]
     public void Methods_ThatArePublicAndAwaitable_EndInAsync() =>
         Rule.NoOffenders(
-            Awaitables().Where(method => !method.Name.EndsWith("Async", StringComparison.Ordinal)).Select(method => (method.ShortName, method.Where)),
+            Awaitables()
+                .Where(method => !method.Name.EndsWith("Async", StringComparison.Ordinal))
+                .Select(method => (method.ShortName, method.Where)),
             "These return something to await and do not say so. End the name in Async, or list them in Waivers.cs with the reason:");
 
     [Fact]
     public void Methods_ThatArePublicAndAwaitable_TakeAToken() =>
         Rule.NoOffenders(
-            Awaitables().Where(method => !method.Parameters.Any(parameter => parameter.Type.Name == nameof(CancellationToken))).Select(method => (method.ShortName, method.Where)),
+            Awaitables()
+                .Where(method => !method.Parameters.Any(parameter => parameter.Type.Name == nameof(CancellationToken)))
+                .Select(method => (method.ShortName, method.Where)),
             "The waiting for these cannot be ended. Take a CancellationToken, last, or list them in Waivers.cs with the reason:");
 
     private static IEnumerable<IMethodSymbol> Awaitables() =>
         SourceProject.All.SelectMany(project => project.Types).Where(type => type.IsPublic && type.TypeKind != TypeKind.Delegate)
             .SelectMany(type => type.GetMembers().OfType<IMethodSymbol>())
-            .Where(method => method is { MethodKind: MethodKind.Ordinary, IsImplicitlyDeclared: false } && method.IsPublic && method.ReturnType.IsAsyncResult);
+            .Where(method => method is { MethodKind: MethodKind.Ordinary, IsImplicitlyDeclared: false }
+                && method.IsPublic
+                && method.ReturnType.IsAsyncResult);
 
     private static bool Blocks((MemberAccessExpressionSyntax Node, SemanticModel Model) found) => found.Node.Name.Identifier.Text switch
     {
         "Result" => found.Model.GetTypeInfo(found.Node.Expression).Type.IsTask,
-        "Wait" => found.Model.GetTypeInfo(found.Node.Expression).Type is { } type && (type.IsTask || type.Name is "SemaphoreSlim" or "ManualResetEventSlim" or "CountdownEvent" or "Barrier"),
+        "Wait" => found.Model.GetTypeInfo(found.Node.Expression).Type is { } type
+            && (type.IsTask || type.Name is "SemaphoreSlim" or "ManualResetEventSlim" or "CountdownEvent" or "Barrier"),
         "WaitOne" or "WaitAll" or "WaitAny" => true,
-        "GetResult" => found.Node.Expression is InvocationExpressionSyntax { Expression: MemberAccessExpressionSyntax { Name.Identifier.Text: "GetAwaiter" } },
+        "GetResult" =>
+            found.Node.Expression is InvocationExpressionSyntax { Expression: MemberAccessExpressionSyntax { Name.Identifier.Text: "GetAwaiter" } },
         _ => false,
     };
 
-    // ConfigureAwait(false) is noise everywhere; an option that leaves the context does harm only where a simulator must keep every continuation.
+    // ConfigureAwait(false) is noise everywhere; an option that leaves the context does harm only where a simulator
+    // must keep every continuation.
     private static bool LeavesTheContext((InvocationExpressionSyntax Node, SemanticModel Model) found, bool deterministic) =>
         found.Node is { Expression: MemberAccessExpressionSyntax { Name.Identifier.Text: "ConfigureAwait" }, ArgumentList.Arguments: [var argument, ..] }
             && found.Model.GetConstantValue(argument.Expression).Value switch
@@ -73,5 +89,8 @@ public sealed class AsyncTests
             };
 
     private static string Member(SyntaxNode node, SemanticModel model) =>
-        node.Ancestors().OfType<MemberDeclarationSyntax>().Select(member => model.GetDeclaredSymbol(member)).First(symbol => symbol is not null)!.ShortName;
+        node.Ancestors()
+            .OfType<MemberDeclarationSyntax>()
+            .Select(member => model.GetDeclaredSymbol(member))
+            .First(symbol => symbol is not null)!.ShortName;
 }

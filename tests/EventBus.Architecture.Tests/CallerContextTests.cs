@@ -4,7 +4,10 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>An application that blocks its one thread, as desktop programs do, must not wait forever: what it calls leaves its synchronization context.</summary>
+/// <summary>
+/// An application that blocks its one thread, as desktop programs do, must not wait forever: what it calls leaves its
+/// synchronization context.
+/// </summary>
 public sealed class CallerContextTests
 {
     private static readonly Dictionary<SyntaxTree, SemanticModel> Models = SourceProject.All
@@ -16,29 +19,56 @@ public sealed class CallerContextTests
         var entrances = Entrances().Distinct<IMethodSymbol>(SymbolEqualityComparer.Default).ToList();
 
         Assert.All(
-            new[] { "BusClient.PublishAsync", "DeadLetterManager.ListAsync", "SagaClient.RunAsync", "BusHostedService.StartingAsync", "BusHost.DisposeAsync", "BusHealthCheck.CheckHealthAsync", "SagaManagerClient.RetryAsync", "DelayedEventManager.CancelAsync", "SubscriptionManager.PauseAsync", "EventBusIdleExtensions.WhenIdleAsync", "ConformanceSuite.RunAsync" },
+            new[]
+            {
+                "BusClient.PublishAsync",
+                "DeadLetterManager.ListAsync",
+                "SagaClient.RunAsync",
+                "BusHostedService.StartingAsync",
+                "BusHost.DisposeAsync",
+                "BusHealthCheck.CheckHealthAsync",
+                "SagaManagerClient.RetryAsync",
+                "DelayedEventManager.CancelAsync",
+                "SubscriptionManager.PauseAsync",
+                "EventBusIdleExtensions.WhenIdleAsync",
+                "ConformanceSuite.RunAsync"
+            },
             known => Assert.Contains(entrances, method => method.ShortName == known));
         Rule.NoOffenders(
-            entrances.Where(method => !Leaves(method, new HashSet<IMethodSymbol>(SymbolEqualityComparer.Default))).Select(method => $"{method.Where}: {method.ShortName}"),
-            "These go on in the context of their caller, who may block its only thread. Make the call through CallerContext.EnterAsync(...):");
+            entrances.Where(method => !Leaves(method, new HashSet<IMethodSymbol>(SymbolEqualityComparer.Default)))
+                .Select(method => $"{method.Where}: {method.ShortName}"),
+            "These go on in the context of their caller, who may block its only thread. Make the call through "
+                + "CallerContext.EnterAsync(...):");
     }
 
-    /// <summary>What an application can await: public members, and members of what the container hands out or disposes. The seams of transports and stores are called by the bus alone, which is inside.</summary>
+    /// <summary>
+    /// The members that an application can await: public members, and members of objects that the container returns or
+    /// disposes. Only the bus calls the seams of transports and stores.
+    /// </summary>
     private static IEnumerable<IMethodSymbol> Entrances()
     {
         var services = Registered().ToHashSet<ITypeSymbol>(SymbolEqualityComparer.Default);
-        foreach (var type in SourceProject.All.SelectMany(project => project.Types).Where(type => type.TypeKind is TypeKind.Class or TypeKind.Struct))
+        foreach (var type in SourceProject.All.SelectMany(project => project.Types)
+            .Where(type => type.TypeKind is TypeKind.Class or TypeKind.Struct))
         {
             var isSeam = type.ContainingNamespace.Name is "Transports" or "Stores";
-            var own = type.GetMembers().OfType<IMethodSymbol>().Where(method => method is { MethodKind: MethodKind.Ordinary, IsAbstract: false, IsImplicitlyDeclared: false } && method.ReturnType.IsAsyncResult);
-            foreach (var method in own.Where(method => !isSeam && (method.IsOverride ? services.Contains(type.BaseType!) : method.IsPublic)))
+            var own = type.GetMembers().OfType<IMethodSymbol>().Where(method =>
+                method is { MethodKind: MethodKind.Ordinary, IsAbstract: false, IsImplicitlyDeclared: false }
+                    && method.ReturnType.IsAsyncResult);
+            foreach (var method in own.Where(
+                method => !isSeam && (method.IsOverride ? services.Contains(type.BaseType!) : method.IsPublic)))
             {
                 yield return method;
             }
 
-            foreach (var contract in type.AllInterfaces.Where(contract => IsHandedOut(contract, services) || (contract.Name is "IAsyncDisposable" && services.Contains(type))))
+            foreach (var contract in type.AllInterfaces.Where(
+                contract => IsHandedOut(contract, services) || (contract.Name is "IAsyncDisposable" && services.Contains(type))))
             {
-                foreach (var method in contract.GetMembers().OfType<IMethodSymbol>().Where(member => member.ReturnType.IsAsyncResult).Select(type.FindImplementationForInterfaceMember).OfType<IMethodSymbol>())
+                foreach (var method in contract.GetMembers()
+                    .OfType<IMethodSymbol>()
+                    .Where(member => member.ReturnType.IsAsyncResult)
+                    .Select(type.FindImplementationForInterfaceMember)
+                    .OfType<IMethodSymbol>())
                 {
                     yield return method;
                 }
@@ -53,7 +83,8 @@ public sealed class CallerContextTests
     private static IEnumerable<ITypeSymbol> Registered() =>
         SourceProject.All.SelectMany(project => project.Nodes<InvocationExpressionSyntax>())
             .Select(found => found.Model.GetSymbolInfo(found.Node).Symbol as IMethodSymbol)
-            .Where(method => method is { ContainingType.Name: "ServiceCollectionServiceExtensions" or "ServiceCollectionDescriptorExtensions" } or { MethodKind: MethodKind.LocalFunction, Name: "AddService" })
+            .Where(method => method is { ContainingType.Name: "ServiceCollectionServiceExtensions"
+                or "ServiceCollectionDescriptorExtensions" } or { MethodKind: MethodKind.LocalFunction, Name: "AddService" })
             .SelectMany(method => method!.TypeArguments);
 
     private static bool Leaves(IMethodSymbol method, HashSet<IMethodSymbol> asked)
@@ -63,7 +94,8 @@ public sealed class CallerContextTests
             return true;
         }
 
-        return method.OriginalDefinition.DeclaringSyntaxReferences is { Length: > 0 } declarations && declarations.All(declaration => Leaves(declaration.GetSyntax(), asked));
+        return method.OriginalDefinition.DeclaringSyntaxReferences is { Length: > 0 } declarations
+            && declarations.All(declaration => Leaves(declaration.GetSyntax(), asked));
     }
 
     private static bool Leaves(SyntaxNode method, HashSet<IMethodSymbol> asked)
@@ -73,12 +105,15 @@ public sealed class CallerContextTests
         {
             if (node is AwaitExpressionSyntax awaiting)
             {
-                // The first wait decides where the rest goes on.
+                // The first await decides where the rest continues.
                 return awaiting.Expression.ToString() == "Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding)";
             }
 
-            if (node is InvocationExpressionSyntax call && !IsCallerContext(node, model) && model.GetSymbolInfo(call).Symbol is IMethodSymbol target && target.ReturnType.IsAsyncResult
-                && !((ITypeSymbol)target.ContainingType).IsTask && !Leaves(target, asked))
+            if (node is InvocationExpressionSyntax call
+                && !IsCallerContext(node, model)
+                && model.GetSymbolInfo(call).Symbol is IMethodSymbol target
+                && target.ReturnType.IsAsyncResult
+                    && !((ITypeSymbol)target.ContainingType).IsTask && !Leaves(target, asked))
             {
                 return false;
             }
@@ -90,10 +125,17 @@ public sealed class CallerContextTests
     /// <summary>A method that only passes its argument to <c>CallerContext</c>.</summary>
     private static bool Wraps(IMethodSymbol method) =>
         method.OriginalDefinition.DeclaringSyntaxReferences.FirstOrDefault()?.GetSyntax() is MethodDeclarationSyntax { ExpressionBody.Expression: InvocationExpressionSyntax call }
-        && Models.TryGetValue(call.SyntaxTree, out var model) && model.GetSymbolInfo(call).Symbol is IMethodSymbol { ContainingType.Name: "CallerContext" };
+        && Models.TryGetValue(call.SyntaxTree, out var model)
+        && model.GetSymbolInfo(call).Symbol is IMethodSymbol { ContainingType.Name: "CallerContext" };
 
-    /// <summary>A call that <c>CallerContext</c> makes, or one that is made where it says that there is no context to leave.</summary>
+    /// <summary>
+    /// A call that <c>CallerContext</c> makes, or one that is made where it says that there is no context to leave.
+    /// </summary>
     private static bool IsCallerContext(SyntaxNode node, SemanticModel model) =>
-        (node is InvocationExpressionSyntax call && model.GetSymbolInfo(call).Symbol is IMethodSymbol target && (target.ContainingType.Name == "CallerContext" || Wraps(target)))
-        || (node.Parent is ConditionalExpressionSyntax either && either.WhenTrue == node && model.GetSymbolInfo(either.Condition).Symbol is IPropertySymbol { ContainingType.Name: "CallerContext" });
+        (node is InvocationExpressionSyntax call
+            && model.GetSymbolInfo(call).Symbol is IMethodSymbol target
+            && (target.ContainingType.Name == "CallerContext" || Wraps(target)))
+        || (node.Parent is ConditionalExpressionSyntax either
+            && either.WhenTrue == node
+            && model.GetSymbolInfo(either.Condition).Symbol is IPropertySymbol { ContainingType.Name: "CallerContext" });
 }

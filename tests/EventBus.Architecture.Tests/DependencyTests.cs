@@ -5,10 +5,12 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>Who may know whom: everything knows Core, and Core knows nobody.</summary>
+/// <summary>Checks the references between the projects: every project may use Core, and Core uses none.</summary>
 public sealed class DependencyTests
 {
-    /// <summary>What each library may use beside the base class library and Microsoft.Extensions.</summary>
+    /// <summary>
+    /// The packages that each library may use in addition to the base class library and Microsoft.Extensions.
+    /// </summary>
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
         ["EventBus.Core"] = [],
@@ -20,13 +22,16 @@ public sealed class DependencyTests
         ["EventBus.RabbitMq"] = ["EventBus.Core", "RabbitMQ.Client"],
     };
 
-    /// <summary>Folders of a library that use each other, directly or through others. The list may only shrink.</summary>
+    /// <summary>
+    /// Folders of a library that use each other, directly or through others. The list may only shrink.
+    /// </summary>
     private static readonly Dictionary<string, string[]> KnownCircles = new()
     {
         ["EventBus.Conformance"] = ["(root) Running Scenarios StoreScenarios"],
         ["EventBus.RabbitMq"] = ["Connections Stores Topology Wire"],
         ["EventBus.Redis"] =
-            ["(root) Connections PubSub Stores Stores/Delays Stores/Failures Stores/Processed Stores/Sagas Streams Streams/Leases Streams/Maintenance"],
+            ["(root) Connections PubSub Stores Stores/Delays Stores/Failures Stores/Processed Stores/Sagas Streams Streams/Leases "
+                + "Streams/Maintenance"],
     };
 
     public static TheoryData<string> Libraries => [.. SourceProject.All.Select(project => project.Name)];
@@ -37,8 +42,11 @@ public sealed class DependencyTests
     {
         var assembly = Assembly.LoadFrom(Path.Combine(AppContext.BaseDirectory, $"{library}.dll"));
         Rule.NoOffenders(
-            assembly.GetReferencedAssemblies().Select(reference => reference.Name!).Where(name => !name.StartsWith("System", StringComparison.Ordinal) && !MayUse(library, name)),
-            $"{library} uses these assemblies. Dependencies point to EventBus.Core, and Core needs Microsoft.Extensions.* only; take the dependency out:");
+            assembly.GetReferencedAssemblies()
+                .Select(reference => reference.Name!)
+                .Where(name => !name.StartsWith("System", StringComparison.Ordinal) && !MayUse(library, name)),
+            $"{library} uses these assemblies. Dependencies point to EventBus.Core, and Core needs Microsoft.Extensions.* only; take the "
+                + "dependency out:");
     }
 
     [Theory]
@@ -50,17 +58,24 @@ public sealed class DependencyTests
             .Where(element => element.Name.LocalName is "PackageReference" or "ProjectReference")
             .Select(element => element.Attribute("Include")!.Value)
             .Select(include => include.EndsWith(".csproj", StringComparison.Ordinal) ? Path.GetFileNameWithoutExtension(include) : include);
-        Rule.NoOffenders(references.Where(name => !MayUse(library, name)), $"{library} references these. Take the reference out, or allow it here in a reviewed change:");
+        Rule.NoOffenders(
+            references.Where(name => !MayUse(library, name)),
+            $"{library} references these. Take the reference out, or allow it here in a reviewed change:");
     }
 
-    /// <summary>A folder is a unit only if its users need not read those who use it: the folders of a library form no circle, however long.</summary>
+    /// <summary>
+    /// A folder is a unit only if its users need not read those who use it: the folders of a library form no circle,
+    /// however long.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Libraries))]
     public void Folders_OfALibrary_FormNoCircles(string library)
     {
         var uses = FolderUses(SourceProject.All.Single(project => project.Name == library));
         var circles = Circles(uses);
-        var known = KnownCircles.GetValueOrDefault(library, []).Select(circle => circle.Split(' ').ToHashSet(StringComparer.Ordinal)).ToList();
+        var known = KnownCircles.GetValueOrDefault(library, [])
+            .Select(circle => circle.Split(' ').ToHashSet(StringComparer.Ordinal))
+            .ToList();
 
         Rule.NoOffenders(
             from circle in circles
@@ -75,7 +90,8 @@ public sealed class DependencyTests
     }
 
     private static bool MayUse(string library, string name) =>
-        name.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal) || (Allowed.TryGetValue(library, out var more) && more.Contains(name));
+        name.StartsWith("Microsoft.Extensions.", StringComparison.Ordinal)
+            || (Allowed.TryGetValue(library, out var more) && more.Contains(name));
 
     private static List<(string From, string To, string[] Names)> FolderUses(SourceProject project) =>
         [.. project.Nodes<SimpleNameSyntax>()
@@ -83,14 +99,21 @@ public sealed class DependencyTests
             .Where(use => use.Target?.Locations[0].SourceTree is not null)
             .Select(use => (use.From, To: Folder(use.Target!.Locations[0].SourceTree!), use.Target.Name))
             .Where(use => use.From != use.To)
-            .GroupBy(use => (use.From, use.To), (pair, uses) => (pair.From, pair.To, Names: uses.Select(use => use.Name).Distinct().Order(StringComparer.Ordinal).ToArray()))];
+            .GroupBy(use => (use.From, use.To), (pair, uses) => (
+                pair.From,
+                pair.To,
+                Names: uses.Select(use => use.Name).Distinct().Order(StringComparer.Ordinal).ToArray()))];
 
     /// <summary>The strongly connected components of more than one folder.</summary>
     private static List<HashSet<string>> Circles(List<(string From, string To, string[] Names)> uses)
     {
-        var reached = uses.Select(use => use.From).Concat(uses.Select(use => use.To)).Distinct().ToDictionary(folder => folder, folder => ReachedFrom(folder, uses));
+        var reached = uses.Select(use => use.From)
+            .Concat(uses.Select(use => use.To))
+            .Distinct()
+            .ToDictionary(folder => folder, folder => ReachedFrom(folder, uses));
         return [.. reached.Keys
-            .Select(folder => reached[folder].Where(other => reached[other].Contains(folder)).Append(folder).ToHashSet(StringComparer.Ordinal))
+            .Select(
+                folder => reached[folder].Where(other => reached[other].Contains(folder)).Append(folder).ToHashSet(StringComparer.Ordinal))
             .Where(circle => circle.Count > 1)
             .DistinctBy(circle => string.Join(' ', circle.Order(StringComparer.Ordinal)))];
     }
@@ -111,5 +134,6 @@ public sealed class DependencyTests
 
     private static INamedTypeSymbol? TypeOf(ISymbol? symbol) => (symbol as INamedTypeSymbol ?? symbol?.ContainingType)?.OriginalDefinition;
 
-    private static string Folder(SyntaxTree file) => file.FilePath.Split('/') is [_, _, .. var folders, _] && folders.Length > 0 ? string.Join('/', folders) : "(root)";
+    private static string Folder(SyntaxTree file) =>
+        file.FilePath.Split('/') is [_, _, .. var folders, _] && folders.Length > 0 ? string.Join('/', folders) : "(root)";
 }

@@ -2,10 +2,15 @@ using System.Text.RegularExpressions;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>Code in the documentation is code that compiles, or that a check runs: a block names its file, or a region of it, in the comment before.</summary>
+/// <summary>
+/// Code in the documentation is code that compiles, or that a check runs: a block names its file, or a region of it, in
+/// the comment before.
+/// </summary>
 public sealed class DocumentedCodeTests
 {
-    private static readonly Regex Marked = new(@"^<!-- code: (?<path>[^#\s]+)(#(?<region>\S+))? -->\s*\n```(csharp|javascript)\n(?<code>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline);
+    private static readonly Regex Marked = new(
+        @"^<!-- code: (?<path>[^#\s]+)(#(?<region>\S+))? -->\s*\n```(csharp|javascript)\n(?<code>.*?)^```",
+        RegexOptions.Multiline | RegexOptions.Singleline);
     private static readonly Regex Marker = new(@"^<!-- code:", RegexOptions.Multiline);
 
     private static IEnumerable<string> Documents => Repository.Files("docs", ".md").Prepend("README.md");
@@ -20,24 +25,32 @@ public sealed class DocumentedCodeTests
             let region = block.Groups["region"].Value
             let expected = Repository.Has(source) ? Excerpt(Text(source), region) : null
             where expected != block.Groups["code"].Value.TrimEnd()
-            select expected is null ? $"{path}: {source} has no region '{region}', or does not exist" : $"{path}: {source} {region}, first difference: {FirstDifference(expected, block.Groups["code"].Value.TrimEnd())}",
-            "These blocks are not the code that compiles. Copy the file, or the lines between '#region name' and '#endregion', into the block:");
+            select expected is null
+                ? $"{path}: {source} has no region '{region}', or does not exist"
+                : $"{path}: {source} {region}, first difference: {FirstDifference(expected, block.Groups["code"].Value.TrimEnd())}",
+            "These blocks are not the code that compiles. Copy the file, or the lines between '#region name' and '#endregion', into the "
+                + "block:");
 
     [Fact]
     public void Code_WithAMarker_IsABlockOfCode() =>
         Rule.NoOffenders(
             Documents.Where(path => Marker.Count(Text(path)) != Marked.Count(Text(path))),
-            "A comment '<!-- code: path -->' or '<!-- code: path#region -->' stands on its own line, and ```csharp or ```javascript begins on the next. Mend it in:");
+            "A comment '<!-- code: path -->' or '<!-- code: path#region -->' stands on its own line, and ```csharp or ```javascript "
+                + "begins on the next. Correct it in:");
 
     [Fact]
     public void Readme_OnceItSaysSomething_ShowsCodeThatCompiles() =>
         Assert.True(
             Text("README.md").Split('\n').Length <= 10 || Marked.IsMatch(Text("README.md")),
-            "README.md shows no code that is known to compile. Put '<!-- code: samples/Quickstart/Program.cs -->' before a ```csharp block with the text of that file.");
+            "README.md shows no code that is known to compile. Put '<!-- code: samples/Quickstart/Program.cs -->' before a ```csharp "
+                + "block with the text of that file.");
 
     private static string Text(string path) => Repository.Read(path).ReplaceLineEndings("\n");
 
-    /// <summary>The lines of a region, moved to the left; the whole file when no region is asked for; null when there is none of the name.</summary>
+    /// <summary>
+    /// The lines of a region, moved to the left; the whole file when no region is asked for; null when there is none of
+    /// the name.
+    /// </summary>
     private static string? Excerpt(string text, string region)
     {
         if (region.Length == 0)
@@ -45,7 +58,11 @@ public sealed class DocumentedCodeTests
             return text.TrimEnd();
         }
 
-        var lines = text.Split('\n').SkipWhile(line => Directive(line) != $"#region {region}").Skip(1).TakeWhile(line => Directive(line) != "#endregion").ToArray();
+        var lines = text.Split('\n')
+            .SkipWhile(line => Directive(line) != $"#region {region}")
+            .Skip(1)
+            .TakeWhile(line => Directive(line) != "#endregion")
+            .ToArray();
         if (lines.Length == 0)
         {
             return null;
@@ -56,9 +73,14 @@ public sealed class DocumentedCodeTests
     }
 
     /// <summary>In a language that has none of these it is a comment.</summary>
-    private static string Directive(string line) => line.Trim() is var text && text.StartsWith("//#", StringComparison.Ordinal) ? text[2..] : text;
+    private static string Directive(string line) =>
+        line.Trim() is var text && text.StartsWith("//#", StringComparison.Ordinal) ? text[2..] : text;
 
     private static string FirstDifference(string expected, string actual) =>
-        expected.Split('\n').Zip(actual.Split('\n').Append("(the end)")).Where(pair => pair.First != pair.Second).Select(pair => $"'{pair.Second}' instead of '{pair.First}'").FirstOrDefault()
+        expected.Split('\n')
+            .Zip(actual.Split('\n').Append("(the end)"))
+            .Where(pair => pair.First != pair.Second)
+            .Select(pair => $"'{pair.Second}' instead of '{pair.First}'")
+            .FirstOrDefault()
             ?? "one is longer than the other";
 }

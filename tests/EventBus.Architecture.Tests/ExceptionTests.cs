@@ -4,7 +4,9 @@ using Microsoft.CodeAnalysis.CSharp.Syntax;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>The texts of an exception are code of the application, and may be of any length: one place reads them.</summary>
+/// <summary>
+/// The texts of an exception are code of the application, and may be of any length: one place reads them.
+/// </summary>
 /// <remarks>The libraries of the backends see exceptions of their clients and not of the application.</remarks>
 public sealed class ExceptionTests
 {
@@ -38,7 +40,8 @@ public sealed class ExceptionTests
         let receiver = found.Node.Parent switch
         {
             MemberAccessExpressionSyntax access when access.Name == found.Node => access.Expression,
-            MemberBindingExpressionSyntax binding => binding.Ancestors().OfType<ConditionalAccessExpressionSyntax>().FirstOrDefault()?.Expression,
+            MemberBindingExpressionSyntax binding =>
+                binding.Ancestors().OfType<ConditionalAccessExpressionSyntax>().FirstOrDefault()?.Expression,
             _ => null,
         }
         where receiver is not BaseExpressionSyntax && receiver is not null && IsException(found.Model.GetTypeInfo(receiver).Type)

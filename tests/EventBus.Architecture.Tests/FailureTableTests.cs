@@ -11,7 +11,8 @@ public sealed class FailureTableTests
     private static readonly Regex Code = new(@"(?<proof>proof )?`(?<name>[^`]+)`");
 
     private static IEnumerable<(string Row, string ShownBy)> Rows =>
-        TableRow.Matches(Repository.Read(Document).ReplaceLineEndings("\n")).Select(row => (row.Groups["row"].Value, row.Groups["shownBy"].Value));
+        TableRow.Matches(Repository.Read(Document).ReplaceLineEndings("\n"))
+            .Select(row => (row.Groups["row"].Value, row.Groups["shownBy"].Value));
 
     [Fact]
     public void Table_OfFailures_NamesWhatExists()
@@ -27,17 +28,35 @@ public sealed class FailureTableTests
                 : scenarios.Contains($"new(\"{name}\"", StringComparison.Ordinal)
             where !exists
             select $"{row.Row}: {name}",
-            $"{Document} names what there is not. A name with a dot is Class.Method of a test, others are scenarios of EventBus.Conformance, or with 'proof' before them proofs of EventBus.Proof:");
+            $"{Document} names what there is not. A name with a dot is Class.Method of a test, others are scenarios of "
+                + "EventBus.Conformance, or with 'proof' before them proofs of EventBus.Proof:");
     }
 
     [Fact]
     public void Table_OfFailures_LeavesOutNoRow() =>
         Rule.NoOffenders(
-            new[] { ("N", 6), ("D", 9), ("I", 8), ("O", 6), ("S", 8), ("Z", 5), ("P", 10), ("B", 9), ("C", 7), ("L", 4), ("V", 1) }.SelectMany(group => Enumerable.Range(1, group.Item2).Select(number => $"{group.Item1}{number}")).Append("C10").Except(Rows.Select(row => row.Row)),
+            new[]
+            {
+                ("N", 6),
+                ("D", 9),
+                ("I", 8),
+                ("O", 6),
+                ("S", 8),
+                ("Z", 5),
+                ("P", 10),
+                ("B", 9),
+                ("C", 7),
+                ("L", 4),
+                ("V", 1)
+            }.SelectMany(group =>
+                Enumerable.Range(1, group.Item2).Select(number => $"{group.Item1}{number}"))
+                    .Append("C10")
+                    .Except(Rows.Select(row => row.Row)),
             $"{Document} has no row for these, or the row does not end in ' |'. Each names what shows it, or says why it does not apply:");
 
     private static bool HasTest(string type, string method) =>
-        Repository.Files("tests", $"/{type}.cs").Any(path => Regex.IsMatch(Repository.Read(path), $@"\[(Fact|Theory)[^\n]*\]\s*(\[[^\n]+\]\s*)*public [^\n(]*\b{method}\("));
+        Repository.Files("tests", $"/{type}.cs")
+            .Any(path => Regex.IsMatch(Repository.Read(path), $@"\[(Fact|Theory)[^\n]*\]\s*(\[[^\n]+\]\s*)*public [^\n(]*\b{method}\("));
 
     private static bool Names(string text, string proof) => Regex.IsMatch(text, $@"string Name =>[^\n]*""{proof}""");
 

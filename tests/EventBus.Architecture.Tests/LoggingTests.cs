@@ -9,33 +9,43 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>All that a library logs stands in the files Log.cs, LifecycleLog.cs and OutageLog.cs, where a reviewer finds it.</summary>
+/// <summary>
+/// All that a library logs stands in the files Log.cs, LifecycleLog.cs and OutageLog.cs, where a reviewer finds it.
+/// </summary>
 public sealed class LoggingTests
 {
     [Fact]
     public void Messages_OfALibrary_StandInItsLog() =>
         Rule.NoOffenders(
-            Messages().Where(message => !message.Attribute.SyntaxTree.FilePath.EndsWith("Log.cs", StringComparison.Ordinal)).Select(message => message.Attribute.Where),
+            Messages()
+                .Where(message => !message.Attribute.SyntaxTree.FilePath.EndsWith("Log.cs", StringComparison.Ordinal))
+                .Select(message => message.Attribute.Where),
             "These log messages stand outside of the project's Log.cs or LifecycleLog.cs. Move them there:");
 
     [Fact]
     public void Messages_OfALibrary_HaveAnIdOfTheirOwn()
     {
-        Rule.NoOffenders(Messages().Where(message => IdOf(message.Attribute) is null).Select(message => message.Attribute.Where), "These log messages have no event id. Give each a number:");
+        Rule.NoOffenders(
+            Messages().Where(message => IdOf(message.Attribute) is null).Select(message => message.Attribute.Where),
+            "These log messages have no event id. Give each a number:");
         Rule.NoOffenders(
             Messages().GroupBy(message => (message.Project, Id: IdOf(message.Attribute))).Where(group => group.Count() > 1)
-                .Select(group => $"{group.Key.Project}, id {group.Key.Id}: {string.Join(", ", group.Select(message => message.Attribute.Where))}"),
+                .Select(group =>
+                    $"{group.Key.Project}, id {group.Key.Id}: {string.Join(", ", group.Select(message => message.Attribute.Where))}"),
             "These log messages share an event id. Give each a number of its own in its project:");
     }
 
-    /// <summary>What comes from a wire is in many messages: all of them pass through one place that makes it printable.</summary>
+    /// <summary>
+    /// What comes from a wire is in many messages: all of them pass through one place that makes it printable.
+    /// </summary>
     [Fact]
     public void Loggers_OfALibrary_AreMadeInOnePlace() =>
         Rule.NoOffenders(
             from project in SourceProject.All
             where project.Name != "EventBus.Conformance"
             from found in project.Nodes<SimpleNameSyntax>()
-            where found.Node.Identifier.Text == "CreateLogger" || (found.Node is GenericNameSyntax && found.Node.Identifier.Text == "ILogger")
+            where found.Node.Identifier.Text == "CreateLogger"
+                || (found.Node is GenericNameSyntax && found.Node.Identifier.Text == "ILogger")
             where Path.GetFileName(found.Node.SyntaxTree.FilePath) != "BackendLog.cs"
             select found.Node.Where,
             "These loggers write foreign text as it is. Make them with BackendLog.Create:");
@@ -45,9 +55,17 @@ public sealed class LoggingTests
     {
         var written = new List<string>();
         var log = BackendLog.Create(new Recorder(written), "test");
-        Assembly[] libraries = [typeof(EventBusBuilder).Assembly, typeof(RedisOptions).Assembly, typeof(RabbitMqOptions).Assembly, typeof(SqliteStoreOptions).Assembly, typeof(InMemoryOptions).Assembly];
-        var messages = libraries.SelectMany(library => library.GetTypes()).Where(type => type.Name is "Log" or "LifecycleLog" or "OutageLog").SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public))
-            .Where(method => method.GetCustomAttribute<LoggerMessageAttribute>() is not null).ToList();
+        Assembly[] libraries = [
+            typeof(EventBusBuilder).Assembly,
+            typeof(RedisOptions).Assembly,
+            typeof(RabbitMqOptions).Assembly,
+            typeof(SqliteStoreOptions).Assembly,
+            typeof(InMemoryOptions).Assembly
+        ];
+        var messages = libraries.SelectMany(library => library.GetTypes())
+            .Where(type => type.Name is "Log" or "LifecycleLog" or "OutageLog")
+            .SelectMany(type => type.GetMethods(BindingFlags.Static | BindingFlags.Public))
+                .Where(method => method.GetCustomAttribute<LoggerMessageAttribute>() is not null).ToList();
 
         Assert.Equal(Messages().Count(message => message.Project != "EventBus.Conformance"), messages.Count);
         foreach (var message in messages)
@@ -55,7 +73,9 @@ public sealed class LoggingTests
             written.Clear();
             message.Invoke(null, [log, .. message.GetParameters().Skip(1).Select(ValueOf)]);
             Assert.NotEmpty(written);
-            Assert.All(written, text => Assert.True(text.EnumerateRunes().All(IsPrintable), $"{message.DeclaringType!.Assembly.GetName().Name}, {message.Name}: {text}"));
+            Assert.All(written, text => Assert.True(
+                text.EnumerateRunes().All(IsPrintable),
+                $"{message.DeclaringType!.Assembly.GetName().Name}, {message.Name}: {text}"));
         }
 
         static object? ValueOf(ParameterInfo parameter) =>
@@ -64,7 +84,10 @@ public sealed class LoggingTests
             : parameter.ParameterType.IsValueType ? Activator.CreateInstance(parameter.ParameterType)
             : null;
 
-        static bool IsPrintable(Rune rune) => rune != Rune.ReplacementChar && Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Format);
+        static bool IsPrintable(Rune rune) => rune != Rune.ReplacementChar && Rune.GetUnicodeCategory(rune) is not (UnicodeCategory.Control
+            or UnicodeCategory.LineSeparator
+            or UnicodeCategory.ParagraphSeparator
+            or UnicodeCategory.Format);
     }
 
     private static IEnumerable<(string Project, AttributeSyntax Attribute)> Messages() =>
@@ -85,7 +108,12 @@ public sealed class LoggingTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             written.Add(formatter(state, exception));
             written.AddRange(((IReadOnlyList<KeyValuePair<string, object?>>)state!).Select(value => $"{value.Value}"));
@@ -97,7 +125,8 @@ public sealed class LoggingTests
     }
 
     private static string? IdOf(AttributeSyntax attribute) => attribute.ArgumentList?.Arguments
-        .Where((argument, position) => argument.NameEquals is { Name.Identifier.Text: "EventId" } || (argument.NameEquals is null && position == 0))
+        .Where((argument, position) => argument.NameEquals is { Name.Identifier.Text: "EventId" }
+            || (argument.NameEquals is null && position == 0))
         .Select(argument => argument.Expression)
         .FirstOrDefault(expression => expression.IsKind(SyntaxKind.NumericLiteralExpression))?.ToString();
 }

@@ -24,6 +24,8 @@ internal static class Repository
     private static IEnumerable<FileInfo> Walk(DirectoryInfo folder) =>
         folder.EnumerateFiles().Where(file => file.LinkTarget is null)
             .Concat(folder.EnumerateDirectories()
-                .Where(child => child.LinkTarget is null && !BuildOutput.Contains(child.Name) && (child.Name == ".ci" || !child.Name.StartsWith('.')))
+                .Where(child => child.LinkTarget is null
+                    && !BuildOutput.Contains(child.Name)
+                    && (child.Name == ".ci" || !child.Name.StartsWith('.')))
                 .SelectMany(Walk));
 }

@@ -8,18 +8,22 @@ namespace EventBus.Architecture.Tests;
 internal sealed class SourceProject
 {
     private const string ImplicitUsings =
-        "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using System.Net.Http; global using System.Threading; global using System.Threading.Tasks;";
+        "global using System; global using System.Collections.Generic; global using System.IO; global using System.Linq; global using "
+            + "System.Net.Http; global using System.Threading; global using System.Threading.Tasks;";
 
     private static readonly Lazy<SourceProject[]> Shipped = new(() =>
         [.. new DirectoryInfo(Path.Combine(Repository.Root, "src")).EnumerateDirectories().Select(folder => folder.Name)
-            .Where(name => Repository.Has($"src/{name}/{name}.csproj")).Order(StringComparer.Ordinal).Select(name => new SourceProject(name))]);
+            .Where(name => Repository.Has($"src/{name}/{name}.csproj"))
+            .Order(StringComparer.Ordinal)
+            .Select(name => new SourceProject(name))]);
 
     private SourceProject(string name)
     {
         Name = name;
         IsDeterministic = Repository.Read($"src/{name}/{name}.csproj").Contains("<DeterministicCode>true<", StringComparison.Ordinal);
         var options = new CSharpParseOptions(LanguageVersion.Latest, DocumentationMode.Parse);
-        Files = [.. Repository.Files($"src/{name}", ".cs").Select(path => CSharpSyntaxTree.ParseText(Repository.Read(path), options, path))];
+        Files =
+            [.. Repository.Files($"src/{name}", ".cs").Select(path => CSharpSyntaxTree.ParseText(Repository.Read(path), options, path))];
         var references = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
             .Where(path => Path.GetFileNameWithoutExtension(path) != name)
             .Select(path => MetadataReference.CreateFromFile(path));
@@ -27,7 +31,10 @@ internal sealed class SourceProject
             name,
             [CSharpSyntaxTree.ParseText(ImplicitUsings, options), .. Files],
             references,
-            new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable, allowUnsafe: true));
+            new CSharpCompilationOptions(
+                OutputKind.DynamicallyLinkedLibrary,
+                nullableContextOptions: NullableContextOptions.Enable,
+                allowUnsafe: true));
     }
 
     /// <summary>Every library below <c>src</c>, by name.</summary>
@@ -45,9 +52,10 @@ internal sealed class SourceProject
     public CSharpCompilation Compilation { get; }
 
     /// <summary>The types that the source declares, nested ones included.</summary>
-    public IEnumerable<INamedTypeSymbol> Types => Nodes<BaseTypeDeclarationSyntax>().Select(found => (INamedTypeSymbol)found.Model.GetDeclaredSymbol(found.Node)!)
-        .Concat(Nodes<DelegateDeclarationSyntax>().Select(found => (INamedTypeSymbol)found.Model.GetDeclaredSymbol(found.Node)!))
-        .Distinct<INamedTypeSymbol>(SymbolEqualityComparer.Default);
+    public IEnumerable<INamedTypeSymbol> Types =>
+        Nodes<BaseTypeDeclarationSyntax>().Select(found => (INamedTypeSymbol)found.Model.GetDeclaredSymbol(found.Node)!)
+            .Concat(Nodes<DelegateDeclarationSyntax>().Select(found => (INamedTypeSymbol)found.Model.GetDeclaredSymbol(found.Node)!))
+            .Distinct<INamedTypeSymbol>(SymbolEqualityComparer.Default);
 
     /// <summary>Every piece of syntax of one kind, with what binds it.</summary>
     public IEnumerable<(T Node, SemanticModel Model)> Nodes<T>()

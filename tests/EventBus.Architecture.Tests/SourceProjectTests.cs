@@ -14,11 +14,13 @@ public sealed class SourceProjectTests
             SourceProject.All.SelectMany(project => project.Compilation.GetDiagnostics(TestContext.Current.CancellationToken))
                 .Where(diagnostic => diagnostic.Severity == DiagnosticSeverity.Error && !Generated.Contains(diagnostic.Id))
                 .Select(diagnostic => diagnostic.ToString()),
-            "The rules cannot see what these mean. Reference the missing package here, or add the diagnostic that a source generator causes:");
+            "The rules cannot see what these mean. Reference the missing package here, or add the diagnostic that a source generator "
+                + "causes:");
 
     [Fact]
     public void Libraries_OfTheSolution_AreAllSeen() =>
         Rule.NoOffenders(
-            SourceProject.All.Where(project => project.Files.Count > 0 && !File.Exists(Path.Combine(AppContext.BaseDirectory, $"{project.Name}.dll"))).Select(project => project.Name),
+            SourceProject.All.Where(project => project.Files.Count > 0
+                && !File.Exists(Path.Combine(AppContext.BaseDirectory, $"{project.Name}.dll"))).Select(project => project.Name),
             "These libraries are not checked. Reference them in EventBus.Architecture.Tests.csproj:");
 }

@@ -8,22 +8,49 @@ public sealed class StateTests
 {
     private static readonly string[] Changeable =
     [
-        "List", "Dictionary", "HashSet", "Queue", "Stack", "SortedDictionary", "SortedSet", "LinkedList", "ConcurrentDictionary", "ConcurrentQueue", "ConcurrentBag", "ConcurrentStack",
-        "ConditionalWeakTable", "MemoryCache", "StringBuilder", "Channel", "SemaphoreSlim", "Lock", "Random", "AsyncLocal", "ThreadLocal", "CancellationTokenSource", "TaskCompletionSource",
+        "List",
+        "Dictionary",
+        "HashSet",
+        "Queue",
+        "Stack",
+        "SortedDictionary",
+        "SortedSet",
+        "LinkedList",
+        "ConcurrentDictionary",
+        "ConcurrentQueue",
+        "ConcurrentBag",
+        "ConcurrentStack",
+        "ConditionalWeakTable",
+        "MemoryCache",
+        "StringBuilder",
+        "Channel",
+        "SemaphoreSlim",
+        "Lock",
+        "Random",
+        "AsyncLocal",
+        "ThreadLocal",
+        "CancellationTokenSource",
+        "TaskCompletionSource",
         "IDictionary", "IList", "ICollection", "ISet",
     ];
 
     [Fact]
     public void Statics_OfALibrary_NeverChange() =>
         Rule.NoOffenders(
-            SourceProject.All.SelectMany(project => project.Types).SelectMany(type => type.GetMembers()).Where(member => member.IsStatic && Changes(member)).Select(member => (member.ShortName, member.Where)),
-            "These statics can change, so that two buses or two tests meet in them. Make them fields of an object that the bus owns, or list them in Waivers.cs with the reason:");
+            SourceProject.All.SelectMany(project => project.Types)
+                .SelectMany(type => type.GetMembers())
+                .Where(member => member.IsStatic && Changes(member))
+                .Select(member => (member.ShortName, member.Where)),
+            "These statics can change, so that two buses or two tests meet in them. Make them fields of an object that the bus owns, or "
+                + "list them in Waivers.cs with the reason:");
 
     [Fact]
     public void Types_AreNeverFoundByName() =>
         Rule.NoOffenders(
             SourceProject.All.SelectMany(project => project.Nodes<InvocationExpressionSyntax>())
-                .Where(found => found.Model.GetSymbolInfo(found.Node) is var info && (info.Symbol ?? info.CandidateSymbols.FirstOrDefault()) is IMethodSymbol method && FindsByName(method))
+                .Where(found => found.Model.GetSymbolInfo(found.Node) is var info
+                    && (info.Symbol ?? info.CandidateSymbols.FirstOrDefault()) is IMethodSymbol method
+                    && FindsByName(method))
                 .Select(found => $"{found.Node.Where}: {found.Node.Expression}"),
             "These let a value choose the type that runs. Close over the type when it is registered:");
 
@@ -42,7 +69,9 @@ public sealed class StateTests
     private static bool IsChangeable(ITypeSymbol type) => type is IArrayTypeSymbol || Changeable.Contains(type.Name);
 
     private static bool IsAuto(IPropertySymbol property) =>
-        property.ContainingType.GetMembers().OfType<IFieldSymbol>().Any(field => SymbolEqualityComparer.Default.Equals(field.AssociatedSymbol, property));
+        property.ContainingType.GetMembers()
+            .OfType<IFieldSymbol>()
+            .Any(field => SymbolEqualityComparer.Default.Equals(field.AssociatedSymbol, property));
 
     private static bool FindsByName(IMethodSymbol method) => (method.ContainingType.ToDisplayString(), method.Name) switch
     {

@@ -16,7 +16,9 @@ internal static class SymbolExtensions
             {
                 for (var part = symbol; part is not null and not INamespaceSymbol; part = part.ContainingSymbol)
                 {
-                    if (part.DeclaredAccessibility is not (Accessibility.Public or Accessibility.Protected or Accessibility.ProtectedOrInternal))
+                    if (part.DeclaredAccessibility is not (Accessibility.Public
+                        or Accessibility.Protected
+                        or Accessibility.ProtectedOrInternal))
                     {
                         return false;
                     }
@@ -34,7 +36,9 @@ internal static class SymbolExtensions
 
         /// <summary>The documentation as written; null for none.</summary>
         public XElement? Documentation =>
-            symbol.GetDocumentationCommentXml() is { Length: > 0 } xml && xml.Contains('<', StringComparison.Ordinal) ? XElement.Parse(xml.StartsWith("<member", StringComparison.Ordinal) ? xml : $"<member>{xml}</member>") : null;
+            symbol.GetDocumentationCommentXml() is { Length: > 0 } xml && xml.Contains('<', StringComparison.Ordinal)
+                ? XElement.Parse(xml.StartsWith("<member", StringComparison.Ordinal) ? xml : $"<member>{xml}</member>")
+                : null;
     }
 
     extension(Location location)
@@ -50,7 +54,8 @@ internal static class SymbolExtensions
     extension(ITypeSymbol? type)
     {
         /// <summary>Something to await.</summary>
-        public bool IsTask => type is { Name: "Task" or "ValueTask" } && type.ContainingNamespace.ToDisplayString() == "System.Threading.Tasks";
+        public bool IsTask =>
+            type is { Name: "Task" or "ValueTask" } && type.ContainingNamespace.ToDisplayString() == "System.Threading.Tasks";
 
         public bool IsAsyncResult => type.IsTask || type is { Name: "IAsyncEnumerable" };
     }
@@ -62,5 +67,6 @@ internal static class SymbolExtensions
     }
 
     private static string Text(XElement element) =>
-        Regex.Replace(string.Concat(element.DescendantNodes().Select(node => node is XText text ? text.Value : ((XElement)node).Attribute("cref")?.Value[2..] ?? "")), @"\s+", " ").Trim();
+        Regex.Replace(string.Concat(element.DescendantNodes()
+            .Select(node => node is XText text ? text.Value : ((XElement)node).Attribute("cref")?.Value[2..] ?? "")), @"\s+", " ").Trim();
 }

@@ -19,10 +19,11 @@ public sealed class TreeTests(ITestOutputHelper output)
             let tree = CSharpSyntaxTree.ParseText(Repository.Read(path), path: path)
             from access in tree.GetRoot().DescendantNodes().OfType<MemberAccessExpressionSyntax>()
             where Regex.IsMatch(access.ToString(), @"\b(Thread\.Sleep|Task\.Delay)$")
-            // For ever, until a token is cancelled, is a cause and no time.
+            // An infinite delay until a token is cancelled is a cause, not a time.
             where !access.Parent!.ToString().Contains("Timeout.Infinite", StringComparison.Ordinal)
             select (path, $"{access.Where} {access}"),
-            "These tests wait for time to pass. Wait for what you expect, with a deadline and a reason; a handler that must not end waits for its token:");
+            "These tests wait for time to pass. Wait for what you expect, with a deadline and a reason; a handler that must not end "
+                + "waits for its token:");
 
     [Fact]
     public void Files_OfTheTree_AreFinished()
@@ -43,20 +44,27 @@ public sealed class TreeTests(ITestOutputHelper output)
     {
         foreach (var project in SourceProject.All)
         {
-            var files = project.Files.Select(file => (Where: file.FilePath, Length: file.GetText(TestContext.Current.CancellationToken).Lines.Count)).Where(file => file.Length > LongFile);
+            var files = project.Files.Select(file => (
+                Where: file.FilePath,
+                Length: file.GetText(TestContext.Current.CancellationToken).Lines.Count)).Where(file => file.Length > LongFile);
             var methods = project.Nodes<BaseMethodDeclarationSyntax>()
-                .Select(found => (Where: $"{found.Node.Where} {found.Model.GetDeclaredSymbol(found.Node)?.ShortName}", Length: LinesOf(found.Node)))
+                .Select(found => (
+                    Where: $"{found.Node.Where} {found.Model.GetDeclaredSymbol(found.Node)?.ShortName}",
+                    Length: LinesOf(found.Node)))
                 .Where(method => method.Length > LongMethod);
             var constructors = project.Types.SelectMany(type => type.InstanceConstructors)
                 .Where(constructor => !constructor.IsImplicitlyDeclared && constructor.Parameters.Length > ManyParameters)
-                .Select(constructor => (Where: $"{constructor.Where} {constructor.ContainingType.Name}", Length: constructor.Parameters.Length));
+                .Select(constructor => (
+                    Where: $"{constructor.Where} {constructor.ContainingType.Name}",
+                    Length: constructor.Parameters.Length));
             Report("file, lines", files);
             Report("method, lines", methods);
             Report("constructor, parameters", constructors);
         }
     }
 
-    private static int LinesOf(SyntaxNode node) => node.GetLocation().GetLineSpan() is var span ? span.EndLinePosition.Line - span.StartLinePosition.Line + 1 : 0;
+    private static int LinesOf(SyntaxNode node) =>
+        node.GetLocation().GetLineSpan() is var span ? span.EndLinePosition.Line - span.StartLinePosition.Line + 1 : 0;
 
     private void Report(string what, IEnumerable<(string Where, int Length)> found)
     {

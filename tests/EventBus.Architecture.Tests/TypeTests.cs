@@ -13,7 +13,8 @@ public sealed class TypeTests
         var bases = types.Select(type => type.BaseType?.OriginalDefinition.ToDisplayString()).ToHashSet();
 
         Rule.NoOffenders(
-            types.Where(type => type is { TypeKind: TypeKind.Class, IsSealed: false, IsAbstract: false, IsStatic: false } && !bases.Contains(type.OriginalDefinition.ToDisplayString()))
+            types.Where(type => type is { TypeKind: TypeKind.Class, IsSealed: false, IsAbstract: false, IsStatic: false }
+                && !bases.Contains(type.OriginalDefinition.ToDisplayString()))
                 .Select(type => (type.ShortName, type.Where)),
             "These classes can be inherited from, and nothing does. Seal them, or list them in Waivers.cs with the reason:");
     }
@@ -21,10 +22,13 @@ public sealed class TypeTests
     [Fact]
     public void Types_OfAUser_LiveInTheUsersNamespace() =>
         Rule.NoOffenders(
-            SourceProject.All.SelectMany(project => project.Types.Where(type => type.ContainingType is null).Select(type => (Type: type, Expected: NamespacesOf(project, type))))
+            SourceProject.All.SelectMany(project => project.Types.Where(type => type.ContainingType is null)
+                .Select(type => (Type: type, Expected: NamespacesOf(project, type))))
                 .Where(found => !found.Expected.Contains(found.Type.ContainingNamespace.ToDisplayString()))
-                .Select(found => ($"{found.Type.ContainingNamespace.ToDisplayString()}.{found.Type.Name}, not {string.Join(" or ", found.Expected)}", found.Type.Where)),
-            "These types live in a namespace where nobody looks for them. Move them, or list them in Waivers.cs with the reason:");
+                .Select(found => (
+                    $"{found.Type.ContainingNamespace.ToDisplayString()}.{found.Type.Name}, not {string.Join(" or ", found.Expected)}",
+                    found.Type.Where)),
+            "These types are in a namespace where users do not look for them. Move them, or list them in Waivers.cs with the reason:");
 
     [Fact]
     public void Namespaces_OfAFile_AreFileScoped() =>
@@ -32,7 +36,8 @@ public sealed class TypeTests
             SourceProject.All.SelectMany(project => project.Nodes<NamespaceDeclarationSyntax>()).Select(found => found.Node.Where),
             "These namespaces have a body of their own. Write 'namespace X;':");
 
-    // What a user writes against is in EventBus, whatever the folder; the seam is a namespace for each of its two folders. Internal types keep to the same few.
+    // What a user writes against is in EventBus, whatever the folder; the seam is a namespace for each of its two
+    // folders. Internal types keep to the same few.
     private static string[] NamespacesOf(SourceProject project, INamedTypeSymbol type) => (project.Name, FolderOf(type)) switch
     {
         ("EventBus.Conformance", _) => ["EventBus.Conformance"],
@@ -42,5 +47,6 @@ public sealed class TypeTests
         _ => ["EventBus", "EventBus.Transports", "EventBus.Stores"],
     };
 
-    private static string FolderOf(INamedTypeSymbol type) => type.Locations[0].SourceTree!.FilePath.Split('/') is [_, _, var folder, _, ..] ? folder : "";
+    private static string FolderOf(INamedTypeSymbol type) =>
+        type.Locations[0].SourceTree!.FilePath.Split('/') is [_, _, var folder, _, ..] ? folder : "";
 }

@@ -22,5 +22,6 @@ internal static class Catalogue
         new FuzzProof(),
     ];
 
-    public static Proof Find(string name) => All.FirstOrDefault(proof => proof.Name == name) ?? throw new ProofException($"There is no proof '{name}'.");
+    public static Proof Find(string name) =>
+        All.FirstOrDefault(proof => proof.Name == name) ?? throw new ProofException($"There is no proof '{name}'.");
 }

@@ -6,13 +6,23 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>A program that blocks its one thread on every call, as desktop programs and old test runners do: whatever goes on in the context of that thread hangs. Shared by the tests of several backends.</summary>
+/// <summary>
+/// A program that blocks its one thread on every call, as desktop programs and old test runners do: code that continues
+/// in the context of that thread hangs. Shared by the tests of several backends.
+/// </summary>
 internal static class BlockingCaller
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
-    /// <summary>Runs a whole life of a bus, in the way of a desktop program: one thread with a synchronization context, which is not pumped while it waits.</summary>
-    public static Task RunInContextAsync(Action<EventBusBuilder> configure, bool keyed = true, bool sagas = false, ILoggerProvider? log = null)
+    /// <summary>
+    /// Runs a whole life of a bus, in the way of a desktop program: one thread with a synchronization context, which is
+    /// not pumped while it waits.
+    /// </summary>
+    public static Task RunInContextAsync(
+        Action<EventBusBuilder> configure,
+        bool keyed = true,
+        bool sagas = false,
+        ILoggerProvider? log = null)
     {
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         new Thread(() =>
@@ -35,11 +45,19 @@ internal static class BlockingCaller
     }
 
     /// <summary>The same under a task scheduler that runs one task at a time.</summary>
-    public static Task RunInSchedulerAsync(Action<EventBusBuilder> configure, bool keyed = true, bool sagas = false, ILoggerProvider? log = null)
+    public static Task RunInSchedulerAsync(
+        Action<EventBusBuilder> configure,
+        bool keyed = true,
+        bool sagas = false,
+        ILoggerProvider? log = null)
     {
         var scheduler = new ConcurrentExclusiveSchedulerPair().ExclusiveScheduler;
         return WithinAsync(
-            Task.Factory.StartNew(() => Live(configure, keyed, sagas, log), CancellationToken.None, TaskCreationOptions.LongRunning, scheduler), "the calls under a scheduler of one thread");
+            Task.Factory.StartNew(
+                () => Live(configure, keyed, sagas, log),
+                CancellationToken.None,
+                TaskCreationOptions.LongRunning,
+                scheduler), "the calls under a scheduler of one thread");
     }
 
     private static void Live(Action<EventBusBuilder> configure, bool keyed, bool sagas, ILoggerProvider? log)
@@ -80,7 +98,7 @@ internal static class BlockingCaller
             Wait(host.StopAsync());
         }
 
-        // A host that nobody stops: its end stops the bus.
+        // A host that is never stopped: its end stops the bus.
         using (var host = Build(configure, failed, log))
         {
             host.Start();

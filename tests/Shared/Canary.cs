@@ -6,7 +6,10 @@ using System.Runtime.ExceptionServices;
 
 namespace EventBus.Conformance;
 
-/// <summary>The password of the test servers: it is known, so that one can look whether it sings. Listens to every exception that is thrown, every trace that is made and what goes into <see cref="Log"/> while the tests of a program run.</summary>
+/// <summary>
+/// The password of the test servers: it is known, so that one can look whether it sings. Listens to every exception
+/// that is thrown, every trace that is made and what goes into <see cref="Log"/> while the tests of a program run.
+/// </summary>
 public sealed class Canary : IDisposable
 {
     private static readonly ConcurrentQueue<string> Found = new();
@@ -14,22 +17,33 @@ public sealed class Canary : IDisposable
 
     public Canary()
     {
-        traces = new ActivityListener { ShouldListenTo = _ => true, Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded, ActivityStopped = Check };
+        traces = new ActivityListener
+        {
+            ShouldListenTo = _ => true,
+            Sample = (ref _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = Check
+        };
         ActivitySource.AddActivityListener(traces);
         AppDomain.CurrentDomain.FirstChanceException += Check;
     }
 
-    /// <summary>The password; one that nobody has where the servers have none.</summary>
-    public static string Password { get; } = Environment.GetEnvironmentVariable("EVENTBUS_TEST_CANARY") is { Length: > 0 } given ? given : "no-canary-was-given";
+    /// <summary>The password; an unused one if the servers have none.</summary>
+    public static string Password { get; } = Environment.GetEnvironmentVariable("EVENTBUS_TEST_CANARY") is { Length: > 0 } given
+        ? given
+        : "no-canary-was-given";
 
-    /// <summary>Where everything logs that a test gives no log of its own; a log of a test's own passes on here what it gets.</summary>
+    /// <summary>
+    /// Where everything logs that a test gives no log of its own; a log of a test's own passes on here what it gets.
+    /// </summary>
     public static CanaryLog Log { get; } = new();
 
     public void Dispose()
     {
         AppDomain.CurrentDomain.FirstChanceException -= Check;
         traces.Dispose();
-        Assert.True(Found.IsEmpty, $"A password was in {Found.Count} exceptions, traces or logs, the first: {(Found.TryPeek(out var first) ? first : "")}");
+        Assert.True(
+            Found.IsEmpty,
+            $"A password was in {Found.Count} exceptions, traces or logs, the first: {(Found.TryPeek(out var first) ? first : "")}");
     }
 
     /// <summary>Notes a text with the password in it. What was found fails the run at its end.</summary>
@@ -53,9 +67,13 @@ public sealed class Canary : IDisposable
         }
         catch (Exception)
         {
-            // Whatever is wrong with an exception that cannot even say its message, throwing here would end the process.
+            // Whatever is wrong with an exception that cannot even say its message, throwing here would end the
+            // process.
         }
     }
 
-    private static void Check(Activity trace) => Check($"the trace {trace.DisplayName}", $"{trace.StatusDescription} {string.Join(' ', trace.TagObjects.Select(tag => tag.Value))} {string.Join(' ', trace.Events.SelectMany(each => each.Tags).Select(tag => tag.Value))}");
+    private static void Check(Activity trace) => Check(
+        $"the trace {trace.DisplayName}",
+        $"{trace.StatusDescription} {string.Join(' ', trace.TagObjects.Select(tag => tag.Value))} "
+            + $"{string.Join(' ', trace.Events.SelectMany(each => each.Tags).Select(tag => tag.Value))}");
 }

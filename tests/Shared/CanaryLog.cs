@@ -2,10 +2,15 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Conformance;
 
-/// <summary>A log that nobody reads, except to look for the password.</summary>
+/// <summary>A log that is only searched for the password.</summary>
 public sealed class CanaryLog : ILogger, ILoggerProvider
 {
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         var values = state as IEnumerable<KeyValuePair<string, object?>> ?? [];
         Canary.Check($"the log {eventId}", $"{formatter(state, exception)} {string.Join(' ', values)} {exception}");

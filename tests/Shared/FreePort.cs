@@ -3,10 +3,11 @@ using System.Net.Sockets;
 
 namespace EventBus;
 
-/// <summary>Ports of the loopback that nobody uses. Shared by whatever starts servers of its own.</summary>
+/// <summary>Finds unused loopback ports. Shared by the tests that start their own servers.</summary>
 internal static class FreePort
 {
-    // Below the range from which outgoing connections get theirs: while a killed server is away, its port must not be taken by whoever tries to reach it.
+    // Below the range from which outgoing connections get theirs: while a killed server is down, a client that tries to
+    // reach it must not take its port.
     private const int First = 12_000;
     private const int Last = 30_000;
 

@@ -8,7 +8,10 @@ internal static class Guarantees
     // Two columns of one test program may be rewritten at the same time.
     private static readonly SemaphoreSlim Writing = new(1);
 
-    /// <summary>Fails when the backend's column is not what the runs say. With EVENTBUS_UPDATE_DOCS=1 it rewrites the column instead.</summary>
+    /// <summary>
+    /// Fails when the backend's column is not what the runs say. With EVENTBUS_UPDATE_DOCS=1 it rewrites the column
+    /// instead.
+    /// </summary>
     public static Task CompareAsync(Backend backend, IEnumerable<Task<ScenarioResult>> runs, CancellationToken cancellationToken) =>
         CompareAsync(runs, (written, results) => ConformanceSuite.Document(written, backend, results), cancellationToken);
 
@@ -16,10 +19,14 @@ internal static class Guarantees
     public static Task CompareAsync(StoreBackend backend, IEnumerable<Task<ScenarioResult>> runs, CancellationToken cancellationToken) =>
         CompareAsync(runs, (written, results) => StoreSuite.Document(written, backend, results), cancellationToken);
 
-    private static async Task CompareAsync(IEnumerable<Task<ScenarioResult>> runs, Func<string, ScenarioResult[], string> document, CancellationToken cancellationToken)
+    private static async Task CompareAsync(
+        IEnumerable<Task<ScenarioResult>> runs,
+        Func<string, ScenarioResult[], string> document,
+        CancellationToken cancellationToken)
     {
         var results = await Task.WhenAll(runs);
-        var root = typeof(Guarantees).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == "RepositoryRoot").Value!;
+        var root = typeof(Guarantees).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(
+            attribute => attribute.Key == "RepositoryRoot").Value!;
         var path = Path.Combine(root, "docs", "guarantees.md");
         await Writing.WaitAsync(cancellationToken);
         try
@@ -32,7 +39,8 @@ internal static class Guarantees
                 return;
             }
 
-            Assert.True(written == actual, "docs/guarantees.md does not say what the suite says. Run this test with EVENTBUS_UPDATE_DOCS=1 to rewrite it, and read the difference before you commit it.");
+            Assert.True(written == actual, "docs/guarantees.md does not say what the suite says. Run this test with "
+                + "EVENTBUS_UPDATE_DOCS=1 to rewrite it, and read the difference before you commit it.");
         }
         finally
         {

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>Remembers the texts that were logged, with their exceptions. Shared by the tests of several backends.</summary>
+/// <summary>
+/// Remembers the texts that were logged, with their exceptions. Shared by the tests of several backends.
+/// </summary>
 internal sealed class LogList : ILoggerProvider, ILogger
 {
     private readonly ConcurrentQueue<string> texts = new();
@@ -18,7 +20,12 @@ internal sealed class LogList : ILoggerProvider, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         Canary.Log.Log(logLevel, eventId, state, exception, formatter);
         texts.Enqueue($"{formatter(state, exception)} {exception}");

@@ -6,7 +6,10 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>An instance of an application whose store is its own, on a backend that shares subscriptions. Shared by the tests of several backends.</summary>
+/// <summary>
+/// An instance of an application whose store is its own, on a backend that shares subscriptions. Shared by the tests of
+/// several backends.
+/// </summary>
 internal sealed class PrivateStoreNode : IAsyncDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -48,7 +51,10 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
 
                 var entry = await node.CheckAsync();
                 Assert.Equal(HealthStatus.Degraded, entry.Status);
-                Assert.Contains(countsOrdered ? "the subscriptions 'copies', 'in-order'" : "the subscription 'copies'", entry.Description, StringComparison.Ordinal);
+                Assert.Contains(
+                    countsOrdered ? "the subscriptions 'copies', 'in-order'" : "the subscription 'copies'",
+                    entry.Description,
+                    StringComparison.Ordinal);
                 Assert.Contains("bus.StoreInRedis(...)), or run one instance only", entry.Description, StringComparison.Ordinal);
             }
         }
@@ -76,7 +82,8 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
 
     private async Task LineAsync(string text) => await lines.Until(text).WaitAsync(Patience, TimeProvider.System, Token);
 
-    private async Task<HealthReportEntry> CheckAsync() => (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries["eventbus"];
+    private async Task<HealthReportEntry> CheckAsync() =>
+        (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries["eventbus"];
 
     [EventName("paper.printed")]
     private sealed record PaperPrinted(int Number);
@@ -111,7 +118,12 @@ internal sealed class PrivateStoreNode : IAsyncDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter)
         {
             Canary.Log.Log(logLevel, eventId, state, exception, formatter);
             var text = formatter(state, exception);

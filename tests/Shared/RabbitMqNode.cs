@@ -4,7 +4,10 @@ using System.Net.Sockets;
 
 namespace EventBus;
 
-/// <summary>A RabbitMQ of a program's own, which may be killed, started again and told what to do. Everything by which two nodes on one machine could meet is its own: name, ports, name service, cookie, files.</summary>
+/// <summary>
+/// A private RabbitMQ that may be killed, restarted and controlled. It shares nothing with other nodes of the machine:
+/// name, ports, name service, cookie and files are its own.
+/// </summary>
 internal sealed class RabbitMqNode : IAsyncDisposable
 {
     private const string Programs = "/usr/lib/rabbitmq/bin";
@@ -23,7 +26,10 @@ internal sealed class RabbitMqNode : IAsyncDisposable
     /// <param name="folder">Where its files are; the name of the folder above is the node's.</param>
     /// <param name="port">Where clients connect to.</param>
     /// <param name="password">That of its user <c>bus</c>.</param>
-    /// <param name="peer">A node, started before this one, with which it may form a cluster: they share the name service and the cookie. Null for a node of its own.</param>
+    /// <param name="peer">
+    /// A node, started before this one, with which it may form a cluster: they share the name service and the cookie.
+    /// Null for a node of its own.
+    /// </param>
     public RabbitMqNode(string folder, int port, string password, RabbitMqNode? peer = null)
     {
         (this.folder, Port, this.password, this.peer) = (folder, port, password, peer);
@@ -125,13 +131,19 @@ internal sealed class RabbitMqNode : IAsyncDisposable
         process.Start();
         var (said, complained) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
         await process.WaitForExitAsync().WaitAsync(Patience);
-        return process.ExitCode == 0 ? await said : throw new InvalidOperationException($"rabbitmqctl {arguments[0]} failed: {await said}{await complained}");
+        return process.ExitCode == 0
+            ? await said
+            : throw new InvalidOperationException($"rabbitmqctl {arguments[0]} failed: {await said}{await complained}");
     }
 
     /// <summary>What it has logged.</summary>
     public async Task<string> ReadLogAsync()
     {
-        await using var file = new FileStream(Path.Combine(InFolder("log"), $"{Name}.log"), FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        await using var file = new FileStream(
+            Path.Combine(InFolder("log"), $"{Name}.log"),
+            FileMode.Open,
+            FileAccess.Read,
+            FileShare.ReadWrite);
         using var reader = new StreamReader(file);
         return await reader.ReadToEndAsync();
     }
@@ -178,7 +190,10 @@ internal sealed class RabbitMqNode : IAsyncDisposable
 
     private ProcessStartInfo Prepare(string program, IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            program,
+            arguments)
+        { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

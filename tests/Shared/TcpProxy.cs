@@ -5,7 +5,10 @@ using System.Text;
 
 namespace EventBus;
 
-/// <summary>A wire that can be cut, choked and stretched: stands between a client and a server of this machine. Shared by the tests of every backend with a server.</summary>
+/// <summary>
+/// A wire that can be cut, choked and stretched: stands between a client and a server of this machine. Shared by the
+/// tests of every backend with a server.
+/// </summary>
 internal sealed partial class TcpProxy : IAsyncDisposable
 {
     private readonly int server;
@@ -73,7 +76,10 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Forgets every connection, as a network does whose translation table is full: what is said through them goes nowhere from now on, and nobody is told.</summary>
+    /// <summary>
+    /// Drops the state of every connection, as a network does whose translation table is full: their data is discarded
+    /// from now on, without an error.
+    /// </summary>
     public void Forget()
     {
         foreach (var wire in wires.Keys)
@@ -82,7 +88,9 @@ internal sealed partial class TcpProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Forgets the connections through which a client has said something that holds a text, in any case of its letters.</summary>
+    /// <summary>
+    /// Forgets the connections through which a client has said something that holds a text, in any case of its letters.
+    /// </summary>
     /// <returns>How many there are.</returns>
     public int ForgetThoseThatSaid(string text)
     {
@@ -177,7 +185,7 @@ internal sealed partial class TcpProxy : IAsyncDisposable
                 await direction.MayReadAsync(cut.Token);
                 await direction.TravelAsync(count, cut.Token);
 
-                // What has lost bytes makes no sense to anybody any more: it stays dark until it is cut.
+                // A connection that has lost bytes is unusable: it stays silent until it is cut.
                 dark |= forgotten || direction.Mode == TcpProxyMode.Discard;
                 if (dark)
                 {

@@ -6,10 +6,14 @@ internal enum TcpProxyMode
     /// <summary>It carries them.</summary>
     Pass,
 
-    /// <summary>It takes them, and they go nowhere: a black hole. A connection that lost bytes this way stays dark.</summary>
+    /// <summary>
+    /// It takes them, and they go nowhere: a black hole. A connection that lost bytes this way stays dark.
+    /// </summary>
     Discard,
 
-    /// <summary>It takes no more of them: a peer that has stopped reading, or a network that will come back. Nothing is lost.</summary>
+    /// <summary>
+    /// It takes no more of them: a peer that has stopped reading, or a network that will come back. Nothing is lost.
+    /// </summary>
     Stall,
 }
 
@@ -56,7 +60,10 @@ internal sealed class TcpProxyDirection
     /// <summary>How many bytes a second pass, over all connections together. No limit by default.</summary>
     public long? BytesPerSecond { get; set; }
 
-    /// <summary>Lets so many bytes more pass, and then resets the connection that they went through. Later ones are not touched; null takes it back.</summary>
+    /// <summary>
+    /// Lets so many bytes more pass, and then resets the connection that they went through. Later ones are not touched;
+    /// null takes it back.
+    /// </summary>
     public void CutAfter(long? bytes)
     {
         lock (gate)

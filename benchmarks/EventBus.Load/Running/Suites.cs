@@ -83,7 +83,8 @@ internal static class Suites
                 new Arena(Transport.Memory, subscriptions),
                 [Mode.OneByOne],
                 Ours,
-                CurveRounds) { Events = Math.Max(1_000, 4_000_000 / subscriptions) };
+                CurveRounds)
+            { Events = Math.Max(1_000, 4_000_000 / subscriptions) };
         }
 
         foreach (var keys in (int[])[1, 10, 100, 1_000, 10_000, 100_000])
@@ -103,7 +104,8 @@ internal static class Suites
                         new Arena(transport) { Capacity = Math.Max(1024, backlog) },
                         [Mode.Backlog],
                         Ours,
-                        backlog > 100_000 && transport != Transport.Memory ? 1 : CurveRounds) { Events = backlog };
+                        backlog > 100_000 && transport != Transport.Memory ? 1 : CurveRounds)
+                    { Events = backlog };
                 }
             }
         }

@@ -18,7 +18,8 @@ internal sealed class WorkerProcess : IAsyncDisposable
     {
         var process = Process.Start(new ProcessStartInfo(
             Environment.ProcessPath!,
-            [.. Itself(), Worker.Command]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+            [.. Itself(), Worker.Command])
+        { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         var worker = new WorkerProcess(process);
         try
         {

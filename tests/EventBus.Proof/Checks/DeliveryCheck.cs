@@ -4,10 +4,12 @@ namespace EventBus.Proof;
 internal static class DeliveryCheck
 {
     /// <param name="findings">Where the findings go.</param>
-    /// <param name="outcomes">By number: what the publisher was told.</param>
+    /// <param name="outcomes">The publisher's outcome of each number.</param>
     /// <param name="entries">What the handlers wrote down.</param>
     /// <param name="dead">The events that ended as dead letters.</param>
-    /// <param name="mayLose">The backend promises less: what it accepted and lost is counted, and is no failure.</param>
+    /// <param name="mayLose">
+    /// The backend promises less: what it accepted and lost is counted, and is no failure.
+    /// </param>
     public static void Run(Findings findings, Outcome[] outcomes, IEnumerable<Entry> entries, IReadOnlySet<long> dead, bool mayLose = false)
     {
         var (starts, ends) = (new int[outcomes.Length], new int[outcomes.Length]);
@@ -24,9 +26,12 @@ internal static class DeliveryCheck
         }
 
         var all = Enumerable.Range(0, outcomes.Length).Select(number => (long)number).ToList();
-        strange.UnionWith(all.Where(number => starts[number] > 0 && outcomes[number] is Outcome.None or Outcome.Failed && starts[number] > 0));
+        strange.UnionWith(
+            all.Where(number => starts[number] > 0 && outcomes[number] is Outcome.None or Outcome.Failed && starts[number] > 0));
         findings.Note("published: accepted", outcomes.Count(outcome => outcome == Outcome.Accepted));
-        findings.Note("published: in doubt, failed", $"{outcomes.Count(outcome => outcome == Outcome.InDoubt):N0}, {outcomes.Count(outcome => outcome == Outcome.Failed):N0}");
+        findings.Note(
+            "published: in doubt, failed",
+            $"{outcomes.Count(outcome => outcome == Outcome.InDoubt):N0}, {outcomes.Count(outcome => outcome == Outcome.Failed):N0}");
         findings.Note("handled", all.Count(number => ends[number] > 0));
         var lost = all.Where(number => outcomes[number] == Outcome.Accepted && ends[number] == 0 && !dead.Contains(number)).ToList();
         if (mayLose)

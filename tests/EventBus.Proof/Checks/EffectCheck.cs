@@ -5,14 +5,29 @@ internal static class EffectCheck
 {
     /// <param name="findings">Where the findings go.</param>
     /// <param name="entries">What the processes wrote down.</param>
-    /// <param name="rows">How often each event took effect in the store's own transactions; null where the store has none.</param>
+    /// <param name="rows">
+    /// How often each event took effect in the store's own transactions; null where the store has none.
+    /// </param>
     /// <param name="events">How many events there were.</param>
-    /// <param name="mayBeOvertaken">How many runs may have stood still between their claim and their first line, for longer than their lease. Nothing can keep such a run from beginning; its number tells.</param>
-    public static void Run(Findings findings, IReadOnlyList<Entry> entries, IReadOnlyDictionary<long, int>? rows, int events, int mayBeOvertaken = 0)
+    /// <param name="mayBeOvertaken">
+    /// How many runs may have stood still between their claim and their first line, for longer than their lease.
+    /// Nothing can keep such a run from beginning; its number tells.
+    /// </param>
+    public static void Run(
+        Findings findings,
+        IReadOnlyList<Entry> entries,
+        IReadOnlyDictionary<long, int>? rows,
+        int events,
+        int mayBeOvertaken = 0)
     {
         var inTime = entries.Where(entry => entry.Kind is Kind.Start or Kind.Effect or Kind.Commit).OrderBy(entry => entry.At).ToList();
         var register = new FencedRegister();
-        var (committed, fences, twice, afterCommit, usedTwice) = (new HashSet<long>(), new Dictionary<long, long>(), new List<long>(), new List<long>(), new List<long>());
+        var (committed, fences, twice, afterCommit, usedTwice) = (
+            new HashSet<long>(),
+            new Dictionary<long, long>(),
+            new List<long>(),
+            new List<long>(),
+            new List<long>());
         var (runs, overtaken) = (0L, 0);
         foreach (var entry in inTime)
         {
@@ -55,7 +70,10 @@ internal static class EffectCheck
         findings.None("started again after its commit", afterCommit.Distinct());
         findings.None("committed twice", twice.Distinct());
         findings.None("fencing numbers used twice", usedTwice.Distinct());
-        findings.Demand(overtaken <= mayBeOvertaken, "overtaken before they began", $"{overtaken:N0}, and at most {mayBeOvertaken:N0} stood still");
+        findings.Demand(
+            overtaken <= mayBeOvertaken,
+            "overtaken before they began",
+            $"{overtaken:N0}, and at most {mayBeOvertaken:N0} stood still");
         if (rows is null)
         {
             findings.Exactly("effects that the resource took", events, register.Taken);
@@ -68,7 +86,10 @@ internal static class EffectCheck
         }
     }
 
-    /// <summary>A resource as the documentation asks for: it refuses whoever was overtaken, and takes an effect once for each idempotency key.</summary>
+    /// <summary>
+    /// A resource as the documentation requires: refuses a writer with a lower fencing token, and accepts an effect
+    /// once for each idempotency key.
+    /// </summary>
     private sealed class FencedRegister
     {
         private readonly Dictionary<long, long> highest = [];

@@ -1,6 +1,9 @@
 namespace EventBus.Proof;
 
-/// <summary>The fuzzer's checkers under proof: each mistake planted in a ledger or a log is reported by its name, and a message is made again from its number alone.</summary>
+/// <summary>
+/// The fuzzer's checkers under proof: each mistake planted in a ledger or a log is reported by its name, and a message
+/// is made again from its number alone.
+/// </summary>
 internal static class FuzzMistakes
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
@@ -15,22 +18,34 @@ internal static class FuzzMistakes
         Check("two dead letters of a message", "twice: 1", Clean(ledger => ledger.Bury(1, DeadLetterReason.Unreadable, null)));
         Check("a message that was handled, and is dead", "handled and dead: 2", Clean(ledger => Handle(ledger, 2)));
         Check("a message that is unknown", "unexpected: a handled event", Clean(ledger => Handle(ledger, FuzzMark.None)));
-        Check("a message that was never sent", "unexpected: a dead letter", Clean(ledger => ledger.Bury(7, DeadLetterReason.Unreadable, null)));
+        Check(
+            "a message that was never sent",
+            "unexpected: a dead letter",
+            Clean(ledger => ledger.Bury(7, DeadLetterReason.Unreadable, null)));
         Check("a follow-up that is missing", "follow-ups that are missing: 8", Clean(ledger => Handle(ledger, 8)));
         Check("a follow-up of nothing", "follow-ups too many: 1", Clean(ledger => ledger.Take(new Entry(0, 0, Kind.FollowUp, 1))));
         Check("a tick that is missing", "ticks that were lost: 1", Clean(ledger => ledger.TickSent(1)));
         Check("a tick that waits for too long", "longest wait of a tick", Clean(ledger => Tick(ledger, LongestWait * 1.1)));
-        Check("messages of which few were read", "passed the first check", Clean(ledger => Array.ForEach([4L, 6, 7, 10], number => Bury(ledger, number))));
+        Check(
+            "messages of which few were read",
+            "passed the first check",
+            Clean(ledger => Array.ForEach([4L, 6, 7, 10], number => Bury(ledger, number))));
         Expect("a log without content", null, "12:00:00 Critical it failed: fz1z\\u000aintruder-7d21");
         Expect("a log with content", "lines with content", $"12:00:00 it failed: Path $.map['{FuzzMark.Canary}']");
         Expect("a line that someone else began", "lines that someone else began", "12:00:00 it failed", $" {FuzzMark.Intruder} crit");
         Expect("a line with a control character", "lines with control characters", "12:00:00 it failed: \u001b[31m");
-        CheckerProof.Expect(findings, "a shared dead letter that no line tells of", "lines that say so of a shared one", found => FuzzLogCheck.Run(found, [], shared: 1));
+        CheckerProof.Expect(
+            findings,
+            "a shared dead letter that no line tells of",
+            "lines that say so of a shared one",
+            found => FuzzLogCheck.Run(found, [], shared: 1));
         Derive(findings);
 
-        void Check(string mistake, string? reported, FuzzLedger ledger) => CheckerProof.Expect(findings, mistake, reported, found => FuzzCheck.Run(found, ledger, LongestWait));
+        void Check(string mistake, string? reported, FuzzLedger ledger) =>
+            CheckerProof.Expect(findings, mistake, reported, found => FuzzCheck.Run(found, ledger, LongestWait));
 
-        void Expect(string mistake, string? reported, params string[] lines) => CheckerProof.Expect(findings, mistake, reported, found => FuzzLogCheck.Run(found, lines));
+        void Expect(string mistake, string? reported, params string[] lines) =>
+            CheckerProof.Expect(findings, mistake, reported, found => FuzzLogCheck.Run(found, lines));
     }
 
     /// <summary>Message 50 is the same whether or not others were made before it.</summary>
@@ -40,9 +55,13 @@ internal static class FuzzMistakes
         var made = Enumerable.Range(0, 51).Select(number => generator.Make(number)).ToList();
         var again = new FuzzGenerator(7).Make(50);
         findings.Demand(
-            made[50].Body.AsSpan().SequenceEqual(again.Body) && made[50].Attributes.Select(attribute => attribute.Name).SequenceEqual(again.Attributes.Select(attribute => attribute.Name)),
+            made[50].Body.AsSpan().SequenceEqual(again.Body) && made[50].Attributes.Select(attribute => attribute.Name)
+                .SequenceEqual(again.Attributes.Select(attribute => attribute.Name)),
             "a message made again from its number", "the same");
-        findings.Demand(made.Select(message => message.Kind).Distinct().Count() > 5, "kinds among the first messages", $"{made.Select(message => message.Kind).Distinct().Count()}");
+        findings.Demand(
+            made.Select(message => message.Kind).Distinct().Count() > 5,
+            "kinds among the first messages",
+            $"{made.Select(message => message.Kind).Distinct().Count()}");
     }
 
     private static FuzzLedger Clean(Action<FuzzLedger>? mistake = null)
@@ -86,6 +105,10 @@ internal static class FuzzMistakes
     private static void Tick(FuzzLedger ledger, TimeSpan wait)
     {
         ledger.TickSent(0);
-        ledger.Take(new Entry(System.Diagnostics.Stopwatch.GetTimestamp() + (long)(wait.TotalSeconds * System.Diagnostics.Stopwatch.Frequency), 0, Kind.Tick, 0));
+        ledger.Take(new Entry(
+            System.Diagnostics.Stopwatch.GetTimestamp() + (long)(wait.TotalSeconds * System.Diagnostics.Stopwatch.Frequency),
+            0,
+            Kind.Tick,
+            0));
     }
 }

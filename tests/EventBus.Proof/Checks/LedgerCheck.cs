@@ -1,6 +1,9 @@
 namespace EventBus.Proof;
 
-/// <summary>What was acknowledged to the publisher, against what took effect: nothing is lost, nothing takes effect twice, nothing waits for ever.</summary>
+/// <summary>
+/// Compares the outcomes of the publisher with the effects: nothing is lost, nothing takes effect twice, nothing waits
+/// without end.
+/// </summary>
 internal static class LedgerCheck
 {
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
@@ -17,10 +20,12 @@ internal static class LedgerCheck
         }
 
         var numbers = Enumerable.Range(0, outcomes.Length).Select(number => (long)number).ToList();
-        var unexpected = new SortedSet<long>(starts.Keys.Concat(ledger.Effects.Keys).Where(number => number < 0 || number >= outcomes.Length || outcomes[number] is Outcome.None or Outcome.Failed));
+        var unexpected = new SortedSet<long>(starts.Keys.Concat(ledger.Effects.Keys)
+            .Where(number => number < 0 || number >= outcomes.Length || outcomes[number] is Outcome.None or Outcome.Failed));
         findings.Note("acked", Count(Outcome.Accepted));
         findings.Note("refused", Count(Outcome.Failed));
-        findings.None("lost", numbers.Where(number => outcomes[number] == Outcome.Accepted && !ledger.Effects.ContainsKey(number) && !ledger.Dead.Contains(number)));
+        findings.None("lost", numbers.Where(
+            number => outcomes[number] == Outcome.Accepted && !ledger.Effects.ContainsKey(number) && !ledger.Dead.Contains(number)));
         findings.Note("in doubt: recovered, not", $"{InDoubt(true):N0}, {InDoubt(false):N0}");
         findings.None("unexpected", unexpected);
         findings.Note("duplicate deliveries", starts.Values.Sum(count => count - 1));
@@ -36,18 +41,22 @@ internal static class LedgerCheck
         findings.Note("order violations", "none possible: the subscription asks for no order");
         findings.None("dead letters", ledger.Dead);
         findings.None("stuck", ledger.Stuck);
-        findings.Demand(ledger.LongestCall <= ledger.Deadline + Grace, "longest call", $"{ledger.LongestCall.TotalSeconds:0.00} s, at most {(ledger.Deadline + Grace).TotalSeconds:0.00} s");
+        findings.Demand(
+            ledger.LongestCall <= ledger.Deadline + Grace,
+            "longest call",
+            $"{ledger.LongestCall.TotalSeconds:0.00} s, at most {(ledger.Deadline + Grace).TotalSeconds:0.00} s");
 
         int Count(Outcome outcome) => outcomes.Count(each => each == outcome);
 
-        int InDoubt(bool recovered) => numbers.Count(number => outcomes[number] == Outcome.InDoubt && ledger.Effects.ContainsKey(number) == recovered);
+        int InDoubt(bool recovered) =>
+            numbers.Count(number => outcomes[number] == Outcome.InDoubt && ledger.Effects.ContainsKey(number) == recovered);
     }
 }
 
 /// <summary>Both sides of a run.</summary>
 internal sealed record Ledger
 {
-    /// <summary>By number: what the publisher was told.</summary>
+    /// <summary>The publisher's outcome of each number.</summary>
     public required Outcome[] Outcomes { get; init; }
 
     /// <summary>What the handlers wrote down.</summary>

@@ -7,7 +7,10 @@ internal static class OrderCheck
     /// <param name="entries">What the handlers wrote down: the key first, then the number within it, from 1.</param>
     /// <param name="keys">How many keys.</param>
     /// <param name="length">How many events each key has.</param>
-    /// <param name="mayRepeat">A process may begin a key again at an earlier event, because what the one before it had not acknowledged came once more, in order.</param>
+    /// <param name="mayRepeat">
+    /// A process may begin a key again at an earlier event, because what the one before it had not acknowledged came
+    /// once more, in order.
+    /// </param>
     public static void Run(Findings findings, IReadOnlyList<Entry> entries, int keys, int length, bool mayRepeat)
     {
         var states = Enumerable.Range(0, keys).Select(_ => new KeyState()).ToArray();
@@ -40,7 +43,9 @@ internal static class OrderCheck
         findings.Note("failed starts", throws);
         findings.Note("duplicate deliveries", ends - states.Sum(state => state.Done));
         findings.None("order violations", violations);
-        findings.None("stuck keys", Enumerable.Range(0, keys).Where(key => states[key].Done < length).Select(key => $"{key} after {states[key].Done}"));
+        findings.None(
+            "stuck keys",
+            Enumerable.Range(0, keys).Where(key => states[key].Done < length).Select(key => $"{key} after {states[key].Done}"));
     }
 
     private sealed class KeyState
@@ -55,7 +60,7 @@ internal static class OrderCheck
         public string? Start(Entry entry, bool mayRepeat)
         {
             var found = entry.B > Done + 1 ? $"started {entry.B} before {Done + 1} was handled"
-                : running.TryGetValue(entry.Process, out var other) ? $"started {entry.B} beside {other}"
+                : running.TryGetValue(entry.Process, out var other) ? $"started {entry.B} during {other}"
                 : entry.B < started && !(mayRepeat && entry.Process != process) ? $"started {entry.B} after {started}"
                 : null;
             running[entry.Process] = entry.B;

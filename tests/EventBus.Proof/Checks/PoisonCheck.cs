@@ -3,7 +3,10 @@ namespace EventBus.Proof;
 /// <summary>A dead letter, as far as the checker is concerned.</summary>
 internal readonly record struct Dead(long Number, DeadLetterReason Reason, int Attempts);
 
-/// <summary>Poison is started four times, becomes one dead letter and is told of; nobody else suffers from it.</summary>
+/// <summary>
+/// Checks that a poison event is attempted four times and becomes one dead letter with an alert, and that no other
+/// event is affected.
+/// </summary>
 internal static class PoisonCheck
 {
     private const int Attempts = 4;
@@ -13,11 +16,22 @@ internal static class PoisonCheck
     /// <param name="entries">What the handlers wrote down.</param>
     /// <param name="dead">The dead letters that were found.</param>
     /// <param name="publishedAt">By number: when each event was published.</param>
-    /// <param name="deaths">When processes died. One that dies while it holds an event that it has not started costs the event one of its starts: from outside nobody can tell the difference.</param>
-    public static void Run(Findings findings, IReadOnlyList<JobKind> kinds, IReadOnlyList<Entry> entries, IReadOnlyList<Dead> dead, IReadOnlyList<long> publishedAt, IReadOnlyList<long> deaths)
+    /// <param name="deaths">
+    /// The times at which processes died. A process that dies with an event that it has not started costs the event one
+    /// of its attempts, because the two cases look the same from outside.
+    /// </param>
+    public static void Run(
+        Findings findings,
+        IReadOnlyList<JobKind> kinds,
+        IReadOnlyList<Entry> entries,
+        IReadOnlyList<Dead> dead,
+        IReadOnlyList<long> publishedAt,
+        IReadOnlyList<long> deaths)
     {
         var starts = new int[kinds.Count];
-        var toldAt = entries.Where(entry => entry.Kind == Kind.Alert).GroupBy(entry => entry.A).ToDictionary(group => group.Key, group => group.Min(entry => entry.At));
+        var toldAt = entries.Where(entry => entry.Kind == Kind.Alert)
+            .GroupBy(entry => entry.A)
+            .ToDictionary(group => group.Key, group => group.Min(entry => entry.At));
         foreach (var entry in entries.Where(entry => entry.Kind == Kind.Start && entry.A < kinds.Count))
         {
             starts[entry.A]++;
@@ -28,24 +42,35 @@ internal static class PoisonCheck
         {
             var own = Numbers(kind);
             var name = kind == JobKind.Poison ? "poison" : "deadly";
-            findings.Note($"{name}: starts", string.Join("  ", own.GroupBy(number => starts[number]).OrderByDescending(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}")));
+            findings.Note($"{name}: starts", string.Join("  ", own.GroupBy(number => starts[number])
+                .OrderByDescending(group => group.Key)
+                .Select(group => $"{group.Key}: {group.Count():N0}")));
             findings.None($"{name}: started too often", own.Where(number => starts[number] > Attempts));
-            findings.None($"{name}: started too seldom", own.Where(number => starts[number] < Attempts - Math.Min(Deaths(number), Attempts - 1)));
+            findings.None(
+                $"{name}: started too seldom",
+                own.Where(number => starts[number] < Attempts - Math.Min(Deaths(number), Attempts - 1)));
             findings.Note($"{name}: one start less, caught waiting", own.Count(number => starts[number] == Attempts - 1));
             findings.Note($"{name}: two less, caught twice", own.Count(number => starts[number] == Attempts - 2));
             findings.None($"{name}: no dead letter", own.Where(number => !letters.ContainsKey(number)));
-            findings.Note($"{name}: reasons", string.Join("  ", own.Where(letters.ContainsKey).GroupBy(number => letters[number][0].Reason).Select(group => $"{group.Key}: {group.Count():N0}")));
+            findings.Note($"{name}: reasons", string.Join("  ", own.Where(letters.ContainsKey)
+                .GroupBy(number => letters[number][0].Reason)
+                .Select(group => $"{group.Key}: {group.Count():N0}")));
         }
 
-        findings.None("deadly: another reason", Numbers(JobKind.Deadly).Where(number => letters.TryGetValue(number, out var own) && own[0].Reason != DeadLetterReason.ProcessEnded));
+        findings.None("deadly: another reason", Numbers(JobKind.Deadly).Where(
+            number => letters.TryGetValue(number, out var own) && own[0].Reason != DeadLetterReason.ProcessEnded));
         findings.Note("dead letters", dead.Count);
         findings.None("dead twice", letters.Where(pair => pair.Value.Count > 1).Select(pair => pair.Key));
-        findings.None("innocent dead letters", letters.Keys.Where(number => number >= kinds.Count || kinds[(int)number] is JobKind.Good or JobKind.Flaky));
+        findings.None(
+            "innocent dead letters",
+            letters.Keys.Where(number => number >= kinds.Count || kinds[(int)number] is JobKind.Good or JobKind.Flaky));
         Alerts(findings, entries, letters.Keys);
 
-        int Deaths(long number) => deaths.Count(at => at >= publishedAt[(int)number] && at <= toldAt.GetValueOrDefault(number, long.MaxValue));
+        int Deaths(long number) =>
+            deaths.Count(at => at >= publishedAt[(int)number] && at <= toldAt.GetValueOrDefault(number, long.MaxValue));
 
-        List<long> Numbers(JobKind kind) => [.. Enumerable.Range(0, kinds.Count).Where(number => kinds[number] == kind).Select(number => (long)number)];
+        List<long> Numbers(JobKind kind) =>
+            [.. Enumerable.Range(0, kinds.Count).Where(number => kinds[number] == kind).Select(number => (long)number)];
     }
 
     private static void Alerts(Findings findings, IReadOnlyList<Entry> entries, IReadOnlyCollection<long> dead)
@@ -53,7 +78,7 @@ internal static class PoisonCheck
         var alerts = entries.Where(entry => entry.Kind == Kind.Alert).Select(entry => entry.A).ToList();
         var distinct = alerts.ToHashSet();
         findings.Note("alerts (distinct, repeated)", $"{distinct.Count:N0}, {alerts.Count - distinct.Count:N0}");
-        findings.None("dead letters nobody was told of", dead.Where(number => !distinct.Contains(number)));
+        findings.None("dead letters without an alert", dead.Where(number => !distinct.Contains(number)));
         findings.None("alerts of nothing", distinct.Where(number => !dead.Contains(number)));
     }
 }

@@ -2,7 +2,9 @@ namespace EventBus.Proof;
 
 /// <summary>One fault, and how long after it a fresh event got through again.</summary>
 /// <param name="Fault">What it was.</param>
-/// <param name="Recovery">The time from the broker's first answer to a client of its own until a fresh event was handled; null if none was.</param>
+/// <param name="Recovery">
+/// The time from the broker's first answer to a client of its own until a fresh event was handled; null if none was.
+/// </param>
 internal readonly record struct FaultRound(string Fault, TimeSpan? Recovery);
 
 /// <summary>After every fault a fresh event gets through, soon; and no call outlives its deadline.</summary>
@@ -25,7 +27,9 @@ internal static class RecoveryCheck
 
         var all = rounds.Select(round => round.Recovery ?? TimeSpan.MaxValue).Order().ToList();
         var p99 = all[(int)Math.Ceiling(all.Count * 0.99) - 1];
-        findings.None("listeners silently dead", rounds.Index().Where(item => item.Item.Recovery is null).Select(item => $"{item.Item.Fault} (no. {item.Index + 1})"));
+        findings.None(
+            "listeners silently dead",
+            rounds.Index().Where(item => item.Item.Recovery is null).Select(item => $"{item.Item.Fault} (no. {item.Index + 1})"));
         findings.Demand(p99 <= longest, "recovery p99", $"{Text(p99)}, at most {Text(longest)}");
         findings.Demand(longestCall <= deadline + Grace, "longest call", $"{Text(longestCall)}, at most {Text(deadline + Grace)}");
     }

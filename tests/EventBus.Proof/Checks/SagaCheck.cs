@@ -16,13 +16,13 @@ internal sealed record SagaRecord
     /// <summary>Where the sagas in the store came to rest by themselves.</summary>
     public required IReadOnlyDictionary<long, SagaStatus> Rested { get; init; }
 
-    /// <summary>Where they stand now that people have dealt with those that needed them.</summary>
+    /// <summary>The status of the sagas after operators have retried those that needed attention.</summary>
     public required IReadOnlyDictionary<long, SagaStatus> Ended { get; init; }
 
     /// <summary>What the services wrote down.</summary>
     public required IReadOnlyList<ServiceCall> Calls { get; init; }
 
-    /// <summary>Whom people were told of, each time.</summary>
+    /// <summary>The alerts, in order.</summary>
     public required IReadOnlyList<long> Alerts { get; init; }
 
     public required IReadOnlyList<SagaNews> News { get; init; }
@@ -31,7 +31,10 @@ internal sealed record SagaRecord
     public required IReadOnlyList<long> ChangedLate { get; init; }
 }
 
-/// <summary>Every saga is done whole or undone in exact reverse order, or people are told; by one process at a time.</summary>
+/// <summary>
+/// Checks that every saga is executed completely, or compensated in exact reverse order, or has an alert; by one
+/// process at a time.
+/// </summary>
 internal static class SagaCheck
 {
     private static readonly SagaStatus[] AtRest = [SagaStatus.Completed, SagaStatus.Compensated, SagaStatus.NeedsAttention];
@@ -43,18 +46,31 @@ internal static class SagaCheck
         findings.Note("at rest by themselves", Ends(record.Rested));
         findings.Note("in the end", Ends(record.Ended));
         findings.None("lost", record.Planned.Keys.Where(saga => !record.Ended.ContainsKey(saga)));
-        findings.None("started by nobody", record.Ended.Keys.Where(saga => !record.Planned.ContainsKey(saga)));
-        findings.None("stuck", record.Rested.Where(saga => !AtRest.Contains(saga.Value)).Concat(record.Ended.Where(saga => !AtRest[..2].Contains(saga.Value))).Select(saga => $"{saga.Key} {saga.Value}"));
-        findings.None("at rest in another way than planned", record.Planned.Where(plan => record.Rested.TryGetValue(plan.Key, out var rested) && rested != plan.Value).Select(plan => $"{plan.Key} {record.Rested[plan.Key]}"));
+        findings.None("started without a plan", record.Ended.Keys.Where(saga => !record.Planned.ContainsKey(saga)));
+        findings.None("stuck", record.Rested.Where(saga => !AtRest.Contains(saga.Value))
+            .Concat(record.Ended.Where(saga => !AtRest[..2].Contains(saga.Value)))
+            .Select(saga => $"{saga.Key} {saga.Value}"));
+        findings.None("at rest in another way than planned", record.Planned.Where(plan => record.Rested.TryGetValue(
+            plan.Key,
+            out var rested) && rested != plan.Value).Select(plan => $"{plan.Key} {record.Rested[plan.Key]}"));
         findings.Note("runs of steps", record.Calls.Count(call => call.Mark == ServiceMark.Begun));
         findings.Note("effects repeated, and ignored", record.Calls.Count(call => call.Mark == ServiceMark.Repeated));
         findings.None("executed in another order", Of(tale => tale.IsExecutedInOrder));
-        findings.None("compensated in another order", record.Ended.Where(end => !TaleOf(end.Key).IsUndoneAs(end.Value)).Select(end => $"{end.Key} {TaleOf(end.Key)}"));
-        findings.None("leaked effects", record.Ended.Where(end => end.Value == SagaStatus.Compensated).SelectMany(end => TaleOf(end.Key).Leaks.Select(step => $"{end.Key} {step}")));
-        findings.None("missing effects", record.Ended.Where(end => end.Value == SagaStatus.Completed && TaleOf(end.Key).Acted != Parcel.Steps.Count).Select(end => end.Key));
+        findings.None(
+            "compensated in another order",
+            record.Ended.Where(end => !TaleOf(end.Key).IsUndoneAs(end.Value)).Select(end => $"{end.Key} {TaleOf(end.Key)}"));
+        findings.None("leaked effects", record.Ended.Where(end => end.Value == SagaStatus.Compensated)
+            .SelectMany(end => TaleOf(end.Key).Leaks.Select(step => $"{end.Key} {step}")));
+        findings.None("missing effects", record.Ended.Where(
+            end => end.Value == SagaStatus.Completed && TaleOf(end.Key).Acted != Parcel.Steps.Count).Select(end => end.Key));
         findings.None("effects twice", Of(tale => tale.ActsOnce));
-        findings.None("keys of another form", record.Calls.Where(call => call.Mark == ServiceMark.Begun && call.Key != $"{Numbers.ToId(call.Saga)}/{call.Step}/{(call.IsUndo ? "compensate" : "execute")}").Select(call => call.Key).Distinct());
-        findings.None("two orchestrators at once", tales.SelectMany(tale => tale.Value.Overlaps.Select(overlap => $"{tale.Key} {overlap}")));
+        findings.None("keys of another form", record.Calls.Where(call => call.Mark == ServiceMark.Begun
+            && call.Key != $"{Numbers.ToId(call.Saga)}/{call.Step}/{(call.IsUndo ? "compensate" : "execute")}")
+                .Select(call => call.Key)
+                .Distinct());
+        findings.None(
+            "two orchestrators at once",
+            tales.SelectMany(tale => tale.Value.Overlaps.Select(overlap => $"{tale.Key} {overlap}")));
         findings.Note("overtaken after their leases", tales.Values.Sum(tale => tale.Overtaken));
         findings.None("run after the end", Of(tale => tale.EndsForGood));
         findings.None("changed by a late reply", record.ChangedLate);
@@ -63,16 +79,17 @@ internal static class SagaCheck
 
         SagaTale TaleOf(long saga) => tales.GetValueOrDefault(saga) ?? new SagaTale([]);
 
-        IEnumerable<string> Of(Func<SagaTale, bool> holds) => tales.Where(tale => !holds(tale.Value)).Select(tale => $"{tale.Key} {tale.Value}");
+        IEnumerable<string> Of(Func<SagaTale, bool> holds) =>
+            tales.Where(tale => !holds(tale.Value)).Select(tale => $"{tale.Key} {tale.Value}");
     }
 
     private static void Alerts(Findings findings, SagaRecord record)
     {
-        var told = record.Alerts.ToHashSet();
+        var alerted = record.Alerts.ToHashSet();
         var needing = record.Rested.Where(saga => saga.Value == SagaStatus.NeedsAttention).Select(saga => saga.Key).ToHashSet();
-        findings.Note("alerts (distinct, repeated)", $"{told.Count:N0}, {record.Alerts.Count - told.Count:N0}");
-        findings.None("need people, and nobody was told", needing.Where(saga => !told.Contains(saga)));
-        findings.None("alerts of nothing", told.Where(saga => !needing.Contains(saga)));
+        findings.Note("alerts (distinct, repeated)", $"{alerted.Count:N0}, {record.Alerts.Count - alerted.Count:N0}");
+        findings.None("need attention, without an alert", needing.Where(saga => !alerted.Contains(saga)));
+        findings.None("alerts without a cause", alerted.Where(saga => !needing.Contains(saga)));
     }
 
     private static void News(Findings findings, SagaRecord record, Func<long, SagaTale> taleOf)
@@ -80,19 +97,25 @@ internal static class SagaCheck
         var ids = record.News.GroupBy(news => news.Id).ToList();
         var bySaga = ids.Select(copies => copies.First()).ToLookup(news => news.Saga);
         findings.Note("events of sagas (ids, repeated)", $"{ids.Count:N0}, {record.News.Count - ids.Count:N0}");
-        findings.None("ends not told, or not once", record.Ended.Where(end =>
+        findings.None("ends without an event, or not with one", record.Ended.Where(end =>
         {
-            var (completed, failed) = (bySaga[end.Key].Count(news => news.Name == "saga.completed"), bySaga[end.Key].Count(news => news.Name == "saga.failed"));
+            var (completed, failed) = (
+                bySaga[end.Key].Count(news => news.Name == "saga.completed"),
+                bySaga[end.Key].Count(news => news.Name == "saga.failed"));
             return (completed, failed) != (end.Value == SagaStatus.Completed ? (1, 0) : (0, 1));
         }).Select(end => end.Key));
-        findings.None("ends told otherwise", bySaga.SelectMany(own => own).Where(news => news.Name == "saga.failed" && !news.Steps.SequenceEqual(taleOf(news.Saga).Undone)).Select(news => news.Saga));
-        findings.None("executed steps not told, or not once", record.Ended.Where(end =>
+        findings.None("ends with another event", bySaga.SelectMany(own => own)
+            .Where(news => news.Name == "saga.failed" && !news.Steps.SequenceEqual(taleOf(news.Saga).Undone))
+            .Select(news => news.Saga));
+        findings.None("executed steps without an event, or not with one", record.Ended.Where(end =>
         {
             var executed = taleOf(end.Key).Executed;
-            var told = bySaga[end.Key].Where(news => news.Name == "saga.step.completed").SelectMany(news => news.Steps).Order();
-            return !told.SequenceEqual((end.Value == SagaStatus.Completed ? executed : executed.SkipLast(1)).Order());
+            var announced = bySaga[end.Key].Where(news => news.Name == "saga.step.completed").SelectMany(news => news.Steps).Order();
+            return !announced.SequenceEqual((end.Value == SagaStatus.Completed ? executed : executed.SkipLast(1)).Order());
         }).Select(end => end.Key));
     }
 
-    private static string Ends(IReadOnlyDictionary<long, SagaStatus> sagas) => string.Join("  ", sagas.Values.GroupBy(status => status).OrderBy(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}"));
+    private static string Ends(IReadOnlyDictionary<long, SagaStatus> sagas) => string.Join(
+        "  ",
+        sagas.Values.GroupBy(status => status).OrderBy(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}"));
 }

@@ -13,22 +13,29 @@ internal sealed class SagaTale(IReadOnlyList<ServiceCall> calls)
     public int Acted => calls.Count(call => call is { Mark: ServiceMark.Acted, IsUndo: false });
 
     public bool IsExecutedInOrder => Executed.SequenceEqual(Parcel.Steps.Take(Executed.Count))
-        && !calls.SkipWhile(call => call is not { Mark: ServiceMark.Begun, IsUndo: true }).Any(call => call is { Mark: ServiceMark.Begun, IsUndo: false });
+        && !calls.SkipWhile(call => call is not { Mark: ServiceMark.Begun, IsUndo: true })
+            .Any(call => call is { Mark: ServiceMark.Begun, IsUndo: false });
 
     /// <summary>No service did the same twice, under whatever keys.</summary>
-    public bool ActsOnce => calls.Where(call => call.Mark == ServiceMark.Acted).GroupBy(call => (call.Step, call.IsUndo)).All(acts => acts.Count() == 1);
+    public bool ActsOnce =>
+        calls.Where(call => call.Mark == ServiceMark.Acted).GroupBy(call => (call.Step, call.IsUndo)).All(acts => acts.Count() == 1);
 
     /// <summary>Nothing runs after the store took the end.</summary>
     public bool EndsForGood => !calls.SkipWhile(call => call.Mark != ServiceMark.AtEnd).Any(call => call.Mark == ServiceMark.Begun);
 
     /// <summary>Steps that took effect and were not undone after it.</summary>
     public IEnumerable<string> Leaks => calls.Index().Where(item => item.Item is { Mark: ServiceMark.Acted, IsUndo: false } act
-        && !calls.Skip(item.Index).Any(call => call is { Mark: ServiceMark.Acted, IsUndo: true } && call.Step == act.Step)).Select(item => item.Item.Step);
+        && !calls.Skip(item.Index).Any(call => call is { Mark: ServiceMark.Acted, IsUndo: true } && call.Step == act.Step))
+            .Select(item => item.Item.Step);
 
-    /// <summary>Who was still at it when another had the saga: it stood still for longer than its lease. Nothing can keep it from ending, or beginning, the one run that it was at; the service refuses it.</summary>
-    public int Overtaken => calls.Where((call, i) => calls.Take(i).Any(earlier => earlier.Fence > call.Fence)).Select(call => call.Fence).Distinct().Count();
+    /// <summary>
+    /// Who was still at it when another had the saga: it stood still for longer than its lease. Nothing can keep it
+    /// from ending, or beginning, the one run that it was at; the service refuses it.
+    /// </summary>
+    public int Overtaken =>
+        calls.Where((call, i) => calls.Take(i).Any(earlier => earlier.Fence > call.Fence)).Select(call => call.Fence).Distinct().Count();
 
-    /// <summary>Where somebody goes on although another holds the saga, or is still at it.</summary>
+    /// <summary>The places where a process continues although another holds the saga, or still executes it.</summary>
     public IEnumerable<string> Overlaps
     {
         get
@@ -52,7 +59,7 @@ internal sealed class SagaTale(IReadOnlyList<ServiceCall> calls)
                     continue;
                 }
 
-                // Whoever held it under a lower number is dead, whether its last run has ended or not.
+                // The owner with a lower number is dead, whether its last run has ended or not.
                 (open, process) = call.Fence > highest ? (false, call.Process) : (open, process);
                 if (call.Process != process || (open && call.Mark == ServiceMark.Begun))
                 {
@@ -64,19 +71,29 @@ internal sealed class SagaTale(IReadOnlyList<ServiceCall> calls)
         }
     }
 
-    /// <summary>Everything that was or may have been done is undone in exact reverse, if that is how it ended, and nothing otherwise.</summary>
+    /// <summary>
+    /// Everything that was or may have been done is undone in exact reverse, if that is how it ended, and nothing
+    /// otherwise.
+    /// </summary>
     public bool IsUndoneAs(SagaStatus end) => end != SagaStatus.Compensated ? Undone.Count == 0
         : Undone.SequenceEqual(Executed.Reverse()) || (IsLastRefused && Undone.SequenceEqual(Executed.Reverse().Skip(1)));
 
-    /// <summary>The last step was refused at its only start. It may be undone all the same: an earlier start may have ended with its process before the service heard of it.</summary>
-    private bool IsLastRefused => calls.Where(call => !call.IsUndo && call.Step == Executed[^1]).Select(call => call.Mark).SequenceEqual([ServiceMark.Begun, ServiceMark.Rejected]);
+    /// <summary>
+    /// The last step was refused at its only start. It may be undone all the same: an earlier start may have ended with
+    /// its process before the service heard of it.
+    /// </summary>
+    private bool IsLastRefused => calls.Where(call => !call.IsUndo && call.Step == Executed[^1])
+        .Select(call => call.Mark)
+        .SequenceEqual([ServiceMark.Begun, ServiceMark.Rejected]);
 
-    public override string ToString() => $"({string.Join(" ", Executed.Select(step => $"+{step}").Concat(Undone.Select(step => $"-{step}")))})";
+    public override string ToString() =>
+        $"({string.Join(" ", Executed.Select(step => $"+{step}").Concat(Undone.Select(step => $"-{step}")))})";
 
     private List<string> Runs(bool isUndo)
     {
         var runs = new List<string>();
-        foreach (var call in calls.Where(call => call.Mark == ServiceMark.Begun && call.IsUndo == isUndo && (runs.Count == 0 || runs[^1] != call.Step)))
+        foreach (var call in calls.Where(
+            call => call.Mark == ServiceMark.Begun && call.IsUndo == isUndo && (runs.Count == 0 || runs[^1] != call.Step)))
         {
             runs.Add(call.Step);
         }

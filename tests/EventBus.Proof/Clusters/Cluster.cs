@@ -9,13 +9,18 @@ internal abstract class Cluster : IAsyncDisposable
     /// <summary>Starts all servers, and returns when one leads.</summary>
     public abstract Task StartAsync();
 
-    /// <summary>Victims' settings with which they use it: all servers are named, and none of them as the leader.</summary>
+    /// <summary>
+    /// Victims' settings with which they use it: all servers are named, and none of them as the leader.
+    /// </summary>
     public abstract VictimSettings Direct(VictimSettings settings);
 
     /// <summary>Kills the server that leads: SIGKILL.</summary>
     public abstract Task KillLeaderAsync();
 
-    /// <summary>Tries one write with the plainest client that there is, on every server that is left, and tells whether one of them accepted it.</summary>
+    /// <summary>
+    /// Tries one write with the plainest client that there is, on every server that is left, and tells whether one of
+    /// them accepted it.
+    /// </summary>
     /// <param name="number">A number that no other write has.</param>
     public abstract Task<bool> TryWriteAsync(long number);
 

@@ -3,7 +3,9 @@ using RabbitMQ.Client;
 
 namespace EventBus.Proof;
 
-/// <summary>Three nodes of RabbitMQ. The node on which the leader of the subscription's quorum queue runs is killed.</summary>
+/// <summary>
+/// Three nodes of RabbitMQ. The node on which the leader of the subscription's quorum queue runs is killed.
+/// </summary>
 /// <param name="folder">Where their files are.</param>
 /// <param name="exchange">The exchange of the events.</param>
 /// <param name="queue">The queue.</param>
@@ -59,9 +61,18 @@ internal sealed class RabbitMqCluster(string folder, string exchange, string que
             using var deadline = new CancellationTokenSource(Attempt);
             try
             {
-                await using var connection = await new ConnectionFactory { Uri = node.AddressAt(node.Port), AutomaticRecoveryEnabled = false }.CreateConnectionAsync(deadline.Token);
+                await using var connection = await new ConnectionFactory
+                {
+                    Uri = node.AddressAt(node.Port),
+                    AutomaticRecoveryEnabled = false
+                }.CreateConnectionAsync(deadline.Token);
                 await using var channel = await connection.CreateChannelAsync(new CreateChannelOptions(true, true), deadline.Token);
-                await channel.BasicPublishAsync(exchange, eventName, mandatory: true, Encoding.UTF8.GetBytes($$"""{"number":{{number}}}"""), deadline.Token);
+                await channel.BasicPublishAsync(
+                    exchange,
+                    eventName,
+                    mandatory: true,
+                    Encoding.UTF8.GetBytes($$"""{"number":{{number}}}"""),
+                    deadline.Token);
                 return true;
             }
             catch (Exception exception) when (exception is not ProofException)

@@ -45,7 +45,8 @@ internal sealed class RedisServer(string folder, params string[] arguments) : ID
     /// <summary>Runs the command-line client.</summary>
     public static async Task<string> RunAsync(params IEnumerable<string> arguments)
     {
-        using var client = Process.Start(new ProcessStartInfo("redis-cli", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var client =
+            Process.Start(new ProcessStartInfo("redis-cli", arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
         var (said, complained) = (client.StandardOutput.ReadToEndAsync(), client.StandardError.ReadToEndAsync());
         await client.WaitForExitAsync().WaitAsync(Patience);
         return $"{await said}{await complained}".Trim();

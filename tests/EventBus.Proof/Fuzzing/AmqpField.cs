@@ -19,10 +19,18 @@ internal static class AmqpField
         8 => [(byte)'f', .. chance.Hits(2) ? chance.Bytes(4) : [0x7F, 0xC0, 0, 0]],
         9 => [(byte)'d', .. chance.Hits(2) ? chance.Bytes(8) : [0x7F, 0xF0, 0, 0, 0, 0, 0, 0]],
         10 => [(byte)'D', (byte)chance.Below(29), .. chance.Bytes(4)],
-        11 => [(byte)'T', .. chance.Hits(2) ? chance.Bytes(8) : AmqpSocket.UInt64(chance.Pick<ulong>(0, ulong.MaxValue, long.MaxValue, 253_402_300_800))],
+        11 => [
+            (byte)'T',
+            .. chance.Hits(2) ? chance.Bytes(8) : AmqpSocket.UInt64(chance.Pick<ulong>(0, ulong.MaxValue, long.MaxValue, 253_402_300_800))
+        ],
         12 => [(byte)'V'],
         13 => [(byte)chance.Pick('x', 'S'), .. AmqpSocket.Long(FuzzTexts.Odd(chance))],
-        14 => [(byte)'F', .. AmqpSocket.Long([.. AmqpSocket.Short(FuzzTexts.Odd(chance)), .. Any(chance, depth + 1), .. AmqpSocket.Short("k"u8), .. Any(chance, depth + 1)])],
+        14 => [(byte)'F', .. AmqpSocket.Long([
+            .. AmqpSocket.Short(FuzzTexts.Odd(chance)),
+            .. Any(chance, depth + 1),
+            .. AmqpSocket.Short("k"u8),
+            .. Any(chance, depth + 1)
+        ])],
         _ => [(byte)'A', .. AmqpSocket.Long([.. Any(chance, depth + 1), .. Any(chance, depth + 1)])],
     };
 

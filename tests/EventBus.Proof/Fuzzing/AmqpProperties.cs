@@ -53,7 +53,9 @@ internal sealed class AmqpProperties
         headers.AddRange(message.Headers.Select(header => (header.Name, Text(header.Value))));
         if (message.Kind == FuzzKind.Hostile)
         {
-            headers.Insert(chance.Below(headers.Count + 1), (chance.Hits(2) ? Utf8("h") : FuzzTexts.Odd(chance), AmqpField.Hostile(chance, message.Number)));
+            headers.Insert(
+                chance.Below(headers.Count + 1),
+                (chance.Hits(2) ? Utf8("h") : FuzzTexts.Odd(chance), AmqpField.Hostile(chance, message.Number)));
         }
         else if (message.IsOdd)
         {
@@ -75,7 +77,10 @@ internal sealed class AmqpProperties
             properties[HeaderTable] = AmqpSocket.Long(table.ToArray());
         }
 
-        return [.. AmqpSocket.UInt16(properties.Keys.Aggregate(0, (flags, bit) => flags | (1 << bit))), .. properties.Values.SelectMany(value => value)];
+        return [
+            .. AmqpSocket.UInt16(properties.Keys.Aggregate(0, (flags, bit) => flags | (1 << bit))),
+            .. properties.Values.SelectMany(value => value)
+        ];
     }
 
     private static byte[] Text(ReadOnlySpan<byte> value) => [(byte)'S', .. AmqpSocket.Long(value)];
@@ -85,11 +90,13 @@ internal sealed class AmqpProperties
         switch (chance.Below(8))
         {
             case 0:
-                properties[Timestamp] = AmqpSocket.UInt64(chance.Pick<ulong>(0, 1, ulong.MaxValue, long.MaxValue, 253_402_300_800, 1_764_417_600_000));
+                properties[Timestamp] =
+                    AmqpSocket.UInt64(chance.Pick<ulong>(0, 1, ulong.MaxValue, long.MaxValue, 253_402_300_800, 1_764_417_600_000));
                 headers.RemoveAll(header => Encoding.UTF8.GetString(header.Name).EndsWith("time", StringComparison.Ordinal));
                 break;
             case 1:
-                properties[ContentEncoding] = AmqpSocket.Short(chance.Pick(Utf8("gzip"), Utf8("utf-8"), Utf8("UTF-8"), FuzzTexts.Odd(chance)));
+                properties[ContentEncoding] =
+                    AmqpSocket.Short(chance.Pick(Utf8("gzip"), Utf8("utf-8"), Utf8("UTF-8"), FuzzTexts.Odd(chance)));
                 break;
             case 2:
                 properties[CorrelationId] = AmqpSocket.Short(FuzzTexts.Odd(chance));
@@ -101,7 +108,9 @@ internal sealed class AmqpProperties
                 break;
             case 3:
                 headers.Insert(chance.Below(headers.Count + 1), (Utf8("x-delivery-count"), AmqpField.Any(chance, 0)));
-                headers.Add((Utf8(chance.Pick("x-death", "x-first-death-queue", "x-acquired-count", "eventbus-starts", "eventbus-number")), AmqpField.Any(chance, 0)));
+                headers.Add((
+                    Utf8(chance.Pick("x-death", "x-first-death-queue", "x-acquired-count", "eventbus-starts", "eventbus-number")),
+                    AmqpField.Any(chance, 0)));
                 break;
             case 4:
                 headers.Add(headers[chance.Below(headers.Count)]);

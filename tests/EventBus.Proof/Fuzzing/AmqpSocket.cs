@@ -5,7 +5,10 @@ using System.Threading.Channels;
 
 namespace EventBus.Proof;
 
-/// <summary>AMQP 0-9-1 over a socket, as little of it as publishes and consumes: what a client refuses to write can be written, and nothing that arrives is decoded.</summary>
+/// <summary>
+/// AMQP 0-9-1 over a socket, as little of it as publishes and consumes: what a client refuses to write can be written,
+/// and nothing that arrives is decoded.
+/// </summary>
 internal sealed class AmqpSocket : IAsyncDisposable
 {
     /// <summary>The most that the properties of a message may have.</summary>
@@ -68,7 +71,11 @@ internal sealed class AmqpSocket : IAsyncDisposable
     public async Task<bool> PublishAsync(string exchange, byte[] routingKey, byte[] properties, byte[] body)
     {
         using var buffer = new MemoryStream();
-        Write(buffer, Method, 1, [.. UInt16(Basic), .. UInt16(40), 0, 0, .. Short(Encoding.UTF8.GetBytes(exchange)), .. Short(routingKey), 1]);
+        Write(
+            buffer,
+            Method,
+            1,
+            [.. UInt16(Basic), .. UInt16(40), 0, 0, .. Short(Encoding.UTF8.GetBytes(exchange)), .. Short(routingKey), 1]);
         Write(buffer, Header, 1, [.. UInt16(Basic), 0, 0, .. UInt64((ulong)body.Length), .. properties]);
         for (var start = 0; start < body.Length; start += FrameMax - 8)
         {
@@ -181,7 +188,10 @@ internal sealed class AmqpSocket : IAsyncDisposable
                 switch (type)
                 {
                     case Method:
-                        Take(BinaryPrimitives.ReadUInt16BigEndian(payload), BinaryPrimitives.ReadUInt16BigEndian(payload.AsSpan(2)), payload[4..]);
+                        Take(
+                            BinaryPrimitives.ReadUInt16BigEndian(payload),
+                            BinaryPrimitives.ReadUInt16BigEndian(payload.AsSpan(2)),
+                            payload[4..]);
                         break;
                     case Header:
                         (properties, missing) = (payload[12..], BinaryPrimitives.ReadUInt64BigEndian(payload.AsSpan(4)));

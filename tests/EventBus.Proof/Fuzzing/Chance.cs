@@ -2,7 +2,10 @@ using System.Numerics;
 
 namespace EventBus.Proof;
 
-/// <summary>The chance of one fuzz message: it depends on the seed and the message's number alone, so that any message can be made again without those before it.</summary>
+/// <summary>
+/// The chance of one fuzz message: it depends on the seed and the message's number alone, so that any message can be
+/// made again without those before it.
+/// </summary>
 internal sealed class Chance(long seed, long number)
 {
     private const ulong Step = 0x9E3779B97F4A7C15;

@@ -8,17 +8,70 @@ internal sealed class FuzzBody
 {
     private static readonly string[] OddNumbers =
     [
-        "0", "-0", "-1", "1.5", "1e2", "1E400", "-1e400", "1e-400", "2147483648", "-2147483649", "9223372036854775808", "79228162514264337593543950336", "0.00000000000000000000000000001", "01", "+1", ".5", "5.", "0x10",
-        "NaN", "Infinity", "-Infinity", "1_000", "1,000", "١٢", "--1", "1e", "-", "\"1\"", "\"NaN\"", "\"1e5\"", "123456789012345678901234567890123456789012345678901234567890",
+        "0",
+        "-0",
+        "-1",
+        "1.5",
+        "1e2",
+        "1E400",
+        "-1e400",
+        "1e-400",
+        "2147483648",
+        "-2147483649",
+        "9223372036854775808",
+        "79228162514264337593543950336",
+        "0.00000000000000000000000000001",
+        "01",
+        "+1",
+        ".5",
+        "5.",
+        "0x10",
+        "NaN",
+        "Infinity",
+        "-Infinity",
+        "1_000",
+        "1,000",
+        "١٢",
+        "--1",
+        "1e",
+        "-",
+        "\"1\"",
+        "\"NaN\"",
+        "\"1e5\"",
+        "123456789012345678901234567890123456789012345678901234567890",
     ];
 
     private static readonly string[] OddValues =
     [
-        "null", "true", "false", "0", "-7", "\"\"", "\"text\"", "[]", "{}", "[null]", "[[]]", "{\"a\":1}", "[1,\"2\",null,{}]", "\"0001-01-01\"", "\"9999-12-31T23:59:59.9999999+14:00\"", "\"2026-13-40T25:61:61Z\"",
+        "null",
+        "true",
+        "false",
+        "0",
+        "-7",
+        "\"\"",
+        "\"text\"",
+        "[]",
+        "{}",
+        "[null]",
+        "[[]]",
+        "{\"a\":1}",
+        "[1,\"2\",null,{}]",
+        "\"0001-01-01\"",
+        "\"9999-12-31T23:59:59.9999999+14:00\"",
+        "\"2026-13-40T25:61:61Z\"",
         $"\"{FuzzMark.Canary}\"", $"{{\"{FuzzMark.Canary}\":[]}}", $"[\"{FuzzMark.Canary}\"]",
     ];
 
-    private static readonly byte[][] BadUtf8 = [[0xC0, 0x80], [0x80], [0xED, 0xA0, 0x80], [0xF0, 0x9F, 0x98], [0xFF, 0xFE], [0xF4, 0x90, 0x80, 0x80], [0xE9], [0xEF, 0xBF, 0xBF]];
+    private static readonly byte[][] BadUtf8 = [
+        [0xC0, 0x80],
+        [0x80],
+        [0xED, 0xA0, 0x80],
+        [0xF0, 0x9F, 0x98],
+        [0xFF, 0xFE],
+        [0xF4, 0x90, 0x80, 0x80],
+        [0xE9],
+        [0xEF, 0xBF, 0xBF]
+    ];
 
     private readonly List<(byte[] Name, byte[] Value)> members = [];
 
@@ -44,7 +97,9 @@ internal sealed class FuzzBody
         switch (kind)
         {
             case FuzzKind.Numbers:
-                body.Replace(chance.Pick("number", "count", "price", "ratio", "items", "at"), chance.Hits(4) ? $"[{chance.Pick(OddNumbers)}]" : chance.Pick(OddNumbers));
+                body.Replace(
+                    chance.Pick("number", "count", "price", "ratio", "items", "at"),
+                    chance.Hits(4) ? $"[{chance.Pick(OddNumbers)}]" : chance.Pick(OddNumbers));
                 break;
             case FuzzKind.WrongTypes:
                 body.Spoil(chance);
@@ -169,7 +224,14 @@ internal sealed class FuzzBody
                 Replace("map", [.. "{\""u8, .. Utf8(FuzzMark.Canary), .. bad, .. "\":\"\"}"u8]);
                 return Join();
             case 4:
-                Replace("note", chance.Pick("\"\\ud800\"", "\"\\udc00\\ud800\"", "\"\\ud83d\\ude00\"", "\"\\u0000\"", "\"\\uFFFE\"", "\"\\x41\"", "\"\\u12\""));
+                Replace("note", chance.Pick(
+                    "\"\\ud800\"",
+                    "\"\\udc00\\ud800\"",
+                    "\"\\ud83d\\ude00\"",
+                    "\"\\u0000\"",
+                    "\"\\uFFFE\"",
+                    "\"\\x41\"",
+                    "\"\\u12\""));
                 return Join();
             case 5:
                 members.Add(([.. "\"\\ud800"u8, .. Utf8(FuzzMark.Canary), .. "\""u8], "1"u8.ToArray()));
@@ -182,7 +244,19 @@ internal sealed class FuzzBody
 
     private void Control(Chance chance)
     {
-        var character = chance.Pick("\0", "\n", "\r\n", "\t", "\u001b[31m", "\u0007", "\u007f", "\u0085", "\u2028", "\u202e", "\u200b", "\ufeff");
+        var character = chance.Pick(
+            "\0",
+            "\n",
+            "\r\n",
+            "\t",
+            "\u001b[31m",
+            "\u0007",
+            "\u007f",
+            "\u0085",
+            "\u2028",
+            "\u202e",
+            "\u200b",
+            "\ufeff");
         var text = $"{FuzzMark.Canary}{character}{FuzzMark.Intruder}";
         switch (chance.Below(4))
         {
@@ -193,7 +267,9 @@ internal sealed class FuzzBody
                 Replace("map", $"{{\"{text}\":\"v\"}}");
                 break;
             case 2:
-                Replace("map", $"{{\"{string.Concat(text.Select(unit => char.IsAsciiLetterOrDigit(unit) ? $"{unit}" : $"\\u{(int)unit:x4}"))}\":[]}}");
+                Replace(
+                    "map",
+                    $"{{\"{string.Concat(text.Select(unit => char.IsAsciiLetterOrDigit(unit) ? $"{unit}" : $"\\u{(int)unit:x4}"))}\":[]}}");
                 break;
             default:
                 members.Insert(1, (Utf8($"{character}\"note\""), Utf8($"{character}\"v\"{character}")));
@@ -229,7 +305,9 @@ internal sealed class FuzzBody
     private void Grow(Chance chance)
     {
         // Most are small enough to be handled; some are beyond the limit of 256 KB, a few far beyond.
-        var size = chance.Hits(100) ? 4 << 20 : chance.Hits(10) ? chance.Pick(256 << 10, 1 << 20) : chance.Pick(1 << 10, 8 << 10, 60 << 10, 64 << 10, 120 << 10, 200 << 10, 255 << 10);
+        var size = chance.Hits(100) ? 4 << 20
+            : chance.Hits(10) ? chance.Pick(256 << 10, 1 << 20)
+            : chance.Pick(1 << 10, 8 << 10, 60 << 10, 64 << 10, 120 << 10, 200 << 10, 255 << 10);
         switch (chance.Below(4))
         {
             case 0:

@@ -14,12 +14,40 @@ internal sealed class FuzzGenerator(int seed)
     // Of 100 messages. Most have an envelope without fault, so that what comes after the first check is tried too.
     private static readonly (FuzzKind Kind, int Share)[] Shares =
     [
-        (FuzzKind.Plain, 12), (FuzzKind.Numbers, 9), (FuzzKind.WrongTypes, 10), (FuzzKind.Duplicates, 6), (FuzzKind.Encodings, 8), (FuzzKind.ControlCharacters, 9), (FuzzKind.Nesting, 6),
-        (FuzzKind.Sizes, 4), (FuzzKind.Attributes, 14), (FuzzKind.Headers, 8), (FuzzKind.Garbage, 6), (FuzzKind.Wire, 5), (FuzzKind.Hostile, 1), (FuzzKind.Copy, 1), (FuzzKind.Twin, 1),
+        (FuzzKind.Plain, 12),
+        (FuzzKind.Numbers, 9),
+        (FuzzKind.WrongTypes, 10),
+        (FuzzKind.Duplicates, 6),
+        (FuzzKind.Encodings, 8),
+        (FuzzKind.ControlCharacters, 9),
+        (FuzzKind.Nesting, 6),
+        (FuzzKind.Sizes, 4),
+        (FuzzKind.Attributes, 14),
+        (FuzzKind.Headers, 8),
+        (FuzzKind.Garbage, 6),
+        (FuzzKind.Wire, 5),
+        (FuzzKind.Hostile, 1),
+        (FuzzKind.Copy, 1),
+        (FuzzKind.Twin, 1),
     ];
 
     private static readonly string[] Names =
-        ["id", "type", "source", "time", "specversion", "datacontenttype", "eventversion", "correlationid", "causationid", "partitionkey", "subject", "traceparent", "tracestate", "dataschema"];
+        [
+            "id",
+            "type",
+            "source",
+            "time",
+            "specversion",
+            "datacontenttype",
+            "eventversion",
+            "correlationid",
+            "causationid",
+            "partitionkey",
+            "subject",
+            "traceparent",
+            "tracestate",
+            "dataschema"
+        ];
 
     /// <summary>Whether it is nested as deeply as a header may be, where the wire has headers.</summary>
     public static bool IsDeepest(long number) => number % 5_000 == 2_500;
@@ -51,7 +79,10 @@ internal sealed class FuzzGenerator(int seed)
         throw new InvalidOperationException("The shares are not 100 together.");
     }
 
-    /// <summary>The same bytes as those of an earlier message. One that is a copy itself counts as a message of its own here, so that no chain has to be followed.</summary>
+    /// <summary>
+    /// The same bytes as those of an earlier message. One that is a copy itself counts as a message of its own here, so
+    /// that no chain has to be followed.
+    /// </summary>
     private FuzzMessage Copy(long number)
     {
         var chance = new Chance(seed, number);
@@ -76,7 +107,8 @@ internal sealed class FuzzGenerator(int seed)
             TwinOf = twinOf,
         };
 
-        // A program that knows nothing of CloudEvents sends a body and no more. What is no JSON says by its id which message it is.
+        // A program that knows nothing of CloudEvents sends a body and no more. What is no JSON says by its id which
+        // message it is.
         if (kind is not (FuzzKind.Plain or FuzzKind.Numbers or FuzzKind.WrongTypes or FuzzKind.Duplicates) || chance.Hits(2))
         {
             message.Set("specversion", "1.0"u8.ToArray());
@@ -97,7 +129,9 @@ internal sealed class FuzzGenerator(int seed)
                 break;
             case FuzzKind.ControlCharacters when chance.Hits(2):
                 // The texts that a log may show.
-                message.Set(chance.Pick("id", "type", "datacontenttype", "source", "correlationid", "causationid"), [.. Utf8(id), .. FuzzTexts.Control(chance)]);
+                message.Set(
+                    chance.Pick("id", "type", "datacontenttype", "source", "correlationid", "causationid"),
+                    [.. Utf8(id), .. FuzzTexts.Control(chance)]);
                 break;
             default:
                 break;
@@ -113,12 +147,52 @@ internal sealed class FuzzGenerator(int seed)
             var name = chance.Pick(Names);
             var own = name switch
             {
-                "time" => Utf8(chance.Pick("", "yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999Z", "9999-12-31T23:59:59-14:00", "2026-11-29", "1764417600", "-1", "2026-06-30T23:59:60Z", FuzzMark.Canary)),
-                "eventversion" => Utf8(chance.Pick("", "0", "1", "2", "-1", "1.0", "1e0", " 1", "01", "2147483647", "2147483648", "٢", FuzzMark.Canary)),
+                "time" => Utf8(chance.Pick(
+                    "",
+                    "yesterday",
+                    "0001-01-01T00:00:00Z",
+                    "9999-12-31T23:59:59.9999999Z",
+                    "9999-12-31T23:59:59-14:00",
+                    "2026-11-29",
+                    "1764417600",
+                    "-1",
+                    "2026-06-30T23:59:60Z",
+                    FuzzMark.Canary)),
+                "eventversion" =>
+                    Utf8(chance.Pick("", "0", "1", "2", "-1", "1.0", "1e0", " 1", "01", "2147483647", "2147483648", "٢", FuzzMark.Canary)),
                 "specversion" => Utf8(chance.Pick("", "0.3", "1", "1.1", "2.0", "1.0 ", FuzzMark.Canary)),
-                "datacontenttype" => Utf8(chance.Pick("", "application/json; charset=utf-8", "application/json;charset=utf-16", "text/plain", "application/x+json", "APPLICATION/JSON", "application/cloudevents+json", "application/octet-stream", ";", "json")),
-                "type" => Utf8(chance.Pick("", "fuzz", "fuzz.", ".placed", "Fuzz.Placed", "fuzz placed", "fuzz.placed.", "fuzz..placed", "*", "#", "fuzz.#", "fuzz/placed", "fuzz:placed", "füzz.placed")),
-                "traceparent" => Utf8(chance.Pick("", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-00000000000000000000000000000000-0000000000000000-00", "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", FuzzMark.Canary)),
+                "datacontenttype" => Utf8(chance.Pick(
+                    "",
+                    "application/json; charset=utf-8",
+                    "application/json;charset=utf-16",
+                    "text/plain",
+                    "application/x+json",
+                    "APPLICATION/JSON",
+                    "application/cloudevents+json",
+                    "application/octet-stream",
+                    ";",
+                    "json")),
+                "type" => Utf8(chance.Pick(
+                    "",
+                    "fuzz",
+                    "fuzz.",
+                    ".placed",
+                    "Fuzz.Placed",
+                    "fuzz placed",
+                    "fuzz.placed.",
+                    "fuzz..placed",
+                    "*",
+                    "#",
+                    "fuzz.#",
+                    "fuzz/placed",
+                    "fuzz:placed",
+                    "füzz.placed")),
+                "traceparent" => Utf8(chance.Pick(
+                    "",
+                    "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                    "00-00000000000000000000000000000000-0000000000000000-00",
+                    "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                    FuzzMark.Canary)),
                 _ => [],
             };
             var value = chance.Hits(2) ? own : FuzzTexts.Odd(chance);
@@ -150,11 +224,34 @@ internal sealed class FuzzGenerator(int seed)
             var name = chance.Below(6) switch
             {
                 0 => FuzzTexts.Odd(chance),
-                1 => Utf8(chance.Pick("traceparent", "tracestate", "data", "id", "x-request-id", "content-type", "headers", "data_base64", "comexampleextension", "dataref")),
-                2 => Utf8(chance.Pick("cloudEvents_extension", "cloudEvents:extension", "ce-id", "header:", "eventbus-error", "eventbus-starts", "eventbus-reason", "eventbus-subscription", "x-death", "x-first-death-queue", "x-delivery-count")),
+                1 => Utf8(chance.Pick(
+                    "traceparent",
+                    "tracestate",
+                    "data",
+                    "id",
+                    "x-request-id",
+                    "content-type",
+                    "headers",
+                    "data_base64",
+                    "comexampleextension",
+                    "dataref")),
+                2 => Utf8(chance.Pick(
+                    "cloudEvents_extension",
+                    "cloudEvents:extension",
+                    "ce-id",
+                    "header:",
+                    "eventbus-error",
+                    "eventbus-starts",
+                    "eventbus-reason",
+                    "eventbus-subscription",
+                    "x-death",
+                    "x-first-death-queue",
+                    "x-delivery-count")),
                 _ => Utf8($"h{i}"),
             };
-            var value = large && i == 0 ? Utf8(FuzzMark.Canary + new string('h', chance.Pick(1_000, 8_000, 16_385, 40_000, 65_537))) : chance.Hits(4) ? FuzzTexts.Odd(chance) : Utf8($"{FuzzMark.Canary}{i}");
+            var value = large && i == 0 ? Utf8(FuzzMark.Canary + new string('h', chance.Pick(1_000, 8_000, 16_385, 40_000, 65_537)))
+                : chance.Hits(4) ? FuzzTexts.Odd(chance)
+                : Utf8($"{FuzzMark.Canary}{i}");
             message.Headers.Add((name, value));
         }
     }

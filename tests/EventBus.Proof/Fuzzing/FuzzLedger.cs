@@ -144,19 +144,30 @@ internal sealed class FuzzLedger(int messages)
                 return;
             }
 
-            ReadAndDead += reason is DeadLetterReason.HandlerFailed or DeadLetterReason.UnknownEvent || error?.StartsWith("The body cannot be read", StringComparison.Ordinal) == true ? 1 : 0;
+            ReadAndDead += reason is DeadLetterReason.HandlerFailed or DeadLetterReason.UnknownEvent
+                || error?.StartsWith("The body cannot be read", StringComparison.Ordinal) == true ? 1 : 0;
             See(number);
             Dead[number]++;
             deadInAll++;
         }
     }
 
-    /// <summary>The messages that are nowhere. Of two with one id the second may share the dead letter of the first, and copies share theirs.</summary>
-    public IEnumerable<long> Lost() => Numbers().Where(number => Published[number] > 0 && Handled[number] + Dead[number] == 0 && !SharesADeadLetter(number));
+    /// <summary>
+    /// The messages that are nowhere. Of two with one id the second may share the dead letter of the first, and copies
+    /// share theirs.
+    /// </summary>
+    public IEnumerable<long> Lost() =>
+        Numbers().Where(number => Published[number] > 0 && Handled[number] + Dead[number] == 0 && !SharesADeadLetter(number));
 
-    /// <summary>Whether it came while another message with its id was kept as failed: as a dead letter, or until its retry succeeded.</summary>
+    /// <summary>
+    /// Whether it came while another message with its id was kept as failed: as a dead letter, or until its retry
+    /// succeeded.
+    /// </summary>
     public bool SharesADeadLetter(long number) =>
-        Published[number] > 0 && Handled[number] + Dead[number] == 0 && idSharers.TryGetValue(number, out var others) && others.Exists(other => Dead[other] > 0 || (other != number && Handled[other] > 0 && FailsOnce(other)));
+        Published[number] > 0
+            && Handled[number] + Dead[number] == 0
+            && idSharers.TryGetValue(number, out var others)
+            && others.Exists(other => Dead[other] > 0 || (other != number && Handled[other] > 0 && FailsOnce(other)));
 
     public IEnumerable<long> Numbers() => Enumerable.Range(0, messages).Select(number => (long)number);
 

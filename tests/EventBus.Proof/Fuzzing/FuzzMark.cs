@@ -9,7 +9,9 @@ internal static class FuzzMark
     /// <summary>No message.</summary>
     public const long None = -1;
 
-    /// <summary>Stands in bodies, in their property names, in header values and in attributes that are no ids. No log shows it.</summary>
+    /// <summary>
+    /// Stands in bodies, in their property names, in header values and in attributes that are no ids. No log shows it.
+    /// </summary>
     public const string Canary = "kanarie-7d21";
 
     /// <summary>Stands behind line breaks in texts that a log may show. No line of a log begins with it.</summary>
@@ -35,10 +37,13 @@ internal static class FuzzMark
 
     public static long Find(string? text) => text is null ? None : Find(Encoding.UTF8.GetBytes(text));
 
-    /// <summary>The number of the message that arrived: its body says it, or else its id, its headers or its key.</summary>
+    /// <summary>
+    /// The number of the message that arrived: its body says it, or else its id, its headers or its key.
+    /// </summary>
     public static long Find(ReadOnlySpan<byte> body, string id, string? key, IEnumerable<KeyValuePair<string, string>> headers)
     {
-        foreach (var found in new[] { Find(body), Find(id), Find(key) }.Concat(headers.Select(header => Math.Max(Find(header.Key), Find(header.Value)))))
+        foreach (var found in new[] { Find(body), Find(id), Find(key) }.Concat(
+            headers.Select(header => Math.Max(Find(header.Key), Find(header.Value)))))
         {
             if (found != None)
             {

@@ -39,7 +39,9 @@ internal enum FuzzKind
     /// <summary>Oddities of the wire's own format.</summary>
     Wire,
 
-    /// <summary>What the client of the wire may not survive: nested too deeply, too many, or of a type that it does not know.</summary>
+    /// <summary>
+    /// What the client of the wire may not survive: nested too deeply, too many, or of a type that it does not know.
+    /// </summary>
     Hostile,
 
     /// <summary>An earlier message once more.</summary>
@@ -60,7 +62,10 @@ internal sealed class FuzzMessage
     /// <summary>The event's name as the wire routes it: one that a subscription takes.</summary>
     public required byte[] Route { get; set; }
 
-    /// <summary>The attributes of CloudEvents by their names, some of them perhaps twice. Empty for the message of a program that knows nothing of them.</summary>
+    /// <summary>
+    /// The attributes of CloudEvents by their names, some of them perhaps twice. Empty for the message of a program
+    /// that knows nothing of them.
+    /// </summary>
     public required List<(string Name, byte[] Value)> Attributes { get; init; }
 
     /// <summary>The headers that mean nothing to the bus.</summary>

@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>Publishes fuzz messages no faster than they are handled, and ticks for the healthy subscription beside them.</summary>
+/// <summary>Publishes fuzz messages no faster than they are handled, and ticks for the healthy subscription.</summary>
 internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetters letters, FuzzLedger ledger)
 {
     private const int FirstOpen = 16;
@@ -17,7 +17,10 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetter
     private long readAt;
     private int missing;
 
-    /// <summary>Publishes every message, from when the first tick was handled: what a process makes ready for its first events is no wait.</summary>
+    /// <summary>
+    /// Publishes every message, from when the first tick was handled: what a process makes ready for its first events
+    /// is no wait.
+    /// </summary>
     public async Task PublishAsync()
     {
         await Until.TrueAsync("The first tick handled", Patience, () => Task.FromResult(ledger.HasTicked));
@@ -55,7 +58,9 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetter
         }
     }
 
-    /// <summary>Nothing is missing and nothing came twice for a while, or what is missing has been missing for long.</summary>
+    /// <summary>
+    /// Nothing is missing and nothing came twice for a while, or what is missing has been missing for long.
+    /// </summary>
     public async Task<bool> IsDoneAsync()
     {
         await ReadLettersAsync();
@@ -72,7 +77,10 @@ internal sealed class FuzzRun(FuzzGenerator generator, FuzzWire wire, FuzzLetter
         }
     }
 
-    /// <summary>Few at first: a process that is new has to compile what it runs, and on a busy machine it would do that for hundreds at once.</summary>
+    /// <summary>
+    /// Few at first: a process that is new has to compile what it runs, and on a busy machine it would do that for
+    /// hundreds at once.
+    /// </summary>
     private static int MostOpenAt(long number) => (int)Math.Min(MostOpen, FirstOpen + (number / 4));
 
     private async Task WaitAsync(int mostOpen)

@@ -7,15 +7,36 @@ internal static class FuzzTexts
 {
     private static readonly byte[][] Controls =
     [
-        Utf8($"\n{FuzzMark.Intruder} crit: all is lost"), Utf8($"\r\n{FuzzMark.Intruder} info: all is well"), Utf8($"\r{FuzzMark.Intruder}"), Utf8($"\u2028{FuzzMark.Intruder}"), Utf8($"\u0085{FuzzMark.Intruder}"), Utf8($"\v{FuzzMark.Intruder}"),
-        Utf8($"\f{FuzzMark.Intruder}"), Utf8("\u001b[2J\u001b[31m"), Utf8("\0"), Utf8("\u0007\u0008\u007f"), Utf8("\u202e\u200b\ufeff"), Utf8("\t"), Utf8("<!channel> <https://example.com|here> @everyone *bold* `code`"), Utf8("{0} {name} %s %n ${jndi:x}"), Utf8("'; DROP TABLE failures; --"),
+        Utf8($"\n{FuzzMark.Intruder} crit: all is lost"),
+        Utf8($"\r\n{FuzzMark.Intruder} info: all is well"),
+        Utf8($"\r{FuzzMark.Intruder}"),
+        Utf8($"\u2028{FuzzMark.Intruder}"),
+        Utf8($"\u0085{FuzzMark.Intruder}"),
+        Utf8($"\v{FuzzMark.Intruder}"),
+        Utf8($"\f{FuzzMark.Intruder}"),
+        Utf8("\u001b[2J\u001b[31m"),
+        Utf8("\0"),
+        Utf8("\u0007\u0008\u007f"),
+        Utf8("\u202e\u200b\ufeff"),
+        Utf8("\t"),
+        Utf8("<!channel> <https://example.com|here> @everyone *bold* `code`"),
+        Utf8("{0} {name} %s %n ${jndi:x}"),
+        Utf8("'; DROP TABLE failures; --"),
     ];
 
-    private static readonly byte[][] Invalid = [[0xC0, 0x80], [0xFF], [0xED, 0xA0, 0x80, 0xED, 0xB0, 0x80], [0xF0, 0x9F], [0x80, 0x81, 0x82]];
+    private static readonly byte[][] Invalid = [
+        [0xC0, 0x80],
+        [0xFF],
+        [0xED, 0xA0, 0x80, 0xED, 0xB0, 0x80],
+        [0xF0, 0x9F],
+        [0x80, 0x81, 0x82]
+    ];
 
     public static byte[] Control(Chance chance) => chance.Pick(Controls);
 
-    /// <summary>Any of them. It says nothing of the message's number, and it is no canary, since it may become an id.</summary>
+    /// <summary>
+    /// Any of them. It says nothing of the message's number, and it is no canary, since it may become an id.
+    /// </summary>
     public static byte[] Odd(Chance chance) => chance.Below(8) switch
     {
         0 => [],
@@ -24,7 +45,25 @@ internal static class FuzzTexts
         3 => Utf8(new string('x', chance.Pick(64, 127, 128, 129, 255, 256, 512, 513, 1_023, 1_024, 1_025))),
         4 => Utf8(new string('ü', chance.Pick(64, 128, 255, 512, 1_024, 1_025))),
         5 => chance.Hits(10) ? Utf8(new string('y', chance.Pick(4_096, 16_384, 32_767, 65_535))) : Utf8("😀\u0301"),
-        6 => Utf8(chance.Pick("null", "0", "true", " ", ".", "..", "/", "\\", "\"", "'", "{}", "[]", "a b", "..\\..", "*", "#", "%00", "__proto__")),
+        6 => Utf8(chance.Pick(
+            "null",
+            "0",
+            "true",
+            " ",
+            ".",
+            "..",
+            "/",
+            "\\",
+            "\"",
+            "'",
+            "{}",
+            "[]",
+            "a b",
+            "..\\..",
+            "*",
+            "#",
+            "%00",
+            "__proto__")),
         _ => chance.Bytes(chance.Between(1, 40)),
     };
 

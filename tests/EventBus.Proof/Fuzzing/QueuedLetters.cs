@@ -2,7 +2,9 @@ using System.Text;
 
 namespace EventBus.Proof;
 
-/// <summary>Dead letters in the broker's own queue: taken from it as bytes, since a client may not survive them.</summary>
+/// <summary>
+/// Dead letters in the broker's own queue: taken from it as bytes, since a client may not survive them.
+/// </summary>
 internal sealed class QueuedLetters : FuzzLetters
 {
     private readonly AmqpSocket socket;
@@ -15,7 +17,9 @@ internal sealed class QueuedLetters : FuzzLetters
         await socket.ConsumeAsync(queue, (properties, body) =>
         {
             var number = FuzzMark.Find(body);
-            var reason = Enum.TryParse<DeadLetterReason>(Header(properties, "eventbus-reason"), out var known) ? known : DeadLetterReason.ProcessEnded;
+            var reason = Enum.TryParse<DeadLetterReason>(Header(properties, "eventbus-reason"), out var known)
+                ? known
+                : DeadLetterReason.ProcessEnded;
             ledger.Bury(number == FuzzMark.None ? FuzzMark.Find(properties) : number, reason, Header(properties, "eventbus-error"));
         });
         return new QueuedLetters(socket);
@@ -32,6 +36,7 @@ internal sealed class QueuedLetters : FuzzLetters
 
         // The last: those of the bus stand behind what the message came with.
         var start = properties.LastIndexOf(key);
-        return start < 0 ? null : Encoding.UTF8.GetString(properties.Slice(start + key.Length + 4, (properties[start + key.Length + 2] << 8) | properties[start + key.Length + 3]));
+        return start < 0 ? null : Encoding.UTF8.GetString(
+            properties.Slice(start + key.Length + 4, (properties[start + key.Length + 2] << 8) | properties[start + key.Length + 3]));
     }
 }

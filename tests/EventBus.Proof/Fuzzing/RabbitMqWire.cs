@@ -2,7 +2,9 @@ using System.Text;
 
 namespace EventBus.Proof;
 
-/// <summary>Fuzz messages as AMQP messages: the attributes and headers in the table of headers, whatever their types.</summary>
+/// <summary>
+/// Fuzz messages as AMQP messages: the attributes and headers in the table of headers, whatever their types.
+/// </summary>
 internal sealed class RabbitMqWire : FuzzWire
 {
     private readonly Uri address;
@@ -16,17 +18,25 @@ internal sealed class RabbitMqWire : FuzzWire
         (this.address, this.exchange, this.common, this.ticking, this.daring) = (address, exchange, common, ticking, daring);
 
     public static async Task<RabbitMqWire> OpenAsync(Uri address, string exchange) =>
-        new(address, exchange, await AmqpSocket.ConnectAsync(address), await AmqpSocket.ConnectAsync(address), await AmqpSocket.ConnectAsync(address));
+        new(
+            address,
+            exchange,
+            await AmqpSocket.ConnectAsync(address),
+            await AmqpSocket.ConnectAsync(address),
+            await AmqpSocket.ConnectAsync(address));
 
     public override async Task<bool> PublishAsync(FuzzMessage message)
     {
         var properties = new AmqpProperties(message).Write();
         if (!message.IsOdd)
         {
-            return await common.PublishAsync(exchange, RoutingKeyOf(message), properties, message.Body ?? []) ? true : throw new ProofException($"RabbitMQ refused message {message.Number}: {common.Reason}");
+            return await common.PublishAsync(exchange, RoutingKeyOf(message), properties, message.Body ?? [])
+                ? true
+                : throw new ProofException($"RabbitMQ refused message {message.Number}: {common.Reason}");
         }
 
-        // One at a time: what the broker refuses costs the connection, and with it the answers to all that was sent through it.
+        // One at a time: what the broker refuses costs the connection, and with it the answers to all that was sent
+        // through it.
         await alone.WaitAsync();
         try
         {
@@ -46,7 +56,11 @@ internal sealed class RabbitMqWire : FuzzWire
     }
 
     public override async Task PublishTickAsync(long number) =>
-        await ticking.PublishAsync(exchange, Encoding.UTF8.GetBytes(FuzzProof.TickEvent), [0, 0], Encoding.UTF8.GetBytes($"{{\"number\":{number}}}"));
+        await ticking.PublishAsync(
+            exchange,
+            Encoding.UTF8.GetBytes(FuzzProof.TickEvent),
+            [0, 0],
+            Encoding.UTF8.GetBytes($"{{\"number\":{number}}}"));
 
     public override async ValueTask DisposeAsync()
     {
@@ -58,7 +72,9 @@ internal sealed class RabbitMqWire : FuzzWire
 
     /// <summary>Where any name is taken, the routing key may be any bytes.</summary>
     private static byte[] RoutingKeyOf(FuzzMessage message) =>
-        message.Kind is FuzzKind.Attributes or FuzzKind.ControlCharacters && message.Route.AsSpan().StartsWith(Encoding.UTF8.GetBytes(FuzzGenerator.WildWord)) && message.Chance.Hits(2)
+        message.Kind is FuzzKind.Attributes or FuzzKind.ControlCharacters
+            && message.Route.AsSpan().StartsWith(Encoding.UTF8.GetBytes(FuzzGenerator.WildWord))
+            && message.Chance.Hits(2)
             ? [.. message.Route, (byte)'.', .. FuzzTexts.Odd(message.Chance)]
             : message.Route;
 }

@@ -3,14 +3,30 @@ using StackExchange.Redis;
 
 namespace EventBus.Proof;
 
-/// <summary>Fuzz messages as messages of channels: envelopes in the structured mode of CloudEvents, or plain bodies.</summary>
+/// <summary>
+/// Fuzz messages as messages of channels: envelopes in the structured mode of CloudEvents, or plain bodies.
+/// </summary>
 internal sealed class RedisChannelWire(IDatabase database, ConnectionMultiplexer ticking) : FuzzWire
 {
-    private static readonly string[] OddJson = ["null", "true", "7", "1e999", "-0.0", "[]", "{}", "[1,{\"a\":null}]", "\"\\ud800\"", "\"\"", $"{{\"{FuzzMark.Canary}\":1}}"];
+    private static readonly string[] OddJson = [
+        "null",
+        "true",
+        "7",
+        "1e999",
+        "-0.0",
+        "[]",
+        "{}",
+        "[1,{\"a\":null}]",
+        "\"\\ud800\"",
+        "\"\"",
+        $"{{\"{FuzzMark.Canary}\":1}}"
+    ];
 
-    public override async Task<bool> PublishAsync(FuzzMessage message) => await SendAsync(database, Encoding.UTF8.GetString(message.Route), PayloadOf(message));
+    public override async Task<bool> PublishAsync(FuzzMessage message) =>
+        await SendAsync(database, Encoding.UTF8.GetString(message.Route), PayloadOf(message));
 
-    public override async Task PublishTickAsync(long number) => await SendAsync(ticking.GetDatabase(), FuzzProof.TickEvent, Utf8($"{{\"number\":{number}}}"));
+    public override async Task PublishTickAsync(long number) =>
+        await SendAsync(ticking.GetDatabase(), FuzzProof.TickEvent, Utf8($"{{\"number\":{number}}}"));
 
     public override ValueTask DisposeAsync() => ticking.DisposeAsync();
 
@@ -29,7 +45,10 @@ internal sealed class RedisChannelWire(IDatabase database, ConnectionMultiplexer
         }
 
         var chance = message.Chance;
-        var members = message.Attributes.ConvertAll(attribute => (Name: Quoted(Utf8(attribute.Name), chance), Value: attribute.Name == "eventversion" && chance.Hits(2) && attribute.Value.Length > 0 ? attribute.Value : Quoted(attribute.Value, chance)));
+        var members =
+            message.Attributes.ConvertAll(attribute => (Name: Quoted(Utf8(attribute.Name), chance), Value: attribute.Name == "eventversion"
+                && chance.Hits(2)
+                && attribute.Value.Length > 0 ? attribute.Value : Quoted(attribute.Value, chance)));
         members.AddRange(message.Headers.Select(header => (Quoted(header.Name, chance), Quoted(header.Value, chance))));
         if (message.Kind == FuzzKind.Garbage ? !chance.Hits(4) : chance.Hits(8))
         {
@@ -40,7 +59,9 @@ internal sealed class RedisChannelWire(IDatabase database, ConnectionMultiplexer
             members.Add((Utf8("\"data\""), body));
         }
 
-        return message.IsOdd ? Spoil(members, chance, message.Kind == FuzzKind.Hostile ? 8 : chance.Below(12), message.Number) : Join(members);
+        return message.IsOdd
+            ? Spoil(members, chance, message.Kind == FuzzKind.Hostile ? 8 : chance.Below(12), message.Number)
+            : Join(members);
     }
 
     private static byte[] Spoil(List<(byte[] Name, byte[] Value)> members, Chance chance, int way, long number)
@@ -50,7 +71,9 @@ internal sealed class RedisChannelWire(IDatabase database, ConnectionMultiplexer
         {
             case 0:
                 // An id stays the message's own.
-                members[index] = (members[index].Name, Utf8(members[index].Name.AsSpan().SequenceEqual("\"id\""u8) ? chance.Pick($"{number}", "null", "[]") : chance.Pick(OddJson)));
+                members[index] = (members[index].Name, Utf8(members[index].Name.AsSpan().SequenceEqual("\"id\""u8)
+                    ? chance.Pick($"{number}", "null", "[]")
+                    : chance.Pick(OddJson)));
                 break;
             case 1:
                 members.Add(members[index]);
@@ -66,7 +89,13 @@ internal sealed class RedisChannelWire(IDatabase database, ConnectionMultiplexer
             case 5:
                 return [.. Utf8(chance.Pick("\ufeff", " ", "/* */", "[")), .. Join(members)];
             case 6:
-                members.Add((Utf8("\"headers\""), Utf8(chance.Pick("\"{\\\"X-A\\\":\\\"1\\\"}\"", "\"{\\\"X-A\\\":1}\"", "\"[]\"", "\"{\"", "7", "\"{\\\"a\\\":\\\"\\\\ud800\\\"}\""))));
+                members.Add((Utf8("\"headers\""), Utf8(chance.Pick(
+                    "\"{\\\"X-A\\\":\\\"1\\\"}\"",
+                    "\"{\\\"X-A\\\":1}\"",
+                    "\"[]\"",
+                    "\"{\"",
+                    "7",
+                    "\"{\\\"a\\\":\\\"\\\\ud800\\\"}\""))));
                 break;
             case 7:
                 members.Add((Utf8("\"deep\""), Utf8(new string('[', 900) + new string(']', 900))));
@@ -88,7 +117,9 @@ internal sealed class RedisChannelWire(IDatabase database, ConnectionMultiplexer
         return Join(members);
     }
 
-    /// <summary>As a text of JSON. Invalid UTF-8 stays invalid, and now and then a control character stays what it is.</summary>
+    /// <summary>
+    /// As a text of JSON. Invalid UTF-8 stays invalid, and now and then a control character stays what it is.
+    /// </summary>
     private static byte[] Quoted(byte[] text, Chance chance)
     {
         var isStrict = !chance.Hits(30);

@@ -9,13 +9,18 @@ internal sealed class RedisStreamWire(IDatabase database, ConnectionMultiplexer 
     public override async Task<bool> PublishAsync(FuzzMessage message)
     {
         var fields = FieldsOf(message);
-        object[] arguments = [(RedisKey)Buses.StreamOf(message.Route.AsSpan().StartsWith("fuzz"u8) ? "fuzz" : FuzzGenerator.WildWord), "*", .. fields.SelectMany(field => new object[] { field.Name, field.Value })];
+        object[] arguments = [
+            (RedisKey)Buses.StreamOf(message.Route.AsSpan().StartsWith("fuzz"u8) ? "fuzz" : FuzzGenerator.WildWord),
+            "*",
+            .. fields.SelectMany(field => new object[] { field.Name, field.Value })
+        ];
         await database.ExecuteAsync("XADD", arguments);
         return true;
     }
 
     public override Task PublishTickAsync(long number) =>
-        ticking.GetDatabase().ExecuteAsync("XADD", (RedisKey)Buses.StreamOf("tick"), "*", "type", FuzzProof.TickEvent, "data", $"{{\"number\":{number}}}");
+        ticking.GetDatabase()
+            .ExecuteAsync("XADD", (RedisKey)Buses.StreamOf("tick"), "*", "type", FuzzProof.TickEvent, "data", $"{{\"number\":{number}}}");
 
     public override ValueTask DisposeAsync() => ticking.DisposeAsync();
 

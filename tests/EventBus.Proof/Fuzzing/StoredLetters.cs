@@ -12,7 +12,9 @@ internal sealed class StoredLetters(StoreProbe probe, FuzzLedger ledger) : FuzzL
         var (known, before) = (last, (long?)null);
         while (true)
         {
-            var page = await probe.Failures.DeadLetters.ListAsync(new DeadLetterFilter { Take = PageSize, Before = before }, CancellationToken.None);
+            var page = await probe.Failures.DeadLetters.ListAsync(
+                new DeadLetterFilter { Take = PageSize, Before = before },
+                CancellationToken.None);
             foreach (var entry in page)
             {
                 if (entry.Number <= known)

@@ -1,12 +1,16 @@
 namespace EventBus.Proof;
 
-/// <summary>The broker is killed and started again on the same files while events are published and consumed: what it acknowledged is there.</summary>
+/// <summary>
+/// The broker is killed and started again on the same files while events are published and consumed: what it
+/// acknowledged is there.
+/// </summary>
 internal sealed class BrokerKilledProof : LedgerProof
 {
     // Few, so that not all that is left is refused while the broker is away.
     private const int AtOnce = 32;
 
-    // RabbitMQ writes down under which name it keeps a new quorum queue only after the register has been left alone for half a second. Killed before, it begins the queue anew, empty and without a leader.
+    // RabbitMQ writes down under which name it keeps a new quorum queue only after the register has been left alone for
+    // half a second. Killed before, it begins the queue anew, empty and without a leader.
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
@@ -22,14 +26,20 @@ internal sealed class BrokerKilledProof : LedgerProof
         stage.Settings = stage.Settings with { Concurrency = 128 };
         stage.Redis.SyncsAlways = true;
         await stage.StartBrokerAsync();
-        await RunAsync(stage, findings, new LedgerPlan(events, AtOnce, Processes: 1, new Queue<Fault>(), StrikeAsync) { Before = () => Until.PassedAsync(Settling) });
+        await RunAsync(
+            stage,
+            findings,
+            new LedgerPlan(events, AtOnce, Processes: 1, new Queue<Fault>(), StrikeAsync) { Before = () => Until.PassedAsync(Settling) });
         findings.Exactly("kills of the broker", kills, stage.BrokerKills);
 
         async Task StrikeAsync(Publishing publisher)
         {
             foreach (var fault in Fault.Plan(stage.Random, events, kills))
             {
-                await Until.TrueAsync($"The publishing of {fault.After:N0} events", Patience, () => Task.FromResult(publisher.Settled >= fault.After));
+                await Until.TrueAsync(
+                    $"The publishing of {fault.After:N0} events",
+                    Patience,
+                    () => Task.FromResult(publisher.Settled >= fault.After));
                 await stage.KillBrokerAsync();
             }
         }

@@ -1,6 +1,8 @@
 namespace EventBus.Proof;
 
-/// <summary>The checkers under proof: a history without fault passes, and each mistake planted in it is reported by its name.</summary>
+/// <summary>
+/// The checkers under proof: a history without fault passes, and each mistake planted in it is reported by its name.
+/// </summary>
 internal sealed class CheckerProof : Proof
 {
     public override string Name => "checker";
@@ -27,8 +29,16 @@ internal sealed class CheckerProof : Proof
         var clean = History((Kind.Start, 0, 1, 0), (Kind.End, 0, 1, 0), (Kind.Start, 2, 1, 0), (Kind.End, 2, 1, 0));
         Expect(findings, "deliveries", null, found => DeliveryCheck.Run(found, outcomes, clean, new HashSet<long> { 1 }));
         Expect(findings, "an event that is lost", "lost: 1", found => DeliveryCheck.Run(found, outcomes, clean, new HashSet<long>()));
-        Expect(findings, "an event that was refused, and came", "unexpected: 3", found => DeliveryCheck.Run(found, outcomes, With(clean, Kind.Start, 3, 1, 0), new HashSet<long> { 1 }));
-        Expect(findings, "an event that nobody published", "unexpected: 9", found => DeliveryCheck.Run(found, outcomes, With(clean, Kind.Start, 9, 1, 0), new HashSet<long> { 1 }));
+        Expect(
+            findings,
+            "an event that was refused, and came",
+            "unexpected: 3",
+            found => DeliveryCheck.Run(found, outcomes, With(clean, Kind.Start, 3, 1, 0), new HashSet<long> { 1 }));
+        Expect(
+            findings,
+            "an event that was not published",
+            "unexpected: 9",
+            found => DeliveryCheck.Run(found, outcomes, With(clean, Kind.Start, 9, 1, 0), new HashSet<long> { 1 }));
     }
 
     private static void Ledgers(Findings findings)
@@ -46,13 +56,17 @@ internal sealed class CheckerProof : Proof
         Check("a ledger", null, clean);
         Check("an accepted event without an effect", "lost: 1", clean with { Effects = new Dictionary<long, int> { [0] = 1, [2] = 1 } });
         Check("an effect in two commits", "duplicate effects: 1", clean with { Effects = new Dictionary<long, int> { [0] = 1, [1] = 2 } });
-        Check("a refused event that took effect", "unexpected: 4", clean with { Effects = new Dictionary<long, int> { [0] = 1, [1] = 1, [4] = 1 } });
+        Check(
+            "a refused event that took effect",
+            "unexpected: 4",
+            clean with { Effects = new Dictionary<long, int> { [0] = 1, [1] = 1, [4] = 1 } });
         Check("a refused event that was started", "unexpected: 4", clean with { Entries = With([.. clean.Entries], Kind.Start, 4, 1, 0) });
         Check("a dead letter that nothing explains", "dead letters: 1", clean with { Dead = new HashSet<long> { 1 } });
         Check("something that is left", "stuck: a queue", clean with { Stuck = ["a queue"] });
         Check("a call that outlives its deadline", "longest call: 11.10 s", clean with { LongestCall = TimeSpan.FromSeconds(11.1) });
 
-        void Check(string mistake, string? reported, Ledger ledger) => Expect(findings, mistake, reported, found => LedgerCheck.Run(found, ledger));
+        void Check(string mistake, string? reported, Ledger ledger) =>
+            Expect(findings, mistake, reported, found => LedgerCheck.Run(found, ledger));
     }
 
     private static void Recoveries(Findings findings)
@@ -62,44 +76,96 @@ internal sealed class CheckerProof : Proof
         Check("recoveries, one of two hundred late", null, clean);
         Check("more than one in a hundred late", "recovery p99: 3.10 s", [.. clean, new("RST", late), new("RST", late)]);
         Check("the only one late", "recovery p99: 3.10 s", clean[^1..]);
-        Check("a listener that hears nothing any more", "listeners silently dead: RST (no. 201)", [.. clean, new("RST", null)]);
+        Check("a listener that receives nothing", "listeners silently dead: RST (no. 201)", [.. clean, new("RST", null)]);
         Check("a call that outlives its deadline", "longest call: 3.10 s", clean, 3.1);
 
         void Check(string mistake, string? reported, FaultRound[] rounds, double longest = 2.9) =>
-            Expect(findings, mistake, reported, found => RecoveryCheck.Run(found, rounds, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(longest), TimeSpan.FromSeconds(2)));
+            Expect(
+                findings,
+                mistake,
+                reported,
+                found => RecoveryCheck.Run(found, rounds, TimeSpan.FromSeconds(3), TimeSpan.FromSeconds(longest), TimeSpan.FromSeconds(2)));
     }
 
     private static void Poison(Findings findings)
     {
         JobKind[] kinds = [JobKind.Flaky, JobKind.Poison, JobKind.Deadly];
         var clean = History(
-            (Kind.Start, 0, 1, 0), (Kind.End, 0, 1, 0), (Kind.Start, 1, 1, 0), (Kind.Start, 1, 2, 0), (Kind.Start, 1, 3, 0), (Kind.Start, 1, 4, 0),
-            (Kind.Start, 2, 1, 0), (Kind.Start, 2, 2, 0), (Kind.Start, 2, 3, 0), (Kind.Start, 2, 4, 0), (Kind.Alert, 1, 0, 0), (Kind.Alert, 2, 0, 0));
+            (Kind.Start, 0, 1, 0),
+            (Kind.End, 0, 1, 0),
+            (Kind.Start, 1, 1, 0),
+            (Kind.Start, 1, 2, 0),
+            (Kind.Start, 1, 3, 0),
+            (Kind.Start, 1, 4, 0),
+            (Kind.Start, 2, 1, 0),
+            (Kind.Start, 2, 2, 0),
+            (Kind.Start, 2, 3, 0),
+            (Kind.Start, 2, 4, 0),
+            (Kind.Alert, 1, 0, 0),
+            (Kind.Alert, 2, 0, 0));
         Dead[] dead = [new(1, DeadLetterReason.HandlerFailed, 4), new(2, DeadLetterReason.ProcessEnded, 4)];
         var start = clean.FindIndex(entry => entry is { Kind: Kind.Start, A: 1, B: 3 });
         Check("poison", null, clean, dead);
         Check("a fifth start", "poison: started too often: 1", With(clean, Kind.Start, 1, 5, 0), dead);
         Check("a start too few, and no kill", "poison: started too seldom: 1", [.. clean.Where((_, i) => i != start)], dead);
-        Expect(findings, "a start too few, for a kill", null, found => PoisonCheck.Run(found, kinds, [.. clean.Where((_, i) => i != start)], dead, [0, 0, 0], [clean[start].At]));
+        Expect(
+            findings,
+            "a start too few, for a kill",
+            null,
+            found => PoisonCheck.Run(found, kinds, [.. clean.Where((_, i) => i != start)], dead, [0, 0, 0], [clean[start].At]));
         Check("a dead letter that is missing", "poison: no dead letter: 1", clean, dead[1..]);
         Check("two dead letters of one event", "dead twice: 1", clean, [.. dead, dead[0]]);
-        Check("an innocent dead letter", "innocent dead letters: 0", With(clean, Kind.Alert, 0, 0, 0), [.. dead, new(0, DeadLetterReason.HandlerFailed, 4)]);
-        Check("an alert that is missing", "dead letters nobody was told of: 2", clean[..^1], dead);
-        Check("a deadly event with another reason", "deadly: another reason: 2", clean, [dead[0], dead[1] with { Reason = DeadLetterReason.HandlerFailed }]);
+        Check(
+            "an innocent dead letter",
+            "innocent dead letters: 0",
+            With(clean, Kind.Alert, 0, 0, 0),
+            [.. dead, new(0, DeadLetterReason.HandlerFailed, 4)]);
+        Check("an alert that is missing", "dead letters without an alert: 2", clean[..^1], dead);
+        Check(
+            "a deadly event with another reason",
+            "deadly: another reason: 2",
+            clean,
+            [dead[0], dead[1] with { Reason = DeadLetterReason.HandlerFailed }]);
 
-        void Check(string mistake, string? reported, List<Entry> entries, Dead[] letters) => Expect(findings, mistake, reported, found => PoisonCheck.Run(found, kinds, entries, letters, [0, 0, 0], []));
+        void Check(string mistake, string? reported, List<Entry> entries, Dead[] letters) =>
+            Expect(findings, mistake, reported, found => PoisonCheck.Run(found, kinds, entries, letters, [0, 0, 0], []));
     }
 
     private static void Effects(Findings findings)
     {
-        var clean = History((Kind.Start, 0, 1, 1), (Kind.Start, 1, 1, 1), (Kind.Effect, 0, 1, 1), (Kind.Start, 1, 1, 2), (Kind.Effect, 1, 1, 2), (Kind.Effect, 1, 1, 1), (Kind.Commit, 0, 1, 0), (Kind.Commit, 1, 2, 0));
+        var clean = History(
+            (Kind.Start, 0, 1, 1),
+            (Kind.Start, 1, 1, 1),
+            (Kind.Effect, 0, 1, 1),
+            (Kind.Start, 1, 1, 2),
+            (Kind.Effect, 1, 1, 2),
+            (Kind.Effect, 1, 1, 1),
+            (Kind.Commit, 0, 1, 0),
+            (Kind.Commit, 1, 2, 0));
         Check("effects", null, clean, null);
-        Check("an effect that is missing", "effects that the resource took", [.. clean.Where(entry => entry.Kind != Kind.Effect || entry.A != 0)], null);
+        Check(
+            "an effect that is missing",
+            "effects that the resource took",
+            [.. clean.Where(entry => entry.Kind != Kind.Effect || entry.A != 0)],
+            null);
         Check("a run after the commit", "started again after its commit: 0", With(clean, Kind.Start, 0, 2, 2), null);
         Check("two commits", "committed twice: 1", With(clean, Kind.Commit, 1, 3, 0), null);
-        Check("a fencing number that is used twice", "fencing numbers used twice: 1", With(clean[..4], Kind.Start, 1, 2, 2), null, events: 1);
-        Check("a start under a lower number, and nothing stood still", "overtaken before they began: 1", With(clean, Kind.Start, 1, 2, 1), null);
-        Expect(findings, "a start under a lower number, after a freeze", null, found => EffectCheck.Run(found, With(clean, Kind.Start, 1, 2, 1), null, 2, mayBeOvertaken: 1));
+        Check(
+            "a fencing number that is used twice",
+            "fencing numbers used twice: 1",
+            With(clean[..4], Kind.Start, 1, 2, 2),
+            null,
+            events: 1);
+        Check(
+            "a start under a lower number, and nothing stood still",
+            "overtaken before they began: 1",
+            With(clean, Kind.Start, 1, 2, 1),
+            null);
+        Expect(
+            findings,
+            "a start under a lower number, after a freeze",
+            null,
+            found => EffectCheck.Run(found, With(clean, Kind.Start, 1, 2, 1), null, 2, mayBeOvertaken: 1));
         Check("an effect in two transactions", "duplicate effects: 1", clean, new() { [0] = 1, [1] = 2 });
 
         void Check(string mistake, string? reported, List<Entry> entries, Dictionary<long, int>? rows, int events = 2) =>
@@ -108,18 +174,42 @@ internal sealed class CheckerProof : Proof
 
     private static void Order(Findings findings)
     {
-        var clean = History((Kind.Start, 0, 1, 1), (Kind.End, 0, 1, 1), (Kind.Start, 0, 2, 1), (Kind.Throw, 0, 2, 1), (Kind.Start, 0, 2, 2), (Kind.End, 0, 2, 2), (Kind.Start, 0, 3, 1), (Kind.End, 0, 3, 1));
-        var again = History((Kind.Start, 0, 2, 1), (Kind.End, 0, 2, 1), (Kind.Start, 0, 3, 1), (Kind.End, 0, 3, 1)).ConvertAll(entry => entry with { At = entry.At + 1_000, Process = 1 });
+        var clean = History(
+            (Kind.Start, 0, 1, 1),
+            (Kind.End, 0, 1, 1),
+            (Kind.Start, 0, 2, 1),
+            (Kind.Throw, 0, 2, 1),
+            (Kind.Start, 0, 2, 2),
+            (Kind.End, 0, 2, 2),
+            (Kind.Start, 0, 3, 1),
+            (Kind.End, 0, 3, 1));
+        var again = History(
+            (Kind.Start, 0, 2, 1),
+            (Kind.End, 0, 2, 1),
+            (Kind.Start, 0, 3, 1),
+            (Kind.End, 0, 3, 1)).ConvertAll(entry => entry with { At = entry.At + 1_000, Process = 1 });
         Check("order", null, clean);
         Check("a key begun again by the next process", null, [.. clean, .. again]);
         Check("the same where numbers decide", "order violations: key 0 started 2 after 3", [.. clean, .. again], mayRepeat: false);
-        Check("an event that overtakes a failed one", "order violations: key 0 started 3 before 2 was handled", [.. clean.Take(4), .. clean.Skip(6), .. clean.Skip(4).Take(2)], inTurn: true);
-        Check("two at once", "order violations: key 0 started 1 beside 1", [clean[0], .. clean], inTurn: true);
-        Check("an event that comes back later", "order violations: key 0 started 1 after 3", [.. clean, .. History((Kind.Start, 0, 1, 1)).ConvertAll(entry => entry with { At = 2_000 })]);
+        Check(
+            "an event that overtakes a failed one",
+            "order violations: key 0 started 3 before 2 was handled",
+            [.. clean.Take(4), .. clean.Skip(6), .. clean.Skip(4).Take(2)],
+            inTurn: true);
+        Check("two at once", "order violations: key 0 started 1 during 1", [clean[0], .. clean], inTurn: true);
+        Check(
+            "an event that comes back later",
+            "order violations: key 0 started 1 after 3",
+            [.. clean, .. History((Kind.Start, 0, 1, 1)).ConvertAll(entry => entry with { At = 2_000 })]);
         Check("a key that is stuck", "stuck keys: 0 after 2", clean[..^2]);
 
         void Check(string mistake, string? reported, List<Entry> entries, bool mayRepeat = true, bool inTurn = false) =>
-            Expect(findings, mistake, reported, found => OrderCheck.Run(found, inTurn ? [.. entries.Select((entry, i) => entry with { At = i })] : entries, 1, 3, mayRepeat));
+            Expect(findings, mistake, reported, found => OrderCheck.Run(
+                found,
+                inTurn ? [.. entries.Select((entry, i) => entry with { At = i })] : entries,
+                1,
+                3,
+                mayRepeat));
     }
 
     private static void Ghosts(Findings findings)
@@ -134,7 +224,13 @@ internal sealed class CheckerProof : Proof
         Check("events of two runs", "of two runs, though committed: 1", [.. clean, new("b", 1, 2, 11)]);
 
         void Check(string mistake, string? reported, Published[] published) =>
-            Expect(findings, mistake, reported, found => GhostCheck.Run(found, published, new HashSet<long> { 9 }, new HashSet<long> { 1 }, new HashSet<long> { 1 }, each: 2));
+            Expect(findings, mistake, reported, found => GhostCheck.Run(
+                found,
+                published,
+                new HashSet<long> { 9 },
+                new HashSet<long> { 1 },
+                new HashSet<long> { 1 },
+                each: 2));
     }
 
     internal static void Expect(Findings findings, string mistake, string? reported, Action<Findings> check)
@@ -142,10 +238,15 @@ internal sealed class CheckerProof : Proof
         var found = new Findings();
         check(found);
         var said = found.Passed ? "nothing" : string.Join("; ", found.Broken);
-        findings.Demand(reported is null ? found.Passed : found.Broken.Any(reason => reason.Contains(reported, StringComparison.Ordinal)), reported is null ? $"{mistake}: clean" : $"planted: {mistake}", reported is null ? $"reported {said}" : said);
+        findings.Demand(
+            reported is null ? found.Passed : found.Broken.Any(reason => reason.Contains(reported, StringComparison.Ordinal)),
+            reported is null ? $"{mistake}: clean" : $"planted: {mistake}",
+            reported is null ? $"reported {said}" : said);
     }
 
-    private static List<Entry> History(params (char Kind, long A, long B, long C)[] steps) => [.. steps.Select((step, i) => new Entry((i + 1) * 10, 0, step.Kind, step.A, step.B, step.C))];
+    private static List<Entry> History(params (char Kind, long A, long B, long C)[] steps) =>
+        [.. steps.Select((step, i) => new Entry((i + 1) * 10, 0, step.Kind, step.A, step.B, step.C))];
 
-    private static List<Entry> With(List<Entry> entries, char kind, long a, long b, long c) => [.. entries, new Entry(entries[^1].At + 10, 0, kind, a, b, c)];
+    private static List<Entry> With(List<Entry> entries, char kind, long a, long b, long c) =>
+        [.. entries, new Entry(entries[^1].At + 10, 0, kind, a, b, c)];
 }

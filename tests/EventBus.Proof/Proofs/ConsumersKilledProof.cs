@@ -1,6 +1,8 @@
 namespace EventBus.Proof;
 
-/// <summary>Consuming processes are killed at random while they handle: each event takes effect once, and none is lost.</summary>
+/// <summary>
+/// Consuming processes are killed at random while they handle: each event takes effect once, and none is lost.
+/// </summary>
 internal sealed class ConsumersKilledProof : LedgerProof
 {
     private const int AtOnce = 512;
@@ -23,12 +25,17 @@ internal sealed class ConsumersKilledProof : LedgerProof
     {
         // Without a store, whatever a killed process had been handed runs again one by one, through a queue.
         var native = stage.Run.Store == Native;
-        var (events, kills) = native ? (stage.Run.Size(200_000, 5_000), stage.Run.Size(100, 5)) : (stage.Run.Size(1_000_000, 20_000), stage.Run.Size(1_000, 20));
+        var (events, kills) = native
+            ? (stage.Run.Size(200_000, 5_000), stage.Run.Size(100, 5))
+            : (stage.Run.Size(1_000_000, 20_000), stage.Run.Size(1_000, 20));
 
         // One file has one writer at a time: the more wait for it together, the fewer syncs to the disk an event costs.
         stage.Settings = stage.Settings with { Concurrency = native ? 4 : 128 };
         await stage.StartBrokerAsync();
-        await RunAsync(stage, findings, new LedgerPlan(events, AtOnce, Processes, Fault.Plan(stage.Random, events, kills), _ => Task.CompletedTask));
+        await RunAsync(
+            stage,
+            findings,
+            new LedgerPlan(events, AtOnce, Processes, Fault.Plan(stage.Random, events, kills), _ => Task.CompletedTask));
         findings.Exactly("kills", kills, stage.Kills);
     }
 }

@@ -4,7 +4,10 @@ using EventBus.Transports;
 
 namespace EventBus.Proof;
 
-/// <summary>What a store costs does not depend on how much is in it: ten against a hundred thousand dead letters, a thousand against a million handled events, measured in turns.</summary>
+/// <summary>
+/// What a store costs does not depend on how much is in it: ten against a hundred thousand dead letters, a thousand
+/// against a million handled events, measured in turns.
+/// </summary>
 internal sealed class CurvesProof : Proof
 {
     private const string Subscription = "keeper";
@@ -24,17 +27,40 @@ internal sealed class CurvesProof : Proof
         await stage.Redis.StartAsync();
         // What takes a microsecond is done more often at a time than what takes a thousand.
         var batch = stage.Run.Store == "memory" ? 1_000 : 20;
-        var (rounds, fewDead, manyDead, fewDone, manyDone) = (stage.Run.Size(101, 21), 10, stage.Run.Size(100_000, 10_000), 1_000, stage.Run.Size(1_000_000, 50_000));
+        var (rounds, fewDead, manyDead, fewDone, manyDone) = (
+            stage.Run.Size(101, 21),
+            10,
+            stage.Run.Size(100_000, 10_000),
+            1_000,
+            stage.Run.Size(1_000_000, 50_000));
         await using var small = await OpenAsync(stage, "small");
         await using var large = await OpenAsync(stage, "large");
         await small.FillDeadAsync(fewDead);
         await large.FillDeadAsync(manyDead);
-        await CompareAsync($"claim, {fewDead:N0} and {manyDead:N0} dead", findings, (rounds, batch), small, large, side => side.ClaimAndRecordAsync());
+        await CompareAsync(
+            $"claim, {fewDead:N0} and {manyDead:N0} dead",
+            findings,
+            (rounds, batch),
+            small,
+            large,
+            side => side.ClaimAndRecordAsync());
         await CompareAsync($"list, {fewDead:N0} and {manyDead:N0} dead", findings, (rounds, batch), small, large, side => side.ListAsync());
         await small.FillDoneAsync(fewDone, stage.Random);
         await large.FillDoneAsync(manyDone, stage.Random);
-        await CompareAsync($"handle new, {fewDone:N0} and {manyDone:N0} done", findings, (rounds, batch), small, large, side => side.HandleNewAsync());
-        await CompareAsync($"recognise a copy, {fewDone:N0} and {manyDone:N0} done", findings, (rounds, batch), small, large, side => side.RecogniseAsync());
+        await CompareAsync(
+            $"handle new, {fewDone:N0} and {manyDone:N0} done",
+            findings,
+            (rounds, batch),
+            small,
+            large,
+            side => side.HandleNewAsync());
+        await CompareAsync(
+            $"recognise a copy, {fewDone:N0} and {manyDone:N0} done",
+            findings,
+            (rounds, batch),
+            small,
+            large,
+            side => side.RecogniseAsync());
     }
 
     private static async Task<Side> OpenAsync(Stage stage, string name)
@@ -44,8 +70,14 @@ internal sealed class CurvesProof : Proof
         return new Side(await StoreProbe.OpenAsync(stage.Settings with { Service = name, Folder = folder }));
     }
 
-    /// <summary>Measures both in turns, so that whatever the machine does beside it meets both.</summary>
-    private static async Task CompareAsync(string what, Findings findings, (int Rounds, int Batch) size, Side small, Side large, Func<Side, Task> step)
+    /// <summary>Measures both in turns, so that other load of the machine affects both.</summary>
+    private static async Task CompareAsync(
+        string what,
+        Findings findings,
+        (int Rounds, int Batch) size,
+        Side small,
+        Side large,
+        Func<Side, Task> step)
     {
         for (var i = 0; i < size.Batch; i++)
         {
@@ -64,7 +96,10 @@ internal sealed class CurvesProof : Proof
             ratios.Add(many / few);
         }
 
-        findings.Demand(Median(ratios) <= MostRatio, what, $"{Median(fast):0.0} and {Median(slow):0.0} us, ratio {Median(ratios):0.00}, at most {MostRatio:0.00}");
+        findings.Demand(
+            Median(ratios) <= MostRatio,
+            what,
+            $"{Median(fast):0.0} and {Median(slow):0.0} us, ratio {Median(ratios):0.00}, at most {MostRatio:0.00}");
 
         async Task<double> MeasureAsync(Side side)
         {
@@ -93,7 +128,9 @@ internal sealed class CurvesProof : Proof
 
         public async Task FillDeadAsync(int count)
         {
-            await SpreadAsync(count, async number => await probe.Failures.RecordAsync(Failed(number, FailedEventStatus.Dead), CancellationToken.None));
+            await SpreadAsync(
+                count,
+                async number => await probe.Failures.RecordAsync(Failed(number, FailedEventStatus.Dead), CancellationToken.None));
             waiting = Failed(count, FailedEventStatus.Waiting);
             await probe.Failures.RecordAsync(waiting, CancellationToken.None);
         }
@@ -109,13 +146,20 @@ internal sealed class CurvesProof : Proof
         /// <summary>What a retry costs: it is claimed, and recorded again because it failed.</summary>
         public async Task ClaimAndRecordAsync()
         {
-            var claimed = await probe.Failures.ClaimDueAsync([Subscription], TimeProvider.System.GetUtcNow(), Lease, 16, CancellationToken.None);
+            var claimed = await probe.Failures.ClaimDueAsync(
+                [Subscription],
+                TimeProvider.System.GetUtcNow(),
+                Lease,
+                16,
+                CancellationToken.None);
             if (claimed.Entries is not [var entry] || entry.Id != waiting!.Id)
             {
                 throw new ProofException($"{claimed.Entries.Count} entries were claimed, where one was due.");
             }
 
-            await probe.Failures.RecordAsync(entry with { Status = FailedEventStatus.Waiting, DueAt = DateTimeOffset.UnixEpoch }, CancellationToken.None);
+            await probe.Failures.RecordAsync(
+                entry with { Status = FailedEventStatus.Waiting, DueAt = DateTimeOffset.UnixEpoch },
+                CancellationToken.None);
         }
 
         /// <summary>What a page of dead letters costs.</summary>
@@ -145,7 +189,9 @@ internal sealed class CurvesProof : Proof
         private static FailedEvent Failed(int number, FailedEventStatus status) => new()
         {
             Subscription = Subscription,
-            Envelope = new Envelope(new EnvelopeAttributes { Id = Numbers.ToId(number), Name = EventName, Time = DateTimeOffset.UnixEpoch }, "{}"u8.ToArray()),
+            Envelope = new Envelope(
+                new EnvelopeAttributes { Id = Numbers.ToId(number), Name = EventName, Time = DateTimeOffset.UnixEpoch },
+                "{}"u8.ToArray()),
             Status = status,
             Attempts = 1,
             DueAt = DateTimeOffset.UnixEpoch,
@@ -171,14 +217,23 @@ internal sealed class CurvesProof : Proof
         private async Task HandleAsync(string id)
         {
             var claim = await ClaimAsync(id);
-            if (claim.State != ProcessedState.New || !await probe.Processed.CompleteAsync(new ProcessedKey(Subscription, id), claim.Fence, new Completion([], [], TimeProvider.System.GetUtcNow() + Retention), CancellationToken.None))
+            if (claim.State != ProcessedState.New || !await probe.Processed.CompleteAsync(
+                new ProcessedKey(Subscription, id),
+                claim.Fence,
+                new Completion([], [], TimeProvider.System.GetUtcNow() + Retention),
+                CancellationToken.None))
             {
                 throw new ProofException("A new event could not be marked as handled.");
             }
         }
 
         private ValueTask<ProcessedClaim> ClaimAsync(string id) =>
-            probe.Processed.ClaimAsync(new ProcessedKey(Subscription, id), 1, TimeProvider.System.GetUtcNow(), Lease, CancellationToken.None);
+            probe.Processed.ClaimAsync(
+                new ProcessedKey(Subscription, id),
+                1,
+                TimeProvider.System.GetUtcNow(),
+                Lease,
+                CancellationToken.None);
 
         /// <summary>Ordered by time in front and random behind, as the bus makes ids.</summary>
         private string NewId() => $"{next++:x12}-{random.NextInt64():x16}";

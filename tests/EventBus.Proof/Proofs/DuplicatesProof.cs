@@ -5,7 +5,10 @@ namespace EventBus.Proof;
 [EventName("payment.received")]
 internal sealed record Payment(long Number);
 
-/// <summary>Ten thousand events in ten copies each, eight handled at once, processes that are killed or frozen and a store that does not answer for a while: each takes effect once.</summary>
+/// <summary>
+/// Ten thousand events in ten copies each, eight handled at once, processes that are killed or frozen and a store that
+/// does not answer for a while: each takes effect once.
+/// </summary>
 internal sealed class DuplicatesProof(int processes) : Proof
 {
     private const string Subscription = "ledger";
@@ -18,17 +21,30 @@ internal sealed class DuplicatesProof(int processes) : Proof
     public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal)
     {
         bus.Retry(3, TimeSpan.FromMilliseconds(50));
-        bus.Subscribe(Subscription, s => s.Idempotent().Concurrency(Consumers).On<Payment>((payment, context, ct) => HandleAsync(payment, context, journal, settings.Store == "sqlite", ct)));
-        Buses.WrapStores(bus, stores => new ProofStores(stores, processed: new WatchedProcessedStore(stores.Processed!, journal, (_, _) => { })));
+        bus.Subscribe(Subscription, s => s.Idempotent()
+            .Concurrency(Consumers)
+            .On<Payment>((payment, context, ct) => HandleAsync(payment, context, journal, settings.Store == "sqlite", ct)));
+        Buses.WrapStores(
+            bus,
+            stores => new ProofStores(stores, processed: new WatchedProcessedStore(stores.Processed!, journal, (_, _) => { })));
     }
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {
         var events = stage.Run.Size(10_000, 500);
-        var faults = Fault.Plan(stage.Random, events, stage.Run.Size(8, 2), processes == 1 ? 0 : stage.Run.Size(4, 1), stage.Run.Size(3, 1));
+        var faults = Fault.Plan(
+            stage.Random,
+            events,
+            stage.Run.Size(8, 2),
+            processes == 1 ? 0 : stage.Run.Size(4, 1),
+            stage.Run.Size(3, 1));
 
         // Copies of one event come close to one another: some at once, some after the first was handled.
-        var copies = Enumerable.Range(0, events * Copies).Select(i => (Number: (long)(i / Copies), Place: (i / Copies) + (stage.Random.NextDouble() * Spread))).OrderBy(copy => copy.Place).Select(copy => copy.Number).ToList();
+        var copies = Enumerable.Range(0, events * Copies)
+            .Select(i => (Number: (long)(i / Copies), Place: (i / Copies) + (stage.Random.NextDouble() * Spread)))
+            .OrderBy(copy => copy.Place)
+            .Select(copy => copy.Number)
+            .ToList();
         await stage.Redis.StartAsync();
         await stage.StartVictimsAsync(processes);
         if (stage.Run.Store == "sqlite")
@@ -46,9 +62,10 @@ internal sealed class DuplicatesProof(int processes) : Proof
                 "Every event handled, and nothing left over",
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
-                async () => publishing.IsCompleted && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
-                    && await stage.Redis.IsIdleAsync("payment", $"{stage.Settings.Service}:{Subscription}")
-                    && await probe.Failures.CountAsync(CancellationToken.None) == 0);
+                async () => publishing.IsCompleted
+                    && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
+                        && await stage.Redis.IsIdleAsync("payment", $"{stage.Settings.Service}:{Subscription}")
+                        && await probe.Failures.CountAsync(CancellationToken.None) == 0);
             await publishing;
             await stage.StopVictimsAsync();
         }
@@ -60,12 +77,24 @@ internal sealed class DuplicatesProof(int processes) : Proof
         findings.Note("copies published", copies.Count);
         DeliveryCheck.Run(findings, publisher.Outcomes, stage.Journals.Entries, new HashSet<long>());
         var published = publisher.Outcomes.Count(outcome => outcome == Outcome.Accepted);
-        EffectCheck.Run(findings, stage.Journals.Entries, stage.Run.Store == "sqlite" ? await Database.EffectsAsync(stage.Settings.DatabaseConnection) : null, published, stage.Freezes * Consumers);
-        findings.None("stuck leases (not done)", await probe.NotDoneAsync(Subscription, Enumerable.Range(0, events).Where(number => publisher.Outcomes[number] == Outcome.Accepted).Select(number => (long)number)));
+        EffectCheck.Run(
+            findings,
+            stage.Journals.Entries,
+            stage.Run.Store == "sqlite" ? await Database.EffectsAsync(stage.Settings.DatabaseConnection) : null,
+            published,
+            stage.Freezes * Consumers);
+        findings.None("stuck leases (not done)", await probe.NotDoneAsync(
+            Subscription,
+            Enumerable.Range(0, events).Where(number => publisher.Outcomes[number] == Outcome.Accepted).Select(number => (long)number)));
         findings.Exactly("stuck in the failure store", 0, await probe.Failures.CountAsync(CancellationToken.None));
     }
 
-    private static async Task HandleAsync(Payment payment, EventContext context, Journal journal, bool inTransaction, CancellationToken cancellationToken)
+    private static async Task HandleAsync(
+        Payment payment,
+        EventContext context,
+        Journal journal,
+        bool inTransaction,
+        CancellationToken cancellationToken)
     {
         journal.Write(Kind.Start, payment.Number, context.Attempt, context.FencingToken);
         await Until.PassedAsync(TimeSpan.FromMilliseconds(1 + (payment.Number % 8)), cancellationToken);

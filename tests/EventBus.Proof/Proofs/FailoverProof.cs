@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>The server that leads is killed, again and again, while events are published: another takes over, and what RabbitMQ confirmed is there.</summary>
+/// <summary>
+/// The server that leads is killed, again and again, while events are published: another takes over, and what RabbitMQ
+/// confirmed is there.
+/// </summary>
 internal sealed class FailoverProof : Proof
 {
     private const string Subscription = "listener";
@@ -18,7 +21,8 @@ internal sealed class FailoverProof : Proof
 
     public override string Name => "failover";
 
-    public override IReadOnlyList<string> Transports => ["rabbitmq-cluster", "redis-sentinel", "redis-sentinel-min-replicas", "redis-cluster"];
+    public override IReadOnlyList<string> Transports =>
+        ["rabbitmq-cluster", "redis-sentinel", "redis-sentinel-min-replicas", "redis-cluster"];
 
     public override IReadOnlyList<string> Stores => ["memory"];
 
@@ -27,7 +31,8 @@ internal sealed class FailoverProof : Proof
 
     public override bool IsForFullRuns(string transport, string store) => true;
 
-    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) => SignalSource.Subscribe(bus, Subscription, journal);
+    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) =>
+        SignalSource.Subscribe(bus, Subscription, journal);
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {
@@ -68,7 +73,10 @@ internal sealed class FailoverProof : Proof
             }
 
             await source.PauseAsync();
-            await Until.TrueAsync("Nothing left over", Patience, async () => (cluster.MayLose || watch.AllHeard(new HashSet<long>())) && await cluster.IsIdleAsync());
+            await Until.TrueAsync(
+                "Nothing left over",
+                Patience,
+                async () => (cluster.MayLose || watch.AllHeard(new HashSet<long>())) && await cluster.IsIdleAsync());
             await stage.StopVictimsAsync();
         }
         catch (ProofException exception)
@@ -79,10 +87,23 @@ internal sealed class FailoverProof : Proof
 
         if (takeovers.Count > 0)
         {
-            findings.Note("a new leader after", $"median {takeovers.Order().ElementAt(takeovers.Count / 2).TotalSeconds:0.00} s, longest {takeovers.Max().TotalSeconds:0.00} s");
+            findings.Note(
+                "a new leader after",
+                $"median {takeovers.Order().ElementAt(takeovers.Count / 2).TotalSeconds:0.00} s, longest "
+                    + $"{takeovers.Max().TotalSeconds:0.00} s");
         }
 
-        DeliveryCheck.Run(findings, [.. source.Outcomes], stage.Journals.Entries.Where(entry => entry.A < FirstWrite), new HashSet<long>(), cluster.MayLose);
-        RecoveryCheck.Run(findings, rounds, LongestRecovery, publisher.LongestCall, TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds));
+        DeliveryCheck.Run(
+            findings,
+            [.. source.Outcomes],
+            stage.Journals.Entries.Where(entry => entry.A < FirstWrite),
+            new HashSet<long>(),
+            cluster.MayLose);
+        RecoveryCheck.Run(
+            findings,
+            rounds,
+            LongestRecovery,
+            publisher.LongestCall,
+            TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds));
     }
 }

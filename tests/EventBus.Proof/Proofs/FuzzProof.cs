@@ -6,7 +6,18 @@ namespace EventBus.Proof;
 /// <summary>What a fuzz message is read as, where its body can be.</summary>
 [EventName(FuzzGenerator.TypedEvent)]
 internal sealed record FuzzOrder(
-    string Mark, long Number, int Count, decimal Price, double Ratio, DateTimeOffset At, Guid Reference, bool IsUrgent, string? Note, Dictionary<string, string> Map, List<int> Items, FuzzNode? Node);
+    string Mark,
+    long Number,
+    int Count,
+    decimal Price,
+    double Ratio,
+    DateTimeOffset At,
+    Guid Reference,
+    bool IsUrgent,
+    string? Note,
+    Dictionary<string, string> Map,
+    List<int> Items,
+    FuzzNode? Node);
 
 internal sealed record FuzzNode(List<FuzzNode> Children);
 
@@ -18,7 +29,10 @@ internal sealed record FuzzFollowUp(long Number);
 [EventName(FuzzProof.TickEvent)]
 internal sealed record FuzzTick(long Number);
 
-/// <summary>Foreign messages of every kind on a real broker: no process ends, each message is handled or is one dead letter, a healthy subscription beside them never waits, and no log shows what is in them.</summary>
+/// <summary>
+/// Sends foreign messages of every kind through a real broker: no process ends, each message is handled or becomes one
+/// dead letter, a healthy subscription never waits, and no log shows their content.
+/// </summary>
 internal sealed class FuzzProof : Proof
 {
     public const string TickEvent = "tick.sounded";
@@ -53,7 +67,11 @@ internal sealed class FuzzProof : Proof
         bus.Retry(1, RetryDelay).Configure(options => options.Retry.Jitter = 0);
         bus.Publishes<FuzzFollowUp>();
         bus.Subscribe(Typed, s => s.On<FuzzOrder>((_, context, ct) => HandleAsync(context, journal, ct)));
-        bus.SubscribePattern(Wild, $"{FuzzGenerator.WildWord}.#", (context, ct) => HandleAsync(context, journal, ct), s => MakeOnce(s, settings));
+        bus.SubscribePattern(
+            Wild,
+            $"{FuzzGenerator.WildWord}.#",
+            (context, ct) => HandleAsync(context, journal, ct),
+            s => MakeOnce(s, settings));
         bus.Subscribe(Follower, s => s.On<FuzzFollowUp>((followUp, _, _) =>
         {
             journal.Write(Kind.FollowUp, followUp.Number);
@@ -81,7 +99,11 @@ internal sealed class FuzzProof : Proof
         var begun = Stopwatch.GetTimestamp();
         try
         {
-            await stage.RunAsync("Every message handled or dead", new Queue<Fault>(), ledger.Take, async () => publishing.IsFaulted || (publishing.IsCompleted && await run.IsDoneAsync()));
+            await stage.RunAsync(
+                "Every message handled or dead",
+                new Queue<Fault>(),
+                ledger.Take,
+                async () => publishing.IsFaulted || (publishing.IsCompleted && await run.IsDoneAsync()));
             await publishing;
             await stop.CancelAsync();
             await ticking;
@@ -116,7 +138,10 @@ internal sealed class FuzzProof : Proof
         }
     }
 
-    /// <summary>Some handlers publish, some fail once and some always: what came from outside goes through the stores and out again.</summary>
+    /// <summary>
+    /// Some handlers publish, some fail once and some always: what came from outside goes through the stores and out
+    /// again.
+    /// </summary>
     private static async Task HandleAsync(EventContext context, Journal journal, CancellationToken cancellationToken)
     {
         var number = FuzzMark.Find(context.Body.Span, context.EventId, context.Key, context.Headers);

@@ -13,7 +13,10 @@ internal sealed record Chore(long Number);
 [EventName("report.filed")]
 internal sealed record Report(long Parent, int Ordinal, long Run);
 
-/// <summary>Handlers that publish and then fail, or whose process is killed at every point between the effect and the acknowledgement: nothing of a failed run leaves, nothing of a successful one is lost.</summary>
+/// <summary>
+/// Handlers that publish and then fail, or whose process is killed at every point between the effect and the
+/// acknowledgement: nothing of a failed run leaves, nothing of a successful one is lost.
+/// </summary>
 internal sealed class GhostsProof : Proof
 {
     private const string ErrandSubscription = "errands";
@@ -29,7 +32,13 @@ internal sealed class GhostsProof : Proof
 
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromMilliseconds(100);
-    private static readonly Failpoint[] Points = [Failpoint.BeforeEffect, Failpoint.BeforeCommit, Failpoint.BeforeDispatch, Failpoint.AfterDispatch, Failpoint.BeforeAcknowledge];
+    private static readonly Failpoint[] Points = [
+        Failpoint.BeforeEffect,
+        Failpoint.BeforeCommit,
+        Failpoint.BeforeDispatch,
+        Failpoint.AfterDispatch,
+        Failpoint.BeforeAcknowledge
+    ];
 
     private static int lastRun;
 
@@ -41,9 +50,16 @@ internal sealed class GhostsProof : Proof
         bus.Retry(12, FirstDelay).Configure(options => options.Retry.MaxDelay = LongestDelay);
         var executioner = new Executioner(settings.Folder, journal);
         bus.Publishes<Report>();
-        bus.Subscribe(ErrandSubscription, s => s.Idempotent().On<Errand>((errand, context, ct) => HandleAsync(errand.Number, context, journal, executioner)));
-        bus.Subscribe(ChoreSubscription, s => s.On<Chore>((chore, context, ct) => HandleAsync(chore.Number, context, journal, executioner)));
-        Buses.WrapStores(bus, stores => new ProofStores(stores, processed: new WatchedProcessedStore(stores.Processed!, journal, (point, id) => executioner.At(point, PointOf(Numbers.Of(id)), Numbers.Of(id)))));
+        bus.Subscribe(
+            ErrandSubscription,
+            s => s.Idempotent().On<Errand>((errand, context, ct) => HandleAsync(errand.Number, context, journal, executioner)));
+        bus.Subscribe(
+            ChoreSubscription,
+            s => s.On<Chore>((chore, context, ct) => HandleAsync(chore.Number, context, journal, executioner)));
+        Buses.WrapStores(bus, stores => new ProofStores(stores, processed: new WatchedProcessedStore(
+            stores.Processed!,
+            journal,
+            (point, id) => executioner.At(point, PointOf(Numbers.Of(id)), Numbers.Of(id)))));
         Buses.WrapTransport(bus, transport => new WatchedTransport(transport, (point, id) =>
         {
             if (IsChore(Numbers.Of(id)))
@@ -76,7 +92,9 @@ internal sealed class GhostsProof : Proof
                 async () => handled.Count >= events - failing.Count
                     && await stage.Redis.IsIdleAsync("errand", $"{stage.Settings.Service}:{ErrandSubscription}")
                     && await stage.Redis.IsIdleAsync("chore", $"{stage.Settings.Service}:{ChoreSubscription}")
-                    && await probe.Failures.CountAsync(CancellationToken.None) == await probe.Failures.DeadLetters.CountAsync(new DeadLetterFilter(), CancellationToken.None));
+                    && await probe.Failures.CountAsync(CancellationToken.None) == await probe.Failures.DeadLetters.CountAsync(
+                        new DeadLetterFilter(),
+                        CancellationToken.None));
             await stage.StopVictimsAsync();
         }
         catch (ProofException exception)
@@ -88,21 +106,35 @@ internal sealed class GhostsProof : Proof
         var entries = stage.Journals.Entries;
         DeliveryCheck.Run(findings, publisher.Outcomes, entries, dead);
         findings.None("handled, though its handler fails", failing.Where(handled.Contains));
-        findings.None("dead, though its handler succeeds", dead.Where(number => !failing.Contains(number)).Select(number => $"{number} after {entries.Count(entry => entry.Kind == Kind.Start && entry.A == number)} starts of its handler"));
+        findings.None("dead, though its handler succeeds", dead.Where(number => !failing.Contains(number)).Select(
+            number => $"{number} after {entries.Count(entry => entry.Kind == Kind.Start && entry.A == number)} starts of its handler"));
         findings.Exactly("dead letters", failing.Count, dead.Count);
         var killed = entries.Where(entry => entry.Kind == Kind.Suicide).ToList();
-        findings.Note("killed at", string.Join("  ", killed.GroupBy(entry => (Failpoint)entry.B).OrderBy(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}")));
+        findings.Note("killed at", string.Join(
+            "  ",
+            killed.GroupBy(entry => (Failpoint)entry.B).OrderBy(group => group.Key).Select(group => $"{group.Key}: {group.Count():N0}")));
 
-        // The death of a neighbour can take an event past its point: committed, and its process gone before it heard of that. Whoever goes on with it has nothing left to do there.
+        // The death of a process can happen after the commit of an event and before its answer. The process that
+        // resumes the event has nothing left to do.
         var deaths = killed.Select(entry => entry.C).ToHashSet();
-        var cutOff = entries.Where(entry => entry.Kind == Kind.End && deaths.Contains(entry.C >> ProcessBits)).Select(entry => entry.A).ToHashSet();
+        var cutOff = entries.Where(entry => entry.Kind == Kind.End && deaths.Contains(entry.C >> ProcessBits))
+            .Select(entry => entry.A)
+            .ToHashSet();
         var spared = numbers.Where(number => PointOf(number) != Failpoint.None).Except(Executioner.Reached(stage.Folder)).ToList();
         findings.Note("taken past their point", $"{spared.Count(cutOff.Contains):N0} by the death of another");
         findings.None("not killed, though planned", spared.Where(number => !cutOff.Contains(number)));
         var succeeding = numbers.Where(number => !failing.Contains(number)).ToHashSet();
         var failedRuns = entries.Where(entry => entry.Kind == Kind.Throw).Select(entry => entry.C).ToHashSet();
-        GhostCheck.Run(findings, await ReportsAsync(stage), failedRuns, succeeding, succeeding.Where(number => !IsChore(number)).ToHashSet(), Reports);
-        findings.None("stuck leases (not done)", await probe.NotDoneAsync(ErrandSubscription, succeeding.Where(number => !IsChore(number))));
+        GhostCheck.Run(
+            findings,
+            await ReportsAsync(stage),
+            failedRuns,
+            succeeding,
+            succeeding.Where(number => !IsChore(number)).ToHashSet(),
+            Reports);
+        findings.None(
+            "stuck leases (not done)",
+            await probe.NotDoneAsync(ErrandSubscription, succeeding.Where(number => !IsChore(number))));
     }
 
     private static async Task HandleAsync(long number, EventContext context, Journal journal, Executioner executioner)

@@ -5,7 +5,10 @@ namespace EventBus.Proof;
 [EventName("transfer.made")]
 internal sealed record Transfer(long Number);
 
-/// <summary>Events whose effect is a row in the commit that marks them as handled, and a ledger that compares both sides. Where the broker keeps failures nothing is marked, and copies are only counted.</summary>
+/// <summary>
+/// Events whose effect is a row in the commit that marks them as handled, and a ledger that compares both sides. Where
+/// the broker keeps failures nothing is marked, and copies are only counted.
+/// </summary>
 internal abstract class LedgerProof : Proof
 {
     protected const string Native = "native";
@@ -29,7 +32,9 @@ internal abstract class LedgerProof : Proof
             return Task.CompletedTask;
         }));
 
-    /// <summary>Publishes and strikes, until every accepted event is handled and nothing is left over; then compares.</summary>
+    /// <summary>
+    /// Publishes and strikes, until every accepted event is handled and nothing is left over; then compares.
+    /// </summary>
     /// <param name="stage">The broker is started, and nothing else.</param>
     /// <param name="findings">Where the findings go.</param>
     /// <param name="plan">What happens meanwhile.</param>
@@ -45,7 +50,9 @@ internal abstract class LedgerProof : Proof
         await using var publisher = await Publishing.StartAsync(stage.Settings, bus => bus.Publishes<Transfer>(), plan.Events);
         await using var probe = await StoreProbe.OpenAsync(stage.Settings, Subscription);
         await plan.Before();
-        var publishing = publisher.PublishAsync(Enumerable.Range(0, plan.Events).Select(number => ((long)number, new Transfer(number))), plan.AtOnce);
+        var publishing = publisher.PublishAsync(
+            Enumerable.Range(0, plan.Events).Select(number => ((long)number, new Transfer(number))),
+            plan.AtOnce);
         var striking = plan.StrikeAsync(publisher);
         var (handled, stuck) = (new HashSet<long>(), new List<string>());
         try
@@ -54,9 +61,11 @@ internal abstract class LedgerProof : Proof
                 "Every accepted event handled, and nothing left over",
                 plan.Faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add(entry.A),
-                async () => publishing.IsCompleted && striking.IsCompleted && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
-                    && await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}:{Subscription}")
-                    && (!native || await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}:{Subscription}:retries")));
+                async () => publishing.IsCompleted
+                    && striking.IsCompleted
+                    && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
+                        && await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}:{Subscription}")
+                        && (!native || await stage.Broker.IsIdleAsync("transfer", $"{stage.Settings.Service}:{Subscription}:retries")));
             await Task.WhenAll(publishing, striking);
             await stage.StopVictimsAsync();
         }
@@ -75,7 +84,9 @@ internal abstract class LedgerProof : Proof
         {
             Outcomes = publisher.Outcomes,
             Entries = stage.Journals.Entries,
-            Effects = native ? stage.Journals.Entries.Where(entry => entry.Kind == Kind.End).CountBy(entry => entry.A).ToDictionary() : await Database.EffectsAsync(stage.Settings.DatabaseConnection),
+            Effects = native
+                ? stage.Journals.Entries.Where(entry => entry.Kind == Kind.End).CountBy(entry => entry.A).ToDictionary()
+                : await Database.EffectsAsync(stage.Settings.DatabaseConnection),
             OnceEach = !native,
             Dead = dead,
             Stuck = stuck,
@@ -88,7 +99,8 @@ internal abstract class LedgerProof : Proof
     {
         await using var command = transaction.Connection!.CreateCommand();
         command.Transaction = transaction;
-        command.CommandText = FormattableString.Invariant($"INSERT INTO effects (number, process) VALUES ({number}, {Environment.ProcessId})");
+        command.CommandText =
+            FormattableString.Invariant($"INSERT INTO effects (number, process) VALUES ({number}, {Environment.ProcessId})");
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
 }
@@ -97,8 +109,8 @@ internal abstract class LedgerProof : Proof
 /// <param name="Events">How many events are published.</param>
 /// <param name="AtOnce">How many of them at once.</param>
 /// <param name="Processes">How many processes consume them.</param>
-/// <param name="Faults">What befalls these processes.</param>
-/// <param name="StrikeAsync">What befalls the broker while the publisher works.</param>
+/// <param name="Faults">The faults of these processes.</param>
+/// <param name="StrikeAsync">The fault of the broker while the publisher works.</param>
 internal sealed record LedgerPlan(int Events, int AtOnce, int Processes, Queue<Fault> Faults, Func<Publishing, Task> StrikeAsync)
 {
     /// <summary>What is waited for when the processes are ready, before anything is published.</summary>

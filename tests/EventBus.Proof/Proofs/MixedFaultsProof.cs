@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>One fault after the other befalls the broker and the wire to it, while events are published: after each of them a fresh event gets through soon.</summary>
+/// <summary>
+/// Injects one fault after the other into the broker and its connections while events are published: after each a new
+/// event is delivered soon.
+/// </summary>
 internal sealed class MixedFaultsProof : Proof
 {
     private const string Subscription = "listener";
@@ -23,7 +26,8 @@ internal sealed class MixedFaultsProof : Proof
     // Recovery is measured.
     public override bool RunsAlone => true;
 
-    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) => SignalSource.Subscribe(bus, Subscription, journal);
+    public override void Configure(EventBusBuilder bus, VictimSettings settings, Journal journal) =>
+        SignalSource.Subscribe(bus, Subscription, journal);
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {
@@ -39,7 +43,9 @@ internal sealed class MixedFaultsProof : Proof
         {
             foreach (var fault in BrokerFault.Plan(stage.Random, stage.Run.Transport, stage.Run.Size(500, 25)))
             {
-                rounds.Add(new FaultRound(fault.Name, await run.RoundAsync(fault, TimeSpan.FromMilliseconds(stage.Random.Next(100, LongestHold)))));
+                rounds.Add(new FaultRound(
+                    fault.Name,
+                    await run.RoundAsync(fault, TimeSpan.FromMilliseconds(stage.Random.Next(100, LongestHold)))));
             }
 
             await run.QuietAsync();
@@ -56,7 +62,12 @@ internal sealed class MixedFaultsProof : Proof
         }
 
         DeliveryCheck.Run(findings, run.Outcomes(), stage.Journals.Entries, new HashSet<long>());
-        RecoveryCheck.Run(findings, rounds, LongestRecovery, publisher.LongestCall, TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds));
+        RecoveryCheck.Run(
+            findings,
+            rounds,
+            LongestRecovery,
+            publisher.LongestCall,
+            TimeSpan.FromMilliseconds(stage.Settings.PublishMilliseconds));
     }
 
     /// <summary>The state of a run: what was sent, and what was heard.</summary>
@@ -65,8 +76,12 @@ internal sealed class MixedFaultsProof : Proof
         private readonly SignalWatch watch = new(scene.Stage, source);
         private readonly HashSet<long> unwatched = [];
 
-        /// <summary>What the publisher was told. What was sent into a broker without a queue is nobody's: accepted, and not to be expected.</summary>
-        public Outcome[] Outcomes() => [.. source.Outcomes.Select((outcome, number) => unwatched.Contains(number) ? Outcome.InDoubt : outcome)];
+        /// <summary>
+        /// The outcome of a publish. An event for a broker without a queue is accepted, and its delivery is not
+        /// expected.
+        /// </summary>
+        public Outcome[] Outcomes() =>
+            [.. source.Outcomes.Select((outcome, number) => unwatched.Contains(number) ? Outcome.InDoubt : outcome)];
 
         /// <summary>Strikes, and returns how long after the broker's first answer a fresh event was handled.</summary>
         public async Task<TimeSpan?> RoundAsync(BrokerFault fault, TimeSpan hold)
@@ -91,7 +106,10 @@ internal sealed class MixedFaultsProof : Proof
             return recovery;
         }
 
-        /// <summary>Stops the publisher, and waits until everything that was accepted is handled and nothing is left at the broker.</summary>
+        /// <summary>
+        /// Stops the publisher, and waits until everything that was accepted is handled and nothing is left at the
+        /// broker.
+        /// </summary>
         public async Task QuietAsync()
         {
             await source.PauseAsync();

@@ -1,9 +1,13 @@
 namespace EventBus.Proof;
 
-/// <summary>Events that failed once and wait for their retry in two subscriptions, side by side, one of each ends its process: they are handled, and only those two become dead letters.</summary>
+/// <summary>
+/// Events that failed once and wait for their retry in two subscriptions, side by side, one of each ends its process:
+/// they are handled, and only those two become dead letters.
+/// </summary>
 internal sealed class NeighboursProof : Proof
 {
-    // The even numbers are the jobs of the one subscription, the odd ones the duties of the other. Those that end the process stand so that each meets innocent ones of the other subscription.
+    // The even numbers are the jobs of the one subscription, the odd ones the duties of the other. Those that end the
+    // process stand so that each meets innocent ones of the other subscription.
     private static readonly int[] Deadly = [4, 7];
 
     // So late that all of them wait for it, and are due together.
@@ -40,7 +44,8 @@ internal sealed class NeighboursProof : Proof
             kinds[number] = JobKind.Deadly;
         }
 
-        // A process that stands still for longer than its lease loses what it holds, and this is no proof of that: here a busy machine must not look like a death.
+        // A process that stands still for longer than its lease loses what it holds, and this is no proof of that: here
+        // a busy machine must not look like a death.
         stage.Settings = stage.Settings with { LeaseMilliseconds = 5_000 };
         await stage.StartBrokerAsync();
         await stage.StartVictimsAsync(1);
@@ -52,10 +57,12 @@ internal sealed class NeighboursProof : Proof
         try
         {
             await stage.RunAsync(
-                "Every event handled, or dead and told of",
+                "Every event handled, or dead with an alert",
                 new Queue<Fault>(),
                 entry => (entry.Kind == Kind.End ? handled : entry.Kind == Kind.Alert ? alerted : []).Add(entry.A),
-                async () => handled.Union(alerted).Count() == events && alerted.Count == Deadly.Length && await probe.Failures.CountAsync(CancellationToken.None) == alerted.Count);
+                async () => handled.Union(alerted).Count() == events
+                    && alerted.Count == Deadly.Length
+                    && await probe.Failures.CountAsync(CancellationToken.None) == alerted.Count);
             await stage.StopVictimsAsync();
         }
         catch (ProofException exception)

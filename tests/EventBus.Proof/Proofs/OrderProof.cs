@@ -3,7 +3,10 @@ namespace EventBus.Proof;
 [EventName("step.taken")]
 internal sealed record Step(int Key, long Number);
 
-/// <summary>A thousand keys with a thousand events each, one start in a hundred fails, and processes are killed: every key keeps its order.</summary>
+/// <summary>
+/// A thousand keys with a thousand events each, one start in a hundred fails, and processes are killed: every key keeps
+/// its order.
+/// </summary>
 internal sealed class OrderProof(bool sequenced) : Proof
 {
     private const string Subscription = "walker";
@@ -30,10 +33,13 @@ internal sealed class OrderProof(bool sequenced) : Proof
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {
-        var (keys, length) = sequenced ? (stage.Run.Size(1_000, 40), stage.Run.Size(1_000, 25)) : (stage.Run.Size(1_000, 100), stage.Run.Size(1_000, 50));
+        var (keys, length) = sequenced
+            ? (stage.Run.Size(1_000, 40), stage.Run.Size(1_000, 25))
+            : (stage.Run.Size(1_000, 100), stage.Run.Size(1_000, 50));
         var faults = Fault.Plan(stage.Random, (long)keys * length, stage.Run.Size(10, 2));
 
-        // Interleaved, and where numbers decide, shuffled within a window. The last of each key comes when all faults are over: what was delivered twice has passed before it.
+        // Interleaved, and where numbers decide, shuffled within a window. The last of each key comes when all faults
+        // are over: what was delivered twice has passed before it.
         var (most, last) = (new List<(long Place, Step Step)>(), new List<Step>());
         for (var i = 0L; i < (long)keys * length; i++)
         {
@@ -59,7 +65,10 @@ internal sealed class OrderProof(bool sequenced) : Proof
             await HandledAsync("All but the last of each key handled", publishing, most.Count);
             publishing = publisher.PublishAsync(last.Select(step => (Index(step), step)));
             await HandledAsync("The last of each key handled", publishing, (long)keys * length);
-            await Until.TrueAsync("An empty failure store", TimeSpan.FromSeconds(30), async () => await probe.Failures.CountAsync(CancellationToken.None) == 0);
+            await Until.TrueAsync(
+                "An empty failure store",
+                TimeSpan.FromSeconds(30),
+                async () => await probe.Failures.CountAsync(CancellationToken.None) == 0);
             await stage.StopVictimsAsync();
         }
         catch (ProofException exception)
@@ -68,7 +77,9 @@ internal sealed class OrderProof(bool sequenced) : Proof
         }
 
         findings.Note("keys, events of each", $"{keys:N0}, {length:N0}");
-        findings.None("not accepted", publisher.Outcomes.Index().Where(item => item.Item != Outcome.Accepted).Select(item => (long)item.Index));
+        findings.None(
+            "not accepted",
+            publisher.Outcomes.Index().Where(item => item.Item != Outcome.Accepted).Select(item => (long)item.Index));
         OrderCheck.Run(findings, stage.Journals.Entries, keys, length, mayRepeat: !sequenced);
         findings.Exactly("stuck in the failure store", 0, await probe.Failures.CountAsync(CancellationToken.None));
 
@@ -80,7 +91,9 @@ internal sealed class OrderProof(bool sequenced) : Proof
                 what,
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : []).Add((entry.A, entry.B)),
-                async () => publishing.IsCompleted && handled.Count >= count && (!sequenced || await stage.Redis.IsIdleAsync("step", $"{stage.Settings.Service}:{Subscription}")));
+                async () => publishing.IsCompleted
+                    && handled.Count >= count
+                    && (!sequenced || await stage.Redis.IsIdleAsync("step", $"{stage.Settings.Service}:{Subscription}")));
             await publishing;
         }
     }
@@ -103,5 +116,6 @@ internal sealed class OrderProof(bool sequenced) : Proof
     }
 
     /// <summary>The same in every process, unlike what the runtime calls a hash code.</summary>
-    private static int HashCode(int seed, Step step) => unchecked((seed * 486_187_739) + (step.Key * 16_777_619) + ((int)step.Number * 2_654_435));
+    private static int HashCode(int seed, Step step) =>
+        unchecked((seed * 486_187_739) + (step.Key * 16_777_619) + ((int)step.Number * 2_654_435));
 }

@@ -19,7 +19,10 @@ internal enum JobKind
 [EventName("job.queued")]
 internal sealed record Job(long Number, JobKind Kind);
 
-/// <summary>Ten thousand poison events among ninety thousand good ones, and processes that die: each poison event is started four times, becomes one dead letter, and people are told of it.</summary>
+/// <summary>
+/// Publishes ten thousand poison events among ninety thousand good ones, while processes die: each poison event is
+/// attempted four times and becomes one dead letter with an alert.
+/// </summary>
 internal sealed class PoisonProof : Proof
 {
     private const string Subscription = "worker";
@@ -38,7 +41,12 @@ internal sealed class PoisonProof : Proof
 
     public override async Task RunAsync(Stage stage, Findings findings)
     {
-        var (events, poison, flaky, deadly, kills) = (stage.Run.Size(100_000, 1_000), stage.Run.Size(10_000, 100), stage.Run.Size(1_000, 20), stage.Run.Size(10, 1), stage.Run.Size(20, 3));
+        var (events, poison, flaky, deadly, kills) = (
+            stage.Run.Size(100_000, 1_000),
+            stage.Run.Size(10_000, 100),
+            stage.Run.Size(1_000, 20),
+            stage.Run.Size(10, 1),
+            stage.Run.Size(20, 3));
         JobKind[] kinds =
         [
             .. Enumerable.Repeat(JobKind.Poison, poison),
@@ -58,7 +66,7 @@ internal sealed class PoisonProof : Proof
         try
         {
             await stage.RunAsync(
-                "Every good event handled, every other one dead and told of, and nothing left over",
+                "Every good event handled, every other one dead with an alert, and nothing left over",
                 faults,
                 entry => (entry.Kind == Kind.End ? handled : entry.Kind == Kind.Alert ? alerted : []).Add(entry.A),
                 async () => publishing.IsCompleted && handled.Count >= events - poison - deadly && alerted.Count >= poison + deadly

@@ -1,6 +1,8 @@
 namespace EventBus.Proof;
 
-/// <summary>One promise under proof: what the processes that are killed do, and what the harness does round them.</summary>
+/// <summary>
+/// One promise under proof: what the processes that are killed do, and what the harness does round them.
+/// </summary>
 internal abstract class Proof
 {
     /// <summary>The name on the command line.</summary>
@@ -15,10 +17,12 @@ internal abstract class Proof
     /// <summary>Whether a transport and a store of these go together. Default yes.</summary>
     public virtual bool Joins(string transport, string store) => true;
 
-    /// <summary>Whether the short form leaves a transport and a store out, unless they are asked for. Default no.</summary>
+    /// <summary>
+    /// Whether the short form leaves a transport and a store out, unless they are asked for. Default no.
+    /// </summary>
     public virtual bool IsForFullRuns(string transport, string store) => false;
 
-    /// <summary>Whether it measures time, and so runs with nothing beside it.</summary>
+    /// <summary>True if the proof measures time, and so runs alone.</summary>
     public virtual bool RunsAlone => false;
 
     /// <summary>Subscribes what a victim handles.</summary>

@@ -10,9 +10,21 @@ internal static class SagaMistakes
 
     private static readonly SagaRecord Clean = new()
     {
-        Planned = Stand((Good, SagaStatus.Completed), (Failing, SagaStatus.Compensated), (Stopped, SagaStatus.NeedsAttention), (Refused, SagaStatus.Compensated)),
-        Rested = Stand((Good, SagaStatus.Completed), (Failing, SagaStatus.Compensated), (Stopped, SagaStatus.NeedsAttention), (Refused, SagaStatus.Compensated)),
-        Ended = Stand((Good, SagaStatus.Completed), (Failing, SagaStatus.Compensated), (Stopped, SagaStatus.Compensated), (Refused, SagaStatus.Compensated)),
+        Planned = Stand(
+            (Good, SagaStatus.Completed),
+            (Failing, SagaStatus.Compensated),
+            (Stopped, SagaStatus.NeedsAttention),
+            (Refused, SagaStatus.Compensated)),
+        Rested = Stand(
+            (Good, SagaStatus.Completed),
+            (Failing, SagaStatus.Compensated),
+            (Stopped, SagaStatus.NeedsAttention),
+            (Refused, SagaStatus.Compensated)),
+        Ended = Stand(
+            (Good, SagaStatus.Completed),
+            (Failing, SagaStatus.Compensated),
+            (Stopped, SagaStatus.Compensated),
+            (Refused, SagaStatus.Compensated)),
         Calls =
         [
             .. Calls(Good, "+pick . +pack . +ask . +pay . +ship . $"),
@@ -23,8 +35,11 @@ internal static class SagaMistakes
         Alerts = [Stopped, Stopped],
         News =
         [
-            .. Told(Good, "saga.completed", ["pick", "pack", "ask", "pay", "ship"]), .. Told(Failing, "saga.failed", ["pick", "pack"], "ask", "pack", "pick"),
-            .. Told(Stopped, "saga.failed", ["pick"], "pack", "pick"), .. Told(Refused, "saga.failed", ["pick"], "pick"), .. Told(Refused, "saga.failed", ["pick"], "pick"),
+            .. News(Good, "saga.completed", ["pick", "pack", "ask", "pay", "ship"]),
+            .. News(Failing, "saga.failed", ["pick", "pack"], "ask", "pack", "pick"),
+            .. News(Stopped, "saga.failed", ["pick"], "pack", "pick"),
+            .. News(Refused, "saga.failed", ["pick"], "pick"),
+            .. News(Refused, "saga.failed", ["pick"], "pick"),
         ],
         ChangedLate = [],
     };
@@ -32,44 +47,139 @@ internal static class SagaMistakes
     public static void Run(Findings findings)
     {
         Check("sagas", null, Clean);
-        Check("a saga that is gone", "lost: 2", Clean with { Ended = Stand((Good, SagaStatus.Completed), (Stopped, SagaStatus.Compensated), (Refused, SagaStatus.Compensated)) });
-        Check("a saga too many", "started by nobody: 9", Clean with { Ended = Stand([.. Pairs(Clean.Ended), (9, SagaStatus.Completed)]) });
-        Check("a saga that does not end", "stuck: 1 Running", Clean with { Ended = Stand([.. Pairs(Clean.Ended)[1..], (Good, SagaStatus.Running)]) });
-        Check("a saga that ends in another way", "at rest in another way than planned: 1 Compensated", Clean with { Rested = Stand([.. Pairs(Clean.Rested)[1..], (Good, SagaStatus.Compensated)]) });
-        Retold("a saga that is resumed from the start", "executed in another order: 1", Good, "+pick . +pack . +pick . +pack . +ask . +pay . +ship . $");
-        Retold("a step after a compensation", "executed in another order: 2", Failing, "+pick . +pack . +ask ! -ask . -pack . +ask . -pick . $");
+        Check("a saga that is gone", "lost: 2", Clean with
+        {
+            Ended = Stand(
+            (Good, SagaStatus.Completed),
+            (Stopped, SagaStatus.Compensated),
+            (Refused, SagaStatus.Compensated))
+        });
+        Check(
+            "a saga too many",
+            "started without a plan: 9",
+            Clean with { Ended = Stand([.. Pairs(Clean.Ended), (9, SagaStatus.Completed)]) });
+        Check(
+            "a saga that does not end",
+            "stuck: 1 Running",
+            Clean with { Ended = Stand([.. Pairs(Clean.Ended)[1..], (Good, SagaStatus.Running)]) });
+        Check(
+            "a saga that ends in another way",
+            "at rest in another way than planned: 1 Compensated",
+            Clean with { Rested = Stand([.. Pairs(Clean.Rested)[1..], (Good, SagaStatus.Compensated)]) });
+        Retold(
+            "a saga that is resumed from the start",
+            "executed in another order: 1",
+            Good,
+            "+pick . +pack . +pick . +pack . +ask . +pay . +ship . $");
+        Retold(
+            "a step after a compensation",
+            "executed in another order: 2",
+            Failing,
+            "+pick . +pack . +ask ! -ask . -pack . +ask . -pick . $");
         Retold("compensations forward", "compensated in another order: 2", Failing, "+pick . +pack . +ask ! -pick . -pack . -ask . $");
-        Retold("compensations begun anew", "compensated in another order: 2", Failing, "+pick . +pack . +ask ! -ask . -pack . -ask . -pack . -pick . $");
+        Retold(
+            "compensations begun anew",
+            "compensated in another order: 2",
+            Failing,
+            "+pick . +pack . +ask ! -ask . -pack . -ask . -pack . -pick . $");
         Retold("a step in doubt that is not undone", "leaked effects: 2 ask", Failing, "+pick . +pack . +ask ! -pack . -pick . $");
-        Retold("a step that is refused after a start in doubt, and not undone", "leaked effects: 4 pack", Refused, "+pick . +pack ! +pack r -pick . $");
+        Retold(
+            "a step that is refused after a start in doubt, and not undone",
+            "leaked effects: 4 pack",
+            Refused,
+            "+pick . +pack ! +pack r -pick . $");
         Retold("a step before one that is refused, not undone", "compensated in another order: 4", Refused, "+pick . +pack r $");
-        Retold("a completed saga that is undone", "compensated in another order: 1", Good, "+pick . +pack . +ask . +pay . +ship . -ship . $");
+        Retold(
+            "a completed saga that is undone",
+            "compensated in another order: 1",
+            Good,
+            "+pick . +pack . +ask . +pay . +ship . -ship . $");
         Retold("an effect after its compensation", "leaked effects: 2 ask", Failing, "+pick . +pack . -ask . +ask ! -pack . -pick . $");
         Retold("a step without effect", "missing effects: 1", Good, "+pick . +pack x +ask . +pay . +ship . $");
         Retold("a run after the end", "run after the end: 1", Good, "+pick . +pack . +ask . +pay . +ship . $ +ship .");
-        Check("an effect under two keys", "effects twice: 1", Clean with { Calls = [.. Clean.Calls, new(ServiceMark.Acted, Good, "pay", false, "another", 1)] });
-        Check("a key that changes", "keys of another form: another", Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "another", 1), new(ServiceMark.Failed, Good, "pick", false, "another", 1), .. Clean.Calls] });
-        Check("a run under an old number", "two orchestrators at once: 1", Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 2), .. Clean.Calls] });
-        Check("a run that stood still, and fails", null, Clean with { Calls = [Clean.Calls[0], new(ServiceMark.Failed, Good, "pick", false, "e-1/pick/execute", 0), .. Clean.Calls.Skip(1)] });
-        Check("a second run under an old number", "two orchestrators at once: 1 pick Begun", Clean with { Calls = [Clean.Calls[0], new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 0), new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 0), .. Clean.Calls.Skip(1)] });
-        Check("a saga that is taken too early", "two orchestrators at once: 1 taken", Clean with { Calls = [new(ServiceMark.TakenEarly, Good, "", false, "e-1", 1), .. Clean.Calls] });
-        Check("two runs under one number", "two orchestrators at once: 1", Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 1), .. Clean.Calls] });
-        Check("two processes under one number", "two orchestrators at once: 1", Clean with { Calls = [new(ServiceMark.Failed, Good, "pick", false, "e-1/pick/execute", 1) { Process = -1 }, .. Clean.Calls] });
+        Check(
+            "an effect under two keys",
+            "effects twice: 1",
+            Clean with { Calls = [.. Clean.Calls, new(ServiceMark.Acted, Good, "pay", false, "another", 1)] });
+        Check("a key that changes", "keys of another form: another", Clean with
+        {
+            Calls = [
+            new(ServiceMark.Begun, Good, "pick", false, "another", 1),
+            new(ServiceMark.Failed, Good, "pick", false, "another", 1),
+            .. Clean.Calls
+        ]
+        });
+        Check(
+            "a run under an old number",
+            "two orchestrators at once: 1",
+            Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 2), .. Clean.Calls] });
+        Check("a run that stood still, and fails", null, Clean with
+        {
+            Calls = [
+            Clean.Calls[0],
+            new(ServiceMark.Failed, Good, "pick", false, "e-1/pick/execute", 0),
+            .. Clean.Calls.Skip(1)
+        ]
+        });
+        Check("a second run under an old number", "two orchestrators at once: 1 pick Begun", Clean with
+        {
+            Calls = [
+            Clean.Calls[0],
+            new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 0),
+            new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 0),
+            .. Clean.Calls.Skip(1)
+        ]
+        });
+        Check(
+            "a saga that is taken too early",
+            "two orchestrators at once: 1 taken",
+            Clean with { Calls = [new(ServiceMark.TakenEarly, Good, "", false, "e-1", 1), .. Clean.Calls] });
+        Check(
+            "two runs under one number",
+            "two orchestrators at once: 1",
+            Clean with { Calls = [new(ServiceMark.Begun, Good, "pick", false, "e-1/pick/execute", 1), .. Clean.Calls] });
+        Check(
+            "two processes under one number",
+            "two orchestrators at once: 1",
+            Clean with { Calls = [new(ServiceMark.Failed, Good, "pick", false, "e-1/pick/execute", 1) { Process = -1 }, .. Clean.Calls] });
         Check("a saga changed by a late reply", "changed by a late reply: 1", Clean with { ChangedLate = [Good] });
-        Check("nobody told", "need people, and nobody was told: 3", Clean with { Alerts = [] });
+        Check("an alert that is missing", "need attention, without an alert: 3", Clean with { Alerts = [] });
         Check("an alert of nothing", "alerts of nothing: 2", Clean with { Alerts = [Stopped, Failing] });
-        Check("an end not told", "ends not told, or not once: 1", Clean with { News = [.. Clean.News.Where(news => news.Name != "saga.completed")] });
-        Check("an end under two ids", "ends not told, or not once: 1", Clean with { News = [.. Clean.News, new("other", "saga.completed", Good, [])] });
-        Check("both ends", "ends not told, or not once: 2", Clean with { News = [.. Clean.News, new("other", "saga.completed", Failing, [])] });
-        Check("an end told otherwise", "ends told otherwise: 2", Clean with { News = [.. Clean.News.Where(news => news.Saga != Failing), .. Told(Failing, "saga.failed", ["pick", "pack"], "pick", "pack", "ask")] });
-        Check("a step not told", "executed steps not told, or not once: 1", Clean with { News = [.. Clean.News.Where(news => news.Id != "1 pay")] });
+        Check(
+            "an end without an event",
+            "ends without an event, or not with one: 1",
+            Clean with { News = [.. Clean.News.Where(news => news.Name != "saga.completed")] });
+        Check(
+            "an end under two ids",
+            "ends without an event, or not with one: 1",
+            Clean with { News = [.. Clean.News, new("other", "saga.completed", Good, [])] });
+        Check(
+            "both ends",
+            "ends without an event, or not with one: 2",
+            Clean with { News = [.. Clean.News, new("other", "saga.completed", Failing, [])] });
+        Check("an end with another event", "ends with another event: 2", Clean with
+        {
+            News = [
+            .. Clean.News.Where(news => news.Saga != Failing),
+            .. News(Failing, "saga.failed", ["pick", "pack"], "pick", "pack", "ask")
+        ]
+        });
+        Check(
+            "a step without an event",
+            "executed steps without an event, or not with one: 1",
+            Clean with { News = [.. Clean.News.Where(news => news.Id != "1 pay")] });
 
-        void Check(string mistake, string? reported, SagaRecord record) => CheckerProof.Expect(findings, mistake, reported, found => SagaCheck.Run(found, record));
+        void Check(string mistake, string? reported, SagaRecord record) =>
+            CheckerProof.Expect(findings, mistake, reported, found => SagaCheck.Run(found, record));
 
-        void Retold(string mistake, string reported, long saga, string tale) => Check(mistake, reported, Clean with { Calls = [.. Clean.Calls.Where(call => call.Saga != saga), .. Calls(saga, tale)] });
+        void Retold(string mistake, string reported, long saga, string tale) =>
+            Check(mistake, reported, Clean with { Calls = [.. Clean.Calls.Where(call => call.Saga != saga), .. Calls(saga, tale)] });
     }
 
-    /// <summary>Reads the tale of a saga: a step that is executed (+) or undone (-), and then how: done (.), failed without (x) or with (!) an effect, rejected (r); and the end ($).</summary>
+    /// <summary>
+    /// Reads the tale of a saga: a step that is executed (+) or undone (-), and then how: done (.), failed without (x)
+    /// or with (!) an effect, rejected (r); and the end ($).
+    /// </summary>
     private static IEnumerable<ServiceCall> Calls(long saga, string tale)
     {
         ServiceCall? call = null;
@@ -77,7 +187,13 @@ internal static class SagaMistakes
         {
             if (word[0] is '+' or '-')
             {
-                call = new ServiceCall(ServiceMark.Begun, saga, word[1..], word[0] == '-', $"{Numbers.ToId(saga)}/{word[1..]}/{(word[0] == '-' ? "compensate" : "execute")}", 1);
+                call = new ServiceCall(
+                    ServiceMark.Begun,
+                    saga,
+                    word[1..],
+                    word[0] == '-',
+                    $"{Numbers.ToId(saga)}/{word[1..]}/{(word[0] == '-' ? "compensate" : "execute")}",
+                    1);
                 yield return call;
                 continue;
             }
@@ -87,14 +203,29 @@ internal static class SagaMistakes
                 yield return call! with { Mark = ServiceMark.Acted };
             }
 
-            yield return call! with { Mark = word switch { "." => ServiceMark.Ended, "r" => ServiceMark.Rejected, "$" => ServiceMark.AtEnd, _ => ServiceMark.Failed } };
+            yield return call! with
+            {
+                Mark = word switch
+                {
+                    "." =>
+                ServiceMark.Ended,
+                    "r" => ServiceMark.Rejected,
+                    "$" => ServiceMark.AtEnd,
+                    _ => ServiceMark.Failed
+                }
+            };
         }
     }
 
-    private static IEnumerable<SagaNews> Told(long saga, string end, string[] executed, params string[] undone) =>
-        [.. executed.Select(step => new SagaNews($"{saga} {step}", "saga.step.completed", saga, [step])), new SagaNews($"{saga} {end}", end, saga, undone)];
+    private static IEnumerable<SagaNews> News(long saga, string end, string[] executed, params string[] undone) =>
+        [
+            .. executed.Select(step => new SagaNews($"{saga} {step}", "saga.step.completed", saga, [step])),
+            new SagaNews($"{saga} {end}", end, saga, undone)
+        ];
 
-    private static Dictionary<long, SagaStatus> Stand(params (long Saga, SagaStatus Status)[] sagas) => sagas.ToDictionary(saga => saga.Saga, saga => saga.Status);
+    private static Dictionary<long, SagaStatus> Stand(params (long Saga, SagaStatus Status)[] sagas) =>
+        sagas.ToDictionary(saga => saga.Saga, saga => saga.Status);
 
-    private static (long Saga, SagaStatus Status)[] Pairs(IReadOnlyDictionary<long, SagaStatus> sagas) => [.. sagas.OrderBy(saga => saga.Key).Select(saga => (saga.Key, saga.Value))];
+    private static (long Saga, SagaStatus Status)[] Pairs(IReadOnlyDictionary<long, SagaStatus> sagas) =>
+        [.. sagas.OrderBy(saga => saga.Key).Select(saga => (saga.Key, saga.Value))];
 }

@@ -2,7 +2,10 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Proof;
 
-/// <summary>Sagas of five steps, and processes that are killed before and after everything that is written of them: each is done whole, undone in exact reverse, or people are told and it is undone when they have mended what was broken.</summary>
+/// <summary>
+/// Runs sagas of five steps while processes are killed before and after every write: each saga is executed completely,
+/// or compensated in exact reverse order, or has an alert and is compensated after operators have fixed the cause.
+/// </summary>
 internal sealed class SagasProof : Proof
 {
     private const int Processes = 4;
@@ -22,7 +25,9 @@ internal sealed class SagasProof : Proof
         var reaper = AddSagas(bus, settings, journal);
         bus.AddAlert<JournalAlert>();
         bus.Subscribe<ParcelOrdered, TakeOrder>(Intake).Subscribe<Question, AnswerQuestion>(Desk);
-        Buses.WrapStores(bus, stores => new ProofStores(stores, sagas: new WatchedSagaStore(stores.Sagas!, new ServiceLedger(settings.Folder), reaper)));
+        Buses.WrapStores(
+            bus,
+            stores => new ProofStores(stores, sagas: new WatchedSagaStore(stores.Sagas!, new ServiceLedger(settings.Folder), reaper)));
     }
 
     public override async Task RunAsync(Stage stage, Findings findings)
@@ -40,21 +45,27 @@ internal sealed class SagasProof : Proof
         try
         {
             var starting = office.StartAllAsync(plans.Where(plan => !plan.IsExpress));
-            await RunAsync("Every saga at rest, and people told", faults, async () => starting.IsCompleted && await stage.Redis.IsIdleAsync("parcel", Group(Intake)) && await office.IsAtRestAsync());
+            await RunAsync(
+                "Every saga at rest, and alerts sent",
+                faults,
+                async () => starting.IsCompleted && await stage.Redis.IsIdleAsync("parcel", Group(Intake)) && await office.IsAtRestAsync());
             await starting;
 
-            // Now that no process is young any more: a young one gives replies more time.
+            // Now no process is young: a young one gives replies more time.
             await office.StartAllAsync(plans.Where(plan => plan.IsExpress));
-            await RunAsync("Every saga that nobody answers at rest", [], office.IsAtRestAsync);
+            await RunAsync("Every saga without a reply at rest", [], office.IsAtRestAsync);
             var before = await office.EntriesAsync();
             var versions = before.ToDictionary(entry => entry.Id, entry => entry.Version);
             rested = before.ToDictionary(entry => Numbers.Of(entry.Id), entry => entry.Status);
             await office.AnswerLateAsync(before);
-            await RunAsync("Every late reply taken and ignored", [], async () => await stage.Redis.IsIdleAsync("answer", Group("saga.ship-parcel")) && await stage.Redis.IsIdleAsync("answer", Group("saga.ship-express")));
-            late = [.. (await office.EntriesAsync()).Where(after => SagaTransitions.IsEnd(after.Status) && versions.GetValueOrDefault(after.Id) != after.Version).Select(entry => Numbers.Of(entry.Id))];
-            ParcelServices.Mend(stage.Folder);
+            await RunAsync("Every late reply taken and ignored", [], async () => await stage.Redis.IsIdleAsync(
+                "answer",
+                Group("saga.ship-parcel")) && await stage.Redis.IsIdleAsync("answer", Group("saga.ship-express")));
+            late = [.. (await office.EntriesAsync()).Where(after => SagaTransitions.IsEnd(after.Status)
+                && versions.GetValueOrDefault(after.Id) != after.Version).Select(entry => Numbers.Of(entry.Id))];
+            ParcelServices.Repair(stage.Folder);
             await office.RetryAsync(before);
-            await RunAsync("Every saga that people retried at its end", [], office.IsAtEndAsync);
+            await RunAsync("Every saga that operators retried at its end", [], office.IsAtEndAsync);
             await stage.StopVictimsAsync();
         }
         catch (ProofException exception)
@@ -88,7 +99,11 @@ internal sealed class SagasProof : Proof
         var reaper = new SagaReaper(new Executioner(settings.Folder, journal!), plans, settings.SagaKills);
         bus.Services.AddSingleton(plans);
         bus.Services.AddSingleton(new ParcelServices(plans, new ServiceLedger(settings.Folder), reaper, journal, settings.Folder));
-        bus.AddSaga<ShipParcel, Parcel>().AddSaga<ShipExpress, ExpressParcel>().Publishes<ParcelOrdered>().Publishes<Question>().Publishes<Answer>();
+        bus.AddSaga<ShipParcel, Parcel>()
+            .AddSaga<ShipExpress, ExpressParcel>()
+            .Publishes<ParcelOrdered>()
+            .Publishes<Question>()
+            .Publishes<Answer>();
         bus.Configure(options => options.Sagas.Concurrency = AtOnce);
         return reaper;
     }

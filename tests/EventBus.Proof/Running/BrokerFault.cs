@@ -1,8 +1,10 @@
 namespace EventBus.Proof;
 
-/// <summary>Something that befalls a broker, or the wire to it.</summary>
+/// <summary>A fault of a broker or of its connections.</summary>
 /// <param name="Name">What it is called in the output.</param>
-/// <param name="StrikeAsync">Strikes, holds for the given time where that makes sense, and takes the cause away again.</param>
+/// <param name="StrikeAsync">
+/// Strikes, holds for the given time where that makes sense, and takes the cause away again.
+/// </param>
 internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task> StrikeAsync)
 {
     private const string EnoughMemory = "0.4";
@@ -19,11 +21,12 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
         new("FIN", (scene, _) => Do(scene.Proxy.Finish)),
         new("black hole", async (scene, time) =>
         {
-            // As long as the bus bears silence: what is counted is how long it takes to come back, and not how long to find out.
+            // As long as the bus bears silence: what is counted is how long it takes to come back, and not how long to
+            // find out.
             scene.Proxy.Mode = TcpProxyMode.Discard;
             await Until.PassedAsync(time < Silence ? Silence : time);
 
-            // Who connects now gets through; the connections that have lost something stay dark, and nobody tells.
+            // New connections get through; the connections that have lost bytes stay silent, without an error.
             scene.Proxy.Mode = TcpProxyMode.Pass;
         }),
         new("stalled wire", async (scene, time) =>
@@ -56,7 +59,9 @@ internal sealed record BrokerFault(string Name, Func<BrokerScene, TimeSpan, Task
             await scene.Redis.Database.ExecuteAsync("CLIENT", "PAUSE", (long)time.TotalMilliseconds, "ALL");
             await Until.PassedAsync(time);
         }),
-        new("XGROUP DESTROY", (scene, _) => scene.Redis.Database.StreamDeleteConsumerGroupAsync(Buses.StreamOf(scene.Word), scene.Subscription)),
+        new(
+            "XGROUP DESTROY",
+            (scene, _) => scene.Redis.Database.StreamDeleteConsumerGroupAsync(Buses.StreamOf(scene.Word), scene.Subscription)),
         new("memory limit", async (scene, time) =>
         {
             await scene.Redis.Database.ExecuteAsync("CONFIG", "SET", "maxmemory", "1mb");

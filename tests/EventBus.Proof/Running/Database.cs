@@ -2,10 +2,13 @@ using Microsoft.Data.Sqlite;
 
 namespace EventBus.Proof;
 
-/// <summary>What a proof does with the SQLite file of its victims beside them.</summary>
+/// <summary>Accesses the SQLite file of the victims while they run.</summary>
 internal static class Database
 {
-    /// <summary>Makes the application's own table, to which handlers add a row in the commit of their event. Nothing in it forbids copies.</summary>
+    /// <summary>
+    /// Makes the application's own table, to which handlers add a row in the commit of their event. Nothing in it
+    /// forbids copies.
+    /// </summary>
     public static async Task CreateEffectsAsync(string connection) =>
         await ExecuteAsync(connection, "CREATE TABLE effects (number INTEGER NOT NULL, process INTEGER NOT NULL)");
 
@@ -26,7 +29,10 @@ internal static class Database
         return found;
     }
 
-    /// <summary>Holds the lock of the writers (BEGIN IMMEDIATE, as every transaction of this client begins) for a while, as a backup or another application may.</summary>
+    /// <summary>
+    /// Holds the lock of the writers (BEGIN IMMEDIATE, as every transaction of this client begins) for a while, as a
+    /// backup or another application may.
+    /// </summary>
     public static async Task HoldAsync(string connection, TimeSpan time)
     {
         await using var database = new SqliteConnection(connection);

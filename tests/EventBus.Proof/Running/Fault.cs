@@ -6,7 +6,7 @@ internal enum FaultKind
     /// <summary>SIGKILL of a process; another takes its place.</summary>
     Kill,
 
-    /// <summary>A process stands still for a while, and then goes on as if nothing had happened.</summary>
+    /// <summary>A process is suspended for a while, and then continues.</summary>
     Freeze,
 
     /// <summary>The store does not answer for a while.</summary>
@@ -27,10 +27,17 @@ internal sealed record Fault(long After, FaultKind Kind, int Choice)
     /// <param name="stalls">How many times the store does not answer.</param>
     public static Queue<Fault> Plan(Random random, long expected, int kills, int freezes = 0, int stalls = 0)
     {
-        FaultKind[] kinds = [.. Enumerable.Repeat(FaultKind.Kill, kills), .. Enumerable.Repeat(FaultKind.Freeze, freezes), .. Enumerable.Repeat(FaultKind.Stall, stalls)];
+        FaultKind[] kinds = [
+            .. Enumerable.Repeat(FaultKind.Kill, kills),
+            .. Enumerable.Repeat(FaultKind.Freeze, freezes),
+            .. Enumerable.Repeat(FaultKind.Stall, stalls)
+        ];
         random.Shuffle(kinds);
 
         // One in each part of the run, so that none hides behind another.
-        return new(kinds.Select((kind, i) => new Fault((long)(expected * (0.05 + (0.8 * (i + random.NextDouble()) / kinds.Length))), kind, random.Next(1 << 20))));
+        return new(kinds.Select((kind, i) => new Fault(
+            (long)(expected * (0.05 + (0.8 * (i + random.NextDouble()) / kinds.Length))),
+            kind,
+            random.Next(1 << 20))));
     }
 }

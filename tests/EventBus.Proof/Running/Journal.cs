@@ -4,13 +4,17 @@ using System.Text.Unicode;
 
 namespace EventBus.Proof;
 
-/// <summary>What one process says it did: a line for each step, written through before the step goes on, so that it survives SIGKILL. Thread-safe.</summary>
+/// <summary>
+/// The journal of one process: a line for each step, written through before the step continues, so that it survives
+/// SIGKILL. Thread-safe.
+/// </summary>
 internal sealed class Journal
 {
     private readonly int file;
     private readonly Lock gate = new();
 
-    public Journal(string folder) => file = Native.OpenForAppending(Path.Combine(folder, $"{Environment.ProcessId}-{Stopwatch.GetTimestamp()}{Journals.Extension}"));
+    public Journal(string folder) =>
+        file = Native.OpenForAppending(Path.Combine(folder, $"{Environment.ProcessId}-{Stopwatch.GetTimestamp()}{Journals.Extension}"));
 
     /// <param name="kind">What happened: a letter of <see cref="Kind"/>.</param>
     /// <param name="a">The event's number, mostly.</param>
@@ -21,7 +25,8 @@ internal sealed class Journal
         Span<byte> line = stackalloc byte[96];
         lock (gate)
         {
-            // The time is taken within the lock: the lines of a file are in the order of their times. The clock is the machine's, so that files can be merged.
+            // The time is taken within the lock: the lines of a file are in the order of their times. The clock is the
+            // machine's, so that files can be merged.
             if (!Utf8.TryWrite(line, CultureInfo.InvariantCulture, $"{Stopwatch.GetTimestamp()} {kind} {a} {b} {c}\n", out var length))
             {
                 throw new InvalidOperationException("A line of the journal is too long.");
@@ -53,7 +58,7 @@ internal static class Kind
     /// <summary>A store has marked an event as done.</summary>
     public const char Commit = 'C';
 
-    /// <summary>People were told of a dead letter.</summary>
+    /// <summary>An alert of a dead letter was sent.</summary>
     public const char Alert = 'A';
 
     /// <summary>What a handler published was handled.</summary>

@@ -21,7 +21,9 @@ internal sealed class Journals(string folder)
         {
             if (!sources.TryGetValue(path, out var source))
             {
-                sources.Add(path, source = new Source(sources.Count, int.Parse(Path.GetFileName(path).Split('-')[0], CultureInfo.InvariantCulture)));
+                sources.Add(
+                    path,
+                    source = new Source(sources.Count, int.Parse(Path.GetFileName(path).Split('-')[0], CultureInfo.InvariantCulture)));
             }
 
             Read(path, source);

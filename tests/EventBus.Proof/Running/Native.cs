@@ -22,7 +22,7 @@ internal static partial class Native
         _ = Kill(Environment.ProcessId, SigKill);
         using var never = new ManualResetEventSlim();
         never.Wait();
-        throw new InvalidOperationException("Nobody gets here.");
+        throw new InvalidOperationException("This line is never reached.");
     }
 
     public static void Kill(int process) => Check(Kill(process, SigKill));
@@ -40,7 +40,9 @@ internal static partial class Native
         return file;
     }
 
-    /// <summary>One write(2): the bytes are in the page cache when it returns, and survive the end of the process.</summary>
+    /// <summary>
+    /// One write(2): the bytes are in the page cache when it returns, and survive the end of the process.
+    /// </summary>
     public static unsafe void Append(int file, ReadOnlySpan<byte> line)
     {
         fixed (byte* start = line)

@@ -1,6 +1,9 @@
 namespace EventBus.Proof;
 
-/// <summary>A broker of a proof's own, on a free port of the loopback; it may be frozen, and killed and started again on what it had written.</summary>
+/// <summary>
+/// A broker of a proof's own, on a free port of the loopback; it may be frozen, and killed and started again on what it
+/// had written.
+/// </summary>
 internal abstract class PrivateBroker : IAsyncDisposable
 {
     public int Port { get; } = FreePort.Next();
@@ -17,7 +20,9 @@ internal abstract class PrivateBroker : IAsyncDisposable
     /// <summary>Victims' settings with which they use it, at its own port or through a proxy.</summary>
     public abstract VictimSettings Direct(VictimSettings settings, int port);
 
-    /// <summary>Connects as a client of its own does, and returns when the broker has answered. Throws when it does not.</summary>
+    /// <summary>
+    /// Connects as a client of its own does, and returns when the broker has answered. Throws when it does not.
+    /// </summary>
     public abstract Task HandshakeAsync(int port, CancellationToken cancellationToken);
 
     /// <summary>Nothing is undelivered and nothing is unsettled in a subscription.</summary>

@@ -20,7 +20,8 @@ internal sealed class PrivateRabbitMq : PrivateBroker
 
     public override Task KillAsync() => node.KillAsync();
 
-    public override VictimSettings Direct(VictimSettings settings, int port) => settings with { RabbitMq = node.AddressAt(port).AbsoluteUri };
+    public override VictimSettings Direct(VictimSettings settings, int port) =>
+        settings with { RabbitMq = node.AddressAt(port).AbsoluteUri };
 
     public override async Task HandshakeAsync(int port, CancellationToken cancellationToken)
     {
@@ -33,9 +34,12 @@ internal sealed class PrivateRabbitMq : PrivateBroker
         await using var connection = await ConnectAsync(Port, CancellationToken.None);
         await using var channel = await connection.CreateChannelAsync();
 
-        // The protocol tells only what waits for a consumer; what one holds, and has not settled, costs a program's start to learn.
+        // The protocol tells only what waits for a consumer; what one holds, and has not settled, costs a program's
+        // start to learn.
         return await channel.MessageCountAsync(subscription) == 0
-            && (await ControlAsync("--silent", "list_queues", "name", "messages")).Contains($"{subscription}\t0\n", StringComparison.Ordinal);
+            && (await ControlAsync("--silent", "list_queues", "name", "messages")).Contains(
+                $"{subscription}\t0\n",
+                StringComparison.Ordinal);
     }
 
     /// <summary>Deletes a queue with whatever is in it.</summary>

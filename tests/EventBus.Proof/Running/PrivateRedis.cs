@@ -16,7 +16,9 @@ internal sealed class PrivateRedis(string folder) : PrivateBroker
 
     public string Address => $"127.0.0.1:{Port}";
 
-    /// <summary>Whether it answers only when the disk has what it answers for. By default the disk has it a second later.</summary>
+    /// <summary>
+    /// Whether it answers only when the disk has what it answers for. By default the disk has it a second later.
+    /// </summary>
     public bool SyncsAlways { get; set; }
 
     public override int ProcessId => process!.Id;
@@ -30,7 +32,22 @@ internal sealed class PrivateRedis(string folder) : PrivateBroker
         process = new Process
         {
             StartInfo = new ProcessStartInfo("redis-server",
-                ["--port", $"{Port}", "--bind", "127.0.0.1", "--dir", folder, "--appendonly", "yes", "--appendfsync", SyncsAlways ? "always" : "everysec", "--save", "", "--daemonize", "no"])
+                [
+                    "--port",
+                    $"{Port}",
+                    "--bind",
+                    "127.0.0.1",
+                    "--dir",
+                    folder,
+                    "--appendonly",
+                    "yes",
+                    "--appendfsync",
+                    SyncsAlways ? "always" : "everysec",
+                    "--save",
+                    "",
+                    "--daemonize",
+                    "no"
+                ])
             {
                 RedirectStandardOutput = true,
             },
@@ -45,7 +62,8 @@ internal sealed class PrivateRedis(string folder) : PrivateBroker
         process.Start();
         process.BeginOutputReadLine();
         await ready.Task.WaitAsync(Patience);
-        admin ??= await ConnectionMultiplexer.ConnectAsync($"{Address},name=proof,abortConnect=false,allowAdmin=true,syncTimeout=20000,asyncTimeout=20000");
+        admin ??= await ConnectionMultiplexer.ConnectAsync(
+            $"{Address},name=proof,abortConnect=false,allowAdmin=true,syncTimeout=20000,asyncTimeout=20000");
     }
 
     public override async Task KillAsync()

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Proof;
 
-/// <summary>What the publisher was told about an event.</summary>
+/// <summary>The publisher's outcome of an event.</summary>
 internal enum Outcome : byte
 {
     /// <summary>It was not published.</summary>
@@ -16,11 +16,14 @@ internal enum Outcome : byte
     /// <summary>It certainly went nowhere.</summary>
     Failed,
 
-    /// <summary>Nobody knows.</summary>
+    /// <summary>The outcome is unknown.</summary>
     InDoubt,
 }
 
-/// <summary>The publishing application, in the process of the harness, which is never killed: it keeps what became of each event.</summary>
+/// <summary>
+/// The publishing application, in the process of the harness, which is never killed: it keeps what became of each
+/// event.
+/// </summary>
 internal sealed class Publishing : IAsyncDisposable
 {
     private const int Window = 512;
@@ -39,7 +42,7 @@ internal sealed class Publishing : IAsyncDisposable
         (Outcomes, publishedAt) = (new Outcome[events], new long[events]);
     }
 
-    /// <summary>By number: what the publisher was told. A copy that was accepted outweighs one that was not.</summary>
+    /// <summary>The publisher's outcome of each number. An accepted copy outweighs one that was not.</summary>
     public Outcome[] Outcomes { get; }
 
     /// <summary>By number: when the first copy was sent, on the clock of the journals.</summary>
@@ -70,7 +73,9 @@ internal sealed class Publishing : IAsyncDisposable
 
     /// <summary>Publishes events in the order of the list, many at a time.</summary>
     /// <param name="events">The events, each with its number.</param>
-    /// <param name="atOnce">How many are on their way at once. Where some of them are refused, the publisher takes a breath before the next.</param>
+    /// <param name="atOnce">
+    /// How many are on their way at once. Where some of them are refused, the publisher takes a breath before the next.
+    /// </param>
     public async Task PublishAsync<TEvent>(IEnumerable<(long Number, TEvent Event)> events, int atOnce = Window)
         where TEvent : notnull
     {
@@ -84,7 +89,7 @@ internal sealed class Publishing : IAsyncDisposable
         }
     }
 
-    /// <summary>Publishes one event, and returns what the publisher was told.</summary>
+    /// <summary>Publishes one event, and returns its outcome.</summary>
     public async Task<Outcome> PublishAsync<TEvent>(long number, TEvent @event)
         where TEvent : notnull
     {

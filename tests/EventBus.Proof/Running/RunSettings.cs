@@ -1,8 +1,12 @@
 namespace EventBus.Proof;
 
 /// <summary>What the command line asks for.</summary>
-/// <param name="Transport">The transport's name: redis, redis-pubsub, rabbitmq or rabbitmq-classic; or a cluster, where the proof has its own.</param>
-/// <param name="Store">The store's name: sqlite, redis or memory; or native, where the broker itself keeps failures.</param>
+/// <param name="Transport">
+/// The transport's name: redis, redis-pubsub, rabbitmq or rabbitmq-classic; or a cluster, where the proof has its own.
+/// </param>
+/// <param name="Store">
+/// The store's name: sqlite, redis or memory; or native, where the broker itself keeps failures.
+/// </param>
 /// <param name="Quick">The short form.</param>
 /// <param name="Seed">Where all chance comes from.</param>
 internal sealed record RunSettings(string Transport, string Store, bool Quick, int Seed)

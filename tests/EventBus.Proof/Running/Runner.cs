@@ -5,28 +5,36 @@ namespace EventBus.Proof;
 /// <summary>The command line: which proofs are run, with which stores, and what is said of each.</summary>
 internal static class Runner
 {
-    // Most of a proof's time is waiting for leases to run out. More at once would let a busy machine lose leases that are being renewed.
+    // Most of a proof's time is waiting for leases to run out. More at once would let a busy machine lose leases that
+    // are being renewed.
     private const int SideBySide = 3;
 
-    private const string Usage = "Usage: <proof>... | all [--transport redis|redis-pubsub|rabbitmq|rabbitmq-classic|...] [--store sqlite|redis|memory|native] [--quick] [--seed N] [--keep]";
+    private const string Usage = "Usage: <proof>... | all [--transport redis|redis-pubsub|rabbitmq|rabbitmq-classic|...] [--store "
+        + "sqlite|redis|memory|native] [--quick] [--seed N] [--keep]";
 
     public static async Task<int> RunAsync(string[] args)
     {
         if (Parse(args) is not { } asked)
         {
-            await Console.Error.WriteLineAsync($"{Usage}{Environment.NewLine}Proofs: {string.Join(", ", Catalogue.All.Select(proof => proof.Name))}");
+            await Console.Error.WriteLineAsync(
+                $"{Usage}{Environment.NewLine}Proofs: {string.Join(", ", Catalogue.All.Select(proof => proof.Name))}");
             return 2;
         }
 
         using var places = new SemaphoreSlim(asked.Quick ? SideBySide : 1);
-        var together = asked.Runs.Where(run => !run.Proof.RunsAlone).Select(run => RunInTurnAsync(run.Proof, run.Settings, asked.Keep, places)).ToArray();
+        var together = asked.Runs.Where(run => !run.Proof.RunsAlone)
+            .Select(run => RunInTurnAsync(run.Proof, run.Settings, asked.Keep, places))
+            .ToArray();
         var verdicts = new List<Verdict>(await Task.WhenAll(together));
         foreach (var (proof, settings) in asked.Runs.Where(run => run.Proof.RunsAlone))
         {
             verdicts.Add(await RunInTurnAsync(proof, settings, asked.Keep, places));
         }
 
-        var (passed, failed, skipped) = (verdicts.Count(verdict => verdict == Verdict.Passed), verdicts.Count(verdict => verdict == Verdict.Failed), verdicts.Count(verdict => verdict == Verdict.Skipped));
+        var (passed, failed, skipped) = (
+            verdicts.Count(verdict => verdict == Verdict.Passed),
+            verdicts.Count(verdict => verdict == Verdict.Failed),
+            verdicts.Count(verdict => verdict == Verdict.Skipped));
         Console.WriteLine($"{passed} passed, {failed} failed{(skipped > 0 ? $", {skipped} skipped" : "")}");
         return failed == 0 ? 0 : 1;
     }
@@ -49,7 +57,8 @@ internal static class Runner
 
     private static async Task<Verdict> RunAsync(Proof proof, RunSettings settings, bool keep, List<string> output)
     {
-        output.Add($"== {proof.Name} ({settings.Store} over {settings.Transport}), {(settings.Quick ? "quick" : "long")}, seed {settings.Seed}");
+        output.Add(
+            $"== {proof.Name} ({settings.Store} over {settings.Transport}), {(settings.Quick ? "quick" : "long")}, seed {settings.Seed}");
         if (settings.OverRabbitMq && !PrivateRabbitMq.IsInstalled)
         {
             output.Add("  SKIP: it needs RabbitMQ, and rabbitmq-server is not installed.");
@@ -69,12 +78,15 @@ internal static class Runner
         }
 
         await stage.DisposeAsync();
-        output.Add($"  {"faults",-34} {stage.Kills} kills, {stage.Suicides} suicides, {stage.Freezes} freezes, {stage.Stalls} stalls of the store{(stage.FailedStarts > 0 ? $", {stage.FailedStarts} processes that could not start in time" : "")}");
+        output.Add($"  {"faults",-34} {stage.Kills} kills, {stage.Suicides} suicides, {stage.Freezes} freezes, {stage.Stalls} stalls of "
+            + $"the store{(stage.FailedStarts > 0 ? $", {stage.FailedStarts} processes that could not start in time" : "")}");
         output.AddRange(findings.Lines);
-        output.Add($"  {(findings.Passed ? "PASS" : "FAIL")} {proof.Name} ({settings.Store} over {settings.Transport}) after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
+        output.Add($"  {(findings.Passed ? "PASS" : "FAIL")} {proof.Name} ({settings.Store} over {settings.Transport}) after "
+            + $"{Stopwatch.GetElapsedTime(begun).TotalSeconds:0.0} s");
         if (!findings.Passed)
         {
-            output.Add($"  To see it again: eng/check-proofs {proof.Name} --transport {settings.Transport} --store {settings.Store}{(settings.Quick ? " --quick" : "")} --seed {settings.Seed} --keep");
+            output.Add($"  To see it again: eng/check-proofs {proof.Name} --transport {settings.Transport} --store "
+                + $"{settings.Store}{(settings.Quick ? " --quick" : "")} --seed {settings.Seed} --keep");
         }
 
         if (findings.Passed && !keep)
@@ -126,7 +138,9 @@ internal static class Runner
             where (transport is null || over == transport) && (store is null || kept == store)
             where !quick || transport is not null || store is not null || !proof.IsForFullRuns(over, kept)
             select (proof, new RunSettings(over, kept, quick, seed))).ToList();
-        return names.Count == 0 || names.Exists(name => name != "all" && !Catalogue.All.Any(proof => proof.Name == name)) || runs.Count == 0 ? null : new Asked(runs, quick, keep);
+        return names.Count == 0 || names.Exists(name => name != "all" && !Catalogue.All.Any(proof => proof.Name == name)) || runs.Count == 0
+            ? null
+            : new Asked(runs, quick, keep);
     }
 
     private sealed record Asked(IReadOnlyList<(Proof Proof, RunSettings Settings)> Runs, bool Quick, bool Keep);

@@ -5,7 +5,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace EventBus.Proof;
 
-/// <summary>An application that starts sagas and runs none, in the process of the harness, which is never killed: its people retry what needs them.</summary>
+/// <summary>
+/// Starts sagas and runs none, in the process of the harness, which is never killed, and retries sagas that need
+/// attention.
+/// </summary>
 internal sealed class SagaOffice : IAsyncDisposable
 {
     // So many that kills find some at every point, so few that a kill does not find all.
@@ -21,7 +24,12 @@ internal sealed class SagaOffice : IAsyncDisposable
 
     private SagaOffice(IHost host, StoreProbe probe) =>
         (this.host, this.probe, sagas, manager, bus) =
-            (host, probe, host.Services.GetRequiredService<ISagas>(), host.Services.GetRequiredService<SagaManager>(), host.Services.GetRequiredService<IEventBus>());
+            (
+                host,
+                probe,
+                host.Services.GetRequiredService<ISagas>(),
+                host.Services.GetRequiredService<SagaManager>(),
+                host.Services.GetRequiredService<IEventBus>());
 
     public static async Task<SagaOffice> StartAsync(VictimSettings settings, Action<EventBusBuilder> addSagas)
     {
@@ -37,7 +45,9 @@ internal sealed class SagaOffice : IAsyncDisposable
         return new SagaOffice(host, await StoreProbe.OpenAsync(settings));
     }
 
-    /// <summary>Starts sagas, as many as there is room for in the air, directly or by an event; some of them twice.</summary>
+    /// <summary>
+    /// Starts sagas, as many as there is room for in the air, directly or by an event; some of them twice.
+    /// </summary>
     public async Task StartAllAsync(IEnumerable<SagaPlan> plans)
     {
         var waiting = new Queue<SagaPlan>(plans);
@@ -54,12 +64,13 @@ internal sealed class SagaOffice : IAsyncDisposable
         });
     }
 
-    /// <summary>Nothing happens any more without people, and they know.</summary>
+    /// <summary>True if nothing happens without an operator, and all alerts were sent.</summary>
     public async Task<bool> IsAtRestAsync() =>
         await CountAliveAsync() == 0 && (await EntriesAsync()).TrueForAll(entry => entry is { DueAt: null, AlertAt: null });
 
     /// <summary>All have ended, and their events are sent.</summary>
-    public async Task<bool> IsAtEndAsync() => await IsAtRestAsync() && await manager.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }) == 0;
+    public async Task<bool> IsAtEndAsync() =>
+        await IsAtRestAsync() && await manager.CountAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }) == 0;
 
     /// <summary>Every saga that the store has.</summary>
     public async Task<List<SagaEntry>> EntriesAsync()
@@ -78,11 +89,12 @@ internal sealed class SagaOffice : IAsyncDisposable
         }
     }
 
-    /// <summary>Answers every saga once more, when nobody waits for that any longer.</summary>
+    /// <summary>Answers every saga once more, when none waits for a reply.</summary>
     public Task AnswerLateAsync(IEnumerable<SagaEntry> entries) =>
-        Task.WhenAll(entries.Select(entry => bus.PublishAsync(new Answer(Numbers.Of(entry.Id), 3), new PublishOptions { CorrelationId = entry.Id })));
+        Task.WhenAll(entries.Select(
+            entry => bus.PublishAsync(new Answer(Numbers.Of(entry.Id), 3), new PublishOptions { CorrelationId = entry.Id })));
 
-    /// <summary>Lets every saga try again that needs people.</summary>
+    /// <summary>Retries every saga that needs attention.</summary>
     public async Task RetryAsync(IEnumerable<SagaEntry> entries)
     {
         foreach (var entry in entries.Where(entry => entry.Status == SagaStatus.NeedsAttention))
@@ -92,12 +104,15 @@ internal sealed class SagaOffice : IAsyncDisposable
     }
 
     /// <summary>Everything that sagas published of themselves, read off the stream itself.</summary>
-    public static async Task<List<SagaNews>> NewsAsync(PrivateRedis redis) => [.. (await redis.Database.StreamRangeAsync(Buses.StreamOf("saga"))).Select(entry =>
-    {
-        var body = JsonDocument.Parse((byte[])entry["data"]!).RootElement;
-        List<string> steps = body.TryGetProperty("step", out var step) ? [step.GetString()!] : body.TryGetProperty("compensated", out var undone) ? [.. undone.EnumerateArray().Select(name => name.GetString()!)] : [];
-        return new SagaNews((string)entry["id"]!, (string)entry["type"]!, Numbers.Of(body.GetProperty("sagaId").GetString()!), steps);
-    })];
+    public static async Task<List<SagaNews>> NewsAsync(PrivateRedis redis) =>
+        [.. (await redis.Database.StreamRangeAsync(Buses.StreamOf("saga"))).Select(entry =>
+        {
+            var body = JsonDocument.Parse((byte[])entry["data"]!).RootElement;
+            List<string> steps = body.TryGetProperty("step", out var step) ? [step.GetString()!]
+                : body.TryGetProperty("compensated", out var undone) ? [.. undone.EnumerateArray().Select(name => name.GetString()!)]
+                : [];
+            return new SagaNews((string)entry["id"]!, (string)entry["type"]!, Numbers.Of(body.GetProperty("sagaId").GetString()!), steps);
+        })];
 
     public async ValueTask DisposeAsync()
     {
@@ -118,5 +133,6 @@ internal sealed class SagaOffice : IAsyncDisposable
     }
 
     private async Task<long> CountAliveAsync() =>
-        await manager.CountAsync(new SagaFilter { Status = SagaStatus.Running }) + await manager.CountAsync(new SagaFilter { Status = SagaStatus.Compensating });
+        await manager.CountAsync(new SagaFilter { Status = SagaStatus.Running })
+            + await manager.CountAsync(new SagaFilter { Status = SagaStatus.Compensating });
 }

@@ -15,7 +15,7 @@ internal enum ServiceMark
     /// <summary>It had done that before, under this key, and did nothing.</summary>
     Repeated = 2,
 
-    /// <summary>It refused somebody who was overtaken, as the fencing number says.</summary>
+    /// <summary>A process with a lower fencing token was refused.</summary>
     Refused = 3,
 
     /// <summary>The run has ended well.</summary>
@@ -30,7 +30,7 @@ internal enum ServiceMark
     /// <summary>No run: the store of sagas took the end of the saga.</summary>
     AtEnd = 7,
 
-    /// <summary>No run: somebody took the saga, although the lease of another had not ended.</summary>
+    /// <summary>No run: a process took the saga although the lease of another had not expired.</summary>
     TakenEarly = 8,
 }
 
@@ -40,7 +40,10 @@ internal sealed record ServiceCall(ServiceMark Mark, long Saga, string Step, boo
     public int Process { get; init; } = Environment.ProcessId;
 }
 
-/// <summary>The services that sagas call, all behind one SQLite file of their own: they do nothing twice for one key, refuse who was overtaken, and remember everything. Thread-safe.</summary>
+/// <summary>
+/// The services that sagas call, all behind one SQLite file of their own: they do nothing twice for one key, refuse who
+/// was overtaken, and remember everything. Thread-safe.
+/// </summary>
 internal sealed class ServiceLedger : IDisposable
 {
     private readonly SqliteConnection connection;
@@ -79,7 +82,14 @@ internal sealed class ServiceLedger : IDisposable
         var calls = new List<ServiceCall>();
         while (reader.Read())
         {
-            calls.Add(new ServiceCall((ServiceMark)reader.GetInt32(0), reader.GetInt64(1), reader.GetString(2), reader.GetBoolean(3), reader.GetString(4), reader.GetInt64(5)) { Process = reader.GetInt32(6) });
+            calls.Add(new ServiceCall(
+                (ServiceMark)reader.GetInt32(0),
+                reader.GetInt64(1),
+                reader.GetString(2),
+                reader.GetBoolean(3),
+                reader.GetString(4),
+                reader.GetInt64(5))
+            { Process = reader.GetInt32(6) });
         }
 
         return calls;
@@ -92,7 +102,8 @@ internal sealed class ServiceLedger : IDisposable
         lock (gate)
         {
             using var command = connection.CreateCommand();
-            command.CommandText = $"INSERT INTO calls (at, process, mark, saga, step, undo, key, fence) SELECT $at, $process, {mark}, $saga, $step, $undo, $key, $fence RETURNING mark";
+            command.CommandText = $"INSERT INTO calls (at, process, mark, saga, step, undo, key, fence) SELECT $at, $process, {mark}, "
+                + "$saga, $step, $undo, $key, $fence RETURNING mark";
             command.Parameters.AddRange(
             [
                 new("$at", Stopwatch.GetTimestamp()), new("$process", call.Process), new("$mark", (int)call.Mark), new("$saga", call.Saga),

@@ -3,7 +3,10 @@ namespace EventBus.Proof;
 [EventName(SignalSource.EventName)]
 internal sealed record Signal(long Number);
 
-/// <summary>Publishes all the time, a few hundred events a second, unless it is paused: so that every fault meets calls on their way.</summary>
+/// <summary>
+/// Publishes all the time, a few hundred events a second, unless it is paused: so that every fault meets calls on their
+/// way.
+/// </summary>
 internal sealed class SignalSource(Publishing publisher)
 {
     public const string EventName = "signal.sent";
@@ -16,7 +19,7 @@ internal sealed class SignalSource(Publishing publisher)
     private Task running = Task.CompletedTask;
     private int last = -1;
 
-    /// <summary>By number: what the publisher was told.</summary>
+    /// <summary>The publisher's outcome of each number.</summary>
     public IEnumerable<Outcome> Outcomes => publisher.Outcomes.Take(last + 1);
 
     /// <summary>The numbers of what was accepted.</summary>

@@ -21,7 +21,9 @@ internal sealed class SignalWatch(Stage stage, SignalSource source)
 
     /// <summary>Sends fresh signals until one of them is handled.</summary>
     /// <param name="since">From when the time counts, on the clock of the journals.</param>
-    /// <returns>How long it took, null if none was handled for half a minute; and the numbers of what was sent.</returns>
+    /// <returns>
+    /// How long it took, null if none was handled for half a minute; and the numbers of what was sent.
+    /// </returns>
     public async Task<(TimeSpan? Recovery, IReadOnlySet<long> Sent)> RecoveryAsync(long since)
     {
         var (sent, sending) = (new HashSet<long>(), new List<Task>());

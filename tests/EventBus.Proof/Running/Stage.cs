@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>One run of one proof: its folder, its servers, the processes that it kills, and what they wrote down.</summary>
+/// <summary>
+/// One run of one proof: its folder, its servers, the processes that it kills, and what they wrote down.
+/// </summary>
 internal sealed class Stage : IAsyncDisposable
 {
     // What supervises a process in life starts it again, and gives up some time.
@@ -99,16 +101,19 @@ internal sealed class Stage : IAsyncDisposable
         {
             Journals.Poll();
             return victims.Exists(victim => victim.HasExited)
-                ? throw new ProofException($"A process ended at its start with the exit code {victims.First(victim => victim.HasExited).ExitCode}.")
+                ? throw new ProofException(
+                    $"A process ended at its start with the exit code {victims.First(victim => victim.HasExited).ExitCode}.")
                 : Task.FromResult(Journals.Entries.Count(entry => entry.Kind == Kind.Ready) >= count);
         });
     }
 
-    /// <summary>Reads journals, strikes with the planned faults and replaces the dead, until everything has happened that must.</summary>
+    /// <summary>
+    /// Reads journals, strikes with the planned faults and replaces the dead, until everything has happened that must.
+    /// </summary>
     /// <param name="what">What must happen.</param>
     /// <param name="faults">The plan.</param>
     /// <param name="seen">Called with each new entry.</param>
-    /// <param name="done">Asked when nothing is planned any more.</param>
+    /// <param name="done">Called when no further faults are planned.</param>
     public async Task RunAsync(string what, Queue<Fault> faults, Action<Entry> seen, Func<Task<bool>> done)
     {
         var starts = 0L;
@@ -134,7 +139,8 @@ internal sealed class Stage : IAsyncDisposable
             }
 
             return Stopwatch.GetElapsedTime(heard) > LongestSilence
-                ? throw new ProofException($"{what} did not happen: no process has done anything for {LongestSilence.TotalSeconds:0} s, {faults.Count} faults were still planned.")
+                ? throw new ProofException($"{what} did not happen: no process has done anything for {LongestSilence.TotalSeconds:0} s, "
+                    + $"{faults.Count} faults were still planned.")
                 : false;
         });
         await Task.WhenAll(lasting);

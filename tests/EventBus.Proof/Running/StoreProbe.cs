@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Proof;
 
-/// <summary>The stores of the victims, opened beside them by the harness to look at what is in them.</summary>
+/// <summary>Opens the stores of the victims in the harness, to inspect their content.</summary>
 internal sealed class StoreProbe : IAsyncDisposable
 {
     private readonly BusStores stores;
@@ -23,7 +23,9 @@ internal sealed class StoreProbe : IAsyncDisposable
         services.AddEventBus(bus => Buses.AddBackend(bus, settings));
         var provider = services.BuildServiceProvider();
         var stores = Buses.StoresOf(services)(provider);
-        await stores.OpenAsync(new StoreSetup(settings.Service, TimeProvider.System) { Subscriptions = subscriptions }, CancellationToken.None);
+        await stores.OpenAsync(
+            new StoreSetup(settings.Service, TimeProvider.System) { Subscriptions = subscriptions },
+            CancellationToken.None);
         return new StoreProbe(stores, provider);
     }
 
@@ -44,13 +46,20 @@ internal sealed class StoreProbe : IAsyncDisposable
         }
     }
 
-    /// <summary>The keys that are not marked as done: another claim of a done key says so, and changes nothing.</summary>
+    /// <summary>
+    /// The keys that are not marked as done: another claim of a done key says so, and changes nothing.
+    /// </summary>
     public async Task<List<long>> NotDoneAsync(string subscription, IEnumerable<long> numbers)
     {
         var found = new List<long>();
         foreach (var number in numbers)
         {
-            var claim = await Processed.ClaimAsync(new ProcessedKey(subscription, Numbers.ToId(number)), 0, TimeProvider.System.GetUtcNow(), TimeSpan.FromSeconds(1), CancellationToken.None);
+            var claim = await Processed.ClaimAsync(
+                new ProcessedKey(subscription, Numbers.ToId(number)),
+                0,
+                TimeProvider.System.GetUtcNow(),
+                TimeSpan.FromSeconds(1),
+                CancellationToken.None);
             if (claim.State != ProcessedState.Done)
             {
                 found.Add(number);

@@ -2,7 +2,10 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>Waits for what must happen, with its name and a deadline; and lets time pass where time itself is the fault or the work.</summary>
+/// <summary>
+/// Waits for what must happen, with its name and a deadline; and lets time pass where time itself is the fault or the
+/// work.
+/// </summary>
 internal static class Until
 {
     private static readonly TimeSpan Step = TimeSpan.FromMilliseconds(20);
@@ -24,7 +27,9 @@ internal static class Until
         }
     }
 
-    /// <summary>Lets time pass: a handler's work, or how long a fault lasts. Never the way to wait for something.</summary>
+    /// <summary>
+    /// Lets time pass: a handler's work, or how long a fault lasts. Never the way to wait for something.
+    /// </summary>
     public static async Task PassedAsync(TimeSpan time, CancellationToken cancellationToken = default)
     {
         using var timer = new PeriodicTimer(time);

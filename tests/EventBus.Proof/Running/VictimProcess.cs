@@ -2,10 +2,12 @@ using System.Diagnostics;
 
 namespace EventBus.Proof;
 
-/// <summary>A process of this very program that handles events until it is told to stop, or killed.</summary>
+/// <summary>A process of this program that handles events until it is stopped or killed.</summary>
 internal sealed class VictimProcess : IDisposable
 {
-    /// <summary>The exit code of a process whose bus could not start, because its store was busy for too long.</summary>
+    /// <summary>
+    /// The exit code of a process whose bus could not start, because its store was busy for too long.
+    /// </summary>
     public const int CouldNotStart = 3;
 
     private const int Killed = 128 + 9;

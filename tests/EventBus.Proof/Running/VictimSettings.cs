@@ -46,7 +46,9 @@ internal sealed record VictimSettings
     /// <summary>How many handlers run at once.</summary>
     public int Concurrency { get; init; } = 16;
 
-    /// <summary>After how many milliseconds without a sign of life another process goes on with what this one holds.</summary>
+    /// <summary>
+    /// The milliseconds without a sign of life after which another process takes over the work of this one.
+    /// </summary>
     public int LeaseMilliseconds { get; init; } = 2_000;
 
     /// <summary>How many processes die at each point in the lives of sagas.</summary>

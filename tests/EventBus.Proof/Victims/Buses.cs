@@ -22,8 +22,12 @@ internal static class Buses
         {
             bus.UseRabbitMq(address, options =>
             {
-                (options.Exchange, options.QueueType) = (settings.Service, settings.ClassicQueues ? RabbitMqQueueType.Classic : RabbitMqQueueType.Quorum);
-                options.RetrySteps = settings.RetryMilliseconds == 0 ? options.RetrySteps : [TimeSpan.FromMilliseconds(settings.RetryMilliseconds)];
+                (
+                    options.Exchange,
+                    options.QueueType) = (settings.Service, settings.ClassicQueues ? RabbitMqQueueType.Classic : RabbitMqQueueType.Quorum);
+                options.RetrySteps = settings.RetryMilliseconds == 0
+                    ? options.RetrySteps
+                    : [TimeSpan.FromMilliseconds(settings.RetryMilliseconds)];
             });
         }
         else if (settings.Channels)
@@ -50,7 +54,11 @@ internal static class Buses
                 break;
         }
 
-        bus.Configure(options => (options.ServiceName, options.Lease, options.AlertInterval, options.Concurrency) = (settings.Service, Lease(settings), AlertInterval, settings.Concurrency));
+        bus.Configure(options => (
+            options.ServiceName,
+            options.Lease,
+            options.AlertInterval,
+            options.Concurrency) = (settings.Service, Lease(settings), AlertInterval, settings.Concurrency));
         bus.Configure(options => options.PublishTimeout = TimeSpan.FromMilliseconds(settings.PublishMilliseconds));
 
         void Options(RedisOptions options) => (options.KeyPrefix, options.ClaimAfter) = (KeyPrefix, Lease(settings));
@@ -72,9 +80,12 @@ internal static class Buses
     }
 
     public static Func<IServiceProvider, BusStores> StoresOf(IServiceCollection services) =>
-        ModelOf(services) is var model && (model.Stores ?? model.DefaultStores) is { } stores ? stores : throw new ProofException("The bus has no stores.");
+        ModelOf(services) is var model && (model.Stores ?? model.DefaultStores) is { } stores
+            ? stores
+            : throw new ProofException("The bus has no stores.");
 
     private static TimeSpan Lease(VictimSettings settings) => TimeSpan.FromMilliseconds(settings.LeaseMilliseconds);
 
-    private static BusRegistration ModelOf(IServiceCollection services) => (BusRegistration)services.Single(service => service.ServiceType == typeof(BusRegistration)).ImplementationInstance!;
+    private static BusRegistration ModelOf(IServiceCollection services) =>
+        (BusRegistration)services.Single(service => service.ServiceType == typeof(BusRegistration)).ImplementationInstance!;
 }

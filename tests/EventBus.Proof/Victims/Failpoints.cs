@@ -29,8 +29,12 @@ internal sealed class Executioner(string folder, Journal journal)
 {
     private const string Extension = ".fired";
 
-    /// <summary>The events whose point was reached. Told by the marks: a process may be killed for another event before it has written down that it dies of this one.</summary>
-    public static IEnumerable<long> Reached(string folder) => Directory.EnumerateFiles(folder, $"*{Extension}").Select(path => long.Parse(Path.GetFileNameWithoutExtension(path)));
+    /// <summary>
+    /// The events whose point was reached, from the marks: a process may be killed for another event before it has
+    /// recorded that it dies of this one.
+    /// </summary>
+    public static IEnumerable<long> Reached(string folder) =>
+        Directory.EnumerateFiles(folder, $"*{Extension}").Select(path => long.Parse(Path.GetFileNameWithoutExtension(path)));
 
     public void At(Failpoint point, Failpoint planned, long number)
     {
@@ -65,17 +69,30 @@ internal sealed class Executioner(string folder, Journal journal)
     }
 }
 
-/// <summary>A store of handled events that writes down each commit, and has something called before and after its steps.</summary>
-internal sealed class WatchedProcessedStore(ProcessedEventStore inner, Journal journal, Action<Failpoint, string> reached) : ProcessedEventStore
+/// <summary>
+/// A store of handled events that writes down each commit, and has something called before and after its steps.
+/// </summary>
+internal sealed class WatchedProcessedStore(ProcessedEventStore inner, Journal journal, Action<Failpoint, string> reached)
+    : ProcessedEventStore
 {
     public override bool SupportsTransactions => inner.SupportsTransactions;
 
-    public override ValueTask<ProcessedClaim> ClaimAsync(ProcessedKey key, long fingerprint, DateTimeOffset now, TimeSpan lease, CancellationToken cancellationToken) =>
+    public override ValueTask<ProcessedClaim> ClaimAsync(
+        ProcessedKey key,
+        long fingerprint,
+        DateTimeOffset now,
+        TimeSpan lease,
+        CancellationToken cancellationToken) =>
         inner.ClaimAsync(key, fingerprint, now, lease, cancellationToken);
 
-    public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) => inner.RenewAsync(key, fence, until, cancellationToken);
+    public override ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) =>
+        inner.RenewAsync(key, fence, until, cancellationToken);
 
-    public override async ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
+    public override async ValueTask<bool> CompleteAsync(
+        ProcessedKey key,
+        long fence,
+        Completion completion,
+        CancellationToken cancellationToken)
     {
         reached(Failpoint.BeforeCommit, key.Key);
         var committed = await inner.CompleteAsync(key, fence, completion, cancellationToken);
@@ -95,9 +112,11 @@ internal sealed class WatchedProcessedStore(ProcessedEventStore inner, Journal j
         reached(Failpoint.BeforeAcknowledge, key.Key);
     }
 
-    public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) => inner.ReleaseAsync(key, fence, cancellationToken);
+    public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken) =>
+        inner.ReleaseAsync(key, fence, cancellationToken);
 
-    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        inner.SweepAsync(now, max, cancellationToken);
 
     public override ValueTask<long> CountAsync(CancellationToken cancellationToken) => inner.CountAsync(cancellationToken);
 }

@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Proof;
 
-/// <summary>Appends what a process logs to a file, for whoever looks into a proof that failed.</summary>
+/// <summary>Appends the log of a process to a file, for the analysis of a failed proof.</summary>
 internal sealed class FileLog(string path, LogLevel least) : ILoggerProvider, ILogger
 {
     private readonly Lock gate = new();
@@ -14,7 +14,12 @@ internal sealed class FileLog(string path, LogLevel least) : ILoggerProvider, IL
 
     public bool IsEnabled(LogLevel logLevel) => logLevel >= least;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter)
     {
         if (!IsEnabled(logLevel) || exception is PlannedException)
         {
@@ -23,7 +28,8 @@ internal sealed class FileLog(string path, LogLevel least) : ILoggerProvider, IL
 
         lock (gate)
         {
-            File.AppendAllText(path, $"{DateTime.UtcNow:HH:mm:ss.fff} {logLevel} {formatter(state, exception)}{(exception is null ? "" : Environment.NewLine + exception)}{Environment.NewLine}");
+            File.AppendAllText(path, $"{DateTime.UtcNow:HH:mm:ss.fff} {logLevel} "
+                + $"{formatter(state, exception)}{(exception is null ? "" : Environment.NewLine + exception)}{Environment.NewLine}");
         }
     }
 

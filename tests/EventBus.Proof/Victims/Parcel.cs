@@ -11,7 +11,7 @@ internal record Parcel(long Number)
     public List<string> Done { get; init; } = [];
 }
 
-/// <summary>Nobody answers these in time.</summary>
+/// <summary>These get no reply in time.</summary>
 internal sealed record ExpressParcel(long Number) : Parcel(Number);
 
 /// <summary>A parcel is to be shipped: its handler starts the saga.</summary>
@@ -37,7 +37,11 @@ internal abstract class Shipping<TParcel>(ParcelServices services, TimeSpan pati
     {
         foreach (var name in Parcel.Steps)
         {
-            var step = saga.Step(name, services.ExecuteAsync, services.CompensateAsync).Retry(Retries, FirstDelay).RetryCompensation(Retries, FirstDelay).Timeout(StepTime).RejectedBy<RejectedException>();
+            var step = saga.Step(name, services.ExecuteAsync, services.CompensateAsync)
+                .Retry(Retries, FirstDelay)
+                .RetryCompensation(Retries, FirstDelay)
+                .Timeout(StepTime)
+                .RejectedBy<RejectedException>();
             if (name == Parcel.Ask)
             {
                 step.WaitFor<Answer>(patience, services.LookAtAsync);
@@ -53,10 +57,14 @@ internal sealed class ShipExpress(ParcelServices services) : Shipping<ExpressPar
 /// <summary>Starts a saga under the number of its event, however often that comes.</summary>
 internal sealed class TakeOrder(ISagas sagas) : IEventHandler<ParcelOrdered>
 {
-    public Task HandleAsync(ParcelOrdered @event, EventContext context, CancellationToken cancellationToken) => sagas.StartAsync(new Parcel(@event.Number), Numbers.ToId(@event.Number), cancellationToken);
+    public Task HandleAsync(ParcelOrdered @event, EventContext context, CancellationToken cancellationToken) =>
+        sagas.StartAsync(new Parcel(@event.Number), Numbers.ToId(@event.Number), cancellationToken);
 }
 
-/// <summary>Answers questions, some of them twice, some of them at once. What the handler publishes has the correlation id of its question, which is the saga's id.</summary>
+/// <summary>
+/// Answers questions, some of them twice, some of them at once. What the handler publishes has the correlation id of
+/// its question, which is the saga's id.
+/// </summary>
 internal sealed class AnswerQuestion(IReadOnlyList<SagaPlan> plans) : IEventHandler<Question>
 {
     private static readonly TimeSpan Thought = TimeSpan.FromMilliseconds(30);

@@ -1,13 +1,18 @@
 namespace EventBus.Proof;
 
 /// <summary>What the steps call: the services do what they are asked for, and the steps fail as planned.</summary>
-internal sealed class ParcelServices(IReadOnlyList<SagaPlan> plans, ServiceLedger ledger, SagaReaper reaper, Journal? journal, string folder)
+internal sealed class ParcelServices(
+    IReadOnlyList<SagaPlan> plans,
+    ServiceLedger ledger,
+    SagaReaper reaper,
+    Journal? journal,
+    string folder)
 {
     // Longer than any step is given.
     private static readonly TimeSpan ForEver = TimeSpan.FromHours(1);
 
     /// <summary>Compensations that fail until then succeed from now on.</summary>
-    public static void Mend(string folder) => File.WriteAllText(MendedIn(folder), "");
+    public static void Repair(string folder) => File.WriteAllText(RepairedIn(folder), "");
 
     public Task ExecuteAsync<TParcel>(SagaContext<TParcel> context, CancellationToken cancellationToken)
         where TParcel : Parcel => RunAsync(context, async (plan, call) =>
@@ -45,7 +50,7 @@ internal sealed class ParcelServices(IReadOnlyList<SagaPlan> plans, ServiceLedge
     public Task CompensateAsync<TParcel>(SagaContext<TParcel> context, CancellationToken cancellationToken)
         where TParcel : Parcel => RunAsync(context, (plan, call) =>
     {
-        if (plan.UndoFailsAt == context.Step && (plan.NeedsPeople ? !File.Exists(MendedIn(folder)) : context.Attempt == 1))
+        if (plan.UndoFailsAt == context.Step && (plan.NeedsPeople ? !File.Exists(RepairedIn(folder)) : context.Attempt == 1))
         {
             throw new PlannedException("it cannot be undone");
         }
@@ -63,13 +68,19 @@ internal sealed class ParcelServices(IReadOnlyList<SagaPlan> plans, ServiceLedge
         return Task.CompletedTask;
     });
 
-    private static string MendedIn(string folder) => Path.Combine(folder, "mended");
+    private static string RepairedIn(string folder) => Path.Combine(folder, "repaired");
 
     private async Task RunAsync<TParcel>(SagaContext<TParcel> context, Func<SagaPlan, ServiceCall, Task> run)
         where TParcel : Parcel
     {
         var number = context.State.Number;
-        var call = new ServiceCall(ServiceMark.Begun, number, context.Step, context.IsCompensation, context.IdempotencyKey, context.FencingToken);
+        var call = new ServiceCall(
+            ServiceMark.Begun,
+            number,
+            context.Step,
+            context.IsCompensation,
+            context.IdempotencyKey,
+            context.FencingToken);
         ledger.Write(call);
         journal?.Write(Kind.Start, number, context.Attempt, context.FencingToken);
         try
@@ -90,7 +101,7 @@ internal sealed class ParcelServices(IReadOnlyList<SagaPlan> plans, ServiceLedge
         reaper.At(moment, false, call.Saga);
         if (ledger.Act(call) == ServiceMark.Refused)
         {
-            throw new PlannedException("somebody else has the saga");
+            throw new PlannedException("another process has the saga");
         }
 
         reaper.At(moment, true, call.Saga);

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace EventBus.Proof;
 
-/// <summary>What befalls one step of a saga, whenever it is executed.</summary>
+/// <summary>The fault of one step of a saga, at each execution.</summary>
 internal enum Trouble
 {
     None,
@@ -27,7 +27,7 @@ internal sealed record SagaPlan(long Number)
     private const double Flaky = 0.05;
     private const double FailingUndo = 0.05;
 
-    // The points in the life of a saga that needs people need some of those.
+    // Some points in the life of a saga exist only for sagas that need attention.
     private const int LeastForPeople = 18;
 
     // Several, in case that the death of a neighbour takes one past its point.
@@ -46,10 +46,10 @@ internal sealed record SagaPlan(long Number)
     /// <summary>The step whose compensation fails.</summary>
     public string? UndoFailsAt { get; init; }
 
-    /// <summary>It fails until somebody mends it, and not only once.</summary>
+    /// <summary>Fails until its cause is repaired.</summary>
     public bool NeedsPeople { get; init; }
 
-    /// <summary>Nobody answers it in time.</summary>
+    /// <summary>Gets no reply in time.</summary>
     public bool IsExpress { get; init; }
 
     /// <summary>Where its process is killed.</summary>
@@ -66,12 +66,13 @@ internal sealed record SagaPlan(long Number)
     private int FailsIndex => FailsAt is null ? Parcel.Steps.Count : Parcel.Steps.IndexOf(FailsAt);
 
     /// <summary>The steps that must be undone.</summary>
-    private IReadOnlyList<string> ToUndo => FailsAt is null ? [] : [.. Parcel.Steps.Take(FailsIndex + (Trouble == Trouble.Rejected ? 0 : 1))];
+    private IReadOnlyList<string> ToUndo =>
+        FailsAt is null ? [] : [.. Parcel.Steps.Take(FailsIndex + (Trouble == Trouble.Rejected ? 0 : 1))];
 
     /// <summary>Plans sagas, and spreads the points over them.</summary>
     /// <param name="random">Seeded.</param>
     /// <param name="count">How many sagas; their numbers begin at 0.</param>
-    /// <param name="express">How many more that nobody answers in time.</param>
+    /// <param name="express">The number of further sagas without a reply in time.</param>
     /// <param name="kills">How many kills at each point.</param>
     public static List<SagaPlan> Make(Random random, int count, int express, int kills)
     {
@@ -99,35 +100,42 @@ internal sealed record SagaPlan(long Number)
         return plans;
     }
 
-    public static void Write(string folder, IReadOnlyList<SagaPlan> plans) => File.WriteAllText(PathIn(folder), JsonSerializer.Serialize(plans));
+    public static void Write(string folder, IReadOnlyList<SagaPlan> plans) =>
+        File.WriteAllText(PathIn(folder), JsonSerializer.Serialize(plans));
 
-    public static IReadOnlyList<SagaPlan> Read(string folder) => JsonSerializer.Deserialize<List<SagaPlan>>(File.ReadAllText(PathIn(folder)))!;
+    public static IReadOnlyList<SagaPlan> Read(string folder) =>
+        JsonSerializer.Deserialize<List<SagaPlan>>(File.ReadAllText(PathIn(folder)))!;
 
-    /// <summary>What befalls a start of a step.</summary>
-    public Trouble At(string step, int attempt) => IsExpress ? Trouble.None : step == FailsAt ? Trouble : step == FlakyAt && attempt == 1 ? Trouble.Fails : Trouble.None;
+    /// <summary>The fault of one attempt of a step.</summary>
+    public Trouble At(string step, int attempt) =>
+        IsExpress ? Trouble.None : step == FailsAt ? Trouble : step == FlakyAt && attempt == 1 ? Trouble.Fails : Trouble.None;
 
     private static SagaPlan MakeOne(Random random, int number)
     {
         var fails = Parcel.Steps.FirstOrDefault(_ => random.NextDouble() < Failing);
         var flaky = Parcel.Steps.FirstOrDefault(step => step != fails && random.NextDouble() < Flaky);
-        return new SagaPlan(number) { FailsAt = fails, Trouble = fails is null ? Trouble.None : Troubles[random.Next(Troubles.Length)], FlakyAt = flaky };
+        return new SagaPlan(
+            number)
+        { FailsAt = fails, Trouble = fails is null ? Trouble.None : Troubles[random.Next(Troubles.Length)], FlakyAt = flaky };
     }
 
     private static string PathIn(string folder) => Path.Combine(folder, "plans.json");
 
     /// <summary>Whether it comes through such a moment.</summary>
-    private bool Reaches(SagaMoment moment) => moment is SagaMoment.NeedsPeople or SagaMoment.AlertClaimed or SagaMoment.AlertTold ? NeedsPeople : !NeedsPeople && moment switch
-    {
-        // One that is started twice may be created by the harness, which is never killed.
-        SagaMoment.Created => IsOrdered && !IsTwice,
-        SagaMoment.Claimed => !IsOrdered,
-        SagaMoment.Executed => FailsIndex > 0,
-        SagaMoment.Waiting or SagaMoment.LeftWaiting or SagaMoment.Replied or SagaMoment.Reply => FailsIndex > Parcel.Steps.IndexOf(Parcel.Ask),
-        SagaMoment.RetryPlanned => FlakyAt is not null && FailsIndex > Parcel.Steps.IndexOf(FlakyAt),
-        SagaMoment.Turned or SagaMoment.Compensate => ToUndo.Count > 0,
-        SagaMoment.Compensated => ToUndo.Count > 1,
-        SagaMoment.Completed => Rest == SagaStatus.Completed,
-        SagaMoment.Undone => Rest == SagaStatus.Compensated,
-        _ => true,
-    };
+    private bool Reaches(SagaMoment moment) =>
+        moment is SagaMoment.NeedsPeople or SagaMoment.AlertClaimed or SagaMoment.AlertTold ? NeedsPeople : !NeedsPeople && moment switch
+        {
+            // One that is started twice may be created by the harness, which is never killed.
+            SagaMoment.Created => IsOrdered && !IsTwice,
+            SagaMoment.Claimed => !IsOrdered,
+            SagaMoment.Executed => FailsIndex > 0,
+            SagaMoment.Waiting or SagaMoment.LeftWaiting or SagaMoment.Replied or SagaMoment.Reply =>
+                FailsIndex > Parcel.Steps.IndexOf(Parcel.Ask),
+            SagaMoment.RetryPlanned => FlakyAt is not null && FailsIndex > Parcel.Steps.IndexOf(FlakyAt),
+            SagaMoment.Turned or SagaMoment.Compensate => ToUndo.Count > 0,
+            SagaMoment.Compensated => ToUndo.Count > 1,
+            SagaMoment.Completed => Rest == SagaStatus.Completed,
+            SagaMoment.Undone => Rest == SagaStatus.Compensated,
+            _ => true,
+        };
 }

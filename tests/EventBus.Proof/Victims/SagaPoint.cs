@@ -54,12 +54,16 @@ internal enum SagaMoment
 internal sealed record SagaPoint(SagaMoment Moment, bool IsAfter)
 {
     public static IReadOnlyList<SagaPoint> All { get; } =
-        [.. Enum.GetValues<SagaMoment>().Where(moment => moment != SagaMoment.None).SelectMany(moment => (SagaPoint[])[new(moment, false), new(moment, true)])];
+        [.. Enum.GetValues<SagaMoment>()
+            .Where(moment => moment != SagaMoment.None)
+            .SelectMany(moment => (SagaPoint[])[new(moment, false), new(moment, true)])];
 
     public override string ToString() => $"{(IsAfter ? "after" : "before")} {Moment}";
 }
 
-/// <summary>Kills the process at the point that is planned for a saga, once for each saga and so many times for each point.</summary>
+/// <summary>
+/// Kills the process at the point that is planned for a saga, once for each saga and so many times for each point.
+/// </summary>
 internal sealed class SagaReaper(Executioner executioner, IReadOnlyList<SagaPlan> plans, int kills)
 {
     /// <summary>How often each point was reached, and killed at.</summary>
@@ -68,7 +72,10 @@ internal sealed class SagaReaper(Executioner executioner, IReadOnlyList<SagaPlan
 
     public void At(SagaMoment moment, bool isAfter, long number)
     {
-        if (plans[(int)number].Point is { } point && point.Moment == moment && point.IsAfter == isAfter && executioner.Mark($"{number}.met"))
+        if (plans[(int)number].Point is { } point
+            && point.Moment == moment
+            && point.IsAfter == isAfter
+            && executioner.Mark($"{number}.met"))
         {
             for (var kill = 0; kill < kills; kill++)
             {

@@ -16,7 +16,11 @@ internal sealed class SwiftAlerts(KeyedFailureStore inner) : DelegatingFailureSt
 
     private sealed class SwiftDeadLetters(DeadLetterStore inner) : DelegatingDeadLetterStore(inner)
     {
-        public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(DateTimeOffset now, TimeSpan lease, int max, CancellationToken cancellationToken) =>
+        public override ValueTask<DueBatch<PendingAlert>> ClaimAlertsAsync(
+            DateTimeOffset now,
+            TimeSpan lease,
+            int max,
+            CancellationToken cancellationToken) =>
             base.ClaimAlertsAsync(now, lease < Longest ? lease : Longest, max, cancellationToken);
     }
 }

@@ -4,7 +4,9 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus.Proof;
 
-/// <summary>The process that is killed: an application with the subscriptions of one proof, which writes down what it does.</summary>
+/// <summary>
+/// The process that is killed: an application with the subscriptions of one proof, which writes down what it does.
+/// </summary>
 internal static class Victim
 {
     public static async Task<int> RunAsync(VictimSettings settings)
@@ -12,7 +14,8 @@ internal static class Victim
         var journal = new Journal(settings.Folder);
         var builder = Host.CreateEmptyApplicationBuilder(null);
         builder.Logging.SetMinimumLevel(settings.LogLevel);
-        builder.Services.AddSingleton<ILoggerProvider>(new FileLog(Path.Combine(settings.Folder, $"{Environment.ProcessId}.log"), settings.LogLevel));
+        builder.Services.AddSingleton<ILoggerProvider>(
+            new FileLog(Path.Combine(settings.Folder, $"{Environment.ProcessId}.log"), settings.LogLevel));
         builder.Services.AddSingleton(journal);
         builder.Services.AddEventBus(bus =>
         {
@@ -43,7 +46,7 @@ internal static class Victim
     }
 }
 
-/// <summary>Writes down whom people were told of.</summary>
+/// <summary>Records the alerts.</summary>
 internal sealed class JournalAlert(Journal journal) : IDeadLetterNotifier
 {
     public Task NotifyAsync(DeadLetterAlert alert, CancellationToken cancellationToken)

@@ -3,7 +3,10 @@ using EventBus.Stores;
 
 namespace EventBus.Proof;
 
-/// <summary>A store of sagas that tells its writes apart, has something called before and after each, and writes down the ends. It shortens the lease of alerts as <see cref="SwiftAlerts"/> does.</summary>
+/// <summary>
+/// A store of sagas that tells its writes apart, has something called before and after each, and writes down the ends.
+/// It shortens the lease of alerts as <see cref="SwiftAlerts"/> does.
+/// </summary>
 internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, SagaReaper reaper) : SagaStore
 {
     private static readonly TimeSpan LongestAlertLease = TimeSpan.FromSeconds(2);
@@ -28,7 +31,9 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
     public override async ValueTask<bool> SaveAsync(SagaEntry entry, CancellationToken cancellationToken)
     {
         var (number, now) = (Numbers.Of(entry.Id), TimeProvider.System.GetUtcNow());
-        var moment = seen.TryGetValue(entry.Id, out var before) && before.Version == entry.Version ? MomentOf(before, entry) : SagaMoment.None;
+        var moment = seen.TryGetValue(entry.Id, out var before) && before.Version == entry.Version
+            ? MomentOf(before, entry)
+            : SagaMoment.None;
         if (entry.Status == SagaStatus.NeedsAttention && entry.AlertAt > now + LongestAlertLease)
         {
             entry = entry with { AlertAt = now + LongestAlertLease };
@@ -55,20 +60,32 @@ internal sealed class WatchedSagaStore(SagaStore inner, ServiceLedger ledger, Sa
         return saved;
     }
 
-    public override async ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) => See(await inner.FindAsync(id, cancellationToken));
+    public override async ValueTask<SagaEntry?> FindAsync(string id, CancellationToken cancellationToken) =>
+        See(await inner.FindAsync(id, cancellationToken));
 
-    public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(IReadOnlyCollection<string> sagas, DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+    public override async ValueTask<DueBatch<SagaEntry>> ListDueAsync(
+        IReadOnlyCollection<string> sagas,
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken) =>
         See(await inner.ListDueAsync(sagas, now, max, cancellationToken));
 
-    public override async ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => See(await inner.ListAlertsAsync(now, max, cancellationToken));
+    public override async ValueTask<DueBatch<SagaEntry>> ListAlertsAsync(
+        DateTimeOffset now,
+        int max,
+        CancellationToken cancellationToken) => See(await inner.ListAlertsAsync(now, max, cancellationToken));
 
-    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) => inner.FindWaitingAsync(waitKey, max, cancellationToken);
+    public override ValueTask<IReadOnlyList<string>> FindWaitingAsync(string waitKey, int max, CancellationToken cancellationToken) =>
+        inner.FindWaitingAsync(waitKey, max, cancellationToken);
 
-    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.ListAsync(filter, cancellationToken);
+    public override ValueTask<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        inner.ListAsync(filter, cancellationToken);
 
-    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => inner.CountAsync(filter, cancellationToken);
+    public override ValueTask<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) =>
+        inner.CountAsync(filter, cancellationToken);
 
-    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) => inner.SweepAsync(now, max, cancellationToken);
+    public override ValueTask<int> SweepAsync(DateTimeOffset now, int max, CancellationToken cancellationToken) =>
+        inner.SweepAsync(now, max, cancellationToken);
 
     private static SagaMoment MomentOf(SagaEntry before, SagaEntry after)
     {

@@ -9,9 +9,13 @@ internal sealed class WatchedTransport(Transport inner, Action<Failpoint, string
 
     public override TransportWork Work => inner.Work;
 
-    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) => inner.StartAsync(topology, cancellationToken);
+    public override ValueTask StartAsync(TransportTopology topology, CancellationToken cancellationToken) =>
+        inner.StartAsync(topology, cancellationToken);
 
-    public override async ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    public override async ValueTask PublishAsync(
+        ReadOnlyMemory<Envelope> batch,
+        Memory<PublishOutcome> outcomes,
+        CancellationToken deadline)
     {
         var parents = ParentsOf(batch.Span);
         parents.ForEach(parent => reached(Failpoint.BeforeDispatch, parent));
@@ -19,11 +23,13 @@ internal sealed class WatchedTransport(Transport inner, Action<Failpoint, string
         parents.ForEach(parent => reached(Failpoint.AfterDispatch, parent));
     }
 
-    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => inner.SubscribeAsync(subscription, cancellationToken);
+    public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) =>
+        inner.SubscribeAsync(subscription, cancellationToken);
 
     public override bool MayHaveSubscribers(string eventName) => inner.MayHaveSubscribers(eventName);
 
-    public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) => inner.CheckHealthAsync(cancellationToken);
+    public override ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken) =>
+        inner.CheckHealthAsync(cancellationToken);
 
     public override ValueTask DisposeAsync() => inner.DisposeAsync();
 
