@@ -2,7 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>A machine whose clock can be set, beside a time that only counts: timers and timestamps go by the latter.</summary>
+/// <summary>A clock that can be set, and a separate time that only counts, for timers and timestamps.</summary>
 internal sealed class SetBackTime : TimeProvider
 {
     private readonly FakeTimeProvider time = new();

@@ -71,5 +71,5 @@ public sealed class AdaptiveSpinTests
         return count;
     }
 
-    private static void SkipOnOneProcessor() => Assert.SkipWhen(Environment.ProcessorCount == 1, "On one processor nobody lingers.");
+    private static void SkipOnOneProcessor() => Assert.SkipWhen(Environment.ProcessorCount == 1, "On one processor there is no spinning.");
 }

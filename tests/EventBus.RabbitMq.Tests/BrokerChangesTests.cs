@@ -5,7 +5,9 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Permissions, exchanges, queues and bindings that change while the bus runs, and users with few rights.</summary>
+/// <summary>
+/// Permissions, exchanges, queues and bindings that change while the bus runs, and users with few rights.
+/// </summary>
 [Collection(typeof(PrivateBrokerCollection))]
 public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
 {
@@ -17,7 +19,10 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>The user is let in and then refused, so that connections open and fail before they are ready: whoever waits for one gets the next.</summary>
+    /// <summary>
+    /// The user is let in and then refused, so that connections open and fail before they are ready: a caller that
+    /// waits for one gets the next.
+    /// </summary>
     [Fact]
     public async Task Permissions_TakenAndGivenBack_EventsGoThroughInBothDirections()
     {
@@ -203,7 +208,7 @@ public sealed class BrokerChangesTests(PrivateBroker broker) : IDisposable
         Assert.Single(log.Texts, text => text.Contains($"the exchange {name} could not be declared", StringComparison.Ordinal));
     }
 
-    /// <summary>The rights that docs/rabbitmq.md lists, where somebody else makes the queues.</summary>
+    /// <summary>The rights that docs/rabbitmq.md lists, where the queues are created by others.</summary>
     [Fact]
     public async Task Consumer_WithTheRightToReadItsQueuesAlone_StartsAndHandlesAndIsHealthy()
     {

@@ -5,7 +5,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>What the broker itself gives up becomes a dead letter, with a store beside it and without.</summary>
+/// <summary>An event that the broker dead-letters becomes a dead letter, with a store and without.</summary>
 [Collection(typeof(PrivateBrokerCollection))]
 public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
 {
@@ -91,7 +91,9 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
         await UntilEmptyAsync($"{name}.dead-letters");
     }
 
-    /// <summary>The bytes of the message go through the client once more: what it cannot read ends no consumer here either.</summary>
+    /// <summary>
+    /// The bytes of the message go through the client once more: what it cannot read ends no consumer here either.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -111,7 +113,10 @@ public sealed class BrokerDeadLetterTests(PrivateBroker broker) : IDisposable
         Assert.Equal(2, log.Texts.Count(text => text.Contains("the consuming connection is open", StringComparison.Ordinal)));
     }
 
-    /// <summary>The list of deaths holds the broker's own word, and behind it what the publisher wrote, which may be unreadable. It names no other subscription.</summary>
+    /// <summary>
+    /// The list of deaths holds the broker's own word, and behind it what the publisher wrote, which may be unreadable.
+    /// It names no other subscription.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

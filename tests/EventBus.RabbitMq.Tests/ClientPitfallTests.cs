@@ -5,7 +5,7 @@ using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>What the client does that nobody expects, and what of it must not reach users.</summary>
+/// <summary>Unexpected behaviour of the client, from which users are protected.</summary>
 public sealed class ClientPitfallTests
 {
     private static readonly Subscription Orders = new("orders", [EventPattern.Parse("order.#")]) { Concurrency = 200 };
@@ -14,7 +14,9 @@ public sealed class ClientPitfallTests
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    /// <summary>P6: a caller that gives up ends its own waiting and nothing else; every answer stays with its own event.</summary>
+    /// <summary>
+    /// P6: a caller that gives up ends its own waiting and nothing else; every answer stays with its own event.
+    /// </summary>
     [Fact]
     public async Task Publish_CallersGiveUpAtRandom_NoAnswerIsMistakenForAnother()
     {
@@ -126,7 +128,7 @@ public sealed class ClientPitfallTests
             }
             catch (PublishException) when (!patience.IsCancellationRequested)
             {
-                // Nobody is bound until the queue is there again.
+                // No queue is bound until it exists again.
             }
         }
 
@@ -160,7 +162,9 @@ public sealed class ClientPitfallTests
         Assert.Equal(1, await handled.NextAsync("the event in the new queue"));
     }
 
-    /// <summary>B6: while a broker is away, one attempt at a time, and the waits grow to two seconds and no further.</summary>
+    /// <summary>
+    /// B6: while a broker is away, one attempt at a time, and the waits grow to two seconds and no further.
+    /// </summary>
     [Fact]
     public async Task Supervisor_WhatItKeepsFails_TriesAgainOneAtATimeAndNeverLaterThanTwoSeconds()
     {
@@ -175,7 +179,7 @@ public sealed class ClientPitfallTests
                 attempts++;
                 await Task.Yield();
                 Interlocked.Decrement(ref atOnce);
-                throw new IOException("nobody there");
+                throw new IOException("no server");
             },
             stop.Token);
         for (var i = 1; i <= 20; i++)
@@ -221,7 +225,7 @@ public sealed class ClientPitfallTests
         Assert.InRange(delays[10], TimeSpan.Zero, TimeSpan.FromMilliseconds(50));
     }
 
-    /// <summary>A clock of a test that tells when somebody waits by it.</summary>
+    /// <summary>A test clock that reports when code waits with it.</summary>
     private sealed class WatchedTime : FakeTimeProvider
     {
         public SemaphoreSlim Waits { get; } = new(0);

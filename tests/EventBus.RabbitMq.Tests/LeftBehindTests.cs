@@ -7,7 +7,9 @@ using RabbitMQ.Client.Exceptions;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Queues of subscriptions and services that no instance has any more: AMQP lists none, and the store remembers their names.</summary>
+/// <summary>
+/// Queues of subscriptions and services that no instance has: AMQP lists none, and the store remembers their names.
+/// </summary>
 public sealed class LeftBehindTests : IDisposable
 {
     private static readonly TimeSpan Later = TimeSpan.FromMinutes(3);
@@ -108,7 +110,9 @@ public sealed class LeftBehindTests : IDisposable
         Assert.Equal(0u, await WaitingAsync("a"));
     }
 
-    /// <summary>Waits until the store knows as many subscriptions: an instance notes its own soon after its start.</summary>
+    /// <summary>
+    /// Waits until the store knows as many subscriptions: an instance notes its own soon after its start.
+    /// </summary>
     private async Task UntilNotedAsync(long count)
     {
         using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
@@ -120,7 +124,9 @@ public sealed class LeftBehindTests : IDisposable
         }
     }
 
-    /// <summary>Makes all that the store has noted older. A clock that is ahead would not: the store corrects it.</summary>
+    /// <summary>
+    /// Makes all that the store has noted older. A clock that is ahead would not: the store corrects it.
+    /// </summary>
     private void Age(TimeSpan by) => Execute($"UPDATE eventbus_subscriptions SET seen_at = seen_at - {by.Ticks}");
 
     private object? Execute(string sql)

@@ -45,7 +45,10 @@ public sealed class PoisonTests : IDisposable
         Assert.Single(log.Texts, text => text.Contains("the consuming connection is open", StringComparison.Ordinal));
     }
 
-    /// <summary>A connection of the application's own is read by the client alone: then the log and the health say which queue it is, and why.</summary>
+    /// <summary>
+    /// A connection of the application's own is read by the client alone: then the log and the health say which queue
+    /// it is, and why.
+    /// </summary>
     [Fact]
     public async Task Header_ThatCutsASharedConnection_IsNamedWithItsQueueUntilTheBrokerGivesItUp()
     {
@@ -67,7 +70,10 @@ public sealed class PoisonTests : IDisposable
         Assert.Equal(2, await handled.NextAsync("the event behind it, when the broker has given the other up"));
     }
 
-    /// <summary>What ends its consumer at each delivery is given up by the broker, with what was only fetched beside it; all of it comes back with one call, under its own name.</summary>
+    /// <summary>
+    /// An event that ends its consumer at each delivery is dead-lettered by the broker, with the events that were only
+    /// prefetched; all are retried with one call, under their own names.
+    /// </summary>
     [Fact]
     public async Task Queue_WhoseConsumersEndAtEachDelivery_EndsInTheDeadLettersAndComesBackWithOneCall()
     {

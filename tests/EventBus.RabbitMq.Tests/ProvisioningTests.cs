@@ -66,7 +66,9 @@ public sealed class ProvisioningTests
         Assert.Contains("x-queue-type=classic", error.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>What a subscription is called never makes its queue one of another's, or one of the bus's own.</summary>
+    /// <summary>
+    /// What a subscription is called never makes its queue one of another's, or one of the bus's own.
+    /// </summary>
     [Fact]
     public async Task Create_SubscriptionsNamedLikeQueuesOfTheBus_HaveQueuesOfTheirOwn()
     {
@@ -101,7 +103,9 @@ public sealed class ProvisioningTests
         Assert.Equal(0, await app.DeadLetters.CountAsync(cancellationToken: Cancel));
     }
 
-    /// <summary>The service <c>x</c> with the subscription <c>orders.mail</c>, and the service <c>x.orders</c> with <c>mail</c>.</summary>
+    /// <summary>
+    /// The service <c>x</c> with the subscription <c>orders.mail</c>, and the service <c>x.orders</c> with <c>mail</c>.
+    /// </summary>
     [Fact]
     public async Task Create_TwoServicesWhoseNamesJoinToOne_DoNotShareAQueue()
     {
@@ -137,7 +141,10 @@ public sealed class ProvisioningTests
             .Subscribe<TestHappened>("mail", (_, _, _) => Task.CompletedTask));
     }
 
-    /// <summary>What is published right after a reconnect is not taken for something that nobody wants, only because the subscription's own channel is not open yet.</summary>
+    /// <summary>
+    /// What is published right after a reconnect is not taken for an event without subscribers, only because the
+    /// subscription's own channel is not open yet.
+    /// </summary>
     [Fact]
     public async Task Reconnect_QueueDeletedMeanwhile_IsThereBeforeAnythingIsPublished()
     {

@@ -101,7 +101,9 @@ public sealed class PublishTests
         Assert.Equal([PublishStatus.Rejected, PublishStatus.Failed, PublishStatus.Unrouted], outcomes.Select(outcome => outcome.Status));
     }
 
-    /// <summary>Both are bound, and one is full: whoever says that it reached nobody makes people publish it twice.</summary>
+    /// <summary>
+    /// Two queues are bound, and one is full: the outcome is in doubt, because one may have the event.
+    /// </summary>
     [Fact]
     public async Task Publish_OneOfTwoQueuesRefuses_IsInDoubt()
     {

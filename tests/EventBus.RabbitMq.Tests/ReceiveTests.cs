@@ -36,14 +36,17 @@ public sealed class ReceiveTests
             Assert.False(again.Lost.IsCancellationRequested);
         }
 
-        // Nobody acknowledged the second delivery, though its tag was that of the first: so it is still there.
+        // The second delivery was not acknowledged, although it has the tag of the first: it is still there.
         await using var later = await TestBroker.StartTransportAsync(name, null, Orders);
         await using var successor = await later.SubscribeAsync(Orders, Cancel);
         var third = await NextAsync(successor);
         Assert.Equal("one", third.Envelope.Id);
     }
 
-    /// <summary>L2: publishers stop last. What a handler in flight publishes while the bus stops is sent before the bus has ended.</summary>
+    /// <summary>
+    /// L2: publishers stop last. What a handler in flight publishes while the bus stops is sent before the bus has
+    /// ended.
+    /// </summary>
     [Fact]
     public async Task Stop_WhileAHandlerPublishes_SendsItsEventFirst()
     {
@@ -254,12 +257,15 @@ public sealed class ReceiveTests
 
         await TestBroker.PublishForeignAsync(name, "test.happened", bytes, new BasicProperties { MessageId = "bad", Headers = time is null ? null : new Dictionary<string, object?> { ["cloudEvents_time"] = time } });
 
-        var letter = await alerts.NextAsync("people are alerted to the unreadable message");
+        var letter = await alerts.NextAsync("an alert of the unreadable message is sent");
         Assert.Equal(("bad", DeadLetterReason.Unreadable), (letter.EventId, letter.Reason));
         Assert.Equal(bytes, letter.Body.ToArray());
     }
 
-    /// <summary>Everything that shows that the broker lives counts, and not only its answer to a question that waits behind large events.</summary>
+    /// <summary>
+    /// Everything that shows that the broker lives counts, and not only its answer to a question that waits behind
+    /// large events.
+    /// </summary>
     [Theory]
     [InlineData(true, 40, 200_000)]
     [InlineData(false, 40, 200_000)]
@@ -273,7 +279,8 @@ public sealed class ReceiveTests
 
         await using var wire = new TcpProxy();
 
-        // Of each 16 KB: 2 MB a second. 8 MB take four times as long as silence is accepted, and one event of 4 MB twice as long.
+        // Of each 16 KB: 2 MB a second. 8 MB take four times as long as silence is accepted, and one event of 4 MB
+        // twice as long.
         (toServer ? wire.ToServer : wire.ToClient).Delay = TimeSpan.FromMilliseconds(8);
         await using var publisher = await StartAsync(toServer ? wire.Uri : TestBroker.Uri, receives: false);
         await publisher.Bus.PublishManyAsync([.. Enumerable.Range(0, count).Select(_ => new Big(new string('x', length)))], new PublishOptions { Timeout = TimeSpan.FromMinutes(1) }, Cancel);
@@ -300,7 +307,9 @@ public sealed class ReceiveTests
         });
     }
 
-    /// <summary>The looks at the queues wait behind large events: what is heard meanwhile shows that the broker is there.</summary>
+    /// <summary>
+    /// The looks at the queues wait behind large events: what is heard meanwhile shows that the broker is there.
+    /// </summary>
     [Fact]
     public async Task Wire_ThatIsSlowWhileQueuesAreLookedAt_KeepsItsConnectionAndEveryEventIsAccepted()
     {

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus.RabbitMq.Tests;
 
-/// <summary>Starts against a broker that is down or refuses, and what becomes of queues that nobody uses any more.</summary>
+/// <summary>Starts against a broker that is down or refuses, and queues that are no longer used.</summary>
 public sealed class StartTests
 {
     private static readonly Subscription Orders = new("orders", [EventPattern.Parse("order.#")]);
@@ -44,7 +44,9 @@ public sealed class StartTests
         Assert.Equal(1, await handled.NextAsync("the event that was published once the broker was back"));
     }
 
-    /// <summary>The nodes of a cluster: whichever of them is gone, refuses, or swallows everything, another is taken.</summary>
+    /// <summary>
+    /// The nodes of a cluster: whichever of them is gone, refuses, or swallows everything, another is taken.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -79,7 +81,9 @@ public sealed class StartTests
         }
     }
 
-    /// <summary>A link whose node is frozen opens at the other next, however often another link has opened meanwhile.</summary>
+    /// <summary>
+    /// A link whose node is frozen opens at the other next, however often another link has opened meanwhile.
+    /// </summary>
     [Fact]
     public void Hosts_OfTwoLinks_EachHasItsOwnTurn()
     {
@@ -145,7 +149,10 @@ public sealed class StartTests
         Assert.Contains("nowhere", error.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>The network swallows openings and may recover at any moment: a second opening does not wait until the first is given up.</summary>
+    /// <summary>
+    /// The network swallows openings and may recover at any moment: a second opening does not wait until the first is
+    /// given up.
+    /// </summary>
     [Fact]
     public async Task Opening_WithoutAnAnswer_GetsASecondBesideIt()
     {
@@ -159,7 +166,10 @@ public sealed class StartTests
         using var second = await silent.AcceptSocketAsync(Cancel).AsTask().WaitAsync(TestBroker.Patience, Cancel);
     }
 
-    /// <summary>P4: an opening that meets a wire which swallows everything is given up as soon as an open connection would be, and not only when a call has taken its longest.</summary>
+    /// <summary>
+    /// P4: an opening that meets a wire which swallows everything is given up as soon as an open connection would be,
+    /// and not only when a call has taken its longest.
+    /// </summary>
     [Fact]
     public async Task Opening_IntoAWireThatSwallowsEverything_IsGivenUpSoon()
     {
@@ -199,7 +209,10 @@ public sealed class StartTests
         }
     }
 
-    /// <summary>P4: nothing tells that the other end is gone. The connection is replaced long before a heartbeat would be missed.</summary>
+    /// <summary>
+    /// P4: nothing tells that the other end is gone. The connection is replaced long before a heartbeat would be
+    /// missed.
+    /// </summary>
     [Fact]
     public async Task Wire_ThatSwallowsEverything_IsNoticedAndReplaced()
     {
@@ -214,7 +227,7 @@ public sealed class StartTests
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
         Assert.Equal(1, await handled.NextAsync("the event before"));
 
-        // What is connected hears nothing any more; whoever connects anew is heard.
+        // Existing connections receive nothing; new connections work.
         wire.Forget();
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(8), TimeProvider.System);
         while (true)

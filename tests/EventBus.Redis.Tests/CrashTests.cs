@@ -25,7 +25,7 @@ public sealed class CrashTests
                 return Task.CompletedTask;
             });
 
-            // The heir starts after the victim took the event, so nobody but the victim can have been given it first.
+            // The heir starts after the victim took the event, so only the victim can have received it first.
             await TestRedis.PublishAcceptedAsync(publisher, Parcel(1));
             Assert.Equal("took p-1", await LineAsync(victim));
             await heir.StartAsync(TestToken);

@@ -5,7 +5,10 @@ using EventBus.Transports;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Processes that share an ordered subscription are killed and frozen: every key keeps its order, and none has two owners.</summary>
+/// <summary>
+/// Processes that share an ordered subscription are killed and frozen: every key keeps its order, and none has two
+/// owners.
+/// </summary>
 public sealed class OrderCrashTests
 {
     private const int Keys = 5;
@@ -81,7 +84,9 @@ public sealed class OrderCrashTests
         }
     }
 
-    /// <summary>Nothing is handled before what comes before it, and nobody goes back except to begin again after a loss.</summary>
+    /// <summary>
+    /// Nothing is handled before what comes before it, and no instance goes back except after a loss.
+    /// </summary>
     private static void CheckOrder(Journal journal)
     {
         foreach (var key in journal.Steps.GroupBy(step => step.Key))

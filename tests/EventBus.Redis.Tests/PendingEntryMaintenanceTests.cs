@@ -95,7 +95,7 @@ public sealed class PendingEntryMaintenanceTests
         string[] names;
         do
         {
-            Assert.False(limit.IsCancellationRequested, "Nobody removes the dead consumer.");
+            Assert.False(limit.IsCancellationRequested, "The dead consumer is not removed.");
             names = [.. (await redis.Database.StreamConsumerInfoAsync(redis.ParcelStream, "app:parcels")).Select(consumer => consumer.Name)];
         }
         while (names.Contains("dead"));

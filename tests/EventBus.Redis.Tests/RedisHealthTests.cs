@@ -3,7 +3,7 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>What keeps a subscription from receiving is said, and mends itself when its cause is gone.</summary>
+/// <summary>What keeps a subscription from receiving is reported, and recovers when its cause is gone.</summary>
 public sealed class RedisHealthTests
 {
     [Theory]

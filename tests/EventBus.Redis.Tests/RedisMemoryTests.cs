@@ -3,7 +3,10 @@ using StackExchange.Redis;
 
 namespace EventBus.Redis.Tests;
 
-/// <summary>Redis at its memory limit refuses what could take more. What frees memory goes on: handling, taking over, trimming.</summary>
+/// <summary>
+/// Redis at its memory limit refuses what could take more. Operations that free memory continue: handling, taking over,
+/// trimming.
+/// </summary>
 public sealed class RedisMemoryTests
 {
     private const int Count = 1_000;
@@ -37,7 +40,7 @@ public sealed class RedisMemoryTests
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
         while (await admin.GetDatabase().StreamLengthAsync(redis.ParcelStream) > 100)
         {
-            Assert.False(limit.IsCancellationRequested, "Nobody trims the stream.");
+            Assert.False(limit.IsCancellationRequested, "The stream is not trimmed.");
         }
     }
 

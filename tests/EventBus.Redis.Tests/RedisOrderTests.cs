@@ -38,7 +38,8 @@ public sealed class RedisOrderTests
             await PublishAsync(transport, 0, Count);
             Assert.Equal(Enumerable.Range(0, Count / 2), await HandleAsync(first, Count / 2));
 
-            // What was handed out and is not settled goes to the next in the same order, over its own connection for what is pending.
+            // Delivered and unsettled entries go to the next instance in the same order, over its own connection for
+            // pending entries.
             await TestRedis.NextAsync(first);
             await first.DisposeAsync();
             var second = await redis.SubscribeAsync(transport, Line());
@@ -133,7 +134,7 @@ public sealed class RedisOrderTests
         var end = int.MaxValue;
         var publishing = PublishAllAlongAsync();
 
-        // It is cut while it hands out and acknowledges.
+        // The connection is cut while entries are delivered and acknowledged.
         var (number, last) = (-1, default(Delivery));
         var (cuts, cutting) = (0, Task.CompletedTask);
         while (number < Volatile.Read(ref end))
@@ -247,7 +248,9 @@ public sealed class RedisOrderTests
 
     private static int NumberOf(Delivery delivery) => int.Parse(delivery.Envelope.Id.AsSpan(2));
 
-    /// <summary>Takes and acknowledges the next deliveries. What was lost before it was taken is passed over, as the bus does.</summary>
+    /// <summary>
+    /// Takes and acknowledges the next deliveries. What was lost before it was taken is passed over, as the bus does.
+    /// </summary>
     private static async Task<List<int>> HandleAsync(Receiver receiver, int count)
     {
         var numbers = new List<int>();

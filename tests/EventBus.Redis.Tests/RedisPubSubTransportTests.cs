@@ -76,7 +76,8 @@ public sealed class RedisPubSubTransportTests
             Assert.False(limit.IsCancellationRequested, "The transport did not become healthy although its connection is back.");
         }
 
-        // The client raises its events beside what it delivers: an event may arrive before the client says that it is connected.
+        // The client raises its events concurrently with its deliveries: an event may arrive before the client says
+        // that it is connected.
         using var timer = new PeriodicTimer(TimeSpan.FromMilliseconds(20));
         foreach (var text in new[] { "is lost (", "is lost to this instance" })
         {

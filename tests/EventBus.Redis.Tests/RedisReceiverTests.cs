@@ -67,9 +67,9 @@ public sealed class RedisReceiverTests
         var ids = new SortedSet<string>(StringComparer.Ordinal);
         while (ids.Count < 10)
         {
-            var delivery = await TestRedis.NextAsync(staying, $"a delivery beside {ids.Count}");
+            var delivery = await TestRedis.NextAsync(staying, $"a delivery in addition to {ids.Count}");
 
-            // What was only buffered there counts as never handed out.
+            // Entries that were only buffered there count as never delivered.
             Assert.Equal(delivery.Envelope.Id == inHandler.Envelope.Id ? 1 : 0, delivery.EarlierDeliveries);
             ids.Add(delivery.Envelope.Id);
             await delivery.AckAsync();

@@ -317,7 +317,9 @@ public sealed class RedisTrimmerTests
         }
     }
 
-    /// <summary>Waits for a round of the trimmer that begins after the call: somebody takes the lock that this one takes away.</summary>
+    /// <summary>
+    /// Waits for a round of the trimmer that begins after the call: an instance takes the lock that this call removes.
+    /// </summary>
     private static async Task RoundAsync(TestRedis redis, string word = "parcel")
     {
         using var limit = new CancellationTokenSource(TestRedis.Patience, TimeProvider.System);
@@ -325,7 +327,7 @@ public sealed class RedisTrimmerTests
         await redis.Database.KeyDeleteAsync(key);
         while (!await redis.Database.KeyExistsAsync(key))
         {
-            Assert.False(limit.IsCancellationRequested, "Nobody trims the stream.");
+            Assert.False(limit.IsCancellationRequested, "The stream is not trimmed.");
         }
     }
 }

@@ -36,7 +36,7 @@ public sealed class RedisWriteBatchTests
         Pass(Moment.AfterItWasHandedOver);
         await write.Ended.WaitAsync(TestRedis.Patience, TestContext.Current.CancellationToken);
 
-        // What the caller is told as soon as its time is up, and what anybody would be told later.
+        // The outcome that the caller gets when its time is up, and the later outcome.
         Assert.Equal((expected, expected), ((await atThatMoment!).Status, (await write.OutcomeAsync(0)).Status));
         Assert.Equal(expected != PublishStatus.Failed, ((SilentDatabase)(object)database).IsUsed);
 

@@ -25,7 +25,7 @@ internal sealed class TestRedis : IAsyncDisposable
     /// <summary>The address without the password.</summary>
     public static string EndPoint => Address.Split(',')[0];
 
-    /// <summary>A connection beside those under test.</summary>
+    /// <summary>A connection in addition to those under test.</summary>
     public ConnectionMultiplexer Admin { get; }
 
     /// <summary>What the transports log.</summary>

@@ -5,7 +5,9 @@ using static EventBus.Sqlite.Tests.TestStores;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>Two instances that share a file, and a handler that runs for longer than the lease under which it has its event.</summary>
+/// <summary>
+/// Two instances that share a file, and a handler that runs for longer than the lease under which it has its event.
+/// </summary>
 public sealed class LeaseTests : IDisposable
 {
     private const int Leases = 2;
@@ -60,7 +62,7 @@ public sealed class LeaseTests : IDisposable
         await Task.WhenAll(first.StopAsync(Token), second.StopAsync(Token));
     }
 
-    /// <summary>As long as leases of that length take to end which nobody renews, one after the other.</summary>
+    /// <summary>The time in which leases of that length expire without renewal, one after the other.</summary>
     private async Task UnrenewedLeasesEndAsync()
     {
         await using var stores = await OpenAsync(folder["bus.db"]);
@@ -69,7 +71,7 @@ public sealed class LeaseTests : IDisposable
         for (var ended = -1; ended < Leases;)
         {
             await asking.WaitForNextTickAsync(Token);
-            Assert.False(patience.IsCancellationRequested, "A lease that nobody renews does not end.");
+            Assert.False(patience.IsCancellationRequested, "A lease without renewal does not expire.");
             var claim = await stores.Processed.ClaimAsync(new ProcessedKey("measure", "1"), 0, TimeProvider.System.GetUtcNow(), ShortLease, Token);
             ended += claim.State == ProcessedState.New ? 1 : 0;
         }

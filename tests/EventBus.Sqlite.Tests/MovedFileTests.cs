@@ -135,7 +135,7 @@ public sealed class MovedFileTests : IDisposable
         }
     }
 
-    /// <summary>What somebody finds who opens the path.</summary>
+    /// <summary>The content of the file under the path.</summary>
     private async Task<IEnumerable<string>> FoundAsync()
     {
         await using var stores = await OpenAsync(File);

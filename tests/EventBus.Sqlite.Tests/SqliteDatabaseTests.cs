@@ -303,7 +303,10 @@ public sealed class SqliteDatabaseTests : IDisposable
         Assert.Equal(9, (await again.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Count);
     }
 
-    /// <summary>A page of the file that holds nothing but a part of one body points nowhere: whoever reads that body is told that the file is malformed.</summary>
+    /// <summary>
+    /// A page of the file that holds nothing but a part of one body points nowhere: a reader of that body gets the
+    /// error that the file is malformed.
+    /// </summary>
     [Fact]
     public async Task Page_ThatIsDamaged_CostsNoOtherEntry()
     {

@@ -6,7 +6,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>The stores in SQLite under proof: a file for each run, in a folder that is gone when the tests are.</summary>
+/// <summary>
+/// The stores in SQLite under proof: a file for each run, in a folder that is gone when the tests are.
+/// </summary>
 public sealed class SqliteStoreBackend : StoreBackend, IDisposable
 {
     private readonly TestFolder folder = new();
@@ -42,7 +44,7 @@ public sealed class SqliteStoreBackend : StoreBackend, IDisposable
         Assert.Equal(1, await command.ExecuteNonQueryAsync(cancellationToken));
     }
 
-    /// <summary>Holds the only lock for writing, as a program beside it would that does not let go.</summary>
+    /// <summary>Holds the only write lock, as another program would that does not release it.</summary>
     public override async Task BreakAsync(string isolation, CancellationToken cancellationToken)
     {
         var connection = TestStores.Connect(FileOf(isolation));

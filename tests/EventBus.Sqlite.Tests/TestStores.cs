@@ -53,7 +53,7 @@ internal sealed class TestStores : IAsyncDisposable
         return new TestStores(stores, clock);
     }
 
-    /// <summary>A connection beside the stores.</summary>
+    /// <summary>A connection in addition to those of the stores.</summary>
     public static SqliteConnection Connect(string file)
     {
         var connection = new SqliteConnection($"{ConnectionString(file)};Pooling=False");

@@ -4,7 +4,9 @@ using static EventBus.Sqlite.Tests.TestStores;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>In memory beside SQLite: one event that the file cannot take, or one row that it cannot give, costs no other event.</summary>
+/// <summary>
+/// In memory with SQLite: one event that the file cannot take, or one row that it cannot give, costs no other event.
+/// </summary>
 public sealed class UnstorableTests : IDisposable
 {
     private readonly TestFolder folder = new();

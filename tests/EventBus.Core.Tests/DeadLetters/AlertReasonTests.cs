@@ -57,7 +57,7 @@ public sealed class AlertReasonTests : IAsyncDisposable
 
     private static EventBusBuilder Fine(EventBusBuilder bus) => bus.Subscribe<OrderPlaced>("mail", (_, _, _) => Task.CompletedTask);
 
-    /// <summary>Events arrive, and the first dead letter of them is told of.</summary>
+    /// <summary>Events arrive, and an alert for their first dead letter is sent.</summary>
     private async Task<DeadLetterAlert> KillAsync(Func<EventBusBuilder, EventBusBuilder> configure, string[] ids, string? body = null, string name = "order.placed", int startsBefore = 0, string? givenUp = null)
     {
         await using var running = await RunningBus.StartAsync(bus => configure(

@@ -6,7 +6,9 @@ using System.Threading.Channels;
 
 namespace EventBus;
 
-/// <summary>A web server on a port of the loopback that answers each POST as the test says, with raw bytes, or never.</summary>
+/// <summary>
+/// A web server on a port of the loopback that answers each POST as the test says, with raw bytes, or never.
+/// </summary>
 internal sealed class WebhookServer : IAsyncDisposable
 {
     public const string Ok = "204 No Content";
@@ -19,7 +21,10 @@ internal sealed class WebhookServer : IAsyncDisposable
     private readonly Task accepting;
     private int received;
 
-    /// <param name="answer">The status and headers that the post of a number is answered with, counted from 1; null for no answer, an empty text for a connection that is closed instead.</param>
+    /// <param name="answer">
+    /// The status and headers that the post of a number is answered with, counted from 1; null for no answer, an empty
+    /// text for a connection that is closed instead.
+    /// </param>
     /// <param name="port">Where to listen; 0 for a free port.</param>
     public WebhookServer(Func<int, string?> answer, int port = 0)
     {
@@ -39,7 +44,7 @@ internal sealed class WebhookServer : IAsyncDisposable
     /// <summary>Completes when a client has closed a connection on which it got no answer.</summary>
     public Task HungUpOn => hangUp.Task.WaitAsync(RunningBus.Patience);
 
-    /// <summary>A port at which nobody listens.</summary>
+    /// <summary>A port without a listener.</summary>
     public static int ClosedPort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);

@@ -198,7 +198,7 @@ public sealed class PauseTests : IDisposable
                 // The others go on failing, so that the next pause may have begun by now.
                 return HasGoneOn();
             },
-            "a probe that stands in no line succeeds, and with it the subscription goes on");
+            "a probe that stands in no line succeeds, and the subscription is resumed");
     }
 
     public void Dispose() => logs.Dispose();

@@ -41,7 +41,9 @@ public sealed class RedeliveryCoordinatorTests
         Assert.Equal(1, marks);
     }
 
-    /// <summary>Its count says that it has company, so that nobody needs to wait for it; it may get a slot much later.</summary>
+    /// <summary>
+    /// Its count records a concurrent attempt, so that no other needs to wait for it; it may get a slot much later.
+    /// </summary>
     [Fact]
     public async Task Enter_BesideOneWhoseStartIsNotCountedYet_WaitsForNothing()
     {
@@ -53,7 +55,9 @@ public sealed class RedeliveryCoordinatorTests
         Assert.Equal((true, true, 0), (first.BeginCounting(), second.BeginCounting(), marks));
     }
 
-    /// <summary>The mark of the first is written with the slot of the second, which may then wait long for a slot.</summary>
+    /// <summary>
+    /// The mark of the first is written with the slot of the second, which may then wait long for a slot.
+    /// </summary>
     [Fact]
     public async Task Enter_WhileAnotherMarks_WaitsForTheMarkAndNotForTheOthersSlot()
     {

@@ -5,7 +5,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Events that come again without having been settled, in several subscriptions at once. A process that ends is a bus whose handlers never come back; the next one shares its store.</summary>
+/// <summary>
+/// Events that come again without having been settled, in several subscriptions at once. A process that ends is a bus
+/// whose handlers never come back; the next one shares its store.
+/// </summary>
 public sealed class SuspectTests
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -31,7 +34,10 @@ public sealed class SuspectTests
         await seen.HasAsync("stock two handled");
     }
 
-    /// <summary>Nobody knows which of the two ended the process: from then on each runs alone, and the innocent one has lost no start.</summary>
+    /// <summary>
+    /// It is unknown which of the two ended the process: from then on each runs alone, and the other one has lost no
+    /// attempt.
+    /// </summary>
     [Fact]
     public async Task Suspects_SideBySideWhenTheProcessEnds_RunAloneAndTheInnocentOneLosesNoStart()
     {
@@ -56,13 +62,13 @@ public sealed class SuspectTests
         Assert.Equal(3, kept.Attempts);
     }
 
-    /// <summary>The one that ends the process has four starts, wherever others run beside it.</summary>
+    /// <summary>The event that ends the process has four attempts, even if others run concurrently.</summary>
     [Fact]
     public async Task Suspect_EndsEveryProcess_HasFourStartsAndTheOthersAreHandled()
     {
         for (var death = 0; death < 4; death++)
         {
-            // Innocent ones of another subscription run beside it and behind it, until the process ends.
+            // Harmless events of another subscription run concurrently and after it, until the process ends.
             await using var process = await StartAsync((job, ct) => job == "deadly" || job == $"slow {death}" ? Never(ct) : Task.CompletedTask);
             process.HandOut("stock", $"slow {death}");
             process.HandOut("mail", "deadly");
@@ -88,7 +94,10 @@ public sealed class SuspectTests
         }
     }
 
-    /// <summary>An event that hangs, and never ended a process, is not taken for one that does because others end the process beside it.</summary>
+    /// <summary>
+    /// An event that hangs, and never ended a process, is not taken for one that does because concurrent events end the
+    /// process.
+    /// </summary>
     [Fact]
     public async Task Suspect_HangsBesideOneThatEndsEveryProcess_IsNoDeadLetter()
     {
@@ -111,7 +120,10 @@ public sealed class SuspectTests
         Assert.Equal("deadly", Assert.Single(await store.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
     }
 
-    /// <summary>A suspect that is to run alone lends its slot while it waits, and a fresh event that hangs has that slot when its turn has come.</summary>
+    /// <summary>
+    /// A suspect that is to run alone lends its slot while it waits, and a fresh event that hangs has that slot when
+    /// its turn has come.
+    /// </summary>
     [Fact]
     public async Task Suspect_WhoseTurnComesWhileAnotherHasItsSlot_DelaysNoOtherSubscription()
     {
@@ -211,7 +223,7 @@ public sealed class SuspectTests
         return new Process(running, transport);
     }
 
-    /// <summary>A bus whose deliveries were handed out before.</summary>
+    /// <summary>A bus whose deliveries were delivered before.</summary>
     private sealed class Process(RunningBus running, SuspectTransport transport) : IAsyncDisposable
     {
         public Journal Acknowledged => transport.Acknowledged;

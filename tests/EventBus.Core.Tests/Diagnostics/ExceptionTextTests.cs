@@ -4,7 +4,7 @@ using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
-/// <summary>What is told of exceptions, whatever their members do.</summary>
+/// <summary>Exceptions are described whatever their members do.</summary>
 public sealed class ExceptionTextTests
 {
     public static TheoryData<string> Exceptions => [.. BadException.All.Keys];

@@ -3,7 +3,9 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A transport that delivers whatever a test hands it, however bad, and counts how each of it was settled.</summary>
+/// <summary>
+/// A transport that delivers whatever a test hands it, however bad, and counts how each of it was settled.
+/// </summary>
 internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
 {
     private readonly ConcurrentQueue<BrokerDeadLetter> givenUp = new();
@@ -16,7 +18,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
 
     public override TransportFeatures Features { get; } = new() { System = "scripted", Durable = true, Ordered = true, Redelivers = true, SharesSubscriptions = true, GivesUp = true };
 
-    /// <summary>How often what is delivered was handed out before, as the backend says.</summary>
+    /// <summary>The number of earlier deliveries, as the backend counts them.</summary>
     public int EarlierDeliveries { get; set; }
 
     /// <summary>How often each event was acknowledged, by its id.</summary>
@@ -27,7 +29,7 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
     /// <summary>How many events were published.</summary>
     public int Sent => Volatile.Read(ref sent);
 
-    /// <summary>Hands out what arrived from a wire, all at once, and waits until each of it is acknowledged.</summary>
+    /// <summary>Delivers serialized events at once, and waits until each is acknowledged.</summary>
     public async Task DeliverAsync(params IReadOnlyList<(EnvelopeAttributes Attributes, byte[] Body)> messages)
     {
         all = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -40,11 +42,11 @@ internal sealed class HandOverTransport : ScriptedTransport, IDeliverySettler
         await all.Task.WaitAsync(RunningBus.Patience, TestContext.Current.CancellationToken);
     }
 
-    /// <summary>Hands out what the broker gave up.</summary>
+    /// <summary>Delivers an event that the broker dead-lettered.</summary>
     public void AddGivenUp(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body) =>
         givenUp.Enqueue(new BrokerDeadLetter(subscription, reason, error, new Delivery(new Envelope(attributes, body), this)));
 
-    /// <summary>Hands out what the broker gave up, and waits until it is acknowledged.</summary>
+    /// <summary>Delivers an event that the broker dead-lettered, and waits until it is acknowledged.</summary>
     public Task GiveUpAsync(string subscription, DeadLetterReason reason, string error, EnvelopeAttributes attributes, byte[] body)
     {
         var acknowledged = WhenAcknowledgedAsync(1);

@@ -13,7 +13,7 @@ namespace EventBus;
 [Collection(nameof(CleanStopTests))]
 public sealed class CleanStopTests
 {
-    private const string Marker = "thrown where nothing waits any more";
+    private const string Marker = "thrown where no code awaits it";
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -65,7 +65,9 @@ public sealed class CleanStopTests
         answer.SetException(new InvalidOperationException(Marker));
     }));
 
-    /// <summary>While the bus stops, only its own handlers may publish. The partitions of an ordered subscription run them too.</summary>
+    /// <summary>
+    /// While the bus stops, only its own handlers may publish. The partitions of an ordered subscription run them too.
+    /// </summary>
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -131,7 +133,7 @@ public sealed class CleanStopTests
         {
             await run();
 
-            // Nothing of it is on the stack any more.
+            // It is no longer on the stack.
             await Task.Yield();
 
             // What was abandoned is found by its finalizers.

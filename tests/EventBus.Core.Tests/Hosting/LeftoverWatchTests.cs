@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>What no instance consumes any more is named, and never removed.</summary>
+/// <summary>A queue that no instance consumes is reported, and never removed.</summary>
 public sealed class LeftoverWatchTests : IAsyncDisposable
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);

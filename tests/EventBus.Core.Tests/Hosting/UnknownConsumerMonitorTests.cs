@@ -138,7 +138,7 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
         }
     }
 
-    /// <summary>Answers at once, so that a look has ended when the time goes on.</summary>
+    /// <summary>Answers at once, so that a check has ended when the time advances.</summary>
     private sealed class KnownInstances : InstanceStore
     {
         private TaskCompletionSource? looked;

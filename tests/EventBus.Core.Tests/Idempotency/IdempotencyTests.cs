@@ -100,7 +100,10 @@ public sealed class IdempotencyTests
         Assert.Equal(["credited"], seen.Items);
     }
 
-    /// <summary>The claim is lost at the very moment of the commit: what is committed has succeeded, and is not recorded as failed.</summary>
+    /// <summary>
+    /// The claim is lost at the very moment of the commit: what is committed has succeeded, and is not recorded as
+    /// failed.
+    /// </summary>
     [Fact]
     public async Task Idempotent_CancelledAfterItsCommit_HasSucceeded()
     {
@@ -144,7 +147,9 @@ public sealed class IdempotencyTests
         Assert.Equal(["1", "2"], seen.Items.Order());
     }
 
-    /// <summary>Events of several types about one thing are not copies of one another, though users name the same key for each.</summary>
+    /// <summary>
+    /// Events of several types about one thing are not copies of one another, though users name the same key for each.
+    /// </summary>
     [Fact]
     public async Task Idempotent_KeyedAlikeForTwoTypes_HandlesBothAndGivesEachItsKey()
     {
@@ -173,7 +178,9 @@ public sealed class IdempotencyTests
         Assert.Equal(["1"], seen.Items);
     }
 
-    /// <summary>I5: what waits for the store is not the handler's time. It is started once, with its whole time-out.</summary>
+    /// <summary>
+    /// I5: what waits for the store is not the handler's time. It is attempted once, with its whole timeout.
+    /// </summary>
     [Fact]
     public async Task Idempotent_StoreDownForLongerThanTheTimeOut_BurnsNoStart()
     {
@@ -186,7 +193,7 @@ public sealed class IdempotencyTests
         await PublishAsync(running, "1");
         await store.Asked.WaitAsync(RunningBus.Patience, Token);
         var start = time.GetTimestamp();
-        await AdvanceUntilAsync(() => time.GetElapsedTime(start) > TimeSpan.FromMinutes(3), "three time-outs have passed");
+        await AdvanceUntilAsync(() => time.GetElapsedTime(start) > TimeSpan.FromMinutes(3), "three timeouts have passed");
         Assert.Empty(seen.Items);
 
         store.Down = false;
@@ -195,7 +202,7 @@ public sealed class IdempotencyTests
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
-    /// <summary>I1: a run that died holding its claim blocks nobody for longer than its lease.</summary>
+    /// <summary>I1: an attempt that died with its claim blocks no other for longer than its lease.</summary>
     [Fact]
     public async Task Idempotent_ClaimOfADeadRun_IsTakenOverUnderAHigherNumber()
     {
@@ -215,7 +222,10 @@ public sealed class IdempotencyTests
         Assert.True(fence > dead.Fence);
     }
 
-    /// <summary>I2: a claim whose answer comes when its lease has ended is none. Meanwhile another instance has handled the event.</summary>
+    /// <summary>
+    /// I2: a claim whose answer comes when its lease has ended is none. Meanwhile another instance has handled the
+    /// event.
+    /// </summary>
     [Fact]
     public async Task Idempotent_ClaimAnsweredAfterItsLease_IsAskedForAgain()
     {
@@ -252,7 +262,10 @@ public sealed class IdempotencyTests
         Assert.Equal(0, await running.DeadLetters.CountAsync(cancellationToken: Token));
     }
 
-    /// <summary>Events published by a handler are kept with its commit: when sending them fails, a later run sends them with the same ids, and does not run the handler again.</summary>
+    /// <summary>
+    /// Events published by a handler are kept with its commit: when sending them fails, a later run sends them with the
+    /// same ids, and does not run the handler again.
+    /// </summary>
     [Fact]
     public async Task Idempotent_SendingAfterTheCommitFails_IsRepeatedWithoutTheHandler()
     {
@@ -274,7 +287,9 @@ public sealed class IdempotencyTests
         Assert.Equal(transport.FirstRefused, Assert.Single(transport.Sent));
     }
 
-    /// <summary>In memory, where an event is claimed and completed at once, too: what cannot be sent is not forgotten.</summary>
+    /// <summary>
+    /// In memory, where an event is claimed and completed at once, too: what cannot be sent is not forgotten.
+    /// </summary>
     [Fact]
     public async Task Idempotent_InMemoryAndSendingAfterTheCommitFails_IsADeadLetterThatSendsWhenRetried()
     {
@@ -310,7 +325,9 @@ public sealed class IdempotencyTests
         Assert.Equal((1, 3), (seen.Items.Count(item => item == "handled"), seen.Items.Count(item => item == "receipt")));
     }
 
-    /// <summary>A handler that is left behind keeps its own number, so that what it still writes can be refused.</summary>
+    /// <summary>
+    /// A handler that is left behind keeps its own number, so that what it still writes can be refused.
+    /// </summary>
     [Fact]
     public async Task Idempotent_InMemoryAndLeftBehind_KeepsItsFencingToken()
     {
@@ -376,7 +393,7 @@ public sealed class IdempotencyTests
         Assert.Equal(["1 True"], seen.Items);
     }
 
-    /// <summary>I8: one id for two different events is a mistake of the publisher's, and nobody is to miss it.</summary>
+    /// <summary>I8: one id for two different events is an error of the publisher, and is reported.</summary>
     [Fact]
     public async Task Idempotent_SameIdOtherContent_IsADeadLetter()
     {
@@ -433,7 +450,10 @@ public sealed class IdempotencyTests
         Assert.Equal([("derived", true), ("own", false)], derived.Order());
     }
 
-    /// <summary>I6: a handled event is remembered for its retention, and a copy that comes later runs again: documented, explicit, and never silent about which.</summary>
+    /// <summary>
+    /// I6: a handled event is remembered for its retention, and a copy that comes later runs again: documented,
+    /// explicit, and never silent about which.
+    /// </summary>
     [Fact]
     public async Task Idempotent_CopyAfterTheRetention_RunsAgain()
     {
@@ -477,7 +497,7 @@ public sealed class IdempotencyTests
         }
     }
 
-    /// <summary>Whatever the store can do: nobody looks at effects where nothing is marked.</summary>
+    /// <summary>Without marks no effects are executed, whatever the store supports.</summary>
     [Fact]
     public async Task OnCommit_OverAStoreWithTransactionsButNotIdempotent_Throws()
     {

@@ -92,7 +92,9 @@ public sealed class OrderGuardTests
         Assert.Contains("has a guard for EventBus.OrderShipped, and no handler for it", problem.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>O1: what was let wait never runs beside another event of its key in an ordered subscription.</summary>
+    /// <summary>
+    /// O1: a deferred event never runs concurrently with another event of its key in an ordered subscription.
+    /// </summary>
     [Fact]
     public async Task Guard_InAnOrderedSubscription_RunsOneOfAKeyAtATime()
     {
@@ -136,7 +138,10 @@ public sealed class OrderGuardTests
         }
     }
 
-    /// <summary>A guard of the application's beside one that counts judges only events whose turn it is, so that skipping one passes over no other.</summary>
+    /// <summary>
+    /// A custom guard next to a sequence evaluates only the event whose turn it is, so that skipping one skips no
+    /// other.
+    /// </summary>
     [Fact]
     public async Task Guard_SkipsAheadOfTheSequence_PassesOverNoOther()
     {

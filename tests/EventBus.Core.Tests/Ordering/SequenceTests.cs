@@ -81,7 +81,10 @@ public sealed class SequenceTests
         Assert.Equal(["1", "2", "3", "4"], seen.Items);
     }
 
-    /// <summary>O4: what waits behind a gap goes to the dead letters when its time is up, with an alert; people who retry the first of it give the gap up.</summary>
+    /// <summary>
+    /// O4: what waits behind a gap goes to the dead letters when its time is up, with an alert; an operator who retries
+    /// the first of them gives the gap up.
+    /// </summary>
     [Fact]
     public async Task Sequenced_GapNeverFills_DeadLettersWithAlertsAndGoesOnWhenPeopleRetry()
     {

@@ -23,9 +23,9 @@ public sealed class DeadlineTokensTests
         var token = tokens.Token(Now());
 
         time.Advance(TimeSpan.FromSeconds(10) - TimeSpan.FromMilliseconds(1));
-        Assert.False(token.IsCancellationRequested, "before its time-out");
+        Assert.False(token.IsCancellationRequested, "before its timeout");
         time.Advance(TimeSpan.FromMilliseconds(251));
-        Assert.True(token.IsCancellationRequested, "one interval after its time-out");
+        Assert.True(token.IsCancellationRequested, "one interval after its timeout");
     }
 
     [Fact]

@@ -138,7 +138,7 @@ public sealed class RetryTests
                 time.Advance(TimeSpan.FromSeconds(1));
                 return await Task.FromResult(seen.Items.Count == 2);
             },
-            "the time-out, the grace and the retry delay have passed");
+            "the timeout, the grace and the retry delay have passed");
         await running.WhenIdleAsync();
 
         Assert.Equal(["start 1", "start 2"], seen.Items);

@@ -5,7 +5,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Each subscription has its own room in the in-memory store: one that has none left holds back itself alone.</summary>
+/// <summary>
+/// Each subscription has its own room in the in-memory store: one that has none left holds back itself alone.
+/// </summary>
 public sealed class RoomTests : IDisposable
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -24,7 +26,7 @@ public sealed class RoomTests : IDisposable
         Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", "handled events"));
 
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
-        await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription goes on");
+        await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription continues");
         Assert.DoesNotContain(logs.Entries, entry => entry.Text.StartsWith("The failure store did not take", StringComparison.Ordinal));
 
         time.Advance(TimeSpan.FromHours(2));
@@ -39,7 +41,7 @@ public sealed class RoomTests : IDisposable
         await PublishAsync(running, 1, 12);
         await UntilAsync(() => logs.At(LogLevel.Error).Any(text => text.StartsWith("The store has no room for what mail adds", StringComparison.Ordinal)), "the subscription has no room");
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
-        await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription goes on");
+        await UntilAsync(() => seen.Items.Contains("ship 1"), "the other subscription continues");
         await UntilAsync(() => logs.At(LogLevel.Critical).Any(text => text.StartsWith("ship", StringComparison.Ordinal)), "its failure is kept");
 
         Assert.Equal(HealthStatus.Degraded, await HealthAsync(running, "mail", "failed and waiting events"));

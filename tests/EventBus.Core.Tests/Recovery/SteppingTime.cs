@@ -24,7 +24,7 @@ internal sealed class SteppingTime : FakeTimeProvider
         }
         catch (TimeoutException exception)
         {
-            throw new TimeoutException($"Nobody began to wait within {RunningBus.Patience}.", exception);
+            throw new TimeoutException($"No code began to wait within {RunningBus.Patience}.", exception);
         }
     }
 }

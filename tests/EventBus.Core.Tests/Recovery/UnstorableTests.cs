@@ -7,7 +7,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>What a store cannot write or read of one event concerns that event: it is a dead letter, and everything else goes on.</summary>
+/// <summary>
+/// What a store cannot write or read of one event concerns that event: it is a dead letter, and everything else
+/// continues.
+/// </summary>
 public sealed class UnstorableTests : IDisposable
 {
     private const string Bad = "mail~bad";
@@ -19,12 +22,12 @@ public sealed class UnstorableTests : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public static TheoryData<bool> Told => [true, false];
+    public static TheoryData<bool> Typed => [true, false];
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Record_OfOneEventFails_IsADeadLetterWithItsBodyAndOthersGoOn(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Record_OfOneEventFails_IsADeadLetterWithItsBodyAndOthersGoOn(bool typed)
     {
-        store.BeforeKeeping = entry => Refuse(entry.Id == Bad && entry.Status != FailedEventStatus.Dead, told);
+        store.BeforeKeeping = entry => Refuse(entry.Id == Bad && entry.Status != FailedEventStatus.Dead, typed);
         await using var running = await StartAsync(_ => throw new IOException("down"));
         await PublishAsync(running, "bad");
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
@@ -38,10 +41,10 @@ public sealed class UnstorableTests : IDisposable
         Assert.DoesNotContain(logs.Entries, entry => entry.Text.StartsWith("The failure store did not take", StringComparison.Ordinal));
     }
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Record_WithABodyThatCannotBeKept_IsADeadLetterWithout(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Record_WithABodyThatCannotBeKept_IsADeadLetterWithout(bool typed)
     {
-        store.BeforeKeeping = entry => Refuse(entry.Id == Bad && !entry.Envelope.Body.IsEmpty, told);
+        store.BeforeKeeping = entry => Refuse(entry.Id == Bad && !entry.Envelope.Body.IsEmpty, typed);
         await using var running = await StartAsync(_ => throw new IOException("down"));
         await PublishAsync(running, "bad");
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the event is a dead letter");
@@ -65,17 +68,17 @@ public sealed class UnstorableTests : IDisposable
         await ExpectOthersGoOnAsync(running);
     }
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Record_ImpossibleInEveryForm_HoldsItsSubscriptionAloneUntilItIsPossible(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Record_ImpossibleInEveryForm_HoldsItsSubscriptionAloneUntilItIsPossible(bool typed)
     {
         var (refuses, attempts) = (true, 0);
-        store.BeforeKeeping = entry => Refuse(refuses && entry.Id == Bad && Interlocked.Increment(ref attempts) > 0, told);
+        store.BeforeKeeping = entry => Refuse(refuses && entry.Id == Bad && Interlocked.Increment(ref attempts) > 0, typed);
         await using var running = await StartAsync(_ => throw new IOException("down"));
         await PublishAsync(running, "bad");
         await UntilAsync(() => Task.FromResult(Volatile.Read(ref attempts) > 20), "it was tried often");
         Assert.Contains(logs.At(LogLevel.Error), text => text.Contains("entry of mail for", StringComparison.Ordinal) && text.Contains("bad", StringComparison.Ordinal));
         await running.Bus.PublishAsync(new OrderShipped("1"), Token);
-        await UntilAsync(() => Task.FromResult(seen.Items.Contains("ship 1")), "the other subscription goes on");
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("ship 1")), "the other subscription continues");
 
         var health = (await running.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync(Token)).Entries.Single().Value;
         Assert.Equal(HealthStatus.Degraded, health.Status);
@@ -92,7 +95,7 @@ public sealed class UnstorableTests : IDisposable
     public async Task Record_OfEveryEventFails_NothingBecomesADeadLetter()
     {
         var (down, attempts) = (true, 0);
-        store.Before = (step, _) => Refuse(down && step == "record" && Interlocked.Increment(ref attempts) > 0, told: false);
+        store.Before = (step, _) => Refuse(down && step == "record" && Interlocked.Increment(ref attempts) > 0, typed: false);
         await using var running = await StartAsync(_ => down ? throw new IOException("down") : Task.CompletedTask);
         await PublishAsync(running, "bad");
         await UntilAsync(() => Task.FromResult(Volatile.Read(ref attempts) > 20), "it was tried often");
@@ -103,11 +106,11 @@ public sealed class UnstorableTests : IDisposable
         Assert.Equal(0, await running.DeadLetters.CountAsync(null, Token));
     }
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Complete_OfOneEntryFails_IsADeadLetterAndNotHandledAgain(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Complete_OfOneEntryFails_IsADeadLetterAndNotHandledAgain(bool typed)
     {
         var failed = false;
-        store.Before = (step, id) => Refuse(step == "complete" && id == Bad, told);
+        store.Before = (step, id) => Refuse(step == "complete" && id == Bad, typed);
         await using var running = await StartAsync(_ => failed ? Task.CompletedTask : throw Failed());
         await PublishAsync(running, "bad");
         await UntilAsync(async () => await running.DeadLetters.CountAsync(null, Token) == 1, "the entry is a dead letter");
@@ -123,10 +126,10 @@ public sealed class UnstorableTests : IDisposable
         }
     }
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Park_OfAHealthyEventFails_IsADeadLetterOfItsLine(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Park_OfAHealthyEventFails_IsADeadLetterOfItsLine(bool typed)
     {
-        store.Before = (step, id) => Refuse(step == "park" && id == Bad, told);
+        store.Before = (step, id) => Refuse(step == "park" && id == Bad, typed);
         await using var running = await StartAsync(e => e.OrderId == "first" ? throw new IOException("down") : Task.CompletedTask, mail => mail.Ordered());
         await PublishAsync(running, "first");
         await PublishAsync(running, "bad");
@@ -143,7 +146,7 @@ public sealed class UnstorableTests : IDisposable
     [InlineData("defer")]
     public async Task Guard_StepOfOneKeyFails_IsADeadLetterAndOtherKeysGoOn(string failing)
     {
-        store.Before = (step, id) => Refuse(step == failing && id is "bad" or Bad, told: false);
+        store.Before = (step, id) => Refuse(step == failing && id is "bad" or Bad, typed: false);
         await using var running = await RunningBus.StartAsync(
             bus =>
             {
@@ -157,13 +160,13 @@ public sealed class UnstorableTests : IDisposable
 
         Assert.Equal((DeadLetterReason.Unstorable, "bad"), await FirstAsync(running, letter => (letter.Reason, letter.EventId)));
         await PublishAsync(running, "good");
-        await UntilAsync(() => Task.FromResult(seen.Items.Contains("mail good")), "another key goes on");
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("mail good")), "another key continues");
     }
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Mark_OfOneEventCannotBeJudged_IsADeadLetterAndOthersGoOn(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Mark_OfOneEventCannotBeJudged_IsADeadLetterAndOthersGoOn(bool typed)
     {
-        var processed = new PickyProcessedStore { Before = key => Refuse(key == "bad", told) };
+        var processed = new PickyProcessedStore { Before = key => Refuse(key == "bad", typed) };
         await using var running = await RunningBus.StartAsync(
             bus => Configure(bus).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
                 .Subscribe("mail", mail => mail.On<OrderPlaced>((e, _, _) => Note($"mail {e.OrderId}")).Idempotent()),
@@ -177,12 +180,14 @@ public sealed class UnstorableTests : IDisposable
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("mail good")), "another event is handled");
     }
 
-    /// <summary>What waits for the store is not the handler's time: it is started once, with its whole time-out.</summary>
+    /// <summary>
+    /// What waits for the store is not the handler's time: it is attempted once, with its whole timeout.
+    /// </summary>
     [Fact]
     public async Task Guard_WaitsForItsStoreForLongerThanTheTimeOut_BurnsNoStart()
     {
         var down = true;
-        store.Before = (step, _) => Refuse(down && step == "order", told: false);
+        store.Before = (step, _) => Refuse(down && step == "order", typed: false);
         var cancelled = new List<bool>();
         await using var running = await RunningBus.StartAsync(
             bus =>
@@ -196,10 +201,10 @@ public sealed class UnstorableTests : IDisposable
             },
             time,
             services => services.AddSingleton<ILoggerProvider>(logs).AddSingleton(seen).AddSingleton(new Gate("")));
-        store.BeforeKeeping = _ => Refuse(down, told: false);
+        store.BeforeKeeping = _ => Refuse(down, typed: false);
         await PublishAsync(running, "1");
         var start = time.GetTimestamp();
-        await UntilAsync(() => Task.FromResult(time.GetElapsedTime(start) > TimeSpan.FromMinutes(3)), "three time-outs have passed");
+        await UntilAsync(() => Task.FromResult(time.GetElapsedTime(start) > TimeSpan.FromMinutes(3)), "three timeouts have passed");
         Assert.Empty(seen.Items);
 
         down = false;
@@ -216,7 +221,7 @@ public sealed class UnstorableTests : IDisposable
     public async Task RetryAll_OfWhichOneCannotBeRetried_RetriesTheOthersAndSaysSo(string bad)
     {
         var down = true;
-        store.Before = (step, id) => Refuse(step == "revive" && id == $"mail~{bad}", told: false);
+        store.Before = (step, id) => Refuse(step == "revive" && id == $"mail~{bad}", typed: false);
         await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.DeadLetterOn<InvalidDataException>());
         foreach (var id in new[] { "first", "second", "third" })
         {
@@ -236,11 +241,11 @@ public sealed class UnstorableTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task RetryAll_OfARunThatCannotBeRetried_RetriesTheOthersAndSaysSo(bool told)
+    public async Task RetryAll_OfARunThatCannotBeRetried_RetriesTheOthersAndSaysSo(bool typed)
     {
         const int Bad = 50;
         var down = true;
-        store.Before = (step, id) => Refuse(step == "revive" && id.StartsWith("mail~bad", StringComparison.Ordinal), told);
+        store.Before = (step, id) => Refuse(step == "revive" && id.StartsWith("mail~bad", StringComparison.Ordinal), typed);
         await using var running = await StartAsync(_ => down ? throw new InvalidDataException("never") : Task.CompletedTask, mail => mail.DeadLetterOn<InvalidDataException>());
         foreach (var id in Enumerable.Range(1, Bad).Select(i => $"bad{i}").Append("good"))
         {
@@ -278,12 +283,14 @@ public sealed class UnstorableTests : IDisposable
         Assert.Equal(("no answer to count dead", 20), (exception.Message, attempts));
     }
 
-    /// <summary>The mark of an entry of the store is held: deliveries go on, since no more entries are claimed than can run.</summary>
+    /// <summary>
+    /// The mark of an entry of the store is held: deliveries go on, since no more entries are claimed than can run.
+    /// </summary>
     [Fact]
     public async Task Mark_OfARetryIsHeld_LetsDeliveriesOn()
     {
         var refuses = true;
-        var processed = new PickyProcessedStore { BeforeCompleting = key => Refuse(refuses && key == "bad", told: false) };
+        var processed = new PickyProcessedStore { BeforeCompleting = key => Refuse(refuses && key == "bad", typed: false) };
         await using var running = await RunningBus.StartAsync(
             bus => Configure(bus).Retry(1, TimeSpan.Zero).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
                 .Subscribe("mail", mail => mail.On<OrderPlaced>((e, context, _) => e.OrderId == "bad" && context.Attempt == 1 ? throw new IOException("down") : Note($"mail {e.OrderId}")).Idempotent()),
@@ -309,7 +316,7 @@ public sealed class UnstorableTests : IDisposable
     [Fact]
     public async Task Claim_OfOneSubscriptionFails_OthersAreRetried()
     {
-        store.Before = (step, id) => Refuse(step == "claim" && id == "mail", told: false);
+        store.Before = (step, id) => Refuse(step == "claim" && id == "mail", typed: false);
         var failed = false;
         await using var running = await StartAsync(_ => throw new IOException("down"), ship: _ =>
         {
@@ -325,10 +332,10 @@ public sealed class UnstorableTests : IDisposable
     [Fact]
     public async Task Alert_OfOneDeadLetterCannotBeReadOrMarked_OthersAreSent()
     {
-        store.Before = (step, id) => Refuse(step is "find" or "alerted" && id == Bad, told: false);
+        store.Before = (step, id) => Refuse(step is "find" or "alerted" && id == Bad, typed: false);
         await using var running = await StartAsync(_ => throw new InvalidDataException("never"), mail => mail.DeadLetterOn<InvalidDataException>());
         await PublishAsync(running, "bad");
-        await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "people are told of what is known of it");
+        await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert bad")), "an alert with the known parts is sent");
 
         await PublishAsync(running, "good");
         await UntilAsync(() => Task.FromResult(seen.Items.Contains("alert good")), "the next alert is sent");
@@ -338,7 +345,7 @@ public sealed class UnstorableTests : IDisposable
     [Fact]
     public async Task Sweep_OfFailuresFails_MarksAreSweptAllTheSame()
     {
-        store.Before = (step, _) => Refuse(step == "sweep", told: false);
+        store.Before = (step, _) => Refuse(step == "sweep", typed: false);
         var processed = new PickyProcessedStore();
         await using var running = await RunningBus.StartAsync(
             bus => Configure(bus).UseStores(_ => new TestBusStores("picky", durable: false, failures: store, processed: processed))
@@ -369,11 +376,11 @@ public sealed class UnstorableTests : IDisposable
 
     public void Dispose() => logs.Dispose();
 
-    private static void Refuse(bool really, bool told)
+    private static void Refuse(bool really, bool typed)
     {
         if (really)
         {
-            throw told ? new StoreRefusedException(StoreScope.Entry, "It cannot be kept.") : new InvalidOperationException("no");
+            throw typed ? new StoreRefusedException(StoreScope.Entry, "It cannot be kept.") : new InvalidOperationException("no");
         }
     }
 

@@ -2,7 +2,9 @@ using EventBus.Stores;
 
 namespace EventBus.Sagas;
 
-/// <summary>The store as an instance sees it that dies at one of its writes: from then on nothing of it reaches the store any more.</summary>
+/// <summary>
+/// The store as an instance sees it that dies at one of its writes: from then on none of its writes reaches the store.
+/// </summary>
 internal sealed class MortalStore(SagaStore inner, int deadly, bool after) : SagaStore
 {
     private readonly TaskCompletionSource over = new(TaskCreationOptions.RunContinuationsAsynchronously);

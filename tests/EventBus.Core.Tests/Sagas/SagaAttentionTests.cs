@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus.Sagas;
 
-/// <summary>A saga that cannot go on: people are told once, and decide.</summary>
+/// <summary>A saga that cannot continue: one alert is sent, and an operator decides.</summary>
 public sealed class SagaAttentionTests
 {
     private readonly Script script = new();
@@ -197,7 +197,7 @@ public sealed class SagaAttentionTests
         await bus.WhenIdleAsync();
         Assert.Equal(["+flight"], script.Calls);
 
-        Assert.True(await bus.SagaManager().SkipAsync("trip-1", "nobody needs them", Token));
+        Assert.True(await bus.SagaManager().SkipAsync("trip-1", "no longer needed", Token));
         Assert.Equal(SagaStatus.Completed, (await bus.Sagas().WaitAsync<Trip>("trip-1", Token)).Status);
         Assert.Equal(["+flight", "+hotel", "+payment"], script.Calls);
     }

@@ -6,7 +6,10 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus.Sagas;
 
-/// <summary>An instance ends at every write that there is, and another one goes on. The services do nothing twice under one idempotency key.</summary>
+/// <summary>
+/// An instance ends at every write that there is, and another one resumes. The services do nothing twice under one
+/// idempotency key.
+/// </summary>
 public sealed class SagaCrashTests
 {
     private readonly FakeTimeProvider time = new();
@@ -188,7 +191,8 @@ public sealed class SagaCrashTests
         await first.Sagas.StartAsync(new Trip("ada"), "trip-1", Token);
         await inStep.Task.WaitAsync(RunningBus.Patience, Token);
 
-        // Its budget is spent at once, and the token of the step cancelled. Time stands still, so that what the stop leaves for the last write does not run out.
+        // Its budget is spent at once, and the token of the step cancelled. Time stands still, so that what the stop
+        // leaves for the last write does not run out.
         await first.StopAsync(new CancellationToken(canceled: true)).WaitAsync(RunningBus.Patience, Token);
         await using var second = await Node.StartAsync(store, script, null);
 
@@ -214,7 +218,8 @@ public sealed class SagaCrashTests
         await using var second = await Node.StartAsync(store, script, time);
         var leased = (await store.FindAsync("trip-1", Token))!.DueAt;
 
-        // Much longer than a lease of 30 s, which never ends before the next step of time. The renewal may set its timer only after that step.
+        // Much longer than a lease of 30 s, which never ends before the next step of time. The renewal may set its
+        // timer only after that step.
         for (var i = 0; i < 10; i++)
         {
             time.Advance(TimeSpan.FromSeconds(5));
@@ -330,7 +335,7 @@ public sealed class SagaCrashTests
         await using var second = await Node.StartAsync(store, script, time);
         if (await store.FindAsync(id, Token) is null)
         {
-            // It died before it was kept: whoever wanted it asks again.
+            // The instance died before the saga was stored: the caller starts it again.
             await second.Sagas.StartAsync(new Trip("ada"), id, Token);
         }
 

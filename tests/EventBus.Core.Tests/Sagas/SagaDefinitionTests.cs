@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus.Sagas;
 
-/// <summary>Mistakes in a saga are found at the start, each with what mends it.</summary>
+/// <summary>Mistakes in a saga are found at the start, each with its fix.</summary>
 public sealed class SagaDefinitionTests
 {
     [Fact]

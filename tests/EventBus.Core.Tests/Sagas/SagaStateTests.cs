@@ -34,9 +34,9 @@ public sealed class SagaStateTests
             Assert.Contains("version 1, cannot be read: not yet", stuck.Error, StringComparison.Ordinal);
         }
 
-        await using var mended = await StartAsync(new Journey { Ready = true });
+        await using var repaired = await StartAsync(new Journey { Ready = true });
         Assert.True(await mended.SagaManager().RetryAsync("old", Token));
-        Assert.True((await mended.Sagas().WaitAsync<Route>("old", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
+        Assert.True((await repaired.Sagas().WaitAsync<Route>("old", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
     }
 
     [Fact]
@@ -184,7 +184,7 @@ public sealed class SagaStateTests
             Ready ? new Route(state.GetProperty("name").GetString()!, state.GetProperty("count").ValueKind == JsonValueKind.Number ? state.GetProperty("count").GetInt32() : 0) : throw new NotSupportedException("not yet");
     }
 
-    /// <summary>A wall clock that can be put, beside a clock that only counts.</summary>
+    /// <summary>A wall clock that can be set, and a separate clock that only counts.</summary>
     private sealed class JumpingTime : TimeProvider
     {
         private DateTimeOffset wall = DateTimeOffset.UnixEpoch.AddYears(50);

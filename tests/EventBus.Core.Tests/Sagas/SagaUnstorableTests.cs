@@ -8,7 +8,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus.Sagas;
 
-/// <summary>One saga that the store does not take needs attention. It holds up no other, and says nothing of the store.</summary>
+/// <summary>
+/// One saga that the store does not take needs attention. It holds up no other, and says nothing of the store.
+/// </summary>
 public sealed class SagaUnstorableTests : IDisposable
 {
     private const string Bad = "trip-bad";
@@ -27,12 +29,12 @@ public sealed class SagaUnstorableTests : IDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     /// <summary>Whether the store says that it is this entry.</summary>
-    public static TheoryData<bool> Told => [true, false];
+    public static TheoryData<bool> Typed => [true, false];
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Save_OfOneSagaIsRefused_ItNeedsAttentionAsItWasSavedLastAndOthersComplete(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Save_OfOneSagaIsRefused_ItNeedsAttentionAsItWasSavedLastAndOthersComplete(bool typed)
     {
-        store.Before = entry => Refuse(entry.Id == Bad && Encoding.UTF8.GetString(entry.Content.Span).Contains("\"Done\":[\"\\u002Bflight\"", StringComparison.OrdinalIgnoreCase), told);
+        store.Before = entry => Refuse(entry.Id == Bad && Encoding.UTF8.GetString(entry.Content.Span).Contains("\"Done\":[\"\\u002Bflight\"", StringComparison.OrdinalIgnoreCase), typed);
         await using var bus = await StartAsync();
 
         await ExpectAttentionAsync(bus);
@@ -43,23 +45,23 @@ public sealed class SagaUnstorableTests : IDisposable
 
         store.Before = _ => { };
         Assert.True(await bus.SagaManager().RetryAsync(Bad, Token));
-        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "the saga goes on when it is retried");
+        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "the saga continues when it is retried");
     }
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Save_HasNoRoomForTheReasonEither_ItNeedsAttentionWithoutIt(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Save_HasNoRoomForTheReasonEither_ItNeedsAttentionWithoutIt(bool typed)
     {
-        store.Before = entry => Refuse(entry.Id == Bad && !entry.Content.Span.SequenceEqual(kept[Bad].Span), told);
+        store.Before = entry => Refuse(entry.Id == Bad && !entry.Content.Span.SequenceEqual(kept[Bad].Span), typed);
         await using var bus = await StartAsync();
 
         await ExpectAttentionAsync(bus);
     }
 
-    [Theory, MemberData(nameof(Told))]
-    public async Task Save_ImpossibleInEveryForm_LeavesItToItsLeaseAndNamesIt(bool told)
+    [Theory, MemberData(nameof(Typed))]
+    public async Task Save_ImpossibleInEveryForm_LeavesItToItsLeaseAndNamesIt(bool typed)
     {
         var (refuses, attempts) = (true, 0);
-        store.Before = entry => Refuse(refuses && entry.Id == Bad && Interlocked.Increment(ref attempts) > 0, told);
+        store.Before = entry => Refuse(refuses && entry.Id == Bad && Interlocked.Increment(ref attempts) > 0, typed);
         await using var bus = await StartAsync();
         await bus.Sagas().StartAsync(new Trip("ada"), Bad, Token);
         await UntilAsync(async () => (await HealthAsync(bus)).Description?.Contains(Bad, StringComparison.Ordinal) == true, "the health check names the saga");
@@ -74,7 +76,7 @@ public sealed class SagaUnstorableTests : IDisposable
         Assert.DoesNotContain(logs.Entries, entry => entry.Text.Contains("'sagas'", StringComparison.Ordinal) && entry.Level == LogLevel.Error && !entry.Text.Contains(Bad, StringComparison.Ordinal));
 
         refuses = false;
-        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention || (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "it goes on");
+        await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention || (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.Completed, "it continues");
         await UntilAsync(async () => (await HealthAsync(bus)).Status == HealthStatus.Healthy, "the health check is content");
     }
 
@@ -85,7 +87,7 @@ public sealed class SagaUnstorableTests : IDisposable
         script.Error = new InvalidOperationException("planned");
         script.Fail("+flight");
         script.Fail("-flight");
-        store.Before = entry => Refuse(entry is { Id: Bad, Status: SagaStatus.NeedsAttention, DueAt: null } && entry.AlertAt > time.GetUtcNow(), told: true);
+        store.Before = entry => Refuse(entry is { Id: Bad, Status: SagaStatus.NeedsAttention, DueAt: null } && entry.AlertAt > time.GetUtcNow(), typed: true);
         await using var bus = await StartAsync();
         await bus.Sagas().StartAsync(new Trip("ada"), Bad, Token);
         await UntilAsync(async () => (await bus.Sagas().FindAsync(Bad, Token))!.Status == SagaStatus.NeedsAttention, "the first needs attention");
@@ -95,11 +97,11 @@ public sealed class SagaUnstorableTests : IDisposable
         Assert.Equal(["trip-2"], pager.Alerts[0].Ids);
     }
 
-    private static void Refuse(bool refuses, bool told)
+    private static void Refuse(bool refuses, bool typed)
     {
         if (refuses)
         {
-            throw told ? new StoreRefusedException(StoreScope.Entry, "too large") : new IOException("no");
+            throw typed ? new StoreRefusedException(StoreScope.Entry, "too large") : new IOException("no");
         }
     }
 

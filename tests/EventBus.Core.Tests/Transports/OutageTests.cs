@@ -4,7 +4,9 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>What fails again and again is logged in full once, then once a minute, and once when it works again.</summary>
+/// <summary>
+/// What fails again and again is logged in full once, then once a minute, and once when it works again.
+/// </summary>
 public sealed class OutageTests : IDisposable
 {
     private readonly FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
@@ -90,7 +92,9 @@ public sealed class OutageTests : IDisposable
         Assert.EndsWith("after 1 failures in 00:00:00: writing", logs.Entries[^1].Text, StringComparison.Ordinal);
     }
 
-    /// <summary>What fails for good, such as an alert with a wrong address, hides no outage of another activity.</summary>
+    /// <summary>
+    /// What fails for good, such as an alert with a wrong address, hides no outage of another activity.
+    /// </summary>
     [Fact]
     public void Outage_WhileAnotherActivityFailsForGood_IsToldInFullEachTimeAndItsEndToo()
     {
@@ -130,7 +134,7 @@ public sealed class OutageTests : IDisposable
         Assert.Equal((2, 2), (InFull, Ends));
     }
 
-    /// <summary>It may not be tried any more, and must not make the next outage a part of its own.</summary>
+    /// <summary>An activity that is no longer tried must not extend the next outage.</summary>
     [Fact]
     public void Activity_ThatDoesNotFailForTenMinutes_DoesNotFailAnyMore()
     {

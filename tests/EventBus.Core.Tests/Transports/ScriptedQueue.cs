@@ -2,7 +2,10 @@ using EventBus.Transports;
 
 namespace EventBus;
 
-/// <summary>A queue as SQS keeps it: a delivery is invisible for a while, is renewed up to a maximum handling time, and comes again when it was not settled by then. Receipts of an earlier delivery are stale.</summary>
+/// <summary>
+/// A queue as SQS keeps it: a delivery is invisible for a while, is renewed up to a maximum handling time, and comes
+/// again when it was not settled by then. Receipts of an earlier delivery are stale.
+/// </summary>
 internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, TimeSpan maxHandling) : ScriptedTransport, IDeliverySettler
 {
     private readonly Lock gate = new();
@@ -15,7 +18,7 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
     /// <summary>What the next publishes end with, by event id; accepted otherwise.</summary>
     public Dictionary<string, PublishOutcome> Refusals { get; } = [];
 
-    /// <summary>The renewals are lost on the way, and nobody notices.</summary>
+    /// <summary>The renewals are lost in transit, without an error.</summary>
     public bool RenewalsFail { get; set; }
 
     public override ValueTask PublishAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
@@ -86,7 +89,10 @@ internal sealed class ScriptedQueue(TimeProvider time, TimeSpan visibility, Time
         receiver!.HandOut(delivery);
     }
 
-    /// <summary>Renews, or lets the message come again: with notice when the maximum is reached, without when the renewal was lost.</summary>
+    /// <summary>
+    /// Renews, or lets the message come again: with notice when the maximum is reached, without when the renewal was
+    /// lost.
+    /// </summary>
     private void VisibilityEnds(long receipt)
     {
         Message? message;

@@ -13,7 +13,7 @@ internal abstract class ScriptedTransport : Transport
     public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }
 
-/// <summary>The live end of a scripted subscription: what the script hands out, the bus takes.</summary>
+/// <summary>The live end of a scripted subscription: the bus receives the deliveries of the script.</summary>
 internal sealed class ScriptedReceiver(Action<ScriptedReceiver> leave) : Receiver
 {
     private readonly Channel<Delivery> channel = Channel.CreateUnbounded<Delivery>();

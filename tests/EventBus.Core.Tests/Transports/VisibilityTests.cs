@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>The bus on a queue whose deliveries come again when their visibility time-out ends.</summary>
+/// <summary>The bus on a queue whose deliveries come again when their visibility timeout ends.</summary>
 public sealed class VisibilityTests : IDisposable
 {
     private static readonly TimeSpan Visibility = TimeSpan.FromSeconds(30);

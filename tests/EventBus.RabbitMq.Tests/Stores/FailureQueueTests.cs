@@ -120,7 +120,7 @@ public sealed class FailureQueueTests
             await channel.QueueDeleteAsync($"{name}:tests:retries", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
             await channel.QueueDeleteAsync($"{name}.dead-letters", ifUnused: false, ifEmpty: false, cancellationToken: Cancel);
 
-            // Nobody publishes to it, so that only the look for what is due can find it gone.
+            // No event is published to it, so only the check for due entries can find that it is gone.
             using var patience = new CancellationTokenSource(TestBroker.Patience, TimeProvider.System);
             while (!await ExistsAsync(connection, $"{name}:tests:retries"))
             {
@@ -180,7 +180,9 @@ public sealed class FailureQueueTests
         Assert.Equal(("{ not json", 0), (Encoding.UTF8.GetString(dead.Body.Span), dead.Attempts));
     }
 
-    /// <summary>What the protocol cannot carry a second time would come again for ever, and stop everything behind it.</summary>
+    /// <summary>
+    /// What the protocol cannot carry a second time would be redelivered without end, and stop everything behind it.
+    /// </summary>
     [Theory]
     [InlineData("cloudEvents_id", 128, '漢')]
     [InlineData("note", 130_000, 'x')]
@@ -225,7 +227,10 @@ public sealed class FailureQueueTests
         Assert.Empty(await stores.Failures.RenewAsync([.. claimed.Entries], default, Cancel));
     }
 
-    /// <summary>A subscription was paused meanwhile. Nobody else could take the entry, and while one may end the process nothing else is taken.</summary>
+    /// <summary>
+    /// A subscription was paused meanwhile. No other could take the entry, and while one may end the process no other
+    /// is taken.
+    /// </summary>
     [Fact]
     public async Task Claim_OfAnInterruptedEntryThatIsPutBack_IsClaimedAgainWithTheSameStarts()
     {
@@ -239,7 +244,10 @@ public sealed class FailureQueueTests
         }
     }
 
-    /// <summary>Whoever held it is gone, the broker hands it out again, and nobody knows whether it was started: it runs alone, and counted as started once.</summary>
+    /// <summary>
+    /// The owner is gone, the broker redelivers the entry, and it is unknown whether it was attempted: it runs alone,
+    /// with one attempt counted.
+    /// </summary>
     [Fact]
     public async Task Delivery_HandedOutBefore_ComesBackThroughTheRetryQueueCounted()
     {
@@ -260,7 +268,9 @@ public sealed class FailureQueueTests
         Assert.Null(await GetAsync($"{name}:tests"));
     }
 
-    /// <summary>Each claim that ended without a word counts as a start; the budget ends in a dead letter that says so.</summary>
+    /// <summary>
+    /// Each claim that ended without a word counts as a start; the budget ends in a dead letter that says so.
+    /// </summary>
     [Fact]
     public async Task Retry_WhoseProcessEndsEachTime_IsADeadLetterThatWasNotStartedAgain()
     {
@@ -303,7 +313,9 @@ public sealed class FailureQueueTests
     public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
         Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqRetryStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().RetrySteps));
 
-    /// <summary>A content type is a short string in AMQP: 255 bytes. Foreign bytes that are no UTF-8 grow when they are read.</summary>
+    /// <summary>
+    /// A content type is a short string in AMQP: 255 bytes. Foreign bytes that are no UTF-8 grow when they are read.
+    /// </summary>
     [Fact]
     public async Task Record_OfAContentTypeThatAmqpCannotHold_KeepsTheEntryWithoutIt()
     {

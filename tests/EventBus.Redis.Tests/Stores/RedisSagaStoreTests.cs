@@ -39,7 +39,7 @@ public sealed class RedisSagaStoreTests
         Assert.NotNull((await stores.Sagas.FindAsync("bad", Token))!.Defect);
         Assert.False(await stores.Sagas.CreateAsync(TestStores.Saga("bad"), Token));
 
-        // People are told, and what was left over of its former state goes as it is met.
+        // An alert is sent, and the remains of its earlier state are removed.
         Assert.True(await stores.Sagas.SaveAsync(due[1] with { DueAt = null, AlertAt = null, KeepUntil = null, WaitKey = null, ChangedAt = TestStores.Now }, Token));
         Assert.Equal(["first", "last"], (await stores.Sagas.ListDueAsync(["trip"], TestStores.Now, 2, Token)).Entries.Select(entry => entry.Id));
         Assert.Equal(["first", "last"], (await stores.Sagas.ListAlertsAsync(TestStores.Now, 2, Token)).Entries.Select(entry => entry.Id));
@@ -47,8 +47,8 @@ public sealed class RedisSagaStoreTests
         Assert.Equal("bad", Assert.Single(await stores.Sagas.ListAsync(new SagaFilter { Status = SagaStatus.NeedsAttention }, Token)).Id);
         Assert.Equal(2, await stores.Sagas.CountAsync(new SagaFilter { Status = SagaStatus.Running }, Token));
         Assert.Equal(2, await stores.Sagas.SweepAsync(TestStores.Now.AddDays(2), 10, Token));
-        var mended = Assert.Single(await stores.Sagas.ListAsync(new SagaFilter { Saga = "trip" }, Token));
-        Assert.Equal((null, "bad", "{}"), (mended.Defect, mended.Id, System.Text.Encoding.UTF8.GetString(mended.Content.Span)));
+        var repaired = Assert.Single(await stores.Sagas.ListAsync(new SagaFilter { Saga = "trip" }, Token));
+        Assert.Equal((null, "bad", "{}"), (repaired.Defect, repaired.Id, System.Text.Encoding.UTF8.GetString(repaired.Content.Span)));
     }
 
     [Fact]

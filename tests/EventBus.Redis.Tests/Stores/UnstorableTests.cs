@@ -12,7 +12,10 @@ public sealed class UnstorableTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>Redis cuts the connection at an argument beyond its limit, which looks like an outage, and happens again at each repetition.</summary>
+    /// <summary>
+    /// Redis cuts the connection at an argument beyond its limit, which looks like an outage, and happens again at each
+    /// repetition.
+    /// </summary>
     [Fact]
     public async Task Body_BeyondWhatRedisReads_IsADeadLetterWithoutItAndOthersGoOn()
     {
@@ -40,7 +43,7 @@ public sealed class UnstorableTests
         await bus.PublishAsync(new ParcelWeighed(2, ""), new PublishOptions { EventId = "small" }, Token);
 
         await UntilAsync(async () => await CountAsync(letters) == 2, "both are dead letters");
-        // By now nothing of the event is tried any more that cuts the connection.
+        // By now no operation of the event that cuts the connection is repeated.
         var found = (await letters.ListAsync(null, Token)).ToDictionary(letter => letter.EventId);
         Assert.Equal((DeadLetterReason.Unstorable, true, 1), (found["large"].Reason, found["large"].Body.IsEmpty, found["large"].Attempts));
         Assert.Equal((DeadLetterReason.HandlerFailed, false, 2), (found["small"].Reason, found["small"].Body.IsEmpty, found["small"].Attempts));

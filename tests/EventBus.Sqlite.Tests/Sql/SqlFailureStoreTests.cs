@@ -62,7 +62,7 @@ public sealed class SqlFailureStoreTests : IAsyncLifetime
         var revived = await Failures.DeadLetters.RetryAllAsync(new DeadLetterFilter(), Now, Token);
         var allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
 
-        // One is loaded to know where to end. Other tests run beside this one.
+        // One is loaded to know where to end. Other tests run concurrently.
         Assert.Equal(Count, revived);
         Assert.InRange(allocated, 0, Count * Size / 2);
     }

@@ -22,7 +22,7 @@ public sealed class SqlInstanceStoreTests : IDisposable
         Assert.Equal([("mail", 1)], Sorted(await other.Instances.NoteAsync("o", ["mail"], now, Valid, Token)));
         Assert.Equal([("mail", 2), ("stock", 1)], Sorted(await second.Instances.NoteAsync("b", ["mail", "stock"], now, Valid, Token)));
 
-        // What an instance does not consume any more counts no more.
+        // A subscription that an instance no longer consumes does not count.
         Assert.Equal([("mail", 2)], Sorted(await second.Instances.NoteAsync("b", ["mail"], now, Valid, Token)));
         await second.Instances.ForgetAsync("b", Token);
         Assert.Equal([("mail", 1)], Sorted(await first.Instances.NoteAsync("a", ["mail"], now, Valid, Token)));

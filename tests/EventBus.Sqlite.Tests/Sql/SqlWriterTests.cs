@@ -3,12 +3,14 @@ using Microsoft.Data.Sqlite;
 
 namespace EventBus.Sqlite.Tests;
 
-/// <summary>Steps that are done in one transaction, and what becomes of those beside one that ends it.</summary>
+/// <summary>Steps that are done in one transaction, and the fate of the others if one ends it.</summary>
 public sealed class SqlWriterTests
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>A step whose transaction was ended twice by others has a store that is in trouble, and no fault of its own.</summary>
+    /// <summary>
+    /// A step whose transaction was ended twice by others has a store that is in trouble, and no fault of its own.
+    /// </summary>
     [Fact]
     public async Task Step_BesideTwoThatEndTheTransaction_IsToldThatTheStoreFailed()
     {
