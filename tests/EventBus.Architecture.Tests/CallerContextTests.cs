@@ -83,8 +83,11 @@ public sealed class CallerContextTests
     private static IEnumerable<ITypeSymbol> Registered() =>
         SourceProject.All.SelectMany(project => project.Nodes<InvocationExpressionSyntax>())
             .Select(found => found.Model.GetSymbolInfo(found.Node).Symbol as IMethodSymbol)
-            .Where(method => method is { ContainingType.Name: "ServiceCollectionServiceExtensions"
-                or "ServiceCollectionDescriptorExtensions" } or { MethodKind: MethodKind.LocalFunction, Name: "AddService" })
+            .Where(method => method is
+            {
+                ContainingType.Name: "ServiceCollectionServiceExtensions"
+                or "ServiceCollectionDescriptorExtensions"
+            } or { MethodKind: MethodKind.LocalFunction, Name: "AddService" })
             .SelectMany(method => method!.TypeArguments);
 
     private static bool Leaves(IMethodSymbol method, HashSet<IMethodSymbol> asked)

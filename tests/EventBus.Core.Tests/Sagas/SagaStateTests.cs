@@ -35,7 +35,7 @@ public sealed class SagaStateTests
         }
 
         await using var repaired = await StartAsync(new Journey { Ready = true });
-        Assert.True(await mended.SagaManager().RetryAsync("old", Token));
+        Assert.True(await repaired.SagaManager().RetryAsync("old", Token));
         Assert.True((await repaired.Sagas().WaitAsync<Route>("old", Token).WaitAsync(RunningBus.Patience, Token)).IsCompleted);
     }
 
