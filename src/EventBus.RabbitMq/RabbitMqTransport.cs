@@ -102,7 +102,7 @@ internal sealed class RabbitMqTransport(RabbitMqConnector connector) : Transport
         }
     }
 
-    public override async ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken)
+    public override async ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken)
     {
         RabbitMqReceiver? receiver;
         lock (receivers)

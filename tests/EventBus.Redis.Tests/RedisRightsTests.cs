@@ -153,7 +153,7 @@ public sealed partial class RedisRightsTests
             for (var look = 0; look < 2; look++)
             {
                 var names = await stores.Subscriptions!.NoteAsync("rabbitmq", ["mail"], TestStores.Now, Token);
-                Assert.Equal(granted ? [new SeenSubscription("shop", "mail", TestStores.Now)] : [], names);
+                Assert.Equal(granted ? [("shop", "mail", TestStores.Now)] : [], names);
             }
         }
         finally

@@ -90,7 +90,7 @@ public sealed class SqliteDatabaseTests : IDisposable
         }
 
         await using var upgraded = await OpenAsync(File);
-        Assert.Equal(new SeenSubscription("shop", "mail", Now), Assert.Single(await upgraded.Subscriptions.NoteAsync("rabbitmq", ["mail"], Now, Token)));
+        Assert.Equal(("shop", "mail", Now), Assert.Single(await upgraded.Subscriptions.NoteAsync("rabbitmq", ["mail"], Now, Token)));
         Assert.Equal("dead", Assert.Single(await upgraded.Failures.DeadLetters.ListAsync(new DeadLetterFilter(), Token)).Envelope.Id);
         Assert.Equal(2, (await upgraded.Instances.NoteAsync("b", ["mail"], Now, Lease, Token))["mail"]);
     }

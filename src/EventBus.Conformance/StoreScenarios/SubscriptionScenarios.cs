@@ -28,7 +28,7 @@ internal static class SubscriptionScenarios
 
         await run.ReopenAsync();
 
-        SeenSubscription[] all =
+        (string Service, string Name, DateTimeOffset LastSeen)[] all =
         [
             new(StoreSuite.ServiceName, "mail", run.In(2)),
             new(StoreSuite.ServiceName, "old-name.with_all", run.Now),
@@ -42,6 +42,6 @@ internal static class SubscriptionScenarios
         Expect.Sequence(all[..1], await NoteAsync(run.Stores, run.In(3)), "what is remembered after two were forgotten");
     }
 
-    private static async Task<IEnumerable<SeenSubscription>> NoteAsync(BusStores stores, DateTimeOffset now, params string[] subscriptions) =>
+    private static async Task<IEnumerable<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(BusStores stores, DateTimeOffset now, params string[] subscriptions) =>
         (await stores.Subscriptions!.NoteAsync("conformance", subscriptions, now, default)).OrderBy(each => each.Service, StringComparer.Ordinal).ThenBy(each => each.Name, StringComparer.Ordinal);
 }

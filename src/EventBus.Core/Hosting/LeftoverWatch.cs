@@ -113,7 +113,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     /// Forgets a name for which the backend keeps nothing. Another service may use another server with the same stores:
     /// its name is kept for some days, but not looked up again unless it has been used since.
     /// </summary>
-    private async Task ForgetMissingAsync(SeenSubscription seen, DateTimeOffset now, CancellationToken stop)
+    private async Task ForgetMissingAsync((string Service, string Name, DateTimeOffset LastSeen) seen, DateTimeOffset now, CancellationToken stop)
     {
         if (seen.Service == service || now - seen.LastSeen > QuietOfOthers)
         {
@@ -149,5 +149,5 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
         return leftover.Seen.Service == service ? call : $"{call} in an application whose service name is '{leftover.Seen.Service}', or, if that is gone, {leftover.Kept.Removal}";
     }
 
-    private sealed record Leftover(SeenSubscription Seen, KeptSubscription Kept);
+    private sealed record Leftover((string Service, string Name, DateTimeOffset LastSeen) Seen, KeptSubscription Kept);
 }

@@ -34,7 +34,7 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
 
     public override ValueTask RetireAsync(string subscription, bool discardWaiting, CancellationToken cancellationToken) => inner.RetireAsync(subscription, discardWaiting, cancellationToken);
 
-    public override ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => inner.CountOthersAsync(subscription, cancellationToken);
+    public override ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => inner.CountOthersAsync(subscription, cancellationToken);
 
     public override ValueTask<KeptSubscription?> FindKeptAsync(string service, string subscription, CancellationToken cancellationToken) => inner.FindKeptAsync(service, subscription, cancellationToken);
 

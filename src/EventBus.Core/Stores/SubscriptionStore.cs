@@ -11,8 +11,12 @@ public abstract class SubscriptionStore
     /// <param name="subscriptions">The names of the subscriptions; may be empty.</param>
     /// <param name="now">The current time.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>All stored subscriptions of the backend, of every application, in any order.</returns>
-    public abstract ValueTask<IReadOnlyList<SeenSubscription>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken);
+    /// <returns>
+    /// All stored subscriptions of the backend, of every application, in any order: the name of the application, the name
+    /// of the subscription, and the time at which an instance last recorded that it consumes it.
+    /// </returns>
+    public abstract ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(
+        string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken);
 
     /// <summary>Removes the record of a subscription. Does nothing if there is none.</summary>
     /// <param name="backend">The backend.</param>

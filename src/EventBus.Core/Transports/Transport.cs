@@ -109,8 +109,11 @@ public abstract class Transport : IAsyncDisposable
     /// </summary>
     /// <param name="subscription">The name of a subscription of this transport.</param>
     /// <param name="cancellationToken">Cancels the wait.</param>
-    /// <returns>The other receivers; null while they are not known.</returns>
-    public virtual ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => ValueTask.FromResult<OtherConsumers?>(null);
+    /// <returns>
+    /// The number of receivers other than that of this transport, in any process, and the time for which the backend may
+    /// still count a receiver whose process has ended. Null while they are not known.
+    /// </returns>
+    public virtual ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) => ValueTask.FromResult<(int Count, TimeSpan DeadFor)?>(null);
 
     /// <summary>
     /// Finds what the backend keeps for a subscription of this or another application, if the backend cannot list it

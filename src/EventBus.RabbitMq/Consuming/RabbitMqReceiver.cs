@@ -89,7 +89,7 @@ internal sealed class RabbitMqReceiver : Receiver
     /// Counts the other consumers of the queue; null while this receiver does not consume, or if the broker does not
     /// report the number.
     /// </summary>
-    public async Task<OtherConsumers?> CountOthersAsync(CancellationToken cancellationToken)
+    public async Task<(int Count, TimeSpan DeadFor)?> CountOthersAsync(CancellationToken cancellationToken)
     {
         // A quorum queue with a single active consumer counts only the active one.
         if (!IsLive || intakeStopped || (subscription.Ordered && options.QueueType == RabbitMqQueueType.Quorum))
@@ -101,7 +101,7 @@ internal sealed class RabbitMqReceiver : Receiver
         {
             var live = await link.ConnectionAsync(cancellationToken).WaitAsync(options.CallTimeout, time, cancellationToken);
             var state = await live.OnChannelAsync(channel => channel.QueueDeclarePassiveAsync(topology.QueueOf(subscription.Name)));
-            return IsLive ? new OtherConsumers((int)state.ConsumerCount - 1, live.Client.Heartbeat * HeartbeatsUntilDead) : null;
+            return IsLive ? ((int)state.ConsumerCount - 1, live.Client.Heartbeat * HeartbeatsUntilDead) : null;
         }
         catch (Exception exception) when (exception is TimeoutException or InvalidOperationException or AlreadyClosedException or OperationInterruptedException)
         {

@@ -15,7 +15,7 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions o
 
     private bool isRefused;
 
-    public override async ValueTask<IReadOnlyList<SeenSubscription>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
     {
         try
         {
@@ -32,7 +32,7 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions o
             }
 
             var names = await link.AskAsync(database => database.HashGetAllAsync(KeyOf(backend)), cancellationToken);
-            return [.. names.Select(Read).OfType<SeenSubscription>()];
+            return [.. names.Select(Read).OfType<(string Service, string Name, DateTimeOffset LastSeen)>()];
         }
         catch (StoreRefusedException exception) when (exception.InnerException is { } cause && RedisErrors.IsDenied(cause))
         {
@@ -54,12 +54,12 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions o
     private static string FieldOf(string service, string subscription) => $"{service}{Separator}{subscription}";
 
     /// <summary>Reads a field; returns null for a field that was not written by this store.</summary>
-    private static SeenSubscription? Read(HashEntry entry)
+    private static (string Service, string Name, DateTimeOffset LastSeen)? Read(HashEntry entry)
     {
         var field = (string)entry.Name!;
         try
         {
-            return field.IndexOf(Separator, StringComparison.Ordinal) is > 0 and var at ? new SeenSubscription(field[..at], field[(at + 1)..], RedisTime.ReadText((string)entry.Value!)) : null;
+            return field.IndexOf(Separator, StringComparison.Ordinal) is > 0 and var at ? (field[..at], field[(at + 1)..], RedisTime.ReadText((string)entry.Value!)) : null;
         }
         catch (FormatException)
         {

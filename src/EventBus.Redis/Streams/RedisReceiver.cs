@@ -89,7 +89,7 @@ internal sealed class RedisReceiver : Receiver
     }
 
     /// <summary>Counts the other consumers of the group; null if the number is unknown at present.</summary>
-    public async Task<OtherConsumers?> CountOthersAsync(CancellationToken cancellationToken)
+    public async Task<(int Count, TimeSpan DeadFor)?> CountOthersAsync(CancellationToken cancellationToken)
     {
         // An active consumer reads every second, or renews what it holds.
         var deadFor = (member.ClaimAfter / 3) + ShownEvery;
@@ -97,7 +97,7 @@ internal sealed class RedisReceiver : Receiver
         {
             var others = await member.Connector.AnswerAsync(group.OthersAsync(deadFor), cancellationToken);
             others.UnionWith(lease is null ? [] : await member.Connector.AnswerAsync(lease.OtherHoldersAsync(), cancellationToken));
-            return new OtherConsumers(others.Count, deadFor);
+            return (others.Count, deadFor);
         }
         catch (Exception exception) when (exception is RedisException or TimeoutException or RedisCommandException)
         {

@@ -119,7 +119,7 @@ internal sealed class RedisTransport(RedisConnector connector, RedisOptions opti
         }
     }
 
-    public override async ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
+    public override async ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
         Array.Find(receivers, each => !each.IsStopping && each.Subscription == subscription) is { } receiver ? await receiver.CountOthersAsync(cancellationToken) : null;
 
     public override async ValueTask<TransportHealth> CheckHealthAsync(CancellationToken cancellationToken)

@@ -17,7 +17,7 @@ internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionS
     private readonly string forget =
         $"DELETE FROM {database.Prefix}subscriptions WHERE backend = @backend AND subscription = @subscription AND app = (SELECT id FROM {database.Prefix}apps WHERE name = @service)";
 
-    public override async ValueTask<IReadOnlyList<SeenSubscription>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
+    public override async ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
     {
         if (subscriptions.Count > 0)
         {
@@ -41,9 +41,9 @@ internal sealed class SqlSubscriptionStore(SqlDatabase database) : SubscriptionS
     public override async ValueTask ForgetAsync(string backend, string service, string subscription, CancellationToken cancellationToken) =>
         await database.WriteAsync(session => session.Prepare(forget).Set("@backend", backend).Set("@service", service).Set("@subscription", subscription).ExecuteAsync(), cancellationToken);
 
-    private static SeenSubscription Read(DbDataReader reader)
+    private static (string Service, string Name, DateTimeOffset LastSeen) Read(DbDataReader reader)
     {
         var row = new SqlRow(reader);
-        return new SeenSubscription(row.Text(), row.Text(), row.Time());
+        return (row.Text(), row.Text(), row.Time());
     }
 }

@@ -210,7 +210,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
             }
         }
 
-        public override ValueTask<IReadOnlyList<SeenSubscription>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
+        public override ValueTask<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>> NoteAsync(string backend, IReadOnlyCollection<string> subscriptions, DateTimeOffset now, CancellationToken cancellationToken)
         {
             Assert.Equal("keeping", backend);
             if (Error is not null)
@@ -219,7 +219,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
             }
 
             Note("shop", subscriptions, now);
-            return ValueTask.FromResult<IReadOnlyList<SeenSubscription>>([.. Seen.Select(each => new SeenSubscription(each.Key.Service, each.Key.Name, each.Value))]);
+            return ValueTask.FromResult<IReadOnlyList<(string Service, string Name, DateTimeOffset LastSeen)>>([.. Seen.Select(each => (each.Key.Service, each.Key.Name, each.Value))]);
         }
 
         public override ValueTask ForgetAsync(string backend, string service, string subscription, CancellationToken cancellationToken)

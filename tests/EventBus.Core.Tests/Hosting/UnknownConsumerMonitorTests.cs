@@ -172,8 +172,8 @@ public sealed class UnknownConsumerMonitorTests : IAsyncDisposable
 
         public override ValueTask<Receiver> SubscribeAsync(Subscription subscription, CancellationToken cancellationToken) => throw new InvalidOperationException("never subscribed");
 
-        public override ValueTask<OtherConsumers?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
-            ValueTask.FromResult<OtherConsumers?>(Others is { } count ? new OtherConsumers(count, DeadFor) : null);
+        public override ValueTask<(int Count, TimeSpan DeadFor)?> CountOthersAsync(string subscription, CancellationToken cancellationToken) =>
+            ValueTask.FromResult<(int Count, TimeSpan DeadFor)?>(Others is { } count ? (count, DeadFor) : null);
 
         public override ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
