@@ -2,6 +2,7 @@
 using System.Data.Common;
 using System.Text.Json.Serialization;
 using EventBus;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -11,13 +12,27 @@ builder.Logging.AddConsole(console => console.LogToStandardErrorThreshold = LogL
 builder.Services.AddSingleton<Inbox>();
 builder.Services.AddEventBus(bus => bus.UseInMemory().UseJson(AppJson.Default).Subscribe<OrderPlaced, SendReceipt>());
 
-// The same events on buses whose stores are elsewhere; each fails once, and each copy is to be recognised.
+// The same events on buses whose stores are elsewhere, with settings in code and from configuration. Each event fails
+// once, and each copy is recognised.
+builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+{
+    ["EventBus:Retry:Delay"] = "00:00:00.05",
+    ["EventBus:Retry:BackoffFactor"] = "2",
+    ["EventBus:Subscriptions:mail:Retry:MaxRetryAttempts"] = "3",
+    ["EventBus:InMemory:Capacity"] = "1000",
+    ["EventBus:Sqlite:ConnectionString"] = $"Data Source={Path.Combine(args[0], "shop.db")}",
+    ["EventBus:Sqlite:BusyTimeout"] = "00:00:10",
+    ["EventBus:Redis:ConnectionString"] = args[1],
+    ["EventBus:Redis:MaxLength"] = "1000",
+});
+var section = builder.Configuration.GetSection("EventBus");
 var buses = new List<string> { "sqlite", "redis", "redis-store" };
 builder.Services.AddKeyedEventBus(
     "sqlite",
-    bus => Subscribe(bus.UseInMemory().StoreInSqlite($"Data Source={Path.Combine(args[0], "shop.db")}"))
+    bus => Subscribe(bus.UseInMemory(section.GetSection("InMemory")).StoreInSqlite(section.GetSection("Sqlite")))
+        .Configure(section)
         .Subscribe("ledger", s => s.On<OrderPlaced, Book>().Idempotent()));
-builder.Services.AddKeyedEventBus("redis", bus => Subscribe(bus.UseRedis(args[1])));
+builder.Services.AddKeyedEventBus("redis", bus => Subscribe(bus.UseRedis(section.GetSection("Redis"))).Configure(section));
 builder.Services.AddKeyedEventBus(
     "redis-store",
     bus => Subscribe(bus.UseInMemory().StoreInRedis(args[1], redis => redis.KeyPrefix = "store")));
@@ -64,7 +79,7 @@ return inbox.Surplus;
 
 static EventBusBuilder Subscribe(EventBusBuilder bus) => bus
     .UseJson(AppJson.Default)
-    .Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(50))
+    .Retry(3, TimeSpan.FromMilliseconds(50))
     .DeadLetterOn<NotSupportedException>()
     .Subscribe("mail", s => s.On<OrderPlaced, FailOnce>().Idempotent());
 

@@ -63,7 +63,7 @@ WebApplication Build(string file, string prefix, Action<WebApplicationBuilder>? 
 
         #region subscriptions
         // Five subscriptions to one event: each has its own queue, its own failures and its own retries.
-        // The first delay is short because this is a sample: 0.1 s, 0.6 s, 2.4 s. The default is 5 s, 30 s, 2 min.
+        // The first delay is short because this is a sample: 0.1 s, 0.5 s, 2.5 s. The default is 5 s, 25 s, 2 min.
         // Idempotent: their effect must not happen twice when an event arrives twice. A second refresh does no harm.
         bus.Subscribe<OrderPlaced, SendReceipt>("receipt", s => s.Idempotent().Retry(3, TimeSpan.FromMilliseconds(100)));
         bus.Subscribe<OrderPlaced, ReserveStock>("stock", s => s.Idempotent());

@@ -40,9 +40,8 @@ static IHost Build(Settings settings, string folder, Action<Moment> show)
             _ => bus.StoreInMemory(),
         };
 
-        // Times are short because this is a sample. By default a step is retried after 5 s, 30 s and 2 min, and the
-        // sagas
-        // of a killed process are resumed by another process after 30 s.
+        // Times are short because this is a sample. By default a step is retried after 5 s, 25 s and about 2 min, and
+        // the sagas of a killed process are resumed by another process after 30 s.
         bus.Retry(2, TimeSpan.FromMilliseconds(100));
         bus.Configure(options =>
         {

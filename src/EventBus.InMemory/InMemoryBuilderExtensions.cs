@@ -1,5 +1,6 @@
 using EventBus.Stores;
 using EventBus.Transports;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -13,11 +14,32 @@ public static class InMemoryBuilderExtensions
     /// lost when the process ends. Until then, the guarantees are those of the strictest broker.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    /// <param name="configure">Changes the settings; null for the defaults.</param>
-    public static EventBusBuilder UseInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)
+    public static EventBusBuilder UseInMemory(this EventBusBuilder bus)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return bus.UseTransport("UseInMemory()", _ => new InMemoryTransport(Options(configure))).UseDefaultStores(services => Stores(Options(configure), services));
+        return Use(bus, Options(bus));
+    }
+
+    /// <summary>Uses the in-memory backend with settings from code. See the overload without settings.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">Changes the settings.</param>
+    public static EventBusBuilder UseInMemory(this EventBusBuilder bus, Action<InMemoryOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        ArgumentNullException.ThrowIfNull(configure);
+        return Use(bus, Options(bus).Configure(configure));
+    }
+
+    /// <summary>Uses the in-memory backend with settings from configuration. See the overload without settings.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="section">
+    /// The section of <see cref="InMemoryOptions"/>, for instance
+    /// <c>configuration.GetSection("EventBus:InMemory")</c>. A key that is not a setting is an error when the bus starts.
+    /// </param>
+    public static EventBusBuilder UseInMemory(this EventBusBuilder bus, IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus).Bind(section, Bind));
     }
 
     /// <summary>
@@ -25,11 +47,34 @@ public static class InMemoryBuilderExtensions
     /// transport without a store of its own. They are lost when the process ends.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    /// <param name="configure">Changes the settings; null for the defaults.</param>
-    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, Action<InMemoryOptions>? configure = null)
+    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        return bus.UseStores(services => Stores(Options(configure), services));
+        return Store(bus, Options(bus));
+    }
+
+    /// <summary>Uses the in-memory stores with settings from code. See the overload without settings.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="configure">
+    /// Changes the settings, of which the stores use <see cref="InMemoryOptions.StoreCapacity"/>.
+    /// </param>
+    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, Action<InMemoryOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        ArgumentNullException.ThrowIfNull(configure);
+        return Store(bus, Options(bus).Configure(configure));
+    }
+
+    /// <summary>Uses the in-memory stores with settings from configuration. See the overload without settings.</summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="section">
+    /// The section of <see cref="InMemoryOptions"/>, for instance
+    /// <c>configuration.GetSection("EventBus:InMemory")</c>. A key that is not a setting is an error when the bus starts.
+    /// </param>
+    public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Store(bus, Options(bus).Bind(section, Bind));
     }
 
     internal static BusStores Stores(InMemoryOptions options, IServiceProvider? services = null)
@@ -38,22 +83,13 @@ public static class InMemoryBuilderExtensions
         return new InMemoryStores(options.StoreCapacity, log);
     }
 
-    private static InMemoryOptions Options(Action<InMemoryOptions>? configure)
-    {
-        var options = new InMemoryOptions();
-        configure?.Invoke(options);
-        Check(options.Capacity, 1, nameof(options.Capacity));
-        Check(options.HandlerReserve, 0, nameof(options.HandlerReserve));
-        Check(options.StoreCapacity, 1, nameof(options.StoreCapacity));
-        return options;
-    }
+    private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<InMemoryOptions> options) => bus
+        .UseTransport("UseInMemory()", services => new InMemoryTransport(options.Get(services)))
+        .UseDefaultStores(services => Stores(options.Get(services), services));
 
-    private static void Check(int value, int min, string name)
-    {
-        const int Max = 10_000_000;
-        if (value < min || value > Max)
-        {
-            throw new ArgumentOutOfRangeException(name, value, $"{nameof(InMemoryOptions)}.{name} is {value}; {min} to {Max:N0} are allowed.");
-        }
-    }
+    private static EventBusBuilder Store(EventBusBuilder bus, BackendConfiguration<InMemoryOptions> options) => bus.UseStores(services => Stores(options.Get(services), services));
+
+    private static BackendConfiguration<InMemoryOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new InMemoryOptionsValidator());
+
+    private static void Bind(IConfiguration section, InMemoryOptions options) => section.Bind(options);
 }

@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
@@ -8,9 +9,6 @@ namespace EventBus;
 /// <summary>Adds the RabbitMQ backend to an event bus.</summary>
 public static class RabbitMqBuilderExtensions
 {
-    private static readonly TimeSpan ShortestStep = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestStep = TimeSpan.FromDays(1);
-
     /// <summary>
     /// Uses RabbitMQ 3.10 or later, with one durable topic exchange and one queue per subscription (by default a quorum
     /// queue).
@@ -29,8 +27,23 @@ public static class RabbitMqBuilderExtensions
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, string connectionString, Action<RabbitMqOptions>? configure = null)
     {
-        ArgumentNullException.ThrowIfNull(connectionString);
-        return Use(bus, configure, (options, _) => RabbitMqConnectionSource.Of(connectionString, options));
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus).Configure(options => options.ConnectionString = connectionString ?? "").Configure(configure));
+    }
+
+    /// <summary>
+    /// Uses RabbitMQ with settings from configuration. Without <see cref="RabbitMqOptions.ConnectionString"/>, the
+    /// connection factory or connection that the application registers is used. See the other overloads.
+    /// </summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="section">
+    /// The section of <see cref="RabbitMqOptions"/>, for instance
+    /// <c>configuration.GetSection("EventBus:RabbitMq")</c>. A key that is not a setting is an error when the bus starts.
+    /// </param>
+    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus).Bind(section, Bind));
     }
 
     /// <summary>
@@ -38,7 +51,11 @@ public static class RabbitMqBuilderExtensions
     /// settings. See the overload with settings.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus) => Use(bus, null, static (_, services) => Registered(services));
+    public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus));
+    }
 
     /// <summary>
     /// Uses RabbitMQ with a service that the application registers: an <see cref="IConnectionFactory"/>, from which the
@@ -52,30 +69,29 @@ public static class RabbitMqBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, Action<RabbitMqOptions> configure)
     {
+        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
-        return Use(bus, configure, static (_, services) => Registered(services));
+        return Use(bus, Options(bus).Configure(configure));
     }
 
     internal static RabbitMqConnector Connect(string connectionString, RabbitMqOptions options, ILoggerFactory? logs) =>
-        new(RabbitMqConnectionSource.Of(connectionString, options), Check(options), LogOf(logs, null));
+        new(RabbitMqConnectionSource.Of(connectionString, options), options, LogOf(logs, null));
 
-    private static RabbitMqConnectionSource Registered(IServiceProvider services) =>
-        services.GetService<IConnectionFactory>() is { } factory ? RabbitMqConnectionSource.Of(factory)
+    private static RabbitMqConnectionSource Locate(RabbitMqOptions options, IServiceProvider services) =>
+        options.ConnectionString is { } connectionString ? RabbitMqConnectionSource.Of(connectionString, options)
+        : services.GetService<IConnectionFactory>() is { } factory ? RabbitMqConnectionSource.Of(factory)
         : services.GetService<IConnection>() is { } connection ? RabbitMqConnectionSource.Of(connection)
         : throw new InvalidOperationException("bus.UseRabbitMq() was called without a connection string, and the application registers neither an IConnectionFactory nor an IConnection. Register one of them, or give a connection string: amqp://user:password@host:5672/virtual-host.");
 
-    private static EventBusBuilder Use(EventBusBuilder bus, Action<RabbitMqOptions>? configure, Func<RabbitMqOptions, IServiceProvider, RabbitMqConnectionSource> locate)
+    private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<RabbitMqOptions> options)
     {
-        ArgumentNullException.ThrowIfNull(bus);
-
         // The transport and the stores share one connector per container. Each bus has its own key, and so its own
         // connector.
         var key = new object();
         bus.Services.AddKeyedSingleton(key, (services, _) =>
         {
-            var options = new RabbitMqOptions();
-            configure?.Invoke(options);
-            return new RabbitMqConnector(locate(Check(options), services), options, LogOf(services.GetService<ILoggerFactory>(), services.GetService<TimeProvider>()));
+            var settings = options.Get(services);
+            return new RabbitMqConnector(Locate(settings, services), settings, LogOf(services.GetService<ILoggerFactory>(), services.GetService<TimeProvider>()));
         });
         return bus
             .UseTransport("UseRabbitMq(...)", services => new RabbitMqTransport(services.GetRequiredKeyedService<RabbitMqConnector>(key)))
@@ -84,29 +100,16 @@ public static class RabbitMqBuilderExtensions
 
     private static ILogger LogOf(ILoggerFactory? logs, TimeProvider? time) => BackendLog.Create(logs, "EventBus.RabbitMq", time);
 
-    private static RabbitMqOptions Check(RabbitMqOptions options)
+    private static BackendConfiguration<RabbitMqOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new RabbitMqOptionsValidator());
+
+    private static void Bind(IConfiguration section, RabbitMqOptions options)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(options.Exchange, $"{nameof(RabbitMqOptions)}.{nameof(options.Exchange)}");
-        Check(options.DeliveryLimit, 1, 1_000_000, nameof(options.DeliveryLimit));
-        Check(options.MaxUnconfirmed, 1, 100_000, nameof(options.MaxUnconfirmed));
-        Check(options.CallTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.CallTimeout));
-        Check(options.SilenceTimeout, TimeSpan.FromMilliseconds(100), TimeSpan.FromMinutes(5), nameof(options.SilenceTimeout));
-        Check(options.Heartbeat, TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5), nameof(options.Heartbeat));
-        Check(options.RetrySteps.Count, 1, 16, $"{nameof(options.RetrySteps)}.Count");
-        foreach (var step in options.RetrySteps)
+        if (section.GetSection(nameof(options.RetrySteps)).GetChildren().Any())
         {
-            Check(step, ShortestStep, LongestStep, nameof(options.RetrySteps));
+            // The binder would append to the list of the code.
+            options.RetrySteps = null;
         }
 
-        return options;
-    }
-
-    private static void Check<T>(T value, T min, T max, string name)
-        where T : IComparable<T>
-    {
-        if (value.CompareTo(min) < 0 || value.CompareTo(max) > 0)
-        {
-            throw new ArgumentOutOfRangeException(name, value, $"{nameof(RabbitMqOptions)}.{name} is {value}; {min} to {max} are allowed.");
-        }
+        section.Bind(options);
     }
 }

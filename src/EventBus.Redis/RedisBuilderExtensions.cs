@@ -1,4 +1,5 @@
 using EventBus.Transports;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
@@ -26,8 +27,23 @@ public static class RedisBuilderExtensions
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedis(this EventBusBuilder bus, string configuration, Action<RedisOptions>? configure = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
-        return Use(bus, configuration, configure);
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus).Configure(options => options.ConnectionString = configuration ?? "").Configure(configure));
+    }
+
+    /// <summary>
+    /// Uses Redis with settings from configuration. Without <see cref="RedisOptions.ConnectionString"/>, the
+    /// <see cref="IConnectionMultiplexer"/> that the application registers is used. See the other overloads.
+    /// </summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="section">
+    /// The section of <see cref="RedisOptions"/>, for instance
+    /// <c>configuration.GetSection("EventBus:Redis")</c>. A key that is not a setting is an error when the bus starts.
+    /// </param>
+    public static EventBusBuilder UseRedis(this EventBusBuilder bus, IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
     }
 
     /// <summary>
@@ -35,7 +51,11 @@ public static class RedisBuilderExtensions
     /// registers and the default settings. See the overload with settings.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder UseRedis(this EventBusBuilder bus) => Use(bus, null, null);
+    public static EventBusBuilder UseRedis(this EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus));
+    }
 
     /// <summary>
     /// Uses Redis Streams as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
@@ -53,8 +73,9 @@ public static class RedisBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseRedis(this EventBusBuilder bus, Action<RedisOptions> configure)
     {
+        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
-        return Use(bus, null, configure);
+        return Use(bus, Options(bus).Configure(configure));
     }
 
     /// <summary>
@@ -72,13 +93,26 @@ public static class RedisBuilderExtensions
     /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
     /// is never logged.
     /// </param>
-    /// <param name="configure">
-    /// Changes the settings; null for the defaults. <see cref="RedisOptions.ClaimAfter"/> has no effect here.
-    /// </param>
-    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, string configuration, Action<RedisOptions>? configure = null)
+    /// <param name="configure">Changes the settings; null for the defaults.</param>
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, string configuration, Action<RedisStoreOptions>? configure = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
-        return Store(bus, configuration, configure);
+        ArgumentNullException.ThrowIfNull(bus);
+        return Store(bus, StoreOptions(bus).Configure(options => options.ConnectionString = configuration ?? "").Configure(configure));
+    }
+
+    /// <summary>
+    /// Keeps the stores in Redis, with settings from configuration. Without <see cref="RedisStoreOptions.ConnectionString"/>, the
+    /// <see cref="IConnectionMultiplexer"/> that the application registers is used. See the other overloads.
+    /// </summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="section">
+    /// The section of <see cref="RedisStoreOptions"/>, for instance
+    /// <c>configuration.GetSection("EventBus:Redis")</c>. A key that is not a setting is an error when the bus starts.
+    /// </param>
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Store(bus, StoreOptions(bus).Bind(section, static (section, options) => section.Bind(options)));
     }
 
     /// <summary>
@@ -86,7 +120,11 @@ public static class RedisBuilderExtensions
     /// default settings. The multiplexer is shared and never closed.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus) => Store(bus, null, null);
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Store(bus, StoreOptions(bus));
+    }
 
     /// <summary>
     /// Keeps the stores in Redis, with the <see cref="IConnectionMultiplexer"/> that the application registers. The
@@ -94,70 +132,33 @@ public static class RedisBuilderExtensions
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="configure">Changes the settings.</param>
-    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, Action<RedisOptions> configure)
+    public static EventBusBuilder StoreInRedis(this EventBusBuilder bus, Action<RedisStoreOptions> configure)
     {
+        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
-        return Store(bus, null, configure);
-    }
-
-    private static EventBusBuilder Use(EventBusBuilder bus, string? configuration, Action<RedisOptions>? configure)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        RedisConnector? connector = null;
-        return bus
-            .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), Options(configure), LogOf(services)))
-            .UseDefaultStores(services => new RedisStores(Shared(services), Options(configure), LogOf(services)));
-
-        // The transport and the stores share one connection. The first to be created opens it.
-        RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(configuration, "bus.UseRedis", services);
-    }
-
-    private static EventBusBuilder Store(EventBusBuilder bus, string? configuration, Action<RedisOptions>? configure)
-    {
-        ArgumentNullException.ThrowIfNull(bus);
-        return bus.UseStores(services => new RedisStores(RedisConnectionSource.Locate(configuration, "bus.StoreInRedis", services), Options(configure), LogOf(services)));
+        return Store(bus, StoreOptions(bus).Configure(configure));
     }
 
     internal static ILogger LogOf(IServiceProvider services) => BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis", services.GetService<TimeProvider>());
 
-    private static RedisOptions Options(Action<RedisOptions>? configure)
+    private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<RedisOptions> options)
     {
-        var options = new RedisOptions();
-        configure?.Invoke(options);
-        CheckPrefix(options.KeyPrefix, nameof(RedisOptions));
-        if (options.ClaimAfter < TimeSpan.FromMilliseconds(100) || options.ClaimAfter > TimeSpan.FromDays(1))
-        {
-            throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.ClaimAfter)} is {options.ClaimAfter}; 100 ms to 1 day are allowed.");
-        }
+        RedisConnector? connector = null;
+        return bus
+            .UseTransport("UseRedis(...)", services => new RedisTransport(Shared(services), options.Get(services), LogOf(services)))
+            .UseDefaultStores(services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, LogOf(services)));
 
-        Range(options.TrimPeriod, TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1), nameof(options.TrimPeriod));
-        Range(options.IdleGroupAfter, TimeSpan.FromSeconds(1), TimeSpan.FromDays(365), nameof(options.IdleGroupAfter));
-        if (options.MaxLength < 1)
-        {
-            throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.MaxLength)} is {options.MaxLength}; at least 1 is allowed, or null for no limit.");
-        }
-
-        if (options.MaxUnreadLength < 1)
-        {
-            throw new ArgumentException($"{nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} is {options.MaxUnreadLength}; at least 1 is allowed, or null for no limit.");
-        }
-
-        return options;
+        // The transport and the stores share one connection. The first to be created opens it.
+        RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedis", services);
     }
 
-    private static void Range(TimeSpan value, TimeSpan least, TimeSpan most, string name)
+    private static EventBusBuilder Store(EventBusBuilder bus, BackendConfiguration<RedisStoreOptions> options) => bus.UseStores(services =>
     {
-        if (value < least || value > most)
-        {
-            throw new ArgumentException($"{nameof(RedisOptions)}.{name} is {value}; {least} to {most} are allowed.");
-        }
-    }
+        var settings = options.Get(services);
+        return new RedisStores(RedisConnectionSource.Locate(settings.ConnectionString, "bus.StoreInRedis", services), settings.KeyPrefix, LogOf(services));
+    });
 
-    internal static void CheckPrefix(string prefix, string options)
-    {
-        if (prefix is not { Length: > 0 and <= 100 } || !prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or ':' or '.'))
-        {
-            throw new ArgumentException($"{options}.{nameof(RedisOptions.KeyPrefix)} is '{prefix}'; 1 to 100 letters, digits, hyphens, underscores, colons and dots are allowed.");
-        }
-    }
+    private static BackendConfiguration<RedisOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new RedisOptionsValidator());
+
+    private static BackendConfiguration<RedisStoreOptions> StoreOptions(EventBusBuilder bus) => new(bus.Services, bus.Key, new RedisStoreOptionsValidator());
 }

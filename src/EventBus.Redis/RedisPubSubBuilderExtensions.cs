@@ -1,3 +1,5 @@
+using EventBus.Transports;
+using Microsoft.Extensions.Configuration;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -27,8 +29,23 @@ public static class RedisPubSubBuilderExtensions
     /// <param name="configure">Changes the settings; null for the defaults.</param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, string configuration, Action<RedisPubSubOptions>? configure = null)
     {
-        ArgumentException.ThrowIfNullOrWhiteSpace(configuration);
-        return Use(bus, configuration, configure);
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus).Configure(options => options.ConnectionString = configuration ?? "").Configure(configure));
+    }
+
+    /// <summary>
+    /// Uses Redis with settings from configuration. Without <see cref="RedisPubSubOptions.ConnectionString"/>, the
+    /// <see cref="IConnectionMultiplexer"/> that the application registers is used. See the other overloads.
+    /// </summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="section">
+    /// The section of <see cref="RedisPubSubOptions"/>, for instance
+    /// <c>configuration.GetSection("EventBus:RedisPubSub")</c>. A key that is not a setting is an error when the bus starts.
+    /// </param>
+    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
     }
 
     /// <summary>
@@ -36,7 +53,11 @@ public static class RedisPubSubBuilderExtensions
     /// registers and the default settings. See the overload with settings.
     /// </summary>
     /// <param name="bus">The bus.</param>
-    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus) => Use(bus, null, null);
+    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Use(bus, Options(bus));
+    }
 
     /// <summary>
     /// Uses Redis Pub/Sub as the transport, with the <see cref="IConnectionMultiplexer"/> that the application
@@ -51,37 +72,21 @@ public static class RedisPubSubBuilderExtensions
     /// <param name="configure">Changes the settings.</param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, Action<RedisPubSubOptions> configure)
     {
+        ArgumentNullException.ThrowIfNull(bus);
         ArgumentNullException.ThrowIfNull(configure);
-        return Use(bus, null, configure);
+        return Use(bus, Options(bus).Configure(configure));
     }
 
-    private static EventBusBuilder Use(EventBusBuilder bus, string? configuration, Action<RedisPubSubOptions>? configure)
+    private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<RedisPubSubOptions> options)
     {
-        ArgumentNullException.ThrowIfNull(bus);
         RedisConnector? connector = null;
         return bus
-            .UseTransport("UseRedisPubSub(...)", services => new RedisPubSubTransport(Shared(services), Options(configure), RedisBuilderExtensions.LogOf(services)))
-            .UseDefaultStores(services => new RedisStores(Shared(services), new RedisOptions { KeyPrefix = Options(configure).KeyPrefix }, RedisBuilderExtensions.LogOf(services)));
+            .UseTransport("UseRedisPubSub(...)", services => new RedisPubSubTransport(Shared(services), options.Get(services), RedisBuilderExtensions.LogOf(services)))
+            .UseDefaultStores(services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, RedisBuilderExtensions.LogOf(services)));
 
         // The transport and the stores share one connection. The first to be created opens it.
-        RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(configuration, "bus.UseRedisPubSub", services);
+        RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedisPubSub", services);
     }
 
-    private static RedisPubSubOptions Options(Action<RedisPubSubOptions>? configure)
-    {
-        var options = new RedisPubSubOptions();
-        configure?.Invoke(options);
-        RedisBuilderExtensions.CheckPrefix(options.KeyPrefix, nameof(RedisPubSubOptions));
-        if (options.BufferCount is < 1 or > 1_000_000)
-        {
-            throw new ArgumentException($"{nameof(RedisPubSubOptions)}.{nameof(options.BufferCount)} is {options.BufferCount}; 1 to 1,000,000 are allowed.");
-        }
-
-        if (options.BufferBytes is < 64 * 1024 or > 4L * 1024 * 1024 * 1024)
-        {
-            throw new ArgumentException($"{nameof(RedisPubSubOptions)}.{nameof(options.BufferBytes)} is {options.BufferBytes}; 64 KB to 4 GB are allowed.");
-        }
-
-        return options;
-    }
+    private static BackendConfiguration<RedisPubSubOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new RedisPubSubOptionsValidator());
 }

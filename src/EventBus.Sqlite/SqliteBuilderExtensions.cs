@@ -1,5 +1,6 @@
 using EventBus.Stores;
 using EventBus.Transports;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 
@@ -19,20 +20,36 @@ public static class SqliteBuilderExtensions
     /// resolved once, when the bus starts. The connection string may contain a password, and is never logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
-    /// <exception cref="ArgumentException">
-    /// The connection string or a setting is not allowed; the message names it.
-    /// </exception>
     public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, string connectionString, Action<SqliteStoreOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);
-        ArgumentException.ThrowIfNullOrWhiteSpace(connectionString);
-        var options = new SqliteStoreOptions();
-        configure?.Invoke(options);
-        options.Check();
-        var file = new SqliteFile(connectionString, options);
-        return bus.UseStores(services => Stores(file, options, BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Sqlite", services.GetService<TimeProvider>())));
+        return Store(bus, Options(bus).Configure(options => options.ConnectionString = connectionString).Configure(configure));
+    }
+
+    /// <summary>
+    /// Stores in SQLite with settings from configuration, among them <see cref="SqliteStoreOptions.ConnectionString"/>.
+    /// See the overload with a connection string.
+    /// </summary>
+    /// <param name="bus">The bus.</param>
+    /// <param name="section">
+    /// The section of <see cref="SqliteStoreOptions"/>, for instance
+    /// <c>configuration.GetSection("EventBus:Sqlite")</c>. A key that is not a setting is an error when the bus starts.
+    /// </param>
+    public static EventBusBuilder StoreInSqlite(this EventBusBuilder bus, IConfiguration section)
+    {
+        ArgumentNullException.ThrowIfNull(bus);
+        return Store(bus, Options(bus).Bind(section, static (section, options) => section.Bind(options)));
     }
 
     internal static BusStores Stores(SqliteFile file, SqliteStoreOptions options, ILogger log) =>
         new SqliteStores(new SqliteDatabase(file.Locate(), options, log), log);
+
+    private static EventBusBuilder Store(EventBusBuilder bus, BackendConfiguration<SqliteStoreOptions> options) => bus.UseStores(services =>
+    {
+        var settings = options.Get(services);
+        var log = BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Sqlite", services.GetService<TimeProvider>());
+        return Stores(new SqliteFile(settings.ConnectionString ?? "", settings), settings, log);
+    });
+
+    private static BackendConfiguration<SqliteStoreOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new SqliteStoreOptionsValidator());
 }

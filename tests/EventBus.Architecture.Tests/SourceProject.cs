@@ -1,3 +1,5 @@
+using System.IO.Enumeration;
+using System.Xml.Linq;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.CSharp.Syntax;
@@ -29,7 +31,7 @@ internal sealed class SourceProject
             .Select(path => MetadataReference.CreateFromFile(path));
         Compilation = CSharpCompilation.Create(
             name,
-            [CSharpSyntaxTree.ParseText(ImplicitUsings, options), .. Files],
+            [CSharpSyntaxTree.ParseText(ImplicitUsings, options), .. Files, .. Linked(name).Select(path => CSharpSyntaxTree.ParseText(Repository.Read(path), options, path))],
             references,
             new CSharpCompilationOptions(
                 OutputKind.DynamicallyLinkedLibrary,
@@ -50,6 +52,14 @@ internal sealed class SourceProject
     public IReadOnlyList<SyntaxTree> Files { get; }
 
     public CSharpCompilation Compilation { get; }
+
+    /// <summary>The files of another library that the project compiles too. They are checked where they stand.</summary>
+    private static IEnumerable<string> Linked(string name) =>
+        from compile in XDocument.Parse(Repository.Read($"src/{name}/{name}.csproj")).Descendants("Compile")
+        let pattern = compile.Attribute("Include")!.Value.Replace("../", "src/", StringComparison.Ordinal)
+        from path in Repository.Files(Path.GetDirectoryName(pattern)!, ".cs")
+        where FileSystemName.MatchesSimpleExpression(pattern, path)
+        select path;
 
     /// <summary>The types that the source declares, nested ones included.</summary>
     public IEnumerable<INamedTypeSymbol> Types =>

@@ -61,8 +61,8 @@ public sealed partial class RedisRightsTests
             bus.Configure(options => options.ServiceName = "shop").Retry(1, TimeSpan.FromMilliseconds(10)).Publishes<ParcelSent>();
             _ = role switch
             {
-                "stores" => bus.UseRedis(server.Address, Settings).StoreInRedis(address, Settings),
-                "pubsub-service" => bus.UseRedisPubSub(address, options => options.KeyPrefix = prefix).StoreInRedis(address, Settings),
+                "stores" => bus.UseRedis(server.Address, Settings).StoreInRedis(address, options => options.KeyPrefix = prefix),
+                "pubsub-service" => bus.UseRedisPubSub(address, options => options.KeyPrefix = prefix).StoreInRedis(address, options => options.KeyPrefix = prefix),
                 "pubsub-publisher" => bus.UseRedisPubSub(address, options => options.KeyPrefix = prefix),
                 _ => bus.UseRedis(address, Settings),
             };
@@ -146,7 +146,7 @@ public sealed partial class RedisRightsTests
         await admin.GetDatabase().ExecuteAsync("ACL", [.. rights.Where(right => granted || !right.Contains("known:subscriptions", StringComparison.Ordinal))]);
         using var logs = new LogList();
         var connector = new RedisConnector(ConfigurationOptions.Parse($"{server.EndPoint},user=stores,password=password"), "bus.StoreInRedis(...)", logs);
-        var stores = new RedisStores(connector, new RedisOptions { KeyPrefix = redis.Prefix }, logs);
+        var stores = new RedisStores(connector, redis.Prefix, logs);
         await stores.OpenAsync(new StoreSetup("shop", TimeProvider.System) { FailFast = true }, Token);
         try
         {

@@ -22,7 +22,7 @@ public sealed class RedisStoreBackend : StoreBackend, IAsyncLifetime
     public override BusStores CreateStores(string isolation)
     {
         var connector = new RedisConnector(ConfigurationOptions.Parse(server.Address), "bus.StoreInRedis(...)", Canary.Log);
-        return new RedisStores(connector, new RedisOptions { KeyPrefix = isolation }, Canary.Log);
+        return new RedisStores(connector, isolation, Canary.Log);
     }
 
     public override async Task CorruptAsync(string isolation, string id, CancellationToken cancellationToken)

@@ -373,7 +373,7 @@ public sealed class RedisTransportTests
         await server.KillAsync();
         var broken = await transport.CheckHealthAsync(TestContext.Current.CancellationToken);
 
-        object[] shown = [healthy, broken, transport, transport.Features, connector, new RedisStores(connector, new RedisOptions(), Canary.Log), new RedisOptions(), new RedisPubSubOptions()];
+        object[] shown = [healthy, broken, transport, transport.Features, connector, new RedisStores(connector, "eventbus", Canary.Log), new RedisOptions(), new RedisPubSubOptions()];
 
         Assert.Equal((TransportState.Healthy, TransportState.Unhealthy), (healthy.State, broken.State));
         Assert.All(shown, each => Assert.DoesNotContain(Canary.Password, each.ToString(), StringComparison.Ordinal));

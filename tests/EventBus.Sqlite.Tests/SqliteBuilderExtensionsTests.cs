@@ -17,9 +17,9 @@ public sealed class SqliteBuilderExtensionsTests
     [InlineData("Data Source=x;Cache=Shared", "Shared")]
     [InlineData("Host=x;Password=secret", "Data Source=")]
     [InlineData("Data Source=x;Password=first;secret=1", "quotes")]
-    public void Connection_ThatKeepsNothing_IsRefused(string connectionString, string remedy)
+    public async Task Connection_ThatKeepsNothing_IsRefusedAtTheStart(string connectionString, string remedy)
     {
-        var exception = Assert.Throws<ArgumentException>(() => Add(connectionString));
+        var exception = await StartAsync(connectionString);
 
         Assert.Contains(remedy, exception.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", exception.ToString(), StringComparison.Ordinal);
@@ -39,14 +39,14 @@ public sealed class SqliteBuilderExtensionsTests
     }
 
     [Fact]
-    public void Settings_OutOfRange_AreNamed()
+    public async Task Settings_OutOfRange_AreNamedAtTheStart()
     {
-        AssertNamed(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "x; DROP TABLE y");
-        AssertNamed(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "1x");
-        AssertNamed(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "");
-        AssertNamed(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "SQLite_x");
-        AssertNamed(nameof(SqliteStoreOptions.BusyTimeout), options => options.BusyTimeout = TimeSpan.FromMinutes(2));
-        AssertNamed(nameof(SqliteStoreOptions.EffectTimeout), options => options.EffectTimeout = TimeSpan.Zero);
+        await AssertNamedAsync(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "x; DROP TABLE y");
+        await AssertNamedAsync(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "1x");
+        await AssertNamedAsync(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "");
+        await AssertNamedAsync(nameof(SqliteStoreOptions.TablePrefix), options => options.TablePrefix = "SQLite_x");
+        await AssertNamedAsync(nameof(SqliteStoreOptions.BusyTimeout), options => options.BusyTimeout = TimeSpan.FromMinutes(2));
+        await AssertNamedAsync(nameof(SqliteStoreOptions.EffectTimeout), options => options.EffectTimeout = TimeSpan.Zero);
     }
 
     [Fact]
@@ -104,11 +104,16 @@ public sealed class SqliteBuilderExtensionsTests
         return builder.Build();
     }
 
-    private static void Add(string connectionString, Action<SqliteStoreOptions>? configure = null) =>
-        new ServiceCollection().AddEventBus(bus => bus.UseInMemory().StoreInSqlite(connectionString, configure));
+    private static async Task<EventBusConfigurationException> StartAsync(string connectionString, Action<SqliteStoreOptions>? configure = null)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(null);
+        builder.Services.AddEventBus(bus => bus.UseInMemory().StoreInSqlite(connectionString, configure));
+        using var host = builder.Build();
+        return await Assert.ThrowsAsync<EventBusConfigurationException>(() => host.StartAsync(Token));
+    }
 
-    private static void AssertNamed(string setting, Action<SqliteStoreOptions> configure) =>
-        Assert.Contains($"SqliteStoreOptions.{setting}", Assert.ThrowsAny<ArgumentException>(() => Add("Data Source=x.db", configure)).Message, StringComparison.Ordinal);
+    private static async Task AssertNamedAsync(string setting, Action<SqliteStoreOptions> configure) =>
+        Assert.Contains($"SqliteStoreOptions.{setting} is", (await StartAsync("Data Source=x.db", configure)).Message, StringComparison.Ordinal);
 }
 
 [EventName("parcel.sent")]

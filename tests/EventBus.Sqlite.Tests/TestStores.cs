@@ -37,7 +37,6 @@ internal sealed class TestStores : IAsyncDisposable
     {
         var options = new SqliteStoreOptions { BusyTimeout = TimeSpan.FromSeconds(1) };
         configure?.Invoke(options);
-        options.Check();
         var stores = SqliteBuilderExtensions.Stores(new SqliteFile(ConnectionString(file), options), options, NullLogger.Instance);
         var clock = stores.PlanBy(time ?? TimeProvider.System);
         try

@@ -103,7 +103,7 @@ internal static class Sample
         " | ",
         [
             e.Subscription, $"{e.Status}", e.LineKey ?? "no line", e.OrderKey ?? "no order", $"position {e.Position}", $"attempts {e.Attempts}", $"manual retries {e.ManualRetries}", Time(e.DueAt), Time(e.Deadline), Time(e.FirstFailedAt),
-            Time(e.LastFailedAt), $"{e.Reason}", e.Error ?? "no error", e.ErrorDetails ?? "no details", string.Join(", ", e.History.Select(start => $"{start.Start} {Time(start.At)} {start.Error}")), $"alert {e.NeedsAlert}",
+            Time(e.LastFailedAt), $"{e.Reason}", e.Error ?? "no error", e.ErrorDetails ?? "no details", string.Join(", ", e.History.Select(attempt => $"{attempt.Attempt} {Time(attempt.At)} {attempt.Error}")), $"alert {e.NeedsAlert}",
             Describe(e.Envelope),
         ]);
 

@@ -73,7 +73,7 @@ internal sealed class ScenarioRun : IAsyncDisposable
             return transport;
         });
         Backend.AddStores(bus, isolation);
-        return bus.UseJson(ConformanceJson.Default).Retry(count: 3, firstDelay: TimeSpan.FromMilliseconds(1)).AddAlert<AlertRecorder>()
+        return bus.UseJson(ConformanceJson.Default).Retry(maxRetryAttempts: 3, delay: TimeSpan.FromMilliseconds(1)).AddAlert<AlertRecorder>()
             .Configure(options => (options.ServiceName, options.DrainTimeout, options.AlertInterval) = (isolation, TimeSpan.FromSeconds(10), TimeSpan.Zero));
     }
 

@@ -87,7 +87,7 @@ internal static class FailureScenarios
     private static async Task DiscardAsync(ScenarioRun run)
     {
         var starts = new Ledger<int>();
-        var node = await run.StartAsync(bus => bus.Retry(count: 0).Subscribe<ParcelSent>("failing", (e, _, _) => FailAfter(starts, e.Number)));
+        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0).Subscribe<ParcelSent>("failing", (e, _, _) => FailAfter(starts, e.Number)));
         await node.Bus.PublishAsync(new ParcelSent(1));
         await node.Bus.PublishAsync(new ParcelSent(2));
         await node.Alerts.ReachAsync(2, "an alert is raised");
@@ -106,7 +106,7 @@ internal static class FailureScenarios
     private static async Task FiltersAsync(ScenarioRun run)
     {
         var (starts, repaired) = (new Ledger<string>(), false);
-        var node = await run.StartAsync(bus => bus.Retry(count: 0).DeadLetterOn<FormatException>()
+        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0).DeadLetterOn<FormatException>()
             .Subscribe<ParcelSent>("a", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose.")))
             .Subscribe<ParcelSent>("b", (_, context, _) => Handle(context, new FormatException("The handler fails on purpose.")))
             .Subscribe<InvoicePaid>("c", (_, context, _) => Handle(context, new InvalidOperationException("The handler fails on purpose."))));
@@ -187,7 +187,7 @@ internal static class FailureScenarios
         var (starts, sibling) = (new Ledger<int>(), new Ledger<int>());
         var huge = new string('x', 20 * 1024 * 1024);
         Func<string?>[] texts = [() => throw new InvalidOperationException("It has none."), () => null, () => huge, () => "first\r\nforged: second\u001b[2J"];
-        var node = await run.StartAsync(bus => bus.Retry(count: 1, firstDelay: TimeSpan.FromMilliseconds(1))
+        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 1, delay: TimeSpan.FromMilliseconds(1))
             .Subscribe<ParcelSent>("sibling", (e, _, _) => sibling.NoteAsync(e.Number))
             .Subscribe("failing", s => (run.Features.Ordered ? s.Ordered().OnBlockedKey(BlockedKeyBehavior.Continue) : s).On<ParcelSent>((e, _, _) =>
             {

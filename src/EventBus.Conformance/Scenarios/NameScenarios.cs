@@ -31,7 +31,7 @@ internal static class NameScenarios
         var handled = new Ledger<(string Subscription, int Number)>();
         var node = await run.StartAsync(bus =>
         {
-            bus.Retry(count: 0);
+            bus.Retry(maxRetryAttempts: 0);
             foreach (var name in Subscriptions)
             {
                 bus.Subscribe<ParcelSent>(name, (e, _, _) => HandleAsync(name, e.Number));

@@ -49,7 +49,7 @@ internal static class OrderScenarios
     private static async Task OrderUnderFailureAsync(ScenarioRun run)
     {
         var (handled, repaired) = (new Ledger<string>(), false);
-        var node = await run.StartAsync(bus => bus.Retry(count: 2, firstDelay: TimeSpan.FromMilliseconds(1)).Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, context, _) =>
+        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 2, delay: TimeSpan.FromMilliseconds(1)).Subscribe("line", s => s.Ordered().On<ParcelSent>(async (e, context, _) =>
         {
             await Task.Yield();
             var fails = e.Number == 1 && context.Key switch
@@ -144,7 +144,7 @@ internal static class OrderScenarios
     private static async Task BlockedKeyAsync(ScenarioRun run)
     {
         var (handled, repaired) = (new Ledger<int>(), false);
-        var node = await run.StartAsync(bus => bus.Retry(count: 0).Configure(options => options.MaxParkedPerKey = 3).Subscribe("line", s => s.Ordered().On<ParcelSent>((e, _, _) =>
+        var node = await run.StartAsync(bus => bus.Retry(maxRetryAttempts: 0).Configure(options => options.MaxParkedPerKey = 3).Subscribe("line", s => s.Ordered().On<ParcelSent>((e, _, _) =>
         {
             if (e.Number == 0 && !Volatile.Read(ref repaired))
             {

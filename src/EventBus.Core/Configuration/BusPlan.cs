@@ -23,9 +23,10 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         var problems = new List<string>(found);
         CheckTransports(model, problems);
         CheckKeys(model, problems);
-        OptionsCheck.Check(options, problems);
-        problems.AddRange(model.Webhooks.SelectMany(webhook => webhook.Options.Problems(webhook.Url)));
-        var serviceName = NameOfBus(NameOfService(options, applicationName, problems), model.Key);
+        problems.AddRange(EventBusSection.Problems(model));
+        OptionsCheck.Check(options, new EventBusOptionsValidator(), null, problems);
+        CheckWebhooks(model, problems);
+        var serviceName = NameOfBus(NameOfService(options, applicationName), model.Key);
         var json = new EventJson(model.JsonContexts, Math.Clamp(options.MaxDepth, 1, 1_000));
         var events = DescribeEvents(model, json, features, stores, problems);
         CheckUpcasts(model, events, problems);
@@ -72,7 +73,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         {
             if ((subscription.Idempotency ?? model.Idempotency) is { } idempotency)
             {
-                OptionsCheck.Check(idempotency, $"the idempotent subscription '{subscription.Name}'", problems);
+                OptionsCheck.Check(idempotency, new IdempotencyOptionsValidator(), $"Subscription '{subscription.Name}'.Idempotent", problems);
                 if (stores is { Processed: null })
                 {
                     problems.Add($"The subscription '{subscription.Name}' is idempotent, and the store '{stores.Name}' does not remember what was handled. Add one that does: bus.StoreInSqlite(...), bus.StoreInRedis(...), or bus.StoreInMemory() for one that forgets.");
@@ -81,7 +82,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
 
             foreach (var guard in subscription.Guards)
             {
-                OptionsCheck.Check(guard.Options, $"a guard of the subscription '{subscription.Name}'", problems);
+                OptionsCheck.Check(guard.Options, new OrderGuardOptionsValidator(), $"Subscription '{subscription.Name}'.Guard", problems);
                 if (!subscription.Handlers.Exists(handler => guard.IsFor(handler.EventType) || (handler.IsForMany && handler.EventType.IsAssignableFrom(guard.EventType))))
                 {
                     problems.Add($"The subscription '{subscription.Name}' has a guard for {guard.EventType}, and no handler for it. Add .On<{guard.EventType.Name}, THandler>(), or remove the guard.");
@@ -101,6 +102,15 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         if (options.DeadLetterRetention is not null)
         {
             problems.Add($"{nameof(EventBusOptions)}.{nameof(EventBusOptions.DeadLetterRetention)} is set, and the store '{store}' removes nothing by its age. {Fix}");
+        }
+    }
+
+    private static void CheckWebhooks(BusRegistration model, List<string> problems)
+    {
+        foreach (var (url, options) in model.Webhooks)
+        {
+            OptionsCheck.Check(options, new WebhookOptionsValidator(), null, problems);
+            problems.AddRange(options.Problems(url));
         }
     }
 
@@ -135,13 +145,8 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         : IsName(key, allowUpper: true) ? $"{serviceName}{KeyMark}{key}"
         : $"{serviceName}{KeyMark}{Allowed(key)}{KeyMark}{Convert.ToHexStringLower(SHA256.HashData(MemoryMarshal.AsBytes(key.AsSpan())))[..KeyHashLength]}";
 
-    private static string NameOfService(EventBusOptions options, string? applicationName, List<string> problems)
+    private static string NameOfService(EventBusOptions options, string? applicationName)
     {
-        if (options.ServiceName is { } given && !IsName(given, allowUpper: true))
-        {
-            problems.Add($"{nameof(EventBusOptions)}.{nameof(EventBusOptions.ServiceName)} is '{given}'; 1 to 100 letters, digits, hyphens, underscores and dots are allowed.");
-        }
-
         var name = options.ServiceName ?? (string.IsNullOrEmpty(applicationName) ? "app" : applicationName);
         if (IsName(name, allowUpper: true))
         {
@@ -217,18 +222,23 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
         {
             var before = problems.Count;
             CheckSubscription(subscription, names, problems);
-            var own = OptionsCheck.Merge(options, subscription);
-            OptionsCheck.Check(own, $"the subscription '{subscription.Name}'", problems);
+            OptionsCheck.Check(subscription.Options, new SubscriptionOptionsValidator(), $"Subscription '{subscription.Name}'", problems);
+            var settings = SubscriptionSettings.Merge(options, subscription);
             var handlers = subscription.Handlers.Exists(handler => handler.IsForMany) ? HandlersOf(subscription, model, events, problems) : subscription.Handlers;
             if (problems.Count == before && handlers.All(handler => events.ContainsKey(handler.EventType)))
             {
                 IEnumerable<string> patterns = subscription.AnyPattern is { } any ? [any] : handlers.Select(handler => events[handler.EventType].Name).Distinct(StringComparer.Ordinal);
-                plans.Add(new SubscriptionPlan(subscription, handlers, own, new Subscription(subscription.Name, [.. patterns.Select(EventPattern.Parse)])
+                plans.Add(new SubscriptionPlan(subscription, handlers, settings, new Subscription(subscription.Name, [.. patterns.Select(EventPattern.Parse)])
                 {
                     Ordered = subscription.Ordered,
-                    Concurrency = own.Concurrency!.Value,
+                    Concurrency = settings.Concurrency,
                 }));
             }
+        }
+
+        foreach (var (name, configured) in options.Subscriptions)
+        {
+            OptionsCheck.Check(configured, new SubscriptionOptionsValidator(), $"{nameof(EventBusOptions)}.{nameof(options.Subscriptions)}['{name}']", problems);
         }
 
         foreach (var unknown in options.Subscriptions.Keys.Where(name => !names.Contains(name)))

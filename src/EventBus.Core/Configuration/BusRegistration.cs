@@ -49,6 +49,9 @@ internal sealed class BusRegistration(IServiceCollection services, string? key)
     /// </summary>
     public IdempotencyOptions? Idempotency { get; set; }
 
+    /// <summary>The configuration sections that are bound to the options of the bus.</summary>
+    public List<BoundSection<EventBusOptions>> Sections { get; } = [];
+
     public EventTypeRegistration Event(Type type)
     {
         if (!byType.TryGetValue(type, out var model))

@@ -224,24 +224,21 @@ public sealed class EventBusBuilder
     }
 
     /// <summary>
-    /// Sets the number of retries of a failed event and the delays between them, for all subscriptions that have no
-    /// settings of their own.
+    /// Sets the number of retries of a failed event and the delays between them, for all subscriptions and saga steps
+    /// that have no settings of their own.
     /// </summary>
-    /// <param name="count">The number of retries after the first attempt, 0 to 100. Without this call: 3.</param>
-    /// <param name="firstDelay">
-    /// The delay before the first retry, 0 to 1 day. The second delay is 6 times as long, the third 24 times, and each
-    /// later one 4 times as long as the one before. Null leaves it unchanged: 5 s unless it was set before.
+    /// <param name="maxRetryAttempts">
+    /// The number of retries after the first attempt, 0 to 100. Without this call: 3.
     /// </param>
-    public EventBusBuilder Retry(int count, TimeSpan? firstDelay = null) => Configure(options =>
-    {
-        options.Retry.Count = count;
-        options.Retry.FirstDelay = firstDelay ?? options.Retry.FirstDelay;
-        options.Retry.Delays = null;
-    });
+    /// <param name="delay">
+    /// The delay before the first retry, 0 to 1 day; each later one is longer by <see cref="RetryOptions.BackoffFactor"/>.
+    /// Null leaves it unchanged: 5 s unless it was set before.
+    /// </param>
+    public EventBusBuilder Retry(int maxRetryAttempts, TimeSpan? delay = null) => Configure(options => options.Retry.Set(maxRetryAttempts, delay));
 
     /// <summary>
-    /// Sets the delays before the retries of a failed event, for all subscriptions that have no settings of their own.
-    /// There are as many retries as delays. The jitter applies to each delay.
+    /// Sets the delays before the retries of a failed event, for all subscriptions and saga steps that have no settings
+    /// of their own. There are as many retries as delays. The jitter applies to each delay.
     /// </summary>
     /// <param name="delays">The delays before the retries: 1 to 100 delays of 0 to 7 days each.</param>
     public EventBusBuilder Retry(params TimeSpan[] delays)
@@ -251,12 +248,22 @@ public sealed class EventBusBuilder
     }
 
     /// <summary>
+    /// Sets the retries of a failed event, for all subscriptions and saga steps that have no settings of their own.
+    /// </summary>
+    /// <param name="configure">Changes the options. Runs when the bus is created, in the order of the calls.</param>
+    public EventBusBuilder Retry(Action<RetryOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        return Configure(options => configure(options.Retry));
+    }
+
+    /// <summary>
     /// Pauses a subscription when all its attempts fail (<see cref="SubscriptionBuilder.CircuitBreaker"/>). Applies to
     /// all subscriptions that have no settings of their own. Without this call, subscriptions are never paused.
     /// </summary>
-    /// <param name="count">The number of consecutive attempts that must fail, 1 to 1,000; 0 to never pause.</param>
-    /// <param name="time">The time within which they must fail, 1 s to 1 day.</param>
-    public EventBusBuilder CircuitBreaker(int count, TimeSpan time) => Configure(options => (options.CircuitBreakerFailures, options.CircuitBreakerWindow) = (count, time));
+    /// <param name="failures">The number of consecutive attempts that must fail, 1 to 1,000; 0 to never pause.</param>
+    /// <param name="within">The time within which they must fail, 1 s to 1 day.</param>
+    public EventBusBuilder CircuitBreaker(int failures, TimeSpan within) => Configure(options => (options.CircuitBreakerFailures, options.CircuitBreakerWindow) = (failures, within));
 
     /// <summary>
     /// Makes all subscriptions idempotent that have no idempotency settings of their own: each handles an event once,
@@ -278,6 +285,23 @@ public sealed class EventBusBuilder
         where TException : Exception
     {
         model.IsPermanent.Add(static exception => exception is TException);
+        return this;
+    }
+
+    /// <summary>
+    /// Declares some exceptions of a type permanent: an event whose handler throws one becomes a dead letter without a
+    /// retry.
+    /// </summary>
+    /// <param name="predicate">
+    /// Returns true for the exceptions that are permanent. Called concurrently, and possibly more than once for an
+    /// exception. If it throws, that is logged, and the exception is not permanent.
+    /// </param>
+    /// <typeparam name="TException">The exception type. Derived types are included.</typeparam>
+    public EventBusBuilder DeadLetterOn<TException>(Func<TException, bool> predicate)
+        where TException : Exception
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        model.IsPermanent.Add(exception => exception is TException typed && predicate(typed));
         return this;
     }
 
@@ -357,13 +381,21 @@ public sealed class EventBusBuilder
     }
 
     /// <summary>
-    /// Binds the settings of this bus from configuration, for instance <c>configuration.GetSection("EventBus")</c>.
+    /// Binds the settings of this bus from configuration, for instance <c>configuration.GetSection("EventBus")</c>. A
+    /// key that is not a setting is an error when the bus starts.
     /// </summary>
+    /// <remarks>
+    /// The section may contain the sections of backends and stores, for instance <c>EventBus:Redis</c>: those that are
+    /// bound to options, and <c>InMemory</c>, <c>RabbitMq</c>, <c>Redis</c>, <c>RedisPubSub</c> and <c>Sqlite</c>.
+    /// </remarks>
     /// <param name="section">The configuration section.</param>
     public EventBusBuilder Configure(IConfiguration section)
     {
         ArgumentNullException.ThrowIfNull(section);
-        return Configure(options => section.Bind(options));
+        var bound = EventBusSection.Create(section);
+        model.Sections.Add(bound);
+        Services.AddSingleton(bound.Path);
+        return Configure(bound.Bind);
     }
 
     /// <summary>

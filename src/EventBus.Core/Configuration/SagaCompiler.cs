@@ -1,4 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -47,10 +48,14 @@ internal static class SagaCompiler
     /// <summary>
     /// Creates the definition of a saga. Settings that the saga leaves open get the defaults of the bus.
     /// </summary>
-    public static SagaDefinition Complete(SagaDescription sketch, EventBusOptions options, EventRegistry events, EventJson json, RandomSource entropy) => new(
+    public static SagaDefinition Complete(SagaDescription sketch, EventBusOptions options, EventRegistry events, EventJson json, RandomSource entropy, ILogger log) => new(
         sketch.Model,
         sketch.StateVersion,
-        [.. sketch.Steps.Select(step => new SagaStepDefinition(step, Policy(step.Execution, step.IsPermanent, options, entropy), Policy(step.Compensation, [], options, entropy), step.Timeout ?? options.Sagas.StepTimeout)
+        [.. sketch.Steps.Select(step => new SagaStepDefinition(
+            step,
+            new RetryPolicy(RetrySettings.Merge(step.Retry, options.Retry), step.IsPermanent, entropy, log),
+            new RetryPolicy(RetrySettings.Merge(step.RetryCompensation, options.Retry), [], entropy, log),
+            step.Timeout ?? options.Sagas.StepTimeout)
         {
             ReplyName = step.ReplyType is { } reply ? events.For(reply).Name : null,
             ReplyJson = step.ReplyType is { } type ? events.For(type).Json : null,
@@ -127,9 +132,13 @@ internal static class SagaCompiler
         }
 
         OptionsCheck.Range(step.Timeout ?? Shortest, Shortest, TimeSpan.FromDays(1), $"The timeout of {owner}", problems);
-        OptionsCheck.Check(step.Execution, $"retry of {owner}", problems);
-        OptionsCheck.Check(step.Compensation, $"retry of the compensation of {owner}", problems);
-        if (step.Compensation is not null && !step.HasCompensation)
+        OptionsCheck.Check(step.Retry, new RetryOptionsValidator(), $"Saga '{saga.Name}'.Step '{step.Name}'.Retry", problems);
+        if (step.RetryCompensation is { } compensation)
+        {
+            OptionsCheck.Check(compensation, new RetryOptionsValidator(), $"Saga '{saga.Name}'.Step '{step.Name}'.RetryCompensation", problems);
+        }
+
+        if (step.RetryCompensation is not null && !step.HasCompensation)
         {
             problems.Add($"RetryCompensation is set on {owner}, which has no compensation. Add one, or remove the call.");
         }
@@ -185,16 +194,4 @@ internal static class SagaCompiler
 
         model.Subscriptions.Add(subscription);
     }
-
-    private static RetryPolicy Policy(SagaRetry? own, IReadOnlyList<Func<Exception, bool>> isPermanent, EventBusOptions options, RandomSource entropy) => new(
-        new RetryOptions
-        {
-            Count = own?.Count ?? options.Retry.Delays?.Count ?? options.Retry.Count,
-            FirstDelay = own?.FirstDelay ?? options.Retry.FirstDelay,
-            Delays = own is null ? options.Retry.Delays : own.Delays,
-            MaxDelay = options.Retry.MaxDelay,
-            Jitter = options.Retry.Jitter,
-        },
-        isPermanent,
-        entropy);
 }

@@ -149,19 +149,16 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>
-    /// Sets the number of retries of a failed event and the delays between them. The jitter and the longest delay are
-    /// those of the bus.
+    /// Sets the number of retries of a failed event and the delays between them. Other values are those of the bus.
     /// </summary>
-    /// <param name="count">The number of retries after the first attempt, 0 to 100.</param>
-    /// <param name="firstDelay">
-    /// The delay before the first retry, 0 to 1 day. The second delay is 6 times as long, the third 24 times, and each
-    /// later one 4 times as long as the one before. Null leaves it unchanged: that of the bus unless it was set before.
+    /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
+    /// <param name="delay">
+    /// The delay before the first retry, 0 to 1 day; each later one is longer by <see cref="RetryOptions.BackoffFactor"/>.
+    /// Null leaves it unchanged: that of the bus unless it was set before.
     /// </param>
-    public SubscriptionBuilder Retry(int count, TimeSpan? firstDelay = null)
+    public SubscriptionBuilder Retry(int maxRetryAttempts, TimeSpan? delay = null)
     {
-        subscription.Options.RetryCount = count;
-        subscription.Options.RetryFirstDelay = firstDelay ?? subscription.Options.RetryFirstDelay;
-        subscription.Options.RetryDelays = null;
+        subscription.Options.Retry.Set(maxRetryAttempts, delay);
         return this;
     }
 
@@ -173,7 +170,16 @@ public sealed class SubscriptionBuilder
     public SubscriptionBuilder Retry(params TimeSpan[] delays)
     {
         ArgumentNullException.ThrowIfNull(delays);
-        subscription.Options.RetryDelays = [.. delays];
+        subscription.Options.Retry.Delays = [.. delays];
+        return this;
+    }
+
+    /// <summary>Sets the retries of a failed event. A value that is not set is that of the bus.</summary>
+    /// <param name="configure">Changes the options.</param>
+    public SubscriptionBuilder Retry(Action<RetryOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        configure(subscription.Options.Retry);
         return this;
     }
 
@@ -190,25 +196,42 @@ public sealed class SubscriptionBuilder
     }
 
     /// <summary>
+    /// Declares some exceptions of a type permanent for this subscription: an event whose handler throws one becomes a
+    /// dead letter without a retry.
+    /// </summary>
+    /// <param name="predicate">
+    /// Returns true for the exceptions that are permanent. Called concurrently, and possibly more than once for an
+    /// exception. If it throws, that is logged, and the exception is not permanent.
+    /// </param>
+    /// <typeparam name="TException">The exception type. Derived types are included.</typeparam>
+    public SubscriptionBuilder DeadLetterOn<TException>(Func<TException, bool> predicate)
+        where TException : Exception
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        subscription.IsPermanent.Add(exception => exception is TException typed && predicate(typed));
+        return this;
+    }
+
+    /// <summary>
     /// Pauses the subscription when all attempts fail, for instance because a mail server is down. Without it, all
     /// events of the subscription would become dead letters.
     /// </summary>
     /// <remarks>
     /// A paused subscription takes no events and starts no retries, and the health check reports degraded. The
-    /// subscription probes with one event at a time. The first probe follows after <paramref name="time"/>, at most
+    /// subscription probes with one event at a time. The first probe follows after <paramref name="within"/>, at most
     /// 30 s. Each further wait is twice as long, at most 5 min. Retries and new events take turns as probes. The first
     /// success ends the pause. A failure during the pause does not use up a retry of its event. Exceptions that are
     /// declared permanent make a dead letter as usual, and the circuit breaker ignores them. Each instance decides
     /// independently.
     /// </remarks>
-    /// <param name="count">
+    /// <param name="failures">
     /// The number of consecutive attempts that must fail, 1 to 1,000; 0 to never pause. Choose more than the attempts
     /// of one event (4 by default), so that a single bad event does not pause the subscription.
     /// </param>
-    /// <param name="time">The time within which they must fail, 1 s to 1 day.</param>
-    public SubscriptionBuilder CircuitBreaker(int count, TimeSpan time)
+    /// <param name="within">The time within which they must fail, 1 s to 1 day.</param>
+    public SubscriptionBuilder CircuitBreaker(int failures, TimeSpan within)
     {
-        (subscription.Options.CircuitBreakerFailures, subscription.Options.CircuitBreakerWindow) = (count, time);
+        (subscription.Options.CircuitBreakerFailures, subscription.Options.CircuitBreakerWindow) = (failures, within);
         return this;
     }
 

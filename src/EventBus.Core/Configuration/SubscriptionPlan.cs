@@ -5,6 +5,6 @@ namespace EventBus;
 /// <summary>Contains one checked subscription and its effective settings.</summary>
 /// <param name="Model">The registration.</param>
 /// <param name="Handlers">The handlers, one for each event type.</param>
-/// <param name="Options">The effective settings.</param>
+/// <param name="Settings">The effective settings.</param>
 /// <param name="Subscription">The subscription as passed to the transport.</param>
-internal sealed record SubscriptionPlan(SubscriptionRegistration Model, IReadOnlyList<HandlerRegistration> Handlers, SubscriptionOptions Options, Subscription Subscription);
+internal sealed record SubscriptionPlan(SubscriptionRegistration Model, IReadOnlyList<HandlerRegistration> Handlers, SubscriptionSettings Settings, Subscription Subscription);

@@ -19,6 +19,7 @@ public sealed class WebhookOptions
     /// The timeout of one attempt. Default 8 s; 10 ms to 30 s. All three attempts and the delays between them together
     /// have 30 s.
     /// </summary>
+    [AllowedRange("00:00:00.01", "00:00:30")]
     public TimeSpan Timeout { get; set; } = TimeSpan.FromSeconds(8);
 
     /// <summary>Additional request headers, for example <c>Authorization</c>. Never logged. Default none.</summary>
@@ -39,11 +40,6 @@ public sealed class WebhookOptions
         if (isWeb && url.UserInfo.Length > 0)
         {
             yield return $"The address of the webhook at {url.Host} holds a user name, which would not be sent. Leave it out, and set the header Authorization in {nameof(WebhookOptions)}.{nameof(Headers)}.";
-        }
-
-        if (Timeout < TimeSpan.FromMilliseconds(10) || Timeout > TimeSpan.FromSeconds(30))
-        {
-            yield return $"{nameof(WebhookOptions)}.{nameof(Timeout)} is {Timeout}; 10 ms to 30 s are allowed.";
         }
 
         using var request = new HttpRequestMessage();

@@ -189,4 +189,7 @@ internal static partial class Log
 
     [LoggerMessage(18, LogLevel.Warning, "No instance of the service {Service}, which uses the same store, has consumed the queue {Queue} since {LastSeen:O}: events wait in it without limit ({Waiting} now). If that service was renamed or removed: {Removal}. It is not removed automatically; logged once")]
     public static partial void ServiceLeftBehind(this ILogger log, string service, string queue, DateTimeOffset lastSeen, long waiting, string removal);
+
+    [LoggerMessage(81, LogLevel.Error, "A predicate given to DeadLetterOn(...) threw for an exception of the type {ExceptionType}. The exception counts as not permanent")]
+    public static partial void DeadLetterPredicateFailed(this ILogger log, Type exceptionType, Exception exception);
 }

@@ -98,7 +98,7 @@ internal sealed class BusEngine : IAsyncDisposable
             recorder = new FailureRecorder(failures, alerts, new UnreadBodyLimits(failures, options, plans), options.MaxParkedPerKey, shared) { Recorded = Wake };
             if (transport.Features.GivesUp)
             {
-                givenUp = new BrokerDeadLetterLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(options.Retry, [], entropy)), owner.Time, log);
+                givenUp = new BrokerDeadLetterLoop(transport, recorder, name => policies.GetValueOrDefault(name) ?? new FailurePolicy(name, false, new RetryPolicy(RetrySettings.Merge(options.Retry), [], entropy, log)), owner.Time, log);
             }
         }
 
@@ -106,7 +106,7 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             delayedEvents = new DelayedPublisher(delayed, Publisher, options.PublishTimeout + DelayLeaseMargin, shared)
             {
-                Failures = stores.Failures is KeyedFailureStore kept ? (kept, recorder!, new FailurePolicy(DelayedPublisher.Subscription, false, new RetryPolicy(options.Retry, [], entropy))) : null,
+                Failures = stores.Failures is KeyedFailureStore kept ? (kept, recorder!, new FailurePolicy(DelayedPublisher.Subscription, false, new RetryPolicy(RetrySettings.Merge(options.Retry), [], entropy, log))) : null,
             };
             delays = new ScheduledLoop("delayed events", async stop =>
             {
@@ -125,7 +125,7 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             sagas = new SagaEngine(
                 stores!.Sagas!,
-                [.. plan.Sagas.Select(sketch => SagaCompiler.Complete(sketch, options, plan.Events, plan.Json, entropy))],
+                [.. plan.Sagas.Select(sketch => SagaCompiler.Complete(sketch, options, plan.Events, plan.Json, entropy, log))],
                 options,
                 new SagaEnvironment
                 {
@@ -153,7 +153,7 @@ internal sealed class BusEngine : IAsyncDisposable
         {
             var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
             var slots = new ConcurrencyLimiter(subscription.Subscription.Concurrency);
-            var retry = new RetryPolicy(RetryOf(subscription, options), [.. model.IsPermanent, .. subscription.Model.IsPermanent], entropy);
+            var retry = new RetryPolicy(subscription.Settings.Retry, [.. model.IsPermanent, .. subscription.Model.IsPermanent], entropy, log);
             var policy = new FailurePolicy(subscription.Subscription.Name, subscription.Subscription.Ordered, retry)
             {
                 ContinueWhenBlocked = subscription.Model.ContinueWhenBlocked,
@@ -174,9 +174,9 @@ internal sealed class BusEngine : IAsyncDisposable
                 Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Model.Guards, policy, recorder!, slots) : null,
                 Once = once,
                 HasTransactions = once is not null && stores!.Processed!.SupportsTransactions,
-                HandlerTimeout = subscription.Options.HandlerTimeout!.Value,
-                CircuitBreaker = subscription.Options is { CircuitBreakerFailures: > 0 and var count, CircuitBreakerWindow: { } within }
-                    ? new SubscriptionCircuitBreaker(subscription.Subscription.Name, new CircuitBreakerSettings(count, within), retry, plans, log) { Changed = Wake }
+                HandlerTimeout = subscription.Settings.HandlerTimeout,
+                CircuitBreaker = subscription.Settings.CircuitBreaker is { } breaker
+                    ? new SubscriptionCircuitBreaker(subscription.Subscription.Name, breaker, retry, plans, log) { Changed = Wake }
                     : null,
             };
             var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, shared), recorder!, new RedeliveryLock(suspects), shared);
@@ -497,15 +497,6 @@ internal sealed class BusEngine : IAsyncDisposable
             }
         }
     }
-
-    private static RetryOptions RetryOf(SubscriptionPlan subscription, EventBusOptions bus) => new()
-    {
-        Count = subscription.Options.RetryCount!.Value,
-        FirstDelay = subscription.Options.RetryFirstDelay!.Value,
-        Delays = subscription.Options.RetryDelays,
-        MaxDelay = bus.Retry.MaxDelay,
-        Jitter = bus.Retry.Jitter,
-    };
 
     /// <summary>
     /// Returns true if no work is in flight or due. Work that moves between the transport and the stores enters one

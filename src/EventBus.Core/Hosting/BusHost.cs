@@ -169,6 +169,11 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         {
             return create(services);
         }
+        catch (OptionsValidationException exception)
+        {
+            problems.AddRange(exception.Failures);
+            return null;
+        }
         catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException)
         {
             problems.Add(ExceptionText.MessageOf(exception));

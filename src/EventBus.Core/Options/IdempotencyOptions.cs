@@ -9,6 +9,7 @@ public sealed class IdempotencyOptions
     /// The time for which a handled event is remembered; a copy that arrives later is handled again. Choose it longer
     /// than the maximum delay of a copy. Default 7 days; 1 min to 10 years.
     /// </summary>
+    [AllowedRange("00:01:00", "3653.00:00:00")]
     public TimeSpan Retention { get; set; } = TimeSpan.FromDays(7);
 
     internal bool HasKeys => keys.Count > 0;

@@ -1,19 +1,21 @@
+using Microsoft.Extensions.Logging;
+
 namespace EventBus;
 
 /// <summary>Decides whether and when a failed event is retried. Immutable.</summary>
-internal sealed class RetryPolicy(RetryOptions options, IReadOnlyList<Func<Exception, bool>> isPermanent, RandomSource entropy)
+internal sealed class RetryPolicy(RetrySettings settings, IReadOnlyList<Func<Exception, bool>> isPermanent, RandomSource entropy, ILogger log)
 {
-    private readonly int count = options.Count;
-    private readonly TimeSpan firstDelay = options.FirstDelay;
-    private readonly TimeSpan maxDelay = options.MaxDelay;
-    private readonly IReadOnlyList<TimeSpan>? delays = options.Delays;
-    private readonly double jitter = options.Jitter;
+    /// <summary>The exponent at which delays stop growing. There are at most 100 retries.</summary>
+    private const int MaxExponent = 100;
 
     /// <summary>True if another attempt follows after the given number of attempts.</summary>
-    public bool Allows(int starts) => starts <= count;
+    public bool Allows(int attempts) => attempts <= settings.MaxRetryAttempts;
 
-    /// <summary>True if the exception, or the only inner exception of an aggregate, was declared permanent.</summary>
-    public bool IsPermanent(Exception exception) => Unwrap(exception).Any(each => isPermanent.Any(test => test(each)));
+    /// <summary>
+    /// True if the exception, or the only inner exception of an aggregate, was declared permanent. A predicate that
+    /// throws is logged and does not match.
+    /// </summary>
+    public bool IsPermanent(Exception exception) => Unwrap(exception).Any(each => isPermanent.Any(predicate => Matches(predicate, each)));
 
     /// <summary>Returns the exception and, for aggregates with one inner exception, that exception.</summary>
     public static IEnumerable<Exception> Unwrap(Exception exception)
@@ -27,14 +29,27 @@ internal sealed class RetryPolicy(RetryOptions options, IReadOnlyList<Func<Excep
 
     /// <summary>
     /// Gets the delay after the given number of attempts. From the list of delays, whose last entry is used for all
-    /// further attempts; otherwise 1, 6, 24, 96 ... times the first delay, up to the maximum delay. Jitter is applied.
+    /// further attempts; otherwise the first delay, multiplied by the factor for each further attempt, up to the
+    /// maximum delay. Jitter is applied.
     /// </summary>
-    public TimeSpan DelayAfter(int starts)
+    public TimeSpan DelayAfter(int attempts)
     {
-        var factor = starts <= 1 ? 1 : 6 * Math.Pow(4, Math.Min(starts - 2, 30));
-        var delay = delays is { Count: > 0 }
-            ? delays[Math.Clamp(starts, 1, delays.Count) - 1].TotalSeconds
-            : Math.Min(firstDelay.TotalSeconds * factor, maxDelay.TotalSeconds);
-        return TimeSpan.FromSeconds(delay * (1 + (jitter * ((2 * entropy.NextDouble()) - 1))));
+        var delay = settings.Delays is { Count: > 0 } delays
+            ? delays[Math.Clamp(attempts, 1, delays.Count) - 1].TotalSeconds
+            : Math.Min(settings.Delay.TotalSeconds * Math.Pow(settings.BackoffFactor, Math.Clamp(attempts - 1, 0, MaxExponent)), settings.MaxDelay.TotalSeconds);
+        return TimeSpan.FromSeconds(delay * (1 + (settings.Jitter * ((2 * entropy.NextDouble()) - 1))));
+    }
+
+    private bool Matches(Func<Exception, bool> predicate, Exception exception)
+    {
+        try
+        {
+            return predicate(exception);
+        }
+        catch (Exception error)
+        {
+            log.DeadLetterPredicateFailed(exception.GetType(), error);
+            return false;
+        }
     }
 }

@@ -22,55 +22,76 @@ public sealed class SagaStepBuilder<TState>
     internal Func<TState, string?>? WaitKey { get; private set; }
 
     /// <summary>
-    /// Sets the retries of the step after a failure. Default: the retries of the bus, 3 after 5 s, 30 s and 2 min.
+    /// Sets the retries of the step after a failure. Default: the retries of the bus, 3 after 5 s, 25 s and about 2 min.
     /// </summary>
-    /// <param name="count">The number of retries after the first attempt, 0 to 100.</param>
-    /// <param name="firstDelay">
-    /// The delay before the first retry, 0 to 1 day. The next delays are 6 and 24 times as long. Default: that of the
-    /// bus.
+    /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
+    /// <param name="delay">
+    /// The delay before the first retry, 0 to 1 day. Each later delay is longer by the factor of the bus (
+    /// <see cref="RetryOptions.BackoffFactor"/>). Default: that of the bus.
     /// </param>
-    public SagaStepBuilder<TState> Retry(int count, TimeSpan? firstDelay = null)
+    public SagaStepBuilder<TState> Retry(int maxRetryAttempts, TimeSpan? delay = null)
     {
-        Model.Execution = new SagaRetry(count, firstDelay, null);
+        Model.Retry = new RetryOptions { MaxRetryAttempts = maxRetryAttempts, Delay = delay };
         return this;
     }
 
     /// <summary>
-    /// Sets the delays between the attempts of the step after a failure. There are as many retries as delays, and each
-    /// delay is spread by the jitter of the bus.
+    /// Sets the delays before the retries of the step after a failure. There are as many retries as delays. The jitter
+    /// of the bus applies to each delay.
     /// </summary>
     /// <param name="delays">The delays before the retries: 1 to 100, each 0 to 7 days.</param>
     public SagaStepBuilder<TState> Retry(params TimeSpan[] delays)
     {
         ArgumentNullException.ThrowIfNull(delays);
-        Model.Execution = new SagaRetry(delays.Length, null, [.. delays]);
+        Model.Retry = new RetryOptions { Delays = [.. delays] };
         return this;
     }
 
     /// <summary>
-    /// Sets the retries of the compensation after a failure. Default: the retries of the bus, 3 after 5 s, 30 s and 2
-    /// min.
+    /// Sets the retries of the step after a failure. A value that is not set is that of the bus.
     /// </summary>
-    /// <param name="count">The number of retries after the first attempt, 0 to 100.</param>
-    /// <param name="firstDelay">
-    /// The delay before the first retry, 0 to 1 day. The next delays are 6 and 24 times as long. Default: that of the
-    /// bus.
-    /// </param>
-    public SagaStepBuilder<TState> RetryCompensation(int count, TimeSpan? firstDelay = null)
+    /// <param name="configure">Changes the options.</param>
+    public SagaStepBuilder<TState> Retry(Action<RetryOptions> configure)
     {
-        Model.Compensation = new SagaRetry(count, firstDelay, null);
+        ArgumentNullException.ThrowIfNull(configure);
+        configure(Model.Retry);
         return this;
     }
 
     /// <summary>
-    /// Sets the delays between the attempts of the compensation after a failure. There are as many retries as delays,
-    /// and each delay is spread by the jitter of the bus.
+    /// Sets the retries of the compensation after a failure. Default: the retries of the bus, 3 after 5 s, 25 s and about 2 min.
+    /// </summary>
+    /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
+    /// <param name="delay">
+    /// The delay before the first retry, 0 to 1 day. Each later delay is longer by the factor of the bus (
+    /// <see cref="RetryOptions.BackoffFactor"/>). Default: that of the bus.
+    /// </param>
+    public SagaStepBuilder<TState> RetryCompensation(int maxRetryAttempts, TimeSpan? delay = null)
+    {
+        Model.RetryCompensation = new RetryOptions { MaxRetryAttempts = maxRetryAttempts, Delay = delay };
+        return this;
+    }
+
+    /// <summary>
+    /// Sets the delays before the retries of the compensation after a failure. There are as many retries as delays. The jitter
+    /// of the bus applies to each delay.
     /// </summary>
     /// <param name="delays">The delays before the retries: 1 to 100, each 0 to 7 days.</param>
     public SagaStepBuilder<TState> RetryCompensation(params TimeSpan[] delays)
     {
         ArgumentNullException.ThrowIfNull(delays);
-        Model.Compensation = new SagaRetry(delays.Length, null, [.. delays]);
+        Model.RetryCompensation = new RetryOptions { Delays = [.. delays] };
+        return this;
+    }
+
+    /// <summary>
+    /// Sets the retries of the compensation after a failure. A value that is not set is that of the bus.
+    /// </summary>
+    /// <param name="configure">Changes the options.</param>
+    public SagaStepBuilder<TState> RetryCompensation(Action<RetryOptions> configure)
+    {
+        ArgumentNullException.ThrowIfNull(configure);
+        configure(Model.RetryCompensation ??= new RetryOptions());
         return this;
     }
 
@@ -111,6 +132,23 @@ public sealed class SagaStepBuilder<TState>
         where TException : Exception
     {
         Model.IsPermanent.Add(static exception => exception is TException);
+        return this;
+    }
+
+    /// <summary>
+    /// Declares that some exceptions of this type are permanent: the step is not retried after them. It may have had an
+    /// effect and is compensated too. Compensations are retried after any exception.
+    /// </summary>
+    /// <param name="predicate">
+    /// Returns true for the exceptions that are permanent. Called concurrently, and possibly more than once for an
+    /// exception. If it throws, that is logged, and the exception is not permanent.
+    /// </param>
+    /// <typeparam name="TException">The exception type. Derived types are included.</typeparam>
+    public SagaStepBuilder<TState> DeadLetterOn<TException>(Func<TException, bool> predicate)
+        where TException : Exception
+    {
+        ArgumentNullException.ThrowIfNull(predicate);
+        Model.IsPermanent.Add(exception => exception is TException typed && predicate(typed));
         return this;
     }
 

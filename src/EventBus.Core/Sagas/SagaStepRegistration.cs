@@ -9,9 +9,10 @@ internal sealed class SagaStepRegistration(string name, bool hasCompensation, bo
 
     public bool IsPivot => isPivot;
 
-    public SagaRetry? Execution { get; set; }
+    public RetryOptions Retry { get; set; } = new();
 
-    public SagaRetry? Compensation { get; set; }
+    /// <summary>The retries of the compensation; null if the saga does not set them.</summary>
+    public RetryOptions? RetryCompensation { get; set; }
 
     public TimeSpan? Timeout { get; set; }
 

@@ -105,12 +105,12 @@ public static class StoreFormat
         using (var json = new Utf8JsonWriter(buffer))
         {
             json.WriteStartArray();
-            foreach (var start in history)
+            foreach (var attempt in history)
             {
                 json.WriteStartObject();
-                json.WriteNumber("start", start.Start);
-                json.WriteString("at", start.At);
-                json.WriteString("error", start.Error);
+                json.WriteNumber("start", attempt.Attempt);
+                json.WriteString("at", attempt.At);
+                json.WriteString("error", attempt.Error);
                 json.WriteEndObject();
             }
 
@@ -128,8 +128,8 @@ public static class StoreFormat
         {
             var reader = new Utf8JsonReader(history, new JsonReaderOptions { MaxDepth = MaxDepth });
             using var document = JsonDocument.ParseValue(ref reader);
-            return [.. document.RootElement.EnumerateArray().Take(FailedEvent.MaxHistory).Select(start => new FailedAttempt(
-                start.GetProperty("start").GetInt32(), start.GetProperty("at").GetDateTimeOffset(), start.GetProperty("error").GetString() ?? ""))];
+            return [.. document.RootElement.EnumerateArray().Take(FailedEvent.MaxHistory).Select(attempt => new FailedAttempt(
+                attempt.GetProperty("start").GetInt32(), attempt.GetProperty("at").GetDateTimeOffset(), attempt.GetProperty("error").GetString() ?? ""))];
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or KeyNotFoundException)
         {

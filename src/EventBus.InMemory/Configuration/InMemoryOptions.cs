@@ -7,6 +7,7 @@ public sealed class InMemoryOptions
     /// The number of events that each subscription queues. When the queue is full, publishers wait or fail
     /// (<see cref="QueueFullMode"/>). Default 10,000; 1 to 10,000,000.
     /// </summary>
+    [AllowedRange(1, 10_000_000)]
     public int Capacity { get; set; } = 10_000;
 
     /// <summary>
@@ -14,6 +15,7 @@ public sealed class InMemoryOptions
     /// room, so that a handler cannot block on its own queue. When the reserve is used up, their publishes fail at
     /// once. Default 1,000; 0 to 10,000,000.
     /// </summary>
+    [AllowedRange(0, 10_000_000)]
     public int HandlerReserve { get; set; } = 1_000;
 
     /// <summary>
@@ -33,5 +35,6 @@ public sealed class InMemoryOptions
     /// subscriptions. Without room for delayed events, publishing a delayed event fails. Without room for sagas,
     /// starting a saga fails.
     /// </remarks>
+    [AllowedRange(1, 10_000_000)]
     public int StoreCapacity { get; set; } = 100_000;
 }

@@ -4,8 +4,17 @@ namespace EventBus;
 public sealed class RabbitMqOptions
 {
     /// <summary>
+    /// An AMQP URI: <c>amqp://user:password@host:5672/virtual-host</c>, or <c>amqps://</c> for TLS. Commas separate the
+    /// nodes of a cluster: <c>amqp://user:password@node1:5672,node2:5672</c>. It is never logged. Default null: the
+    /// connection factory or connection that the application registers.
+    /// </summary>
+    [AllowedText(@"(?s:.*\S.*)", "connection strings such as amqp://user:password@host:5672", AllowsNull = true)]
+    public string? ConnectionString { get; set; }
+
+    /// <summary>
     /// The durable topic exchange to which events are published, declared without arguments. Default <c>events</c>.
     /// </summary>
+    [AllowedText(@"(?s:.*\S.*)", "names that are not blank")]
     public string Exchange { get; set; } = "events";
 
     /// <summary>
@@ -22,10 +31,12 @@ public sealed class RabbitMqOptions
 
     /// <summary>
     /// The delays before a failed event is retried, used if no store keeps failures. Each delay has its own queue, and
-    /// the delay that the retry policy requests is rounded to the nearest one. Default 5 s, 30 s, 2 min, 10 min and
-    /// 1 h; 1 to 16 delays of 100 ms to 1 day each.
+    /// the delay that the retry policy requests is rounded to the nearest one. Default null: 5 s, 30 s, 2 min, 10 min
+    /// and 1 h; 1 to 16 delays of 100 ms to 1 day each.
     /// </summary>
-    public IList<TimeSpan> RetrySteps { get; set; } = [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)];
+    [AllowedCount(1, 16)]
+    [AllowedRange("00:00:00.1", "1.00:00:00")]
+    public IList<TimeSpan>? RetrySteps { get; set; }
 
     /// <summary>
     /// The number of times that a quorum queue delivers an event that is not acknowledged. After that the broker moves
@@ -34,12 +45,14 @@ public sealed class RabbitMqOptions
     /// for each unacknowledged event that was sent over it. Default 200; 1 to 1,000,000. An existing queue keeps its
     /// limit: delete it before you change this setting. Classic queues have no limit.
     /// </summary>
+    [AllowedRange(1, 1_000_000)]
     public int DeliveryLimit { get; set; } = 200;
 
     /// <summary>
     /// The number of published events that may wait for a confirm of the broker at the same time. Default 1,000; 1 to
     /// 100,000.
     /// </summary>
+    [AllowedRange(1, 100_000)]
     public int MaxUnconfirmed { get; set; } = 1_000;
 
     /// <summary>
@@ -48,6 +61,7 @@ public sealed class RabbitMqOptions
     /// after six times the timeout; or after one, if the broker answers on other channels meanwhile. Default 10 s;
     /// 100 ms to 5 min.
     /// </summary>
+    [AllowedRange("00:00:00.1", "00:05:00")]
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
@@ -59,11 +73,16 @@ public sealed class RabbitMqOptions
     /// or disk, is not checked. The first attempt to open a connection has the same timeout, which doubles after each
     /// attempt without an answer, up to <see cref="CallTimeout"/>.
     /// </summary>
+    [AllowedRange("00:00:00.1", "00:05:00")]
     public TimeSpan SilenceTimeout { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>
     /// The AMQP heartbeat interval that the bus requests from the broker. Default 10 s; 1 s to 5 min. A registered
     /// connection or factory uses its own value.
     /// </summary>
+    [AllowedRange("00:00:01", "00:05:00")]
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>The delays before retries in effect.</summary>
+    internal IList<TimeSpan> WaitSteps => RetrySteps ?? [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)];
 }

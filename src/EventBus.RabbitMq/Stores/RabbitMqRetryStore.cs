@@ -108,7 +108,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     {
         await queues.PrepareAsync(cancellationToken);
         var sum = 0L;
-        foreach (var queue in connector.Options.RetrySteps.Distinct().Select(Names.WaitQueueOf).Append(Names.DeadLetterQueue))
+        foreach (var queue in connector.Options.WaitSteps.Distinct().Select(Names.WaitQueueOf).Append(Names.DeadLetterQueue))
         {
             sum += await queues.CountAsync(queue, cancellationToken);
         }
@@ -206,7 +206,7 @@ internal sealed class RabbitMqRetryStore(RabbitMqConnector connector, RabbitMqFa
     private async Task WaitAsync(FailedEvent entry, TimeSpan delay, CancellationToken cancellationToken)
     {
         var target = Names.RetryQueueOf(entry.Subscription);
-        await queues.SendAsync(delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.RetrySteps)) : "", target, entry, cancellationToken);
+        await queues.SendAsync(delay > TimeSpan.Zero ? Names.WaitQueueOf(StepOf(delay, connector.Options.WaitSteps)) : "", target, entry, cancellationToken);
     }
 
     /// <summary>

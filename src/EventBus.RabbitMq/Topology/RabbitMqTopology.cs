@@ -113,7 +113,7 @@ internal sealed class RabbitMqTopology(string serviceName, RabbitMqOptions optio
             yield return Queue(RetryQueueOf(subscription), quorum: true, BrokerDeadLetter());
         }
 
-        foreach (var name in options.RetrySteps.Distinct().Select(step => (Queue: WaitQueueOf(step), Step: step)))
+        foreach (var name in options.WaitSteps.Distinct().Select(step => (Queue: WaitQueueOf(step), Step: step)))
         {
             yield return new RabbitMqEntity(name.Queue, ExchangeType.Fanout);
 

@@ -4,10 +4,19 @@ namespace EventBus;
 public sealed class RedisOptions
 {
     /// <summary>
+    /// The connection string in the format of StackExchange.Redis: <c>localhost:6379</c>. It may contain a password and
+    /// is never logged. Default null: the <see cref="StackExchange.Redis.IConnectionMultiplexer"/> that the application
+    /// registers.
+    /// </summary>
+    [AllowedText(@"(?s:.*\S.*)", "connection strings such as localhost:6379", AllowsNull = true)]
+    public string? ConnectionString { get; set; }
+
+    /// <summary>
     /// The hash tag at the start of all keys. Events that match <c>order.#</c> are in the stream
     /// <c>{eventbus}:order</c>; the stores of a service are under <c>{eventbus:service}:store:</c>. Default
     /// <c>eventbus</c>; 1 to 100 letters, digits, hyphens, underscores, colons and dots.
     /// </summary>
+    [AllowedText("[A-Za-z0-9._:-]{1,100}", "1 to 100 letters, digits, hyphens, underscores, colons and dots")]
     public string KeyPrefix { get; set; } = "eventbus";
 
     /// <summary>
@@ -15,6 +24,7 @@ public sealed class RedisOptions
     /// ordered subscription, pass to another instance. A running instance renews its events and its lease every third
     /// of this time, however long its handlers take. Default 60 s; 100 ms to 1 day.
     /// </summary>
+    [AllowedRange("00:00:00.1", "1.00:00:00")]
     public TimeSpan ClaimAfter { get; set; } = TimeSpan.FromSeconds(60);
 
     /// <summary>
@@ -32,17 +42,20 @@ public sealed class RedisOptions
     /// degraded while entries are removed and for 10 minutes, or three <see cref="TrimPeriod"/>s if that is longer,
     /// afterwards. Null for no limit. Default 100,000; at least 1.
     /// </summary>
+    [AllowedRange(1, long.MaxValue)]
     public long? MaxUnreadLength { get; set; } = 100_000;
 
     /// <summary>
     /// The interval at which streams are trimmed and their groups checked. Default 1 min; 100 ms to 1 day.
     /// </summary>
+    [AllowedRange("00:00:00.1", "1.00:00:00")]
     public TimeSpan TrimPeriod { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>
     /// The time after which a consumer group with unhandled events and without an active consumer makes the health
     /// check degraded, because it prevents trimming. Default 7 days; 1 s to 365 days.
     /// </summary>
+    [AllowedRange("00:00:01", "365.00:00:00")]
     public TimeSpan IdleGroupAfter { get; set; } = TimeSpan.FromDays(7);
 
     /// <summary>
@@ -50,5 +63,6 @@ public sealed class RedisOptions
     /// limit are removed even if a group has not handled them: that is logged as an error and makes the health check
     /// degraded. Default null: no limit, and no event is lost. At least 1.
     /// </summary>
+    [AllowedRange(1, long.MaxValue)]
     public long? MaxLength { get; set; }
 }

@@ -9,7 +9,7 @@ namespace EventBus;
 /// may access any of them. A transport whose prefix is <c>prefix:service</c> has the same tag. Its keys differ from
 /// those of the stores in the word after the tag, because no stream of events has a colon in its name.
 /// </remarks>
-internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions options)
+internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
 {
     // The time that the start waits for the first check of the server's clock. If the server does not reply in time, a
     // later check follows.
@@ -28,7 +28,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, RedisOptions opti
     public async ValueTask OpenAsync(StoreSetup setup, CancellationToken cancellationToken)
     {
         (HasSubscriptions, Service) = (setup.Subscriptions.Count > 0, setup.ServiceName);
-        root = $"{{{options.KeyPrefix}:{setup.ServiceName}}}:store:";
+        root = $"{{{keyPrefix}:{setup.ServiceName}}}:store:";
         connection = await connector.ShareAsync(setup.FailFast, cancellationToken);
         if (clock is not null && connection.IsConnected)
         {

@@ -11,14 +11,14 @@ internal sealed class RedisStores : BusStores
     private readonly RedisStoreLink link;
     private readonly RedisFailureStore failures;
 
-    public RedisStores(RedisConnector connector, RedisOptions options, ILogger log)
+    public RedisStores(RedisConnector connector, string keyPrefix, ILogger log)
     {
-        link = new RedisStoreLink(connector, options);
+        link = new RedisStoreLink(connector, keyPrefix);
         failures = new RedisFailureStore(link);
         Delays = new RedisDelayStore(link, log);
         Processed = new RedisProcessedEventStore(link);
         Sagas = new RedisSagaStore(link);
-        Subscriptions = new RedisSubscriptionStore(link, options, log);
+        Subscriptions = new RedisSubscriptionStore(link, keyPrefix, log);
     }
 
     public override string Name => "Redis";

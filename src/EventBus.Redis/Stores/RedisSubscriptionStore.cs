@@ -8,7 +8,7 @@ namespace EventBus;
 /// Stores which subscriptions were in use, for all applications that share the key prefix. Each backend has a hash,
 /// whose fields are the name of the application and the name of the subscription.
 /// </summary>
-internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions options, ILogger log) : SubscriptionStore
+internal sealed class RedisSubscriptionStore(RedisStoreLink link, string keyPrefix, ILogger log) : SubscriptionStore
 {
     // Neither name contains a colon.
     private const char Separator = ':';
@@ -49,7 +49,7 @@ internal sealed class RedisSubscriptionStore(RedisStoreLink link, RedisOptions o
     public override async ValueTask ForgetAsync(string backend, string service, string subscription, CancellationToken cancellationToken) =>
         await link.AskAsync(database => database.HashDeleteAsync(KeyOf(backend), FieldOf(service, subscription)), cancellationToken);
 
-    private RedisKey KeyOf(string backend) => $"{{{options.KeyPrefix}}}:known:subscriptions:{backend}";
+    private RedisKey KeyOf(string backend) => $"{{{keyPrefix}}}:known:subscriptions:{backend}";
 
     private static string FieldOf(string service, string subscription) => $"{service}{Separator}{subscription}";
 

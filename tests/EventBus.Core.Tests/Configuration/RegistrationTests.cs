@@ -154,8 +154,8 @@ public sealed class RegistrationTests
             ["EventBus:PublishTimeout"] = "00:00:03",
             ["EventBus:Concurrency"] = "4",
             ["EventBus:Consume"] = "false",
-            ["EventBus:Retry:Count"] = "5",
-            ["EventBus:Retry:FirstDelay"] = "00:00:01",
+            ["EventBus:Retry:MaxRetryAttempts"] = "5",
+            ["EventBus:Retry:Delay"] = "00:00:01",
             ["EventBus:Subscriptions:send-receipt.order-placed:Concurrency"] = "2",
         }).Build();
         using var host = RunningBus.Build(bus => bus.UseInMemory().Configure(configuration.GetSection("EventBus")));
@@ -163,7 +163,7 @@ public sealed class RegistrationTests
         var options = host.Services.GetRequiredService<IOptions<EventBusOptions>>().Value;
 
         Assert.Equal(("shop", TimeSpan.FromSeconds(3), 4, false), (options.ServiceName, options.PublishTimeout, options.Concurrency, options.Consume));
-        Assert.Equal((5, TimeSpan.FromSeconds(1)), (options.Retry.Count, options.Retry.FirstDelay));
+        Assert.Equal((5, TimeSpan.FromSeconds(1)), (options.Retry.MaxRetryAttempts, options.Retry.Delay));
         Assert.Equal(2, options.Subscriptions["send-receipt.order-placed"].Concurrency);
     }
 

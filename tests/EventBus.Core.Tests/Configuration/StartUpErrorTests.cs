@@ -94,10 +94,10 @@ public sealed class StartUpErrorTests
             o.Subscriptions["unknown"] = new SubscriptionOptions();
         }));
 
-        Assert.Contains("PublishTimeout is 00:00:00; 00:00:00.0100000 to 01:00:00", problem, StringComparison.Ordinal);
+        Assert.Contains("PublishTimeout is 00:00:00; 00:00:00.01 to 01:00:00", problem, StringComparison.Ordinal);
         Assert.Contains("EventBusOptions.Retry.Jitter is NaN", problem, StringComparison.Ordinal);
         Assert.Contains("InMemoryOptions.Capacity is 0", problem, StringComparison.Ordinal);
-        Assert.Contains("Concurrency of the subscription 's' is 0", problem, StringComparison.Ordinal);
+        Assert.Contains("Subscription 's'.Concurrency is 0", problem, StringComparison.Ordinal);
         Assert.Contains("'unknown', which is not registered", problem, StringComparison.Ordinal);
     }
 

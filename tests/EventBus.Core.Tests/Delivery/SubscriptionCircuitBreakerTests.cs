@@ -180,5 +180,5 @@ public sealed class SubscriptionCircuitBreakerTests
     }
 
     private SubscriptionCircuitBreaker CircuitBreaker(int count) =>
-        new("mail", new CircuitBreakerSettings(count, TimeSpan.FromMinutes(1)), new RetryPolicy(new RetryOptions(), [exception => exception is FormatException], new RandomSource(1)), time, NullLogger.Instance);
+        new("mail", new CircuitBreakerSettings(count, TimeSpan.FromMinutes(1)), new RetryPolicy(RetrySettings.Merge(), [exception => exception is FormatException], new RandomSource(1), NullLogger.Instance), time, NullLogger.Instance);
 }

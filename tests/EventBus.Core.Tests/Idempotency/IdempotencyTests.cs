@@ -520,7 +520,7 @@ public sealed class IdempotencyTests
             .UseStores(_ => new TestBusStores("forgetful", failures: Stores(null).Failures))
             .Subscribe("points", s => s.On<OrderPlaced>((_, _, _) => Task.CompletedTask).Idempotent(options => options.Retention = TimeSpan.Zero))));
         Assert.Contains("the store 'forgetful' does not remember what was handled", problem.Message, StringComparison.Ordinal);
-        Assert.Contains("Retention of the idempotent subscription 'points'", problem.Message, StringComparison.Ordinal);
+        Assert.Contains("Subscription 'points'.Idempotent.Retention", problem.Message, StringComparison.Ordinal);
     }
 
     private static Task PublishAsync(RunningBus running, string id) => running.Bus.PublishAsync(new OrderPlaced(id), new PublishOptions { EventId = id }, Token);

@@ -11,7 +11,7 @@ public sealed class AttemptCountTests
     private readonly FakeTimeProvider time = new();
     private readonly PickyStore store = new();
     private readonly ConcurrencyLimiter slots = new(1);
-    private readonly FailurePolicy policy = new("mail", false, new RetryPolicy(new RetryOptions(), [], new RandomSource()));
+    private readonly FailurePolicy policy = new("mail", false, new RetryPolicy(RetrySettings.Merge(), [], new RandomSource(), NullLogger.Instance));
     private readonly Envelope envelope = new(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray());
     private readonly TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly FailureRecorder recorder;

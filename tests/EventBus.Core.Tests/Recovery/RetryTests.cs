@@ -27,7 +27,7 @@ public sealed class RetryTests
 
         await running.Bus.PublishAsync(new OrderPlaced("1"), new PublishOptions { EventId = "e1" }, Token);
         await running.WhenIdleAsync();
-        foreach (var (delay, starts) in new[] { (5, 2), (30, 3), (120, 4) })
+        foreach (var (delay, starts) in new[] { (5, 2), (25, 3), (125, 4) })
         {
             await running.PassAsync(time, TimeSpan.FromSeconds(delay) - TimeSpan.FromMilliseconds(1));
             Assert.Equal(starts - 1, seen.Items.Count);

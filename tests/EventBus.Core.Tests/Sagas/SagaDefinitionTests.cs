@@ -21,7 +21,7 @@ public sealed class SagaDefinitionTests
 
         Expect(problems, "The step name 'Flight Booking' of the saga 'book-trip' is invalid");
         Expect(problems, "has 2 steps named 'hotel'");
-        Expect(problems, "The count of the retry of the step 'hotel' of the saga 'book-trip' is 101; 0 to 100 are allowed");
+        Expect(problems, "Saga 'book-trip'.Step 'hotel'.Retry.MaxRetryAttempts is 101; 0 to 100 are allowed");
         Expect(problems, "The timeout of the step 'hotel'");
         Expect(problems, "RetryCompensation is set on the step 'hotel' of the saga 'book-trip', which has no compensation");
         Expect(problems, "several pivots");

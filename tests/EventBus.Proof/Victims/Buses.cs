@@ -36,7 +36,7 @@ internal static class Buses
         }
         else
         {
-            bus.UseRedis(settings.Redis, Options);
+            bus.UseRedis(settings.Redis, options => (options.KeyPrefix, options.ClaimAfter) = (KeyPrefix, Lease(settings)));
         }
 
         switch (settings.Store)
@@ -45,7 +45,7 @@ internal static class Buses
                 bus.StoreInSqlite(settings.DatabaseConnection);
                 break;
             case "redis":
-                bus.StoreInRedis(settings.Redis, Options);
+                bus.StoreInRedis(settings.Redis, options => options.KeyPrefix = KeyPrefix);
                 break;
             case "native":
                 break;
@@ -60,8 +60,6 @@ internal static class Buses
             options.AlertInterval,
             options.Concurrency) = (settings.Service, Lease(settings), AlertInterval, settings.Concurrency));
         bus.Configure(options => options.PublishTimeout = TimeSpan.FromMilliseconds(settings.PublishMilliseconds));
-
-        void Options(RedisOptions options) => (options.KeyPrefix, options.ClaimAfter) = (KeyPrefix, Lease(settings));
     }
 
     /// <summary>Puts something of the proof's own round the stores of a bus, whichever they are.</summary>

@@ -311,7 +311,7 @@ public sealed class FailureQueueTests
     [InlineData(0.001, 5)]
     [InlineData(1e6, 3600)]
     public void Delay_OfAPolicy_IsRoundedToTheNearestStep(double seconds, int step) =>
-        Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqRetryStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().RetrySteps));
+        Assert.Equal(TimeSpan.FromSeconds(step), RabbitMqRetryStore.StepOf(TimeSpan.FromSeconds(seconds), new RabbitMqOptions().WaitSteps));
 
     /// <summary>
     /// A content type is a short string in AMQP: 255 bytes. Foreign bytes that are no UTF-8 grow when they are read.

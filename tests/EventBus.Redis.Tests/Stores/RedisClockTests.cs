@@ -152,7 +152,7 @@ public sealed class RedisClockTests
 
         public static async Task<ClockOf> OpenAsync(string prefix, TimeProvider time)
         {
-            var link = new RedisStoreLink(new RedisConnector(ConfigurationOptions.Parse($"{TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log), new RedisOptions { KeyPrefix = prefix });
+            var link = new RedisStoreLink(new RedisConnector(ConfigurationOptions.Parse($"{TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log), prefix);
             var clock = new ClockOf(link, (RedisClock)link.PlanBy(time));
             await link.OpenAsync(new StoreSetup(TestStores.Service, time) { FailFast = true }, Token);
             return clock;

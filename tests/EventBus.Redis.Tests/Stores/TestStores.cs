@@ -32,7 +32,7 @@ internal sealed class TestStores : IAsyncDisposable
     public static async Task<TestStores> OpenAsync(string prefix, string? address = null, params string[] subscriptions)
     {
         var connector = new RedisConnector(ConfigurationOptions.Parse($"{address ?? TestRedis.Address},name={prefix}"), "bus.StoreInRedis(...)", Canary.Log);
-        var stores = new RedisStores(connector, new RedisOptions { KeyPrefix = prefix }, Canary.Log);
+        var stores = new RedisStores(connector, prefix, Canary.Log);
         await stores.OpenAsync(new StoreSetup(Service, TimeProvider.System) { FailFast = true, Subscriptions = subscriptions }, Token);
         return new TestStores(stores);
     }

@@ -1,0 +1,52 @@
+using Microsoft.Extensions.Configuration;
+
+namespace EventBus;
+
+/// <summary>Creates the bound sections of <see cref="EventBusOptions"/>.</summary>
+internal static class EventBusSection
+{
+    public static BoundSection<EventBusOptions> Create(IConfiguration section)
+    {
+        var keys = OptionsKeys.Of<EventBusOptions>()
+            .WithSection(nameof(EventBusOptions.Retry), OptionsKeys.Of<RetryOptions>())
+            .WithSection(nameof(EventBusOptions.Sagas), OptionsKeys.Of<SagaOptions>())
+            .WithNamedSections(nameof(EventBusOptions.Subscriptions), OptionsKeys.Of<SubscriptionOptions>()
+                .WithSection(nameof(SubscriptionOptions.Retry), OptionsKeys.Of<RetryOptions>()));
+        return new BoundSection<EventBusOptions>(section, keys, Bind);
+    }
+
+    /// <summary>Finds the mistakes in the sections that are bound to the options of a bus.</summary>
+    public static IEnumerable<string> Problems(BusRegistration model)
+    {
+        var isBound = BoundPath.In(model.Services);
+        return model.Sections.SelectMany(section => section.Problems(path => isBound(path) || IsOfBackend(section.Path, path)));
+    }
+
+    /// <summary>
+    /// Returns true for the sections of backends and stores, which usually stand in that of the bus. An application may
+    /// use another backend in some environments, where the section is not bound.
+    /// </summary>
+    private static bool IsOfBackend(BoundPath bus, string path) =>
+        string.Equals(ConfigurationPath.GetParentPath(path) ?? "", bus.Path, StringComparison.OrdinalIgnoreCase)
+        && ConfigurationPath.GetSectionKey(path)?.ToUpperInvariant() is "INMEMORY" or "RABBITMQ" or "REDIS" or "REDISPUBSUB" or "SQLITE";
+
+    private static void Bind(IConfiguration section, EventBusOptions options)
+    {
+        // The binder would append to the list of the code.
+        Clear(section, options.Retry);
+        foreach (var (name, subscription) in options.Subscriptions)
+        {
+            Clear(section.GetSection(ConfigurationPath.Combine(nameof(options.Subscriptions), name)), subscription.Retry);
+        }
+
+        section.Bind(options);
+    }
+
+    private static void Clear(IConfiguration owner, RetryOptions? retry)
+    {
+        if (retry is not null && owner.GetSection(ConfigurationPath.Combine(nameof(EventBusOptions.Retry), nameof(retry.Delays))).GetChildren().Any())
+        {
+            retry.Delays = null;
+        }
+    }
+}

@@ -1,0 +1,18 @@
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>Names a configuration section that is bound to options of a bus of the application.</summary>
+/// <param name="Path">The path of the section; empty for the whole configuration.</param>
+internal sealed record BoundPath(string Path)
+{
+    /// <summary>
+    /// Returns a function that returns true for the paths that are bound to options, and for those above them.
+    /// </summary>
+    /// <param name="services">The services of the application, which contain the bound paths.</param>
+    public static Func<string, bool> In(IServiceCollection services)
+    {
+        BoundPath[] bound = [.. services.Where(service => service.ServiceType == typeof(BoundPath)).Select(service => (BoundPath)service.ImplementationInstance!)];
+        return path => Array.Exists(bound, each => $"{each.Path}:".StartsWith($"{path}:", StringComparison.OrdinalIgnoreCase));
+    }
+}

@@ -1,0 +1,59 @@
+using Microsoft.Extensions.Configuration;
+
+namespace EventBus;
+
+/// <summary>Binds a configuration section to options, and finds its mistakes.</summary>
+/// <param name="section">The section.</param>
+/// <param name="keys">The keys that the section may have.</param>
+/// <param name="bind">
+/// Binds a section to options. Generated code of the assembly that declares the options, which needs no reflection.
+/// </param>
+internal sealed class BoundSection<TOptions>(IConfiguration section, OptionsKeys keys, Action<IConfiguration, TOptions> bind)
+    where TOptions : class, new()
+{
+    public BoundPath Path { get; } = new((section as IConfigurationSection)?.Path ?? "");
+
+    /// <summary>Binds the section. <see cref="Problems"/> reports the values that cannot be converted.</summary>
+    public void Bind(TOptions options)
+    {
+        if (!Unreadable().Any())
+        {
+            bind(section, options);
+        }
+    }
+
+    /// <summary>Finds unknown keys and values that cannot be converted. The texts contain keys and never values.</summary>
+    /// <param name="isOther">Returns true for a path that is bound to other options.</param>
+    public IEnumerable<string> Problems(Func<string, bool> isOther) =>
+        [.. keys.Problems(section, isOther), .. Unreadable().Select(path => $"The value of '{Full(path)}' cannot be read; {Expected(keys.TypeOf(path))} is expected.")];
+
+    /// <summary>Returns the paths of the values that cannot be converted, each bound alone to find all of them.</summary>
+    private IEnumerable<string> Unreadable() => section.AsEnumerable(makePathsRelative: true).Where(pair => pair.Value is not null && !CanBind(pair)).Select(pair => pair.Key);
+
+    private bool CanBind(KeyValuePair<string, string?> pair)
+    {
+        try
+        {
+            bind(new ConfigurationBuilder().AddInMemoryCollection([pair]).Build(), new TOptions());
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            // The exception of the binder contains the value.
+            return false;
+        }
+    }
+
+    private string Full(string path) => Path.Path.Length > 0 ? ConfigurationPath.Combine(Path.Path, path) : path;
+
+    private static string Expected(Type? type)
+    {
+        type = type is null ? null : Nullable.GetUnderlyingType(type) ?? type;
+        return type == typeof(bool) ? "true or false"
+            : type == typeof(int) || type == typeof(long) ? "a whole number"
+            : type == typeof(double) ? "a number such as 0.2"
+            : type is { IsEnum: true } ? string.Join(" or ", Enum.GetNames(type))
+            : type is null || type == typeof(string) ? "a text"
+            : "a time such as 00:00:30";
+    }
+}

@@ -1,0 +1,25 @@
+using System.Collections;
+using Microsoft.Extensions.Configuration;
+
+namespace EventBus;
+
+/// <summary>Describes a key of a configuration section that is bound to options.</summary>
+/// <param name="Type">The type of the property.</param>
+internal sealed record OptionsKey(Type Type)
+{
+    /// <summary>The keys below this one, if it is a section with options of its own.</summary>
+    public OptionsKeys? Section { get; init; }
+
+    /// <summary>The keys of each named section below this one, if it holds such sections.</summary>
+    public OptionsKeys? NamedSections { get; init; }
+
+    private bool HoldsOne => Section is null && NamedSections is null && (Type == typeof(string) || !typeof(IEnumerable).IsAssignableFrom(Type));
+
+    /// <summary>Says that a section holds one value instead of several, or the other way round. Null if neither.</summary>
+    public string? ShapeProblem(IConfigurationSection section) => (HoldsOne, section.GetChildren().Any()) switch
+    {
+        (true, true) => "holds a section or a list; one value is expected.",
+        (false, false) when !string.IsNullOrEmpty(section.Value) => $"holds one value; a {(Section ?? NamedSections) switch { null => "list", _ => "section" }} is expected.",
+        _ => null,
+    };
+}

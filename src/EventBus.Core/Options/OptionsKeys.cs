@@ -1,0 +1,96 @@
+using System.Collections;
+using System.Diagnostics.CodeAnalysis;
+using System.Reflection;
+using Microsoft.Extensions.Configuration;
+
+namespace EventBus;
+
+/// <summary>Knows the keys of a configuration section that is bound to options, and finds those that it does not know.</summary>
+internal sealed class OptionsKeys
+{
+    private readonly SortedDictionary<string, OptionsKey> keys = new(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>Reads the keys from the properties of an options type.</summary>
+    public static OptionsKeys Of<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties)] TOptions>()
+    {
+        var found = new OptionsKeys();
+        foreach (var property in typeof(TOptions).GetProperties(BindingFlags.Public | BindingFlags.Instance))
+        {
+            if (property.SetMethod is { IsPublic: true } || typeof(IEnumerable).IsAssignableFrom(property.PropertyType))
+            {
+                found.keys.Add(property.Name, new OptionsKey(property.PropertyType));
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Declares that a key is a section with options of its own.</summary>
+    public OptionsKeys WithSection(string key, OptionsKeys section)
+    {
+        keys[key] = keys[key] with { Section = section };
+        return this;
+    }
+
+    /// <summary>Declares that a key is a section of named sections, each with the same options.</summary>
+    public OptionsKeys WithNamedSections(string key, OptionsKeys section)
+    {
+        keys[key] = keys[key] with { NamedSections = section };
+        return this;
+    }
+
+    /// <summary>Gets the type of the value at a path below the section; null if the path is not known.</summary>
+    public Type? TypeOf(ReadOnlySpan<char> path)
+    {
+        var end = path.IndexOf(ConfigurationPath.KeyDelimiter, StringComparison.Ordinal);
+        if (!keys.TryGetValue((end < 0 ? path : path[..end]).ToString(), out var key))
+        {
+            return null;
+        }
+
+        var rest = end < 0 ? [] : path[(end + 1)..];
+        return key.Section is { } section ? section.TypeOf(rest)
+            : key.NamedSections is { } named ? named.TypeOf(rest[(rest.IndexOf(ConfigurationPath.KeyDelimiter, StringComparison.Ordinal) + 1)..])
+            : key.Type;
+    }
+
+    /// <summary>
+    /// Finds the keys that are unknown, and those that hold a section instead of a value or the other way round. The
+    /// texts contain keys and never values.
+    /// </summary>
+    /// <param name="section">The configuration section.</param>
+    /// <param name="isOther">Returns true for a path that is bound to other options.</param>
+    public IEnumerable<string> Problems(IConfiguration section, Func<string, bool> isOther)
+    {
+        var name = section is IConfigurationSection { Path: var path } ? $"the section '{path}'" : "the configuration";
+        foreach (var child in section.GetChildren())
+        {
+            if (!keys.TryGetValue(child.Key, out var key))
+            {
+                if (isOther(child.Path))
+                {
+                    continue;
+                }
+
+                yield return $"The key '{child.Key}' in {name} is not a setting. {Advice(child.Key)}";
+                continue;
+            }
+
+            foreach (var problem in key.ShapeProblem(child) is { } wrong ? [$"The key '{child.Key}' in {name} {wrong}"] : NestedProblems(key, child, isOther))
+            {
+                yield return problem;
+            }
+        }
+    }
+
+    private static IEnumerable<string> NestedProblems(OptionsKey key, IConfigurationSection child, Func<string, bool> isOther) =>
+        key.Section is { } section ? section.Problems(child, isOther)
+        : key.NamedSections is { } named ? child.GetChildren().SelectMany(each => named.Problems(each, isOther))
+        : [];
+
+    private string Advice(string key)
+    {
+        string[] near = [.. NearNames.Of(key, keys.Keys).Select(each => $"'{each}'")];
+        return near.Length > 0 ? $"Did you mean {string.Join(" or ", near)}?" : $"The settings there are: {string.Join(", ", keys.Keys)}.";
+    }
+}
