@@ -11,6 +11,7 @@ public static class ConformanceSuite
     public static IReadOnlyList<Scenario> Scenarios { get; } =
     [
         .. DeliveryScenarios.All,
+        .. PauseScenarios.All,
         .. NameScenarios.All,
         .. SeamScenarios.All,
         .. FailureScenarios.All,

@@ -1,7 +1,6 @@
 using System.Text;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace EventBus.Conformance;
 
@@ -23,7 +22,6 @@ internal static class DeliveryScenarios
             RuledOut = Rule.Needs(features => features.SharesSubscriptions, "The instances of a service do not share subscriptions on this backend."),
         },
         new("second-bus", "A second bus in one application is separate from the first, so that two backends can be used side by side.", SecondBusAsync),
-        new("pause-resume", "A paused subscription begins no event while others continue, shows in the health check, and loses nothing, so that an operator can stop a handler without stopping the service.", PauseAsync),
         new("flood", "Many publishers and subscriptions at once lose nothing, so that load is no reason for loss.", FloodAsync),
     ];
 
@@ -60,45 +58,6 @@ internal static class DeliveryScenarios
             Expect.Equal(1, attempt, "the attempt");
             Expect.That(time >= before && time <= after && time.Offset == TimeSpan.Zero, $"a time between {before:O} and {after:O} in UTC", time.ToString("O"));
         }
-    }
-
-    private static async Task PauseAsync(ScenarioRun run)
-    {
-        const int Count = 20;
-        var (paused, other) = (new Ledger<int>(), new Ledger<int>());
-        var node = await run.StartAsync(bus =>
-        {
-            bus.Services.AddHealthChecks();
-            bus.Subscribe("paused", mail => run.OrderWherePossible(mail).On<ParcelSent>((e, _, _) => paused.NoteAsync(e.Number)))
-                .Subscribe<ParcelSent>("other", (e, _, _) => other.NoteAsync(e.Number));
-        });
-        var subscriptions = node.Services.GetRequiredService<ISubscriptionManager>();
-        await PublishAsync(0);
-        await paused.ReachAsync(1, "the event before the pause is handled");
-
-        await subscriptions.PauseAsync("paused");
-        await subscriptions.PauseAsync("paused");
-        for (var i = 1; i < Count; i++)
-        {
-            await PublishAsync(i);
-        }
-
-        await other.ReachAsync(Count, "the other subscription handles an event during the pause");
-        Expect.Sequence([0], paused.Items, "the events that a paused subscription handled");
-        Expect.Sequence([("other", false), ("paused", true)], (await subscriptions.ListAsync()).Select(info => (info.Name, info.IsPaused)), "the subscriptions during the pause");
-        var health = await node.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync();
-        Expect.That(health.Status == HealthStatus.Degraded && health.Entries["eventbus"].Description?.Contains("paused", StringComparison.Ordinal) == true, "a degraded health check that names the subscription", health.Entries["eventbus"].Description);
-
-        await subscriptions.ResumeAsync("paused");
-        await subscriptions.ResumeAsync("paused");
-        await paused.ReachAsync(Count, "an event is handled after the pause");
-        await node.QuietAsync();
-        Expect.Sequence(Enumerable.Range(0, Count), paused.Items.Order(), "the events that were handled in the end, each once");
-        Expect.That(!(await subscriptions.ListAsync()).Any(info => info.IsPaused), "no subscription is paused in the end", "one is");
-        var unknown = await Expect.ThrowsAsync<ArgumentException>(() => subscriptions.PauseAsync("unknown"), "an error for an unknown subscription");
-        Expect.That(unknown.Message.Contains("'paused'", StringComparison.Ordinal), "an error that names the subscriptions", unknown.Message);
-
-        Task PublishAsync(int number) => node.Bus.PublishAsync(new ParcelSent(number, ""), new PublishOptions { Key = $"{number % 3}" });
     }
 
     private static async Task InterfaceAsync(ScenarioRun run)
