@@ -30,11 +30,14 @@ public static class InMemoryBuilderExtensions
         return Use(bus, Options(bus).Configure(configure));
     }
 
-    /// <summary>Uses the in-memory backend with settings from configuration. See the overload without settings.</summary>
+    /// <summary>
+    /// Uses the in-memory backend with settings from configuration. See the overload without settings.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="section">
     /// The section of <see cref="InMemoryOptions"/>, for instance
-    /// <c>configuration.GetSection("EventBus:InMemory")</c>. A key that is not a setting is an error when the bus starts.
+    /// <c>configuration.GetSection("EventBus:InMemory")</c>. A key that is not a setting is an error when the bus
+    /// starts.
     /// </param>
     public static EventBusBuilder UseInMemory(this EventBusBuilder bus, IConfiguration section)
     {
@@ -65,11 +68,14 @@ public static class InMemoryBuilderExtensions
         return Store(bus, Options(bus).Configure(configure));
     }
 
-    /// <summary>Uses the in-memory stores with settings from configuration. See the overload without settings.</summary>
+    /// <summary>
+    /// Uses the in-memory stores with settings from configuration. See the overload without settings.
+    /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="section">
     /// The section of <see cref="InMemoryOptions"/>, for instance
-    /// <c>configuration.GetSection("EventBus:InMemory")</c>. A key that is not a setting is an error when the bus starts.
+    /// <c>configuration.GetSection("EventBus:InMemory")</c>. A key that is not a setting is an error when the bus
+    /// starts.
     /// </param>
     public static EventBusBuilder StoreInMemory(this EventBusBuilder bus, IConfiguration section)
     {
@@ -87,9 +93,11 @@ public static class InMemoryBuilderExtensions
         .UseTransport("UseInMemory()", services => new InMemoryTransport(options.Get(services)))
         .UseDefaultStores(services => Stores(options.Get(services), services));
 
-    private static EventBusBuilder Store(EventBusBuilder bus, BackendConfiguration<InMemoryOptions> options) => bus.UseStores(services => Stores(options.Get(services), services));
+    private static EventBusBuilder Store(EventBusBuilder bus, BackendConfiguration<InMemoryOptions> options) =>
+        bus.UseStores(services => Stores(options.Get(services), services));
 
-    private static BackendConfiguration<InMemoryOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new InMemoryOptionsValidator());
+    private static BackendConfiguration<InMemoryOptions> Options(EventBusBuilder bus) =>
+        new(bus.Services, bus.Key, new InMemoryOptionsValidator());
 
     private static void Bind(IConfiguration section, InMemoryOptions options) => section.Bind(options);
 }

@@ -38,7 +38,8 @@ public static class RabbitMqBuilderExtensions
     /// <param name="bus">The bus.</param>
     /// <param name="section">
     /// The section of <see cref="RabbitMqOptions"/>, for instance
-    /// <c>configuration.GetSection("EventBus:RabbitMq")</c>. A key that is not a setting is an error when the bus starts.
+    /// <c>configuration.GetSection("EventBus:RabbitMq")</c>. A key that is not a setting is an error when the bus
+    /// starts.
     /// </param>
     public static EventBusBuilder UseRabbitMq(this EventBusBuilder bus, IConfiguration section)
     {
@@ -81,7 +82,9 @@ public static class RabbitMqBuilderExtensions
         options.ConnectionString is { } connectionString ? RabbitMqConnectionSource.Of(connectionString, options)
         : services.GetService<IConnectionFactory>() is { } factory ? RabbitMqConnectionSource.Of(factory)
         : services.GetService<IConnection>() is { } connection ? RabbitMqConnectionSource.Of(connection)
-        : throw new InvalidOperationException("bus.UseRabbitMq() was called without a connection string, and the application registers neither an IConnectionFactory nor an IConnection. Register one of them, or give a connection string: amqp://user:password@host:5672/virtual-host.");
+        : throw new InvalidOperationException(
+            "bus.UseRabbitMq() was called without a connection string, and the application registers neither an IConnectionFactory nor "
+                + "an IConnection. Register one of them, or give a connection string: amqp://user:password@host:5672/virtual-host.");
 
     private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<RabbitMqOptions> options)
     {
@@ -91,7 +94,10 @@ public static class RabbitMqBuilderExtensions
         bus.Services.AddKeyedSingleton(key, (services, _) =>
         {
             var settings = options.Get(services);
-            return new RabbitMqConnector(Locate(settings, services), settings, LogOf(services.GetService<ILoggerFactory>(), services.GetService<TimeProvider>()));
+            return new RabbitMqConnector(
+                Locate(settings, services),
+                settings,
+                LogOf(services.GetService<ILoggerFactory>(), services.GetService<TimeProvider>()));
         });
         return bus
             .UseTransport("UseRabbitMq(...)", services => new RabbitMqTransport(services.GetRequiredKeyedService<RabbitMqConnector>(key)))
@@ -100,7 +106,8 @@ public static class RabbitMqBuilderExtensions
 
     private static ILogger LogOf(ILoggerFactory? logs, TimeProvider? time) => BackendLog.Create(logs, "EventBus.RabbitMq", time);
 
-    private static BackendConfiguration<RabbitMqOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new RabbitMqOptionsValidator());
+    private static BackendConfiguration<RabbitMqOptions> Options(EventBusBuilder bus) =>
+        new(bus.Services, bus.Key, new RabbitMqOptionsValidator());
 
     private static void Bind(IConfiguration section, RabbitMqOptions options)
     {

@@ -101,8 +101,9 @@ public static class RedisBuilderExtensions
     }
 
     /// <summary>
-    /// Keeps the stores in Redis, with settings from configuration. Without <see cref="RedisStoreOptions.ConnectionString"/>, the
-    /// <see cref="IConnectionMultiplexer"/> that the application registers is used. See the other overloads.
+    /// Keeps the stores in Redis, with settings from configuration. Without
+    /// <see cref="RedisStoreOptions.ConnectionString"/>, the <see cref="IConnectionMultiplexer"/> that the application
+    /// registers is used. See the other overloads.
     /// </summary>
     /// <param name="bus">The bus.</param>
     /// <param name="section">
@@ -139,7 +140,8 @@ public static class RedisBuilderExtensions
         return Store(bus, StoreOptions(bus).Configure(configure));
     }
 
-    internal static ILogger LogOf(IServiceProvider services) => BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis", services.GetService<TimeProvider>());
+    internal static ILogger LogOf(IServiceProvider services) =>
+        BackendLog.Create(services.GetService<ILoggerFactory>(), "EventBus.Redis", services.GetService<TimeProvider>());
 
     private static EventBusBuilder Use(EventBusBuilder bus, BackendConfiguration<RedisOptions> options)
     {
@@ -149,16 +151,22 @@ public static class RedisBuilderExtensions
             .UseDefaultStores(services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, LogOf(services)));
 
         // The transport and the stores share one connection. The first to be created opens it.
-        RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedis", services);
+        RedisConnector Shared(IServiceProvider services) =>
+            connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedis", services);
     }
 
     private static EventBusBuilder Store(EventBusBuilder bus, BackendConfiguration<RedisStoreOptions> options) => bus.UseStores(services =>
     {
         var settings = options.Get(services);
-        return new RedisStores(RedisConnectionSource.Locate(settings.ConnectionString, "bus.StoreInRedis", services), settings.KeyPrefix, LogOf(services));
+        return new RedisStores(
+            RedisConnectionSource.Locate(settings.ConnectionString, "bus.StoreInRedis", services),
+            settings.KeyPrefix,
+            LogOf(services));
     });
 
-    private static BackendConfiguration<RedisOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new RedisOptionsValidator());
+    private static BackendConfiguration<RedisOptions> Options(EventBusBuilder bus) =>
+        new(bus.Services, bus.Key, new RedisOptionsValidator());
 
-    private static BackendConfiguration<RedisStoreOptions> StoreOptions(EventBusBuilder bus) => new(bus.Services, bus.Key, new RedisStoreOptionsValidator());
+    private static BackendConfiguration<RedisStoreOptions> StoreOptions(EventBusBuilder bus) =>
+        new(bus.Services, bus.Key, new RedisStoreOptionsValidator());
 }

@@ -27,7 +27,10 @@ public static class RedisPubSubBuilderExtensions
     /// is never logged.
     /// </param>
     /// <param name="configure">Changes the settings; null for the defaults.</param>
-    public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, string configuration, Action<RedisPubSubOptions>? configure = null)
+    public static EventBusBuilder UseRedisPubSub(
+        this EventBusBuilder bus,
+        string configuration,
+        Action<RedisPubSubOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(bus);
         return Use(bus, Options(bus).Configure(options => options.ConnectionString = configuration ?? "").Configure(configure));
@@ -40,7 +43,8 @@ public static class RedisPubSubBuilderExtensions
     /// <param name="bus">The bus.</param>
     /// <param name="section">
     /// The section of <see cref="RedisPubSubOptions"/>, for instance
-    /// <c>configuration.GetSection("EventBus:RedisPubSub")</c>. A key that is not a setting is an error when the bus starts.
+    /// <c>configuration.GetSection("EventBus:RedisPubSub")</c>. A key that is not a setting is an error when the bus
+    /// starts.
     /// </param>
     public static EventBusBuilder UseRedisPubSub(this EventBusBuilder bus, IConfiguration section)
     {
@@ -81,12 +85,17 @@ public static class RedisPubSubBuilderExtensions
     {
         RedisConnector? connector = null;
         return bus
-            .UseTransport("UseRedisPubSub(...)", services => new RedisPubSubTransport(Shared(services), options.Get(services), RedisBuilderExtensions.LogOf(services)))
-            .UseDefaultStores(services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, RedisBuilderExtensions.LogOf(services)));
+            .UseTransport(
+                "UseRedisPubSub(...)",
+                services => new RedisPubSubTransport(Shared(services), options.Get(services), RedisBuilderExtensions.LogOf(services)))
+            .UseDefaultStores(
+                services => new RedisStores(Shared(services), options.Get(services).KeyPrefix, RedisBuilderExtensions.LogOf(services)));
 
         // The transport and the stores share one connection. The first to be created opens it.
-        RedisConnector Shared(IServiceProvider services) => connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedisPubSub", services);
+        RedisConnector Shared(IServiceProvider services) =>
+            connector ??= RedisConnectionSource.Locate(options.Get(services).ConnectionString, "bus.UseRedisPubSub", services);
     }
 
-    private static BackendConfiguration<RedisPubSubOptions> Options(EventBusBuilder bus) => new(bus.Services, bus.Key, new RedisPubSubOptionsValidator());
+    private static BackendConfiguration<RedisPubSubOptions> Options(EventBusBuilder bus) =>
+        new(bus.Services, bus.Key, new RedisPubSubOptionsValidator());
 }

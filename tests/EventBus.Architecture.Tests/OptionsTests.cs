@@ -11,13 +11,21 @@ using Microsoft.Extensions.Options;
 
 namespace EventBus.Architecture.Tests;
 
-/// <summary>Every option can be set from configuration, and all mistakes in all options are reported together.</summary>
+/// <summary>
+/// Every option can be set from configuration, and all mistakes in all options are reported together.
+/// </summary>
 public sealed class OptionsTests
 {
     private const string Section = "EventBus:Part";
 
     private static readonly Assembly[] Libraries =
-        [typeof(EventBusBuilder).Assembly, typeof(InMemoryOptions).Assembly, typeof(RedisOptions).Assembly, typeof(RabbitMqOptions).Assembly, typeof(SqliteStoreOptions).Assembly];
+        [
+            typeof(EventBusBuilder).Assembly,
+            typeof(InMemoryOptions).Assembly,
+            typeof(RedisOptions).Assembly,
+            typeof(RabbitMqOptions).Assembly,
+            typeof(SqliteStoreOptions).Assembly
+        ];
 
     /// <summary>The calls that bind a section, by the type of the options.</summary>
     private static readonly Dictionary<Type, Action<EventBusBuilder, IConfiguration>> Calls = new()
@@ -39,20 +47,28 @@ public sealed class OptionsTests
         Type[] nested = [typeof(RetryOptions), typeof(SagaOptions), typeof(SubscriptionOptions)];
         Type[] onlyInCode = [typeof(IdempotencyOptions), typeof(OrderGuardOptions), typeof(PublishOptions), typeof(WebhookOptions)];
 
-        var options = Libraries.SelectMany(library => library.GetExportedTypes()).Where(type => type.Name.EndsWith("Options", StringComparison.Ordinal));
+        var options = Libraries.SelectMany(library => library.GetExportedTypes())
+            .Where(type => type.Name.EndsWith("Options", StringComparison.Ordinal));
 
-        Assert.Equal(Calls.Keys.Concat(nested).Concat(onlyInCode).Select(type => type.Name).Order(), options.Select(type => type.Name).Order());
+        Assert.Equal(
+            Calls.Keys.Concat(nested).Concat(onlyInCode).Select(type => type.Name).Order(),
+            options.Select(type => type.Name).Order());
     }
 
     [Fact]
     public void Methods_ThatTakeOptions_TakeASectionToo()
     {
-        var methods = Libraries.SelectMany(library => library.GetExportedTypes()).SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Static))
-            .Where(method => method.GetParameters() is [{ ParameterType: var first }, ..] && first == typeof(EventBusBuilder) && method.Name is ['U', 's', 'e', ..] or ['S', 't', 'o', 'r', 'e', ..])
-            .ToLookup(method => method.Name);
+        var methods = Libraries.SelectMany(library => library.GetExportedTypes())
+            .SelectMany(type => type.GetMethods(BindingFlags.Public | BindingFlags.Static))
+                .Where(method => method.GetParameters() is [{ ParameterType: var first }, ..]
+                    && first == typeof(EventBusBuilder)
+                    && method.Name is ['U', 's', 'e', ..] or ['S', 't', 'o', 'r', 'e', ..])
+                .ToLookup(method => method.Name);
 
         Assert.Equal(7, methods.Count);
-        Assert.All(methods, overloads => Assert.Contains(overloads, method => method.GetParameters() is [_, { ParameterType: var second }] && second == typeof(IConfiguration)));
+        Assert.All(methods, overloads => Assert.Contains(
+            overloads,
+            method => method.GetParameters() is [_, { ParameterType: var second }] && second == typeof(IConfiguration)));
     }
 
     [Theory]
@@ -72,10 +88,15 @@ public sealed class OptionsTests
         var type = Calls.Keys.Single(type => type.Name == name);
         var property = type.GetProperties().OrderBy(property => property.PropertyType == typeof(string)).First();
 
-        var problems = Problems(bus => Calls[type](bus, SectionOf(new JsonObject { [property.Name + "s"] = "s3cret", ["Whatever"] = "s3cret" })));
+        var problems =
+            Problems(bus => Calls[type](bus, SectionOf(new JsonObject { [property.Name + "s"] = "s3cret", ["Whatever"] = "s3cret" })));
 
-        Assert.Contains(problems, problem => problem.StartsWith($"The key '{property.Name}s' in the section '{Section}' is not a setting. Did you mean '{property.Name}'", StringComparison.Ordinal));
-        Assert.Contains(problems, problem => problem.StartsWith($"The key 'Whatever' in the section '{Section}' is not a setting. The settings there are: ", StringComparison.Ordinal));
+        Assert.Contains(problems, problem => problem.StartsWith(
+            $"The key '{property.Name}s' in the section '{Section}' is not a setting. Did you mean '{property.Name}'",
+            StringComparison.Ordinal));
+        Assert.Contains(problems, problem => problem.StartsWith(
+            $"The key 'Whatever' in the section '{Section}' is not a setting. The settings there are: ",
+            StringComparison.Ordinal));
         Assert.DoesNotContain(problems, problem => problem.Contains("s3cret", StringComparison.Ordinal));
     }
 
@@ -84,7 +105,9 @@ public sealed class OptionsTests
     {
         var problems = Problems(bus => bus
             .Configure(options => options.MaxDepth = 0)
-            .UseRabbitMq("amqp://localhost", options => (options.Exchange, options.RetrySteps, options.DeliveryLimit) = (" ", [TimeSpan.Zero], 0))
+            .UseRabbitMq(
+                "amqp://localhost",
+                options => (options.Exchange, options.RetrySteps, options.DeliveryLimit) = (" ", [TimeSpan.Zero], 0))
             .StoreInSqlite("Data Source=x.db", options => (options.TablePrefix, options.BusyTimeout) = ("1x", TimeSpan.Zero)));
 
         Assert.Equal(
@@ -94,7 +117,8 @@ public sealed class OptionsTests
                 "RabbitMqOptions.Exchange is ' '; names that are not blank are allowed.",
                 "RabbitMqOptions.RetrySteps has the entry 00:00:00; 00:00:00.1 to 1.00:00:00 are allowed.",
                 "SqliteStoreOptions.BusyTimeout is 00:00:00; 00:00:01 to 00:01:00 are allowed.",
-                "SqliteStoreOptions.TablePrefix is '1x'; 1 to 32 ASCII letters, digits and underscores, not beginning with a digit or with 'sqlite_', are allowed.",
+                "SqliteStoreOptions.TablePrefix is '1x'; 1 to 32 ASCII letters, digits and underscores, not beginning with a digit or "
+                    + "with 'sqlite_', are allowed.",
             ],
             problems.Order(StringComparer.Ordinal));
     }
@@ -128,7 +152,9 @@ public sealed class OptionsTests
     private static object Bind(Type type, object expected)
     {
         using var host = Build(bus => Calls[type](bus, SectionOf(JsonOf(expected))));
-        return ((Func<IHost, object>)Delegate.CreateDelegate(typeof(Func<IHost, object>), typeof(OptionsTests).GetMethod(nameof(Get), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type)))(host);
+        return ((Func<IHost, object>)Delegate.CreateDelegate(
+            typeof(Func<IHost, object>),
+            typeof(OptionsTests).GetMethod(nameof(Get), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type)))(host);
     }
 
     private static object Get<TOptions>(IHost host)
@@ -142,7 +168,8 @@ public sealed class OptionsTests
     }
 
     private static IConfigurationSection SectionOf(JsonObject part) =>
-        new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(new JsonObject { ["EventBus"] = new JsonObject { ["Part"] = part } }.ToJsonString()))).Build().GetSection(Section);
+        new ConfigurationBuilder().AddJsonStream(new MemoryStream(Encoding.UTF8.GetBytes(
+            new JsonObject { ["EventBus"] = new JsonObject { ["Part"] = part } }.ToJsonString()))).Build().GetSection(Section);
 
     /// <summary>Creates options in which every property has an allowed value that is not its default.</summary>
     private static object Sample(Type type)
@@ -177,13 +204,15 @@ public sealed class OptionsTests
         _ => Sample(type),
     };
 
-    private static JsonObject JsonOf(object options) => new(options.GetType().GetProperties().Select(property => KeyValuePair.Create(property.Name, NodeOf(property.GetValue(options)!))));
+    private static JsonObject JsonOf(object options) =>
+        new(options.GetType().GetProperties().Select(property => KeyValuePair.Create(property.Name, NodeOf(property.GetValue(options)!))));
 
     private static JsonNode? NodeOf(object value) => value switch
     {
         string or bool or int or long or double => JsonSerializer.SerializeToNode(value),
         TimeSpan or Enum => JsonValue.Create(Convert.ToString(value, CultureInfo.InvariantCulture)),
-        IDictionary<string, SubscriptionOptions> named => new JsonObject(named.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)JsonOf(pair.Value)))),
+        IDictionary<string, SubscriptionOptions> named =>
+            new JsonObject(named.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)JsonOf(pair.Value)))),
         IEnumerable list => new JsonArray([.. list.Cast<object>().Select(NodeOf)]),
         _ => JsonOf(value),
     };

@@ -231,8 +231,8 @@ public sealed class EventBusBuilder
     /// The number of retries after the first attempt, 0 to 100. Without this call: 3.
     /// </param>
     /// <param name="delay">
-    /// The delay before the first retry, 0 to 1 day; each later one is longer by <see cref="RetryOptions.BackoffFactor"/>.
-    /// Null leaves it unchanged: 5 s unless it was set before.
+    /// The delay before the first retry, 0 to 1 day; each later one is longer by
+    /// <see cref="RetryOptions.BackoffFactor"/>. Null leaves it unchanged: 5 s unless it was set before.
     /// </param>
     public EventBusBuilder Retry(int maxRetryAttempts, TimeSpan? delay = null) => Configure(options => options.Retry.Set(maxRetryAttempts, delay));
 

@@ -44,7 +44,8 @@ internal static class EventBusSection
 
     private static void Clear(IConfiguration owner, RetryOptions? retry)
     {
-        if (retry is not null && owner.GetSection(ConfigurationPath.Combine(nameof(EventBusOptions.Retry), nameof(retry.Delays))).GetChildren().Any())
+        if (retry is not null
+            && owner.GetSection(ConfigurationPath.Combine(nameof(EventBusOptions.Retry), nameof(retry.Delays))).GetChildren().Any())
         {
             retry.Delays = null;
         }

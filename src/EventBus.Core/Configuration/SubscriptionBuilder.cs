@@ -153,8 +153,8 @@ public sealed class SubscriptionBuilder
     /// </summary>
     /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
     /// <param name="delay">
-    /// The delay before the first retry, 0 to 1 day; each later one is longer by <see cref="RetryOptions.BackoffFactor"/>.
-    /// Null leaves it unchanged: that of the bus unless it was set before.
+    /// The delay before the first retry, 0 to 1 day; each later one is longer by
+    /// <see cref="RetryOptions.BackoffFactor"/>. Null leaves it unchanged: that of the bus unless it was set before.
     /// </param>
     public SubscriptionBuilder Retry(int maxRetryAttempts, TimeSpan? delay = null)
     {

@@ -5,7 +5,11 @@ namespace EventBus;
 /// <param name="HandlerTimeout">The time after which an attempt counts as failed.</param>
 /// <param name="Retry">The retries of failed events.</param>
 /// <param name="CircuitBreaker">The conditions of a pause; null if the subscription is never paused.</param>
-internal sealed record SubscriptionSettings(int Concurrency, TimeSpan HandlerTimeout, RetrySettings Retry, CircuitBreakerSettings? CircuitBreaker)
+internal sealed record SubscriptionSettings(
+    int Concurrency,
+    TimeSpan HandlerTimeout,
+    RetrySettings Retry,
+    CircuitBreakerSettings? CircuitBreaker)
 {
     /// <summary>
     /// Merges the options of one subscription. Options by name, usually from configuration, take precedence over those
@@ -20,6 +24,8 @@ internal sealed record SubscriptionSettings(int Concurrency, TimeSpan HandlerTim
             byName?.Concurrency ?? own.Concurrency ?? bus.Concurrency,
             byName?.HandlerTimeout ?? own.HandlerTimeout ?? bus.HandlerTimeout,
             RetrySettings.Merge(byName?.Retry, own.Retry, bus.Retry),
-            failures > 0 ? new CircuitBreakerSettings(failures, byName?.CircuitBreakerWindow ?? own.CircuitBreakerWindow ?? bus.CircuitBreakerWindow) : null);
+            failures > 0
+                ? new CircuitBreakerSettings(failures, byName?.CircuitBreakerWindow ?? own.CircuitBreakerWindow ?? bus.CircuitBreakerWindow)
+                : null);
     }
 }

@@ -38,7 +38,8 @@ internal sealed class AllowedRangeAttribute : ValidationAttribute
     protected override ValidationResult? IsValid(object? value, ValidationContext validationContext) => value switch
     {
         null => null,
-        IEnumerable list when list.Cast<object>().FirstOrDefault(each => !isAllowed(each)) is { } wrong => Problem("has the entry", wrong, validationContext),
+        IEnumerable list when list.Cast<object>().FirstOrDefault(each => !isAllowed(each)) is { } wrong =>
+            Problem("has the entry", wrong, validationContext),
         not IEnumerable when !isAllowed(value) => Problem("is", value, validationContext),
         _ => null,
     };

@@ -12,7 +12,8 @@ internal sealed record BoundPath(string Path)
     /// <param name="services">The services of the application, which contain the bound paths.</param>
     public static Func<string, bool> In(IServiceCollection services)
     {
-        BoundPath[] bound = [.. services.Where(service => service.ServiceType == typeof(BoundPath)).Select(service => (BoundPath)service.ImplementationInstance!)];
+        BoundPath[] bound = [.. services.Where(service => service.ServiceType == typeof(BoundPath))
+            .Select(service => (BoundPath)service.ImplementationInstance!)];
         return path => Array.Exists(bound, each => $"{each.Path}:".StartsWith($"{path}:", StringComparison.OrdinalIgnoreCase));
     }
 }

@@ -22,13 +22,21 @@ internal sealed class BoundSection<TOptions>(IConfiguration section, OptionsKeys
         }
     }
 
-    /// <summary>Finds unknown keys and values that cannot be converted. The texts contain keys and never values.</summary>
+    /// <summary>
+    /// Finds unknown keys and values that cannot be converted. The texts contain keys and never values.
+    /// </summary>
     /// <param name="isOther">Returns true for a path that is bound to other options.</param>
     public IEnumerable<string> Problems(Func<string, bool> isOther) =>
-        [.. keys.Problems(section, isOther), .. Unreadable().Select(path => $"The value of '{Full(path)}' cannot be read; {Expected(keys.TypeOf(path))} is expected.")];
+        [
+            .. keys.Problems(section, isOther),
+            .. Unreadable().Select(path => $"The value of '{Full(path)}' cannot be read; {Expected(keys.TypeOf(path))} is expected.")
+        ];
 
-    /// <summary>Returns the paths of the values that cannot be converted, each bound alone to find all of them.</summary>
-    private IEnumerable<string> Unreadable() => section.AsEnumerable(makePathsRelative: true).Where(pair => pair.Value is not null && !CanBind(pair)).Select(pair => pair.Key);
+    /// <summary>
+    /// Returns the paths of the values that cannot be converted, each bound alone to find all of them.
+    /// </summary>
+    private IEnumerable<string> Unreadable() =>
+        section.AsEnumerable(makePathsRelative: true).Where(pair => pair.Value is not null && !CanBind(pair)).Select(pair => pair.Key);
 
     private bool CanBind(KeyValuePair<string, string?> pair)
     {

@@ -13,7 +13,9 @@ internal static class NearNames
         .OrderBy(each => each.Distance)
         .Select(each => each.Name);
 
-    /// <summary>Counts the insertions, deletions, replacements and swaps that lead from one text to the other.</summary>
+    /// <summary>
+    /// Counts the insertions, deletions, replacements and swaps that lead from one text to the other.
+    /// </summary>
     private static int Distance(string from, string to)
     {
         var distances = new int[from.Length + 1, to.Length + 1];

@@ -13,13 +13,17 @@ internal sealed record OptionsKey(Type Type)
     /// <summary>The keys of each named section below this one, if it holds such sections.</summary>
     public OptionsKeys? NamedSections { get; init; }
 
-    private bool HoldsOne => Section is null && NamedSections is null && (Type == typeof(string) || !typeof(IEnumerable).IsAssignableFrom(Type));
+    private bool HoldsOne =>
+        Section is null && NamedSections is null && (Type == typeof(string) || !typeof(IEnumerable).IsAssignableFrom(Type));
 
-    /// <summary>Says that a section holds one value instead of several, or the other way round. Null if neither.</summary>
+    /// <summary>
+    /// Says that a section holds one value instead of several, or the other way round. Null if neither.
+    /// </summary>
     public string? ShapeProblem(IConfigurationSection section) => (HoldsOne, section.GetChildren().Any()) switch
     {
         (true, true) => "holds a section or a list; one value is expected.",
-        (false, false) when !string.IsNullOrEmpty(section.Value) => $"holds one value; a {(Section ?? NamedSections) switch { null => "list", _ => "section" }} is expected.",
+        (false, false) when !string.IsNullOrEmpty(section.Value) =>
+            $"holds one value; a {(Section ?? NamedSections) switch { null => "list", _ => "section" }} is expected.",
         _ => null,
     };
 }

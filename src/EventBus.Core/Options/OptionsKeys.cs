@@ -5,7 +5,9 @@ using Microsoft.Extensions.Configuration;
 
 namespace EventBus;
 
-/// <summary>Knows the keys of a configuration section that is bound to options, and finds those that it does not know.</summary>
+/// <summary>
+/// Knows the keys of a configuration section that is bound to options, and finds those that it does not know.
+/// </summary>
 internal sealed class OptionsKeys
 {
     private readonly SortedDictionary<string, OptionsKey> keys = new(StringComparer.OrdinalIgnoreCase);
@@ -50,7 +52,8 @@ internal sealed class OptionsKeys
 
         var rest = end < 0 ? [] : path[(end + 1)..];
         return key.Section is { } section ? section.TypeOf(rest)
-            : key.NamedSections is { } named ? named.TypeOf(rest[(rest.IndexOf(ConfigurationPath.KeyDelimiter, StringComparison.Ordinal) + 1)..])
+            : key.NamedSections is { } named ? named.TypeOf(
+                rest[(rest.IndexOf(ConfigurationPath.KeyDelimiter, StringComparison.Ordinal) + 1)..])
             : key.Type;
     }
 
@@ -76,7 +79,9 @@ internal sealed class OptionsKeys
                 continue;
             }
 
-            foreach (var problem in key.ShapeProblem(child) is { } wrong ? [$"The key '{child.Key}' in {name} {wrong}"] : NestedProblems(key, child, isOther))
+            foreach (var problem in key.ShapeProblem(child) is { } wrong
+                ? [$"The key '{child.Key}' in {name} {wrong}"]
+                : NestedProblems(key, child, isOther))
             {
                 yield return problem;
             }

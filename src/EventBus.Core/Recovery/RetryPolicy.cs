@@ -3,7 +3,11 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Decides whether and when a failed event is retried. Immutable.</summary>
-internal sealed class RetryPolicy(RetrySettings settings, IReadOnlyList<Func<Exception, bool>> isPermanent, RandomSource entropy, ILogger log)
+internal sealed class RetryPolicy(
+    RetrySettings settings,
+    IReadOnlyList<Func<Exception, bool>> isPermanent,
+    RandomSource entropy,
+    ILogger log)
 {
     /// <summary>The exponent at which delays stop growing. There are at most 100 retries.</summary>
     private const int MaxExponent = 100;
@@ -36,7 +40,9 @@ internal sealed class RetryPolicy(RetrySettings settings, IReadOnlyList<Func<Exc
     {
         var delay = settings.Delays is { Count: > 0 } delays
             ? delays[Math.Clamp(attempts, 1, delays.Count) - 1].TotalSeconds
-            : Math.Min(settings.Delay.TotalSeconds * Math.Pow(settings.BackoffFactor, Math.Clamp(attempts - 1, 0, MaxExponent)), settings.MaxDelay.TotalSeconds);
+            : Math.Min(
+                settings.Delay.TotalSeconds * Math.Pow(settings.BackoffFactor, Math.Clamp(attempts - 1, 0, MaxExponent)),
+                settings.MaxDelay.TotalSeconds);
         return TimeSpan.FromSeconds(delay * (1 + (settings.Jitter * ((2 * entropy.NextDouble()) - 1))));
     }
 

@@ -22,12 +22,13 @@ public sealed class SagaStepBuilder<TState>
     internal Func<TState, string?>? WaitKey { get; private set; }
 
     /// <summary>
-    /// Sets the retries of the step after a failure. Default: the retries of the bus, 3 after 5 s, 25 s and about 2 min.
+    /// Sets the retries of the step after a failure. Default: the retries of the bus, 3 after 5 s, 25 s and about
+    /// 2 min.
     /// </summary>
     /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
     /// <param name="delay">
-    /// The delay before the first retry, 0 to 1 day. Each later delay is longer by the factor of the bus (
-    /// <see cref="RetryOptions.BackoffFactor"/>). Default: that of the bus.
+    /// The delay before the first retry, 0 to 1 day. Each later delay is longer by the factor of the bus
+    /// (<see cref="RetryOptions.BackoffFactor"/>). Default: that of the bus.
     /// </param>
     public SagaStepBuilder<TState> Retry(int maxRetryAttempts, TimeSpan? delay = null)
     {
@@ -59,12 +60,13 @@ public sealed class SagaStepBuilder<TState>
     }
 
     /// <summary>
-    /// Sets the retries of the compensation after a failure. Default: the retries of the bus, 3 after 5 s, 25 s and about 2 min.
+    /// Sets the retries of the compensation after a failure. Default: the retries of the bus, 3 after 5 s, 25 s and
+    /// about 2 min.
     /// </summary>
     /// <param name="maxRetryAttempts">The number of retries after the first attempt, 0 to 100.</param>
     /// <param name="delay">
-    /// The delay before the first retry, 0 to 1 day. Each later delay is longer by the factor of the bus (
-    /// <see cref="RetryOptions.BackoffFactor"/>). Default: that of the bus.
+    /// The delay before the first retry, 0 to 1 day. Each later delay is longer by the factor of the bus
+    /// (<see cref="RetryOptions.BackoffFactor"/>). Default: that of the bus.
     /// </param>
     public SagaStepBuilder<TState> RetryCompensation(int maxRetryAttempts, TimeSpan? delay = null)
     {
@@ -73,8 +75,8 @@ public sealed class SagaStepBuilder<TState>
     }
 
     /// <summary>
-    /// Sets the delays before the retries of the compensation after a failure. There are as many retries as delays. The jitter
-    /// of the bus applies to each delay.
+    /// Sets the delays before the retries of the compensation after a failure. There are as many retries as delays. The
+    /// jitter of the bus applies to each delay.
     /// </summary>
     /// <param name="delays">The delays before the retries: 1 to 100, each 0 to 7 days.</param>
     public SagaStepBuilder<TState> RetryCompensation(params TimeSpan[] delays)

@@ -14,7 +14,8 @@ namespace EventBus.Transports;
 /// created and checked when the bus starts, once. Their mistakes are reported together with those of the bus.
 /// </remarks>
 /// <typeparam name="TOptions">The type of the options.</typeparam>
-public sealed class BackendConfiguration<[DynamicallyAccessedMembers(DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions>
+public sealed class BackendConfiguration<[DynamicallyAccessedMembers(
+    DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor)] TOptions>
     where TOptions : class, new()
 {
     private readonly IServiceCollection services;
@@ -86,7 +87,10 @@ public sealed class BackendConfiguration<[DynamicallyAccessedMembers(Dynamically
                 return ValidateOptionsResult.Skip;
             }
 
-            List<string> failures = [.. owner.sections.SelectMany(section => section.Problems(BoundPath.In(owner.services))), .. validator.Validate(null, options).Failures ?? []];
+            List<string> failures = [
+                .. owner.sections.SelectMany(section => section.Problems(BoundPath.In(owner.services))),
+                .. validator.Validate(null, options).Failures ?? []
+            ];
             return failures.Count > 0 ? ValidateOptionsResult.Fail(failures) : ValidateOptionsResult.Success;
         }
     }

@@ -84,5 +84,6 @@ public sealed class RabbitMqOptions
     public TimeSpan Heartbeat { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>The delays before retries in effect.</summary>
-    internal IList<TimeSpan> WaitSteps => RetrySteps ?? [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)];
+    internal IList<TimeSpan> WaitSteps => RetrySteps
+        ?? [TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(10), TimeSpan.FromHours(1)];
 }

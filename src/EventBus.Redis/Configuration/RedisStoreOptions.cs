@@ -13,8 +13,8 @@ public sealed class RedisStoreOptions
 
     /// <summary>
     /// The first part of the hash tag at the start of all keys: the stores of a service are under
-    /// <c>{eventbus:service}:store:</c>. Default <c>eventbus</c>; 1 to 100 letters, digits, hyphens, underscores, colons
-    /// and dots.
+    /// <c>{eventbus:service}:store:</c>. Default <c>eventbus</c>; 1 to 100 letters, digits, hyphens, underscores,
+    /// colons and dots.
     /// </summary>
     [AllowedText("[A-Za-z0-9._:-]{1,100}", "1 to 100 letters, digits, hyphens, underscores, colons and dots")]
     public string KeyPrefix { get; set; } = "eventbus";

@@ -41,7 +41,9 @@ public sealed class NamedOptionsTests
     {
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory(Section(("Capacity", "8"))).Configure(options => options.Concurrency = 4),
-            services: services => services.Configure<InMemoryOptions>(options => options.Capacity = 5).PostConfigure<InMemoryOptions>(options => options.Capacity++).PostConfigure<EventBusOptions>(options => options.Concurrency = 3));
+            services: services => services.Configure<InMemoryOptions>(options => options.Capacity = 5)
+                .PostConfigure<InMemoryOptions>(options => options.Capacity++)
+                .PostConfigure<EventBusOptions>(options => options.Concurrency = 3));
 
         Assert.Equal(9, running.Services.GetRequiredService<IOptions<InMemoryOptions>>().Value.Capacity);
         Assert.Equal(3, running.Services.GetRequiredService<IOptions<EventBusOptions>>().Value.Concurrency);
@@ -53,11 +55,15 @@ public sealed class NamedOptionsTests
         var runs = new Seen();
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory(_ => runs.Add("default")),
-            services: services => services.AddKeyedEventBus("billing", bus => bus.UseInMemory(_ => runs.Add("billing")).StoreInMemory(_ => runs.Add("store"))));
+            services: services => services.AddKeyedEventBus(
+                "billing",
+                bus => bus.UseInMemory(_ => runs.Add("billing")).StoreInMemory(_ => runs.Add("store"))));
 
         Assert.Equal(["billing", "default", "store"], runs.Items.Order(StringComparer.Ordinal));
     }
 
     private static IConfiguration Section(params (string Key, string Value)[] values) =>
-        new ConfigurationBuilder().AddInMemoryCollection(values.ToDictionary(value => $"Bus:{value.Key}", value => (string?)value.Value)).Build().GetSection("Bus");
+        new ConfigurationBuilder().AddInMemoryCollection(values.ToDictionary(value => $"Bus:{value.Key}", value => (string?)value.Value))
+            .Build()
+            .GetSection("Bus");
 }

@@ -18,7 +18,10 @@ public sealed class DeadLetterOnTests
             {
                 bus.UseInMemory().Retry(1, TimeSpan.FromMinutes(1)).Subscribe("mail", s =>
                 {
-                    s.On<OrderPlaced>((e, _, _) => throw new HttpRequestException(e.OrderId, null, e.OrderId == "gone" ? System.Net.HttpStatusCode.Gone : System.Net.HttpStatusCode.BadGateway));
+                    s.On<OrderPlaced>((e, _, _) => throw new HttpRequestException(
+                        e.OrderId,
+                        null,
+                        e.OrderId == "gone" ? System.Net.HttpStatusCode.Gone : System.Net.HttpStatusCode.BadGateway));
                     _ = onTheBus ? s : s.DeadLetterOn<HttpRequestException>(error => error.StatusCode == System.Net.HttpStatusCode.Gone);
                 });
                 _ = onTheBus ? bus.DeadLetterOn<HttpRequestException>(error => error.StatusCode == System.Net.HttpStatusCode.Gone) : bus;
@@ -39,8 +42,11 @@ public sealed class DeadLetterOnTests
     {
         var (time, logs, attempts) = (new FakeTimeProvider(), new LogMemory(), 0);
         await using var running = await RunningBus.StartAsync(
-            bus => bus.UseInMemory().Retry(1, TimeSpan.FromMinutes(1)).DeadLetterOn<IOException>(_ => throw new InvalidOperationException("bad predicate")).Subscribe<OrderPlaced>("mail", (_, _, _) =>
-                ++attempts == 1 ? throw new IOException("down") : Task.CompletedTask),
+            bus => bus.UseInMemory()
+                .Retry(1, TimeSpan.FromMinutes(1))
+                .DeadLetterOn<IOException>(_ => throw new InvalidOperationException("bad predicate"))
+                .Subscribe<OrderPlaced>("mail", (_, _, _) =>
+                    ++attempts == 1 ? throw new IOException("down") : Task.CompletedTask),
             time,
             services => services.AddLogging(logging => logging.AddProvider(logs)));
 
@@ -60,7 +66,11 @@ public sealed class DeadLetterOnTests
         var starts = new List<DateTimeOffset>();
         await using var running = await RunningBus.StartAsync(
             bus => bus.UseInMemory().Retry(r => (r.MaxRetryAttempts, r.Jitter) = (9, 0)).Subscribe("mail", s => s
-                .Retry(r => (r.MaxRetryAttempts, r.Delay, r.BackoffFactor, r.MaxDelay) = (3, TimeSpan.FromSeconds(10), 3, TimeSpan.FromSeconds(20)))
+                .Retry(r => (
+                    r.MaxRetryAttempts,
+                    r.Delay,
+                    r.BackoffFactor,
+                    r.MaxDelay) = (3, TimeSpan.FromSeconds(10), 3, TimeSpan.FromSeconds(20)))
                 .On<OrderPlaced>((_, _, _) =>
                 {
                     starts.Add(time.GetUtcNow());
