@@ -32,10 +32,10 @@ public static class EventBusIdleExtensions
 
     private static async Task WhenIdleAsync(BusClient client, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var engine = client.RunningEngine();
-        if (!engine.Transport.Features.CountsWork)
+        var bus = client.Running();
+        if (!bus.Transport.Features.CountsWork)
         {
-            throw new InvalidOperationException($"The backend {engine.Transport.Features.System} does not count its work, so it is unknown when it is idle. Use bus.UseInMemory() for this.");
+            throw new InvalidOperationException($"The backend {bus.Transport.Features.System} does not count its work, so it is unknown when it is idle. Use bus.UseInMemory() for this.");
         }
 
         // The system clock: this bounds a real wait, also if the bus runs on a fake clock.
@@ -44,11 +44,11 @@ public static class EventBusIdleExtensions
         try
         {
             // The outer wait applies if a store does not return the number of its due entries.
-            await engine.WhenIdleAsync(either.Token).WaitAsync(either.Token);
+            await bus.Idle.WhenIdleAsync(either.Token).WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            var work = engine.Transport.Work;
+            var work = bus.Transport.Work;
             throw new TimeoutException($"The event bus was still busy after {timeout}: {work.Accepted - work.Settled} deliveries are queued or in a handler.");
         }
     }

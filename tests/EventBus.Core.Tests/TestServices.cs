@@ -1,3 +1,4 @@
+using EventBus.Stores;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -17,4 +18,14 @@ internal static class TestServices
         Idle = new IdleSignal(time),
         Abort = CancellationToken.None,
     };
+
+    /// <summary>Creates what records failed events in a store, for at most one waiting event of a key.</summary>
+    public static (FailureRecorder Recorder, AttemptCounter Attempts) CreateRecorder(RetryStore store, BusServices services)
+    {
+        var (calls, retries) = (new FailureStoreWriter(store, new DurableWriter(services), services), new WakeSignal());
+        var alerts = new AlertCoordinator(new DeadLetterAlertSource(store), [], new AlertSettings(TimeSpan.Zero, "shop", _ => true), services);
+        var limits = new RecordLimits(store, new EventBusOptions { MaxParkedPerKey = 1 }, services.StoreTime);
+        var recorder = new FailureRecorder(calls, new OrderTracker(calls, retries, services), new FailureReporter(alerts, retries, services), limits, services);
+        return (recorder, new AttemptCounter(calls, recorder, services));
+    }
 }

@@ -9,6 +9,9 @@ namespace EventBus;
 /// <summary>Contains a checked registration: everything that is needed to build a bus.</summary>
 internal sealed record BusPlan(EventBusOptions Options, string ServiceName, EventJson Json, EventRegistry Events, IReadOnlyList<SubscriptionPlan> Subscriptions, IReadOnlyList<SagaDescription> Sagas)
 {
+    /// <summary>The registration that was checked.</summary>
+    public required BusRegistration Model { get; init; }
+
     private const int MaxNameLength = 100;
     private const int HashLength = 8;
     private const int KeyHashLength = 32;
@@ -49,7 +52,7 @@ internal sealed record BusPlan(EventBusOptions Options, string ServiceName, Even
 
         return problems.Count > 0
             ? throw new EventBusConfigurationException(problems)
-            : new BusPlan(options, serviceName, json, new EventRegistry([.. events.Values], model.Upcasts, json), options.Consume ? subscriptions : [], sagas);
+            : new BusPlan(options, serviceName, json, new EventRegistry([.. events.Values], model.Upcasts, json), options.Consume ? subscriptions : [], sagas) { Model = model };
     }
 
     private static void CheckFeatures(TransportFeatures? features, IEnumerable<EventDescriptor> events, IEnumerable<SubscriptionPlan> subscriptions, List<string> problems)

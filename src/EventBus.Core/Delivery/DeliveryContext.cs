@@ -48,7 +48,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
 
     public override bool IsManualRetry => State is { ManualRetries: > 0 };
 
-    public override string IdempotencyKey => $"{Owner.Publisher.EffectPrefix}{Subscription}~{State?.Key ?? EventId}";
+    public override string IdempotencyKey => $"{Owner.EffectPrefix}{Subscription}~{State?.Key ?? EventId}";
 
     public override long FencingToken => State is { Fence: > 0 } claimed ? claimed.Fence : Owner.Once?.FenceOf(envelope) ?? 0;
 
@@ -73,7 +73,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
             throw TooManyPublished();
         }
 
-        outbox.Add(Owner.Publisher.CreateFollowUp(@event, options, envelope, Owner.Name, outbox.Count));
+        outbox.Add(Owner.FollowUps.Create(@event, options, envelope, Owner.Name, outbox.Count));
         return Task.CompletedTask;
     }
 

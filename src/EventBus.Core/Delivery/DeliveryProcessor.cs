@@ -15,6 +15,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
     private readonly BusDiagnostics diagnostics = services.Diagnostics;
     private readonly Type? onlyType = subscription.IsPlain ? subscription.OnlyType : null;
+    private readonly AttemptCounter attempts = subscription.Attempts;
     private readonly OnceStep? once = subscription.Once;
     private int waitingSuspects;
 
@@ -90,14 +91,14 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             return;
         }
 
-        using var run = turn is null ? null : await EnterGateAsync(IsToRunAlone(entry.Attempts, entry.Concurrent), (slots, kept) => failures.CountConcurrentAsync(start, slots, kept), entry);
+        using var run = turn is null ? null : await EnterGateAsync(IsToRunAlone(entry.Attempts, entry.Concurrent), (slots, kept) => attempts.MarkConcurrentAsync(start, slots, kept), entry);
         if (run is null)
         {
             return;
         }
 
         await run.CountCompanyAsync(subscription.Slots);
-        if (await failures.BeginAsync(subscription.Failure, start with { Concurrent = entry.Concurrent + (run.BeginCounting() ? 1 : 0) }, subscription.Slots, run.Counted))
+        if (await attempts.BeginAsync(subscription.Failure, start with { Concurrent = entry.Concurrent + (run.BeginCounting() ? 1 : 0) }, subscription.Slots, run.Counted))
         {
             await RetryNowAsync(start, lost);
         }
@@ -118,7 +119,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
 
             if (failure is Interrupted)
             {
-                await failures.GiveBackAsync(entry);
+                await failures.ReleaseAtStopAsync(entry);
                 return;
             }
 
@@ -200,17 +201,17 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private async Task HandleRedeliveredAsync(Delivery delivery, DeliveryContext context)
     {
         var envelope = delivery.Envelope;
-        if (await failures.TryTakeRedeliveredAsync(subscription.Failure, envelope, subscription.Slots))
+        if (await attempts.TryTakeRedeliveredAsync(subscription.Failure, envelope, subscription.Slots))
         {
             await delivery.AckAsync();
             return;
         }
 
         using var turn = await EnterLaneAsync();
-        var count = await failures.CountAttemptAsync(subscription.Failure, envelope, default, subscription.Slots);
+        var count = await attempts.CountAsync(subscription.Failure, envelope, default, subscription.Slots);
         if (count is var (starts, accompanied) && MayBegin(starts + 1, accompanied))
         {
-            using var run = await EnterGateAsync(IsToRunAlone(starts, accompanied), (slots, kept) => failures.CountConcurrentAsync(subscription.Failure, envelope, slots, kept));
+            using var run = await EnterGateAsync(IsToRunAlone(starts, accompanied), (slots, kept) => attempts.MarkConcurrentAsync(subscription.Failure, envelope, slots, kept));
             if (delivery.Lost.IsCancellationRequested)
             {
                 await delivery.ReleaseAsync();
@@ -218,7 +219,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
             }
 
             await run.CountCompanyAsync(subscription.Slots);
-            count = await failures.CountAttemptAsync(subscription.Failure, envelope, new AttemptCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots, run.Counted);
+            count = await attempts.CountAsync(subscription.Failure, envelope, new AttemptCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots, run.Counted);
             if (count is var (start, _) && MayBegin(start, accompanied))
             {
                 context.EnsureState().Attempt = start;
@@ -239,7 +240,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         else
         {
             // It was recorded as failed before it could be acknowledged.
-            await failures.FinishKeptAsync(subscription.Failure, envelope, subscription.Slots);
+            await failures.FinishRecordedAsync(subscription.Failure, envelope, subscription.Slots);
         }
 
         await delivery.AckAsync();
@@ -248,7 +249,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     private async Task<RedeliveryLock.Turn> EnterLaneAsync()
     {
         var entering = suspects.EnterAsync(services.Abort);
-        await failures.WaitForAsync(entering, subscription.Slots);
+        await subscription.Slots.WaitWithoutAsync(entering, services.Abort);
         return await entering;
     }
 
@@ -257,7 +258,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     /// </summary>
     private async Task<RedeliveryLock.Turn?> EnterLaneAsync(FailedEvent entry)
     {
-        if (!failures.ClaimsAreStarts)
+        if (!failures.ClaimsAreAttempts)
         {
             return await EnterLaneAsync();
         }
@@ -284,7 +285,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
                 return run;
             }
 
-            await failures.WaitForAsync(suspects.Gate.WhenFreeAsync(alone, arrived, services.Abort), subscription.Slots);
+            await subscription.Slots.WaitWithoutAsync(suspects.Gate.WhenFreeAsync(alone, arrived, services.Abort), services.Abort);
         }
     }
 
@@ -293,7 +294,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
     /// </summary>
     private async Task<RedeliveryRun?> EnterGateAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied, FailedEvent entry)
     {
-        if (!failures.ClaimsAreStarts)
+        if (!failures.ClaimsAreAttempts)
         {
             return await EnterGateAsync(alone, becomesAccompanied);
         }
@@ -318,7 +319,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         try
         {
             await failures.ReleaseAsync(entry, subscription.Slots);
-            await failures.WaitForAsync(free, subscription.Slots);
+            await subscription.Slots.WaitWithoutAsync(free, services.Abort);
         }
         finally
         {
@@ -393,7 +394,7 @@ internal sealed class DeliveryProcessor(SubscriptionRuntime subscription, EventR
         }
         else if (start > 1)
         {
-            await failures.ForgetAttemptsAsync(subscription.Failure, envelope, subscription.Slots);
+            await attempts.ForgetAsync(subscription.Failure, envelope, subscription.Slots);
         }
 
         await delivery.AckAsync();

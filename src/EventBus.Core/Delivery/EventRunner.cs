@@ -73,7 +73,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
         {
             // A store refused to read the order of the key, or whether the event was handled before: no retry would
             // change that.
-            return (new Rejected(FailureRecorder.Unstorable(exception)), position);
+            return (Rejected.Unstorable(exception), position);
         }
         catch (Exception exception)
         {
@@ -234,7 +234,7 @@ internal sealed class EventRunner(SubscriptionRuntime subscription, EventReader 
 
             if (commit is null && handling?.Outbox is { } outbox)
             {
-                await subscription.Publisher.SendFollowUpsAsync(outbox);
+                await subscription.FollowUps.SendAsync(outbox);
             }
 
             return null;

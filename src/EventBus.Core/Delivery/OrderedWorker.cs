@@ -52,7 +52,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
         }
         catch (OperationCanceledException) when (taken.Count < wanted.Count(turn => turn is not null))
         {
-            await Failures.GiveBackAsync(entry);
+            await Failures.ReleaseAtStopAsync(entry);
         }
         finally
         {

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Claims the failed events that are due, and starts their retries.</summary>
-internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWorker> workers, BackgroundRunner runner, TimeProvider time, IdleSignal idle, ILogger log)
+internal sealed class RetryScheduler(SubscriptionWorkers workers, RetryStore store, RetryLeaseRenewer leases, WakeSignal wake, BusServices services)
 {
     // The maximum number of entries per claim and subscription.
     private const int ClaimSize = 16;
@@ -16,6 +16,8 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
 
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
 
+    private readonly TimeProvider time = services.StoreTime;
+    private readonly ILogger log = services.Log;
     private readonly ConcurrentDictionary<string, int> retriesInFlight = new(StringComparer.Ordinal);
     private bool claimsFail;
 
@@ -26,15 +28,15 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
     /// Starts the retries that are due in the subscriptions that have room for them: hanging retries of a subscription
     /// do not block other subscriptions.
     /// </summary>
-    public async Task<DateTimeOffset?> StartRetriesAsync(RetryStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
+    public async Task<DateTimeOffset?> StartDueAsync(CancellationToken stop)
     {
         DateTimeOffset? next = null;
-        foreach (var worker in workers.Values.Where(worker => !worker.Pause.IsPaused && worker.CircuitBreaker is { IsPaused: true }))
+        foreach (var worker in workers.All.Where(worker => !worker.Pause.IsPaused && worker.CircuitBreaker is { IsPaused: true }))
         {
-            next = Earlier(next, await ProbeAsync(worker, store, claims, lease, wake, stop));
+            next = Earlier(next, await ProbeAsync(worker, stop));
         }
 
-        SubscriptionWorker[] withRoom = [.. workers.Values.Where(worker => RoomOf(worker) > 0)];
+        SubscriptionWorker[] withRoom = [.. workers.All.Where(worker => RoomOf(worker) > 0)];
         if (withRoom.Length == 0)
         {
             // The first retry that ends wakes the loop.
@@ -46,7 +48,7 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
         var size = Math.Min(ClaimSize, withRoom.Min(RoomOf));
         try
         {
-            next = Earlier(next, await ClaimAsync(withRoom, store, claims, lease, size, wake, stop));
+            next = Earlier(next, await ClaimAsync(withRoom, size, stop));
             if (claimsFail)
             {
                 claimsFail = false;
@@ -57,7 +59,7 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
         }
         catch (Exception) when (withRoom.Length > 1 && !stop.IsCancellationRequested)
         {
-            return Earlier(next, await ClaimOneByOneAsync(withRoom, store, claims, lease, size, wake, stop));
+            return Earlier(next, await ClaimOneByOneAsync(withRoom, size, stop));
         }
     }
 
@@ -67,14 +69,14 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
     /// Claims for each subscription separately after claiming for all together has failed: a damaged entry of one
     /// subscription must not block the others.
     /// </summary>
-    private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, RetryStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
+    private async Task<DateTimeOffset?> ClaimOneByOneAsync(SubscriptionWorker[] withRoom, int size, CancellationToken stop)
     {
         var (next, given) = ((DateTimeOffset?)null, 0);
         for (var i = 0; i < withRoom.Length; i++)
         {
             try
             {
-                next = Earlier(next, await ClaimAsync([withRoom[i]], store, claims, lease, size, wake, stop));
+                next = Earlier(next, await ClaimAsync([withRoom[i]], size, stop));
                 log.Working(ClaimingFor(withRoom[i]));
                 given++;
             }
@@ -90,12 +92,12 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
         return next;
     }
 
-    private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] from, RetryStore store, RetryLeaseRenewer claims, TimeSpan lease, int size, Action wake, CancellationToken stop)
+    private async Task<DateTimeOffset?> ClaimAsync(SubscriptionWorker[] from, int size, CancellationToken stop)
     {
-        var claimed = await store.ClaimDueAsync([.. from.Select(worker => worker.Name)], time.GetUtcNow(), lease, size, stop);
+        var claimed = await store.ClaimDueAsync([.. from.Select(worker => worker.Name)], time.GetUtcNow(), leases.Lease, size, stop);
         foreach (var entry in claimed.Entries)
         {
-            Start(workers[entry.Subscription], entry, probe: 0, claims, wake);
+            Start(workers[entry.Subscription], entry, probe: 0);
         }
 
         return claimed.Entries.Count >= size ? time.GetUtcNow() : claimed.NextDue;
@@ -106,45 +108,45 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
     /// arrives. After a retry, a waiting delivery is next, and so on in turn.
     /// </summary>
     /// <returns>The time of the next call; null when the end of a retry or a change wakes the loop.</returns>
-    private async Task<DateTimeOffset?> ProbeAsync(SubscriptionWorker worker, RetryStore store, RetryLeaseRenewer claims, TimeSpan lease, Action wake, CancellationToken stop)
+    private async Task<DateTimeOffset?> ProbeAsync(SubscriptionWorker worker, CancellationToken stop)
     {
-        var gauge = worker.CircuitBreaker!;
-        var deliveryFirst = gauge.WantsDelivery && worker.HasWaiting;
-        if (!gauge.TryBeginProbe(out var probe))
+        var breaker = worker.CircuitBreaker!;
+        var deliveryFirst = breaker.WantsDelivery && worker.HasWaiting;
+        if (!breaker.TryBeginProbe(out var probe))
         {
-            return gauge.ProbeAt;
+            return breaker.ProbeAt;
         }
 
         try
         {
-            var claimed = deliveryFirst ? new DueBatch<FailedEvent>([], null) : await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), lease, 1, stop);
+            var claimed = deliveryFirst ? new DueBatch<FailedEvent>([], null) : await store.ClaimDueAsync([worker.Name], time.GetUtcNow(), leases.Lease, 1, stop);
             if (claimed.Entries is not [var entry])
             {
                 return claimed.NextDue;
             }
 
             // The end of the retry wakes the loop.
-            Start(worker, entry, probe, claims, wake);
+            Start(worker, entry, probe);
             probe = 0;
             return null;
         }
         finally
         {
-            gauge.Withdraw(probe);
+            breaker.Withdraw(probe);
         }
     }
 
     private int RoomOf(SubscriptionWorker worker) => worker.RedeliveryWaits || worker.Pause.IsPaused || worker.CircuitBreaker is { IsPaused: true } ? 0 : worker.Concurrency - retriesInFlight.GetValueOrDefault(worker.Name);
 
-    private void Start(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer claims, Action wake)
+    private void Start(SubscriptionWorker worker, FailedEvent entry, long probe)
     {
         retriesInFlight.AddOrUpdate(worker.Name, 1, static (_, count) => count + 1);
-        runner.Observe(runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, claims.Hold(entry), wake)));
+        services.Runner.Observe(services.Runner.Start($"{worker.Name} retry", () => RetryAsync(worker, entry, probe, leases.Hold(entry))));
     }
 
     private static DateTimeOffset? Earlier(DateTimeOffset? first, DateTimeOffset? second) => first is null || second < first ? second : first;
 
-    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer.Held claim, Action wake)
+    private async Task RetryAsync(SubscriptionWorker worker, FailedEvent entry, long probe, RetryLeaseRenewer.Held claim)
     {
         try
         {
@@ -156,8 +158,8 @@ internal sealed class RetryScheduler(IReadOnlyDictionary<string, SubscriptionWor
 
             // The end of a retry may make the next entry of its line due, and makes room for another retry.
             retriesInFlight.AddOrUpdate(worker.Name, 0, static (_, count) => count - 1);
-            wake();
-            idle.Set();
+            wake.Pulse();
+            services.Idle.Set();
         }
     }
 }

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Logging;
-
 namespace EventBus;
 
 /// <summary>
@@ -12,7 +10,7 @@ namespace EventBus;
 /// from every other state. Failures that say nothing about the service behind the handler (an unreadable message, a
 /// permanent failure) are not counted.
 /// </remarks>
-internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBreakerSettings rule, RetryPolicy retry, TimeProvider time, ILogger log)
+internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBreakerSettings rule, RetryPolicy retry, WakeSignal retries, BusServices services)
 {
     private static readonly TimeSpan LongestFirstDelay = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongestDelay = TimeSpan.FromMinutes(5);
@@ -20,6 +18,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     // The delay after a probe whose result was not counted.
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
 
+    private readonly TimeProvider time = services.StoreTime;
     private readonly Lock gate = new();
     private readonly long[] failedAt = new long[rule.Count];
     private long inARow;
@@ -39,9 +38,6 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
         Ready,
         Probing,
     }
-
-    /// <summary>Called when the state or the time of the next probe has changed.</summary>
-    public Action? Changed { get; set; }
 
     public bool IsPaused => state != State.Open;
 
@@ -105,8 +101,8 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
             Admit();
         }
 
-        log.Resumed(subscription);
-        Changed?.Invoke();
+        services.Log.Resumed(subscription);
+        retries.Pulse();
     }
 
     /// <summary>Completes when <see cref="TryEnter"/> may succeed.</summary>
@@ -184,7 +180,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
             probeAt = Elapsed + (probeFailed ? delay : Soon);
         }
 
-        Changed?.Invoke();
+        retries.Pulse();
     }
 
     /// <summary>Stops pauses and probes because the bus stops.</summary>
@@ -200,7 +196,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
             Admit();
         }
 
-        Changed?.Invoke();
+        retries.Pulse();
     }
 
     /// <returns>True if it was already paused.</returns>
@@ -229,8 +225,8 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
             WantsDelivery = false;
         }
 
-        log.Paused(subscription, rule.Count, rule.Time, time.GetUtcNow() + delay);
-        Changed?.Invoke();
+        services.Log.Paused(subscription, rule.Count, rule.Time, time.GetUtcNow() + delay);
+        retries.Pulse();
         return false;
     }
 

@@ -10,7 +10,14 @@ internal sealed class SubscriptionRuntime
 
     public required Subscription Subscription { get; init; }
 
-    public required Publisher Publisher { get; init; }
+    /// <summary>Publishes the events that handlers publish through their context.</summary>
+    public required FollowUpPublisher FollowUps { get; init; }
+
+    /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
+    public required string EffectPrefix { get; init; }
+
+    /// <summary>Counts the attempts of redelivered events.</summary>
+    public required AttemptCounter Attempts { get; init; }
 
     public required IServiceScopeFactory Scopes { get; init; }
 

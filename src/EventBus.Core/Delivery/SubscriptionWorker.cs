@@ -116,7 +116,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         }
         catch (OperationCanceledException)
         {
-            await failures.GiveBackAsync(entry);
+            await failures.ReleaseAtStopAsync(entry);
             return;
         }
 
@@ -125,7 +125,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
             if (services.Abort.IsCancellationRequested)
             {
                 // The slot was released by a handler that the stop has just cancelled.
-                await failures.GiveBackAsync(entry);
+                await failures.ReleaseAtStopAsync(entry);
             }
             else if (probe == 0 && (Pause.IsPaused || CircuitBreaker is { IsPaused: true }))
             {

@@ -13,15 +13,15 @@ internal sealed class BusClient(CallerContext door) : IEventBus
 
     private volatile Publisher? publisher;
     private volatile string refusal = NotStarted;
-    private volatile BusEngine? engine;
+    private volatile BusComponents? running;
     private volatile bool isStopping;
 
     public CallerContext CallerContext => door;
 
-    public void Open(BusEngine running)
+    public void Open(BusComponents parts)
     {
-        engine = running;
-        publisher = running.Publisher;
+        running = parts;
+        publisher = parts.Publishing.Publisher;
     }
 
     /// <summary>
@@ -33,10 +33,12 @@ internal sealed class BusClient(CallerContext door) : IEventBus
     {
         refusal = reason;
         publisher = null;
-        engine = null;
+        running = null;
     }
 
-    public BusEngine RunningEngine() => engine ?? throw new EventBusException(refusal);
+    /// <summary>Gets the objects of the running bus.</summary>
+    /// <exception cref="EventBusException">The bus is not running.</exception>
+    public BusComponents Running() => running ?? throw new EventBusException(refusal);
 
     public Task PublishAsync<TEvent>(TEvent @event, CancellationToken cancellationToken = default)
         where TEvent : notnull => PublishAsync(@event, null, cancellationToken);
@@ -52,14 +54,14 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);
-        return door.EnterAsync(() => Running().PublishManyAsync(events, options, cancellationToken));
+        return door.EnterAsync(() => Publisher().PublishManyAsync(events, options, cancellationToken));
     }
 
     public Task PublishManyAsync<TEvent>(IAsyncEnumerable<TEvent> events, PublishOptions? options = null, CancellationToken cancellationToken = default)
         where TEvent : notnull
     {
         ArgumentNullException.ThrowIfNull(events);
-        return door.EnterAsync(() => new StreamPublisher<TEvent>(Running(), options).PublishAsync(events, cancellationToken));
+        return door.EnterAsync(() => new StreamPublisher<TEvent>(Publisher(), options).PublishAsync(events, cancellationToken));
     }
 
     // A separate method: inline, the closure would be allocated for every event.
@@ -71,7 +73,7 @@ internal sealed class BusClient(CallerContext door) : IEventBus
     {
         try
         {
-            return Running().PublishAsync(@event, options, cancellationToken);
+            return Publisher().PublishAsync(@event, options, cancellationToken);
         }
         catch (Exception exception)
         {
@@ -81,7 +83,7 @@ internal sealed class BusClient(CallerContext door) : IEventBus
         }
     }
 
-    private Publisher Running() =>
-        isStopping && engine?.IsInHandler == false ? throw new PublishException(Stopping, PublishFailure.Rejected, null)
+    private Publisher Publisher() =>
+        isStopping && running?.Services.Runner.RunsCaller == false ? throw new PublishException(Stopping, PublishFailure.Rejected, null)
         : publisher ?? throw new PublishException(refusal, PublishFailure.Rejected, null);
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using EventBus.Stores;
 using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -15,6 +17,7 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     private readonly BusRegistration model;
     private readonly IServiceProvider services;
     private readonly SemaphoreSlim gate = new(1);
+    private BusLifecycle? lifecycle;
     private bool stopped;
 
     public BusHost(BusRegistration model, IServiceProvider services)
@@ -44,8 +47,8 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
 
     public ILogger Log { get; }
 
-    /// <summary>The engine; null before the start and after the stop.</summary>
-    public BusEngine? Engine { get; private set; }
+    /// <summary>The running bus; null before the start and after the stop.</summary>
+    public BusComponents? Running { get; private set; }
 
     /// <summary>
     /// Checks the registration and starts the bus. Does nothing if the bus has been started or stopped before.
@@ -65,9 +68,9 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
     /// </summary>
     public void Dispose()
     {
-        if (Engine is { } engine)
+        if (Running is { } running)
         {
-            var work = engine.Transport.Work;
+            var work = running.Transport.Work;
             Log.DisposedRunning(work.Accepted - work.Settled);
             StopAsync(new CancellationToken(canceled: true)).Observed();
         }
@@ -78,25 +81,31 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         await gate.WaitAsync(cancellationToken);
         try
         {
-            if (Engine is not null || stopped)
+            if (lifecycle is not null || stopped)
             {
                 return;
             }
 
-            var engine = await BuildAsync();
+            var stages = new StopStages();
+            var (plan, parts) = await BuildAsync(stages);
+            var starting = new BusLifecycle(plan, parts, stages, services);
             try
             {
-                await engine.StartAsync(() => Open(engine), cancellationToken);
+                await starting.ConnectAsync(cancellationToken);
+
+                // Before the workers start, because handlers may publish immediately.
+                Open(plan, parts);
+                starting.Start();
             }
             catch
             {
                 Client.Close("The event bus could not be started.");
                 Sagas.Close();
-                await engine.DisposeAsync();
+                await starting.DisposeAsync();
                 throw;
             }
 
-            Engine = engine;
+            (lifecycle, Running) = (starting, parts);
         }
         finally
         {
@@ -111,14 +120,14 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         try
         {
             stopped = true;
-            if (Engine is { } engine)
+            if (lifecycle is { } running)
             {
                 Client.CloseToOutsiders();
-                await engine.DrainAsync(cancellationToken);
+                await running.DrainAsync(cancellationToken);
                 Client.Close("The event bus has stopped, so nothing can be published. Publish before the host has stopped.");
                 Sagas.Close();
-                await engine.DisposeAsync();
-                Engine = null;
+                await running.DisposeAsync();
+                (lifecycle, Running) = (null, null);
                 Log.Stopped();
             }
         }
@@ -128,26 +137,27 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         }
     }
 
-    private void Open(BusEngine engine)
+    private void Open(BusPlan plan, BusComponents parts)
     {
-        Client.Open(engine);
-        if (engine.Failures is { } failures)
+        Client.Open(parts);
+        if (parts.Recovery is { } recovery)
         {
-            DeadLetters.Open(failures.DeadLetters, engine.Plans, engine.CallTimeout, engine.Wake, Log);
+            IReadOnlyList<WakeSignal> wake = parts.Delays is null ? [recovery.RetriesDue] : [recovery.RetriesDue, parts.DelaysDue];
+            DeadLetters.Open(recovery.Store.DeadLetters, plan.Options.PublishTimeout, wake, parts.Services);
         }
 
-        if (engine.Delays is { } delays)
+        if (parts.Delays is { } delays)
         {
-            DelayedEvents.Open(delays, engine.CallTimeout);
+            DelayedEvents.Open(delays.Store, plan.Options.PublishTimeout);
         }
 
-        if (engine.SagaOperations is { } sagas)
+        if (parts.SagaOperations is { } sagas)
         {
             Sagas.Open(sagas);
         }
     }
 
-    private async Task<BusEngine> BuildAsync()
+    private async Task<(BusPlan Plan, BusComponents Parts)> BuildAsync(StopStages stages)
     {
         var problems = new List<string>();
         var options = TryMake(_ => services.GetRequiredService<IOptionsMonitor<EventBusOptions>>().Get(model.OptionsName), problems) ?? new EventBusOptions();
@@ -156,8 +166,34 @@ internal sealed class BusHost : IAsyncDisposable, IDisposable
         var applicationName = services.GetService<IHostEnvironment>()?.ApplicationName;
         var sagas = await SagaCompiler.SketchAsync(model, services, Sagas.ReceiveAsync, problems);
         var plan = BusPlan.Make(model, sagas, options, applicationName, transport?.Features, stores, problems.Distinct(StringComparer.Ordinal));
-        return new BusEngine(model, plan, transport!, stores, services, new BusDiagnostics(services.GetService<IMeterFactory>(), Time), this);
+        var backend = new BusBackend(transport ?? throw new UnreachableException("A plan without a transport is an error."), stores);
+        return (plan, new BusComposer(plan, backend, services, stages, CreateServices(plan, backend, stages)).Compose());
     }
+
+    private BusServices CreateServices(BusPlan plan, BusBackend backend, StopStages stages)
+    {
+        var diagnostics = new BusDiagnostics(services.GetService<IMeterFactory>(), Time);
+        diagnostics.Describe(backend.Transport.Features.System, model.Key, plan.Events.Knows);
+        return new BusServices
+        {
+            Time = Time,
+            StoreTime = StoreTimeOf(backend.Stores),
+            Log = Log,
+            Diagnostics = diagnostics,
+            Runner = new BackgroundRunner(Log),
+            Random = new RandomSource(),
+            Idle = new IdleSignal(Time),
+            Abort = stages.Handlers.Token,
+        };
+    }
+
+    /// <summary>
+    /// Gets the clock for due times and leases. Due times that end with the process use a clock that never goes back.
+    /// So do those that a queue counts down. Due times that other instances share, or that survive a restart, use the
+    /// clock of their stores.
+    /// </summary>
+    private TimeProvider StoreTimeOf(BusStores? stores) =>
+        stores is { Durable: false } or { Failures: not (null or KeyedFailureStore) } ? new MonotonicTimeProvider(Time) : stores?.PlanBy(Time) ?? Time;
 
     /// <summary>
     /// Creates the options, the transport or the stores. An invalid value is added to the configuration errors.

@@ -6,23 +6,23 @@ namespace EventBus;
 /// Starts the bus before every other hosted service and stops it after them, so that all of them can publish during
 /// their whole lifetime.
 /// </summary>
-internal sealed class BusHostedService(BusHost runtime) : IHostedLifecycleService
+internal sealed class BusHostedService(BusHost host) : IHostedLifecycleService
 {
     private bool hostKnowsLifecycles;
 
     public Task StartingAsync(CancellationToken cancellationToken)
     {
         hostKnowsLifecycles = true;
-        return runtime.StartAsync(cancellationToken);
+        return host.StartAsync(cancellationToken);
     }
 
-    public Task StartAsync(CancellationToken cancellationToken) => runtime.StartAsync(cancellationToken);
+    public Task StartAsync(CancellationToken cancellationToken) => host.StartAsync(cancellationToken);
 
     public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    public Task StopAsync(CancellationToken cancellationToken) => hostKnowsLifecycles ? Task.CompletedTask : runtime.StopAsync(cancellationToken);
+    public Task StopAsync(CancellationToken cancellationToken) => hostKnowsLifecycles ? Task.CompletedTask : host.StopAsync(cancellationToken);
 
-    public Task StoppedAsync(CancellationToken cancellationToken) => runtime.StopAsync(cancellationToken);
+    public Task StoppedAsync(CancellationToken cancellationToken) => host.StopAsync(cancellationToken);
 }

@@ -10,11 +10,9 @@ namespace EventBus;
 /// </summary>
 /// <param name="transport">Finds what the backend keeps for a name.</param>
 /// <param name="store">Keeps the names.</param>
-/// <param name="service">The service name of this bus.</param>
-/// <param name="consumed">The subscriptions that this instance consumes.</param>
-/// <param name="known">The subscriptions of the application, whether or not this instance consumes them.</param>
+/// <param name="own">The subscriptions of this bus.</param>
 /// <param name="services">Provides the clock and the log.</param>
-internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store, string service, IReadOnlyCollection<string> consumed, IReadOnlySet<string> known, BusServices services)
+internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store, OwnSubscriptions own, BusServices services)
 {
     // The maximum number of names that one pass looks up: those of this service first, then those that have been unused
     // longest.
@@ -28,6 +26,7 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     // Another service may be stopped for days. Until then, only the health check names its leftovers.
     private static readonly TimeSpan QuietOfOthers = TimeSpan.FromDays(7);
 
+    private readonly string service = own.Service;
     private readonly Dictionary<(string Service, string Name), DateTimeOffset> missing = [];
     private readonly HashSet<(string Service, string Name)> said = [];
     private volatile IReadOnlyList<Leftover> found = [];
@@ -79,9 +78,9 @@ internal sealed class LeftoverWatch(Transport transport, SubscriptionStore store
     public async Task LookAsync(CancellationToken stop)
     {
         var now = Time.GetUtcNow();
-        var names = await store.NoteAsync(Backend, consumed, now, stop);
+        var names = await store.NoteAsync(Backend, own.Consumed, now, stop);
         var candidates = names
-            .Where(seen => (seen.Service != service || !known.Contains(seen.Name)) && now - seen.LastSeen > Quiet)
+            .Where(seen => (seen.Service != service || !own.Registered.Contains(seen.Name)) && now - seen.LastSeen > Quiet)
             .Where(seen => now - seen.LastSeen > QuietOfOthers || missing.GetValueOrDefault((seen.Service, seen.Name)) != seen.LastSeen)
             .OrderBy(seen => seen.Service != service)
             .ThenBy(seen => seen.LastSeen)

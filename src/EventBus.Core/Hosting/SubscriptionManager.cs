@@ -6,9 +6,9 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
     public Task<IReadOnlyList<SubscriptionInfo>> ListAsync(CancellationToken cancellationToken = default) =>
         client.CallerContext.EnterAsync<IReadOnlyList<SubscriptionInfo>>(async () =>
         {
-            var engine = client.RunningEngine();
+            var bus = client.Running();
             var listed = new List<SubscriptionInfo>();
-            foreach (var worker in engine.Workers.Values.OrderBy(worker => worker.Name, StringComparer.Ordinal))
+            foreach (var worker in bus.Workers.All.OrderBy(worker => worker.Name, StringComparer.Ordinal))
             {
                 listed.Add(new SubscriptionInfo
                 {
@@ -16,27 +16,27 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
                     Events = [.. worker.Patterns.Select(pattern => pattern.ToString())],
                     IsPaused = worker.Pause.IsPaused,
                     Problem = worker.Problem,
-                    Waiting = await CountWaitingAsync(engine, worker, cancellationToken),
+                    Waiting = await CountWaitingAsync(bus, worker, cancellationToken),
                 });
             }
 
             return listed;
         });
 
-    public Task PauseAsync(string subscription, CancellationToken cancellationToken = default) => ChangeAsync(subscription, (engine, worker) =>
+    public Task PauseAsync(string subscription, CancellationToken cancellationToken = default) => ChangeAsync(subscription, (bus, worker) =>
     {
         if (worker.Pause.TryPause())
         {
-            engine.Log.PausedByOperator(worker.Name);
+            bus.Services.Log.PausedByOperator(worker.Name);
         }
     });
 
-    public Task ResumeAsync(string subscription, CancellationToken cancellationToken = default) => ChangeAsync(subscription, (engine, worker) =>
+    public Task ResumeAsync(string subscription, CancellationToken cancellationToken = default) => ChangeAsync(subscription, (bus, worker) =>
     {
         if (worker.Pause.TryResume())
         {
-            engine.Log.ResumedByOperator(worker.Name);
-            engine.Wake();
+            bus.Services.Log.ResumedByOperator(worker.Name);
+            bus.Recovery?.RetriesDue.Pulse();
         }
     });
 
@@ -45,47 +45,47 @@ internal sealed class SubscriptionManager(BusClient client) : ISubscriptionManag
         ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
         return client.CallerContext.EnterAsync(async () =>
         {
-            var engine = client.RunningEngine();
-            if (engine.HasSubscription(subscription))
+            var bus = client.Running();
+            if (bus.Retirement.IsRegistered(subscription))
             {
                 throw new ArgumentException(
                     $"The subscription '{subscription}' is still in use here. Remove its Subscribe call and start the application again; then retire it.",
                     nameof(subscription));
             }
 
-            await engine.RetireAsync(subscription, discardWaiting, cancellationToken);
+            await bus.Retirement.RetireAsync(subscription, discardWaiting, cancellationToken);
         });
     }
 
-    private Task ChangeAsync(string subscription, Action<BusEngine, SubscriptionWorker> change)
+    private Task ChangeAsync(string subscription, Action<BusComponents, SubscriptionWorker> change)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(subscription);
         return client.CallerContext.EnterAsync(() =>
         {
-            var engine = client.RunningEngine();
-            if (!engine.Workers.TryGetValue(subscription, out var worker))
+            var bus = client.Running();
+            if (!bus.Workers.TryGet(subscription, out var worker))
             {
-                var names = string.Join(", ", engine.Workers.Keys.Order(StringComparer.Ordinal).Select(name => $"'{name}'"));
+                var names = string.Join(", ", bus.Workers.All.Select(known => $"'{known.Name}'").Order(StringComparer.Ordinal));
                 throw new ArgumentException(
                     $"This instance does not consume a subscription '{subscription}'. It consumes {(names.Length > 0 ? names : "none")}.", nameof(subscription));
             }
 
-            change(engine, worker);
+            change(bus, worker);
             return Task.CompletedTask;
         });
     }
 
     /// <summary>Counts the events that wait on the backend; null if it does not report them, or not now.</summary>
-    private static async Task<long?> CountWaitingAsync(BusEngine engine, SubscriptionWorker worker, CancellationToken cancellationToken)
+    private static async Task<long?> CountWaitingAsync(BusComponents bus, SubscriptionWorker worker, CancellationToken cancellationToken)
     {
-        if (engine.Transport.Features.CountsWork)
+        if (bus.Transport.Features.CountsWork)
         {
             return worker.WaitingCount;
         }
 
         try
         {
-            return (await engine.Transport.FindKeptAsync(engine.ServiceName, worker.Name, cancellationToken))?.Waiting;
+            return (await bus.Transport.FindKeptAsync(bus.ServiceName, worker.Name, cancellationToken))?.Waiting;
         }
         catch (EventBusException)
         {

@@ -20,6 +20,7 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan NoteFor = TimeSpan.FromSeconds(30);
 
+    private readonly InstanceStore instances = stores.Instances ?? throw new ArgumentException("The stores know no instances.", nameof(stores));
     private readonly Dictionary<string, long> foreignSince = new(StringComparer.Ordinal);
     private volatile IReadOnlyList<string> foreign = [];
 
@@ -52,11 +53,11 @@ internal sealed class UnknownConsumerMonitor(Transport transport, BusStores stor
     /// <summary>
     /// Removes the note of this instance, so that the other instances of this machine no longer count it.
     /// </summary>
-    public async Task EndAsync() => await stores.Instances!.ForgetAsync(instance, CancellationToken.None);
+    public async Task EndAsync() => await instances.ForgetAsync(instance, CancellationToken.None);
 
     private async Task LookAsync(CancellationToken stop)
     {
-        var known = await stores.Instances!.NoteAsync(instance, subscriptions, Time.GetUtcNow(), NoteFor, stop);
+        var known = await instances.NoteAsync(instance, subscriptions, Time.GetUtcNow(), NoteFor, stop);
         var found = new List<string>();
         foreach (var subscription in subscriptions)
         {

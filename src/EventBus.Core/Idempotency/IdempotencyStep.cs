@@ -13,7 +13,7 @@ namespace EventBus;
 /// Only a completed event suppresses later copies. While another attempt holds the claim, this one waits. While the
 /// store is down, no handler runs.
 /// </remarks>
-internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEventStore store, FailureRecorder failures, BusServices services) : OnceStep
+internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEventStore store, DurableWriter writer, BusServices services) : OnceStep
 {
     private const string Leases = "idempotency leases";
 
@@ -30,6 +30,11 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
 
     // Concurrent attempts of this process wait for each other without polling the store.
     private readonly ConcurrentDictionary<string, Task> running = new(StringComparer.Ordinal);
+
+    /// <summary>
+    /// True if the effects that a handler adds to its context run in the transaction that marks the event as handled.
+    /// </summary>
+    public bool HasTransactions => store.SupportsTransactions;
 
     public override bool IsQuick => local is not null && !options.HasKeys;
 
@@ -134,11 +139,11 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
         {
             while (running.GetOrAdd(text, ended) is var earlier && earlier != ended)
             {
-                await failures.WaitForAsync(earlier.WaitAsync(token), slots);
+                await slots.WaitWithoutAsync(earlier.WaitAsync(token), services.Abort);
             }
 
             var (claim, asked) = (default(ProcessedClaim), default(DateTimeOffset));
-            await failures.Writer.WriteAsync(subject, slots, async cancel => claim = await store.ClaimAsync(key, fingerprint, asked = services.StoreTime.GetUtcNow(), lease, cancel));
+            await writer.WriteAsync(subject, slots, async cancel => claim = await store.ClaimAsync(key, fingerprint, asked = services.StoreTime.GetUtcNow(), lease, cancel));
             if (claim.State == ProcessedState.New && asked + lease <= services.StoreTime.GetUtcNow())
             {
                 // The answer came after the lease had expired: another attempt may have begun, or even completed.
@@ -151,7 +156,7 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
             }
 
             // A local store never loses claims, so it signals when the claim is settled. Other stores are polled.
-            await (local is not null ? failures.WaitForAsync(local.WhenSettledAsync(key, token), slots) : Task.Delay(look, services.Time, token));
+            await (local is not null ? slots.WaitWithoutAsync(local.WhenSettledAsync(key, token), services.Abort) : Task.Delay(look, services.Time, token));
         }
     }
 
@@ -168,7 +173,7 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
         {
             try
             {
-                await failures.Writer.WriteAsync(subject, owner.Slots, async cancel => committed = await CompleteAsync(key, fence, handling, lost.Token, cancel));
+                await writer.WriteAsync(subject, owner.Slots, async cancel => committed = await CompleteAsync(key, fence, handling, lost.Token, cancel));
             }
             catch (StoreRefusedException exception)
             {
@@ -191,7 +196,7 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
         }
 
         // A claim that cannot be released ends with its lease.
-        await failures.Writer.TryWriteAsync(subject, owner.Slots, cancel => store.ReleaseAsync(key, fence, cancel));
+        await writer.TryWriteAsync(subject, owner.Slots, cancel => store.ReleaseAsync(key, fence, cancel));
 
         // Another attempt has the claim: its outcome counts, and this event is checked again.
         return lost.IsCancellationRequested && !token.IsCancellationRequested ? Interrupted.Instance : failure;
@@ -256,8 +261,8 @@ internal sealed class IdempotencyStep(IdempotencySettings settings, ProcessedEve
     {
         if (outbox.Count > 0)
         {
-            await owner.Publisher.SendFollowUpsAsync(outbox);
-            await failures.Writer.TryWriteAsync(subject, owner.Slots, cancel => store.DispatchedAsync(key, cancel));
+            await owner.FollowUps.SendAsync(outbox);
+            await writer.TryWriteAsync(subject, owner.Slots, cancel => store.DispatchedAsync(key, cancel));
         }
 
         return null;

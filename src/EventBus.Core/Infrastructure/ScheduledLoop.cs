@@ -1,17 +1,16 @@
-using System.Threading.Channels;
 using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
 /// <summary>
-/// Runs a step repeatedly: at the time that the step returned, when woken, or after the poll interval.
+/// Runs a step repeatedly: at the time that the step returned, at a wake signal, or after the poll interval.
 /// </summary>
 /// <remarks>
 /// The step does the work that is due, and returns the time of its next run; null when it knows none. With an infinite
 /// poll interval and no next time, the step runs only when woken, or once an hour.
 /// </remarks>
-internal sealed class ScheduledLoop(string name, Func<CancellationToken, Task<DateTimeOffset?>> step, TimeSpan pollInterval, TimeProvider time, ILogger log)
+internal sealed class ScheduledLoop(string name, Func<CancellationToken, Task<DateTimeOffset?>> step, TimeSpan pollInterval, WakeSignal wake, BusServices services)
 {
     private static readonly TimeSpan Backoff = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromHours(1);
@@ -19,10 +18,8 @@ internal sealed class ScheduledLoop(string name, Func<CancellationToken, Task<Da
     // The tolerated lateness of a wait.
     private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(20);
 
-    private readonly Channel<bool> wake = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-
-    /// <summary>Runs the step soon, because something may have become due.</summary>
-    public void Wake() => wake.Writer.TryWrite(true);
+    private readonly TimeProvider time = services.StoreTime;
+    private readonly ILogger log = services.Log;
 
     public async Task RunAsync(CancellationToken stop)
     {
@@ -66,7 +63,7 @@ internal sealed class ScheduledLoop(string name, Func<CancellationToken, Task<Da
 
         try
         {
-            await wake.Reader.ReadAsync(either.Token);
+            await wake.WaitAsync(either.Token);
         }
         catch (OperationCanceledException) when (timer.IsCancellationRequested)
         {

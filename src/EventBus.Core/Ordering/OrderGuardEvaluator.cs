@@ -11,7 +11,7 @@ namespace EventBus;
 /// The sequence guards come first, so that the others evaluate only events whose turn it is. Otherwise, an event that
 /// another guard skips ahead of its turn would advance the sequence past all events before it.
 /// </remarks>
-internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guards, FailurePolicy policy, FailureRecorder failures, ConcurrencyLimiter slots)
+internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guards, FailurePolicy policy, OrderTracker order, ConcurrencyLimiter slots)
 {
     private readonly OrderGuardBinding[] guards = [.. guards.OrderBy(guard => !guard.Counts)];
 
@@ -31,7 +31,7 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
         }
 
         var position = own.Select(guard => guard.PositionOf(@event)).FirstOrDefault(number => number is not null);
-        var state = await failures.GetOrderAsync(policy, envelope, slots);
+        var state = await order.GetAsync(policy, envelope, slots);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline(), lost);
         foreach (var guard in own)
         {
@@ -51,7 +51,7 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
     }
 
     /// <summary>Records that an event of the key was finished.</summary>
-    public Task AdvanceAsync(Envelope envelope, long? position) => failures.AdvanceAsync(policy, envelope, envelope.Key ?? "", position, slots);
+    public Task AdvanceAsync(Envelope envelope, long? position) => order.AdvanceAsync(policy, envelope, envelope.Key ?? "", position, slots);
 
     /// <summary>
     /// Creates the wait of a deferred event. A sequence guard depends on the sequence numbers only, so it is not

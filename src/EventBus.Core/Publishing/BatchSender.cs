@@ -7,8 +7,23 @@ namespace EventBus;
 /// Sends many events with one call of the transport, so that they are pipelined, also if each of them is observed by
 /// traces or metrics.
 /// </summary>
-internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines, TimeProvider time, BusDiagnostics diagnostics, Func<Envelope, CancellationToken, CancellationToken, Task> sendOne)
+internal sealed class BatchSender(Transport transport, EventSender sender, ObservedSender observed, PublishErrors errors, BusServices services)
 {
+    private readonly TimeProvider time = services.Time;
+    private readonly BusDiagnostics diagnostics = services.Diagnostics;
+
+    /// <summary>Sends stored events. Returns the error of each event; null for accepted events.</summary>
+    public async Task<PublishException?[]> TrySendAsync(IReadOnlyList<Envelope> outbox)
+    {
+        var outcomes = new PublishOutcome[outbox.Count];
+        await SendAsync(outbox.ToArray(), outcomes, null, CancellationToken.None);
+        return [.. outcomes.Select((outcome, i) => ErrorOf(outcome, outbox[i]))];
+    }
+
+    /// <summary>Returns the error of an event; null if it was accepted.</summary>
+    public PublishException? ErrorOf(PublishOutcome outcome, Envelope envelope) => errors.Of(outcome, envelope);
+
+    /// <summary>Sends events with one deadline.</summary>
     /// <returns>False if the deadline passed before every event had an outcome.</returns>
     public async Task<bool> SendAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
     {
@@ -42,7 +57,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
     private async Task<bool> SendTogetherAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, TimeSpan? timeout, CancellationToken cancellationToken)
     {
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
-        var deadline = ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks);
+        var deadline = ownDeadline?.Token ?? sender.Deadline();
         try
         {
             await transport.PublishAsync(batch, outcomes, deadline).AsTask().Observed().WaitAsync(cancellationToken);
@@ -70,7 +85,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
         var ownDeadline = timeout is { } own ? new CancellationTokenSource(own, time) : null;
         try
         {
-            return await SendOneByOneAsync(batch, outcomes, ownDeadline?.Token ?? deadlines.Token(time.GetUtcNow().UtcTicks), cancellationToken);
+            return await SendOneByOneAsync(batch, outcomes, ownDeadline?.Token ?? sender.Deadline(), cancellationToken);
         }
         finally
         {
@@ -90,7 +105,7 @@ internal sealed class BatchSender(Transport transport, DeadlineTokens deadlines,
             var envelope = batch.Span[i];
             var outcome = envelope.Key is { } key && heldBack?.Contains(key) == true
                 ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
-                : await OutcomeOfAsync(sendOne(envelope, deadline, cancellationToken));
+                : await OutcomeOfAsync(observed.SendAsync(envelope, deadline, cancellationToken));
             outcomes.Span[i] = outcome;
             if (outcome.Status == PublishStatus.InDoubt || deadline.IsCancellationRequested)
             {

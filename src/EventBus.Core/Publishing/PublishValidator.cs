@@ -22,6 +22,9 @@ internal sealed class PublishValidator(int warnBytes, int maxBytes, bool seriali
 
     private static readonly SearchValues<char> HeaderNameChars = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.");
 
+    /// <summary>True if every event is serialized, because the transport or a store needs its bytes.</summary>
+    public bool SerializesAll => serializes;
+
     /// <summary>Checks the options of a publish.</summary>
     /// <returns>
     /// A checked copy of the headers; null for none. The dictionary of the application is read only once, because it

@@ -79,11 +79,11 @@ internal sealed class RetryingTransport(Transport inner, TimeProvider time) : Tr
         }
     }
 
-    private async Task RepeatAsync(KeyedPublishQueue.Call? call, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
+    private async Task RepeatAsync(PublishCall? call, ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
         for (var backoff = FirstBackoff; ; backoff = Longer(backoff))
         {
-            var again = call is null ? KeyedPublishQueue.Repeatable(batch.Span, outcomes.Span, call) : call.Conclude(batch.Span, outcomes.Span);
+            var again = call is null ? RepeatablePublishes.Find(batch.Span, outcomes.Span, call) : call.Conclude(batch.Span, outcomes.Span);
             if (again.Count == 0 || !await PauseAsync(backoff, deadline) || (call is not null && !await call.EnterAsync(deadline)))
             {
                 return;

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using EventBus.Transports;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -11,12 +10,9 @@ namespace EventBus;
 /// </summary>
 /// <param name="transport">The transport that provides the events.</param>
 /// <param name="failures">Records the events.</param>
-/// <param name="policyOf">
-/// Gets the failure policy of a subscription by its name, also for a subscription that this application does not have.
-/// </param>
-/// <param name="time">The clock.</param>
-/// <param name="log">The log.</param>
-internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder failures, Func<string, FailurePolicy> policyOf, TimeProvider time, ILogger log)
+/// <param name="policies">Gets the failure policies, also of subscriptions that this application does not have.</param>
+/// <param name="services">The clock and the log.</param>
+internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder failures, FailurePolicies policies, BusServices services)
 {
     private const string Activity = "given up";
 
@@ -40,7 +36,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
     {
         try
         {
-            await new ScheduledLoop(Activity, TakeAllAsync, Timeout.InfiniteTimeSpan, time, log).RunAsync(stop);
+            await new ScheduledLoop(Activity, TakeAllAsync, Timeout.InfiniteTimeSpan, new WakeSignal(), services).RunAsync(stop);
         }
         finally
         {
@@ -66,7 +62,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
             }
         }
 
-        return time.GetUtcNow() + Interval;
+        return services.StoreTime.GetUtcNow() + Interval;
     }
 
     /// <summary>Records an event after the previous one of its subscription has completed. Never throws.</summary>
@@ -89,7 +85,7 @@ internal sealed class BrokerDeadLetterLoop(Transport transport, FailureRecorder 
 
     private async Task KeepAsync(BrokerDeadLetter givenUp, ConcurrencyLimiter slots)
     {
-        var policy = policyOf(givenUp.Subscription);
+        var policy = policies.Of(givenUp.Subscription);
         await slots.TakeAsync();
         try
         {

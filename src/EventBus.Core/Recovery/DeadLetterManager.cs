@@ -1,5 +1,4 @@
 using EventBus.Stores;
-using Microsoft.Extensions.Logging;
 
 namespace EventBus;
 
@@ -14,12 +13,11 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
     private Access? opened;
 
     /// <param name="queue">The dead letters.</param>
-    /// <param name="planBy">The clock that schedules retries.</param>
     /// <param name="timeout">The maximum duration of a call.</param>
-    /// <param name="wake">Called when retries may be due.</param>
-    /// <param name="log">The log of the changes that are made.</param>
-    public void Open(DeadLetterQueue queue, TimeProvider planBy, TimeSpan timeout, Action wake, ILogger log) =>
-        opened = new Access(queue, planBy, new StoreCalls(timeout, time), wake, log);
+    /// <param name="wake">Pulsed when retries may be due.</param>
+    /// <param name="services">The clocks and the log of the bus.</param>
+    public void Open(DeadLetterQueue queue, TimeSpan timeout, IReadOnlyList<WakeSignal> wake, BusServices services) =>
+        opened = new Access(queue, new StoreCalls(timeout, time), wake, services);
 
     public Task<IReadOnlyList<DeadLetter>> ListAsync(DeadLetterFilter? filter = null, CancellationToken cancellationToken = default) =>
         context.EnterAsync<IReadOnlyList<DeadLetter>>(async () =>
@@ -56,10 +54,10 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
         {
             var store = Store(access, "retrying one");
             var retried = await access.Calls.AskAsync(
-                token => store.RetryAsync(id, access.PlanBy.GetUtcNow(), token), "retry a dead letter", cancellationToken);
+                token => store.RetryAsync(id, access.Services.StoreTime.GetUtcNow(), token), "retry a dead letter", cancellationToken);
             if (retried)
             {
-                access.Log.Retried(id);
+                access.Services.Log.Retried(id);
             }
 
             return retried;
@@ -74,12 +72,12 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
             var count = await CountAsync(access, filter, Retrying, cancellationToken);
             var retried = await access.Calls.AskAsync(
                 token => AsksForAll(filter)
-                    ? access.Queue.RetryAllAsync(access.PlanBy.GetUtcNow(), token)
-                    : Store(access, Retrying).RetryAllAsync(filter, access.PlanBy.GetUtcNow(), token),
+                    ? access.Queue.RetryAllAsync(access.Services.StoreTime.GetUtcNow(), token)
+                    : Store(access, Retrying).RetryAllAsync(filter, access.Services.StoreTime.GetUtcNow(), token),
                 "retry dead letters",
                 cancellationToken,
                 turns: 1 + (count / RetriedInTime));
-            access.Log.RetriedAll(retried);
+            access.Services.Log.RetriedAll(retried);
             return retried;
         });
 
@@ -93,7 +91,7 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
             var discarded = await access.Calls.AskAsync(token => store.DiscardAsync(id, token), "discard a dead letter", cancellationToken);
             if (discarded)
             {
-                access.Log.Discarded(id, reason);
+                access.Services.Log.Discarded(id, reason);
             }
 
             return discarded;
@@ -132,7 +130,10 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
         finally
         {
             // Also after a failure: the store may have made the change.
-            access.Wake();
+            foreach (var signal in access.Wake)
+            {
+                signal.Pulse();
+            }
         }
     });
 
@@ -140,5 +141,5 @@ internal sealed class DeadLetterManager(CallerContext context, TimeProvider time
         "The dead letters cannot be read: the bus has not started, or it has no store that keeps failures. "
         + "Start the host; add a store, for instance bus.StoreInMemory().");
 
-    private sealed record Access(DeadLetterQueue Queue, TimeProvider PlanBy, StoreCalls Calls, Action Wake, ILogger Log);
+    private sealed record Access(DeadLetterQueue Queue, StoreCalls Calls, IReadOnlyList<WakeSignal> Wake, BusServices Services);
 }

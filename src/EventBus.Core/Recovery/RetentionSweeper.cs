@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 namespace EventBus;
 
 /// <summary>Removes entries from the stores when their retention has ended, in small batches.</summary>
-internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRetention, TimeProvider time, ILogger log)
+internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRetention, BusServices services)
 {
     private const int Batch = 500;
 
@@ -14,6 +14,9 @@ internal sealed class RetentionSweeper(BusStores? stores, TimeSpan? deadLetterRe
     // A delivered event that was not settled is redelivered within hours. A sequence may be inactive for three months.
     private static readonly TimeSpan StartsRetention = TimeSpan.FromDays(7);
     private static readonly TimeSpan OrderRetention = TimeSpan.FromDays(90);
+
+    private readonly TimeProvider time = services.StoreTime;
+    private readonly ILogger log = services.Log;
 
     public async Task RunAsync(CancellationToken stop)
     {

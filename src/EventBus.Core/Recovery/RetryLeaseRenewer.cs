@@ -9,16 +9,21 @@ namespace EventBus;
 /// Renews the leases of the failed events that this instance is handling, and cancels the handlers of events whose
 /// lease was lost. Thread-safe.
 /// </summary>
-internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan lease, TimeProvider time, ILogger log)
+internal sealed class RetryLeaseRenewer(RetryStore store, TimeSpan lease, BusServices services)
 {
     private const string Activity = "leases";
 
     private const int MostInVain = 3;
 
+    private readonly TimeProvider time = services.StoreTime;
+    private readonly ILogger log = services.Log;
     private readonly ConcurrentDictionary<FailedEvent, Held> held = new(ReferenceEqualityComparer.Instance);
 
     // The subscriptions with at least one entry that was not renewed.
     private readonly List<string> failing = [];
+
+    /// <summary>The duration of a lease.</summary>
+    public TimeSpan Lease => lease;
 
     /// <summary>Renews the lease of a claim until the returned object is disposed.</summary>
     public Held Hold(FailedEvent entry)

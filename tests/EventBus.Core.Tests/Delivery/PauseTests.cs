@@ -203,7 +203,7 @@ public sealed class PauseTests : IDisposable
 
     public void Dispose() => logs.Dispose();
 
-    private static bool IsPaused(RunningBus running, string subscription = "mail") => ((BusClient)running.Bus).RunningEngine().PausedSubscriptions.Contains(subscription);
+    private static bool IsPaused(RunningBus running, string subscription = "mail") => new BusStatus(((BusClient)running.Bus).Running()).PausedSubscriptions.Contains(subscription);
 
     private static bool IsGoingOn(string text) => text.Contains("is resumed", StringComparison.Ordinal);
 

@@ -28,13 +28,11 @@ public sealed class CleanStopTests
     public async Task GiveBack_StoreFailsAfterTheTimeIsUp_LeavesNoUnobservedException() => Assert.Empty(await UnobservedOfAsync(async () =>
     {
         var time = new FakeTimeProvider();
-        var environment = TestServices.Create(time);
         var (store, answer) = (new PickyStore(), new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously));
         store.Keep = _ => new ValueTask<bool>(answer.Task);
-        var recorder = new FailureRecorder(
-            store, new AlertCoordinator(new DeadLetterAlertSource(store), [], new AlertSettings(TimeSpan.Zero, "shop", _ => true), environment), new UnreadBodyLimits(store, new EventBusOptions(), time), 1, environment);
+        var (recorder, _) = TestServices.CreateRecorder(store, TestServices.Create(time));
 
-        var givingBack = recorder.GiveBackAsync(new FailedEvent { Subscription = "mail", Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, []), Status = FailedEventStatus.Waiting });
+        var givingBack = recorder.ReleaseAtStopAsync(new FailedEvent { Subscription = "mail", Envelope = new Envelope(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, []), Status = FailedEventStatus.Waiting });
         time.Advance(TimeSpan.FromSeconds(1));
         await givingBack.WaitAsync(RunningBus.Patience, Token);
         answer.SetException(new InvalidOperationException(Marker));

@@ -18,7 +18,7 @@ public sealed class LeftoverWatchTests : IAsyncDisposable
     private readonly Names names = new();
     private readonly LeftoverWatch watch;
 
-    public LeftoverWatchTests() => watch = new LeftoverWatch(transport, names, "shop", ["mail"], new HashSet<string> { "mail", "elsewhere" }, TestServices.Create(time, log));
+    public LeftoverWatchTests() => watch = new LeftoverWatch(transport, names, new OwnSubscriptions("shop", ["mail"], new HashSet<string> { "mail", "elsewhere" }), TestServices.Create(time, log));
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 

@@ -69,7 +69,7 @@ public sealed class KeyedPublishQueueTests
 
     private static Envelope Event() => new(new EnvelopeAttributes { Id = "1", Name = "order.placed", Key = "hot" }, "{}"u8.ToArray());
 
-    private KeyedPublishQueue.Call[] EnterAll()
+    private PublishCall[] EnterAll()
     {
         Envelope[] batch = [Event()];
         return [.. Enumerable.Range(0, Many).Select(_ => lines.Enter(batch)!)];

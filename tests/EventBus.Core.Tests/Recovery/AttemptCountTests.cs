@@ -14,29 +14,29 @@ public sealed class AttemptCountTests
     private readonly FailurePolicy policy = new("mail", false, new RetryPolicy(RetrySettings.Merge(), [], new RandomSource(), NullLogger.Instance));
     private readonly Envelope envelope = new(new EnvelopeAttributes { Id = "1", Name = "order.placed" }, "{}"u8.ToArray());
     private readonly TaskCompletionSource written = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly FailureRecorder recorder;
+    private readonly AttemptCounter attempts;
     private int writes;
 
     public AttemptCountTests() =>
-        recorder = new FailureRecorder(store, null!, null!, 10, TestServices.Create(time));
+        attempts = TestServices.CreateRecorder(store, TestServices.Create(time)).Attempts;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
     public Task Count_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("count", () => recorder.CountAttemptAsync(policy, envelope, new AttemptCount(1, 0), slots, written.SetResult));
+        IsKnownBeforeTheSlotIsBackAsync("count", () => attempts.CountAsync(policy, envelope, new AttemptCount(1, 0), slots, written.SetResult));
 
     [Fact]
     public Task Mark_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("count", () => recorder.CountConcurrentAsync(policy, envelope, slots, written.SetResult));
+        IsKnownBeforeTheSlotIsBackAsync("count", () => attempts.MarkConcurrentAsync(policy, envelope, slots, written.SetResult));
 
     [Fact]
     public Task StartOfAnEntry_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("begin", () => recorder.BeginAsync(policy, policy.Fresh(envelope, 1), slots, written.SetResult));
+        IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.BeginAsync(policy, policy.Fresh(envelope, 1), slots, written.SetResult));
 
     [Fact]
     public Task MarkOfAnEntry_KeptWhileAnotherHasTheSlot_IsKnownAtOnce() =>
-        IsKnownBeforeTheSlotIsBackAsync("begin", () => recorder.CountConcurrentAsync(policy.Fresh(envelope, 1), slots, written.SetResult));
+        IsKnownBeforeTheSlotIsBackAsync("begin", () => attempts.MarkConcurrentAsync(policy.Fresh(envelope, 1), slots, written.SetResult));
 
     private async Task IsKnownBeforeTheSlotIsBackAsync(string step, Func<Task> write)
     {

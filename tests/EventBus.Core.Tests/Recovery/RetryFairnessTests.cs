@@ -76,9 +76,9 @@ public sealed class RetryFairnessTests
         await running.Bus.PublishAsync(new OrderPlaced("slow"), new PublishOptions { Key = "b" }, Token);
         await begun.Task.WaitAsync(RunningBus.Patience, Token);
         time.Advance(TimeSpan.FromSeconds(6));
-        var engine = ((BusClient)running.Bus).RunningEngine();
+        var retries = ((BusClient)running.Bus).Running().Recovery!.Scheduler;
         using var patience = new CancellationTokenSource(RunningBus.Patience, TimeProvider.System);
-        while (!engine.HasRetriesInHand)
+        while (retries.IsIdle)
         {
             Assert.False(patience.IsCancellationRequested, "The due retry was not claimed.");
             await Task.Yield();

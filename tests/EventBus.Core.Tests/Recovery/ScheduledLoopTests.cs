@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
@@ -27,8 +26,8 @@ public sealed class ScheduledLoopTests
                 return Task.FromResult<DateTimeOffset?>(null);
             },
             Timeout.InfiniteTimeSpan,
-            time,
-            NullLogger.Instance);
+            new WakeSignal(),
+            TestServices.Create(time));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(Token);
         var running = loop.RunAsync(stop.Token);
 

@@ -287,16 +287,17 @@ public sealed class SagaCrashTests
     public async Task Lease_WithLessThanTwoThirdsLeft_IsRenewed()
     {
         var now = time.GetUtcNow();
-        var keeper = new SagaRepository(store, TimeSpan.FromSeconds(30), TestServices.Create(time), CancellationToken.None);
+        var (services, lease) = (TestServices.Create(time), TimeSpan.FromSeconds(30));
+        var renewer = new SagaLeaseRenewer(new SagaRepository(store, new SagaRefusals(store, services, CancellationToken.None), lease, services, CancellationToken.None), lease, services);
         var progress = new SagaProgress { Held = true };
         var entry = new SagaEntry { Id = "trip-1", Saga = "book-trip", Status = SagaStatus.Running, StartedAt = now, ChangedAt = now, Content = progress.Write() };
         Assert.True(await store.CreateAsync(entry, Token));
 
         // At the look after ten seconds it has 16 left; at the one after that only 6 would be.
-        using var hold = new LeasedSaga(keeper, null!, entry with { Version = 1 }, progress, now.AddSeconds(26));
-        keeper.Hold(hold);
+        var hold = new LeasedSaga(null!, entry with { Version = 1 }, progress, now.AddSeconds(26));
+        renewer.Hold(hold);
         using var stop = new CancellationTokenSource();
-        var renewing = keeper.RunAsync(stop.Token);
+        var renewing = renewer.RunAsync(stop.Token);
         time.Advance(TimeSpan.FromSeconds(10));
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => renewing.WaitAsync(RunningBus.Patience, Token));
@@ -307,7 +308,8 @@ public sealed class SagaCrashTests
     [Fact]
     public async Task Writes_OfEightWritersAtOnce_LoseNothing()
     {
-        var keeper = new SagaRepository(store, TimeSpan.FromSeconds(30), TestServices.Create(time), CancellationToken.None);
+        var services = TestServices.Create(time);
+        var repository = new SagaRepository(store, new SagaRefusals(store, services, CancellationToken.None), TimeSpan.FromSeconds(30), services, CancellationToken.None);
         await store.CreateAsync(new SagaEntry { Id = "s", Saga = "x", Status = SagaStatus.Running, StartedAt = default, ChangedAt = default, Content = new byte[1] }, Token);
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(
@@ -315,7 +317,7 @@ public sealed class SagaCrashTests
             {
                 for (var i = 0; i < 500; i++)
                 {
-                    await keeper.ChangeAsync("s", entry => entry with { Claim = entry.Claim + 1 }, Token);
+                    await repository.ChangeAsync("s", entry => entry with { Claim = entry.Claim + 1 }, Token);
                 }
             },
             Token)));

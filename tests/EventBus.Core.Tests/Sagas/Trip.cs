@@ -99,7 +99,7 @@ internal static class SagaTestExtensions
         : saga.Step(name, (context, ct) => script.RunAsync($"+{name}", context, ct));
 
     /// <summary>Where a bus keeps its sagas.</summary>
-    public static Stores.SagaStore SagaStore(this RunningBus bus) => ((BusClient)bus.Bus).RunningEngine().SagaOperations!.Store;
+    public static Stores.SagaStore SagaStore(this RunningBus bus) => ((BusClient)bus.Bus).Running().SagaOperations!.Store;
 
     public static ISagas Sagas(this RunningBus bus) => bus.Services.GetRequiredService<ISagas>();
 

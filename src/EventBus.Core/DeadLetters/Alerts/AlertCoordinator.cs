@@ -27,13 +27,15 @@ internal sealed class AlertCoordinator
     private readonly TimeSpan lease;
     private readonly List<AlertDispatcher> dispatchers;
     private readonly ScheduledLoop taking;
-    private readonly List<ScheduledLoop> sending;
+    private readonly WakeSignal due = new();
+    private readonly List<ScheduledLoop> loops;
+    private readonly List<WakeSignal> sending;
     private readonly Lock gate = new();
 
     // The alerts that are claimed and not yet marked as sent, with the number of dispatchers that still have to send
     // each.
     private readonly Dictionary<PendingAlert, int> held = [];
-    private readonly List<PendingAlert> notified = [];
+    private readonly List<PendingAlert> toMark = [];
 
     // The alerts that were sent and could not be marked. Marking is tried again when the store returns them again.
     private readonly HashSet<PendingAlert> unmarked = [];
@@ -52,16 +54,17 @@ internal sealed class AlertCoordinator
         (time, log, idle) = (services.StoreTime, services.Log, services.Idle);
         lease = settings.Interval + TimeSpan.FromMinutes(1);
         marking = $"marking alerts of {source.Name} as sent";
-        dispatchers = [.. alerts.Select((alert, index) => new AlertDispatcher(alert, $"alert {index + 1} of {source.Name}, {alert.GetType()}", source, settings, services) { Notified = Notified })];
-        taking = new ScheduledLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, time, services.Log);
-        sending = [.. dispatchers.Select(dispatcher => new ScheduledLoop($"the loop of {dispatcher.Name}", stop => SendAsync(dispatcher, stop), Timeout.InfiniteTimeSpan, time, services.Log))];
+        dispatchers = [.. alerts.Select((alert, index) => new AlertDispatcher(alert, $"alert {index + 1} of {source.Name}, {alert.GetType()}", source, settings, services))];
+        taking = new ScheduledLoop($"taking alerts of {source.Name}", TakeAsync, source.PollInterval, due, services);
+        sending = [.. dispatchers.Select(_ => new WakeSignal())];
+        loops = [.. dispatchers.Zip(sending, (dispatcher, wake) => new ScheduledLoop($"the loop of {dispatcher.Name}", stop => SendAsync(dispatcher, stop), Timeout.InfiniteTimeSpan, wake, services))];
     }
 
     /// <summary>True if new dead letters must be marked for an alert.</summary>
     public bool IsWanted => dispatchers.Count > 0;
 
     /// <summary>The loops; the caller runs them concurrently.</summary>
-    public IEnumerable<Func<CancellationToken, Task>> Loops => IsWanted ? sending.Prepend(taking).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
+    public IEnumerable<Func<CancellationToken, Task>> Loops => IsWanted ? loops.Prepend(taking).Select(loop => (Func<CancellationToken, Task>)loop.RunAsync) : [];
 
     /// <summary>
     /// True if every alert that was raised in this process is sent, or waits for the end of an interval or of a
@@ -79,7 +82,7 @@ internal sealed class AlertCoordinator
 
             lock (gate)
             {
-                return notified.Count == 0;
+                return toMark.Count == 0;
             }
         }
     }
@@ -96,7 +99,7 @@ internal sealed class AlertCoordinator
         {
             // Only a claim that begins after the entry was recorded counts.
             Interlocked.Increment(ref raised);
-            taking.Wake();
+            due.Pulse();
         }
 
         Interlocked.Decrement(ref beingReported);
@@ -108,10 +111,10 @@ internal sealed class AlertCoordinator
     /// </summary>
     public void Hurry()
     {
-        foreach (var (dispatcher, loop) in dispatchers.Zip(sending))
+        foreach (var (dispatcher, wake) in dispatchers.Zip(sending))
         {
             dispatcher.Hurry();
-            loop.Wake();
+            wake.Pulse();
         }
     }
 
@@ -137,7 +140,7 @@ internal sealed class AlertCoordinator
             }
         }
 
-        sending.ForEach(loop => loop.Wake());
+        sending.ForEach(wake => wake.Pulse());
         Interlocked.Exchange(ref looked, seen);
         idle.Set();
         return next;
@@ -145,9 +148,20 @@ internal sealed class AlertCoordinator
 
     private async Task<DateTimeOffset?> SendAsync(AlertDispatcher dispatcher, CancellationToken stop)
     {
-        var next = await dispatcher.SendDueAsync(stop);
+        while (dispatcher.TakeDue() is { } group)
+        {
+            var isSent = await dispatcher.TrySendAsync(group, stop);
+            if (isSent)
+            {
+                // Before the dispatcher settles the group: the bus is not idle until the alerts are marked.
+                AddSent(group.Waiting);
+            }
+
+            dispatcher.Settle(group, isSent);
+        }
+
         idle.Set();
-        return next;
+        return dispatcher.NextDue();
     }
 
     /// <summary>
@@ -161,7 +175,7 @@ internal sealed class AlertCoordinator
             PendingAlert[] sent;
             lock (gate)
             {
-                sent = [.. notified.Take(ClaimSize)];
+                sent = [.. toMark.Take(ClaimSize)];
             }
 
             if (sent.Length == 0)
@@ -172,7 +186,7 @@ internal sealed class AlertCoordinator
             var failed = await MarkAsync(sent, stop);
             lock (gate)
             {
-                notified.RemoveRange(0, sent.Length);
+                toMark.RemoveRange(0, sent.Length);
                 foreach (var alert in sent)
                 {
                     // An alert that was not marked is claimed again when its lease expires. While it is held, it is not
@@ -229,14 +243,14 @@ internal sealed class AlertCoordinator
         return failed;
     }
 
-    private void Notified(IReadOnlyList<PendingAlert> alerts)
+    private void AddSent(IReadOnlyList<PendingAlert> alerts)
     {
         lock (gate)
         {
-            notified.AddRange(alerts.Where(alert => --held[alert] == 0));
+            toMark.AddRange(alerts.Where(alert => --held[alert] == 0));
         }
 
-        taking.Wake();
+        due.Pulse();
     }
 
     private bool Hold(PendingAlert alert)
@@ -245,7 +259,7 @@ internal sealed class AlertCoordinator
         {
             if (unmarked.Remove(alert))
             {
-                notified.Add(alert);
+                toMark.Add(alert);
             }
 
             return held.TryAdd(alert, dispatchers.Count);

@@ -26,15 +26,12 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
 
     private readonly Lock gate = new();
     private readonly TimeProvider time = services.StoreTime;
-    private readonly Dictionary<(string Subscription, string? EventName), Group> groups = [];
+    private readonly Dictionary<(string Subscription, string? EventName), AlertGroup> groups = [];
     private bool isSending;
     private bool hurries;
 
     /// <summary>The name of this dispatcher in logs; unique.</summary>
     public string Name => activity;
-
-    /// <summary>Called with the alerts that were sent or that no longer need to be sent.</summary>
-    public required Action<IReadOnlyList<PendingAlert>> Notified { get; init; }
 
     /// <summary>
     /// True if nothing is to be sent now: all alerts wait for the end of an interval or of a backoff.
@@ -59,7 +56,7 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
             var name = NameOf(alert);
             if (!groups.TryGetValue(name, out var group))
             {
-                groups.Add(name, group = new Group());
+                groups.Add(name, group = new AlertGroup());
             }
 
             group.Waiting.Add(alert);
@@ -81,22 +78,9 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
         }
     }
 
-    /// <summary>
-    /// Sends the alerts that are due, and returns when to call it again; null when nothing is waiting.
-    /// </summary>
-    public async Task<DateTimeOffset?> SendDueAsync(CancellationToken stop)
+    /// <summary>Gets the time at which the next alerts are due; null when none wait.</summary>
+    public DateTimeOffset? NextDue()
     {
-        while (TakeDue() is { } due)
-        {
-            var notified = await TryNotifyAsync(due, stop);
-            if (notified)
-            {
-                Notified(due.Waiting);
-            }
-
-            Settle(due, notified);
-        }
-
         lock (gate)
         {
             if (groups.Count == 0)
@@ -113,7 +97,7 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
     /// Takes the due group that has waited longest. A new group replaces it, so that alerts that are added meanwhile
     /// wait for their time.
     /// </summary>
-    private Group? TakeDue()
+    public AlertGroup? TakeDue()
     {
         lock (gate)
         {
@@ -126,7 +110,7 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
             var (key, due) = groups.Where(entry => entry.Value.Waiting.Count > 0 && entry.Value.NotBefore <= now).OrderBy(entry => entry.Value.NotBefore).FirstOrDefault();
             if (due is not null)
             {
-                groups[key] = new Group { NotBefore = TimeSpan.MaxValue };
+                groups[key] = new AlertGroup { NotBefore = TimeSpan.MaxValue };
                 isSending = true;
             }
 
@@ -134,23 +118,26 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
         }
     }
 
-    private void Settle(Group sent, bool notified)
+    /// <summary>Ends the attempt to send a group: its alerts were sent, or wait for the backoff.</summary>
+    public void Settle(AlertGroup group, bool sent)
     {
         lock (gate)
         {
-            var name = NameOf(sent.Waiting[0]);
+            var name = NameOf(group.Waiting[0]);
             var now = Elapsed;
             var since = groups[name].Waiting;
-            groups[name] = notified
-                ? new Group { Waiting = since, NotBefore = hurries ? now : now + settings.Interval }
-                : new Group { Waiting = [.. sent.Waiting, .. since], NotBefore = now + BackoffAfter(sent.Failures), Failures = sent.Failures + 1 };
+            groups[name] = sent
+                ? new AlertGroup { Waiting = since, NotBefore = hurries ? now : now + settings.Interval }
+                : new AlertGroup { Waiting = [.. group.Waiting, .. since], NotBefore = now + BackoffAfter(group.Failures), Failures = group.Failures + 1 };
             isSending = false;
         }
     }
 
     private (string Subscription, string? EventName) NameOf(PendingAlert alert) => (alert.Subscription, settings.KnowsEvent(alert.EventName) ? alert.EventName : null);
 
-    private async Task<bool> TryNotifyAsync(Group due, CancellationToken stop)
+    /// <summary>Sends a group as one alert, or nothing if none of its alerts is needed any longer.</summary>
+    /// <returns>False if it failed.</returns>
+    public async Task<bool> TrySendAsync(AlertGroup due, CancellationToken stop)
     {
         var pending = due.Waiting;
         try
@@ -218,18 +205,5 @@ internal sealed class AlertDispatcher(IDeadLetterNotifier sink, string activity,
     {
         var backoff = FirstBackoff * Math.Pow(2, Math.Min(failures, 20));
         return backoff < LongestBackoff ? backoff : LongestBackoff;
-    }
-
-    /// <summary>The alerts of one subscription and event name.</summary>
-    private sealed class Group
-    {
-        public List<PendingAlert> Waiting { get; init; } = [];
-
-        /// <summary>
-        /// The earliest time of the next alert, on the monotonic clock: changes of the system clock have no effect.
-        /// </summary>
-        public TimeSpan NotBefore { get; set; }
-
-        public int Failures { get; init; }
     }
 }

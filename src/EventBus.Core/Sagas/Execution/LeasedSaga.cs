@@ -1,9 +1,11 @@
+using System.Diagnostics.CodeAnalysis;
 using EventBus.Stores;
 
 namespace EventBus;
 
 /// <summary>Represents a saga that this instance processes: its entry, its progress and its lease.</summary>
-internal sealed class LeasedSaga(SagaRepository keeper, SagaDefinition definition, SagaEntry entry, SagaProgress progress, DateTimeOffset leaseEnd) : IDisposable
+[SuppressMessage("Design", "CA1001", Justification = "The callbacks of the token may be running, and the gate holds nothing to dispose.")]
+internal sealed class LeasedSaga(SagaDefinition definition, SagaEntry entry, SagaProgress progress, DateTimeOffset leaseEnd)
 {
     private readonly CancellationTokenSource lost = new();
 
@@ -32,10 +34,4 @@ internal sealed class LeasedSaga(SagaRepository keeper, SagaDefinition definitio
     public Task Renewing { get; set; } = Task.CompletedTask;
 
     public void Lose() => lost.CancelAsync().Observed();
-
-    /// <summary>
-    /// Removes the saga from the renewal of leases. Does not dispose the source of <see cref="Lost"/>, whose callbacks
-    /// may be running.
-    /// </summary>
-    public void Dispose() => keeper.LetGo(this);
 }

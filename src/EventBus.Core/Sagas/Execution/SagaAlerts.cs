@@ -7,7 +7,7 @@ namespace EventBus;
 /// Provides the alerts of sagas that need attention. They have the form of dead-letter alerts, so that both kinds use
 /// the same notifiers.
 /// </summary>
-internal sealed class SagaAlerts(SagaStore store, SagaRepository keeper) : AlertSource
+internal sealed class SagaAlerts(SagaStore store, SagaRepository repository, SagaRefusals refusals) : AlertSource
 {
     private const string EventName = "saga.needs-attention";
 
@@ -24,7 +24,7 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository keeper) : Alert
         {
             try
             {
-                if (keeper.MayTry(entry.Id, out _) && await store.SaveAsync(entry with { AlertAt = now + lease }, cancellationToken))
+                if (refusals.MayTry(entry.Id, out _) && await store.SaveAsync(entry with { AlertAt = now + lease }, cancellationToken))
                 {
                     claimed.Add(new PendingAlert(entry.Id, entry.Claim, entry.Saga, EventName));
                 }
@@ -32,10 +32,10 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository keeper) : Alert
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
                 // A saga that cannot be written does not block the alerts of the others.
-                await keeper.RefuseAsync(entry, exception);
+                await refusals.RefuseAsync(entry, exception);
             }
 
-            if (!keeper.MayTry(entry.Id, out var retryAt) && (retryAt < next || next is null))
+            if (!refusals.MayTry(entry.Id, out var retryAt) && (retryAt < next || next is null))
             {
                 next = retryAt;
             }
@@ -48,7 +48,7 @@ internal sealed class SagaAlerts(SagaStore store, SagaRepository keeper) : Alert
     {
         foreach (var alert in sent)
         {
-            await keeper.ChangeAsync(alert.Id, entry => IsMeant(entry, alert) && entry.AlertAt is not null ? entry with { AlertAt = null } : null, cancellationToken);
+            await repository.ChangeAsync(alert.Id, entry => IsMeant(entry, alert) && entry.AlertAt is not null ? entry with { AlertAt = null } : null, cancellationToken);
         }
     }
 

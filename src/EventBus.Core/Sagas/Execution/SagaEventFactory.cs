@@ -6,8 +6,11 @@ namespace EventBus;
 /// <summary>
 /// Creates the events that report the progress of a saga, in the form in which its outbox stores them.
 /// </summary>
-internal sealed class SagaEventFactory(string saga, Publisher publisher, bool isWanted)
+internal sealed class SagaEventFactory(string saga, PublishComponents publishing, bool isWanted)
 {
+    /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
+    public string EffectPrefix => publishing.EffectPrefix;
+
     public IEnumerable<StoredSagaEvent> StepCompleted(string sagaId, string step, string? traceParent) => Make(new SagaStepCompleted(sagaId, saga, step), sagaId, $"{step}/completed", traceParent);
 
     public IEnumerable<StoredSagaEvent> Ended(string sagaId, SagaStatus status, SagaProgress progress) => status == SagaStatus.Completed
@@ -27,10 +30,10 @@ internal sealed class SagaEventFactory(string saga, Publisher publisher, bool is
 
     /// <summary>Creates the envelope of an event that a step publishes.</summary>
     public Envelope Create(object @event, PublishOptions? options, SagaCall call, int ordinal) =>
-        publisher.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
+        publishing.Envelopes.CreateForSaga(@event, options, call.SagaId, OriginOf(saga, call.Step, call.Direction), ordinal);
 
     /// <summary>Derives the id of an event that a step publishes without an id of its own.</summary>
-    public static Guid IdOf(string service, string saga, string sagaId, string step, SagaDirection direction, int ordinal) => EventIds.Derive(service, sagaId, OriginOf(saga, step, direction), ordinal);
+    public static Guid IdOf(EnvelopeFactory envelopes, string saga, string sagaId, string step, SagaDirection direction, int ordinal) => envelopes.IdForSaga(sagaId, OriginOf(saga, step, direction), ordinal);
 
     public static StoredSagaEvent Keep(Envelope envelope) => new(envelope.Id, envelope.Name, StoreFormat.WriteAttributes(envelope), envelope.Body.ToArray());
 
@@ -39,9 +42,9 @@ internal sealed class SagaEventFactory(string saga, Publisher publisher, bool is
     private IEnumerable<StoredSagaEvent> Make<TEvent>(TEvent @event, string sagaId, string origin, string? traceParent)
         where TEvent : notnull
     {
-        if (isWanted && publisher.MayBeHeard<TEvent>())
+        if (isWanted && publishing.Sender.MayHaveSubscribers(publishing.Envelopes.NameOf<TEvent>()))
         {
-            var envelope = publisher.CreateForSaga(@event, null, sagaId, $"{saga}/{origin}", 1);
+            var envelope = publishing.Envelopes.CreateForSaga(@event, null, sagaId, $"{saga}/{origin}", 1);
             envelope.TraceParent ??= traceParent;
             yield return Keep(envelope);
         }

@@ -6,16 +6,16 @@ namespace EventBus;
 /// <summary>
 /// Implements the operations of <see cref="ISagas"/> and <see cref="SagaManager"/> while the bus runs. Thread-safe.
 /// </summary>
-internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan timeout, CancellationToken stopping)
+internal sealed class SagaOperations(SagaComponents parts, EventBusOptions options, BusServices services)
 {
     private static readonly TimeSpan Backoff = TimeSpan.FromMilliseconds(100);
 
-    private readonly StoreCalls calls = new(timeout, engine.Time);
+    private readonly EventIds ids = new(services.Random);
+    private readonly TimeSpan timeout = options.PublishTimeout;
+    private readonly StoreCalls calls = new(options.PublishTimeout, services.StoreTime);
+    private readonly TimeProvider time = services.StoreTime;
 
-    private readonly TimeProvider time = engine.Time;
-    private readonly BusServices services = engine.Services;
-
-    public SagaStore Store => engine.Store;
+    public SagaStore Store => parts.Store;
 
     public Task<IReadOnlyList<SagaEntry>> ListAsync(SagaFilter filter, CancellationToken cancellationToken) => calls.AskAsync(token => Store.ListAsync(filter, token), "list the sagas", cancellationToken);
 
@@ -23,7 +23,7 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
 
     public Task<long> CountAsync(SagaFilter filter, CancellationToken cancellationToken) => calls.AskAsync(token => Store.CountAsync(filter, token), "count the sagas", cancellationToken);
 
-    public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) => engine.Replies.ReceiveAsync(engine.Find(saga)!.Definition, context, cancellationToken);
+    public Task ReceiveAsync(string saga, EventContext context, CancellationToken cancellationToken) => parts.Replies.ReceiveAsync(parts.Catalog[saga].Definition, context, cancellationToken);
 
     public async Task<string> StartAsync<TState>(TState state, string? given, CancellationToken cancellationToken)
         where TState : notnull
@@ -35,7 +35,7 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
         var progress = saga.Moves.Begin(new StoredState(saga.Definition.StateVersion, Write(state, saga)), now);
         progress.Start = ids.Next(now.UtcTicks).ToString("N");
         progress.TraceParent = activity?.Id ?? BusDiagnostics.CurrentTraceParent();
-        var reserved = engine.TryReserve(id);
+        var reserved = TryReserve(id);
         try
         {
             if (!reserved)
@@ -44,7 +44,7 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
                 (progress.Held, progress.Active()!.Begun) = (false, false);
             }
 
-            var until = reserved ? engine.Keeper.LeaseFrom(now) : now;
+            var until = reserved ? parts.Repository.LeaseFrom(now) : now;
             var entry = new SagaEntry
             {
                 Id = id,
@@ -59,18 +59,18 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
             if (await CreateAsync(entry, cancellationToken) is { } created && reserved)
             {
                 reserved = false;
-                engine.Drive(saga, new LeasedSaga(engine.Keeper, saga.Definition, created, progress, until));
+                parts.Driver.Start(saga, new LeasedSaga(saga.Definition, created, progress, until));
             }
         }
         finally
         {
             if (reserved)
             {
-                engine.Unreserve(id);
+                parts.Slots.Release(id);
             }
         }
 
-        engine.Wake();
+        parts.Due.Pulse();
         return id;
     }
 
@@ -81,7 +81,7 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
         while (true)
         {
             // Registered before the read, so that an end after it is not missed.
-            using var waiter = engine.Waiters.Wait(id);
+            using var waiter = parts.Waiters.Wait(id);
             var entry = await FindAsync(id, cancellationToken) ?? throw new ArgumentException($"There is no saga '{id}', or it is no longer kept.", nameof(id));
             if (entry.Saga != saga.Definition.Name)
             {
@@ -134,17 +134,23 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
     public async Task<bool> FinishAsync(string id, string reason, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
-        var changed = await ChangeAsync(id, (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at), entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + engine.Retention }, cancellationToken);
+        var changed = await ChangeAsync(id, (saga, entry, progress, at) => saga.Moves.Finish(progress, entry, reason, at), entry => entry with { Status = SagaStatus.Finished, DueAt = null, KeepUntil = now + options.Sagas.Retention }, cancellationToken);
         if (changed is not null)
         {
             services.Log.SagaFinished(changed.Saga, id, reason);
-            engine.Waiters.Signal(id);
+            parts.Waiters.Signal(id);
         }
 
         return changed is not null;
     }
 
-    private static JsonElement Write<TState>(TState state, SagaEngine.SagaRuntime saga)
+    /// <summary>
+    /// Reserves a slot for a saga that is being started, so that this instance can process it at once; false if no slot
+    /// is free.
+    /// </summary>
+    private bool TryReserve(string id) => options.Consume && !parts.Draining.IsCancellationRequested && parts.Slots.Free > 0 && parts.Slots.TryReserve(id);
+
+    private static JsonElement Write<TState>(TState state, SagaRuntime saga)
     {
         try
         {
@@ -156,8 +162,8 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
         }
     }
 
-    private SagaEngine.SagaRuntime SagaOf<TState>() =>
-        engine.Find(typeof(TState)) ?? throw new ArgumentException($"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
+    private SagaRuntime SagaOf<TState>() =>
+        parts.Catalog.Find(typeof(TState)) ?? throw new ArgumentException($"No saga has the state {typeof(TState)}. Register one: bus.AddSaga<TSaga, {typeof(TState).Name}>().");
 
     /// <summary>
     /// Stores a new saga, or finds that it already exists. Retries until the deadline, unless the store rejects
@@ -222,12 +228,12 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
     /// <summary>Changes a saga that needs attention, and makes it due.</summary>
     private async Task<SagaEntry?> ChangeAsync(
         string id,
-        Func<SagaEngine.SagaRuntime, SagaEntry, SagaProgress, DateTimeOffset, SagaStatus> turn,
+        Func<SagaRuntime, SagaEntry, SagaProgress, DateTimeOffset, SagaStatus> turn,
         Func<SagaEntry, SagaEntry> unreadable,
         CancellationToken cancellationToken)
     {
         var turned = default((SagaStatus Status, TimeSpan Stayed));
-        var changed = await calls.AskAsync(token => engine.Keeper.ChangeAsync(
+        var changed = await calls.AskAsync(token => parts.Repository.ChangeAsync(
             id,
             entry =>
             {
@@ -239,7 +245,7 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
                 var now = time.GetUtcNow();
                 // A new claim, so that an instance that held the saga before detects the change.
                 var due = entry with { AlertAt = null, Claim = entry.Claim + 1, ChangedAt = now, DueAt = now };
-                if (SagaProgress.Read(entry.Content, out _) is not { } progress || engine.Find(entry.Saga) is not { } saga)
+                if (SagaProgress.Read(entry.Content, out _) is not { } progress || parts.Catalog.Find(entry.Saga) is not { } saga)
                 {
                     return unreadable(due);
                 }
@@ -253,7 +259,7 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
         if (changed is not null)
         {
             SagaTelemetry.Turned(services.Diagnostics, changed.Saga, SagaStatus.NeedsAttention, changed.Status, turned.Stayed);
-            engine.Wake();
+            parts.Due.Pulse();
         }
 
         return changed;
@@ -265,10 +271,10 @@ internal sealed class SagaOperations(SagaEngine engine, EventIds ids, TimeSpan t
     /// </summary>
     private async Task WaitForNewsAsync(string id, Task ended, CancellationToken cancellationToken)
     {
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, stopping);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, services.Abort);
         try
         {
-            await ended.WaitAsync(engine.PollInterval, time, either.Token);
+            await ended.WaitAsync(parts.Store.PollInterval, time, either.Token);
         }
         catch (TimeoutException)
         {

@@ -4,7 +4,7 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>Receives reply events and adds each to the inbox of the saga that waits for it.</summary>
-internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventRegistry events, string service, Action wake, BusServices services)
+internal sealed class SagaReplies(SagaStore store, SagaRepository repository, EnvelopeFactory envelopes, WakeSignal due, BusServices services)
 {
     private const int MaxFound = 100;
 
@@ -21,8 +21,8 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
             found.Add(key);
         }
 
-        var body = JsonSerializer.SerializeToElement(context.Event!, events.For(context.Event!.GetType()).Json!);
-        var reply = new SagaReply(events.For(context.Event.GetType()).Name, context.EventId, body);
+        var descriptor = envelopes.DescriptorOf(context.Event!);
+        var reply = new SagaReply(descriptor.Name, context.EventId, JsonSerializer.SerializeToElement(context.Event!, descriptor.Json!));
         var known = false;
         foreach (var id in found)
         {
@@ -46,7 +46,7 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
     private async Task<bool> TakeInAsync(SagaDefinition definition, string id, EventContext context, SagaReply reply, CancellationToken cancellationToken)
     {
         var (exists, waits) = (false, false);
-        await keeper.ChangeAsync(
+        await repository.ChangeAsync(
             id,
             entry =>
             {
@@ -73,7 +73,7 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
         if (waits)
         {
             services.Diagnostics.SagaReplied(definition.Name, "used");
-            wake();
+            due.Pulse();
         }
         else if (exists)
         {
@@ -105,5 +105,5 @@ internal sealed class SagaReplies(SagaStore store, SagaRepository keeper, EventR
     private bool AnswersAnother(SagaDefinition definition, SagaEntry entry, SagaProgress progress, string? causationId, string eventName) =>
         Guid.TryParseExact(causationId, "D", out var question)
         && progress.Steps.Exists(step => step != progress.Active() && definition.Find(step.Name)?.ReplyName == eventName
-            && Enumerable.Range(1, step.Published).Any(ordinal => SagaEventFactory.IdOf(service, definition.Name, entry.Id, step.Name, SagaDirection.Execute, ordinal) == question));
+            && Enumerable.Range(1, step.Published).Any(ordinal => SagaEventFactory.IdOf(envelopes, definition.Name, entry.Id, step.Name, SagaDirection.Execute, ordinal) == question));
 }

@@ -1,96 +1,36 @@
-using System.Collections.Concurrent;
-using System.Runtime.ExceptionServices;
 using EventBus.Stores;
 using EventBus.Transports;
 
 namespace EventBus;
 
 /// <summary>
-/// Saves sagas. Every change is a compare-and-swap that merges replies received in the meantime. Renews the leases of
-/// the sagas that this instance processes. Thread-safe.
+/// Saves sagas. Every change is a compare-and-swap that merges replies received in the meantime. Thread-safe.
 /// </summary>
-internal sealed class SagaRepository(SagaStore store, TimeSpan lease, BusServices services, CancellationToken closing)
+/// <param name="store">The store.</param>
+/// <param name="refusals">Determines whether a failed save concerns only its saga.</param>
+/// <param name="lease">The duration of a lease, which every save renews.</param>
+/// <param name="services">The clock and the log.</param>
+/// <param name="closing">
+/// Cancelled when the bus closes: a little later than the steps are cancelled, so that their results can be saved.
+/// </param>
+internal sealed class SagaRepository(SagaStore store, SagaRefusals refusals, TimeSpan lease, BusServices services, CancellationToken closing)
 {
+    private const string Saves = "saves of sagas";
+
     private static readonly TimeSpan FirstBackoff = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan LongestRefusal = TimeSpan.FromMinutes(1);
 
-    // A saga counts as refused after this many failed writes during which the store accepted another write.
-    private const int Proofs = 4;
-
-    private const string Saves = "saves of sagas";
-    private const string Leases = "saga leases";
-    private const string Refusals = "saves of sagas that the store does not take";
-
-    private const string NoSaga = "eventbus/probe";
-
-    private readonly ConcurrentDictionary<string, LeasedSaga> held = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, Refusal> refused = new(StringComparer.Ordinal);
     private readonly TimeProvider time = services.StoreTime;
-
-    // The remaining lease time from which a lease is renewed. The check runs every sixth of the lease: a renewal begins
-    // with at least half of the lease left, and the next attempt with a third, so that a busy machine does not lose its
-    // leases.
-    private readonly TimeSpan renewFrom = lease * 2 / 3;
     private int heldWrites;
 
-    /// <summary>
-    /// Cancelled when the bus closes: a little later than the steps are cancelled, so that their results can be saved.
-    /// </summary>
+    /// <summary>Cancelled when the bus closes.</summary>
     public CancellationToken Closing => closing;
 
     /// <summary>True if at least one write waits because the store does not accept it.</summary>
     public bool StoreIsDown => Volatile.Read(ref heldWrites) > 0;
 
-    /// <summary>The ids of the sagas that the store refuses in any form while it accepts others.</summary>
-    public IReadOnlyList<string> Refused => [.. refused.Where(saga => !IsStale(saga.Value)).Select(saga => saga.Key).Order(StringComparer.Ordinal)];
-
+    /// <summary>Gets the end of a lease that begins now.</summary>
     public DateTimeOffset LeaseFrom(DateTimeOffset now) => now + lease;
-
-    /// <summary>Renews the lease of the saga until the saga is disposed.</summary>
-    public void Hold(LeasedSaga hold) => held[hold.Id] = hold;
-
-    public void LetGo(LeasedSaga hold) => held.TryRemove(new KeyValuePair<string, LeasedSaga>(hold.Id, hold));
-
-    /// <summary>Records that a saga could be written, which ends its refusal.</summary>
-    public void Accept(string id)
-    {
-        if (refused.TryRemove(id, out _) && refused.IsEmpty)
-        {
-            services.Log.Working(Refusals);
-        }
-    }
-
-    /// <summary>Delays a saga that is not leased and whose write failed, so that others continue.</summary>
-    /// <returns>True if the store accepts others and has refused this saga explicitly or several times.</returns>
-    /// <exception cref="Exception">The store accepts no writes: <paramref name="error"/>.</exception>
-    public async Task<bool> RefuseAsync(SagaEntry entry, Exception error)
-    {
-        if (!await ConcernsEntryAsync(entry, error))
-        {
-            ExceptionDispatchInfo.Throw(error);
-        }
-
-        foreach (var (id, _) in refused.Where(saga => IsStale(saga.Value)))
-        {
-            refused.TryRemove(id, out _);
-        }
-
-        var failures = refused.TryGetValue(entry.Id, out var earlier) ? earlier.Failures + 1 : 1;
-        var backoff = TimeSpan.FromSeconds(Math.Min(1 << Math.Min(failures - 1, 10), LongestRefusal.TotalSeconds));
-        refused[entry.Id] = new Refusal(failures, time.GetUtcNow() + backoff);
-        services.Log.Failing(Refusals, error, full => full.SagaNotSaved(entry.Saga, entry.Id, failures, backoff, error));
-        return error is StoreRefusedException || failures >= Proofs;
-    }
-
-    /// <summary>
-    /// True if a saga may be tried now; otherwise <paramref name="retryAt"/> is the time of the next attempt.
-    /// </summary>
-    public bool MayTry(string id, out DateTimeOffset retryAt)
-    {
-        retryAt = refused.TryGetValue(id, out var refusal) ? refusal.RetryAt : default;
-        return retryAt <= time.GetUtcNow();
-    }
 
     /// <summary>Changes a leased saga and saves it. Retries for as long as the store is unavailable.</summary>
     /// <param name="hold">The saga.</param>
@@ -150,67 +90,29 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, BusService
     }
 
     /// <summary>
-    /// Renews the leases of the sagas in progress. A renewal that hangs does not delay the others; its saga is given up
-    /// before the lease ends.
+    /// Renews the lease of a saga by a save of its own, unless it is being saved or was released in the meantime.
     /// </summary>
-    public async Task RunAsync(CancellationToken stop)
-    {
-        while (true)
-        {
-            await Task.Delay(lease / 6, time, stop);
-            foreach (var hold in held.Values)
-            {
-                var now = time.GetUtcNow();
-                if (hold.Renewing.IsCompleted)
-                {
-                    hold.Renewing = hold.LeaseEnd > now + renewFrom || hold.Lost.IsCancellationRequested ? Task.CompletedTask : RenewAsync(hold);
-                }
-                else if (hold.LeaseEnd <= now + (lease / 6))
-                {
-                    hold.Lose();
-                }
-            }
-        }
-    }
-
-    private async Task RenewAsync(LeasedSaga hold)
+    /// <param name="hold">The saga.</param>
+    /// <param name="margin">Renews only a lease with less time left.</param>
+    /// <returns>False if it is being saved, which also renews the lease.</returns>
+    /// <exception cref="SagaLeaseLostException">Another instance has claimed it.</exception>
+    /// <exception cref="OperationCanceledException">The bus closed.</exception>
+    public async Task<bool> RenewAsync(LeasedSaga hold, TimeSpan margin)
     {
         if (hold.Gate.CurrentCount == 0)
         {
-            // It is being saved, which also renews the lease.
-            return;
+            return false;
         }
 
+        await hold.Gate.WaitAsync(closing);
         try
         {
-            await hold.Gate.WaitAsync(closing);
-        }
-        catch (OperationCanceledException)
-        {
-            return;
-        }
-
-        try
-        {
-            // It may have been saved or released in the meantime.
-            if (hold.Progress.Held && hold.LeaseEnd <= time.GetUtcNow() + renewFrom)
+            if (hold.Progress.Held && hold.LeaseEnd <= time.GetUtcNow() + margin)
             {
                 await SaveOnceAsync(hold, static (_, entry, until) => entry with { DueAt = until });
             }
 
-            services.Log.Working(Leases);
-        }
-        catch (SagaLeaseLostException)
-        {
-            // The processing of the saga is cancelled by the saga's Lost token.
-        }
-        catch (Exception exception)
-        {
-            services.Log.Failing(Leases, exception, full => full.LoopFailed(Leases, exception));
-            if (hold.LeaseEnd <= time.GetUtcNow() + (lease / 6))
-            {
-                hold.Lose();
-            }
+            return true;
         }
         finally
         {
@@ -233,8 +135,8 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, BusService
             catch (Exception exception) when (exception is not SagaLeaseLostException && !closing.IsCancellationRequested)
             {
                 LogNotSaved(hold, attempt, backoff, exception);
-                var concernsEntry = await ConcernsEntryAsync(hold.Entry, exception);
-                if (concernsEntry && (exception is StoreRefusedException || ++proofs == Proofs))
+                var concernsEntry = await refusals.ConcernsEntryAsync(hold.Entry, exception);
+                if (concernsEntry && (exception is StoreRefusedException || ++proofs == SagaRefusals.Proofs))
                 {
                     throw exception as StoreRefusedException ?? new StoreRefusedException(StoreScope.Entry, $"The store takes other sagas and not this one ({exception.GetType()}).", exception);
                 }
@@ -249,11 +151,6 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, BusService
     private void LogNotSaved(LeasedSaga hold, int attempt, TimeSpan backoff, Exception exception) =>
         services.Log.Failing(Saves, exception, full => full.SagaNotSaved(hold.Definition.Name, hold.Id, attempt, backoff, exception));
 
-    /// <summary>
-    /// True if the refusal was not followed by another attempt: the saga is no longer due, or no longer exists.
-    /// </summary>
-    private bool IsStale(Refusal refusal) => refusal.RetryAt + LongestRefusal <= time.GetUtcNow();
-
     private async Task WaitAsync(TimeSpan backoff, bool concernsEntry)
     {
         var held = concernsEntry ? 0 : 1;
@@ -265,26 +162,6 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, BusService
         finally
         {
             Interlocked.Add(ref heldWrites, -held);
-        }
-    }
-
-    /// <summary>True if a failed write concerns only its saga and not the whole store.</summary>
-    private async Task<bool> ConcernsEntryAsync(SagaEntry entry, Exception error)
-    {
-        if (error is StoreRefusedException refused)
-        {
-            return refused.Scope == StoreScope.Entry;
-        }
-
-        try
-        {
-            // No saga has version 0: the store compares the version and changes nothing.
-            await store.SaveAsync(entry with { Id = NoSaga, Version = 0, Content = ReadOnlyMemory<byte>.Empty }, closing);
-            return true;
-        }
-        catch (Exception) when (!closing.IsCancellationRequested)
-        {
-            return false;
         }
     }
 
@@ -339,7 +216,4 @@ internal sealed class SagaRepository(SagaStore store, TimeSpan lease, BusService
             }
         }
     }
-
-    /// <summary>The number of consecutive failed writes of a saga, and the time of the next attempt.</summary>
-    private readonly record struct Refusal(int Failures, DateTimeOffset RetryAt);
 }

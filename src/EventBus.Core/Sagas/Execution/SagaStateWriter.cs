@@ -5,11 +5,9 @@ namespace EventBus;
 /// <summary>
 /// Saves the status of a leased saga: a new status, a release until a due time, or that it needs attention.
 /// </summary>
-internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions moves, SagaServices driving)
+internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions moves, SagaRepository repository, SagaNotifier notifier, BusServices services)
 {
-    private readonly SagaRepository keeper = driving.Keeper;
-    private readonly BusServices services = driving.Services;
-    private readonly TimeProvider time = driving.Services.StoreTime;
+    private readonly TimeProvider time = services.StoreTime;
 
     /// <summary>
     /// Changes the progress, saves it with the resulting status, and measures how long the saga had the previous
@@ -19,7 +17,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
     {
         var (before, since, now) = (hold.Entry.Status, hold.Progress.StatusSince, time.GetUtcNow());
         var status = before;
-        await keeper.SaveAsync(
+        await repository.SaveAsync(
             hold,
             progress =>
             {
@@ -42,6 +40,25 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
         }
     }
 
+    /// <summary>
+    /// Saves that the active step has begun. If another instance has claimed the saga meanwhile, this save fails.
+    /// </summary>
+    public Task BeginAsync(LeasedSaga hold, SagaStepProgress active) =>
+        repository.SaveAsync(hold, _ => active.Begun = true, static (_, entry, until) => entry with { DueAt = until });
+
+    /// <summary>
+    /// Saves the key of the reply that the active step will wait for, before the step runs, so that even an early reply
+    /// finds the saga. Removes early replies to another key.
+    /// </summary>
+    public Task BeginAsync(LeasedSaga hold, SagaStepProgress active, string? waitKey) => repository.SaveAsync(
+        hold,
+        progress =>
+        {
+            active.Begun = true;
+            progress.Inbox.FindAll(early => !progress.Concerns(early, waitKey)).ForEach(progress.Forget);
+        },
+        (_, entry, until) => entry with { DueAt = until, WaitKey = waitKey });
+
     /// <summary>Releases the saga to another instance between two steps.</summary>
     public Task GiveBackAsync(LeasedSaga hold) => LeaveAsync(hold, NotBegun, time.GetUtcNow());
 
@@ -62,7 +79,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
     /// <summary>Changes the saga and releases it until its due time.</summary>
     public async Task LeaveAsync(LeasedSaga hold, Action<SagaProgress> change, Func<SagaProgress, DateTimeOffset?> dueAt)
     {
-        await keeper.SaveAsync(
+        await repository.SaveAsync(
             hold,
             progress =>
             {
@@ -70,12 +87,15 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
                 progress.Held = false;
             },
             (progress, entry, _) => moves.With(entry, entry.Status, progress, time.GetUtcNow()) with { DueAt = dueAt(progress) });
-        driving.Wake();
+        notifier.Due();
     }
+
+    /// <summary>Reports the end of the saga to the callers that wait for it.</summary>
+    public void ReportEnd(LeasedSaga hold) => notifier.Ended(hold.Id);
 
     /// <summary>Marks the saga as needing attention and raises an alert.</summary>
     public Task HaltAsync(LeasedSaga hold, string why, Exception? error, Action<SagaProgress, DateTimeOffset>? blame = null) =>
-        AlarmAsync(hold, hold.Progress.Active()?.Name, why, error, () => TurnAsync(hold, (progress, entry, now) =>
+        RaiseAsync(hold, hold.Progress.Active()?.Name, why, error, () => TurnAsync(hold, (progress, entry, now) =>
         {
             blame?.Invoke(progress, now);
             return moves.Halt(progress, why, now);
@@ -87,7 +107,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
     public Task HaltAfterAsync(LeasedSaga hold, Exception exception)
     {
         var why = $"It could not continue: {OneLine(exception)}";
-        return AlarmAsync(hold, null, why, exception, async () =>
+        return RaiseAsync(hold, null, why, exception, async () =>
         {
             try
             {
@@ -98,7 +118,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
                     moves.Halt(progress, why, now);
                 });
             }
-            catch (Exception) when (!keeper.Closing.IsCancellationRequested)
+            catch (Exception) when (!repository.Closing.IsCancellationRequested)
             {
                 // The store may have no room for the reason, which is also in the log.
                 await HaltAsSavedAsync(hold, null);
@@ -124,7 +144,7 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
     /// Marks the stored saga, and not the progress in memory, as needing attention: a failed change may have left the
     /// progress inconsistent.
     /// </summary>
-    private async Task HaltAsSavedAsync(LeasedSaga hold, Action<SagaProgress, DateTimeOffset>? note) => await keeper.ChangeAsync(
+    private async Task HaltAsSavedAsync(LeasedSaga hold, Action<SagaProgress, DateTimeOffset>? note) => await repository.ChangeAsync(
         hold.Id,
         entry =>
         {
@@ -143,23 +163,16 @@ internal sealed class SagaStateWriter(SagaDefinition definition, SagaTransitions
                 Content = note is null ? entry.Content : progress.Write(),
             };
         },
-        keeper.Closing);
+        repository.Closing);
 
-    private async Task AlarmAsync(LeasedSaga hold, string? step, string why, Exception? error, Func<Task> write)
-    {
-        driving.Alerts?.Expect();
-        try
+    private Task RaiseAsync(LeasedSaga hold, string? step, string why, Exception? error, Func<Task> write) => notifier.RaiseAsync(
+        async () =>
         {
             await write();
             services.Log.SagaNeedsAttention(definition.Name, hold.Id, step, why, error);
-        }
-        finally
-        {
-            driving.Alerts?.Reported();
-        }
+            return true;
+        },
+        hold.Id);
 
-        driving.Ended(hold.Id);
-    }
-
-    private DateTimeOffset? AlertAt(DateTimeOffset now) => driving.Alerts is { IsWanted: true } ? now : null;
+    private DateTimeOffset? AlertAt(DateTimeOffset now) => notifier.WantsAlerts ? now : null;
 }

@@ -5,10 +5,22 @@ using Microsoft.Extensions.DependencyInjection;
 namespace EventBus;
 
 /// <summary>Runs a step of a saga in its own scope, within its timeout, and returns its result.</summary>
-internal sealed class SagaStepRunner(SagaDefinition definition, int maxStateBytes, IServiceScopeFactory scopes, BusServices services)
+internal sealed class SagaStepRunner(SagaDefinition definition, SagaEventFactory events, int maxStateBytes, IServiceScopeFactory scopes, BusServices services)
 {
     // The time for a step that ignores its cancelled token to end. After it the step is abandoned.
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
+    /// <summary>Creates the data of the next attempt of a step.</summary>
+    public SagaCall CreateCall(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, SagaDirection direction, ReadOnlyMemory<byte> reply)
+    {
+        SagaCall? call = null;
+        return call = new SagaCall(hold.Id, step.Name, direction, active.Failures + active.Interruptions + 1, hold.Entry.Claim)
+        {
+            EffectPrefix = events.EffectPrefix,
+            Reply = reply,
+            Create = (@event, options, ordinal) => events.Create(@event, options, call!, ordinal),
+        };
+    }
 
     /// <summary>Runs an attempt of a step.</summary>
     /// <param name="step">The step.</param>

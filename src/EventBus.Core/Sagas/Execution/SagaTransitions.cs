@@ -8,6 +8,8 @@ namespace EventBus;
 /// <param name="retention">The retention of sagas that have ended.</param>
 internal sealed class SagaTransitions(SagaDefinition definition, SagaEventFactory publish, TimeSpan retention)
 {
+    public SagaDefinition Definition => definition;
+
     /// <summary>Creates the progress of a new saga.</summary>
     public SagaProgress Begin(StoredState state, DateTimeOffset now)
     {

@@ -3,10 +3,10 @@ using EventBus.Stores;
 namespace EventBus;
 
 /// <summary>
-/// Limits how much of the bodies that cannot be read is stored in dead letters: such bodies come from outside, in any
-/// size and number. Thread-safe.
+/// Limits what is recorded of failed events: the number that waits for each key, and how much of the bodies that cannot
+/// be read. Such bodies come from outside, in any size and number. Thread-safe.
 /// </summary>
-internal sealed class UnreadBodyLimits(RetryStore store, EventBusOptions options, TimeProvider time)
+internal sealed class RecordLimits(RetryStore store, EventBusOptions options, TimeProvider time)
 {
     /// <summary>The number of bytes that are stored of a body that is not stored completely.</summary>
     public const int Beginning = 64 * 1024;
@@ -16,6 +16,9 @@ internal sealed class UnreadBodyLimits(RetryStore store, EventBusOptions options
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, (long Bytes, DateTimeOffset At)> measured = new(StringComparer.Ordinal);
+
+    /// <summary>The maximum number of events of one key that wait in the store.</summary>
+    public int MaxWaitingPerKey => options.MaxParkedPerKey;
 
     /// <summary>
     /// True if a body is never read because of its size. Such an event is rejected on arrival instead of waiting for
@@ -39,7 +42,7 @@ internal sealed class UnreadBodyLimits(RetryStore store, EventBusOptions options
         return dead with
         {
             Envelope = dead.Envelope.CutBody(Beginning, note),
-            Error = $"{PrintableText.Start(dead.Error ?? "", FailureRecorder.MaxErrorLength - note.Length - 1)} {note}".TrimStart(),
+            Error = $"{PrintableText.Start(dead.Error ?? "", FailureClassifier.MaxErrorLength - note.Length - 1)} {note}".TrimStart(),
         };
     }
 

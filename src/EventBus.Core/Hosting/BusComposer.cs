@@ -1,0 +1,140 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Composes the objects of one bus from its checked plan.</summary>
+internal sealed class BusComposer(BusPlan plan, BusBackend backend, IServiceProvider provider, StopStages stages, BusServices services)
+{
+    private readonly Transport single = backend.Transport;
+    private readonly BusStores? stores = backend.Stores;
+    private readonly WakeSignal delaysDue = new();
+    private readonly SubscriptionWorkers workers = new();
+
+    // An in-process transport has no connection that may come back, so its publishes are not retried.
+    private readonly Transport transport = backend.Transport.Features.Serializes ? new RetryingTransport(backend.Transport, services.Time) : backend.Transport;
+
+    private readonly IReadOnlyList<IDeadLetterNotifier> notifiers = [.. plan.Model.Alerts.Select(create => create(provider))];
+    private readonly AlertSettings alertSettings = new(plan.Options.AlertInterval, plan.ServiceName, plan.Events.Knows);
+
+    public BusComponents Compose()
+    {
+        var publishing = ComposePublishing();
+        var recovery = stores?.Failures is { } failures ? ComposeRecovery(failures) : null;
+        var delays = stores?.Delays is { } delayed ? ComposeDelays(delayed, publishing, recovery) : null;
+        var sagas = stores?.Sagas is { } kept && plan.Sagas.Count > 0
+            ? new SagaComposer(plan, kept, publishing, provider, services).Compose(notifiers, alertSettings, stages.Loops.Token)
+            : null;
+        var engine = sagas is null ? null : new SagaEngine(sagas, new SagaCensus(sagas.Store, sagas.Catalog, services));
+        var leftovers = ComposeLeftoverWatch();
+        return new BusComponents
+        {
+            Services = services,
+            ServiceName = plan.ServiceName,
+            Transport = transport,
+            Stores = stores,
+            Publishing = publishing,
+            DelaysDue = delaysDue,
+            Recovery = recovery,
+            Delays = delays,
+            Sagas = engine,
+            SagaOperations = sagas is null ? null : new SagaOperations(sagas, plan.Options, services),
+            Subscriptions = stores is not null && recovery is not null ? new SubscriptionFactory(plan, stores, recovery, publishing, services) : null,
+            Workers = workers,
+            Idle = new IdleCheck(transport, stores, recovery?.Alerts, engine, services),
+            Retirement = new SubscriptionRetirement(transport, RegisteredSubscriptions(), leftovers),
+            Sweeper = new RetentionSweeper(stores, plan.Options.DeadLetterRetention, services),
+            Consumers = ComposeConsumerMonitor(),
+            Leftovers = leftovers,
+        };
+    }
+
+    private PublishComponents ComposePublishing()
+    {
+        var (options, features) = (plan.Options, transport.Features);
+
+        // With a durable store, any event may have to be stored.
+        var validator = new PublishValidator(options.WarnBodyBytes, (int)Math.Min(options.MaxBodyBytes, features.MaxBodyBytes), features.Serializes || stores is { Durable: true }, services.Log);
+        var envelopes = new EnvelopeFactory(plan.Events, validator, plan.ServiceName, services);
+        var errors = new PublishErrors(plan.Events, features, services);
+        var sender = new EventSender(transport, options.PublishTimeout, errors, services);
+        var observed = new ObservedSender(sender, new DelayedEventWriter(stores?.Delays, delaysDue, errors, services), services);
+        var batches = new BatchSender(transport, sender, observed, errors, services);
+        return new PublishComponents
+        {
+            Envelopes = envelopes,
+            Sender = sender,
+            SingleAttempt = new EventSender(single, options.PublishTimeout, errors, services),
+            Batches = batches,
+            Publisher = new Publisher(envelopes, sender, observed, new ListPublisher(envelopes, batches, services), services),
+            FollowUps = new FollowUpPublisher(envelopes, batches),
+            EffectPrefix = plan.Model.Key is { } key ? $"{key}+" : "",
+        };
+    }
+
+    private RecoveryComponents ComposeRecovery(RetryStore store)
+    {
+        var retriesDue = new WakeSignal();
+        var writer = new DurableWriter(services);
+        var calls = new FailureStoreWriter(store, writer, services);
+        var order = new OrderTracker(calls, retriesDue, services);
+        var alerts = new AlertCoordinator(new DeadLetterAlertSource(store), notifiers, alertSettings, services);
+        var limits = new RecordLimits(store, plan.Options, services.StoreTime);
+        var recorder = new FailureRecorder(calls, order, new FailureReporter(alerts, retriesDue, services), limits, services);
+        var leases = new RetryLeaseRenewer(store, plan.Options.Lease, services);
+        var scheduler = new RetryScheduler(workers, store, leases, retriesDue, services);
+        var policies = new FailurePolicies(plan.Subscriptions.Select(PolicyOf), DefaultRetry());
+        return new RecoveryComponents
+        {
+            Store = store,
+            Writer = writer,
+            Recorder = recorder,
+            Attempts = new AttemptCounter(calls, recorder, services),
+            Order = order,
+            Policies = policies,
+            Alerts = alerts,
+            RetriesDue = retriesDue,
+            Leases = leases,
+            Scheduler = scheduler,
+            RetryLoop = new ScheduledLoop("retries", scheduler.StartDueAsync, store.PollInterval, retriesDue, services),
+            BrokerDeadLetters = transport.Features.GivesUp ? new BrokerDeadLetterLoop(transport, recorder, policies, services) : null,
+        };
+    }
+
+    private DelayComponents ComposeDelays(DelayStore store, PublishComponents publishing, RecoveryComponents? recovery)
+    {
+        var deadLetters = recovery is { Store: KeyedFailureStore }
+            ? new DelayedDeadLetters(recovery.Store, recovery.Recorder, DefaultRetry(), delaysDue, services)
+            : null;
+        var publisher = new DelayedPublisher(store, publishing.SingleAttempt, deadLetters, delaysDue, services);
+        return new DelayComponents(store, new ScheduledLoop("delayed events", publisher.PublishDueAsync, store.PollInterval, delaysDue, services));
+    }
+
+    private UnknownConsumerMonitor? ComposeConsumerMonitor() =>
+        stores is { Instances: not null } && transport.Features.SharesSubscriptions && plan.Subscriptions.Count > 0
+            ? new UnknownConsumerMonitor(transport, stores, NewInstanceId(), ConsumedSubscriptions(), services)
+            : null;
+
+    private LeftoverWatch? ComposeLeftoverWatch() =>
+        stores?.Subscriptions is { } seen && transport.Features.KeepsUnlisted
+            ? new LeftoverWatch(transport, seen, new OwnSubscriptions(plan.ServiceName, ConsumedSubscriptions(), RegisteredSubscriptions()), services)
+            : null;
+
+    /// <summary>The retry policy of everything that is not an event of a subscription of this instance.</summary>
+    private RetryPolicy DefaultRetry() => new(RetrySettings.Merge(plan.Options.Retry), [], services.Random, services.Log);
+
+    private FailurePolicy PolicyOf(SubscriptionPlan subscription) => new(
+        subscription.Subscription.Name,
+        subscription.Subscription.Ordered,
+        new RetryPolicy(subscription.Settings.Retry, [.. plan.Model.IsPermanent, .. subscription.Model.IsPermanent], services.Random, services.Log))
+    {
+        ContinueWhenBlocked = subscription.Model.ContinueWhenBlocked,
+        Guarded = subscription.Model.Guards.Count > 0,
+    };
+
+    private string NewInstanceId() => new EventIds(services.Random).Next(services.Time.GetUtcNow().UtcTicks).ToString("D");
+
+    private IReadOnlyList<string> ConsumedSubscriptions() => [.. plan.Subscriptions.Select(subscription => subscription.Subscription.Name)];
+
+    private HashSet<string> RegisteredSubscriptions() => [.. plan.Model.Subscriptions.Select(subscription => subscription.Name)];
+}

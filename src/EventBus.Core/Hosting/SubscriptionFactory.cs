@@ -1,0 +1,61 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace EventBus;
+
+/// <summary>Creates the workers of the subscriptions of one bus.</summary>
+internal sealed class SubscriptionFactory(BusPlan plan, BusStores stores, RecoveryComponents recovery, PublishComponents publishing, BusServices services)
+{
+    private readonly EventReader reader = new(plan.Events, plan.Options.MaxBodyBytes);
+    private readonly RedeliveryCoordinator redeliveries = new(services.Time, plan.Options.Lease);
+
+    /// <summary>Creates the worker of a subscription.</summary>
+    /// <param name="subscription">The subscription.</param>
+    /// <param name="receiver">Receives its deliveries.</param>
+    /// <param name="provider">The services of the application.</param>
+    public SubscriptionWorker Create(SubscriptionPlan subscription, Receiver receiver, IServiceProvider provider)
+    {
+        var runtime = CreateRuntime(subscription, provider);
+        var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, services), recovery.Recorder, new RedeliveryLock(redeliveries), services);
+        return runtime.Subscription.Ordered
+            ? new OrderedWorker(runtime, receiver, processor, recovery.Recorder, services)
+            : new SubscriptionWorker(runtime, receiver, processor, recovery.Recorder, services);
+    }
+
+    private SubscriptionRuntime CreateRuntime(SubscriptionPlan subscription, IServiceProvider provider)
+    {
+        var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
+        var slots = new ConcurrencyLimiter(subscription.Subscription.Concurrency);
+        var policy = recovery.Policies.Of(subscription.Subscription.Name);
+        var once = CreateIdempotencyStep(subscription);
+        return new SubscriptionRuntime
+        {
+            Subscription = subscription.Subscription,
+            FollowUps = publishing.FollowUps,
+            EffectPrefix = publishing.EffectPrefix,
+            Attempts = recovery.Attempts,
+            Scopes = provider.GetRequiredService<IServiceScopeFactory>(),
+            Slots = slots,
+            Pipeline = HandlerPipeline.Compose(plan.Model, subscription, provider),
+            EventTypes = types,
+            OnlyType = types.Count == 1 ? types.First() : null,
+            Failure = policy,
+            Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Model.Guards, policy, recovery.Order, slots) : null,
+            Once = once,
+            HasTransactions = once is { HasTransactions: true },
+            HandlerTimeout = subscription.Settings.HandlerTimeout,
+            CircuitBreaker = CreateCircuitBreaker(subscription, policy),
+        };
+    }
+
+    private IdempotencyStep? CreateIdempotencyStep(SubscriptionPlan subscription) =>
+        (subscription.Model.Idempotency ?? plan.Model.Idempotency) is { } options && stores.Processed is { } processed
+            ? new IdempotencyStep(new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease), processed, recovery.Writer, services)
+            : null;
+
+    private SubscriptionCircuitBreaker? CreateCircuitBreaker(SubscriptionPlan subscription, FailurePolicy policy) =>
+        subscription.Settings.CircuitBreaker is { } breaker
+            ? new SubscriptionCircuitBreaker(policy.Subscription, breaker, policy.Retry, recovery.RetriesDue, services)
+            : null;
+}

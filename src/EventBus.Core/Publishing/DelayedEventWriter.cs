@@ -1,0 +1,71 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Stores the events that are published with a later time. Thread-safe.</summary>
+/// <param name="store">The store; null if none keeps delayed events.</param>
+/// <param name="due">Pulsed when an event was stored.</param>
+/// <param name="errors">Creates the exceptions.</param>
+/// <param name="services">The clocks.</param>
+internal sealed class DelayedEventWriter(DelayStore? store, WakeSignal due, PublishErrors errors, BusServices services)
+{
+    private readonly TimeProvider time = services.Time;
+
+    /// <summary>Stores an event until its time. Repeats while the store has no room, until the deadline.</summary>
+    /// <exception cref="PublishException">The event was not stored, or it is in doubt.</exception>
+    public async Task AddAsync(Envelope envelope, DateTimeOffset dueAt, CancellationToken deadline, CancellationToken cancellationToken)
+    {
+        if (store is null)
+        {
+            throw new PublishException($"The event '{envelope.Name}' cannot be delayed: no configured store keeps delayed events. Add one, for instance bus.StoreInMemory().", PublishFailure.Rejected, envelope.Id);
+        }
+
+        // The due time is a wall clock time of the application. From here on, the delay is measured as elapsed time,
+        // and scheduled by the clock of the stores.
+        var (wait, since) = (dueAt - time.GetUtcNow(), time.GetTimestamp());
+        for (var backoff = RetryingTransport.FirstBackoff; ; backoff = RetryingTransport.Longer(backoff))
+        {
+            try
+            {
+                await StoreCalls.UntilAsync(AddOnceAsync(store), time, deadline, cancellationToken);
+                break;
+            }
+            catch (StoreRefusedException exception) when (exception.Scope != StoreScope.Entry && !deadline.IsCancellationRequested)
+            {
+                // The store has not taken the event, and may take it later.
+                await Task.Delay(backoff, time, deadline).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                cancellationToken.ThrowIfCancellationRequested();
+                if (deadline.IsCancellationRequested)
+                {
+                    throw NotKept(exception);
+                }
+            }
+            catch (InvalidOperationException exception)
+            {
+                throw NotKept(exception);
+            }
+            catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+            {
+                throw errors.InDoubt(envelope, exception);
+            }
+        }
+
+        due.Pulse();
+
+        PublishException NotKept(InvalidOperationException exception) => new(
+            $"The event '{envelope.Name}' {envelope.Id} was not kept for its time: {ExceptionText.MessageOf(exception)}",
+            exception is StoreRefusedException { Scope: StoreScope.Entry } ? PublishFailure.Rejected : PublishFailure.Failed,
+            envelope.Id, exception);
+
+        async Task<bool> AddOnceAsync(DelayStore delays)
+        {
+            // The elapsed time is read first: if the thread is suspended between the two reads, the event must not
+            // become due too early.
+            var left = wait - time.GetElapsedTime(since);
+            var now = services.StoreTime.GetUtcNow();
+            await delays.AddAsync(envelope, left < DateTimeOffset.MaxValue - now ? now + left : DateTimeOffset.MaxValue, deadline);
+            return true;
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Sends single events to the transport. Thread-safe.</summary>
+internal sealed class EventSender(Transport transport, TimeSpan timeout, PublishErrors errors, BusServices services)
+{
+    private readonly DeadlineTokens deadlines = new(services.Time, timeout, TimeSpan.FromMilliseconds(250), TimeSpan.TicksPerSecond, CancellationToken.None);
+    private readonly SendBufferPool buffers = new();
+
+    /// <summary>The maximum duration of a send without a timeout of its own.</summary>
+    public TimeSpan Timeout => timeout;
+
+    /// <summary>Returns true if an event may have subscribers, as far as this process knows.</summary>
+    public bool MayHaveSubscribers(string eventName) => transport.MayHaveSubscribers(eventName);
+
+    /// <summary>Ends the publish of an event that has no subscribers.</summary>
+    public Task EndUnrouted(EventDescriptor descriptor) => errors.Unrouted(descriptor, null) is { } problem ? Task.FromException(problem) : Task.CompletedTask;
+
+    /// <summary>Returns the deadline of a send that starts now.</summary>
+    public CancellationToken Deadline() => deadlines.Token(services.Time.GetUtcNow().UtcTicks);
+
+    /// <summary>Sends an event that the application has just published.</summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="now">The current time in ticks.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public Task SendAsync(Envelope envelope, long now, CancellationToken cancellationToken) => SendAsync(envelope, deadlines.Token(now), cancellationToken);
+
+    /// <summary>Sends an event whose time has come. The event stays in its store until it is accepted.</summary>
+    public Task SendDueAsync(Envelope envelope) => SendAsync(envelope, Deadline(), CancellationToken.None);
+
+    /// <summary>Sends an event until a deadline.</summary>
+    public Task SendAsync(Envelope envelope, CancellationToken deadline, CancellationToken cancellationToken)
+    {
+        var buffer = buffers.Take();
+        buffer.Envelopes[0] = envelope;
+        ValueTask sending;
+        try
+        {
+            sending = transport.PublishAsync(buffer.Envelopes, buffer.Outcomes, deadline);
+        }
+        catch (Exception exception)
+        {
+            return Task.FromException(errors.InDoubt(envelope, exception));
+        }
+
+        if (!sending.IsCompletedSuccessfully)
+        {
+            return AwaitSendAsync(sending, buffer, cancellationToken);
+        }
+
+        var outcome = buffer.Outcomes[0];
+        buffers.GiveBack(buffer);
+        return outcome.Status == PublishStatus.Accepted ? Task.CompletedTask
+            : errors.Of(outcome, envelope) is { } problem ? Task.FromException(problem)
+            : Task.CompletedTask;
+    }
+
+    private async Task AwaitSendAsync(ValueTask sending, SendBuffer buffer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // The caller's token only cancels the wait: the transport keeps the buffer.
+            await (cancellationToken.CanBeCanceled ? new ValueTask(sending.AsTask().Observed().WaitAsync(cancellationToken)) : sending);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !cancellationToken.IsCancellationRequested)
+        {
+            throw errors.InDoubt(buffer.Envelopes[0], exception);
+        }
+
+        var (outcome, envelope) = (buffer.Outcomes[0], buffer.Envelopes[0]);
+        buffers.GiveBack(buffer);
+        if (errors.Of(outcome, envelope) is { } problem)
+        {
+            throw problem;
+        }
+    }
+}

@@ -1,0 +1,21 @@
+namespace EventBus;
+
+/// <summary>Contains the composed objects that create and send events.</summary>
+internal sealed record PublishComponents
+{
+    public required EnvelopeFactory Envelopes { get; init; }
+
+    public required EventSender Sender { get; init; }
+
+    /// <summary>Sends with one attempt, without the retries of <see cref="Sender"/>.</summary>
+    public required EventSender SingleAttempt { get; init; }
+
+    public required BatchSender Batches { get; init; }
+
+    public required Publisher Publisher { get; init; }
+
+    public required FollowUpPublisher FollowUps { get; init; }
+
+    /// <summary>The prefix of idempotency keys; empty for the default bus.</summary>
+    public required string EffectPrefix { get; init; }
+}

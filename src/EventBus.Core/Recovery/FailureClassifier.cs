@@ -1,0 +1,85 @@
+using System.Diagnostics;
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>
+/// Decides what becomes of an event that was not handled: a retry, a wait for its turn, or a dead letter. Returns the
+/// entry to record; reads no clock and writes nothing.
+/// </summary>
+internal static class FailureClassifier
+{
+    public const int MaxErrorLength = ExceptionText.MaxMessage;
+
+    /// <summary>Decides about an event whose handler failed, or was not called because the event is rejected.</summary>
+    /// <param name="policy">The failure policy of the subscription.</param>
+    /// <param name="entry">The event; its attempts include this one.</param>
+    /// <param name="failure">The reason of the failure.</param>
+    /// <param name="now">The current time.</param>
+    /// <returns>The entry, waiting for a retry or dead.</returns>
+    public static FailedEvent Classify(FailurePolicy policy, FailedEvent entry, Failure failure, DateTimeOffset now) => failure switch
+    {
+        Rejected { Rejection: var rejection } => DeadLetter(policy, entry, rejection.Reason) with
+        {
+            LastFailedAt = now,
+            Error = PrintableText.Of(rejection.Error + rejection.Foreign, MaxErrorLength),
+            ErrorDetails = null,
+        },
+        Threw threw => ClassifyException(policy, entry, threw, now),
+        _ => throw new UnreachableException($"{failure.GetType()} is recorded in another way."),
+    };
+
+    /// <summary>Decides about an event that its guard deferred.</summary>
+    /// <param name="entry">The event; its attempts include a call of the handler that was not made.</param>
+    /// <param name="deferred">The wait.</param>
+    /// <param name="now">The current time.</param>
+    /// <returns>
+    /// The entry, waiting for another event of its key; and the end of that wait, which may be over.
+    /// </returns>
+    public static (FailedEvent Entry, DateTimeOffset Deadline) Defer(FailedEvent entry, Deferred deferred, DateTimeOffset now)
+    {
+        var own = entry.Deadline ?? now + deferred.Timeout;
+        var deadline = own > deferred.NotGivenUpBefore ? own : deferred.NotGivenUpBefore;
+        var recheck = now + deferred.Recheck;
+        return (entry with
+        {
+            Status = FailedEventStatus.Deferred,
+            LineKey = null,
+            Attempts = entry.Attempts - 1,
+            Position = deferred.Position,
+            Deadline = own,
+            DueAt = recheck < deadline ? recheck : deadline,
+        }, deadline);
+    }
+
+    /// <summary>
+    /// True if the later numbers of the key do not wait for this dead letter. False if it is dead because too many
+    /// events wait: its turn had not come, and the events before it must not be passed.
+    /// </summary>
+    public static bool IsPassed(FailurePolicy policy, FailedEvent entry) =>
+        policy.ContinueWhenBlocked && entry is { OrderKey: not null, Position: not null, Reason: not DeadLetterReason.KeyBlocked };
+
+    private static FailedEvent ClassifyException(FailurePolicy policy, FailedEvent entry, Threw threw, DateTimeOffset now)
+    {
+        var error = ExceptionText.Of(threw.Exception);
+        var failed = entry with
+        {
+            Attempts = threw.Counts ? entry.Attempts : entry.Attempts - 1,
+            LastFailedAt = now,
+            Error = error,
+            ErrorDetails = ExceptionText.DetailsOf(threw.Exception),
+            History = [.. entry.History.TakeLast(FailedEvent.MaxHistory - 1), new FailedAttempt(entry.Attempts, now, error)],
+        };
+        return policy.Retry.IsPermanent(threw.Exception) ? DeadLetter(policy, failed, DeadLetterReason.PermanentFailure)
+            : threw.Counts && !policy.Retry.Allows(failed.Attempts) ? DeadLetter(policy, failed, DeadLetterReason.HandlerFailed)
+            : failed with { Status = FailedEventStatus.Waiting, DueAt = now + policy.Retry.DelayAfter(failed.Attempts) };
+    }
+
+    private static FailedEvent DeadLetter(FailurePolicy policy, FailedEvent entry, DeadLetterReason reason) => entry with
+    {
+        Status = FailedEventStatus.Dead,
+        Reason = reason,
+        DueAt = default,
+        LineKey = policy.ContinueWhenBlocked ? null : entry.LineKey,
+    };
+}

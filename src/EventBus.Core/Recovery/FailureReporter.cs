@@ -1,0 +1,49 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>
+/// Reports what was recorded of failed events: to the log, to metrics, to the alerts, and to the loop of the retries.
+/// </summary>
+internal sealed class FailureReporter(AlertCoordinator alerts, WakeSignal retries, BusServices services)
+{
+    /// <summary>True if a dead letter must be marked for an alert.</summary>
+    public bool WantsAlerts => alerts.IsWanted;
+
+    /// <summary>Announces that a dead letter is about to be recorded.</summary>
+    public void ExpectDeadLetter() => alerts.Expect();
+
+    /// <summary>Called when an announced dead letter was recorded and reported, or could not be recorded.</summary>
+    public void DeadLetterRecorded() => alerts.Reported();
+
+    /// <summary>Reports an entry that is stored.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="isNew">False if the event was recorded before.</param>
+    /// <param name="exception">The exception of the handler; null for none.</param>
+    /// <param name="error">The error for the log, without text from the message.</param>
+    public void Recorded(FailedEvent entry, bool isNew, Exception? exception, string? error)
+    {
+        if (!isNew)
+        {
+            services.Log.KeptAlready(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, exception);
+        }
+        else if (entry.Status == FailedEventStatus.Dead)
+        {
+            services.Diagnostics.DeadLettered(entry.Envelope.Name, entry.Subscription, entry.Reason);
+            services.Log.DeadLettered(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Reason, entry.Attempts, entry.Id, error, exception);
+        }
+        else
+        {
+            services.Diagnostics.WillRetry(entry.Envelope.Name, entry.Subscription);
+            services.Log.WillRetry(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, entry.Attempts, entry.DueAt, exception);
+            retries.Pulse();
+        }
+    }
+
+    /// <summary>Reports an event that waits because its guard deferred it.</summary>
+    public void Deferred(FailedEvent entry, DateTimeOffset deadline)
+    {
+        services.Log.Deferred(entry.Subscription, entry.Envelope.Name, entry.Envelope.Id, deadline);
+        retries.Pulse();
+    }
+}

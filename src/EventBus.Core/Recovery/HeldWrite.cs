@@ -1,0 +1,80 @@
+using EventBus.Stores;
+using EventBus.Transports;
+using Microsoft.Extensions.Logging;
+
+namespace EventBus;
+
+/// <summary>
+/// Represents a write that is held. It blocks the bus, its subscription or nothing else, depending on its latest
+/// failure.
+/// </summary>
+/// <param name="subject">The event that the write concerns.</param>
+/// <param name="bus">The held writes that block the bus.</param>
+/// <param name="subscription">The held writes that block the subscription.</param>
+/// <param name="log">The log.</param>
+internal sealed class HeldWrite(WriteSubject subject, PendingWrites bus, PendingWrites subscription, ILogger log)
+{
+    private const string Activity = "writing to the store";
+
+    private PendingWrites? hold;
+    private string reason = "";
+
+    // The activity of the entry or its subscription that is logged as failing.
+    private string? activity;
+
+    private PendingWrites? Narrow => subject.IsDelivery ? subscription : null;
+
+    /// <summary>Blocks everything that the failure may concern, until more is known.</summary>
+    public void Until(Exception error) =>
+        Move(error is StoreRefusedException { Scope: not StoreScope.Store } ? Narrow : bus, ExceptionText.MessageOf(error));
+
+    /// <summary>Blocks and logs what the failure concerns.</summary>
+    public void Because(Exception error, StoreScope scope, int attempt, TimeSpan backoff)
+    {
+        switch (scope)
+        {
+            case StoreScope.Store:
+                log.Failing(Activity, error, full => full.StoreDown(attempt, backoff, error));
+                Move(bus, ExceptionText.MessageOf(error));
+                break;
+            case StoreScope.Subscription:
+                log.Failing(Own($"room for {subject.Subscription}"), error, full => full.NoRoom(subject.Subscription, attempt, backoff, error));
+                Move(Narrow, ExceptionText.MessageOf(error));
+                break;
+            default:
+                log.Failing(Own($"keeping an event of {subject.Subscription}"), error, full => full.EntryHeld(subject.Subscription, subject.EventName, subject.EventId, attempt, backoff, error));
+                Move(Narrow, $"The store does not take {subject.EventName} {subject.EventId}.");
+                break;
+        }
+    }
+
+    /// <summary>Ends the hold.</summary>
+    public void End()
+    {
+        hold?.Leave(reason);
+        Own(null);
+        if (!bus.IsHeld)
+        {
+            log.Working(Activity);
+        }
+    }
+
+    private string Own(string? next)
+    {
+        if (activity is not null && activity != next)
+        {
+            log.Working(activity);
+        }
+
+        activity = next;
+        return next ?? "";
+    }
+
+    private void Move(PendingWrites? next, string why)
+    {
+        // Enter the next one before leaving the last one: otherwise a pump could start in between.
+        next?.Enter(why);
+        hold?.Leave(reason);
+        (hold, reason) = (next, why);
+    }
+}

@@ -1,0 +1,45 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Reads and advances the state of the keys of guarded subscriptions. Thread-safe.</summary>
+internal sealed class OrderTracker(FailureStoreWriter writer, WakeSignal retries, BusServices services)
+{
+    /// <summary>Gets the state of a key that a guard needs.</summary>
+    /// <exception cref="StoreRefusedException">The stored state cannot be read.</exception>
+    public async Task<OrderState> GetAsync(FailurePolicy policy, Envelope envelope, ConcurrencyLimiter slots)
+    {
+        OrderState state = default;
+        await writer.WriteAsync(policy, envelope, slots, async (_, cancel) => state = await writer.Keyed.GetOrderAsync(policy.Subscription, envelope.Key ?? "", cancel));
+        return state;
+    }
+
+    /// <summary>Records that an event of a guarded key was settled: other events may continue.</summary>
+    /// <exception cref="StoreRefusedException">The store cannot record it.</exception>
+    public async Task AdvanceAsync(FailurePolicy policy, Envelope envelope, string orderKey, long? position, ConcurrencyLimiter slots)
+    {
+        var woken = false;
+        await writer.WriteAsync(policy, envelope, slots, async (_, cancel) => woken = await writer.Keyed.AdvanceAsync(policy.Subscription, orderKey, position, services.StoreTime.GetUtcNow(), cancel));
+        if (woken)
+        {
+            retries.Pulse();
+        }
+    }
+
+    /// <summary>
+    /// Lets the later numbers of a key continue past a dead letter. If the store cannot record that, they wait until
+    /// their deadline.
+    /// </summary>
+    public async Task PassAsync(FailurePolicy policy, FailedEvent dead, ConcurrencyLimiter slots)
+    {
+        try
+        {
+            await AdvanceAsync(policy, dead.Envelope, dead.OrderKey!, dead.Position, slots);
+        }
+        catch (StoreRefusedException exception)
+        {
+            services.Log.StepLeftOut(dead.Subscription, dead.Envelope.Name, dead.Envelope.Id, exception);
+        }
+    }
+}

@@ -1,0 +1,83 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>
+/// Processes leased sagas in the background, each with a renewed lease. A saga that cannot continue needs attention.
+/// Thread-safe.
+/// </summary>
+internal sealed class SagaDriver(SagaSlots slots, SagaLeaseRenewer leases, SagaRefusals refusals, WakeSignal due, BusServices services)
+{
+    /// <summary>Processes a saga that this instance has claimed and reserved a slot for.</summary>
+    public void Start(SagaRuntime saga, LeasedSaga hold)
+    {
+        leases.Hold(hold);
+        services.Runner.Observe(services.Runner.Start($"saga {hold.Id}", async () =>
+        {
+            try
+            {
+                await ExecuteAsync(saga, hold);
+            }
+            finally
+            {
+                leases.Release(hold);
+                Skip(hold.Id);
+            }
+        }));
+    }
+
+    /// <summary>Frees the slot of a saga that is not processed now, and wakes the loop of due sagas.</summary>
+    public void Skip(string id)
+    {
+        slots.Release(id);
+        due.Pulse();
+    }
+
+    /// <summary>
+    /// Delays a saga whose claim failed. It needs attention after it is certain that the store accepts others.
+    /// </summary>
+    public async Task RefuseAsync(SagaRuntime saga, SagaEntry entry, Exception exception)
+    {
+        if (await refusals.RefuseAsync(entry, exception))
+        {
+            await HaltAsync(saga, new LeasedSaga(saga.Definition, entry, new SagaProgress(), entry.DueAt ?? services.StoreTime.GetUtcNow()), exception);
+        }
+    }
+
+    private async Task ExecuteAsync(SagaRuntime saga, LeasedSaga hold)
+    {
+        try
+        {
+            await saga.Executor.ExecuteAsync(hold);
+        }
+        catch (SagaLeaseLostException)
+        {
+            services.Log.SagaLost(saga.Definition.Name, hold.Id);
+        }
+        catch (OperationCanceledException) when (services.Abort.IsCancellationRequested)
+        {
+            // Another instance continues after the lease has ended.
+        }
+        catch (Exception exception)
+        {
+            await HaltAsync(saga, hold, exception);
+        }
+    }
+
+    /// <summary>
+    /// Marks a saga that cannot continue as needing attention. If that write fails too, the saga stays until its lease
+    /// ends.
+    /// </summary>
+    private async Task HaltAsync(SagaRuntime saga, LeasedSaga hold, Exception exception)
+    {
+        try
+        {
+            await saga.Executor.HaltAsync(hold, exception);
+            refusals.Accept(hold.Id);
+        }
+        catch (Exception refusal) when (!refusals.IsClosing)
+        {
+            await refusals.RefuseAsync(hold.Entry, refusal);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+namespace EventBus;
+
+/// <summary>
+/// Decides what follows a failed attempt of a step: a retry, the compensation of the saga, or that it needs attention.
+/// </summary>
+internal sealed class SagaFailureHandler(SagaDefinition definition, SagaTransitions moves, SagaStateWriter writer, BusServices services)
+{
+    private readonly TimeProvider time = services.StoreTime;
+
+    /// <summary>
+    /// Handles a failed attempt, or an attempt that will not be made: schedules a retry, compensates the saga, or marks
+    /// it as needing attention.
+    /// </summary>
+    public async Task<bool> FailAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, SagaFailure failure)
+    {
+        var (error, attempts, ending) = failure;
+        var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
+        if (error is SagaStateException)
+        {
+            await writer.HaltAsync(hold, ExceptionText.MessageOf(error), error, static (progress, _) => SagaStateWriter.NotBegun(progress));
+            return false;
+        }
+
+        var retry = step.RetryOf(direction);
+
+        // If an earlier attempt may have had an effect, a rejection of this one does not exclude that effect.
+        var rejected = ending == SagaAttemptEnding.Refused && !active.MayHaveEffect;
+        if (ending == SagaAttemptEnding.Failed && !retry.IsPermanent(error) && retry.Allows(active.Failures + 1))
+        {
+            await RetryLaterAsync(hold, step, active, failure, retry.DelayAfter(active.Failures + 1));
+            return false;
+        }
+
+        if (direction == SagaDirection.Compensate)
+        {
+            await writer.HaltAsync(hold, $"The compensation of '{step.Name}' failed: {SagaStateWriter.OneLine(error)}", error, (progress, now) => Blame(progress, active, failure, rejected, now));
+            return false;
+        }
+
+        if (moves.NeedsPeople(hold.Progress, step, rejected) is { } why)
+        {
+            await writer.HaltAsync(hold, $"{why} {SagaStateWriter.OneLine(error)}", error, (progress, now) =>
+            {
+                progress.FailedStep = step.Name;
+                Blame(progress, active, failure, rejected, now);
+            });
+            return false;
+        }
+
+        services.Log.SagaCompensates(definition.Name, hold.Id, step.Name, attempts, error);
+        await writer.TurnAsync(hold, (progress, entry, now) =>
+        {
+            Blame(progress, active, failure, rejected, now);
+            return moves.Failed(progress, entry, active, rejected, now);
+        });
+        return true;
+    }
+
+    private Task RetryLaterAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, SagaFailure failure, TimeSpan delay)
+    {
+        var (error, attempts, _) = failure;
+        var dueAt = time.GetUtcNow() + delay;
+        var direction = active.Status == SagaStepStatus.Compensating ? SagaDirection.Compensate : SagaDirection.Execute;
+        services.Log.SagaWillRetry(definition.Name, hold.Id, step.Name, direction.ToString().ToLowerInvariant(), attempts, dueAt, error);
+        return writer.LeaveAsync(
+            hold,
+            progress =>
+            {
+                (active.Failures, active.Begun, active.MayHaveEffect, active.Error) = (active.Failures + 1, false, true, SagaStateWriter.OneLine(error));
+                progress.Note(time.GetUtcNow(), step.Name, $"failed: {SagaStateWriter.OneLine(error)}");
+            },
+            dueAt);
+    }
+
+    private static void Blame(SagaProgress progress, SagaStepProgress active, SagaFailure failure, bool rejected, DateTimeOffset now)
+    {
+        var error = failure.Error;
+        var isCompensation = active.Status == SagaStepStatus.Compensating;
+        (active.Failures, active.Begun, active.MayHaveEffect, active.Error) = (active.Failures + 1, false, !rejected, SagaStateWriter.OneLine(error));
+        progress.Note(now, active.Name, $"failed for good: {SagaStateWriter.OneLine(error)}");
+        if (!isCompensation)
+        {
+            (progress.Error, progress.ErrorType) = (SagaStateWriter.OneLine(error), error.GetType().FullName);
+        }
+    }
+}

@@ -1,0 +1,61 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Sends the events that a saga has published.</summary>
+internal sealed class SagaOutboxSender(SagaDefinition definition, BatchSender batches, SagaStateWriter writer, BusServices services)
+{
+    // The delay before a saga's events are sent again. It does not count as a retry of a step: the failed publish has
+    // already used its full timeout.
+    private static readonly TimeSpan SendBackoff = TimeSpan.FromSeconds(5);
+
+    private readonly string sending = $"events of the saga {definition.Name}";
+    private readonly TimeProvider time = services.StoreTime;
+
+    /// <summary>Sends the events in the outbox.</summary>
+    /// <returns>False if they could not be sent and the saga was released for later.</returns>
+    public async Task<bool> SendAsync(LeasedSaga hold)
+    {
+        if (hold.Progress.Outbox.Count == 0 || hold.IsDispatched)
+        {
+            return true;
+        }
+
+        var kept = hold.Progress.Outbox;
+        var problems = await batches.TrySendAsync([.. kept.Select(item => StoreFormat.Read(item.Attributes, item.Body, item.Id, item.Name))]);
+        var left = kept.Zip(problems).Where(item => item.Second is not null).ToList();
+        if (left.Find(item => !IsRefusal(item.Second!)) is { Second: { } problem })
+        {
+            var dueAt = time.GetUtcNow() + SendBackoff;
+            services.Log.Failing(sending, problem, full => full.SagaEventsWait(definition.Name, hold.Id, dueAt, problem));
+            await writer.LeaveAsync(
+                hold,
+                progress =>
+                {
+                    progress.Outbox = left.ConvertAll(item => item.First);
+                    SagaStateWriter.NotBegun(progress);
+                },
+                dueAt);
+            return false;
+        }
+
+        services.Log.Working(sending);
+        if (left.Count > 0 && !SagaTransitions.IsEnd(hold.Entry.Status))
+        {
+            // These events cannot be sent without a change of the configuration or the application.
+            await writer.HaltAsync(hold, ExceptionText.MessageOf(left[0].Second!), left[0].Second, (progress, _) =>
+            {
+                (progress.EventsRefused, progress.Outbox) = (true, left.ConvertAll(item => item.First));
+                SagaStateWriter.NotBegun(progress);
+            });
+            return false;
+        }
+
+        // After the end of the saga no operator can decide about them.
+        left.ForEach(item => services.Log.SagaEventDropped(definition.Name, hold.Id, item.First.Name, item.First.Id, item.Second!));
+        return hold.IsDispatched = true;
+    }
+
+    private static bool IsRefusal(PublishException problem) => problem.Failure is PublishFailure.Rejected or PublishFailure.NoSubscriber;
+}

@@ -1,0 +1,131 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace EventBus;
+
+/// <summary>
+/// Executes the active step of a leased saga. Before a step runs, the store records that it may have run. The result of
+/// a step is saved in the same write as the beginning of the next.
+/// </summary>
+internal sealed class SagaStepExecutor(SagaTransitions moves, SagaStepRunner runner, SagaStateWriter writer, SagaFailureHandler failures, BusServices services)
+{
+    private const int MaxInterruptions = 10;
+    private const int MaxKey = 256;
+
+    private readonly SagaDefinition definition = moves.Definition;
+    private readonly TimeProvider time = services.StoreTime;
+
+    /// <summary>Executes the step, or releases the saga until the reply that the step waits for.</summary>
+    /// <returns>True if another step follows now.</returns>
+    public Task<bool> ContinueAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active) =>
+        active.Interruptions > MaxInterruptions
+            ? failures.FailAsync(hold, step, active, new SagaFailure(new EventBusException($"The process ended {active.Interruptions} times while the step '{step.Name}' ran."), active.Interruptions, SagaAttemptEnding.Final))
+        : active.Status == SagaStepStatus.Waiting && hold.Progress.ReplyFor(active, step.ReplyName) is null ? WaitAsync(hold, step, active)
+        : RunAsync(hold, step, active);
+
+    /// <summary>Releases the saga until its reply arrives, or fails the step if the wait has timed out.</summary>
+    private async Task<bool> WaitAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active)
+    {
+        if (active.WaitsUntil <= time.GetUtcNow())
+        {
+            return await failures.FailAsync(hold, step, active, new SagaFailure(new TimeoutException($"The reply '{step.ReplyName}' to the step '{step.Name}' did not come within {step.ReplyTimeout}."), 1, SagaAttemptEnding.Final));
+        }
+
+        // A reply may arrive during this save.
+        await writer.LeaveAsync(hold, _ => { }, progress => progress.ReplyFor(active, step.ReplyName) is null ? active.WaitsUntil : time.GetUtcNow());
+        return false;
+    }
+
+    private async Task<bool> RunAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active)
+    {
+        var state = new StoredState(hold.Progress.StateVersion, hold.Progress.State);
+        var reply = active.Status == SagaStepStatus.Waiting ? hold.Progress.ReplyFor(active, step.ReplyName) : null;
+        var direction = active.Status switch
+        {
+            SagaStepStatus.Compensating => SagaDirection.Compensate,
+            SagaStepStatus.Waiting => SagaDirection.Reply,
+            _ => SagaDirection.Execute,
+        };
+        if (direction == SagaDirection.Execute && step.HasWaitKey && hold.Entry.WaitKey is null)
+        {
+            string? key;
+            try
+            {
+                key = await WaitKeyOfAsync(step, state);
+            }
+            catch (Exception exception)
+            {
+                return await failures.FailAsync(hold, step, active, new SagaFailure(exception, active.Failures + 1, EndingOf(step, direction, exception)));
+            }
+
+            await writer.BeginAsync(hold, active, key);
+        }
+        else if (!active.Begun || hold.LeaseEnd <= time.GetUtcNow())
+        {
+            // Either a reply arrived when the step began to wait, or this process was paused.
+            await writer.BeginAsync(hold, active);
+        }
+
+        var call = runner.CreateCall(hold, step, active, direction, reply is null ? default : JsonMarshal.GetRawUtf8Value(reply.Body).ToArray());
+        var outcome = await runner.RunAsync(step, call, state, hold.Progress.TraceParent, hold.Lost);
+        if (outcome.IsInterrupted)
+        {
+            await writer.GiveBackInStepAsync(hold, active);
+            return false;
+        }
+
+        if (outcome.Error is { } error)
+        {
+            return await failures.FailAsync(hold, step, active, new SagaFailure(error, call.Attempt, outcome.IsAnswer ? EndingOf(step, direction, error) : SagaAttemptEnding.Failed));
+        }
+
+        await SaveAsync(hold, step, active, reply, new StepResult(direction, outcome.State, call.Outbox.ConvertAll(SagaEventFactory.Keep)));
+        return true;
+    }
+
+    /// <summary>Saves the result of the step, and begins the next step or the wait for the reply.</summary>
+    private async Task SaveAsync(LeasedSaga hold, SagaStepDefinition step, SagaStepProgress active, SagaReply? reply, StepResult result)
+    {
+        var ignored = new List<SagaReply>();
+        await writer.TurnAsync(hold, (progress, entry, now) =>
+        {
+            (progress.State, progress.StateVersion) = (result.State, definition.StateVersion);
+            progress.Outbox.AddRange(result.Outbox);
+            if (result.Direction == SagaDirection.Compensate)
+            {
+                return moves.Compensated(progress, entry, active, now);
+            }
+
+            if (result.Direction == SagaDirection.Execute && step.ReplyName is not null)
+            {
+                // A reply that has already arrived is processed next.
+                (active.Status, active.Failures, active.Interruptions, active.Published) = (SagaStepStatus.Waiting, 0, 0, result.Outbox.Count);
+                active.Begun = progress.ReplyFor(active, step.ReplyName) is not null;
+                (active.WaitsSince, active.WaitsUntil) = (now, now + step.ReplyTimeout);
+                progress.Note(now, step.Name, $"waits for {step.ReplyName}");
+                return entry.Status;
+            }
+
+            if (reply is not null)
+            {
+                progress.Forget(reply);
+                ignored.AddRange(progress.Inbox);
+            }
+
+            return moves.Executed(progress, entry, active, now);
+        });
+        ignored.ForEach(second => SagaReplies.Ignore(second, definition.Name, hold.Id, services));
+    }
+
+    private async Task<string?> WaitKeyOfAsync(SagaStepDefinition step, StoredState state) => await runner.WaitKeyAsync(step, state) switch
+    {
+        null => null,
+        { Length: 0 or > MaxKey } key => throw new InvalidOperationException($"The key of the reply has {key.Length} characters; 1 to {MaxKey} are allowed, as for the key of an event."),
+        var key => SagaReplies.WaitKeyOf(definition.Name, step.ReplyName!, key),
+    };
+
+    private static SagaAttemptEnding EndingOf(SagaStepDefinition step, SagaDirection direction, Exception error) =>
+        direction != SagaDirection.Compensate && step.IsRejection(error) ? SagaAttemptEnding.Refused : SagaAttemptEnding.Failed;
+
+    private sealed record StepResult(SagaDirection Direction, JsonElement State, List<StoredSagaEvent> Outbox);
+}
