@@ -60,7 +60,7 @@ public sealed class RedisHealthTests
             await redis.Database.StringSetAsync(stray, "no stream");
         }
 
-        Assert.Contains(":aaa", await redis.Log.LineAsync("holds something else"), StringComparison.Ordinal);
+        Assert.Contains(":aaa", await redis.Log.LineAsync("is not a stream"), StringComparison.Ordinal);
         await TestRedis.PublishAcceptedAsync(transport, TestRedis.Parcel(1));
         Assert.Equal("p-1", (await TestRedis.NextAsync(receiver)).Envelope.Id);
         Assert.Contains(":aaa", (await TestRedis.HealthAsync(transport, TransportState.Degraded)).Description, StringComparison.Ordinal);
