@@ -37,12 +37,13 @@ public sealed class TypeTests
             "These namespaces have a body of their own. Write 'namespace X;':");
 
     // What a user writes against is in EventBus, whatever the folder; the seam is a namespace for each of its two
-    // folders. Internal types keep to the same few.
+    // folders, with the infrastructure that backends share. Internal types keep to the same few.
     private static string[] NamespacesOf(SourceProject project, INamedTypeSymbol type) => (project.Name, FolderOf(type)) switch
     {
         ("EventBus.Conformance", _) => ["EventBus.Conformance"],
         ("EventBus.Core", "Transports") => ["EventBus.Transports"],
         ("EventBus.Core", "Stores") => ["EventBus.Stores"],
+        ("EventBus.Core", "Infrastructure") when type.IsPublic => ["EventBus.Transports"],
         _ when type.IsPublic => ["EventBus"],
         _ => ["EventBus", "EventBus.Transports", "EventBus.Stores"],
     };

@@ -18,6 +18,7 @@ internal static class Waivers
         (Token, "Receiver.DisposeAsync", "IAsyncDisposable has no token."),
         (Token, "Transport.DisposeAsync", "IAsyncDisposable has no token."),
         (Context, "BackgroundRunner.GuardAsync", "The one door: a loop starts on the pool, whatever context the host started in."),
+        (Context, "SupervisedLoop.RunAsync", "As for BackgroundRunner.GuardAsync, for the loops of a backend."),
         (Statics, "ScenarioRun.runs", "Counts the runs of the process, so that no two of them use the same names on a broker."),
     ];
 }

@@ -13,4 +13,7 @@ internal static partial class OutageLog
 
     [LoggerMessage(39, LogLevel.Information, "Recovered after {Count} failures in {Time}: {Activity}")]
     public static partial void OutageOver(this ILogger log, long count, TimeSpan time, string activity);
+
+    [LoggerMessage(90, LogLevel.Debug, "An attempt failed, and is repeated after {Delay}; the failure is reported elsewhere: {Activity}")]
+    public static partial void AttemptFailed(this ILogger log, string activity, TimeSpan delay, Exception exception);
 }

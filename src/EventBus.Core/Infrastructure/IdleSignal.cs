@@ -1,3 +1,5 @@
+using EventBus.Transports;
+
 namespace EventBus;
 
 /// <summary>

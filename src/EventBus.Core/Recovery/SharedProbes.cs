@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 

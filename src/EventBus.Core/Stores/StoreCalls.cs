@@ -1,3 +1,5 @@
+using EventBus.Transports;
+
 namespace EventBus.Stores;
 
 /// <summary>Limits the time that a caller waits for a store, whatever the store does. Thread-safe.</summary>

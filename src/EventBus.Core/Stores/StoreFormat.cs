@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Buffers.Binary;
+using System.Globalization;
 using System.Text.Json;
 using EventBus.Transports;
 
@@ -10,6 +12,9 @@ namespace EventBus.Stores;
 /// </summary>
 public static class StoreFormat
 {
+    /// <summary>The name of a stored event whose own name cannot be read.</summary>
+    public const string UnreadableName = "event.unreadable";
+
     private const int MaxDepth = 4;
 
     /// <summary>Writes the attributes of an event as JSON (UTF-8).</summary>
@@ -92,7 +97,7 @@ public static class StoreFormat
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException or FormatException or ArgumentException)
         {
-            return new Envelope(new EnvelopeAttributes { Id = id, Name = name, Defect = $"The stored attributes cannot be read: {ReadFailure.Describe(exception)}." }, body) { FromHandler = true };
+            return Unreadable($"The stored attributes cannot be read: {ReadFailure.Describe(exception)}.", id, name, body);
         }
     }
 
@@ -135,6 +140,74 @@ public static class StoreFormat
         {
             return [];
         }
+    }
+
+    /// <summary>
+    /// Writes several events into one value. Each event consists of the length of its attributes, the attributes, the
+    /// length of its body, and the body. Lengths are 32-bit little-endian integers.
+    /// </summary>
+    /// <param name="events">The events, in their order.</param>
+    public static byte[] WriteOutbox(IReadOnlyList<Envelope> events)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        var buffer = new ArrayBufferWriter<byte>(256);
+        foreach (var envelope in events)
+        {
+            WritePart(buffer, WriteAttributes(envelope));
+            WritePart(buffer, envelope.Body.Span);
+        }
+
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>
+    /// Reads several events. Data that cannot be read becomes a placeholder event (<see cref="UnreadableName"/>), with
+    /// all remaining bytes as its body.
+    /// </summary>
+    /// <param name="outbox">The bytes that <see cref="WriteOutbox"/> returned.</param>
+    /// <param name="owner">The owner of the events, whose name becomes part of the placeholder's id.</param>
+    public static IReadOnlyList<Envelope> ReadOutbox(ReadOnlySpan<byte> outbox, string owner)
+    {
+        ArgumentNullException.ThrowIfNull(owner);
+        var events = new List<Envelope>();
+        for (var rest = outbox; !rest.IsEmpty;)
+        {
+            var id = $"{owner}/{events.Count.ToString(CultureInfo.InvariantCulture)}";
+            var next = rest;
+            if (!TryReadPart(ref next, out var attributes) || !TryReadPart(ref next, out var body))
+            {
+                events.Add(Unreadable("The stored event is cut off or was changed.", id, UnreadableName, rest.ToArray()));
+                break;
+            }
+
+            events.Add(Read(attributes, body.ToArray(), id, UnreadableName));
+            rest = next;
+        }
+
+        return events;
+    }
+
+    private static Envelope Unreadable(string defect, string id, string name, byte[] body) =>
+        new(new EnvelopeAttributes { Id = id, Name = name, Defect = defect }, body) { FromHandler = true };
+
+    private static void WritePart(ArrayBufferWriter<byte> buffer, ReadOnlySpan<byte> part)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(buffer.GetSpan(sizeof(int)), part.Length);
+        buffer.Advance(sizeof(int));
+        buffer.Write(part);
+    }
+
+    private static bool TryReadPart(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> part)
+    {
+        part = default;
+        if (!BinaryPrimitives.TryReadInt32LittleEndian(rest, out var length) || length < 0 || length > rest.Length - sizeof(int))
+        {
+            return false;
+        }
+
+        part = rest.Slice(sizeof(int), length);
+        rest = rest[(sizeof(int) + length)..];
+        return true;
     }
 
     private static EnvelopeAttributes ReadAttributes(ReadOnlySpan<byte> attributes, string id, string name)

@@ -12,19 +12,19 @@ internal static class ChannelWireFormat
     public static ChannelMessage Write(Envelope envelope)
     {
         var headers = new Dictionary<string, string>(StringComparer.Ordinal);
-        Add("specversion", "1.0");
-        Add("id", envelope.Id);
-        Add("type", envelope.Name);
-        Add("source", envelope.Source ?? "/example");
-        Add("time", envelope.Time.ToString("O", CultureInfo.InvariantCulture));
-        Add("datacontenttype", envelope.ContentType);
-        Add("eventversion", envelope.Version.ToString(CultureInfo.InvariantCulture));
-        Add("partitionkey", envelope.Key);
-        Add("correlationid", envelope.CorrelationId);
-        Add("causationid", envelope.CausationId);
-        Add("derivedid", envelope.IdIsDerived ? "true" : null);
-        Add("traceparent", envelope.TraceParent);
-        Add("tracestate", envelope.TraceState);
+        Add(CloudEventAttributes.SpecVersion, CloudEventAttributes.Version);
+        Add(CloudEventAttributes.Id, envelope.Id);
+        Add(CloudEventAttributes.Type, envelope.Name);
+        Add(CloudEventAttributes.Source, envelope.Source ?? "/example");
+        Add(CloudEventAttributes.Time, envelope.Time.ToString("O", CultureInfo.InvariantCulture));
+        Add(CloudEventAttributes.DataContentType, envelope.ContentType);
+        Add(CloudEventAttributes.EventVersion, envelope.Version.ToString(CultureInfo.InvariantCulture));
+        Add(CloudEventAttributes.PartitionKey, envelope.Key);
+        Add(CloudEventAttributes.CorrelationId, envelope.CorrelationId);
+        Add(CloudEventAttributes.CausationId, envelope.CausationId);
+        Add(CloudEventAttributes.DerivedId, envelope.IdIsDerived ? "true" : null);
+        Add(CloudEventAttributes.TraceParent, envelope.TraceParent);
+        Add(CloudEventAttributes.TraceState, envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
         {
             headers[UserPrefix + name] = value;
@@ -46,32 +46,32 @@ internal static class ChannelWireFormat
     {
         var time = DateTimeOffset.UnixEpoch;
         var version = 1;
-        var defect = Get("type") is null ? "The message names no event: the header ce-type is missing." : null;
-        if (Get("time") is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
+        var defect = Get(CloudEventAttributes.Type) is null ? "The message names no event: the header ce-type is missing." : null;
+        if (Get(CloudEventAttributes.Time) is { } timeText && !DateTimeOffset.TryParse(timeText, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time))
         {
             defect ??= "The header ce-time is no time.";
         }
 
-        if (Get("eventversion") is { } versionText && !int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version))
+        if (Get(CloudEventAttributes.EventVersion) is { } versionText && !int.TryParse(versionText, NumberStyles.None, CultureInfo.InvariantCulture, out version))
         {
             defect ??= "The header ce-eventversion is no number.";
         }
 
         var attributes = new EnvelopeAttributes
         {
-            Id = Get("id") ?? Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(message.Body)),
-            Name = Get("type") ?? "message.unreadable",
+            Id = Get(CloudEventAttributes.Id) ?? CloudEventAttributes.IdFromContent(Get(CloudEventAttributes.Type) ?? "", message.Body),
+            Name = Get(CloudEventAttributes.Type) ?? "message.unreadable",
             Version = Math.Max(version, 1),
-            Key = Get("partitionkey"),
+            Key = Get(CloudEventAttributes.PartitionKey),
             Time = time,
             Headers = message.Headers.Where(header => header.Key.StartsWith(UserPrefix, StringComparison.Ordinal)).ToDictionary(header => header.Key[UserPrefix.Length..], header => header.Value),
-            CorrelationId = Get("correlationid"),
-            CausationId = Get("causationid"),
-            IdIsDerived = Get("derivedid") == "true",
-            TraceParent = Get("traceparent"),
-            TraceState = Get("tracestate"),
-            Source = Get("source"),
-            ContentType = Get("datacontenttype") ?? "application/json",
+            CorrelationId = Get(CloudEventAttributes.CorrelationId),
+            CausationId = Get(CloudEventAttributes.CausationId),
+            IdIsDerived = Get(CloudEventAttributes.DerivedId) == "true",
+            TraceParent = Get(CloudEventAttributes.TraceParent),
+            TraceState = Get(CloudEventAttributes.TraceState),
+            Source = Get(CloudEventAttributes.Source),
+            ContentType = Get(CloudEventAttributes.DataContentType) ?? "application/json",
             Defect = defect,
         };
         return new Envelope(attributes, message.Body);

@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using EventBus.Stores;
+using EventBus.Transports;
 
 namespace EventBus;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using EventBus.Transports;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace EventBus;

@@ -1,0 +1,160 @@
+using Microsoft.Extensions.Logging;
+
+namespace EventBus.Transports;
+
+/// <summary>
+/// Runs a loop on the thread pool, and runs it again with backoff and jitter whenever it fails. One attempt runs at a
+/// time. Every failure is logged. A loop runs once at a time; the properties are thread-safe.
+/// </summary>
+/// <param name="activity">
+/// The name of the activity in the log, for instance <c>reading for mail</c> (<see cref="BackendLog.Failing"/>).
+/// </param>
+/// <param name="time">The clock of the delays.</param>
+/// <param name="log">The log. Only the first failure of an outage is logged in full.</param>
+/// <param name="failed">
+/// Logs a failure in full, with the delay before the next attempt. Exceptions that it throws are ignored.
+/// </param>
+public sealed class SupervisedLoop(string activity, TimeProvider time, ILogger log, Action<ILogger, TimeSpan, Exception> failed)
+{
+    private static readonly TimeSpan Stable = TimeSpan.FromSeconds(3);
+
+    private readonly RandomSource jitter = new();
+    private readonly TaskCompletionSource firstFailure = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long worksSince;
+    private bool works;
+    private volatile Exception? lastError;
+    private volatile int failures;
+
+    /// <summary>
+    /// The delay after the first failure. It doubles with each further failure, and is shortened by a jitter of up to
+    /// 50 %. Default: 50 ms.
+    /// </summary>
+    public TimeSpan FirstDelay { get; init; } = TimeSpan.FromMilliseconds(50);
+
+    /// <summary>The maximum delay between two attempts. Default: 2 s.</summary>
+    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>
+    /// Selects the failures that another loop reports, such as the outage of a shared connection. They are logged at
+    /// the level Debug only, and do not become the <see cref="LastError"/>. Default: none.
+    /// </summary>
+    public Func<Exception, bool> IsReportedElsewhere { get; init; } = static _ => false;
+
+    /// <summary>The error of the last attempt; null while the activity works.</summary>
+    public Exception? LastError => lastError;
+
+    /// <summary>
+    /// The number of failures since the activity last worked for 3 seconds or completed a unit of work
+    /// (<see cref="Progressed"/>).
+    /// </summary>
+    public int Failures => failures;
+
+    /// <summary>Completes at the first error that <see cref="LastError"/> contains.</summary>
+    public Task Failed => firstFailure.Task;
+
+    /// <summary>
+    /// Reports that the activity works. After 3 seconds of work the next delay is short again; an activity that fails
+    /// right after each start keeps its backoff. May be called often.
+    /// </summary>
+    public void Succeeded()
+    {
+        if (!works)
+        {
+            (works, worksSince) = (true, time.GetTimestamp());
+        }
+
+        lastError = null;
+        log.Working(activity);
+    }
+
+    /// <summary>
+    /// Reports that the activity has completed a unit of work: the next delay is short again, however long the activity
+    /// has worked.
+    /// </summary>
+    public void Progressed() => failures = 0;
+
+    /// <summary>Runs a loop until it returns or is stopped. Never throws.</summary>
+    /// <param name="loop">
+    /// The loop. It calls <see cref="Succeeded"/> when it works, and throws when it cannot continue.
+    /// </param>
+    /// <param name="stop">Stops the loop.</param>
+    public async Task RunAsync(Func<CancellationToken, Task> loop, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(loop);
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await loop(stop);
+                return;
+            }
+            catch (Exception) when (stop.IsCancellationRequested)
+            {
+                // The error does not matter: the owner has closed what the loop uses.
+                return;
+            }
+            catch (Exception exception)
+            {
+                await RecoverAsync(exception, stop);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Repeats a short action until it is stopped, with a pause after each pass. A pass that does not throw counts as
+    /// success. Never throws.
+    /// </summary>
+    /// <param name="pass">The action.</param>
+    /// <param name="period">The pause after a pass.</param>
+    /// <param name="stop">Stops the loop.</param>
+    public Task RepeatAsync(Func<CancellationToken, Task> pass, TimeSpan period, CancellationToken stop)
+    {
+        ArgumentNullException.ThrowIfNull(pass);
+        return RunAsync(RepeatedAsync, stop);
+
+        async Task RepeatedAsync(CancellationToken stopped)
+        {
+            while (true)
+            {
+                await pass(stopped);
+                Succeeded();
+                Progressed();
+                await Task.Delay(period, time, stopped);
+            }
+        }
+    }
+
+    private async Task RecoverAsync(Exception exception, CancellationToken stop)
+    {
+        failures = works && time.GetElapsedTime(worksSince) >= Stable ? 1 : failures + 1;
+        works = false;
+        var delay = new Backoff(FirstDelay, MaxDelay) { Jitter = jitter }.After(failures);
+
+        // Started before the failure is logged, so that a listener of the log may advance the clock.
+        var waiting = Task.Delay(delay, time, stop);
+        try
+        {
+            Report(exception, delay);
+        }
+        catch (Exception)
+        {
+            // An exception of a logger does not end the activity.
+        }
+
+        await waiting.Quietly();
+    }
+
+    private void Report(Exception exception, TimeSpan delay)
+    {
+        if (IsReportedElsewhere(exception))
+        {
+            log.AttemptFailed(activity, delay, exception);
+            return;
+        }
+
+        lastError = exception;
+        firstFailure.TrySetResult();
+        log.Failing(activity, exception, full => failed(full, delay, exception));
+    }
+}

@@ -1,0 +1,35 @@
+using System.Reflection;
+using EventBus.Transports;
+
+namespace EventBus;
+
+public sealed class CloudEventAttributesTests
+{
+    private static readonly string[] Names = [.. typeof(CloudEventAttributes).GetFields(BindingFlags.Public | BindingFlags.Static)
+        .Where(field => field.FieldType == typeof(string) && field.Name != nameof(CloudEventAttributes.Version))
+        .Select(field => (string)field.GetRawConstantValue()!)];
+
+    [Fact]
+    public void Names_OfTheTable_AreContainedAndAllowedByCloudEvents()
+    {
+        Assert.Equal(15, Names.Length);
+        Assert.All(Names, name => Assert.True(CloudEventAttributes.Contains(name), name));
+        Assert.All(Names, name => Assert.All(name, c => Assert.True(char.IsAsciiLetterLower(c), name)));
+        Assert.Equal(CloudEventAttributes.MaxLength, Names.Max(name => name.Length));
+        Assert.False(CloudEventAttributes.Contains("data"));
+        Assert.False(CloudEventAttributes.Contains("tenant"));
+    }
+
+    [Fact]
+    public void IdFromContent_OfTheSameNameAndContent_IsTheSame()
+    {
+        var id = CloudEventAttributes.IdFromContent("order.placed", "{}"u8);
+
+        // Part of the wire format: instances of different versions must agree.
+        Assert.Equal("sha256-8964eedf50822bf2b378204440e350b0ef457ba641086a89ed7e8f5e1715932b", id);
+        Assert.Equal(id, CloudEventAttributes.IdFromContent("order.placed", "{}"u8));
+        Assert.NotEqual(id, CloudEventAttributes.IdFromContent("order.placed", "[]"u8));
+        Assert.NotEqual(id, CloudEventAttributes.IdFromContent("order.paid", "{}"u8));
+        Assert.NotEqual(CloudEventAttributes.IdFromContent("a", "bc"u8), CloudEventAttributes.IdFromContent("ab", "c"u8));
+    }
+}
