@@ -1,6 +1,4 @@
 using EventBus.Transports;
-using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Time.Testing;
 using RabbitMQ.Client;
 
 namespace EventBus.RabbitMq.Tests;
@@ -160,82 +158,6 @@ public sealed class ClientPitfallTests
         await app.Bus.PublishAsync(new TestHappened(1), Cancel);
 
         Assert.Equal(1, await handled.NextAsync("the event in the new queue"));
-    }
-
-    /// <summary>
-    /// B6: while a broker is away, one attempt at a time, and the waits grow to two seconds and no further.
-    /// </summary>
-    [Fact]
-    public async Task Supervisor_WhatItKeepsFails_TriesAgainOneAtATimeAndNeverLaterThanTwoSeconds()
-    {
-        var time = new WatchedTime();
-        var (delays, attempts, atOnce) = (new List<TimeSpan>(), 0, 0);
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var supervisor = new RabbitMqSupervisor(time, "it", NullLogger.Instance, (_, delay, _) => delays.Add(delay));
-        var loop = supervisor.RunAsync(
-            async _ =>
-            {
-                Assert.Equal(1, Interlocked.Increment(ref atOnce));
-                attempts++;
-                await Task.Yield();
-                Interlocked.Decrement(ref atOnce);
-                throw new IOException("no server");
-            },
-            stop.Token);
-        for (var i = 1; i <= 20; i++)
-        {
-            // Advanced any sooner, the clock would leave the wait that is only about to begin behind.
-            Assert.True(await time.Waits.WaitAsync(TestBroker.Patience, Cancel));
-            Assert.Equal(i, attempts);
-            time.Advance(TimeSpan.FromSeconds(2));
-        }
-
-        await stop.CancelAsync();
-        await loop.WaitAsync(TestBroker.Patience, Cancel);
-        Assert.All(delays, delay => Assert.InRange(delay, TimeSpan.FromMilliseconds(25), TimeSpan.FromSeconds(2)));
-        Assert.All(delays.Skip(7), delay => Assert.InRange(delay, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2)));
-    }
-
-    /// <summary>What opens and dies at once is not healthy: the waits grow as if it had never opened.</summary>
-    [Fact]
-    public async Task Supervisor_WhatItKeepsDiesRightAfterOpening_WaitsLongerEachTimeUntilItLives()
-    {
-        var time = new WatchedTime();
-        var delays = new List<TimeSpan>();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
-        var supervisor = new RabbitMqSupervisor(time, "it", NullLogger.Instance, (_, delay, _) => delays.Add(delay));
-        var attempts = 0;
-        var loop = supervisor.RunAsync(
-            _ =>
-            {
-                supervisor.Succeeded();
-                time.Advance(++attempts == 11 ? TimeSpan.FromSeconds(4) : TimeSpan.FromSeconds(1));
-                throw new IOException("gone again");
-            },
-            stop.Token);
-        for (var i = 0; i < 11; i++)
-        {
-            Assert.True(await time.Waits.WaitAsync(TestBroker.Patience, Cancel));
-            time.Advance(TimeSpan.FromSeconds(2));
-        }
-
-        await stop.CancelAsync();
-        await loop.WaitAsync(TestBroker.Patience, Cancel);
-        Assert.InRange(delays[9], TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2));
-        Assert.InRange(delays[10], TimeSpan.Zero, TimeSpan.FromMilliseconds(50));
-    }
-
-    /// <summary>A test clock that reports when code waits with it.</summary>
-    private sealed class WatchedTime : FakeTimeProvider
-    {
-        public SemaphoreSlim Waits { get; } = new(0);
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            var timer = base.CreateTimer(callback, state, dueTime, period);
-            Waits.Release();
-            return timer;
-        }
     }
 
     private static byte[] BodyOf(int number) => System.Text.Encoding.UTF8.GetBytes($"{{\"number\":{number},\"text\":\"{new string((char)('a' + (number % 26)), number)}\"}}");

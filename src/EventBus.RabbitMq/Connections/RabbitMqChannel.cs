@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using RabbitMQ.Client;
 
 namespace EventBus;
@@ -15,9 +16,7 @@ internal static class RabbitMqChannel
     /// </remarks>
     public static async Task DiscardAsync(this IChannel channel)
     {
-        await QuietlyAsync(channel.CloseAsync(CancellationToken.None));
-        await QuietlyAsync(channel.DisposeAsync().AsTask());
-
-        static async Task QuietlyAsync(Task ending) => await ending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await channel.CloseAsync(CancellationToken.None).Quietly();
+        await channel.DisposeAsync().AsTask().Quietly();
     }
 }

@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using RabbitMQ.Client;
 
@@ -10,9 +11,7 @@ namespace EventBus;
 internal sealed class SupervisedConnection : IAsyncDisposable
 {
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan ProbeInterval = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan SecondOpening = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
 
     // The minimum interval between log messages about a connection that is opened and lost repeatedly.
     private static readonly TimeSpan TellAgain = TimeSpan.FromMinutes(1);
@@ -24,7 +23,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     private readonly RabbitMqOptions options;
     private readonly TimeProvider time;
     private readonly ILogger log;
-    private readonly RabbitMqSupervisor supervisor;
+    private readonly SupervisedLoop supervisor;
     private readonly CancellationTokenSource stop = new();
     private volatile TaskCompletionSource<ConnectionSession> current = NewCurrent();
     private volatile ConnectionSession? latest;
@@ -43,7 +42,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         (this.service, this.name, this.source, this.options, this.time, this.log) = (service, name, source, options, time, log);
         patience = FirstPatience;
         hosts = source.HostsOfALink();
-        supervisor = new RabbitMqSupervisor(time, $"the {name} connection", log, (full, delay, error) => full.Disconnected(name, delay, RabbitMqErrors.CauseOf(error)!, error));
+        supervisor = new SupervisedLoop($"the {name} connection", time, log, (full, delay, error) => full.Disconnected(name, delay, RabbitMqErrors.CauseOf(error)!, error));
     }
 
     public Exception? LastError => supervisor.LastError;
@@ -66,7 +65,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
-        await loop.WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await loop.WaitAsync(CloseTimeout, time).Quietly();
     }
 
     private async Task KeepAsync(CancellationToken stopped)
@@ -88,7 +87,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
 
             latest = live;
             current.TrySetResult(live);
-            await ProbeAsync(live, probe, stopped);
+            await new ConnectionProbe(live, options.SilenceTimeout, time).RunAsync(probe, stopped);
             throw await live.Ended;
         }
         finally
@@ -127,7 +126,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         Task<(IConnection Connection, ConnectionTraffic Traffic)>? taken = null;
         try
         {
-            await ((Task)openings[0]).WaitAsync(alone, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await ((Task)openings[0]).WaitAsync(alone, time, stopped).Quietly();
             stopped.ThrowIfCancellationRequested();
             if (!openings[0].IsCompleted)
             {
@@ -184,86 +183,6 @@ internal sealed class SupervisedConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// Sends requests until the connection has ended. If the network drops all packets, no error is reported, and
-    /// heartbeats take long to detect it.
-    /// </summary>
-    private async Task ProbeAsync(ConnectionSession live, IChannel probe, CancellationToken stopped)
-    {
-        try
-        {
-            while (await GoesOnAsync(ProbeInterval))
-            {
-                if (live.IsBlocked)
-                {
-                    continue;
-                }
-
-                if (!probe.IsOpen)
-                {
-                    _ = probe.DiscardAsync();
-                    probe = await ReopenAsync();
-                }
-
-                await ListenAsync(probe.BasicQosAsync(0, 1, global: false, CancellationToken.None));
-            }
-        }
-        finally
-        {
-            _ = probe.DiscardAsync();
-        }
-
-        // The network may drop all packets by now: the wait for this answer is as limited as for any other request.
-        async Task<IChannel> ReopenAsync()
-        {
-            var opening = live.OpenChannelAsync();
-            await ListenAsync(opening);
-            return await opening;
-        }
-
-        // On a slow connection the answer waits behind events. Other received data also shows that the broker is alive.
-        // Silence is measured from the last received byte and not from the request: a byte received just before the
-        // network fails must not add another full timeout.
-        async Task ListenAsync(Task answer)
-        {
-            var silenceStep = options.SilenceTimeout / 10;
-
-            // The state of the channel shows if the request failed.
-            _ = EndAsync(answer);
-            var (heard, since) = (live.Heard, time.GetTimestamp());
-            while (!answer.IsCompleted && !live.Ended.IsCompleted && options.SilenceTimeout - time.GetElapsedTime(since) is { Ticks: > 0 } left)
-            {
-                await Task.WhenAny(answer, GoesOnAsync(left < silenceStep ? left : silenceStep));
-                if (live.Heard is var now && now != heard)
-                {
-                    (heard, since) = (now, time.GetTimestamp());
-                }
-            }
-
-            if (answer.IsCompletedSuccessfully)
-            {
-                live.Answered();
-                return;
-            }
-
-            // A process that was suspended finds the answer and the timeout at the same time. It gets a last short
-            // wait.
-            if (!answer.IsCompleted && await GoesOnAsync(LastChance) && !answer.IsCompleted && heard == live.Heard && !live.IsBlocked)
-            {
-                live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {options.SilenceTimeout}."));
-            }
-        }
-
-        static async Task EndAsync(Task asked) => await asked.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-
-        async Task<bool> GoesOnAsync(TimeSpan wait)
-        {
-            await ((Task)live.Ended).WaitAsync(wait, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-            stopped.ThrowIfCancellationRequested();
-            return !live.Ended.IsCompleted;
-        }
-    }
-
     private async Task DiscardWhenOpenAsync(Task<(IConnection Connection, ConnectionTraffic Traffic)> opening)
     {
         try
@@ -295,9 +214,7 @@ internal sealed class SupervisedConnection : IAsyncDisposable
             // The connection is already closed, or does not answer.
         }
 
-        _ = EndQuietlyAsync(connection.DisposeAsync().AsTask());
-
-        static async Task EndQuietlyAsync(Task ending) => await ending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        _ = connection.DisposeAsync().AsTask().Observed();
     }
 
     private static TaskCompletionSource<ConnectionSession> NewCurrent() => new(TaskCreationOptions.RunContinuationsAsynchronously);

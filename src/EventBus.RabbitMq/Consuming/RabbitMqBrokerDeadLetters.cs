@@ -126,11 +126,11 @@ internal sealed class RabbitMqBrokerDeadLetters(RabbitMqConnector connector, Rab
 
     private sealed class Settler(PulledMessage pulled) : IDeliverySettler
     {
-        public ValueTask AckAsync(in Delivery delivery) => Quietly(pulled.AckAsync());
+        public ValueTask AckAsync(in Delivery delivery) => SettleAsync(pulled.AckAsync());
 
-        public ValueTask ReleaseAsync(in Delivery delivery) => Quietly(pulled.ReleaseAsync());
+        public ValueTask ReleaseAsync(in Delivery delivery) => SettleAsync(pulled.ReleaseAsync());
 
         // A message that could not be settled is delivered again.
-        private static async ValueTask Quietly(Task settling) => await settling.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        private static async ValueTask SettleAsync(Task settling) => await settling.Quietly();
     }
 }

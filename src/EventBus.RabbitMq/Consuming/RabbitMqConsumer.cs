@@ -87,7 +87,7 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
             unsettled.Clear();
 
             // Callbacks that handlers registered do not run on the client's loop. The token is cancelled immediately.
-            _ = CancelAsync(lost);
+            _ = lost.CancelAsync().Observed();
             while (buffer.Reader.TryRead(out _))
             {
                 // The next channel delivers the event again.
@@ -159,9 +159,6 @@ internal sealed class RabbitMqConsumer(IChannel channel, ConnectionSession live,
         End(reason.Exception ?? new OperationInterruptedException(reason));
         return Task.CompletedTask;
     }
-
-    /// <summary>Cancels the source. Ignores exceptions of callbacks that handlers registered.</summary>
-    private static async Task CancelAsync(CancellationTokenSource source) => await source.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     private ValueTask SettleAsync(long token, bool ack)
     {

@@ -39,7 +39,7 @@ internal sealed class RabbitMqReceiver : Receiver
     private readonly RabbitMqOptions options;
     private readonly TimeProvider time;
     private readonly ILogger log;
-    private readonly RabbitMqSupervisor supervisor;
+    private readonly SupervisedLoop supervisor;
     private readonly Channel<Delivery> buffer;
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -53,7 +53,7 @@ internal sealed class RabbitMqReceiver : Receiver
     public RabbitMqReceiver(Subscription subscription, SupervisedConnection link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
         (this.subscription, this.link, this.topology, this.options, this.time, this.log) = (subscription, link, topology, options, time, log);
-        supervisor = new RabbitMqSupervisor(time, $"the channel of {subscription.Name}", log, Ended);
+        supervisor = new SupervisedLoop($"the channel of {subscription.Name}", time, log, Ended);
 
         // The prefetch limits the number of deliveries: the broker sends no more unsettled events, and events of a lost
         // channel are removed.
@@ -83,7 +83,7 @@ internal sealed class RabbitMqReceiver : Receiver
 
     private ushort Prefetch => (ushort)Math.Clamp(FetchedPerHandler * subscription.Concurrency, 1, ushort.MaxValue);
 
-    public void Start() => loop = supervisor.RunAsync(KeepAsync, stop.Token);
+    public void Start() => loop = supervisor.RunAsync(ReceiveAsync, stop.Token);
 
     /// <summary>
     /// Counts the other consumers of the queue; null while this receiver does not consume, or if the broker does not
@@ -124,7 +124,7 @@ internal sealed class RabbitMqReceiver : Receiver
         if (!subscription.Ordered && current is { } consumer)
         {
             // Stopping does not wait for an unresponsive broker. Events that still arrive are released.
-            await consumer.CancelAsync().WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await consumer.CancelAsync().WaitAsync(CloseTimeout, time).Quietly();
             while (buffer.Reader.TryRead(out var delivery))
             {
                 await delivery.ReleaseAsync();
@@ -142,10 +142,19 @@ internal sealed class RabbitMqReceiver : Receiver
     {
         await StopIntakeAsync();
         await stop.CancelAsync();
-        await loop.WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await loop.WaitAsync(CloseTimeout, time).Quietly();
     }
 
-    private async Task KeepAsync(CancellationToken stopped)
+    private async Task ReceiveAsync(CancellationToken stopped)
+    {
+        while (true)
+        {
+            await UseChannelAsync(stopped);
+        }
+    }
+
+    /// <summary>Consumes over one channel until it has ended or is replaced.</summary>
+    private async Task UseChannelAsync(CancellationToken stopped)
     {
         var live = await link.ConnectionAsync(stopped);
         if (intakeStopped)
@@ -197,7 +206,7 @@ internal sealed class RabbitMqReceiver : Receiver
             consumer.End(new InvalidOperationException("The channel was closed by this side."));
 
             // Closed before the next channel opens, if the broker answers: an ordered queue has one active consumer.
-            await channel.DiscardAsync().WaitAsync(CloseTimeout, time, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await channel.DiscardAsync().WaitAsync(CloseTimeout, time, CancellationToken.None).Quietly();
         }
     }
 
@@ -211,7 +220,7 @@ internal sealed class RabbitMqReceiver : Receiver
         do
         {
             before = consumer.Received;
-            await Task.Delay(MaxIdle, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await Task.Delay(MaxIdle, time, cancellationToken).Quietly();
         }
         while (!cancellationToken.IsCancellationRequested && (consumer.Received != before || !consumer.IsSettled));
     }

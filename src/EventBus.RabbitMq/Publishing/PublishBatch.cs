@@ -11,7 +11,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
     private readonly Lock gate = new();
     private readonly State[] states = new State[batch.Length];
     private readonly TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private HashSet<string>? heldBack;
+    private KeyOrder order;
     private TaskCompletionSource? awaited;
     private int awaitedIndex;
     private int remaining = batch.Length;
@@ -42,9 +42,9 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
             }
 
             var envelope = batch.Span[index];
-            if (envelope.Key is { } key && heldBack?.Contains(key) == true)
+            if (order.IsHeldBack(envelope.Key))
             {
-                ConcludeLocked(index, PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted.")));
+                ConcludeLocked(index, KeyOrder.NotSent);
                 return null;
             }
 
@@ -66,7 +66,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
     {
         lock (gate)
         {
-            if (states[index] == State.Sent && batch.Span[index].Key is { } key && heldBack?.Contains(key) == true)
+            if (states[index] == State.Sent && order.IsHeldBack(batch.Span[index].Key))
             {
                 ConcludeLocked(index, PublishOutcome.InDoubt(new InvalidOperationException("RabbitMQ closed the channel before the confirm, and an earlier event of the same key was not accepted when it was sent again.")));
             }
@@ -128,10 +128,7 @@ internal sealed class PublishBatch(ReadOnlyMemory<Envelope> batch, Memory<Publis
 
         states[index] = State.Concluded;
         outcomes.Span[index] = outcome;
-        if (outcome.Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && batch.Span[index].Key is { } key)
-        {
-            (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(key);
-        }
+        order.Record(batch.Span[index].Key, outcome);
 
         if (index == awaitedIndex)
         {

@@ -10,7 +10,6 @@ namespace EventBus;
 internal sealed class RabbitMqPublisher : IAsyncDisposable
 {
     private const int MaxWaitingCalls = 1_024;
-    private const ushort AccessRefused = 403;
 
     // The number of waits for unanswered events before a channel is replaced anyway.
     private const int MostDrains = 10;
@@ -27,28 +26,27 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private readonly RabbitMqTopology topology;
     private readonly RabbitMqOptions options;
     private readonly TimeProvider time;
-    private readonly ILogger log;
-    private readonly RabbitMqSupervisor supervisor;
+    private readonly SupervisedLoop supervisor;
     private readonly CancellationTokenSource stop = new();
     private readonly TaskCompletionSource flushed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Channel<PublishBatch> waiting = Channel.CreateBounded<PublishBatch>(new BoundedChannelOptions(MaxWaitingCalls) { SingleReader = true });
     private volatile ConfirmedChannel? current;
     private ConnectionSession? connection;
-    private readonly List<Unanswered> again = [];
+    private readonly UnansweredEvents unanswered;
+    private readonly ExchangeRestorer exchange;
     private PublishBatch? head;
     private int next;
-    private int refusals;
     private bool mayCreate;
-    private bool toldUnchecked;
     private int calls = 1;
     private int disposed;
     private Task loop = Task.CompletedTask;
 
     public RabbitMqPublisher(SupervisedConnection link, RabbitMqTopology topology, RabbitMqOptions options, TimeProvider time, ILogger log)
     {
-        (this.link, this.topology, this.options, this.time, this.log) = (link, topology, options, time, log);
-        supervisor = new RabbitMqSupervisor(time, "the channel of the publisher", log, (full, delay, error) => full.ChannelLost("the publisher", delay, error.Message, error));
+        (this.link, this.topology, this.options, this.time) = (link, topology, options, time);
+        (unanswered, exchange) = (new UnansweredEvents(topology), new ExchangeRestorer(topology, options, log));
+        supervisor = new SupervisedLoop("the channel of the publisher", time, log, (full, delay, error) => full.ChannelLost("the publisher", delay, error.Message, error));
     }
 
     /// <summary>
@@ -117,10 +115,9 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             Leave();
         }
 
-        const ConfigureAwaitOptions Quietly = ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext;
-        await flushed.Task.WaitAsync(FlushTimeout, time).ConfigureAwait(Quietly);
+        await flushed.Task.WaitAsync(FlushTimeout, time).Quietly();
         await stop.CancelAsync();
-        await loop.WaitAsync(FlushTimeout, time).ConfigureAwait(Quietly);
+        await loop.WaitAsync(FlushTimeout, time).Quietly();
     }
 
     private void Leave()
@@ -164,7 +161,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
             if (restores)
             {
                 var provisioner = new RabbitMqProvisioner(options);
-                mayCreate = await RestoreExchangeAsync(provisioner, live);
+                mayCreate = await exchange.RestoreAsync(provisioner, live);
                 await provisioner.RestoreAsync(live, Targets);
                 supervisor.Succeeded();
             }
@@ -181,7 +178,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
 
                 // Waits for unanswered events first, so that the next channel cannot overtake them. The queue of other
                 // events may have no leader for a while; these events should not become in doubt because of that.
-                await ((Task)Task.WhenAny(confirmed.Drained, confirmed.Ended, live.Ended)).WaitAsync(ReplaceTime, time, stopped).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+                await ((Task)Task.WhenAny(confirmed.Drained, confirmed.Ended, live.Ended)).WaitAsync(ReplaceTime, time, stopped).Quietly();
                 if (confirmed.Drained.IsCompleted || drains == MostDrains)
                 {
                     cause = new InvalidOperationException("RabbitMQ refused an event, and its channel was replaced.");
@@ -199,7 +196,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         }
         finally
         {
-            SettleRest(confirmed.TakeRest(), cause);
+            unanswered.Settle(confirmed.TakeRest(), cause, mayCreate);
             _ = channel.DiscardAsync();
         }
 
@@ -231,7 +228,7 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
         finally
         {
             await end.CancelAsync();
-            await writing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await writing.Quietly();
         }
     }
 
@@ -241,137 +238,14 @@ internal sealed class RabbitMqPublisher : IAsyncDisposable
     private async Task ReplaceableAsync(ConfirmedChannel channel, CancellationToken end)
     {
         var pause = Task.Delay(ReplaceTime, time, end);
-        await channel.Refused.WaitAsync(end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-        await pause.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
-    }
-
-    /// <summary>Restores the exchange if it is missing.</summary>
-    /// <returns>
-    /// False if the bus may not create it. Then the exchange exists, or published events are refused.
-    /// </returns>
-    private async Task<bool> RestoreExchangeAsync(RabbitMqProvisioner provisioner, ConnectionSession live)
-    {
-        try
-        {
-            await live.OnChannelAsync(async channel =>
-            {
-                await provisioner.RestoreAsync(live, channel, [topology.EventExchange]);
-                return true;
-            });
-            return options.Provisioning == RabbitMqProvisioning.Create;
-        }
-        catch (OperationInterruptedException exception) when (exception.ShutdownReason?.ReplyCode == AccessRefused)
-        {
-            if (!toldUnchecked)
-            {
-                toldUnchecked = true;
-                log.ExchangeUnchecked(topology.Exchange, RabbitMqErrors.CauseOf(exception)!);
-            }
-
-            return false;
-        }
-    }
-
-    /// <summary>
-    /// Sets the outcome of the events without an answer, or sends them again, after the channel has ended.
-    /// </summary>
-    /// <remarks>
-    /// If the broker refuses an event, it closes the channel without identifying the event. If only one event has no
-    /// answer, it is that event. If there are several, earlier ones may have been accepted: they are sent again one at
-    /// a time, unless the exchange itself is refused twice in a row.
-    /// </remarks>
-    private void SettleRest(IReadOnlyList<Unanswered> rest, Exception cause)
-    {
-        if (!RabbitMqErrors.IsOfPublish(cause) || rest.Count == 0)
-        {
-            foreach (var publish in rest)
-            {
-                publish.Batch.Conclude(publish.Index, PublishOutcome.InDoubt(new InvalidOperationException($"The connection to RabbitMQ was lost before the confirm: {cause.Message}", cause)));
-            }
-
-            return;
-        }
-
-        var comesBack = mayCreate && RabbitMqErrors.IsMissing(cause);
-        if (rest is not [var only])
-        {
-            again.InsertRange(0, rest.Select(publish => publish with { WasSentBefore = true }));
-        }
-        else if (comesBack)
-        {
-            if (!only.WasSentBefore)
-            {
-                only.Batch.PutBack(only.Index);
-            }
-
-            again.Insert(0, only);
-        }
-        else if (only.WasSentBefore)
-        {
-            only.Batch.Conclude(only.Index, PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused one of several events that were on their way, and this one when it was sent again: {RabbitMqErrors.CauseOf(cause)} It may have been taken the first time.", cause)));
-            if (RabbitMqErrors.IsOfExchange(cause) && ++refusals > 1)
-            {
-                GiveUpAgain(cause);
-            }
-        }
-        else
-        {
-            only.Batch.Conclude(only.Index, PublishOutcome.Rejected(new InvalidOperationException(
-                $"RabbitMQ refuses the event: {RabbitMqErrors.CauseOf(cause)}{(RabbitMqErrors.IsMissing(cause) ? $" Create the exchange '{topology.Exchange}', or give this user the permission to configure it." : "")}", cause)));
-        }
-    }
-
-    private void GiveUpAgain(Exception cause)
-    {
-        foreach (var publish in again)
-        {
-            publish.Batch.Conclude(publish.Index, publish.WasSentBefore
-                ? PublishOutcome.InDoubt(new InvalidOperationException($"RabbitMQ refused some of the events that were on their way, and did not say which: {RabbitMqErrors.CauseOf(cause)}", cause))
-                : PublishOutcome.Failed(new InvalidOperationException($"RabbitMQ refuses the events: {RabbitMqErrors.CauseOf(cause)}", cause)));
-        }
-
-        again.Clear();
-        refusals = 0;
-    }
-
-    /// <summary>
-    /// Sends the unanswered events of the previous channel one at a time, so that a refusal identifies its event.
-    /// </summary>
-    private async Task SendAgainAsync(ConfirmedChannel channel, CancellationToken end)
-    {
-        while (again is [var publish, ..])
-        {
-            await channel.EnterAsync(end);
-            await channel.Unblocked.WaitAsync(end);
-            again.RemoveAt(0);
-            if ((publish.WasSentBefore ? publish.Batch.TakeAgain(publish.Index) : publish.Batch.Take(publish.Index)) is not { } envelope)
-            {
-                channel.Leave();
-                continue;
-            }
-
-            try
-            {
-                await channel.SendAsync(publish.Batch, publish.Index, envelope, topology, publish.WasSentBefore);
-            }
-            catch (AlreadyClosedException) when (!publish.WasSentBefore)
-            {
-                // Nothing was written, and the event waits again. The next channel sends it before all others.
-                again.Insert(0, publish);
-                throw;
-            }
-
-            // The outcome comes from the broker or from the deadline. A queue without a majority does not answer, and
-            // must not block other events after the deadline.
-            await publish.Batch.Concluded(publish.Index).WaitAsync(end);
-            refusals = 0;
-        }
+        await channel.Refused.WaitAsync(end).Quietly();
+        await pause.Quietly();
     }
 
     /// <summary>Sends waiting events until the channel ends. The next channel continues an unfinished batch.</summary>
     private async Task WriteAsync(ConfirmedChannel channel, CancellationToken end)
     {
-        await SendAgainAsync(channel, end);
+        await unanswered.SendAsync(channel, end);
         while (true)
         {
             if (head is null)

@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using RabbitMQ.Client;
 
 namespace EventBus;
@@ -36,7 +37,7 @@ internal sealed class RabbitMqQueueReader(RabbitMqConnector connector) : IAsyncD
         if (current is { } channel)
         {
             current = null;
-            await channel.Client.DiscardAsync().WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await channel.Client.DiscardAsync().WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
         }
     }
 

@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using RabbitMQ.Client;
 using RabbitMQ.Client.Exceptions;
 
@@ -41,14 +42,14 @@ internal sealed class RabbitMqTopologyMonitor(SupervisedConnection link, IReadOn
     public async ValueTask DisposeAsync()
     {
         await stop.CancelAsync();
-        await loop.WaitAsync(CloseTimeout, time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+        await loop.WaitAsync(CloseTimeout, time).Quietly();
     }
 
     private async Task RunAsync()
     {
         while (!stop.IsCancellationRequested)
         {
-            await Task.Delay(Interval, time, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await Task.Delay(Interval, time, stop.Token).Quietly();
             try
             {
                 problem = await FindProblemAsync(await link.ConnectionAsync(stop.Token));

@@ -1,6 +1,7 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using EventBus.Transports;
 using RabbitMQ.Client;
 
 namespace EventBus;
@@ -62,11 +63,11 @@ internal ref struct RabbitMqAttributes
 
         // The plain W3C Trace Context headers. Other programs write them, and so does the client if its traces are
         // collected.
-        read.TraceParent ??= Plain("traceparent");
-        read.TraceState ??= Plain("tracestate");
+        read.TraceParent ??= Plain(CloudEventAttributes.TraceParent);
+        read.TraceState ??= Plain(CloudEventAttributes.TraceState);
         return read;
 
-        string? Plain(string name) => properties.Headers?.TryGetValue(name, out var value) == true ? RabbitMqWireFormat.Text(value) : null;
+        string? Plain(string name) => properties.Headers?.TryGetValue(name, out var value) == true ? RabbitMqValue.Text(value) : null;
     }
 
     /// <summary>
@@ -84,7 +85,7 @@ internal ref struct RabbitMqAttributes
     /// </summary>
     public readonly bool TryGetTime(IReadOnlyBasicProperties properties, out DateTimeOffset published)
     {
-        published = properties.IsTimestampPresent() ? RabbitMqWireFormat.FromUnix(properties.Timestamp.UnixTime) : DateTimeOffset.UnixEpoch;
+        published = properties.IsTimestampPresent() ? RabbitMqValue.FromUnix(properties.Timestamp.UnixTime) : DateTimeOffset.UnixEpoch;
         if (time is null)
         {
             return true;
@@ -92,14 +93,14 @@ internal ref struct RabbitMqAttributes
 
         // The format that the bus writes is parsed without creating a string. Other time formats are accepted too.
         return (time is byte[] { Length: > 0 } bytes && bytes[^1] is (byte)'Z' && Utf8Parser.TryParse(bytes, out published, out var length, 'O') && length == bytes.Length)
-            || DateTimeOffset.TryParse(RabbitMqWireFormat.Text(time), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published)
-            || IsNumber(RabbitMqWireFormat.Text(time), out published);
+            || DateTimeOffset.TryParse(RabbitMqValue.Text(time), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out published)
+            || IsNumber(RabbitMqValue.Text(time), out published);
 
         // Some clients write the number of seconds or milliseconds.
         static bool IsNumber(string? text, out DateTimeOffset published)
         {
             var isNumber = long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number);
-            published = RabbitMqWireFormat.FromUnix(number);
+            published = RabbitMqValue.FromUnix(number);
             return isNumber;
         }
     }
@@ -112,7 +113,7 @@ internal ref struct RabbitMqAttributes
             {
                 Defect ??= $"The header '{Printable(value)}' cannot be read: it is nested too deeply, or has a type or a value that does not exist in .NET.";
             }
-            else if (!RabbitMqWireFormat.IsOfBroker(name) && RabbitMqWireFormat.Text(value) is { } text)
+            else if (!RabbitMqWireFormat.IsOfBroker(name) && RabbitMqValue.Text(value) is { } text)
             {
                 (UserHeaders ??= new(StringComparer.Ordinal))[name] = text;
             }
@@ -129,23 +130,23 @@ internal ref struct RabbitMqAttributes
         var attribute = RabbitMqWireFormat.AttributeName(name);
         switch (attribute)
         {
-            case "id":
+            case CloudEventAttributes.Id:
                 // The message id contains the same value, and is already a string.
                 Id = Text(value, properties.MessageId, attribute);
                 break;
-            case "type":
+            case CloudEventAttributes.Type:
                 Type = Text(value, routingKey, attribute);
                 break;
-            case "source":
+            case CloudEventAttributes.Source:
                 Source = Text(value, null, attribute);
                 break;
-            case "time":
+            case CloudEventAttributes.Time:
                 time = value;
                 break;
-            case "partitionkey":
+            case CloudEventAttributes.PartitionKey:
                 Key = Text(value, null, attribute);
                 break;
-            case "specversion":
+            case CloudEventAttributes.SpecVersion:
                 CheckSpecification(value, attribute);
                 break;
             default:
@@ -155,28 +156,28 @@ internal ref struct RabbitMqAttributes
     }
 
     // Replaces unsafe characters, because another program chose the name.
-    private static string Printable(object? name) => string.Concat((RabbitMqWireFormat.Text(name) ?? "?").Take(MaxPrintable).Select(c => c is > ' ' and <= '~' ? c : '?'));
+    private static string Printable(object? name) => string.Concat((RabbitMqValue.Text(name) ?? "?").Take(MaxPrintable).Select(c => c is > ' ' and <= '~' ? c : '?'));
 
     private void SetRare(ReadOnlySpan<char> attribute, string? text)
     {
         switch (attribute)
         {
-            case "eventversion":
+            case CloudEventAttributes.EventVersion:
                 Version = text;
                 break;
-            case "correlationid":
+            case CloudEventAttributes.CorrelationId:
                 CorrelationId = text;
                 break;
-            case "causationid":
+            case CloudEventAttributes.CausationId:
                 CausationId = text;
                 break;
-            case "derivedid":
+            case CloudEventAttributes.DerivedId:
                 IdIsDerived = text == "true";
                 break;
-            case "traceparent":
+            case CloudEventAttributes.TraceParent:
                 TraceParent = text;
                 break;
-            case "tracestate":
+            case CloudEventAttributes.TraceState:
                 TraceState = text;
                 break;
             default:
@@ -192,7 +193,7 @@ internal ref struct RabbitMqAttributes
             return;
         }
 
-        if (Text(value, null, attribute) is { } specification && specification is not ("1.0" or "1"))
+        if (Text(value, null, attribute) is { } specification && specification is not (CloudEventAttributes.Version or "1"))
         {
             Defect ??= "The message claims a version of CloudEvents other than 1.0.";
         }
@@ -209,7 +210,7 @@ internal ref struct RabbitMqAttributes
             return likely;
         }
 
-        var text = RabbitMqWireFormat.Text(value);
+        var text = RabbitMqValue.Text(value);
         if (text is null)
         {
             Defect ??= $"The attribute '{attribute}' is no text.";

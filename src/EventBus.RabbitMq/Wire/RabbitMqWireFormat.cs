@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using EventBus.Transports;
 using RabbitMQ.Client;
@@ -19,11 +18,6 @@ internal static class RabbitMqWireFormat
 
     // The maximum size of an AMQP short string, such as the message id.
     private const int MaxShortBytes = 255;
-
-    // The last second of the year 9999.
-    private const long MaxUnixSeconds = 253_402_300_799;
-
-    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     /// <summary>Gets the reason why RabbitMQ cannot carry an event; null if it can.</summary>
     public static string? Problem(Envelope envelope)
@@ -56,19 +50,19 @@ internal static class RabbitMqWireFormat
     {
         var headers = new Dictionary<string, object?>
         {
-            [Prefix + "specversion"] = "1.0",
-            [Prefix + "id"] = envelope.Id,
-            [Prefix + "type"] = envelope.Name,
-            [Prefix + "source"] = envelope.Source ?? serviceName,
-            [Prefix + "time"] = envelope.Time.ToString("O", CultureInfo.InvariantCulture),
+            [Prefix + CloudEventAttributes.SpecVersion] = CloudEventAttributes.Version,
+            [Prefix + CloudEventAttributes.Id] = envelope.Id,
+            [Prefix + CloudEventAttributes.Type] = envelope.Name,
+            [Prefix + CloudEventAttributes.Source] = envelope.Source ?? serviceName,
+            [Prefix + CloudEventAttributes.Time] = envelope.Time.ToString("O", CultureInfo.InvariantCulture),
         };
-        Add("partitionkey", envelope.Key);
-        Add("eventversion", envelope.Version == 1 ? null : envelope.Version.ToString(CultureInfo.InvariantCulture));
-        Add("correlationid", envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
-        Add("causationid", envelope.CausationId);
-        Add("derivedid", envelope.IdIsDerived ? "true" : null);
-        Add("traceparent", envelope.TraceParent);
-        Add("tracestate", envelope.TraceState);
+        Add(Prefix + CloudEventAttributes.PartitionKey, envelope.Key);
+        Add(Prefix + CloudEventAttributes.EventVersion, envelope.Version == 1 ? null : envelope.Version.ToString(CultureInfo.InvariantCulture));
+        Add(Prefix + CloudEventAttributes.CorrelationId, envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
+        Add(Prefix + CloudEventAttributes.CausationId, envelope.CausationId);
+        Add(Prefix + CloudEventAttributes.DerivedId, envelope.IdIsDerived ? "true" : null);
+        Add(Prefix + CloudEventAttributes.TraceParent, envelope.TraceParent);
+        Add(Prefix + CloudEventAttributes.TraceState, envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
         {
             headers[name] = value;
@@ -89,7 +83,7 @@ internal static class RabbitMqWireFormat
         {
             if (value is not null)
             {
-                headers[Prefix + name] = value;
+                headers[name] = value;
             }
         }
     }
@@ -148,7 +142,7 @@ internal static class RabbitMqWireFormat
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id is { Length: > 0 } ? id : Hash(body, properties.MessageId is { Length: > 0 } odd ? $"{routingKey}\0{odd}" : routingKey),
+                Id = id is { Length: > 0 } ? id : CloudEventAttributes.IdFromContent(properties.MessageId is { Length: > 0 } odd ? $"{routingKey}\0{odd}" : routingKey, body),
                 Name = attributes.Type is { Length: > 0 } type ? type : routingKey,
                 Version = version,
                 Key = attributes.Key,
@@ -170,7 +164,7 @@ internal static class RabbitMqWireFormat
     public static Envelope Unreadable(string routingKey, byte[] body, string defect, out bool idWasMade)
     {
         idWasMade = true;
-        return new Envelope(new EnvelopeAttributes { Id = Hash(body, routingKey), Name = routingKey, Defect = defect }, body);
+        return new Envelope(new EnvelopeAttributes { Id = CloudEventAttributes.IdFromContent(routingKey, body), Name = routingKey, Defect = defect }, body);
     }
 
     /// <summary>Copies an envelope, and adds a defect that was found at its first delivery.</summary>
@@ -233,42 +227,6 @@ internal static class RabbitMqWireFormat
         || name.StartsWith(RabbitMqFailureFormat.Prefix, StringComparison.Ordinal)
         || name.StartsWith("x-first-death-", StringComparison.Ordinal) || name.StartsWith("x-last-death-", StringComparison.Ordinal) || name.StartsWith("x-dotnet-", StringComparison.Ordinal);
 
-    /// <summary>Converts a header to text; null if that is not possible.</summary>
-    public static string? Text(object? value)
-    {
-        try
-        {
-            return value switch
-            {
-                byte[] bytes => StrictUtf8.GetString(bytes),
-                BinaryTableValue binary => StrictUtf8.GetString(binary.Bytes),
-                AmqpTimestamp stamp => FromUnix(stamp.UnixTime).ToString("O", CultureInfo.InvariantCulture),
-                bool flag => flag ? "true" : "false",
-                IFormattable number => number.ToString(null, CultureInfo.InvariantCulture),
-                _ => null,
-            };
-        }
-        catch (DecoderFallbackException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>
-    /// Converts a Unix time of another client. The unit is seconds, or milliseconds or a smaller unit if the time would
-    /// be after the year 9999.
-    /// </summary>
-    public static DateTimeOffset FromUnix(long time)
-    {
-        var seconds = Math.Max(0, time);
-        while (seconds > MaxUnixSeconds)
-        {
-            seconds /= 1_000;
-        }
-
-        return DateTimeOffset.FromUnixTimeSeconds(seconds);
-    }
-
     /// <summary>
     /// True if a content encoding means unencoded UTF-8. Clients also write the character set there, in upper or lower
     /// case, and lists of several encodings.
@@ -307,14 +265,5 @@ internal static class RabbitMqWireFormat
         }
 
         return text;
-    }
-
-    private static string Hash(byte[] content, string name)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(name));
-        hash.AppendData([0]);
-        hash.AppendData(content);
-        return $"sha256-{Convert.ToHexStringLower(hash.GetHashAndReset())}";
     }
 }

@@ -2,6 +2,7 @@ using System.Data;
 using System.Data.Common;
 using System.Threading.Channels;
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging;
 using SQLitePCL;
@@ -102,12 +103,12 @@ internal sealed class SqliteDatabase : SqlDatabase
         using var deadline = new CancellationTokenSource(options.EffectTimeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, cancellationToken);
         var running = RunAsync(effects, session.Transaction!, stop.Token);
-        await EndAsync(running.WaitAsync(stop.Token));
+        await running.WaitAsync(stop.Token).Quietly();
         if (!running.IsCompleted)
         {
             // A statement that is running does not observe the token.
             raw.sqlite3_interrupt(((SqliteConnection)session.Connection).Handle);
-            await EndAsync(running.WaitAsync(Grace, time, CancellationToken.None));
+            await running.WaitAsync(Grace, time, CancellationToken.None).Quietly();
         }
 
         if (!running.IsCompleted)
@@ -206,9 +207,6 @@ internal sealed class SqliteDatabase : SqlDatabase
             await (effect(transaction, cancellationToken) ?? throw new InvalidOperationException("An effect given to OnCommit returned null instead of a task."));
         }
     }
-
-    /// <summary>Waits until the task has ended, successfully or not.</summary>
-    private static async Task EndAsync(Task task) => await task.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     private ObjectDisposedException Closed() => new(null, $"The stores in the SQLite database '{file.Path}' are closed.");
 }

@@ -44,7 +44,7 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
             var kept = await OfKey(session, find, key).FirstAsync(reader => Read(reader, key));
             if (kept is { IsDone: true } || kept?.Until > now.UtcTicks)
             {
-                return new ProcessedClaim(kept.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, kept.Fingerprint, kept.Outbox is { } outbox ? OutboxFormat.Read(outbox, key.Key) : []);
+                return new ProcessedClaim(kept.IsDone ? ProcessedState.Done : ProcessedState.InProgress, 0, kept.Fingerprint, kept.Outbox is { } outbox ? StoreFormat.ReadOutbox(outbox, key.Key) : []);
             }
 
             var fence = await counters.NextAsync(session, SqlSchema.FenceNumber);
@@ -57,7 +57,7 @@ internal sealed class SqlProcessedEventStore(SqlDatabase database) : ProcessedEv
 
     public override ValueTask<bool> CompleteAsync(ProcessedKey key, long fence, Completion completion, CancellationToken cancellationToken)
     {
-        var outbox = OutboxFormat.Write(completion.Outbox);
+        var outbox = completion.Outbox.Count > 0 ? StoreFormat.WriteOutbox(completion.Outbox) : null;
         return database.WriteAsync(async session =>
         {
             if (await OfKey(session, complete, key).Set("@fence", fence).Set("@until", completion.KeepUntil).Set("@outbox", outbox).ExecuteAsync() > 0)

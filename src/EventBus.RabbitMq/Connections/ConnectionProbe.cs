@@ -1,0 +1,97 @@
+using EventBus.Transports;
+using RabbitMQ.Client;
+
+namespace EventBus;
+
+/// <summary>
+/// Sends requests over a connection until it has ended. If the network drops all packets, no error is reported, and
+/// heartbeats take long to detect it.
+/// </summary>
+/// <param name="live">The connection.</param>
+/// <param name="silenceTimeout">The maximum time without received data after a request.</param>
+/// <param name="time">The clock.</param>
+internal sealed class ConnectionProbe(ConnectionSession live, TimeSpan silenceTimeout, TimeProvider time)
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LastChance = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Probes the connection until it has ended.</summary>
+    /// <param name="probe">The channel of the requests. It is closed and replaced by this call.</param>
+    /// <param name="stopped">Cancels the call.</param>
+    public async Task RunAsync(IChannel probe, CancellationToken stopped)
+    {
+        try
+        {
+            while (await IsAliveAfterAsync(Interval, stopped))
+            {
+                if (live.IsBlocked)
+                {
+                    continue;
+                }
+
+                if (!probe.IsOpen)
+                {
+                    _ = probe.DiscardAsync();
+                    probe = await ReopenAsync(stopped);
+                }
+
+                await ListenAsync(probe.BasicQosAsync(0, 1, global: false, CancellationToken.None), stopped);
+            }
+        }
+        finally
+        {
+            _ = probe.DiscardAsync();
+        }
+    }
+
+    // The network may drop all packets by now: the wait for this answer is as limited as for any other request.
+    private async Task<IChannel> ReopenAsync(CancellationToken stopped)
+    {
+        var opening = live.OpenChannelAsync();
+        await ListenAsync(opening, stopped);
+        return await opening;
+    }
+
+    /// <summary>Waits for an answer, and abandons the connection if nothing is received for too long.</summary>
+    /// <remarks>
+    /// On a slow connection the answer waits behind events. Other received data also shows that the broker is alive.
+    /// Silence is measured from the last received byte and not from the request: a byte received just before the
+    /// network fails must not add another full timeout.
+    /// </remarks>
+    private async Task ListenAsync(Task answer, CancellationToken stopped)
+    {
+        var step = silenceTimeout / 10;
+
+        // The state of the channel shows if the request failed.
+        _ = answer.Observed();
+        var (heard, since) = (live.Heard, time.GetTimestamp());
+        while (!answer.IsCompleted && !live.Ended.IsCompleted && silenceTimeout - time.GetElapsedTime(since) is { Ticks: > 0 } left)
+        {
+            await Task.WhenAny(answer, IsAliveAfterAsync(left < step ? left : step, stopped));
+            if (live.Heard is var now && now != heard)
+            {
+                (heard, since) = (now, time.GetTimestamp());
+            }
+        }
+
+        if (answer.IsCompletedSuccessfully)
+        {
+            live.Answered();
+            return;
+        }
+
+        // A process that was suspended finds the answer and the timeout at the same time. It gets a last short wait.
+        if (!answer.IsCompleted && await IsAliveAfterAsync(LastChance, stopped) && !answer.IsCompleted && heard == live.Heard && !live.IsBlocked)
+        {
+            live.Abandon(new TimeoutException($"RabbitMQ gave no sign of life for {silenceTimeout}."));
+        }
+    }
+
+    /// <summary>Waits, and returns false as soon as the connection has ended.</summary>
+    private async Task<bool> IsAliveAfterAsync(TimeSpan wait, CancellationToken stopped)
+    {
+        await ((Task)live.Ended).WaitAsync(wait, time, stopped).Quietly();
+        stopped.ThrowIfCancellationRequested();
+        return !live.Ended.IsCompleted;
+    }
+}
