@@ -94,20 +94,17 @@ internal sealed class InMemoryTransport(InMemoryOptions options) : Transport
     /// </summary>
     private async Task PublishRestAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, int position, int from, CancellationToken deadline)
     {
-        HashSet<string>? heldBack = null;
+        var order = default(KeyOrder);
         for (; position < batch.Length; position++, from = 0)
         {
             // The constructor of Fanout joins the waiters before the first await, so that every queue has the order of
             // the calls.
             var envelope = batch.Span[position];
-            var outcome = envelope.Key is { } key && heldBack?.Contains(key) == true
-                ? PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."))
+            var outcome = order.IsHeldBack(envelope.Key)
+                ? KeyOrder.NotSent
                 : await new Fanout(envelope, RouteOf(envelope.Name), from, options.QueueFullMode).CompleteAsync(deadline);
             outcomes.Span[position] = outcome;
-            if (outcome.Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && envelope.Key is { } failedKey)
-            {
-                (heldBack ??= new HashSet<string>(StringComparer.Ordinal)).Add(failedKey);
-            }
+            order.Record(envelope.Key, outcome);
         }
     }
 

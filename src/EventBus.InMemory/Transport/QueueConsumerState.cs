@@ -19,41 +19,41 @@ internal sealed class QueueConsumerState
 
     private readonly Envelope?[] batch = new Envelope?[BatchSize];
     private Counts counts;
-    private AdaptiveSpin forEvents;
-    private volatile bool hasWaiters;
-    private volatile bool isDisturbed;
+    private AdaptiveSpin readerSpin;
+    private volatile bool hasBlockedWriters;
+    private volatile bool mustCheckReleased;
 
     /// <summary>The lock of the readers.</summary>
-    public Lock Taking { get; } = new();
+    public Lock ReadGate { get; } = new();
 
     /// <summary>The number of accepted events that were delivered for the first time.</summary>
-    public long HandedOut => Volatile.Read(ref counts.HandedOut);
+    public long Delivered => Volatile.Read(ref counts.Delivered);
 
     /// <summary>The number of acknowledged deliveries.</summary>
     public long Settled => Interlocked.Read(ref counts.Settled);
 
     /// <summary>True if a publisher waits for room. Written under the publishers' lock.</summary>
-    public bool HasWaiters
+    public bool HasBlockedWriters
     {
-        get => hasWaiters;
-        set => hasWaiters = value;
+        get => hasBlockedWriters;
+        set => hasBlockedWriters = value;
     }
 
     /// <summary>
     /// True if an event was released or the queue has stopped: the reader must first check under the publishers' lock.
     /// Written under that lock.
     /// </summary>
-    public bool IsDisturbed
+    public bool MustCheckReleased
     {
-        get => isDisturbed;
-        set => isDisturbed = value;
+        get => mustCheckReleased;
+        set => mustCheckReleased = value;
     }
 
-    /// <summary>True if all fetched events are delivered. Call it under <see cref="Taking"/>.</summary>
+    /// <summary>True if all fetched events are delivered. Call it under <see cref="ReadGate"/>.</summary>
     public bool IsEmpty => counts.Next == counts.Filled;
 
     /// <summary>The spin before a reader waits.</summary>
-    public ref AdaptiveSpin ForEvents => ref forEvents;
+    public ref AdaptiveSpin ReaderSpin => ref readerSpin;
 
     public void Settle() => Interlocked.Increment(ref counts.Settled);
 
@@ -76,13 +76,13 @@ internal sealed class QueueConsumerState
     }
 
     /// <summary>
-    /// Takes the next event and its token. Call it under <see cref="Taking"/> and only when not empty.
+    /// Takes the next event and its token. Call it under <see cref="ReadGate"/> and only when not empty.
     /// </summary>
     public (Envelope Envelope, long Token) Take()
     {
         var envelope = batch[counts.Next]!;
         batch[counts.Next++] = null;
-        Volatile.Write(ref counts.HandedOut, counts.HandedOut + 1);
+        Volatile.Write(ref counts.Delivered, counts.Delivered + 1);
         return (envelope, counts.NextToken++);
     }
 
@@ -100,7 +100,7 @@ internal sealed class QueueConsumerState
         public long NextToken;
 
         [FieldOffset(Apart + 16)]
-        public long HandedOut;
+        public long Delivered;
 
         [FieldOffset(Apart + 24)]
         public long Settled;

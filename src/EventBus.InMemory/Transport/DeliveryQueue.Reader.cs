@@ -1,0 +1,211 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Threading.Tasks.Sources;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <content>The readers' side: delivers events, settles deliveries, and wakes the waiting reader.</content>
+internal sealed partial class DeliveryQueue
+{
+    public override bool TryRead([MaybeNullWhen(false)] out Delivery item)
+    {
+        lock (consumer.ReadGate)
+        {
+            if (!TryTake(out item))
+            {
+                return false;
+            }
+        }
+
+        // After the lock, whose release is a full fence: a publisher that begins to wait now sees that the event was
+        // delivered.
+        if (consumer.HasBlockedWriters)
+        {
+            AdmitWriters();
+        }
+
+        return true;
+    }
+
+    public override ValueTask<bool> WaitToReadAsync(CancellationToken cancellationToken = default)
+    {
+        if (cancellationToken.IsCancellationRequested)
+        {
+            return ValueTask.FromCanceled<bool>(cancellationToken);
+        }
+
+        if (consumer.ReaderSpin.TrySpin())
+        {
+            consumer.ReaderSpin.Report(Volatile.Read(ref counts.Accepted) - counts.Fetched);
+        }
+
+        lock (gate)
+        {
+            AssertInvariants();
+            if (closed || HasDeliveries)
+            {
+                return ValueTask.FromResult(HasDeliveries);
+            }
+
+            if (isReaderBlocked)
+            {
+                throw new InvalidOperationException("Another reader waits for the queue: one reader waits at a time.");
+            }
+
+            blockedReader.Reset();
+            blockedReader.RunContinuationsAsynchronously = false;
+            isReaderBlocked = true;
+            readerHasContext = SynchronizationContext.Current is not null;
+            readerCancellation = cancellationToken.UnsafeRegister(static (state, token) => ((DeliveryQueue)state!).CancelWait(token), this);
+            return new ValueTask<bool>(this, blockedReader.Version);
+        }
+    }
+
+    public ValueTask AckAsync(in Delivery delivery)
+    {
+        consumer.Settle();
+        return ValueTask.CompletedTask;
+    }
+
+    public ValueTask ReleaseAsync(in Delivery delivery)
+    {
+        bool wake;
+        lock (gate)
+        {
+            AssertInvariants();
+            released.Enqueue(delivery.Envelope, delivery.Token);
+            consumer.MustCheckReleased = true;
+            wake = TryUnblockReader();
+        }
+
+        if (wake)
+        {
+            WakeReader();
+        }
+
+        return ValueTask.CompletedTask;
+    }
+
+    void IThreadPoolWorkItem.Execute() => Complete();
+
+    bool IValueTaskSource<bool>.GetResult(short token)
+    {
+        readerCancellation.Dispose();
+        return blockedReader.GetResult(token);
+    }
+
+    ValueTaskSourceStatus IValueTaskSource<bool>.GetStatus(short token) => blockedReader.GetStatus(token);
+
+    void IValueTaskSource<bool>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        blockedReader.OnCompleted(continuation, state, token, flags);
+
+    private void CancelWait(CancellationToken token)
+    {
+        bool wake;
+        lock (gate)
+        {
+            AssertInvariants();
+            wake = TryUnblockReader();
+        }
+
+        if (wake)
+        {
+            blockedReader.RunContinuationsAsynchronously = true;
+            blockedReader.SetException(new OperationCanceledException(token));
+        }
+    }
+
+    /// <summary>
+    /// Completes the reader's wait on the thread pool, so that no publisher runs a handler. If the reader waits in a
+    /// synchronization context, that context is used.
+    /// </summary>
+    [SuppressMessage("ApiDesign", "RS0030", Justification = "The framework's channels wake their readers this way too; a reader in a context of its own is posted to, not queued.")]
+    private void WakeReader()
+    {
+        if (readerHasContext)
+        {
+            Complete();
+        }
+        else
+        {
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: true);
+        }
+    }
+
+    private void Complete()
+    {
+        var hasDeliveries = true;
+        if (closed)
+        {
+            lock (gate)
+            {
+                AssertInvariants();
+                hasDeliveries = HasDeliveries;
+            }
+        }
+
+        blockedReader.SetResult(hasDeliveries);
+    }
+
+    /// <summary>
+    /// Ends the reader's wait. Call it under the lock. If it returns true, the caller completes the wait outside the
+    /// lock.
+    /// </summary>
+    private bool TryUnblockReader()
+    {
+        var wasBlocked = isReaderBlocked;
+        isReaderBlocked = false;
+        return wasBlocked;
+    }
+
+    /// <summary>Takes the next delivery. Call it under the readers' lock.</summary>
+    private bool TryTake(out Delivery item)
+    {
+        item = default;
+        if (consumer.MustCheckReleased)
+        {
+            lock (gate)
+            {
+                AssertInvariants();
+                if (stopped)
+                {
+                    return false;
+                }
+
+                if (!closed && released.TryDequeue(out var again, out var position))
+                {
+                    consumer.MustCheckReleased = released.Count > 0;
+                    item = new Delivery(again, this, position, earlierDeliveries: 1);
+                    return true;
+                }
+            }
+        }
+
+        if (consumer.IsEmpty && !TryFetch())
+        {
+            return false;
+        }
+
+        var (envelope, token) = consumer.Take();
+        item = new Delivery(envelope, this, token);
+        return true;
+    }
+
+    private bool TryFetch()
+    {
+        // Checked without the lock, which publishers need more often: an event that is missed here is found before the
+        // reader waits.
+        if (Volatile.Read(ref counts.Accepted) == counts.Fetched)
+        {
+            return false;
+        }
+
+        lock (gate)
+        {
+            AssertInvariants();
+            var count = consumer.Fetch(buffer, counts.Fetched, counts.Accepted);
+            counts.Fetched += count;
+            return count > 0;
+        }
+    }
+}
