@@ -158,7 +158,7 @@ public sealed class RedisTransportTests
     [InlineData("17", PublishStatus.InDoubt)]
     [InlineData("1790000000000-", PublishStatus.InDoubt)]
     [InlineData(null, PublishStatus.InDoubt)]
-    public void Publish_Answered_IsAcceptedOnlyWithTheIdOfAnEntry(string? answer, PublishStatus expected) => Assert.Equal(expected, RedisTransport.Judge((RedisValue)answer).Status);
+    public void Publish_Answered_IsAcceptedOnlyWithTheIdOfAnEntry(string? answer, PublishStatus expected) => Assert.Equal(expected, RedisWriteBatch.OutcomeOf(answer).Status);
 
     [Fact]
     public async Task Publish_RefusedByRedis_FailsTheWholeBatch()
@@ -186,7 +186,7 @@ public sealed class RedisTransportTests
     [InlineData("NOREPLICAS Not enough good replicas to write.", PublishStatus.Failed)]
     [InlineData("MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk.", PublishStatus.Failed)]
     public void Publish_AnsweredWithAnError_IsRejectedOnlyIfTryingAgainCannotHelp(string answer, PublishStatus expected) =>
-        Assert.Equal(expected, RedisTransport.Judge(new RedisServerException(RedisErrorKind.Unknown, CommandFlags.None, answer)).Status);
+        Assert.Equal(expected, RedisErrors.OutcomeOf(new RedisServerException(RedisErrorKind.Unknown, CommandFlags.None, answer)).Status);
 
     [Theory]
     [InlineData(1)]

@@ -62,6 +62,9 @@ internal static partial class Log
     [LoggerMessage(217, LogLevel.Error, "The stream {Stream} cannot be trimmed, nor its groups watched; that is tried again every {Period}")]
     public static partial void CannotTrim(this ILogger log, string stream, TimeSpan period, Exception exception);
 
+    [LoggerMessage(236, LogLevel.Error, "The streams cannot be trimmed, nor their groups watched; that is tried again every {Period}")]
+    public static partial void CannotTrimAny(this ILogger log, TimeSpan period, Exception exception);
+
     [LoggerMessage(218, LogLevel.Error, "The subscription {Subscription} cannot {What}; it keeps trying. Logged once, until it can")]
     public static partial void UpkeepFails(this ILogger log, string subscription, string what, Exception exception);
 

@@ -1,4 +1,5 @@
 using System.Net;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 using StackExchange.Redis;
 
@@ -16,6 +17,9 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     /// <summary>The time for which a read waits at the server for new entries.</summary>
     public static readonly TimeSpan Block = TimeSpan.FromSeconds(1);
 
+    /// <summary>The delay after the first failure of a loop, for <see cref="SupervisedLoop.FirstDelay"/>.</summary>
+    public static readonly TimeSpan FirstRetryDelay = TimeSpan.FromMilliseconds(100);
+
     /// <summary>The timeout of all answers over the application's connection, and of short answers.</summary>
     public static readonly TimeSpan Answer = TimeSpan.FromSeconds(5);
 
@@ -30,9 +34,6 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
     private static readonly TimeSpan RoleTimeout = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
-
-    // Required for XAUTOCLAIM and trimming by id.
-    private static readonly Version Oldest = new(6, 2);
 
     // A placeholder. No connection uses it, because the sentinels name the endpoint.
     private const int PrimaryPort = 6379;
@@ -107,7 +108,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         if (last is not null)
         {
-            await Task.WhenAll(Lent is null ? CloseAsync(last) : Task.CompletedTask, asked?.CloseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAll(Lent is null ? CloseAsync(last) : Task.CompletedTask, asked?.CloseAsync() ?? Task.CompletedTask).WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
         }
     }
 
@@ -223,55 +224,7 @@ internal sealed class RedisConnector(ConfigurationOptions configuration, string 
 
         await PingAsync(connection).WaitAsync(Answer, TimeProvider.System);
 
-        // A check that only informs does not prevent the start: the user may lack the right to it.
-        if (!Version.TryParse((await InfoAsync("server"))?.GetValueOrDefault("redis_version") ?? await GreetingAsync(), out var version))
-        {
-            log.NotChecked($"whether its version is {Oldest} or later", "INFO and HELLO");
-        }
-        else if (version < Oldest)
-        {
-            throw new EventBusException($"The Redis at the address given to {call} is of version {version}; at least {Oldest} is needed.");
-        }
-
-        if ((await InfoAsync("persistence"))?.GetValueOrDefault("aof_enabled") is not { } kept)
-        {
-            log.NotChecked("whether Redis keeps what it accepts (appendonly)", "INFO");
-        }
-        else if (kept == "0")
-        {
-            log.NoAppendOnlyFile();
-        }
-
-        async Task<Dictionary<string, string>?> InfoAsync(string section) => await AskAsync("INFO", section) is not { } answer
-            ? null
-            : ((string?)answer ?? "").Split('\n').Select(line => line.Trim().Split(':', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
-
-        // The answer alternates names and values.
-        async Task<string?> GreetingAsync()
-        {
-            var answer = await AskAsync("HELLO");
-            for (var i = 0; i + 1 < (answer?.Length ?? 0); i += 2)
-            {
-                if ((string?)answer![i] == "version")
-                {
-                    return (string?)answer[i + 1];
-                }
-            }
-
-            return null;
-        }
-
-        async Task<RedisResult?> AskAsync(string command, params object[] arguments)
-        {
-            try
-            {
-                return await connection.GetDatabase().ExecuteAsync(command, arguments).WaitAsync(Answer, TimeProvider.System);
-            }
-            catch (Exception exception) when (exception is RedisCommandException || RedisErrors.IsDenied(exception) || (exception is RedisServerException && exception.Message.StartsWith("ERR", StringComparison.Ordinal)))
-            {
-                return null;
-            }
-        }
+        await new RedisServerCheck(connection, call, log).RunAsync();
     }
 
     /// <summary>

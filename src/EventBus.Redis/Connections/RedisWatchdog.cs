@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -102,5 +103,5 @@ internal sealed class RedisWatchdog(RedisConnectionActivity activity, TimeSpan p
         }
     }
 
-    private static async Task WaitAsync(Task answer, TimeSpan wait) => await answer.WaitAsync(wait, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    private static async Task WaitAsync(Task answer, TimeSpan wait) => await answer.WaitAsync(wait, TimeProvider.System).Quietly();
 }

@@ -7,6 +7,7 @@ internal enum RedisPubSubAttribute
     Id,
     Type,
     Source,
+    Time,
     ContentType,
     Key,
     Subject,

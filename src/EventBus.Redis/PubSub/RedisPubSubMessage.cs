@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json;
+using EventBus.Transports;
 
 namespace EventBus;
 
@@ -73,7 +74,7 @@ internal sealed class RedisPubSubMessage
         if (this[RedisPubSubAttribute.Key] is not null && this[RedisPubSubAttribute.Subject] is { } subject)
         {
             // The subject is the key only if there is no partition key; otherwise it is a header.
-            (others ??= new(StringComparer.Ordinal))["subject"] = subject;
+            (others ??= new(StringComparer.Ordinal))[CloudEventAttributes.Subject] = subject;
         }
 
         if (others?.Remove(RedisPubSubWireFormat.OddHeaders, out var odd) == true && !TryAddOdd(others, odd))
@@ -96,11 +97,6 @@ internal sealed class RedisPubSubMessage
         {
             reader.Read();
             AddBinary(ref reader);
-        }
-        else if (reader.ValueTextEquals("time"u8))
-        {
-            reader.Read();
-            AddTime(ref reader);
         }
         else
         {
@@ -170,47 +166,31 @@ internal sealed class RedisPubSubMessage
 
     private void AddAttribute(ref Utf8JsonReader reader)
     {
-        var known = 0;
-        while (known < Known && !reader.ValueTextEquals(NameOf((RedisPubSubAttribute)known)))
+        var attribute = RedisPubSubAttributes.Find(ref reader);
+        var name = attribute is null ? reader.GetString()! : null;
+        reader.Read();
+        if (attribute == RedisPubSubAttribute.Time)
         {
-            known++;
+            AddTime(ref reader);
+            return;
         }
 
-        var name = known == Known ? reader.GetString()! : null;
-        reader.Read();
-        var isRepeated = (RedisPubSubAttribute)known is RedisPubSubAttribute.SpecVersion or RedisPubSubAttribute.Type or RedisPubSubAttribute.Source or RedisPubSubAttribute.ContentType;
+        var isRepeated = attribute is RedisPubSubAttribute.SpecVersion or RedisPubSubAttribute.Type or RedisPubSubAttribute.Source or RedisPubSubAttribute.ContentType;
         var value = isRepeated && reader is { TokenType: JsonTokenType.String, ValueIsEscaped: false } && Ascii.IsValid(reader.ValueSpan) ? texts.Get(reader.ValueSpan) : Text(ref reader);
         if (value is null)
         {
             return;
         }
 
-        if (name is not null ? !(others ??= new(StringComparer.Ordinal)).TryAdd(name, value) : values[known] is not null)
+        if (attribute is { } known ? values[(int)known] is not null : !(others ??= new(StringComparer.Ordinal)).TryAdd(name!, value))
         {
             Defect ??= "The envelope has an attribute twice.";
         }
-        else if (name is null)
+        else if (attribute is { } missing)
         {
-            values[known] = value;
+            values[(int)missing] = value;
         }
     }
-
-    private static ReadOnlySpan<byte> NameOf(RedisPubSubAttribute attribute) => attribute switch
-    {
-        RedisPubSubAttribute.SpecVersion => "specversion"u8,
-        RedisPubSubAttribute.Id => "id"u8,
-        RedisPubSubAttribute.Type => "type"u8,
-        RedisPubSubAttribute.Source => "source"u8,
-        RedisPubSubAttribute.ContentType => "datacontenttype"u8,
-        RedisPubSubAttribute.Key => "partitionkey"u8,
-        RedisPubSubAttribute.Subject => "subject"u8,
-        RedisPubSubAttribute.CorrelationId => "correlationid"u8,
-        RedisPubSubAttribute.CausationId => "causationid"u8,
-        RedisPubSubAttribute.DerivedId => "derivedid"u8,
-        RedisPubSubAttribute.TraceParent => "traceparent"u8,
-        RedisPubSubAttribute.TraceState => "tracestate"u8,
-        _ => "eventversion"u8,
-    };
 
     /// <summary>
     /// Reads the value as a string. Returns null for values that CloudEvents does not allow for attributes: null, an
@@ -241,7 +221,7 @@ internal sealed class RedisPubSubMessage
             return false;
         }
 
-        if (specification != "1.0")
+        if (specification != CloudEventAttributes.Version)
         {
             Defect ??= "The message claims a version of CloudEvents other than 1.0.";
         }

@@ -52,7 +52,7 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
             queues.Add(await OpenAsync(subscriber, channel, failFast, cancellationToken));
         }
 
-        loops.AddRange(queues.Select(queue => ReadAsync(queue, stop.Token)));
+        loops.AddRange(queues.Select(queue => NewLoop(queue.Channel!).RunAsync(stopped => ReadAsync(queue, stopped), stop.Token)));
     }
 
     public override async ValueTask StopIntakeAsync()
@@ -111,14 +111,16 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
         }
     }
 
-    private async Task ReadAsync(ChannelMessageQueue queue, CancellationToken stop)
+    private SupervisedLoop NewLoop(string channel) => new(
+        $"{subscription.Name}: receiving from {channel}", names.Time, log, (full, _, error) => full.NotTaken(subscription.Name, error.GetType().Name));
+
+    private async Task ReadAsync(ChannelMessageQueue queue, CancellationToken stopped)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         try
         {
             while (true)
             {
-                TryTake(await queue.ReadAsync(stop));
+                TryTake(await queue.ReadAsync(stopped));
             }
         }
         catch (Exception exception) when (exception is ChannelClosedException or OperationCanceledException)
@@ -174,9 +176,9 @@ internal sealed class RedisPubSubReceiver(Subscription subscription, RedisPubSub
     private async Task StopAsync()
     {
         await transport.SettlePublishesAsync(CloseTimeout);
-        await Task.WhenAll(queues.Select(queue => queue.UnsubscribeAsync())).WaitAsync(CloseTimeout, names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(queues.Select(queue => queue.UnsubscribeAsync())).WaitAsync(CloseTimeout, names.Time).Quietly();
         await stop.CancelAsync();
-        await Task.WhenAll(loops).WaitAsync(CloseTimeout, names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await Task.WhenAll(loops).WaitAsync(CloseTimeout, names.Time).Quietly();
 
         // Buffered events exist nowhere else: the channel is completed, and its content is still delivered.
         deliveries.Writer.TryComplete();

@@ -72,7 +72,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
             if (sending[i] is { } sent)
             {
                 outcomes.Span[i] = sent.IsCompletedSuccessfully ? PublishOutcome.Accepted
-                    : (sent.Exception?.InnerException ?? unanswered) is { } error ? RedisTransport.Judge(error)
+                    : (sent.Exception?.InnerException ?? unanswered) is { } error ? RedisErrors.OutcomeOf(error)
                     : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
             }
         }
@@ -89,21 +89,18 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     /// </summary>
     private async Task SendDiscardedAsync(ReadOnlyMemory<Envelope> batch, Memory<PublishOutcome> outcomes, CancellationToken deadline)
     {
-        var heldBack = new HashSet<string>(StringComparer.Ordinal);
+        var order = default(KeyOrder);
         for (var i = 0; i < batch.Length; i++)
         {
             var envelope = batch.Span[i];
-            if (outcomes.Span[i].Status == PublishStatus.Failed && RedisErrors.IsDiscarded(outcomes.Span[i].Error) && (envelope.Key is null || !heldBack.Contains(envelope.Key)))
+            if (outcomes.Span[i].Status == PublishStatus.Failed && RedisErrors.IsDiscarded(outcomes.Span[i].Error) && !order.IsHeldBack(envelope.Key))
             {
                 var outcome = new PublishOutcome[1];
                 await PublishAsync(new[] { envelope }, outcome, deadline);
                 outcomes.Span[i] = outcome[0];
             }
 
-            if (outcomes.Span[i].Status is not (PublishStatus.Accepted or PublishStatus.Unrouted) && envelope.Key is { } key)
-            {
-                heldBack.Add(key);
-            }
+            order.Record(envelope.Key, outcomes.Span[i]);
         }
     }
 
@@ -181,7 +178,7 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
     /// </summary>
     internal async Task SettlePublishesAsync(TimeSpan limit)
     {
-        await SettleAsync().WaitAsync(limit, Names.Time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await SettleAsync().WaitAsync(limit, Names.Time).Quietly();
 
         async Task SettleAsync()
         {
@@ -201,13 +198,13 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
         var database = Connection.GetDatabase();
         var transaction = batch.Length > 1 ? database.CreateTransaction() : null;
         IDatabaseAsync target = transaction ?? (IDatabaseAsync)database;
-        HashSet<string>? heldBack = null;
+        var order = default(KeyOrder);
         for (var i = 0; i < batch.Length; i++)
         {
             var envelope = batch[i];
-            if (envelope.Key is { } key && heldBack?.Contains(key) == true)
+            if (order.IsHeldBack(envelope.Key))
             {
-                outcomes[i] = PublishOutcome.Failed(new InvalidOperationException("An earlier event of the same key was not accepted."));
+                outcomes[i] = KeyOrder.NotSent;
                 continue;
             }
 
@@ -215,9 +212,9 @@ internal sealed class RedisPubSubTransport(RedisConnector connector, RedisPubSub
             {
                 sending[i] = target.PublishAsync(Names.ChannelOf(envelope.Name), message);
             }
-            else if (envelope.Key is { } failedKey)
+            else
             {
-                (heldBack ??= new(StringComparer.Ordinal)).Add(failedKey);
+                order.HoldBack(envelope.Key);
             }
         }
 

@@ -1,8 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -41,21 +39,21 @@ internal static class RedisPubSubWireFormat
         var body = envelope.Body.Span;
         var (buffer, writer) = writers.Take();
         writer.WriteStartObject();
-        writer.WriteString("specversion", "1.0");
-        writer.WriteString("id", envelope.Id);
-        writer.WriteString("type", envelope.Name);
-        writer.WriteString("source", envelope.Source ?? source);
-        writer.WriteString("time", Time(envelope.Time.UtcDateTime, stackalloc byte[TimeLength]));
-        writer.WriteString("datacontenttype", envelope.ContentType);
-        Add("partitionkey", envelope.Key);
-        Add("correlationid", envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
-        Add("causationid", envelope.CausationId);
-        Add("derivedid", envelope.IdIsDerived ? "true" : null);
-        Add("traceparent", envelope.TraceParent);
-        Add("tracestate", envelope.TraceState);
+        writer.WriteString(CloudEventAttributes.SpecVersion, CloudEventAttributes.Version);
+        writer.WriteString(CloudEventAttributes.Id, envelope.Id);
+        writer.WriteString(CloudEventAttributes.Type, envelope.Name);
+        writer.WriteString(CloudEventAttributes.Source, envelope.Source ?? source);
+        writer.WriteString(CloudEventAttributes.Time, Time(envelope.Time.UtcDateTime, stackalloc byte[TimeLength]));
+        writer.WriteString(CloudEventAttributes.DataContentType, envelope.ContentType);
+        Add(CloudEventAttributes.PartitionKey, envelope.Key);
+        Add(CloudEventAttributes.CorrelationId, envelope.CorrelationId == envelope.Id ? null : envelope.CorrelationId);
+        Add(CloudEventAttributes.CausationId, envelope.CausationId);
+        Add(CloudEventAttributes.DerivedId, envelope.IdIsDerived ? "true" : null);
+        Add(CloudEventAttributes.TraceParent, envelope.TraceParent);
+        Add(CloudEventAttributes.TraceState, envelope.TraceState);
         if (envelope.Version != 1)
         {
-            writer.WriteNumber("eventversion", envelope.Version);
+            writer.WriteNumber(CloudEventAttributes.EventVersion, envelope.Version);
         }
 
         WriteHeaders(writer, envelope.Headers);
@@ -120,7 +118,7 @@ internal static class RedisPubSubWireFormat
         return new Envelope(
             new EnvelopeAttributes
             {
-                Id = id is { Length: > 0 } ? id : Hash(message, eventName),
+                Id = id is { Length: > 0 } ? id : CloudEventAttributes.IdFromContent(eventName, message),
                 Name = type,
                 Version = version,
                 Time = time.Value,
@@ -181,9 +179,7 @@ internal static class RedisPubSubWireFormat
     }
 
     /// <summary>True if the name is reserved, so that a header cannot be an extension of that name.</summary>
-    private static bool IsAttribute(string name) => name is
-        "specversion" or "id" or "type" or "source" or "time" or "datacontenttype" or "dataschema" or "subject" or "data" or OddHeaders
-        or "eventversion" or "partitionkey" or "correlationid" or "causationid" or "derivedid" or "traceparent" or "tracestate";
+    private static bool IsAttribute(string name) => CloudEventAttributes.Contains(name) || name is "data" or OddHeaders;
 
     private static ReadOnlySpan<byte> Time(DateTime time, Span<byte> buffer) =>
         Utf8Formatter.TryFormat(time, buffer, out var length, 'O') ? buffer[..length] : throw new InvalidOperationException($"A time takes more than {TimeLength} bytes.");
@@ -204,14 +200,5 @@ internal static class RedisPubSubWireFormat
         {
             return false;
         }
-    }
-
-    private static string Hash(byte[] content, string name)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes(name));
-        hash.AppendData([0]);
-        hash.AppendData(content);
-        return $"sha256-{Convert.ToHexStringLower(hash.GetHashAndReset())}";
     }
 }

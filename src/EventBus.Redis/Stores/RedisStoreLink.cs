@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -32,7 +33,7 @@ internal sealed class RedisStoreLink(RedisConnector connector, string keyPrefix)
         connection = await connector.ShareAsync(setup.FailFast, cancellationToken);
         if (clock is not null && connection.IsConnected)
         {
-            await clock.FollowAsync(this, cancellationToken).WaitAsync(FirstLook, TimeProvider.System, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
+            await clock.FollowAsync(this, cancellationToken).WaitAsync(FirstLook, TimeProvider.System, cancellationToken).Quietly();
         }
     }
 

@@ -1,4 +1,5 @@
 using EventBus.Stores;
+using EventBus.Transports;
 using Microsoft.Extensions.Logging;
 
 namespace EventBus;
@@ -40,7 +41,7 @@ internal sealed class RedisStores : BusStores
     public override async ValueTask CloseAsync()
     {
         // The stop may have cancelled the last claim before its reply.
-        await failures.TakeBackAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await failures.TakeBackAsync(CancellationToken.None).WaitAsync(CloseTimeout, TimeProvider.System).Quietly();
         await link.CloseAsync();
     }
 }

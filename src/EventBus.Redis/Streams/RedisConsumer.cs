@@ -14,6 +14,9 @@ internal sealed record RedisConsumer(Subscription Subscription, RedisGroup Group
     // Large enough that fast handlers do not wait until their acknowledgements have reached Redis.
     private const int HeldPerHandler = 4;
 
+    /// <summary>The clock.</summary>
+    public TimeProvider Time => Names.Time;
+
     /// <summary>
     /// The maximum number of entries that are read and not yet acknowledged. With more streams than that, one entry of
     /// each.

@@ -18,106 +18,6 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     // The idle time of released entries. Longer than any instance waits before it claims.
     private static readonly TimeSpan GivenBack = TimeSpan.FromDays(2);
 
-    // Renews only entries that this consumer still owns: a plain XCLAIM would take an entry from its new owner. Returns
-    // the ids that it no longer owns.
-    private const string KeepScript = """
-        local gone = {}
-        for i = 3, #ARGV do
-          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) == 0 then
-            gone[#gone + 1] = ARGV[i]
-          else
-            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', 0, 'JUSTID')
-          end
-        end
-        return gone
-        """;
-
-    // Renews the entries that were delivered to this consumer, or renewed by it, within the given number of
-    // milliseconds. Returns their ids.
-    private const string KeepRecentScript = """
-        local kept, from = {}, '-'
-        repeat
-          local page = redis.call('XPENDING', KEYS[1], ARGV[1], from, '+', 100, ARGV[2])
-          for _, each in ipairs(page) do
-            if each[3] <= tonumber(ARGV[3]) then
-              redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, each[1], 'IDLE', 0, 'JUSTID')
-              kept[#kept + 1] = each[1]
-            end
-          end
-          from = #page > 0 and '(' .. page[#page][1]
-        until #page < 100
-        return kept
-        """;
-
-    // Returns the entries that this consumer owns, with their content, in the order of the given ids, up to about 1 MB.
-    // Renews all of them, and does not count as a delivery. Entries that are no longer in the stream are removed from
-    // the group and counted.
-    private const string FetchScript = """
-        local FULL = 1024 * 1024
-        local entries, deleted, done, bytes = {}, 0, 0, 0
-        for i = 3, #ARGV do
-          done = bytes < FULL and done + 1 or done
-          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
-            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', 0, 'JUSTID')
-            local found = bytes < FULL and redis.call('XRANGE', KEYS[1], ARGV[i], ARGV[i])[1]
-            if found then
-              entries[#entries + 1] = found
-              for _, value in ipairs(found[2]) do
-                bytes = bytes + #value
-              end
-            elseif bytes < FULL then
-              redis.call('XACK', KEYS[1], ARGV[1], ARGV[i])
-              deleted = deleted + 1
-            end
-          end
-        end
-        return {entries, deleted, done}
-        """;
-
-    // Claims entries without their content, so that the answer is short even for large entries. Returns each id with
-    // the number of its earlier deliveries, and counts one more delivery.
-    private const string ClaimScript = """
-        local claimed = redis.call('XAUTOCLAIM', KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], 'COUNT', ARGV[5], 'JUSTID')
-        local ids = {}
-        for _, id in ipairs(claimed[2]) do
-          local pending = redis.call('XPENDING', KEYS[1], ARGV[1], id, id, 1, ARGV[2])[1]
-          if pending then
-            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'IDLE', 0, 'RETRYCOUNT', pending[4] + 1, 'JUSTID')
-            ids[#ids + 1] = {id, pending[4]}
-          end
-        end
-        return {claimed[1], ids, claimed[3] and #claimed[3] or 0}
-        """;
-
-    // Sets an idle time so long that any instance claims the entries immediately.
-    private const string GiveBackScript = """
-        for i = 4, #ARGV, 2 do
-          if #redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[i], ARGV[i], 1, ARGV[2]) > 0 then
-            redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[i], 'IDLE', ARGV[3], 'RETRYCOUNT', ARGV[i + 1], 'JUSTID')
-          end
-        end
-        """;
-
-    // XGROUP DELCONSUMER discards pending entries, so the check and the removal must be atomic.
-    private const string LeaveScript = """
-        if #redis.call('XPENDING', KEYS[1], ARGV[1], '-', '+', 1, ARGV[2]) == 0 then
-          redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
-        end
-        """;
-
-    // The check runs in the same script as the removal, because XGROUP DELCONSUMER discards pending entries.
-    private const string SweepScript = """
-        for _, each in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
-          local info = {}
-          for i = 1, #each, 2 do
-            info[each[i]] = each[i + 1]
-          end
-          if info['pending'] == 0 and info['idle'] > tonumber(ARGV[3]) and info['name'] ~= ARGV[2] then
-            redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], info['name'])
-          end
-        end
-        """;
-
     // Replaced as a whole, without a lock. Of two concurrent additions one may be lost; discovery finds that stream
     // again.
     private volatile RedisKey[] known = streams;
@@ -156,7 +56,11 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// </summary>
     public static Task WaitForNewAsync(IDatabase blocking, IReadOnlyDictionary<RedisKey, RedisValue> after)
     {
-        object[] arguments = ["COUNT", 1, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS", .. after.Keys.Select(stream => (object)stream), .. after.Values.Select(id => (object)id)];
+        object[] arguments =
+        [
+            "COUNT", 1, "BLOCK", (long)RedisConnector.Block.TotalMilliseconds, "STREAMS",
+            .. after.Keys.Select(stream => (object)stream), .. after.Values.Select(id => (object)id),
+        ];
         return blocking.ExecuteAsync("XREAD", arguments);
     }
 
@@ -188,9 +92,10 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// The entries that it still owns, the number of entries that were no longer in the stream, and the number of ids
     /// that are processed.
     /// </returns>
-    public async Task<(RedisEntry[] Entries, int Deleted, int Done)> FetchAsync(IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
+    public async Task<(RedisEntry[] Entries, int Deleted, int Done)> FetchAsync(
+        IDatabase reading, RedisKey stream, IEnumerable<RedisValue> ids)
     {
-        var answer = await reading.ScriptEvaluateAsync(FetchScript, [stream], [group, consumer, .. ids]);
+        var answer = await reading.ScriptEvaluateAsync(RedisGroupScripts.Fetch, [stream], [group, consumer, .. ids]);
         var entries = new RedisEntry[answer[0].Length];
         for (var i = 0; i < entries.Length; i++)
         {
@@ -205,20 +110,21 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
 
     /// <summary>Renews entries that this consumer holds. Returns the ids that it no longer owns.</summary>
     public async Task<RedisValue[]> KeepAsync(RedisKey stream, IEnumerable<RedisValue> ids) =>
-        (RedisValue[])(await database.ScriptEvaluateAsync(KeepScript, [stream], [group, consumer, .. ids]))!;
+        (RedisValue[])(await database.ScriptEvaluateAsync(RedisGroupScripts.Keep, [stream], [group, consumer, .. ids]))!;
 
     /// <summary>
     /// Renews the entries that were delivered to this consumer within the given time. Returns their ids.
     /// </summary>
     public async Task<RedisValue[]> KeepRecentAsync(RedisKey stream, TimeSpan handedOutWithin) =>
-        (RedisValue[])(await database.ScriptEvaluateAsync(KeepRecentScript, [stream], [group, consumer, (long)Math.Ceiling(handedOutWithin.TotalMilliseconds)]))!;
+        (RedisValue[])(await database.ScriptEvaluateAsync(
+            RedisGroupScripts.KeepRecent, [stream], [group, consumer, (long)Math.Ceiling(handedOutWithin.TotalMilliseconds)]))!;
 
     /// <summary>
     /// Releases entries to the next consumer that claims, each with its number of deliveries that may have been
     /// attempts.
     /// </summary>
     public Task GiveBackAsync(RedisKey stream, IEnumerable<(RedisValue Id, long Deliveries)> entries) => database.ScriptEvaluateAsync(
-        GiveBackScript,
+        RedisGroupScripts.GiveBack,
         [stream],
         [group, consumer, (long)GivenBack.TotalMilliseconds, .. entries.SelectMany(entry => new[] { entry.Id, entry.Deliveries })]);
 
@@ -230,9 +136,11 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     /// The next cursor, the claimed ids with the number of their earlier deliveries, and the number of entries that
     /// were no longer in the stream.
     /// </returns>
-    public async Task<(RedisValue Next, (RedisValue Id, int Deliveries)[] Taken, int Deleted)> ClaimAsync(RedisKey stream, TimeSpan idle, RedisValue cursor, int count)
+    public async Task<(RedisValue Next, (RedisValue Id, int Deliveries)[] Taken, int Deleted)> ClaimAsync(
+        RedisKey stream, TimeSpan idle, RedisValue cursor, int count)
     {
-        var answer = await database.ScriptEvaluateAsync(ClaimScript, [stream], [group, consumer, (long)idle.TotalMilliseconds, cursor, count]);
+        RedisValue[] arguments = [group, consumer, (long)idle.TotalMilliseconds, cursor, count];
+        var answer = await database.ScriptEvaluateAsync(RedisGroupScripts.Claim, [stream], arguments);
         var taken = new (RedisValue, int)[answer[1].Length];
         for (var i = 0; i < taken.Length; i++)
         {
@@ -260,7 +168,9 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
                 // A standby instance sends no other command to the group. It asks for its own pending entries after
                 // every possible id: there are none, so nothing changes.
                 await database.StreamReadGroupAsync(stream, group, consumer, BehindAll, count: 1);
-                others.UnionWith((await database.StreamConsumerInfoAsync(stream, group)).Where(each => each.Name != consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds).Select(each => each.Name));
+                others.UnionWith((await database.StreamConsumerInfoAsync(stream, group))
+                    .Where(each => each.Name != consumer && each.IdleTimeInMilliseconds < within.TotalMilliseconds)
+                    .Select(each => each.Name));
             }
             catch (RedisServerException exception) when (RedisErrors.IsGone(exception) || RedisErrors.IsWrongType(exception))
             {
@@ -272,10 +182,12 @@ internal sealed class RedisGroup(IDatabase database, string group, string consum
     }
 
     /// <summary>Removes this consumer from the group, unless entries are still pending for it.</summary>
-    public Task LeaveAsync() => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(LeaveScript, [stream], [group, consumer])));
+    public Task LeaveAsync() =>
+        Task.WhenAll(known.Select(stream => database.ScriptEvaluateAsync(RedisGroupScripts.Leave, [stream], [group, consumer])));
 
     /// <summary>Removes consumers that have ended without leaving the group and have no pending entries.</summary>
-    public Task SweepAsync(TimeSpan idle) => Task.WhenAll(known.Select(stream => (Task)database.ScriptEvaluateAsync(SweepScript, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
+    public Task SweepAsync(TimeSpan idle) => Task.WhenAll(known.Select(stream =>
+        database.ScriptEvaluateAsync(RedisGroupScripts.Sweep, [stream], [group, consumer, (long)idle.TotalMilliseconds])));
 
     /// <summary>Converts the answer of a read to entries by stream; empty if there is nothing.</summary>
     public static IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> ToEntries(RedisResult reply)

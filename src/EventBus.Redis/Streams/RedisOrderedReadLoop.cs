@@ -1,3 +1,4 @@
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -9,111 +10,37 @@ namespace EventBus;
 /// <remarks>
 /// Each command that changes the group checks the lease in the same script, so that an instance that was paused takes
 /// nothing from its successor. A blocking read of the group cannot do that. Therefore a plain read waits at the server,
-/// which changes nothing and only signals that there are new entries. An epoch is a period of uninterrupted delivery
-/// under one lease.
+/// which changes nothing and only signals that there are new entries.
 /// </remarks>
-internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer member, RedisLease lease) : RedisReadLoop(receiver, member)
+internal sealed class RedisOrderedReadLoop(
+    RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, OrderedEntrySettler settler, RedisLease lease)
+    : RedisReadLoop(consumer, entries, dispatcher, settler)
 {
     private const int Page = 100;
 
     private static readonly TimeSpan MaxPoll = TimeSpan.FromMilliseconds(200);
 
-    private readonly FencedCommands fence = new(lease.Key, member.Group.Name, member.Group.Consumer);
+    private readonly OrderedEntrySettler settler = settler;
+    private readonly FencedCommands fence = new(lease.Key, consumer.Group.Name, consumer.Group.Consumer);
     private readonly Dictionary<RedisKey, RedisValue> positions = [];
-    private readonly TimeSpan poll = member.ClaimAfter / 3 < MaxPoll ? member.ClaimAfter / 3 : MaxPoll;
-    private readonly RedisReadBatchSize pace = new();
-    private readonly Lock gate = new();
+    private readonly TimeSpan poll = consumer.ClaimAfter / 3 < MaxPoll ? consumer.ClaimAfter / 3 : MaxPoll;
+    private readonly RedisReadBatchSize batchSize = new();
 
-    // The token of the current epoch; null between two epochs. Entries that were read under another token are not
-    // delivered.
-    private string? epoch;
-    private TaskCompletionSource ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task signal = Task.CompletedTask;
-    private bool stopped;
-
-    /// <summary>
-    /// Ends the epoch, so that delivery restarts at the released entry. After the intake has stopped, only the later
-    /// events of its key are lost with it, because the other events may still complete.
-    /// </summary>
-    public override ValueTask ReleaseAsync(UnackedEntry entry)
-    {
-        lock (gate)
-        {
-            if (!stopped)
-            {
-                Receiver.Held.Remove(entry);
-                EndEpoch();
-                return ValueTask.CompletedTask;
-            }
-
-            var next = entry.Again();
-            next.MayHaveStarted = false;
-            if (Receiver.Held.TryReplace(entry, next))
-            {
-                Receiver.Lose(Receiver.Held.ToArray().Where(other => other.Stream == entry.Stream && other.Envelope.Key == entry.Envelope.Key && other.Position > entry.Position));
-            }
-        }
-
-        return ValueTask.CompletedTask;
-    }
-
-    /// <summary>
-    /// Marks entries as lost that a consumer has taken without the lease, and ends the epoch, so that delivery
-    /// restarts.
-    /// </summary>
-    public override void Lose(IEnumerable<UnackedEntry> entries)
-    {
-        lock (gate)
-        {
-            if (Receiver.Lose(entries) > 0)
-            {
-                EndEpoch();
-            }
-        }
-    }
-
-    /// <summary>
-    /// Checks the remaining time of the lease before the next event of a partition begins. After a pause of the
-    /// process, this may be the first check that detects an expired lease.
-    /// </summary>
-    public override void Settling()
-    {
-        if (lease is { Token: { } token } && lease.Remaining <= TimeSpan.Zero)
-        {
-            LoseLease(token);
-        }
-    }
-
-    /// <summary>Stops the delivery. The lease is kept until all entries are settled or released.</summary>
-    public void Stop()
-    {
-        lock (gate)
-        {
-            stopped = true;
-        }
-    }
-
-    protected override void GroupsRecreated()
-    {
-        lock (gate)
-        {
-            EndEpoch();
-        }
-    }
 
     /// <summary>
     /// Takes the lease again under a new number, which refuses the commands that were in transit when the connection
     /// failed. Delivered entries stay valid if no other instance has held the lease in between.
     /// </summary>
-    protected override Task ResumeAsync(CancellationToken stop) => TryTakeAsync(stop);
+    protected override Task ResumeAsync(CancellationToken stop) => TryTakeLeaseAsync(stop);
 
     protected override async Task PassAsync(CancellationToken stop)
     {
-        if (Epoch is not { } token)
+        if (settler.Epoch is not { } token)
         {
-            if (!await TryTakeAsync(stop))
+            if (!await TryTakeLeaseAsync(stop))
             {
-                await Task.Delay(poll, Member.Names.Time, stop);
+                await Task.Delay(poll, Consumer.Time, stop);
             }
 
             return;
@@ -121,7 +48,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
 
         try
         {
-            foreach (var stream in Member.Group.Streams.Where(stream => !positions.ContainsKey(stream)))
+            foreach (var stream in Consumer.Group.Streams.Where(stream => !positions.ContainsKey(stream)))
             {
                 if (!await TakeOverAsync(token, stream, stop))
                 {
@@ -133,42 +60,20 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
         }
         catch (RedisServerException exception) when (FencedCommands.IsRefusal(exception))
         {
-            LoseLease(token);
+            settler.LoseLease(token);
         }
     }
 
-    private string? Epoch
-    {
-        get
-        {
-            lock (gate)
-            {
-                return epoch;
-            }
-        }
-    }
-
-    private async Task<bool> TryTakeAsync(CancellationToken stop)
+    private async Task<bool> TryTakeLeaseAsync(CancellationToken stop)
     {
         positions.Clear();
-        var taken = await Member.Connector.AnswerAsync(lease.TryTakeAsync(), stop);
-        lock (gate)
+        var taken = await Consumer.Connector.AnswerAsync(lease.TryTakeAsync(), stop);
+        if (!settler.TryBegin(taken))
         {
-            if (taken is not { Continued: true } && epoch is not null)
-            {
-                EndEpoch();
-            }
-
-            if (taken is null || stopped)
-            {
-                return false;
-            }
-
-            epoch = taken.Value.Token;
-            ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            return false;
         }
 
-        Member.Log.TookLease(Member.Group.Name, taken.Value.Token);
+        Consumer.Log.TookLease(Consumer.Group.Name, taken!.Value.Token);
         return true;
     }
 
@@ -177,17 +82,18 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
     private async Task<bool> TakeOverAsync(string token, RedisKey stream, CancellationToken stop)
     {
         // Queried before the first page: newer entries are read as new ones, and are not pending.
-        var position = await Member.Connector.AnswerAsync(Member.Group.LastDeliveredAsync(stream), stop) ?? RedisGroup.Start;
+        var position = await Consumer.Connector.AnswerAsync(Consumer.Group.LastDeliveredAsync(stream), stop) ?? RedisGroup.Start;
         var after = RedisGroup.Start;
         while (true)
         {
             var room = await RoomAsync(stop);
-            var held = Receiver.Held.IdsOf(stream);
-            var (askedAt, count) = (Member.Names.Time.GetTimestamp(), pace.Of(Math.Min(Page, room)));
-            var page = await PacedAsync(bulk => fence.TakeOverAsync(bulk, token, stream, after, count), taken => taken.Entries.Select(each => each.Entry), stop);
+            var held = Entries.IdsOf(stream);
+            var (askedAt, count) = (Consumer.Time.GetTimestamp(), batchSize.Of(Math.Min(Page, room)));
+            var page = await MeasuredAsync(
+                bulk => fence.TakeOverAsync(bulk, token, stream, after, count), taken => taken.Entries.Select(each => each.Entry), stop);
             if (page.Deleted > 0)
             {
-                Member.Log.EntriesDeleted(page.Deleted, stream!, Member.Group.Name);
+                Consumer.Log.EntriesDeleted(page.Deleted, stream!, Consumer.Group.Name);
             }
 
             if (page.Last.IsNull)
@@ -197,7 +103,7 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
             }
 
             // Held entries were delivered before the connection failed, or their acknowledgement is in transit.
-            if (!await HandOutAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), askedAt, stop))
+            if (!await DeliverAsync(token, stream, page.Entries.Where(each => !held.Contains(each.Entry.Id)), askedAt, stop))
             {
                 return false;
             }
@@ -208,44 +114,47 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
 
     private async Task ReadAsync(string token, CancellationToken stop)
     {
-        var (room, over) = (await RoomAsync(stop), ended.Task);
-        var streams = Member.Group.Streams;
-        var (askedAt, count) = (Member.Names.Time.GetTimestamp(), Member.ShareOf(pace.Of(room)));
-        var found = await PacedAsync(bulk => fence.ReadNewAsync(bulk, token, streams, count), read => read.SelectMany(each => each.Entries), stop);
-        foreach (var (stream, entries) in found)
+        var (room, over) = (await RoomAsync(stop), settler.Ended);
+        var streams = Consumer.Group.Streams;
+        var (askedAt, count) = (Consumer.Time.GetTimestamp(), Consumer.ShareOf(batchSize.Of(room)));
+        var found = await MeasuredAsync(
+            bulk => fence.ReadNewAsync(bulk, token, streams, count), read => read.SelectMany(each => each.Entries), stop);
+        foreach (var (stream, read) in found)
         {
-            if (!await HandOutAsync(token, stream, entries.Select(entry => (entry, 0)), askedAt, stop))
+            if (!await DeliverAsync(token, stream, read.Select(entry => (entry, 0)), askedAt, stop))
             {
                 return;
             }
 
-            positions[stream] = entries[^1].Id;
+            positions[stream] = read[^1].Id;
         }
 
         if (found.Count == 0)
         {
-            var blocking = await Member.Blocking.OpenAsync().Observed().WaitAsync(stop);
+            var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
 
             // A wait in progress is reused: any new entry ends it.
-            signal = signal.IsCompletedSuccessfully || signal.IsFaulted ? RedisGroup.WaitForNewAsync(blocking, positions).Observed() : signal;
+            var isOver = signal.IsCompletedSuccessfully || signal.IsFaulted;
+            signal = isOver ? RedisGroup.WaitForNewAsync(blocking, positions).Observed() : signal;
             await (await Task.WhenAny(signal, over).WaitAsync(stop));
         }
     }
 
-    private async Task<T> PacedAsync<T>(Func<IDatabase, Task<T>> ask, Func<T, IEnumerable<RedisEntry>> entriesOf, CancellationToken stop)
+    /// <summary>Sends a request for entries, and adapts the size of the next batch to the answer.</summary>
+    private async Task<T> MeasuredAsync<T>(Func<IDatabase, Task<T>> ask, Func<T, IEnumerable<RedisEntry>> entriesOf, CancellationToken stop)
     {
         try
         {
             // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
-            var bulk = await Member.Bulk.OpenAsync().Observed().WaitAsync(stop);
+            var bulk = await Consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
             var answer = await ask(bulk).Observed().WaitAsync(stop);
-            RedisEntry[] entries = [.. entriesOf(answer)];
-            pace.Answered(entries.Length, entries.Sum(entry => entry.Bytes));
+            RedisEntry[] read = [.. entriesOf(answer)];
+            batchSize.Answered(read.Length, read.Sum(entry => entry.Bytes));
             return answer;
         }
         catch
         {
-            pace.Failed();
+            batchSize.Failed();
             throw;
         }
     }
@@ -254,8 +163,8 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
     {
         while (true)
         {
-            var removal = Receiver.Held.NextRemoval();
-            if (Member.Capacity - Receiver.Held.Count is > 0 and var room)
+            var removal = Entries.NextRemoval();
+            if (Consumer.Capacity - Entries.Count is > 0 and var room)
             {
                 return room;
             }
@@ -265,44 +174,15 @@ internal sealed class RedisOrderedReadLoop(RedisReceiver receiver, RedisConsumer
     }
 
     /// <returns>True if the epoch continues.</returns>
-    private async Task<bool> HandOutAsync(string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> entries, long askedAt, CancellationToken stop)
+    private async Task<bool> DeliverAsync(
+        string token, RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt, CancellationToken stop)
     {
-        RedisValue[] others;
-        lock (gate)
+        if (settler.InEpoch(token, () => Dispatcher.Deliver(stream, read, askedAt)) is not { } others)
         {
-            if (epoch != token)
-            {
-                return false;
-            }
-
-            others = Receiver.HandOut(stream, entries, askedAt);
+            return false;
         }
 
-        await Member.Connector.AnswerAsync(Member.Group.AckAsync(stream, others), stop);
+        await Consumer.Connector.AnswerAsync(Consumer.Group.AckAsync(stream, others), stop);
         return true;
-    }
-
-    /// <summary>Drops the lease, because another instance holds it or may hold it.</summary>
-    public void LoseLease(string token)
-    {
-        lock (gate)
-        {
-            lease.Drop(token);
-            if (epoch == token)
-            {
-                EndEpoch();
-            }
-        }
-
-        Member.Log.LeaseLost(Member.Group.Name, token);
-    }
-
-    /// <summary>Ends the epoch. All unsettled entries are lost here, and are delivered again in stream order.</summary>
-    private void EndEpoch()
-    {
-        epoch = null;
-        Receiver.Lose(Receiver.Held.ToArray());
-        Receiver.Drain();
-        ended.TrySetResult();
     }
 }

@@ -1,26 +1,16 @@
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
 
 /// <summary>Reads the entries that the group delivers to this consumer, concurrently with other instances.</summary>
-internal sealed class RedisSharedReadLoop(RedisReceiver receiver, RedisConsumer member) : RedisReadLoop(receiver, member)
+internal sealed class RedisSharedReadLoop(
+    RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, SharedEntrySettler settler)
+    : RedisReadLoop(consumer, entries, dispatcher, settler)
 {
     private const int OwnBatch = 256;
 
-    private readonly RedisReadBatchSize pace = new();
-
-    /// <summary>Delivers the entry again: here while the intake runs, otherwise on any instance.</summary>
-    public override async ValueTask ReleaseAsync(UnackedEntry entry)
-    {
-        var next = entry.Again();
-        if (Receiver.Held.TryReplace(entry, next) && !Receiver.TryWrite(next))
-        {
-            next.MayHaveStarted = false;
-            await Receiver.GiveBackAsync([next]);
-        }
-    }
-
-    public override void Lose(IEnumerable<UnackedEntry> entries) => Receiver.Lose(entries);
+    private readonly RedisReadBatchSize batchSize = new();
 
     /// <summary>
     /// Fetches the entries that Redis delivered in a lost answer. An entry that was taken over from another instance
@@ -28,15 +18,16 @@ internal sealed class RedisSharedReadLoop(RedisReceiver receiver, RedisConsumer 
     /// </summary>
     protected override async Task ResumeAsync(CancellationToken stop)
     {
-        foreach (var stream in Member.Group.Streams)
+        foreach (var stream in Consumer.Group.Streams)
         {
             RedisValue? from = null;
             StreamPendingMessageInfo[] page;
             do
             {
-                var held = Receiver.Held.IdsOf(stream);
-                page = await Member.Connector.AnswerAsync(Member.Group.PendingAsync(stream, from, null, OwnBatch), stop);
-                await Receiver.FetchAsync(stream, [.. page.Where(each => !held.Contains(each.MessageId)).Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))], stop);
+                var held = Entries.IdsOf(stream);
+                page = await Consumer.Connector.AnswerAsync(Consumer.Group.PendingAsync(stream, from, null, OwnBatch), stop);
+                var unseen = page.Where(each => !held.Contains(each.MessageId));
+                await Dispatcher.FetchAsync(stream, [.. unseen.Select(each => (each.MessageId, Math.Max(0, each.DeliveryCount - 1)))], stop);
                 from = page.Length > 0 ? $"({page[^1].MessageId}" : null;
             }
             while (page.Length == OwnBatch);
@@ -45,33 +36,33 @@ internal sealed class RedisSharedReadLoop(RedisReceiver receiver, RedisConsumer 
 
     protected override async Task PassAsync(CancellationToken stop)
     {
-        var removal = Receiver.Held.NextRemoval();
-        var room = Member.Capacity - Receiver.Held.Count;
+        var removal = Entries.NextRemoval();
+        var room = Consumer.Capacity - Entries.Count;
         if (room <= 0)
         {
             await removal.WaitAsync(stop);
             return;
         }
 
-        var blocking = await Member.Blocking.OpenAsync().Observed().WaitAsync(stop);
-        var count = Member.ShareOf(pace.Of(room));
-        using var arrival = Receiver.Arrivals.Begin();
+        var blocking = await Consumer.Blocking.OpenAsync().Observed().WaitAsync(stop);
+        var count = Consumer.ShareOf(batchSize.Of(room));
+        using var arrival = Dispatcher.Arrivals.Begin();
         IReadOnlyList<(RedisKey Stream, RedisEntry[] Entries)> found;
         try
         {
             // The watchdog closes an inactive connection. While it is active, the wait has no timeout.
-            found = await Member.Group.ReadNewAsync(blocking, count).Observed().WaitAsync(stop);
+            found = await Consumer.Group.ReadNewAsync(blocking, count).Observed().WaitAsync(stop);
         }
         catch
         {
-            pace.Failed();
+            batchSize.Failed();
             throw;
         }
 
-        pace.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
-        foreach (var (stream, entries) in found)
+        batchSize.Answered(found.Sum(each => each.Entries.Length), found.Sum(each => each.Entries.Sum(entry => entry.Bytes)));
+        foreach (var (stream, read) in found)
         {
-            await Member.Connector.AnswerAsync(Receiver.TakeAsync(stream, entries.Select(entry => (entry, 0)), arrival.At), stop);
+            await Consumer.Connector.AnswerAsync(Dispatcher.TakeAsync(stream, read.Select(entry => (entry, 0)), arrival.At), stop);
         }
     }
 }

@@ -67,10 +67,20 @@ internal sealed class RedisWriteBatch
         }
 
         var answer = all is null ? null : Volatile.Read(ref all[position]);
-        return answer is { IsCompletedSuccessfully: true } ? RedisTransport.Judge(await answer)
-            : (answer?.Exception?.InnerException ?? error) is { } problem ? RedisTransport.Judge(problem)
+        return answer is { IsCompletedSuccessfully: true } ? OutcomeOf(await answer)
+            : (answer?.Exception?.InnerException ?? error) is { } problem ? RedisErrors.OutcomeOf(problem)
             : PublishOutcome.InDoubt(new TimeoutException("Redis did not answer in time."));
     }
+
+    /// <summary>
+    /// Returns accepted only if the answer is the id of an entry. Any other answer belongs to another call, so the
+    /// outcome is in doubt.
+    /// </summary>
+    internal static PublishOutcome OutcomeOf(RedisValue answer) => RedisStreamId.TryParse(answer, out _)
+        ? PublishOutcome.Accepted
+        : PublishOutcome.InDoubt(new EventBusException(
+            "Redis, or a proxy before it, answered the publish with a text that is no id of a stream entry. "
+            + "Publish again under the same id."));
 
     private async Task SendAsync(IDatabase database)
     {
@@ -127,7 +137,7 @@ internal sealed class RedisWriteBatch
     {
         for (var i = Count - 1; i >= 0; i--)
         {
-            await ((Task)answers![i]!).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await ((Task)answers![i]!).Quietly();
         }
     }
 

@@ -1,17 +1,24 @@
+using System.Threading.Channels;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
 
 /// <summary>
-/// Holds the entries that a receiver owns, from arrival until their acknowledgement has reached Redis. Thread-safe.
+/// Holds the entries that a receiver owns, from arrival until their acknowledgement has reached Redis, and offers their
+/// deliveries to the bus. Their number bounds all channels. Thread-safe.
 /// </summary>
 internal sealed class UnackedEntries
 {
     private readonly Lock gate = new();
     private readonly Dictionary<Place, UnackedEntry> entries = [];
+    private readonly Channel<Delivery> deliveries = Channel.CreateUnbounded<Delivery>();
 
     // At most one waiter: the read loop. Null while there is none.
     private TaskCompletionSource? changed;
+
+    /// <summary>The deliveries that the bus has not taken yet.</summary>
+    public ChannelReader<Delivery> Deliveries => deliveries.Reader;
 
     public int Count
     {
@@ -45,13 +52,45 @@ internal sealed class UnackedEntries
         }
     }
 
-    public bool TryAdd(UnackedEntry entry)
+    /// <summary>
+    /// Adds an entry and offers its delivery, unless the entry is already held. After the intake has stopped, the entry
+    /// is not added: it stays pending, and is released together with the entries that were not seen.
+    /// </summary>
+    public void AddAndDeliver(UnackedEntry entry)
     {
         lock (gate)
         {
-            return entries.TryAdd(PlaceOf(entry), entry);
+            if (!entries.TryAdd(PlaceOf(entry), entry))
+            {
+                return;
+            }
+        }
+
+        if (!TryDeliver(entry))
+        {
+            Remove(entry);
         }
     }
+
+    /// <returns>True if the bus will receive the entry; false after the intake has stopped.</returns>
+    public bool TryDeliver(UnackedEntry entry) => deliveries.Writer.TryWrite(entry.ToDelivery());
+
+    /// <summary>
+    /// Removes the deliveries that the bus has not taken yet from the channel, and returns their envelopes.
+    /// </summary>
+    public HashSet<Envelope> Drain()
+    {
+        var buffered = new HashSet<Envelope>();
+        while (deliveries.Reader.TryRead(out var delivery))
+        {
+            buffered.Add(delivery.Envelope);
+        }
+
+        return buffered;
+    }
+
+    /// <summary>Offers no further deliveries.</summary>
+    public void StopIntake() => deliveries.Writer.TryComplete();
 
     /// <summary>Replaces an entry by its next delivery; false if the entry was lost in the meantime.</summary>
     public bool TryReplace(UnackedEntry before, UnackedEntry next)

@@ -4,7 +4,13 @@ using StackExchange.Redis;
 namespace EventBus;
 
 /// <summary>Represents an entry that this instance owns until it is acknowledged, released or lost.</summary>
-internal sealed class UnackedEntry(RedisReceiver owner, RedisKey stream, RedisValue id, Envelope envelope, int earlierDeliveries, long renewedAt) : IDeliverySettler, IDisposable
+/// <param name="settler">Settles the entry.</param>
+/// <param name="stream">The stream.</param>
+/// <param name="id">The id in the stream.</param>
+/// <param name="envelope">The event.</param>
+/// <param name="earlierDeliveries">The number of earlier deliveries that may have been attempts.</param>
+internal sealed class UnackedEntry(EntrySettler settler, RedisKey stream, RedisValue id, Envelope envelope, int earlierDeliveries)
+    : IDeliverySettler, IDisposable
 {
     private readonly CancellationTokenSource lost = new();
     private int settled;
@@ -27,25 +33,25 @@ internal sealed class UnackedEntry(RedisReceiver owner, RedisKey stream, RedisVa
     public long Deliveries => MayHaveStarted ? earlierDeliveries + 1 : earlierDeliveries;
 
     /// <summary>The time at which this instance was last known to own the entry.</summary>
-    public long RenewedAt { get; set; } = renewedAt;
+    public required long RenewedAt { get; set; }
 
     /// <summary>Creates the next delivery of a released entry.</summary>
-    public UnackedEntry Again() => new(owner, stream, id, envelope, earlierDeliveries + 1, RenewedAt);
+    public UnackedEntry Again() => new(settler, stream, id, envelope, earlierDeliveries + 1) { RenewedAt = RenewedAt };
 
     public Delivery ToDelivery() => new(envelope, this, earlierDeliveries: earlierDeliveries, lost: lost.Token);
 
     public ValueTask AckAsync(in Delivery delivery)
     {
-        owner.Settling();
+        settler.CheckOwnership();
         if (TrySettle())
         {
-            owner.Acknowledge(this);
+            settler.Acks.Add(this);
         }
 
         return ValueTask.CompletedTask;
     }
 
-    public ValueTask ReleaseAsync(in Delivery delivery) => TrySettle() ? owner.ReleaseAsync(this) : ValueTask.CompletedTask;
+    public ValueTask ReleaseAsync(in Delivery delivery) => TrySettle() ? settler.ReleaseAsync(this) : ValueTask.CompletedTask;
 
     /// <summary>Ends the ownership. The delivery can no longer be settled.</summary>
     /// <returns>True if it was not settled before.</returns>
@@ -55,7 +61,7 @@ internal sealed class UnackedEntry(RedisReceiver owner, RedisKey stream, RedisVa
         if (wasUnsettled)
         {
             // Not awaited: the callbacks must not delay the loop that renews the other entries.
-            _ = CancelAsync(lost);
+            _ = lost.CancelAsync().Observed();
         }
 
         return wasUnsettled;
@@ -70,9 +76,6 @@ internal sealed class UnackedEntry(RedisReceiver owner, RedisKey stream, RedisVa
             lost.Dispose();
         }
     }
-
-    /// <summary>Cancels the token. Ignores exceptions of callbacks that handlers have registered.</summary>
-    private static async Task CancelAsync(CancellationTokenSource source) => await source.CancelAsync().ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
 
     private bool TrySettle() => Interlocked.Exchange(ref settled, 1) == 0;
 }

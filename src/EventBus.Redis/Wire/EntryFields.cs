@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
 using System.Text.Unicode;
+using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -85,45 +87,70 @@ internal ref struct EntryFields(RedisStringCache texts)
     /// <param name="value">The value.</param>
     public void Set(ReadOnlySpan<byte> name, RedisValue value)
     {
-        if (name.SequenceEqual("data"u8))
+        if (name.StartsWith(RedisWireFormat.HeaderPrefixBytes))
         {
-            Data = value;
+            var header = Encoding.UTF8.GetString(name[RedisWireFormat.HeaderPrefixBytes.Length..]);
+            (Headers ??= new(StringComparer.Ordinal))[header] = (string)value!;
+            return;
         }
-        else if (name.SequenceEqual("id"u8))
+
+        Span<char> text = stackalloc char[CloudEventAttributes.MaxLength];
+        if (name.Length <= text.Length && Ascii.ToUtf16(name, text, out var length) == OperationStatus.Done)
         {
-            id = Checked(value, "id");
+            SetAttribute(text[..length], value);
         }
-        else if (name.SequenceEqual("type"u8))
+    }
+
+    private void SetAttribute(scoped ReadOnlySpan<char> name, RedisValue value)
+    {
+        switch (name)
         {
-            type = value;
-        }
-        else if (name.SequenceEqual("time"u8))
-        {
-            time = value;
-        }
-        else if (name.SequenceEqual("source"u8))
-        {
-            source = value;
-        }
-        else if (name.SequenceEqual("eventversion"u8))
-        {
-            version = value;
-        }
-        else if (name.SequenceEqual("datacontenttype"u8))
-        {
-            ContentType = BytesOf(value).SequenceEqual("application/json"u8) ? null : (string?)Checked(value, "datacontenttype");
-        }
-        else if (name.SequenceEqual("correlationid"u8))
-        {
-            correlationId = Checked(value, "correlationid");
-        }
-        else if (name.StartsWith(RedisWireFormat.HeaderPrefixBytes))
-        {
-            (Headers ??= new(StringComparer.Ordinal))[Encoding.UTF8.GetString(name[RedisWireFormat.HeaderPrefixBytes.Length..])] = (string)value!;
-        }
-        else
-        {
-            SetRare(name, value);
+            case RedisWireFormat.Data:
+                Data = value;
+                break;
+            case CloudEventAttributes.Id:
+                id = Checked(value, CloudEventAttributes.Id);
+                break;
+            case CloudEventAttributes.Type:
+                type = value;
+                break;
+            case CloudEventAttributes.Time:
+                time = value;
+                break;
+            case CloudEventAttributes.Source:
+                source = value;
+                break;
+            case CloudEventAttributes.EventVersion:
+                version = value;
+                break;
+            case CloudEventAttributes.DataContentType:
+                var isJson = BytesOf(value).SequenceEqual("application/json"u8);
+                ContentType = isJson ? null : (string?)Checked(value, CloudEventAttributes.DataContentType);
+                break;
+            case CloudEventAttributes.CorrelationId:
+                correlationId = Checked(value, CloudEventAttributes.CorrelationId);
+                break;
+            case CloudEventAttributes.PartitionKey:
+                Key = Checked(value, CloudEventAttributes.PartitionKey);
+                break;
+            case CloudEventAttributes.Subject:
+                Subject = Checked(value, CloudEventAttributes.Subject);
+                break;
+            case CloudEventAttributes.CausationId:
+                CausationId = Checked(value, CloudEventAttributes.CausationId);
+                break;
+            case CloudEventAttributes.DerivedId:
+                IdIsDerived = BytesOf(value).SequenceEqual("true"u8);
+                break;
+            case CloudEventAttributes.TraceParent:
+                TraceParent = value;
+                break;
+            case CloudEventAttributes.TraceState:
+                TraceState = value;
+                break;
+            default:
+                // An attribute that the bus does not use.
+                break;
         }
     }
 
@@ -142,33 +169,5 @@ internal ref struct EntryFields(RedisStringCache texts)
 
         Defect ??= $"The attribute '{attribute}' is no text.";
         return RedisValue.Null;
-    }
-
-    private void SetRare(ReadOnlySpan<byte> name, RedisValue value)
-    {
-        if (name.SequenceEqual("partitionkey"u8))
-        {
-            Key = Checked(value, "partitionkey");
-        }
-        else if (name.SequenceEqual("subject"u8))
-        {
-            Subject = Checked(value, "subject");
-        }
-        else if (name.SequenceEqual("causationid"u8))
-        {
-            CausationId = Checked(value, "causationid");
-        }
-        else if (name.SequenceEqual("derivedid"u8))
-        {
-            IdIsDerived = BytesOf(value).SequenceEqual("true"u8);
-        }
-        else if (name.SequenceEqual("traceparent"u8))
-        {
-            TraceParent = value;
-        }
-        else if (name.SequenceEqual("tracestate"u8))
-        {
-            TraceState = value;
-        }
     }
 }

@@ -10,6 +10,7 @@ namespace EventBus;
 /// </summary>
 internal static class RedisWireFormat
 {
+    public const string Data = "data";
     public const string HeaderPrefix = "header:";
     private const int MaxTypeLength = 200;
 
@@ -18,26 +19,26 @@ internal static class RedisWireFormat
     public static NameValueEntry[] Write(Envelope envelope, string source)
     {
         var fields = new NameValueEntry[9 + Given(envelope.Key) + Given(envelope.CausationId) + (envelope.IdIsDerived ? 1 : 0) + Given(envelope.TraceParent) + Given(envelope.TraceState) + envelope.Headers.Count];
-        fields[0] = new("specversion", "1.0");
-        fields[1] = new("id", envelope.Id);
-        fields[2] = new("type", envelope.Name);
-        fields[3] = new("source", envelope.Source ?? source);
-        fields[4] = new("time", envelope.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
-        fields[5] = new("datacontenttype", envelope.ContentType);
-        fields[6] = new("eventversion", envelope.Version);
-        fields[7] = new("correlationid", envelope.CorrelationId);
+        fields[0] = new(CloudEventAttributes.SpecVersion, CloudEventAttributes.Version);
+        fields[1] = new(CloudEventAttributes.Id, envelope.Id);
+        fields[2] = new(CloudEventAttributes.Type, envelope.Name);
+        fields[3] = new(CloudEventAttributes.Source, envelope.Source ?? source);
+        fields[4] = new(CloudEventAttributes.Time, envelope.Time.UtcDateTime.ToString("O", CultureInfo.InvariantCulture));
+        fields[5] = new(CloudEventAttributes.DataContentType, envelope.ContentType);
+        fields[6] = new(CloudEventAttributes.EventVersion, envelope.Version);
+        fields[7] = new(CloudEventAttributes.CorrelationId, envelope.CorrelationId);
         var next = 8;
-        Add("partitionkey", envelope.Key);
-        Add("causationid", envelope.CausationId);
-        Add("derivedid", envelope.IdIsDerived ? "true" : null);
-        Add("traceparent", envelope.TraceParent);
-        Add("tracestate", envelope.TraceState);
+        Add(CloudEventAttributes.PartitionKey, envelope.Key);
+        Add(CloudEventAttributes.CausationId, envelope.CausationId);
+        Add(CloudEventAttributes.DerivedId, envelope.IdIsDerived ? "true" : null);
+        Add(CloudEventAttributes.TraceParent, envelope.TraceParent);
+        Add(CloudEventAttributes.TraceState, envelope.TraceState);
         foreach (var (name, value) in envelope.Headers)
         {
             fields[next++] = new(HeaderPrefix + name, value);
         }
 
-        fields[next] = new("data", envelope.Body);
+        fields[next] = new(Data, envelope.Body);
         return fields;
 
         void Add(string name, string? value)

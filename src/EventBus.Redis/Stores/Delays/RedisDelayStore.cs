@@ -80,7 +80,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     private static StoreRefusedException? RefusalOf(Exception exception)
     {
         var cause = exception is StoreRefusedException { InnerException: { } inner } ? inner : exception;
-        return !RedisTransport.IsCertain(cause) ? null
+        return !RedisErrors.IsWithoutEffect(cause) ? null
             : RedisErrors.IsForGood(cause) ? new StoreRefusedException(StoreScope.Entry, $"Redis refuses it: {cause.Message}", cause)
             : exception as StoreRefusedException ?? new StoreRefusedException(StoreScope.Store, $"Redis did not take it: {cause.Message}", cause);
     }
@@ -92,9 +92,9 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
     private static Envelope Read(RedisResult row)
     {
         var (id, body) = ((string)row[0]!, (byte[]?)row[2]);
-        var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, RedisFailureFormat.Nameless);
+        var envelope = StoreFormat.Read((byte[]?)row[1] ?? [], body ?? [], id, StoreFormat.UnreadableName);
         return body is not null && envelope.Id == id ? envelope : new Envelope(
-            new EnvelopeAttributes { Id = id, Name = RedisFailureFormat.Nameless, Defect = envelope.Defect ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.") },
+            new EnvelopeAttributes { Id = id, Name = StoreFormat.UnreadableName, Defect = envelope.Defect ?? (body is null ? "The body of the stored event is missing." : "The stored attributes are those of another event.") },
             body ?? []);
     }
 }

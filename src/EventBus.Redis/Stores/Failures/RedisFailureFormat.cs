@@ -14,9 +14,6 @@ namespace EventBus;
 /// </summary>
 internal static class RedisFailureFormat
 {
-    /// <summary>The name of an event that cannot be read.</summary>
-    public const string Nameless = "event.unreadable";
-
     private const int PlaceLength = 16;
 
     public static (string Subscription, string EventId) Split(string id) =>
@@ -105,7 +102,7 @@ internal static class RedisFailureFormat
     {
         var (subscription, eventId) = Split(id);
         var state = ReadState(subscription, stored.State, out var defect);
-        var name = state?.Name is { Length: > 0 } known ? known : Nameless;
+        var name = state?.Name is { Length: > 0 } known ? known : StoreFormat.UnreadableName;
         var body = (byte[]?)stored.Body;
         var envelope = StoreFormat.Read((byte[]?)stored.Event ?? [], body ?? [], eventId, name);
         defect ??= body is null ? "The stored body is missing." : envelope.Id != eventId ? "The stored attributes are those of another event." : null;
@@ -184,7 +181,7 @@ internal static class RedisFailureFormat
     private static FailedEvent Placeholder { get; } = new()
     {
         Subscription = "",
-        Envelope = new Envelope(new EnvelopeAttributes { Id = "", Name = Nameless }, []),
+        Envelope = new Envelope(new EnvelopeAttributes { Id = "", Name = StoreFormat.UnreadableName }, []),
         Status = FailedEventStatus.Dead,
         FirstFailedAt = DateTimeOffset.UnixEpoch,
         LastFailedAt = DateTimeOffset.UnixEpoch,

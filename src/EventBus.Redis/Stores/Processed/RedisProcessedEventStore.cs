@@ -39,7 +39,7 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
 
         // An invalid fingerprint, for example after a manual change, becomes 0.
         long.TryParse((string?)claim[2], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var known);
-        return new ProcessedClaim(state, (long)claim[1], known, claim[3].IsNull ? [] : RedisOutboxFormat.Read((byte[])claim[3]!, key.Key));
+        return new ProcessedClaim(state, (long)claim[1], known, claim[3].IsNull ? [] : StoreFormat.ReadOutbox((byte[])claim[3]!, key.Key));
     }
 
     public override async ValueTask<bool> RenewAsync(ProcessedKey key, long fence, DateTimeOffset until, CancellationToken cancellationToken) =>
@@ -52,7 +52,7 @@ internal sealed class RedisProcessedEventStore(RedisStoreLink link) : ProcessedE
             throw new InvalidOperationException("Redis runs no effects of a handler in its commit.");
         }
 
-        RedisValue outbox = completion.Outbox.Count > 0 ? RedisOutboxFormat.Write(completion.Outbox) : "";
+        RedisValue outbox = completion.Outbox.Count > 0 ? StoreFormat.WriteOutbox(completion.Outbox) : "";
         return (bool)await link.RunAsync(RedisProcessedScripts.Complete, Keys, [IdOf(key), fence, RedisTime.Write(completion.KeepUntil), outbox], cancellationToken);
     }
 

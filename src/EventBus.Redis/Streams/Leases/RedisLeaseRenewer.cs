@@ -1,48 +1,43 @@
 namespace EventBus;
 
-/// <summary>Renews a lease while the read loop holds it, and drops it in time if it cannot be renewed.</summary>
-internal sealed class RedisLeaseRenewer(RedisOrderedReadLoop reading, RedisLease lease, RedisConsumer member)
+/// <summary>Renews a lease while this instance holds it, and drops it in time if it cannot be renewed.</summary>
+/// <param name="consumer">The consumer.</param>
+/// <param name="lease">The lease.</param>
+/// <param name="settler">Ends the epoch when the lease is lost.</param>
+/// <param name="isReading">True while the read loop reports no problem.</param>
+internal sealed class RedisLeaseRenewer(RedisConsumer consumer, RedisLease lease, OrderedEntrySettler settler, Func<bool> isReading)
 {
+    // A check that fails is repeated within the same time.
+    private readonly MaintenanceLoop loop = new(consumer, "renew its lease", consumer.ClaimAfter / 12, isReading);
+    private long? renewedAt;
+
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
+    public string? Complaint => loop.Complaint;
+
     /// <summary>Renews the lease, and ends the epoch before another instance can begin one.</summary>
-    public async Task RunAsync(CancellationToken close)
+    public Task RunAsync(CancellationToken close) => loop.RunAsync(CheckAsync, close);
+
+    private async Task CheckAsync(CancellationToken close)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var tick = member.ClaimAfter / 12;
-        var renewIn = TimeSpan.Zero;
-        while (!close.IsCancellationRequested)
+        if (lease.Token is not { } token)
         {
-            var before = member.Names.Time.GetTimestamp();
-            if (lease.Token is { } token)
+            return;
+        }
+
+        var remaining = lease.Remaining;
+        if (remaining <= TimeSpan.Zero)
+        {
+            settler.LoseLease(token);
+        }
+        else if (renewedAt is not { } last || consumer.Time.GetElapsedTime(last) >= consumer.ClaimAfter / 3)
+        {
+            var now = consumer.Time.GetTimestamp();
+            if (!await consumer.Connector.AnswerAsync(lease.RenewAsync(), close).WaitAsync(remaining, consumer.Time, close))
             {
-                if (lease.Remaining is var remaining && remaining <= TimeSpan.Zero)
-                {
-                    reading.LoseLease(token);
-                }
-                else if (renewIn <= TimeSpan.Zero)
-                {
-                    renewIn = await RenewAsync(token, remaining, close) ? member.ClaimAfter / 3 : TimeSpan.Zero;
-                }
+                settler.LoseLease(token);
             }
 
-            await Task.Delay(tick, member.Names.Time, close).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            renewIn -= member.Names.Time.GetElapsedTime(before);
-        }
-    }
-
-    private async Task<bool> RenewAsync(string token, TimeSpan remaining, CancellationToken close)
-    {
-        try
-        {
-            if (!await member.Connector.AnswerAsync(lease.RenewAsync(), close).WaitAsync(remaining, member.Names.Time, close))
-            {
-                reading.LoseLease(token);
-            }
-
-            return true;
-        }
-        catch (Exception)
-        {
-            return false;
+            renewedAt = now;
         }
     }
 }

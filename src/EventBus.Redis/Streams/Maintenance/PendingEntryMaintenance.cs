@@ -1,6 +1,4 @@
-using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
-using EventBus.Transports;
 using StackExchange.Redis;
 
 namespace EventBus;
@@ -9,7 +7,7 @@ namespace EventBus;
 /// Renews the entries that a receiver holds, takes over those of dead or closed consumers, and records the position of
 /// the group.
 /// </summary>
-internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadLoop reading, RedisConsumer member)
+internal sealed class PendingEntryMaintenance
 {
     private const int Page = 100;
     private const int SweepAfter = 10;
@@ -17,82 +15,63 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
     private static readonly TimeSpan MaxClaimPeriod = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan MaxNotePeriod = TimeSpan.FromSeconds(10);
 
-    private readonly RedisGroup group = member.Group;
-    private readonly RedisTopology names = member.Names;
-    private readonly TimeSpan renewPeriod = member.ClaimAfter / 3;
-    private readonly ConcurrentDictionary<string, string> failures = new();
+    private readonly RedisConsumer consumer;
+    private readonly RedisGroup group;
+    private readonly UnackedEntries entries;
+    private readonly EntryDispatcher dispatcher;
+    private readonly EntrySettler settler;
+    private readonly TimeSpan renewPeriod;
+    private readonly MaintenanceLoop claiming;
+    private readonly MaintenanceLoop sweeping;
+    private readonly MaintenanceLoop renewing;
+    private readonly MaintenanceLoop expiring;
+    private readonly MaintenanceLoop noting;
 
-    /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => failures.Select(each => $"The subscription '{member.Subscription.Name}' cannot {each.Key}: {each.Value}").FirstOrDefault();
-
-    public Task Sweeping { get; private set; } = Task.CompletedTask;
-
-    public Task Claiming { get; private set; } = Task.CompletedTask;
-
-    public Task Renewing { get; private set; } = Task.CompletedTask;
-
-    public Task Watching { get; private set; } = Task.CompletedTask;
-
-    public Task Noting { get; private set; } = Task.CompletedTask;
-
-    public void Start(CancellationToken stopIntake, CancellationToken close)
+    /// <param name="consumer">The consumer.</param>
+    /// <param name="entries">The entries that are held.</param>
+    /// <param name="dispatcher">Delivers the entries that are taken over.</param>
+    /// <param name="settler">Ends the ownership of entries that could not be renewed.</param>
+    /// <param name="isReading">True while the read loop reports no problem.</param>
+    public PendingEntryMaintenance(
+        RedisConsumer consumer, UnackedEntries entries, EntryDispatcher dispatcher, EntrySettler settler, Func<bool> isReading)
     {
-        // In an ordered subscription the holder of the lease takes over everything.
-        Claiming = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("take over entries of dead instances", ClaimAsync, renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod, stopIntake);
-        Renewing = RepeatAsync("renew its entries", RenewAsync, renewPeriod, close);
+        (this.consumer, this.entries, this.dispatcher, this.settler, group) = (consumer, entries, dispatcher, settler, consumer.Group);
+        renewPeriod = consumer.ClaimAfter / 3;
+        claiming = Loop("take over entries of dead instances", renewPeriod < MaxClaimPeriod ? renewPeriod : MaxClaimPeriod);
+        sweeping = Loop("remove the consumers of dead instances", consumer.ClaimAfter);
+        renewing = Loop("renew its entries", renewPeriod);
+        expiring = Loop("release entries that it cannot renew", consumer.ClaimAfter / 12);
+        noting = Loop("record its position", renewPeriod < MaxNotePeriod ? renewPeriod : MaxNotePeriod);
 
-        // In an ordered subscription the lease determines what is lost.
-        Watching = member.Subscription.Ordered ? Task.CompletedTask : RepeatAsync("release entries that it cannot renew", LetGoAsync, member.ClaimAfter / 12, close);
-
-        Sweeping = RepeatAsync("remove the consumers of dead instances", SweepAsync, member.ClaimAfter, stopIntake);
-
-        // Separate from the renewals, which must not wait for it.
-        Noting = RepeatAsync("record its position", stop => member.Connector.AnswerAsync(member.Place.NoteAsync(), stop), renewPeriod < MaxNotePeriod ? renewPeriod : MaxNotePeriod, close);
+        MaintenanceLoop Loop(string purpose, TimeSpan period) => new(consumer, purpose, period, isReading);
     }
 
-    private string ActivityOf(string what) => $"{member.Subscription.Name}: {what}";
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
+    public string? Complaint => claiming.Complaint ?? renewing.Complaint ?? expiring.Complaint ?? sweeping.Complaint ?? noting.Complaint;
+
+    /// <summary>Takes over entries and removes dead consumers, until the intake stops.</summary>
+    public Task RunIntakeAsync(CancellationToken stopIntake) => Task.WhenAll(
+        sweeping.RunAsync(SweepAsync, stopIntake),
+
+        // In an ordered subscription the holder of the lease takes over everything.
+        consumer.Subscription.Ordered ? Task.CompletedTask : claiming.RunAsync(ClaimAsync, stopIntake));
+
+    /// <summary>Renews the entries and records the position of the group, until the receiver is closed.</summary>
+    public Task RunAsync(CancellationToken close) => Task.WhenAll(
+        renewing.RunAsync(RenewAsync, close),
+
+        // In an ordered subscription the lease determines what is lost.
+        consumer.Subscription.Ordered ? Task.CompletedTask : expiring.RunAsync(ExpireAsync, close),
+
+        // Separate from the renewals, which must not wait for it.
+        noting.RunAsync(stop => consumer.Connector.AnswerAsync(consumer.Place.NoteAsync(), stop), close));
 
     /// <summary>
     /// Removes dead consumers. An active consumer is never idle for so long: it reads every second, or renews what it
     /// holds.
     /// </summary>
-    private Task SweepAsync(CancellationToken stop) => member.Connector.AnswerAsync(group.SweepAsync((member.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)), stop);
-
-    /// <param name="what">The action, for the log and the health check if it fails.</param>
-    /// <param name="pass">The action.</param>
-    /// <param name="period">The time to wait before the action is repeated.</param>
-    /// <param name="stop">Ends the loop.</param>
-    private async Task RepeatAsync(string what, Func<CancellationToken, Task> pass, TimeSpan period, CancellationToken stop)
-    {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        while (!stop.IsCancellationRequested)
-        {
-            try
-            {
-                await pass(stop);
-                if (failures.TryRemove(what, out _))
-                {
-                    member.Log.Working(ActivityOf(what));
-                }
-            }
-            catch (Exception) when (stop.IsCancellationRequested)
-            {
-                return;
-            }
-            catch (Exception exception)
-            {
-                // The read loop reports outages and other errors that concern Redis as a whole.
-                if (!RedisErrors.IsOutage(exception) && !RedisErrors.IsGone(exception) && reading.Complaint is null)
-                {
-                    failures[what] = exception.Message;
-                    member.Log.Failing(ActivityOf(what), exception, full => full.UpkeepFails(member.Subscription.Name, what, exception));
-                }
-            }
-
-            // After a failure the action is retried soon.
-            await Task.Delay(failures.ContainsKey(what) && period > MaxClaimPeriod ? MaxClaimPeriod : period, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
-    }
+    private Task SweepAsync(CancellationToken stop) =>
+        consumer.Connector.AnswerAsync(group.SweepAsync((consumer.ClaimAfter * SweepAfter) + (RedisConnector.Block * 3)), stop);
 
     private Task ClaimAsync(CancellationToken stop) => ForEachAsync(group.Streams, stream => ClaimAsync(stream, stop));
 
@@ -103,7 +82,7 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
         {
             // Claims have capacity in addition to that of reads, so that a flood of new events does not delay abandoned
             // ones.
-            var room = Math.Min(Page, member.Capacity + group.Streams.Count + member.Subscription.Concurrency - receiver.Held.Count);
+            var room = Math.Min(Page, consumer.Capacity + group.Streams.Count + consumer.Subscription.Concurrency - entries.Count);
             if (room <= 0)
             {
                 return;
@@ -116,18 +95,19 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
 
     private async Task<RedisValue> ClaimPageAsync(RedisKey stream, RedisValue cursor, int room, CancellationToken stop)
     {
-        var held = receiver.Held.IdsOf(stream);
-        var (next, taken, deleted) = await member.Connector.AnswerAsync(group.ClaimAsync(stream, member.ClaimAfter, cursor, room), stop);
+        var held = entries.IdsOf(stream);
+        var claim = group.ClaimAsync(stream, consumer.ClaimAfter, cursor, room);
+        var (next, taken, deleted) = await consumer.Connector.AnswerAsync(claim, stop);
         if (deleted > 0)
         {
-            member.Log.EntriesDeleted(deleted, stream!, group.Name);
+            consumer.Log.EntriesDeleted(deleted, stream!, group.Name);
         }
 
         (RedisValue Id, int Deliveries)[] unseen = [.. taken.Where(each => !held.Contains(each.Id))];
         if (unseen.Length > 0)
         {
-            await receiver.FetchAsync(stream, unseen, stop);
-            member.Log.TookOver(group.Name, unseen.Length, stream!);
+            await dispatcher.FetchAsync(stream, unseen, stop);
+            consumer.Log.TookOver(group.Name, unseen.Length, stream!);
         }
 
         return next;
@@ -135,10 +115,10 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
 
     private async Task RenewAsync(CancellationToken stop)
     {
-        await ForEachAsync(receiver.Held.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
+        await ForEachAsync(entries.ToArray().GroupBy(entry => entry.Stream), stream => RenewAsync(stream.Key, [.. stream], stop));
 
         // The entries of a late answer are owned, but not held yet. In an ordered subscription the lease covers them.
-        if (!member.Subscription.Ordered && receiver.Arrivals.Oldest is { } waited && waited > renewPeriod / 2)
+        if (!consumer.Subscription.Ordered && dispatcher.Arrivals.Oldest is { } waited && waited > renewPeriod / 2)
         {
             await ForEachAsync(group.Streams, stream => RenewArrivingAsync(stream, stop));
         }
@@ -148,26 +128,26 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
     {
         // Only entries delivered since the request: entries whose ownership this instance has ended stay for the next
         // claim.
-        if (receiver.Arrivals.Oldest is { } waited)
+        if (dispatcher.Arrivals.Oldest is { } waited)
         {
-            var now = names.Time.GetTimestamp();
-            receiver.Arrivals.Renewed(stream, await member.Connector.AnswerAsync(group.KeepRecentAsync(stream, waited), stop), now);
+            var now = consumer.Time.GetTimestamp();
+            dispatcher.Arrivals.Renewed(stream, await consumer.Connector.AnswerAsync(group.KeepRecentAsync(stream, waited), stop), now);
         }
     }
 
-    private async Task RenewAsync(RedisKey stream, UnackedEntry[] entries, CancellationToken stop)
+    private async Task RenewAsync(RedisKey stream, UnackedEntry[] renewed, CancellationToken stop)
     {
         try
         {
-            foreach (var page in entries.Chunk(Page))
+            foreach (var page in renewed.Chunk(Page))
             {
-                await member.Connector.AnswerAsync(RenewPageAsync(stream, page), stop);
+                await consumer.Connector.AnswerAsync(RenewPageAsync(stream, page), stop);
             }
         }
         catch (Exception exception) when (RedisErrors.IsOfKey(exception))
         {
             // The stream or the right to it is gone, and with it the ownership of its entries.
-            reading.Lose(entries);
+            settler.Lose(renewed);
             throw;
         }
     }
@@ -184,7 +164,8 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
             {
                 await action(stream);
             }
-            catch (Exception exception) when (exception is RedisServerException or RedisCommandException or InvalidOperationException or FormatException or OverflowException or InvalidCastException)
+            catch (Exception exception) when (exception is RedisServerException or RedisCommandException
+                or InvalidOperationException or FormatException or OverflowException or InvalidCastException)
             {
                 failure ??= ExceptionDispatchInfo.Capture(exception);
             }
@@ -194,21 +175,21 @@ internal sealed class PendingEntryMaintenance(RedisReceiver receiver, RedisReadL
     }
 
     /// <summary>Marks entries that could not be renewed as lost, before another instance can take them over.</summary>
-    private Task LetGoAsync(CancellationToken stop)
+    private Task ExpireAsync(CancellationToken stop)
     {
-        reading.Lose(receiver.Held.ToArray().Where(entry => names.Time.GetElapsedTime(entry.RenewedAt) > member.KeepFor));
+        settler.Lose(entries.ToArray().Where(entry => consumer.Time.GetElapsedTime(entry.RenewedAt) > consumer.KeepFor));
         return Task.CompletedTask;
     }
 
     private async Task RenewPageAsync(RedisKey stream, UnackedEntry[] page)
     {
-        var now = names.Time.GetTimestamp();
+        var now = consumer.Time.GetTimestamp();
         var gone = await group.KeepAsync(stream, page.Select(entry => entry.Id));
         foreach (var entry in page)
         {
             entry.RenewedAt = now;
         }
 
-        reading.Lose(page.Where(entry => gone.Contains(entry.Id)));
+        settler.Lose(page.Where(entry => gone.Contains(entry.Id)));
     }
 }

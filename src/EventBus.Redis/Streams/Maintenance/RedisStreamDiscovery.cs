@@ -8,7 +8,7 @@ namespace EventBus;
 /// Adds streams that appear later to subscriptions with a leading wildcard, from their first entry on. Also adds, to
 /// any subscription, the excluded streams that can be read again.
 /// </summary>
-internal sealed class RedisStreamDiscovery(RedisConsumer member)
+internal sealed class RedisStreamDiscovery
 {
     private const string Purpose = "find streams that appear";
 
@@ -17,59 +17,78 @@ internal sealed class RedisStreamDiscovery(RedisConsumer member)
     // A scan of all keys takes the server some time if there are many.
     private static readonly TimeSpan ScanPeriod = TimeSpan.FromSeconds(10);
 
-    private readonly string activity = $"{member.Subscription.Name}: {Purpose}";
-    private volatile string? failure;
+    private readonly RedisConsumer consumer;
+    private readonly SupervisedLoop supervisor;
+    private long scannedAt;
+
+    public RedisStreamDiscovery(RedisConsumer consumer)
+    {
+        this.consumer = consumer;
+        var name = consumer.Subscription.Name;
+        supervisor = new SupervisedLoop($"{name}: {Purpose}", consumer.Time, consumer.Log, (full, _, error) => full.UpkeepFails(name, Purpose, error))
+        {
+            FirstDelay = AskPeriod,
+            MaxDelay = AskPeriod,
+
+            // The read loop reports an outage.
+            IsReportedElsewhere = RedisErrors.IsOutage,
+        };
+    }
 
     /// <summary>The problem that an operator should look at; null if there is none.</summary>
-    public string? Complaint => failure is { } said ? $"The subscription '{member.Subscription.Name}' cannot {Purpose}: {said}" : null;
+    public string? Complaint => supervisor.LastError is { } error
+        ? $"The subscription '{consumer.Subscription.Name}' cannot {Purpose}: {error.Message}"
+        : null;
+
+    private bool IsOpen => RedisTopology.IsOpen(consumer.Subscription);
 
     public async Task RunAsync(CancellationToken stop)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        var scannedAt = member.Names.Time.GetTimestamp();
-        while (!stop.IsCancellationRequested)
-        {
-            await Task.Delay(AskPeriod, member.Names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            try
-            {
-                var isOpen = RedisTopology.IsOpen(member.Subscription);
-                var isScan = isOpen && member.Names.Time.GetElapsedTime(scannedAt) >= ScanPeriod;
-                await TakeInAsync(isOpen ? await member.Connector.AnswerAsync(member.Place.Directory.KnownAsync(), stop) : [.. member.Place.LeftOut], stop);
-                if (isScan)
-                {
-                    scannedAt = member.Names.Time.GetTimestamp();
-                    using var timeout = new CancellationTokenSource(RedisGroupPositions.ScanTimeout, member.Names.Time);
-                    using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
-                    await TakeInAsync(await member.Place.Directory.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
-                }
+        scannedAt = consumer.Time.GetTimestamp();
 
-                // Between two scans it is unknown whether the next one succeeds.
-                failure = isScan || !isOpen ? null : failure;
-                if (failure is null)
-                {
-                    member.Log.Working(activity);
-                }
-            }
-            catch (Exception exception) when (stop.IsCancellationRequested || RedisErrors.IsOutage(exception))
+        // The read loop creates the group in the streams that exist now.
+        await Task.Delay(AskPeriod, consumer.Time, stop).Quietly();
+        await supervisor.RunAsync(DiscoverAsync, stop);
+    }
+
+    private async Task DiscoverAsync(CancellationToken stop)
+    {
+        while (true)
+        {
+            var known = IsOpen ? await consumer.Connector.AnswerAsync(consumer.Place.Directory.KnownAsync(), stop) : [.. consumer.Place.LeftOut];
+            await AddAsync(known, stop);
+            var isScanDue = IsOpen && consumer.Time.GetElapsedTime(scannedAt) >= ScanPeriod;
+            if (isScanDue)
             {
-                // The reading loop reports an outage; the next round asks again.
+                await ScanAsync(stop);
             }
-            catch (Exception exception)
+
+            // Between two scans it is unknown whether the next one succeeds.
+            if (isScanDue || !IsOpen || supervisor.LastError is null)
             {
-                member.Log.Failing(activity, exception, full => full.UpkeepFails(member.Subscription.Name, Purpose, exception));
-                failure = exception.Message;
+                supervisor.Succeeded();
             }
+
+            await Task.Delay(AskPeriod, consumer.Time, stop);
         }
     }
 
-    private async Task TakeInAsync(RedisKey[] found, CancellationToken stop)
+    private async Task ScanAsync(CancellationToken stop)
+    {
+        scannedAt = consumer.Time.GetTimestamp();
+        using var timeout = new CancellationTokenSource(RedisGroupPositions.ScanTimeout, consumer.Time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(stop, timeout.Token);
+        await AddAsync(await consumer.Place.Directory.ScanAsync(limit.Token).WaitAsync(limit.Token), stop);
+    }
+
+    private async Task AddAsync(RedisKey[] found, CancellationToken stop)
     {
         ExceptionDispatchInfo? first = null;
-        foreach (var stream in found.Except(member.Group.Streams).Where(member.Names.IsStream))
+        foreach (var stream in found.Except(consumer.Group.Streams).Where(consumer.Names.IsStream))
         {
             try
             {
-                await member.Connector.AnswerAsync(member.Place.TakeInAsync(stream), stop);
+                await consumer.Connector.AnswerAsync(consumer.Place.TakeInAsync(stream), stop);
             }
             catch (Exception exception) when (!RedisErrors.IsOutage(exception))
             {

@@ -66,36 +66,39 @@ internal sealed class RedisTrimmer(IDatabase database, RedisStreamCatalog direct
         _ => $"The consumer group '{each.Key.Group}' of the stream '{each.Key.Stream}' has not read its events for more than {options.IdleGroupAfter} and holds up the trimming. Start an instance that uses it, or remove it: {names.RemovalOf(each.Key.Group, each.Key.Stream)}.",
     }));
 
-    public async Task RunAsync(CancellationToken stop)
+    public Task RunAsync(CancellationToken stop)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        while (!stop.IsCancellationRequested)
+        var supervisor = new SupervisedLoop("trimming", names.Time, log, (full, _, error) => full.CannotTrimAny(options.TrimPeriod, error))
         {
-            try
-            {
-                await PassAsync(stop);
-            }
-            catch (RedisServerException exception) when (RedisErrors.IsDenied(exception))
-            {
-                // A publisher may lack this right: the services that subscribe trim the streams to which it writes.
-                if (!isRefused)
-                {
-                    isRefused = true;
-                    log.NotChecked($"whether streams must be trimmed; a stream that no group reads is kept within {nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
-                }
-            }
-            catch (Exception)
-            {
-                // The health check and the receivers report an outage; trimming can wait.
-            }
+            FirstDelay = options.TrimPeriod,
+            MaxDelay = options.TrimPeriod,
 
-            await Task.Delay(options.TrimPeriod, names.Time, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+            // The health check and the receivers report an outage; trimming can wait.
+            IsReportedElsewhere = RedisErrors.IsOutage,
+        };
+        return supervisor.RepeatAsync(PassAsync, options.TrimPeriod, stop);
     }
 
     private static string TrimmingOf(string stream) => $"trimming of {stream}";
 
     private async Task PassAsync(CancellationToken stop)
+    {
+        try
+        {
+            await TrimAllAsync(stop);
+        }
+        catch (RedisServerException exception) when (RedisErrors.IsDenied(exception))
+        {
+            // A publisher may lack this right: the services that subscribe trim the streams to which it writes.
+            if (!isRefused)
+            {
+                isRefused = true;
+                log.NotChecked($"whether streams must be trimmed; a stream that no group reads is kept within {nameof(RedisOptions)}.{nameof(options.MaxUnreadLength)} by an instance that has the right", "SMEMBERS");
+            }
+        }
+    }
+
+    private async Task TrimAllAsync(CancellationToken stop)
     {
         var found = new Dictionary<(string Stream, string Group), Finding>();
         var failed = new Dictionary<string, string>(StringComparer.Ordinal);

@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using EventBus.Transports;
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>
+/// Delivers entries that were read to the bus, and acknowledges those that are not for the subscription. Thread-safe.
+/// </summary>
+internal sealed class EntryDispatcher(RedisConsumer consumer, UnackedEntries entries, EntrySettler settler)
+{
+    private readonly ConcurrentDictionary<RedisKey, bool> misplaced = new();
+    private readonly RedisStringCache texts = new();
+
+    /// <summary>The entries that are in transit from Redis.</summary>
+    public InFlightReads Arrivals { get; } = new(consumer.Time);
+
+    /// <summary>Delivers entries to the bus, and acknowledges those that are not for this subscription.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="read">The entries, each with the number of earlier deliveries that may have been attempts.</param>
+    /// <param name="askedAt">The time of the request.</param>
+    public Task TakeAsync(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt) =>
+        consumer.Group.AckAsync(stream, Deliver(stream, read, askedAt));
+
+    /// <summary>
+    /// Fetches and delivers entries that this consumer owns and has not delivered yet, about 1 MB at a time.
+    /// </summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="unseen">The ids, each with the number of earlier deliveries that may have been attempts.</param>
+    /// <param name="stop">Cancels the call.</param>
+    public async Task FetchAsync(RedisKey stream, IReadOnlyList<(RedisValue Id, int EarlierDeliveries)> unseen, CancellationToken stop)
+    {
+        var earlier = unseen.ToDictionary(each => each.Id, each => each.EarlierDeliveries);
+        for (var done = 0; done < unseen.Count;)
+        {
+            using var arrival = Arrivals.Begin();
+            var bulk = await consumer.Bulk.OpenAsync().Observed().WaitAsync(stop);
+            var ids = unseen.Skip(done).Select(each => each.Id);
+            var answer = await consumer.Group.FetchAsync(bulk, stream, ids).Observed().WaitAsync(stop);
+            if (answer.Deleted > 0)
+            {
+                consumer.Log.EntriesDeleted(answer.Deleted, stream!, consumer.Group.Name);
+            }
+
+            var read = answer.Entries.Select(entry => (entry, earlier.GetValueOrDefault(entry.Id, 1)));
+            await consumer.Connector.AnswerAsync(TakeAsync(stream, read, arrival.At), stop);
+            done += answer.Done;
+        }
+    }
+
+    /// <summary>Delivers entries to the bus.</summary>
+    /// <param name="stream">The stream.</param>
+    /// <param name="read">The entries, each with the number of earlier deliveries that may have been attempts.</param>
+    /// <param name="askedAt">The time of the request.</param>
+    /// <returns>The ids that are not for this subscription and have to be acknowledged.</returns>
+    public RedisValue[] Deliver(RedisKey stream, IEnumerable<(RedisEntry Entry, int EarlierDeliveries)> read, long askedAt)
+    {
+        // The server delivered them at most one blocking wait after the request, however long the answer took.
+        var time = consumer.Time;
+        var givenAt = Math.Min(time.GetTimestamp(), askedAt + (long)(RedisConnector.Block.TotalSeconds * time.TimestampFrequency));
+        var others = new List<RedisValue>();
+        var word = consumer.Names.WordOf(stream);
+        var last = RedisValue.Null;
+        var late = 0;
+        foreach (var (entry, earlier) in read)
+        {
+            last = entry.Id;
+            var envelope = RedisWireFormat.Read(word, entry, texts);
+            if (!consumer.Subscription.Matches(envelope.Name) && envelope.Name != RedisWireFormat.Nameless(word))
+            {
+                others.Add(entry.Id);
+                ReportMisplaced(stream, envelope);
+                continue;
+            }
+
+            var ownedAt = Arrivals.OwnedAt(stream, entry.Id, givenAt);
+            if (!consumer.Subscription.Ordered && time.GetElapsedTime(ownedAt) > consumer.KeepFor)
+            {
+                // The entry arrived so late that another instance may own it: it is not delivered here. The consumer
+                // that claims it next delivers it.
+                late++;
+                continue;
+            }
+
+            entries.AddAndDeliver(new UnackedEntry(settler, stream, entry.Id, envelope, earlier) { RenewedAt = ownedAt });
+        }
+
+        if (late > 0)
+        {
+            consumer.Log.DeliveriesLost(late, consumer.Subscription.Name);
+        }
+
+        // The entries arrive in stream order.
+        consumer.Place.Seen(stream, last);
+        return [.. others];
+    }
+
+    private void ReportMisplaced(RedisKey stream, Envelope envelope)
+    {
+        if (consumer.Names.StreamOf(envelope.Name) is var home && home != stream && misplaced.TryAdd(stream, true))
+        {
+            consumer.Log.Misplaced(stream!, envelope.Name, home!, consumer.Subscription.Name);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+using StackExchange.Redis;
+
+namespace EventBus;
+
+/// <summary>
+/// Settles the entries that a receiver holds: passes acknowledgements to the queue, handles releases and losses, and
+/// releases what is left when the receiver closes. Thread-safe.
+/// </summary>
+internal abstract class EntrySettler(RedisConsumer consumer, UnackedEntries entries, RedisAckQueue acks)
+{
+    /// <summary>The timeout of each step of closing a receiver.</summary>
+    public static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(1);
+
+    private const int MaxUnseen = 10_000;
+
+    /// <summary>The handled entries that wait for their acknowledgement.</summary>
+    public RedisAckQueue Acks => acks;
+
+    protected RedisConsumer Consumer => consumer;
+
+    protected UnackedEntries Entries => entries;
+
+    /// <summary>Runs before an entry is acknowledged, as the last check of its ownership.</summary>
+    public virtual void CheckOwnership()
+    {
+    }
+
+    /// <summary>Handles the release of an entry.</summary>
+    public abstract ValueTask ReleaseAsync(UnackedEntry entry);
+
+    /// <summary>Ends the ownership of entries that another consumer owns or may own, or that no longer exist.</summary>
+    public virtual void Lose(IEnumerable<UnackedEntry> lost) => LoseUnsettled(lost);
+
+    /// <summary>Handles that the groups were created again: no consumer owns the entries of before.</summary>
+    public virtual void GroupsRecreated()
+    {
+    }
+
+    /// <summary>Runs before the reading stops: what is released from now on is not delivered here again.</summary>
+    public virtual void StopIntake()
+    {
+    }
+
+    /// <summary>
+    /// Takes back what the bus has not taken, after the reading has stopped. Entries that it has taken can still be
+    /// settled.
+    /// </summary>
+    public abstract Task StopAsync();
+
+    /// <summary>Releases entries to the next claim of any instance. If that fails, they are claimed later.</summary>
+    public async Task GiveBackAsync(IReadOnlyList<UnackedEntry> entriesToRelease)
+    {
+        foreach (var entry in entriesToRelease)
+        {
+            entries.Remove(entry);
+        }
+
+        try
+        {
+            var released = entriesToRelease
+                .GroupBy(entry => entry.Stream)
+                .Select(stream => consumer.Group.GiveBackAsync(stream.Key, stream.Select(entry => (entry.Id, entry.Deliveries))));
+            await Task.WhenAll(released).WaitAsync(CloseTimeout, consumer.Time);
+        }
+        catch (Exception exception)
+        {
+            consumer.Log.NotReleased(consumer.Subscription.Name, consumer.ClaimAfter, exception);
+        }
+    }
+
+    /// <summary>Releases entries that Redis delivered to a read whose answer was not processed.</summary>
+    public Task GiveBackUnseenAsync() => Task.WhenAll(consumer.Group.Streams.Select(GiveBackUnseenAsync));
+
+    /// <summary>
+    /// Takes the deliveries back that the bus has not taken. They do not count as delivered for the next owner.
+    /// </summary>
+    protected UnackedEntry[] TakeBackUnstarted()
+    {
+        var buffered = entries.Drain();
+        UnackedEntry[] unstarted = [.. entries.ToArray().Where(entry => buffered.Contains(entry.Envelope))];
+        foreach (var entry in unstarted)
+        {
+            entry.MayHaveStarted = false;
+        }
+
+        return unstarted;
+    }
+
+    /// <returns>The number of entries that were not settled before.</returns>
+    protected int LoseUnsettled(IEnumerable<UnackedEntry> lost)
+    {
+        var unsettled = 0;
+        foreach (var entry in lost)
+        {
+            // False for an entry whose acknowledgement is in transit: it is handled, and not lost.
+            if (entry.Lose())
+            {
+                unsettled++;
+                entries.Remove(entry);
+            }
+        }
+
+        if (unsettled > 0)
+        {
+            consumer.Log.DeliveriesLost(unsettled, consumer.Subscription.Name);
+        }
+
+        return unsettled;
+    }
+
+    private async Task GiveBackUnseenAsync(RedisKey stream)
+    {
+        try
+        {
+            var held = entries.IdsOf(stream);
+            var pending = await consumer.Group.PendingAsync(stream, null, null, MaxUnseen);
+            var unseen = pending
+                .Where(each => !held.Contains(each.MessageId) && !RedisGroup.IsGivenBack(each))
+                .Select(each => (each.MessageId, Math.Max(0L, each.DeliveryCount - 1)))
+                .ToArray();
+            if (unseen.Length > 0)
+            {
+                await consumer.Group.GiveBackAsync(stream, unseen);
+            }
+        }
+        catch (RedisServerException)
+        {
+            // The stream no longer exists, or the key or the rights to it have changed: there is nothing to release.
+            // The other streams and the lease are still released.
+        }
+    }
+}

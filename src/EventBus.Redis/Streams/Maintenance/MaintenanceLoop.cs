@@ -1,0 +1,41 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>
+/// Repeats one action that keeps a subscription in order. The read loop reports outages and other errors that concern
+/// Redis as a whole; the health check reports all other errors until the action succeeds.
+/// </summary>
+internal sealed class MaintenanceLoop
+{
+    private static readonly TimeSpan MaxRetryDelay = TimeSpan.FromSeconds(2);
+
+    private readonly RedisConsumer consumer;
+    private readonly string purpose;
+    private readonly TimeSpan period;
+    private readonly SupervisedLoop supervisor;
+
+    /// <param name="consumer">The consumer.</param>
+    /// <param name="purpose">The purpose of the action, for the log and the health check: "cannot ...".</param>
+    /// <param name="period">The time to wait before the action is repeated. After a failure, at most 2 seconds.</param>
+    /// <param name="isReading">True while the read loop reports no problem.</param>
+    public MaintenanceLoop(RedisConsumer consumer, string purpose, TimeSpan period, Func<bool> isReading)
+    {
+        (this.consumer, this.purpose, this.period) = (consumer, purpose, period);
+        var retryDelay = period < MaxRetryDelay ? period : MaxRetryDelay;
+        var name = consumer.Subscription.Name;
+        supervisor = new SupervisedLoop($"{name}: {purpose}", consumer.Time, consumer.Log, (full, _, error) => full.UpkeepFails(name, purpose, error))
+        {
+            FirstDelay = retryDelay,
+            MaxDelay = retryDelay,
+            IsReportedElsewhere = error => RedisErrors.IsOutage(error) || RedisErrors.IsGone(error) || !isReading(),
+        };
+    }
+
+    /// <summary>The problem that an operator should look at; null if there is none.</summary>
+    public string? Complaint => supervisor.LastError is { } error
+        ? $"The subscription '{consumer.Subscription.Name}' cannot {purpose}: {error.Message}"
+        : null;
+
+    public Task RunAsync(Func<CancellationToken, Task> action, CancellationToken stop) => supervisor.RepeatAsync(action, period, stop);
+}

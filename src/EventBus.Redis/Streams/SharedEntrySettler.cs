@@ -1,0 +1,31 @@
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>Settles the entries of a subscription that all its instances read concurrently.</summary>
+internal sealed class SharedEntrySettler(RedisConsumer consumer, UnackedEntries entries, RedisAckQueue acks)
+    : EntrySettler(consumer, entries, acks)
+{
+    /// <summary>Delivers the entry again: here while the intake runs, otherwise on any instance.</summary>
+    public override async ValueTask ReleaseAsync(UnackedEntry entry)
+    {
+        var next = entry.Again();
+        if (Entries.TryReplace(entry, next) && !Entries.TryDeliver(next))
+        {
+            next.MayHaveStarted = false;
+            await GiveBackAsync([next]);
+        }
+    }
+
+    /// <summary>Releases the entries that the bus has not taken.</summary>
+    public override async Task StopAsync() =>
+        await GiveBackUnstartedAsync(TakeBackUnstarted()).WaitAsync(CloseTimeout, Consumer.Time).Quietly();
+
+    private async Task GiveBackUnstartedAsync(UnackedEntry[] unstarted)
+    {
+        // Runs before the buffered entries are released: afterwards they are no longer held here, and would count as
+        // unseen.
+        await GiveBackUnseenAsync();
+        await GiveBackAsync([.. unstarted.Where(entry => entry.Lose())]);
+    }
+}
