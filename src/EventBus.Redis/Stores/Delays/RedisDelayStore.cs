@@ -59,7 +59,7 @@ internal sealed class RedisDelayStore(RedisStoreLink link, ILogger log) : DelayS
         return [.. rows.Select(row =>
         {
             var id = (string)row[0]!;
-            var envelope = StoreFormat.Read((byte[]?)row[2] ?? [], [], id, RedisFailureFormat.Nameless);
+            var envelope = StoreFormat.Read((byte[]?)row[2] ?? [], [], id, StoreFormat.UnreadableName);
             return new DelayedEvent { EventId = id, EventName = envelope.Name, Key = envelope.Key, DueAt = RedisTime.ReadScore(row[1])!.Value };
         })];
     }

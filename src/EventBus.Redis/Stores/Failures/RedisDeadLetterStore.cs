@@ -175,7 +175,7 @@ internal sealed class RedisDeadLetterStore(RedisStoreLink link, RedisFailureKeys
         var id = (string)row[0]!;
         var subscription = RedisFailureFormat.Split(id).Subscription;
         var name = RedisFailureFormat.ReadState(subscription, row[2], out _)?.Name;
-        return new PendingAlert(id, (long)(double)row[1], subscription, string.IsNullOrEmpty(name) ? RedisFailureFormat.Nameless : name);
+        return new PendingAlert(id, (long)(double)row[1], subscription, string.IsNullOrEmpty(name) ? StoreFormat.UnreadableName : name);
     }
 
     private static bool IsIndexed(DeadLetterFilter filter) => filter is { EventName: null, Reason: null };
