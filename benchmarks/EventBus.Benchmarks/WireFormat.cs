@@ -24,14 +24,12 @@ internal sealed class WireFormat
         subscription = new SubscriptionRuntime
         {
             EventTypes = new HashSet<Type> { type },
-            OnlyType = type,
             HandlerTimeout = options.HandlerTimeout,
             Subscription = null!,
             FollowUps = null!,
             EffectPrefix = "",
             Attempts = null!,
             Scopes = null!,
-            Pipeline = null!,
             Failure = null!,
             Slots = null!,
         };
@@ -42,7 +40,7 @@ internal sealed class WireFormat
     public object Read(EnvelopeAttributes attributes, byte[] body)
     {
         var envelope = new Envelope(attributes, body);
-        return reader.Read(envelope, new DeliveryContext(envelope, subscription), subscription) is { } rejection
+        return reader.Read(new DeliveryContext(envelope, subscription)) is { } rejection
             ? throw new InvalidOperationException(rejection.Error)
             : envelope.Payload!;
     }

@@ -5,6 +5,7 @@ internal static class Waivers
 {
     private const string Token = nameof(AsyncTests.Methods_ThatArePublicAndAwaitable_TakeAToken);
     private const string Context = nameof(AsyncTests.Code_Awaiting_StaysInItsContext);
+    private const string Blocking = nameof(AsyncTests.Code_WaitingForATask_DoesNotBlock);
     private const string Statics = nameof(StateTests.Statics_OfALibrary_NeverChange);
 
     public static (string Rule, string Name, string Reason)[] All { get; } =
@@ -19,6 +20,8 @@ internal static class Waivers
         (Token, "Transport.DisposeAsync", "IAsyncDisposable has no token."),
         (Context, "BackgroundRunner.GuardAsync", "The one door: a loop starts on the pool, whatever context the host started in."),
         (Context, "SupervisedLoop.RunAsync", "As for BackgroundRunner.GuardAsync, for the loops of a backend."),
+        (Blocking, "CircuitBreakerStep.InvokeAsync", "Reads the result of a task that has completed successfully."),
+        (Blocking, "DeliveryProcessor.HandleAsync", "As for CircuitBreakerStep.InvokeAsync."),
         (Statics, "ScenarioRun.runs", "Counts the runs of the process, so that no two of them use the same names on a broker."),
     ];
 }

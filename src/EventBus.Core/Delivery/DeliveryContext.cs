@@ -17,11 +17,12 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
     /// <summary>The subscription that handles the event.</summary>
     public SubscriptionRuntime Owner => Volatile.Read(ref subscriptionOrState) switch
     {
+        SubscriptionRuntime owner => owner,
         DeliveryState state => state.Owner,
-        var owner => (SubscriptionRuntime)owner,
+        var ended => ((EndedDelivery)ended).Owner,
     };
 
-    /// <summary>The state; null until something needs it.</summary>
+    /// <summary>The state; null if nothing needed one.</summary>
     public DeliveryState? State => Volatile.Read(ref subscriptionOrState) as DeliveryState;
 
     public override string EventId => envelope.Id;
@@ -50,7 +51,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
 
     public override string IdempotencyKey => $"{Owner.EffectPrefix}{Subscription}~{State?.Key ?? EventId}";
 
-    public override long FencingToken => State is { Fence: > 0 } claimed ? claimed.Fence : Owner.Once?.FenceOf(envelope) ?? 0;
+    public override long FencingToken => State is { Fence: > 0 } claimed ? claimed.Fence : Owner.Claims?.FenceOf(envelope) ?? 0;
 
     public override object? Event => State?.Event ?? envelope.Payload;
 
@@ -58,7 +59,8 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
 
     public override IServiceProvider Services => State?.Services ?? EnsureState().OpenScope(Owner.Scopes);
 
-    public override IReadOnlyList<object> Published => State?.Outbox?.ConvertAll(published => published.Payload!) ?? (IReadOnlyList<object>)[];
+    public override IReadOnlyList<object> Published =>
+        State?.Outbox?.ConvertAll(published => published.Payload!) ?? (IReadOnlyList<object>)[];
 
     public override IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> CommitEffects =>
         State?.Effects ?? (IReadOnlyList<Func<DbTransaction, CancellationToken, Task>>)[];
@@ -82,7 +84,7 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
         ArgumentNullException.ThrowIfNull(effect);
         if (!Owner.HasTransactions)
         {
-            throw new InvalidOperationException(Owner.Once is null
+            throw new InvalidOperationException(Owner.Claims is null
                 ? $"OnCommit needs an idempotent subscription. Add .Idempotent() to '{Owner.Name}'."
                 : $"OnCommit needs a store with transactions, and that of '{Owner.Name}' has none. "
                     + "Use bus.StoreInSqlite(...), or give IdempotencyKey and FencingToken to the resource that you change.");
@@ -91,8 +93,41 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
         (EnsureState().Effects ??= []).Add(effect);
     }
 
-    /// <summary>Gets the state, and creates it if there is none. Throws after <see cref="End"/>.</summary>
-    public DeliveryState EnsureState()
+    /// <summary>Gets the state, and creates it if there is none.</summary>
+    /// <exception cref="InvalidOperationException">The handler has ended.</exception>
+    public DeliveryState EnsureState() => GetOrAddState() is { HasEnded: false } state
+        ? state
+        : throw new InvalidOperationException(
+            "The handler and its context have ended, so nothing can be published through the context. "
+            + "Await everything that a handler starts.");
+
+    /// <summary>Keeps the fencing token of this attempt, unless its handler has ended.</summary>
+    public void KeepFence(long fence)
+    {
+        if (GetOrAddState() is { } state)
+        {
+            state.Fence = fence;
+        }
+    }
+
+    /// <summary>Marks the handler as ended: nothing can be published through the context any longer.</summary>
+    public void End()
+    {
+        if (Volatile.Read(ref subscriptionOrState) is SubscriptionRuntime owner)
+        {
+            Volatile.Write(ref subscriptionOrState, owner.Ended);
+        }
+        else
+        {
+            State?.End();
+        }
+    }
+
+    /// <summary>Closes the scope if it is open.</summary>
+    public ValueTask CloseScopeAsync() => State?.CloseScopeAsync() ?? ValueTask.CompletedTask;
+
+    /// <returns>Null if the handler has ended without a state.</returns>
+    private DeliveryState? GetOrAddState()
     {
         // The handler and the code that waits for it may call this at the same time.
         var known = Volatile.Read(ref subscriptionOrState);
@@ -103,12 +138,6 @@ internal sealed class DeliveryContext(Envelope envelope, SubscriptionRuntime sub
             known = known == owner ? created : known;
         }
 
-        var state = (DeliveryState)known;
-        return state == state.Owner.Ended
-            ? throw new InvalidOperationException("The handler and its context have ended, so nothing can be published through the context. Await everything that a handler starts.")
-            : state;
+        return known as DeliveryState;
     }
-
-    /// <summary>Marks the context as ended: nothing can be published through it any longer.</summary>
-    public void End() => Volatile.Write(ref subscriptionOrState, Owner.Ended);
 }

@@ -9,6 +9,7 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
 {
     private readonly Lock opening = new();
     private AsyncServiceScope? scope;
+    private bool isAbandoned;
 
     public SubscriptionRuntime Owner => owner;
 
@@ -40,8 +41,25 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     /// <summary>The effects that the handler adds to the transaction that marks the event as handled.</summary>
     public List<Func<DbTransaction, CancellationToken, Task>>? Effects { get; set; }
 
+    /// <summary>The deadline of the handler.</summary>
+    public CancellationToken Deadline { get; set; }
+
+    /// <summary>True after the handler has ended.</summary>
+    public bool HasEnded { get; private set; }
+
     /// <summary>The events that the handler published through its context.</summary>
     public List<Envelope>? Outbox { get; set; }
+
+    public void End() => HasEnded = true;
+
+    /// <summary>Leaves the scope open for a handler that did not end in time and may still use it.</summary>
+    public void Abandon()
+    {
+        lock (opening)
+        {
+            isAbandoned = true;
+        }
+    }
 
     /// <summary>Opens the scope of this delivery once, also when several threads call it.</summary>
     public IServiceProvider OpenScope(IServiceScopeFactory scopes)
@@ -58,8 +76,8 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     {
         lock (opening)
         {
-            var open = scope;
-            (scope, Services) = (null, null);
+            var open = isAbandoned ? null : scope;
+            (scope, Services) = isAbandoned ? (scope, Services) : (null, null);
             return open?.DisposeAsync() ?? ValueTask.CompletedTask;
         }
     }

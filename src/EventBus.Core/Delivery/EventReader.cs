@@ -12,14 +12,15 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
     /// Deserializes the event into the envelope and upcasts it if the subscription handles a newer version. Returns
     /// null on success, otherwise the reason of the failure.
     /// </summary>
-    public Rejection? Read(Envelope envelope, DeliveryContext context, SubscriptionRuntime subscription)
+    public Rejection? Read(DeliveryContext context)
     {
+        var (envelope, subscription) = (context.Envelope, context.Owner);
         if (envelope.Payload is null && Deserialize(envelope, subscription.TakesAny) is { } rejection)
         {
             return rejection;
         }
 
-        return subscription.TakesAny || envelope.Payload is null ? null : CarryForward(envelope.Payload, context, subscription);
+        return subscription.TakesAny || envelope.Payload is null ? null : CarryForward(envelope.Payload, context, subscription.EventTypes);
     }
 
     private Rejection? Deserialize(Envelope envelope, bool unknownIsFine)
@@ -69,10 +70,10 @@ internal sealed class EventReader(EventRegistry events, int maxBodyBytes)
         }
     }
 
-    private Rejection? CarryForward(object payload, DeliveryContext context, SubscriptionRuntime subscription)
+    private Rejection? CarryForward(object payload, DeliveryContext context, IReadOnlySet<Type> handled)
     {
         var @event = payload;
-        while (!subscription.EventTypes.Contains(@event.GetType()))
+        while (!handled.Contains(@event.GetType()))
         {
             var before = @event;
             try

@@ -16,10 +16,10 @@ namespace EventBus;
 internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver receiver, DeliveryProcessor processor, FailureRecorder failures, BusServices services)
     : SubscriptionWorker(subscription, receiver, processor, failures, services)
 {
-    private const int LaneCapacity = 64;
+    private const int PartitionCapacity = 64;
 
-    private readonly Channel<Delivery>[] lanes = [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => Channel.CreateBounded<Delivery>(
-        new BoundedChannelOptions(LaneCapacity) { SingleReader = true, SingleWriter = true }))];
+    private readonly Channel<Delivery>[] partitions = [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => Channel.CreateBounded<Delivery>(
+        new BoundedChannelOptions(PartitionCapacity) { SingleReader = true, SingleWriter = true }))];
 
     // Deferred events, and dead letters that are retried after their key has continued, are not part of a line. They
     // run between two deliveries of their partition, and one at a time with the other retries of the partition.
@@ -37,8 +37,8 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
     {
         // Deliveries wait behind the failed event of their key anyway, so its retry does not take the delivery turn.
         // When the store is full, deliveries keep their turn, and the success of the retry makes room.
-        var lane = LaneOf(entry.Envelope.Key ?? "");
-        SemaphoreSlim?[] wanted = [entry.LineKey is null ? turns?[lane] : null, retryTurns?[lane]];
+        var partition = PartitionOf(entry.Envelope.Key ?? "");
+        SemaphoreSlim?[] wanted = [entry.LineKey is null ? turns?[partition] : null, retryTurns?[partition]];
         var taken = new Stack<SemaphoreSlim>(wanted.Length);
         try
         {
@@ -65,7 +65,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
 
     protected override async Task PumpAsync()
     {
-        loops = [.. lanes.Select((lane, i) => Services.Runner.Start($"{Name} lane {i}", () => LaneAsync(lane.Reader, turns?[i])))];
+        loops = [.. partitions.Select((partition, i) => Services.Runner.Start($"{Name} partition {i}", () => HandlePartitionAsync(partition.Reader, turns?[i])))];
         try
         {
             while (!IsOver && await Deliveries.WaitToReadAsync())
@@ -73,19 +73,19 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
                 await WhenMayEnterAsync();
                 while (!Pause.IsPaused && CircuitBreaker is not { MayEnter: false } && Deliveries.TryRead(out var delivery))
                 {
-                    var lane = lanes[LaneOf(delivery.Envelope.Key ?? "")].Writer;
-                    if (!lane.TryWrite(delivery))
+                    var partition = partitions[PartitionOf(delivery.Envelope.Key ?? "")].Writer;
+                    if (!partition.TryWrite(delivery))
                     {
-                        await lane.WriteAsync(delivery);
+                        await partition.WriteAsync(delivery);
                     }
                 }
             }
         }
         finally
         {
-            foreach (var lane in lanes)
+            foreach (var partition in partitions)
             {
-                lane.Writer.Complete();
+                partition.Writer.Complete();
             }
         }
 
@@ -98,11 +98,11 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
 
     private static SemaphoreSlim[] NewTurns(SubscriptionRuntime subscription) => [.. Enumerable.Range(0, subscription.Subscription.Concurrency).Select(_ => new SemaphoreSlim(1))];
 
-    private async Task LaneAsync(ChannelReader<Delivery> lane, SemaphoreSlim? turn)
+    private async Task HandlePartitionAsync(ChannelReader<Delivery> partition, SemaphoreSlim? turn)
     {
-        while (await lane.WaitToReadAsync())
+        while (await partition.WaitToReadAsync())
         {
-            while (lane.TryRead(out var delivery))
+            while (partition.TryRead(out var delivery))
             {
                 // Neither call throws.
                 var probe = await EnterAsync(turn);
@@ -160,7 +160,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
             }
             else
             {
-                await Processor.HandleAsync(delivery, Services.Time.GetTimestamp());
+                await Processor.HandleAsync(delivery);
             }
         }
         catch (Exception) when (Services.Abort.IsCancellationRequested)
@@ -178,7 +178,7 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
     /// Hashes the key with FNV-1a (Fowler, Noll, Vo; 32 bits) over its characters: unlike the randomized string hash,
     /// it gives the same partition in every process.
     /// </summary>
-    private int LaneOf(string key)
+    private int PartitionOf(string key)
     {
         var hash = 2_166_136_261u;
         foreach (var c in key)
@@ -186,6 +186,6 @@ internal sealed class OrderedWorker(SubscriptionRuntime subscription, Receiver r
             hash = (hash ^ c) * 16_777_619u;
         }
 
-        return (int)(hash % (uint)lanes.Length);
+        return (int)(hash % (uint)partitions.Length);
     }
 }

@@ -15,32 +15,32 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
 {
     private static readonly TimeSpan LongRunAlone = TimeSpan.FromSeconds(5);
 
-    private readonly Lock gate = new();
+    private readonly Lock sync = new();
     private readonly List<RedeliveryRun> running = [];
     private readonly List<long> waitingAlone = [];
     private TaskCompletionSource changed = NewSignal();
 
     /// <summary>
     /// Lets a redelivered event run if it may run now. The caller must hold a slot, so that the event can begin. It
-    /// must call <see cref="RedeliveryRun.CountCompanyAsync"/> before it calls the handler.
+    /// must call <see cref="RedeliveryRun.CountOthersAsync"/> before it calls the handler.
     /// </summary>
     /// <param name="alone">True if the event must run alone.</param>
     /// <param name="arrived">The time of its first call, as a timestamp.</param>
-    /// <param name="becomesAccompanied">
+    /// <param name="becomesConcurrent">
     /// Records durably that the attempt became a concurrent one. Called at most once, after
     /// <see cref="RedeliveryRun.Counted"/>.
     /// </param>
     /// <returns>The attempt; null when the event must wait.</returns>
-    public RedeliveryRun? TryEnter(bool alone, long arrived, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied)
+    public RedeliveryRun? TryEnter(bool alone, long arrived, Func<ConcurrencyLimiter, Action, Task> becomesConcurrent)
     {
-        lock (gate)
+        lock (sync)
         {
             if (WaitOf(alone, arrived) > TimeSpan.Zero)
             {
                 return null;
             }
 
-            var run = new RedeliveryRun(this, alone, [.. running], becomesAccompanied) { StartedAt = time.GetTimestamp() };
+            var run = new RedeliveryRun(this, alone, [.. running], becomesConcurrent) { StartedAt = time.GetTimestamp() };
             running.Add(run);
             return run;
         }
@@ -58,7 +58,7 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
             {
                 Task signal;
                 TimeSpan wait;
-                lock (gate)
+                lock (sync)
                 {
                     wait = WaitOf(alone, arrived);
                     if (wait <= TimeSpan.Zero)
@@ -85,7 +85,7 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
         {
             if (waits)
             {
-                lock (gate)
+                lock (sync)
                 {
                     waitingAlone.Remove(arrived);
                     Signal();
@@ -96,7 +96,7 @@ internal sealed class RedeliveryCoordinator(TimeProvider time, TimeSpan longRun)
 
     public void Leave(RedeliveryRun run)
     {
-        lock (gate)
+        lock (sync)
         {
             running.Remove(run);
             Signal();

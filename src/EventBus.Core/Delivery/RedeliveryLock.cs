@@ -7,11 +7,11 @@ namespace EventBus;
 /// subscriptions may do so at the same time.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "A semaphore whose wait handle is never asked for holds nothing to dispose.")]
-internal sealed class RedeliveryLock(RedeliveryCoordinator gate)
+internal sealed class RedeliveryLock(RedeliveryCoordinator coordinator)
 {
     private readonly SemaphoreSlim free = new(1);
 
-    public RedeliveryCoordinator Gate => gate;
+    public RedeliveryCoordinator Coordinator => coordinator;
 
     public async Task<Turn> EnterAsync(CancellationToken cancellationToken)
     {
@@ -20,8 +20,8 @@ internal sealed class RedeliveryLock(RedeliveryCoordinator gate)
     }
 
     /// <summary>The turn of one event. Disposing it ends the turn.</summary>
-    public sealed class Turn(SemaphoreSlim lane) : IDisposable
+    public sealed class Turn(SemaphoreSlim free) : IDisposable
     {
-        public void Dispose() => lane.Release();
+        public void Dispose() => free.Release();
     }
 }

@@ -5,7 +5,7 @@ namespace EventBus;
 /// Other attempts wait until the count of this one is stored. They never wait until a caller has its handler slot
 /// again: a hanging event may hold that slot.
 /// </remarks>
-internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IReadOnlyList<RedeliveryRun> others, Func<ConcurrencyLimiter, Action, Task> becomesAccompanied) : IDisposable
+internal sealed class RedeliveryRun(RedeliveryCoordinator coordinator, bool alone, IReadOnlyList<RedeliveryRun> others, Func<ConcurrencyLimiter, Action, Task> becomesConcurrent) : IDisposable
 {
     private readonly TaskCompletionSource counted = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource marked = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -13,7 +13,7 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
 
     // An event that must run alone starts during another attempt only when that one has run for long, and so does not
     // end the process quickly: its own attempt does not count as concurrent.
-    private bool accompanied = !alone && others.Count > 0;
+    private bool isConcurrent = !alone && others.Count > 0;
     private bool isCounting;
     private bool hasEnded;
 
@@ -25,7 +25,7 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
     /// Ensures that the attempts that are already running are stored as concurrent before this one begins.
     /// </summary>
     /// <param name="slots">The limiter in which the caller holds a slot.</param>
-    public async Task CountCompanyAsync(ConcurrencyLimiter slots)
+    public async Task CountOthersAsync(ConcurrencyLimiter slots)
     {
         foreach (var other in others)
         {
@@ -42,13 +42,13 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
         lock (marking)
         {
             isCounting = true;
-            if (accompanied)
+            if (isConcurrent)
             {
                 // The count includes it, and the attempt does not begin before the count is stored.
                 marked.TrySetResult();
             }
 
-            return accompanied;
+            return isConcurrent;
         }
     }
 
@@ -57,7 +57,7 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
 
     public void Dispose()
     {
-        gate.Leave(this);
+        coordinator.Leave(this);
         lock (marking)
         {
             hasEnded = true;
@@ -74,16 +74,16 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
             if (hasEnded || !isCounting)
             {
                 // It may not begin for a long time. Its own count will include this.
-                accompanied = true;
+                isConcurrent = true;
                 return Task.CompletedTask;
             }
 
-            if (accompanied)
+            if (isConcurrent)
             {
                 return marked.Task;
             }
 
-            accompanied = true;
+            isConcurrent = true;
         }
 
         return MarkAsync(slots);
@@ -96,7 +96,7 @@ internal sealed class RedeliveryRun(RedeliveryCoordinator gate, bool alone, IRea
         {
             if (!Volatile.Read(ref hasEnded))
             {
-                await becomesAccompanied(slots, () => marked.TrySetResult());
+                await becomesConcurrent(slots, () => marked.TrySetResult());
             }
         }
         finally

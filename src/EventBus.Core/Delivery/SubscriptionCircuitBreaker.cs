@@ -19,7 +19,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(1);
 
     private readonly TimeProvider time = services.StoreTime;
-    private readonly Lock gate = new();
+    private readonly Lock sync = new();
     private readonly long[] failedAt = new long[rule.Count];
     private long inARow;
     private volatile State state;
@@ -58,7 +58,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     {
         get
         {
-            lock (gate)
+            lock (sync)
             {
                 return state == State.Paused && !stopping ? time.GetUtcNow() + (probeAt - Elapsed) : null;
             }
@@ -69,7 +69,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     /// <param name="start">The time at which the subscription started.</param>
     public DateTimeOffset OpenSince(DateTimeOffset start)
     {
-        lock (gate)
+        lock (sync)
         {
             return state != State.Open ? time.GetUtcNow() : openedAt ?? start;
         }
@@ -89,7 +89,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
             return;
         }
 
-        lock (gate)
+        lock (sync)
         {
             inARow = 0;
             if (state == State.Open || stopping)
@@ -108,7 +108,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     /// <summary>Completes when <see cref="TryEnter"/> may succeed.</summary>
     public Task WhenMayEnterAsync()
     {
-        lock (gate)
+        lock (sync)
         {
             return MayEnter || stopping ? Task.CompletedTask : mayEnter.Task;
         }
@@ -126,7 +126,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
             return true;
         }
 
-        lock (gate)
+        lock (sync)
         {
             if (state == State.Ready && !stopping)
             {
@@ -143,7 +143,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     /// </summary>
     public bool TryBeginProbe(out long probe)
     {
-        lock (gate)
+        lock (sync)
         {
             var isDue = state == State.Ready || (state == State.Paused && Elapsed >= probeAt);
             probe = isDue && !stopping ? Begin() : 0;
@@ -155,7 +155,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     /// <summary>Withdraws a probe for which there was no event: the next event is the probe.</summary>
     public void Withdraw(long probe)
     {
-        lock (gate)
+        lock (sync)
         {
             if (IsCurrent(probe))
             {
@@ -168,7 +168,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     /// <summary>Ends a probe. If it succeeded, the state is already Open.</summary>
     public void EndProbe(long probe)
     {
-        lock (gate)
+        lock (sync)
         {
             if (!IsCurrent(probe))
             {
@@ -189,7 +189,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     /// </param>
     public void Stop(bool letThrough)
     {
-        lock (gate)
+        lock (sync)
         {
             stopping = true;
             state = letThrough ? State.Open : state;
@@ -202,7 +202,7 @@ internal sealed class SubscriptionCircuitBreaker(string subscription, CircuitBre
     /// <returns>True if it was already paused.</returns>
     private bool Failed()
     {
-        lock (gate)
+        lock (sync)
         {
             if (state != State.Open || stopping)
             {

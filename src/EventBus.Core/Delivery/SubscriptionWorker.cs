@@ -167,6 +167,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
         try
         {
             // When the shutdown timeout has expired, no delivery begins, even if the transport still has some.
+            var startedAt = time.GetTimestamp();
             while (!services.Abort.IsCancellationRequested && TryTake(out var delivery, out var probe))
             {
                 if (blocks && slots.AnyFree && (!Deliveries.CanCount || Deliveries.Count > 0))
@@ -174,18 +175,21 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
                     services.Runner.Observe(services.Runner.Start($"{Name} helper", TakeWaitingAsync));
                 }
 
-                var startedAt = time.GetTimestamp();
-                var handling = probe == 0 ? processor.HandleAsync(delivery, startedAt) : new ValueTask(ProbeAsync(delivery, probe));
-                blocks = time.GetTimestamp() - startedAt > blockingStamps;
+                var handling = probe == 0 ? processor.HandleAsync(delivery) : new ValueTask(ProbeAsync(delivery, probe));
+                var returnedAt = time.GetTimestamp();
+                blocks = returnedAt - startedAt > blockingStamps;
+                startedAt = returnedAt;
                 if (!handling.IsCompletedSuccessfully)
                 {
                     services.Runner.Observe(ReleaseSlotAfterAsync(handling));
                     await NextSlotAsync();
+                    startedAt = time.GetTimestamp();
                 }
                 else if (slots.RetriesWait)
                 {
                     slots.GiveBack();
                     await NextSlotAsync();
+                    startedAt = time.GetTimestamp();
                 }
             }
         }
@@ -220,7 +224,7 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     {
         try
         {
-            await processor.HandleAsync(delivery, time.GetTimestamp());
+            await processor.HandleAsync(delivery);
         }
         finally
         {
@@ -235,9 +239,9 @@ internal class SubscriptionWorker(SubscriptionRuntime subscription, Receiver rec
     private async Task NextSlotAsync()
     {
         await failures.WhenWritableAsync(slots);
-        if (CircuitBreaker is { } gauge)
+        if (CircuitBreaker is { } breaker)
         {
-            await gauge.WhenMayEnterAsync();
+            await breaker.WhenMayEnterAsync();
         }
 
         if (Pause.IsPaused)

@@ -17,7 +17,10 @@ internal sealed class SubscriptionFactory(BusPlan plan, BusStores stores, Recove
     public SubscriptionWorker Create(SubscriptionPlan subscription, Receiver receiver, IServiceProvider provider)
     {
         var runtime = CreateRuntime(subscription, provider);
-        var processor = new DeliveryProcessor(runtime, new EventRunner(runtime, reader, services), recovery.Recorder, new RedeliveryLock(redeliveries), services);
+        var handler = HandlerPipeline.Compose(plan.Model, subscription, provider);
+        var attempts = new AttemptRunner(runtime, DeliveryPipeline.Compose(runtime, reader, handler, services), recovery.Recorder);
+        var redelivered = new RedeliveryProcessor(runtime, attempts, recovery.Recorder, new RedeliveryLock(redeliveries), services);
+        var processor = new DeliveryProcessor(runtime, attempts, redelivered, services.Log, services.Abort);
         return runtime.Subscription.Ordered
             ? new OrderedWorker(runtime, receiver, processor, recovery.Recorder, services)
             : new SubscriptionWorker(runtime, receiver, processor, recovery.Recorder, services);
@@ -28,7 +31,6 @@ internal sealed class SubscriptionFactory(BusPlan plan, BusStores stores, Recove
         var types = subscription.Handlers.Select(handler => handler.EventType).ToHashSet();
         var slots = new ConcurrencyLimiter(subscription.Subscription.Concurrency);
         var policy = recovery.Policies.Of(subscription.Subscription.Name);
-        var once = CreateIdempotencyStep(subscription);
         return new SubscriptionRuntime
         {
             Subscription = subscription.Subscription,
@@ -37,21 +39,18 @@ internal sealed class SubscriptionFactory(BusPlan plan, BusStores stores, Recove
             Attempts = recovery.Attempts,
             Scopes = provider.GetRequiredService<IServiceScopeFactory>(),
             Slots = slots,
-            Pipeline = HandlerPipeline.Compose(plan.Model, subscription, provider),
             EventTypes = types,
-            OnlyType = types.Count == 1 ? types.First() : null,
             Failure = policy,
             Guard = policy.Guarded ? new OrderGuardEvaluator(subscription.Model.Guards, policy, recovery.Order, slots) : null,
-            Once = once,
-            HasTransactions = once is { HasTransactions: true },
+            Claims = CreateClaims(subscription),
             HandlerTimeout = subscription.Settings.HandlerTimeout,
             CircuitBreaker = CreateCircuitBreaker(subscription, policy),
         };
     }
 
-    private IdempotencyStep? CreateIdempotencyStep(SubscriptionPlan subscription) =>
+    private EventClaims? CreateClaims(SubscriptionPlan subscription) =>
         (subscription.Model.Idempotency ?? plan.Model.Idempotency) is { } options && stores.Processed is { } processed
-            ? new IdempotencyStep(new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease), processed, recovery.Writer, services)
+            ? new EventClaims(new IdempotencySettings(subscription.Subscription.Name, options, plan.Options.Lease), processed, recovery.Writer, services)
             : null;
 
     private SubscriptionCircuitBreaker? CreateCircuitBreaker(SubscriptionPlan subscription, FailurePolicy policy) =>

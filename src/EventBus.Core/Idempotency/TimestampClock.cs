@@ -11,9 +11,9 @@ internal sealed class TimestampClock(TimeProvider time)
 
     private Anchor anchor = new(time.GetUtcNow(), time.GetTimestamp());
 
-    /// <param name="stamp">A timestamp of the same clock that was taken just now.</param>
-    public DateTimeOffset At(long stamp)
+    public DateTimeOffset Now()
     {
+        var stamp = time.GetTimestamp();
         var known = Volatile.Read(ref anchor);
         var since = time.GetElapsedTime(known.Stamp, stamp);
         if (since < TimeSpan.Zero || since > Longest)

@@ -22,7 +22,7 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
     /// Creates the token for guards that run now. Time spent waiting for the store does not count.
     /// </param>
     /// <param name="lost">Cancelled when this instance loses the lease of the event.</param>
-    public async Task<OrderEvaluation> JudgeAsync(EventContext context, Envelope envelope, bool mayBePassed, Func<CancellationToken> deadline, CancellationToken lost)
+    public async Task<OrderEvaluation> EvaluateAsync(EventContext context, Envelope envelope, bool mayBePassed, Func<CancellationToken> deadline, CancellationToken lost)
     {
         // Events without a guard pass here too, because guarded events may wait for them.
         if (context.Event is not { } @event || guards.Where(guard => guard.IsFor(@event.GetType())).ToList() is not { Count: > 0 } own)
@@ -58,5 +58,5 @@ internal sealed class OrderGuardEvaluator(IReadOnlyList<OrderGuardBinding> guard
     /// evaluated again without cause before the wait ends.
     /// </summary>
     private static Deferred Wait(OrderGuardBinding guard, long? position, OrderState state) =>
-        new(state.Stamp, position, guard.Counts ? guard.Options.Timeout : guard.Options.RecheckAfter, guard.Options.Timeout);
+        new(state.Stamp, guard.Counts ? guard.Options.Timeout : guard.Options.RecheckAfter, guard.Options.Timeout) { Position = position };
 }

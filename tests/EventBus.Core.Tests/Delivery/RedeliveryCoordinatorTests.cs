@@ -2,7 +2,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace EventBus;
 
-/// <summary>Which suspects may run side by side, and how long one waits for another.</summary>
+/// <summary>Which redelivered events may run at the same time, and how long one waits for another.</summary>
 public sealed class RedeliveryCoordinatorTests
 {
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -31,7 +31,7 @@ public sealed class RedeliveryCoordinatorTests
     {
         var first = Enter(alone: false);
         Assert.False(first.BeginCounting());
-        var counting = Enter(alone: false).CountCompanyAsync(slots);
+        var counting = Enter(alone: false).CountOthersAsync(slots);
         Assert.False(counting.IsCompleted);
         Assert.Equal(0, marks);
 
@@ -50,7 +50,7 @@ public sealed class RedeliveryCoordinatorTests
         var first = Enter(alone: false);
         var second = Enter(alone: false);
 
-        await second.CountCompanyAsync(slots).WaitAsync(RunningBus.Patience, Token);
+        await second.CountOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
 
         Assert.Equal((true, true, 0), (first.BeginCounting(), second.BeginCounting(), marks));
     }
@@ -70,8 +70,8 @@ public sealed class RedeliveryCoordinatorTests
         })!;
         first.BeginCounting();
         first.Counted();
-        var second = Enter(alone: false).CountCompanyAsync(slots);
-        var third = Enter(alone: false).CountCompanyAsync(slots);
+        var second = Enter(alone: false).CountOthersAsync(slots);
+        var third = Enter(alone: false).CountOthersAsync(slots);
         Assert.False(third.IsCompleted);
 
         (await written.Task.WaitAsync(RunningBus.Patience, Token))();
@@ -97,7 +97,7 @@ public sealed class RedeliveryCoordinatorTests
         time.Advance(Lease);
 
         var run = await alone.WaitAsync(RunningBus.Patience, Token);
-        await run.CountCompanyAsync(slots);
+        await run.CountOthersAsync(slots);
         Assert.Equal((1, false), (marks, run.BeginCounting()));
     }
 
@@ -111,7 +111,7 @@ public sealed class RedeliveryCoordinatorTests
         time.Advance(TimeSpan.FromSeconds(1));
 
         var run = await other.WaitAsync(RunningBus.Patience, Token);
-        await run.CountCompanyAsync(slots);
+        await run.CountOthersAsync(slots);
         Assert.Equal((1, true), (marks, run.BeginCounting()));
         alone.Dispose();
         run.Dispose();
@@ -144,7 +144,7 @@ public sealed class RedeliveryCoordinatorTests
     {
         var first = Enter(alone: false);
         first.BeginCounting();
-        var counting = Enter(alone: false).CountCompanyAsync(slots);
+        var counting = Enter(alone: false).CountOthersAsync(slots);
 
         first.Dispose();
 
@@ -176,7 +176,7 @@ public sealed class RedeliveryCoordinatorTests
     private async Task<(RedeliveryRun Run, bool Concurrent)> StartAsync(bool alone)
     {
         var run = Enter(alone);
-        await run.CountCompanyAsync(slots);
+        await run.CountOthersAsync(slots);
         var accompanied = run.BeginCounting();
         run.Counted();
         return (run, accompanied);

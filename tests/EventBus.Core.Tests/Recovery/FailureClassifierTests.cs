@@ -60,7 +60,7 @@ public sealed class FailureClassifierTests
     [Fact]
     public void Defer_RecheckAfterTheDeadline_IsDueAtTheDeadline()
     {
-        var deferred = new Deferred(Stamp: 7, Position: 3, Recheck: TimeSpan.FromMinutes(5), Timeout: TimeSpan.FromMinutes(1));
+        var deferred = new Deferred(Stamp: 7, Recheck: TimeSpan.FromMinutes(5), Timeout: TimeSpan.FromMinutes(1)) { Position = 3 };
 
         var (entry, deadline) = FailureClassifier.Defer(policy.Fresh(envelope, starts: 1), deferred, Now);
 

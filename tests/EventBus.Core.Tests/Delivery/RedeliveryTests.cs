@@ -20,7 +20,7 @@ public sealed class SuspectTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Suspect_Hangs_DelaysItsOwnSubscriptionOnly()
+    public async Task RedeliveredEvent_Hangs_DelaysItsOwnSubscriptionOnly()
     {
         await using var process = await StartAsync((job, ct) => job == "hangs" ? Never(ct) : Task.CompletedTask);
         process.HandOut("mail", "hangs");
@@ -39,7 +39,7 @@ public sealed class SuspectTests
     /// attempt.
     /// </summary>
     [Fact]
-    public async Task Suspects_SideBySideWhenTheProcessEnds_RunAloneAndTheInnocentOneLosesNoStart()
+    public async Task RedeliveredEvents_RunningWhenTheProcessEnds_RunAloneAndTheOtherLosesNoAttempt()
     {
         await using var first = await StartAsync((_, ct) => Never(ct));
         first.HandOut("mail", "a");
@@ -64,7 +64,7 @@ public sealed class SuspectTests
 
     /// <summary>The event that ends the process has four attempts, even if others run concurrently.</summary>
     [Fact]
-    public async Task Suspect_EndsEveryProcess_HasFourStartsAndTheOthersAreHandled()
+    public async Task RedeliveredEvent_EndsEveryProcess_HasFourAttemptsAndTheOthersAreHandled()
     {
         for (var death = 0; death < 4; death++)
         {
@@ -99,7 +99,7 @@ public sealed class SuspectTests
     /// process.
     /// </summary>
     [Fact]
-    public async Task Suspect_HangsBesideOneThatEndsEveryProcess_IsNoDeadLetter()
+    public async Task RedeliveredEvent_HangsWhileAnotherEndsEveryProcess_IsNoDeadLetter()
     {
         for (var death = 0; death < 4; death++)
         {
@@ -125,7 +125,7 @@ public sealed class SuspectTests
     /// its turn has come.
     /// </summary>
     [Fact]
-    public async Task Suspect_WhoseTurnComesWhileAnotherHasItsSlot_DelaysNoOtherSubscription()
+    public async Task RedeliveredEvent_WhoseTurnComesWhileAnotherHasItsSlot_DelaysNoOtherSubscription()
     {
         await using var first = await StartAsync((_, ct) => Never(ct));
         first.HandOut("mail", "alone");
@@ -151,14 +151,14 @@ public sealed class SuspectTests
     }
 
     [Fact]
-    public async Task Run_ThatIsJoinedBeforeItsStartIsCounted_CountsTheCompanyItself()
+    public async Task Run_ThatIsJoinedBeforeItsStartIsCounted_CountsTheOthersItself()
     {
         var gate = new RedeliveryCoordinator(time, Lease);
         var slots = new ConcurrencyLimiter(1);
         using var first = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
         using var second = gate.TryEnter(alone: false, time.GetTimestamp(), Unexpected)!;
 
-        await second.CountCompanyAsync(slots).WaitAsync(RunningBus.Patience, Token);
+        await second.CountOthersAsync(slots).WaitAsync(RunningBus.Patience, Token);
 
         Assert.True(first.BeginCounting());
         Assert.True(second.BeginCounting());
@@ -167,7 +167,7 @@ public sealed class SuspectTests
     }
 
     [Fact]
-    public async Task Suspect_BehindSeveralThatAreToRunAlone_WaitsOneLeaseAtMost()
+    public async Task RedeliveredEvent_BehindSeveralThatMustRunAlone_WaitsOneLeaseAtMost()
     {
         var gate = new RedeliveryCoordinator(time, Lease);
         var arrived = time.GetTimestamp();
@@ -203,11 +203,11 @@ public sealed class SuspectTests
 
     private async Task<Process> StartAsync(Func<string, CancellationToken, Task> handle, int concurrency = 8)
     {
-        var transport = new SuspectTransport();
+        var transport = new RedeliveringTransport();
         var running = await RunningBus.StartAsync(
             bus =>
             {
-                bus.UseTransport("Suspects()", _ => transport).UseStores(_ => new TestBusStores("kept", durable: true, failures: store))
+                bus.UseTransport("Redelivering()", _ => transport).UseStores(_ => new TestBusStores("kept", durable: true, failures: store))
                     .Configure(options => (options.Lease, options.DrainTimeout, options.Retry.Jitter, options.HandlerTimeout) = (Lease, TimeSpan.Zero, 0, TimeSpan.FromHours(1)));
                 foreach (var subscription in new[] { "mail", "stock", "other" })
                 {
@@ -224,7 +224,7 @@ public sealed class SuspectTests
     }
 
     /// <summary>A bus whose deliveries were delivered before.</summary>
-    private sealed class Process(RunningBus running, SuspectTransport transport) : IAsyncDisposable
+    private sealed class Process(RunningBus running, RedeliveringTransport transport) : IAsyncDisposable
     {
         public Journal Acknowledged => transport.Acknowledged;
 
@@ -234,7 +234,7 @@ public sealed class SuspectTests
         public ValueTask DisposeAsync() => running.DisposeAsync();
     }
 
-    private sealed class SuspectTransport : ScriptedTransport, IDeliverySettler
+    private sealed class RedeliveringTransport : ScriptedTransport, IDeliverySettler
     {
         public ConcurrentDictionary<string, ScriptedReceiver> Receivers { get; } = new();
 

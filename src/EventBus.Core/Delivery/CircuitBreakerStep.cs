@@ -1,0 +1,29 @@
+namespace EventBus;
+
+/// <summary>Reports the outcomes of a subscription's deliveries to its circuit breaker.</summary>
+/// <remarks>The workers ask the circuit breaker before they take a delivery.</remarks>
+internal sealed class CircuitBreakerStep(SubscriptionCircuitBreaker breaker, DeliveryStep next) : DeliveryStep
+{
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    {
+        var running = next.InvokeAsync(context, cancellationToken);
+        return running.IsCompletedSuccessfully
+            ? new(Report(running.Result, cancellationToken))
+            : ReportAsync(running, cancellationToken);
+    }
+
+    private async ValueTask<DeliveryOutcome> ReportAsync(ValueTask<DeliveryOutcome> running, CancellationToken lost) => Report(await running, lost);
+
+    private DeliveryOutcome Report(DeliveryOutcome outcome, CancellationToken lost)
+    {
+        if (outcome.HandlerSucceeded)
+        {
+            breaker.Succeeded();
+        }
+
+        // Another instance has the event: its outcome counts.
+        return outcome.Failure is { } failure && !lost.IsCancellationRequested
+            ? outcome with { Failure = breaker.Weigh(failure) }
+            : outcome;
+    }
+}

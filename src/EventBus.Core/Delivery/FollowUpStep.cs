@@ -1,0 +1,55 @@
+namespace EventBus;
+
+/// <summary>
+/// Ends a delivery after its handler: closes the scope, and then sends the events that the handler published.
+/// </summary>
+/// <remarks>
+/// For an event that was handled before, sends the events of that attempt: its process may have ended between storing
+/// and sending them.
+/// </remarks>
+internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices services, DeliveryStep next) : DeliveryStep
+{
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    {
+        var running = next.InvokeAsync(context, cancellationToken);
+        return running.IsCompletedSuccessfully && context.State is null ? running : EndAsync(context, running);
+    }
+
+    private async ValueTask<DeliveryOutcome> EndAsync(DeliveryContext context, ValueTask<DeliveryOutcome> running)
+    {
+        var outcome = await CloseScopeAfterAsync(context, running);
+        if (outcome.Status is not (DeliveryStatus.Handled or DeliveryStatus.Skipped) || context.State?.Outbox is not { Count: > 0 } outbox)
+        {
+            return outcome;
+        }
+
+        try
+        {
+            await subscription.FollowUps.SendAsync(outbox);
+            if (subscription.Claims is { } claims)
+            {
+                await claims.DispatchedAsync(context.Envelope, context.State.Key, isDelivery: !context.State.IsKept, subscription.Slots);
+            }
+
+            return outcome;
+        }
+        catch (Exception exception) when (!services.Abort.IsCancellationRequested)
+        {
+            // Not a failure of an idempotent handler, whose success is stored: on redelivery, the event is recognized
+            // as handled, and only its published events are sent.
+            return subscription.Claims is null ? DeliveryOutcome.Failed(exception) : outcome.ThenFailed(exception);
+        }
+    }
+
+    private static async ValueTask<DeliveryOutcome> CloseScopeAfterAsync(DeliveryContext context, ValueTask<DeliveryOutcome> running)
+    {
+        try
+        {
+            return await running;
+        }
+        finally
+        {
+            await context.CloseScopeAsync();
+        }
+    }
+}

@@ -1,0 +1,21 @@
+namespace EventBus;
+
+/// <summary>Creates the deadline tokens of one subscription. They are cancelled when the bus aborts, too.</summary>
+internal sealed class HandlerDeadlines(TimeSpan timeout, BusServices services)
+{
+    private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(5);
+
+    private readonly DeadlineTokens tokens =
+        new(services.StoreTime, timeout, LongestInterval, services.StoreTime.TimestampFrequency, services.Abort);
+
+    public TimeSpan Timeout => timeout;
+
+    /// <summary>Gets the token of a handler, or of a wait, that begins now.</summary>
+    public CancellationToken FromNow() => tokens.Token(services.StoreTime.GetTimestamp());
+
+    /// <summary>Creates the failure of a handler that did not end in time.</summary>
+    public TimeoutException Exceeded(Exception inner) => new(
+        $"The handler did not end within its timeout of {timeout}. "
+        + $"Raise {nameof(EventBusOptions)}.{nameof(EventBusOptions.HandlerTimeout)} or that of the subscription if it needs longer.",
+        inner);
+}

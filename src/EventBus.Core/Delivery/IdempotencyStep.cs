@@ -1,0 +1,138 @@
+using EventBus.Stores;
+
+namespace EventBus;
+
+/// <summary>
+/// Ensures that only one attempt of the subscription handles an event: claims the event before the handler, and marks it
+/// as handled afterwards, in one commit with the events and effects of the handler.
+/// </summary>
+internal sealed class IdempotencyStep(
+    SubscriptionRuntime subscription, EventClaims claims, HandlerDeadlines deadlines, BusServices services, DeliveryStep next) : DeliveryStep
+{
+    public override ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    {
+        if (!claims.TryClaim(context.Envelope, out var fence))
+        {
+            return ClaimAsync(context, cancellationToken);
+        }
+
+        // The claim is in a local store, which needs no lease and has no transactions.
+        var running = next.InvokeAsync(context, cancellationToken);
+        if (!running.IsCompletedSuccessfully || context.State is not null)
+        {
+            return CompleteAsync(context, fence, running);
+        }
+
+        claims.Complete(context.Envelope, fence);
+        return running;
+    }
+
+    private async ValueTask<DeliveryOutcome> CompleteAsync(DeliveryContext context, long fence, ValueTask<DeliveryOutcome> running)
+    {
+        // The fencing token stays that of this attempt, even if a later attempt has a higher one: a handler that was
+        // abandoned may still read it.
+        context.KeepFence(fence);
+        var committed = false;
+        try
+        {
+            var outcome = await running;
+            if (outcome.Status != DeliveryStatus.Handled)
+            {
+                return outcome;
+            }
+
+            committed = await claims.CompleteAsync(context.Envelope, fence, context.State?.Outbox ?? []);
+            return committed ? outcome : DeliveryOutcome.Interrupted;
+        }
+        finally
+        {
+            await (committed ? ValueTask.CompletedTask : claims.ReleaseAsync(context.Envelope, fence));
+        }
+    }
+
+    private async ValueTask<DeliveryOutcome> ClaimAsync(DeliveryContext context, CancellationToken lost)
+    {
+        using var claim = claims.Begin(context.Envelope, context.Event, isDelivery: context.State is not { IsKept: true });
+        using var waiting = CancellationTokenSource.CreateLinkedTokenSource(deadlines.FromNow(), lost);
+        ProcessedClaim found;
+        try
+        {
+            found = await claims.ClaimAsync(claim, subscription.Slots, waiting.Token);
+        }
+        catch (OperationCanceledException) when (waiting.IsCancellationRequested)
+        {
+            // The handler was not started: the wait for another attempt is not counted as an attempt.
+            return DeliveryOutcome.Interrupted;
+        }
+
+        var state = context.EnsureState();
+        (state.Fence, state.Key) = (found.Fence, claim.Key.Key);
+        if (found.State != ProcessedState.Done)
+        {
+            return await HandleAsync(context, state, claim, lost);
+        }
+
+        if (found.Fingerprint != 0 && claim.Fingerprint != 0 && found.Fingerprint != claim.Fingerprint)
+        {
+            return DeliveryOutcome.Rejected(new Rejection(
+                DeadLetterReason.IdReused,
+                $"An event with the id '{context.EventId}' but other content was handled before. Its publisher must give every event its own id."));
+        }
+
+        state.Outbox = [.. found.Outbox];
+        return DeliveryOutcome.Skipped;
+    }
+
+    /// <summary>Handles a claimed event while its lease is renewed, and then marks it as handled.</summary>
+    private async ValueTask<DeliveryOutcome> HandleAsync(
+        DeliveryContext context, DeliveryState state, EventClaim claim, CancellationToken lost)
+    {
+        await using var lease = claims.Renew(claim);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(lost, lease.Lost);
+        var outcome = await next.InvokeAsync(context, either.Token);
+        if (outcome.Status == DeliveryStatus.Handled)
+        {
+            using var ending = CancellationTokenSource.CreateLinkedTokenSource(either.Token, state.Deadline);
+            outcome = await CommitAsync(state, claim, ending.Token);
+            if (outcome.Status == DeliveryStatus.Handled)
+            {
+                // Even if the claim was lost in the meantime, no other attempt runs the event now.
+                return outcome;
+            }
+        }
+
+        await claims.ReleaseAsync(claim, subscription.Slots);
+
+        // Another attempt has the claim: its outcome counts, and this event is checked again.
+        var isTaken = lease.Lost.IsCancellationRequested && !lost.IsCancellationRequested && !state.Deadline.IsCancellationRequested;
+        return isTaken ? DeliveryOutcome.Interrupted : outcome;
+    }
+
+    private async ValueTask<DeliveryOutcome> CommitAsync(DeliveryState state, EventClaim claim, CancellationToken ending)
+    {
+        try
+        {
+            if (await claims.CompleteAsync(claim, state.Outbox ?? [], state.Effects ?? [], subscription.Slots, ending))
+            {
+                return DeliveryOutcome.Handled;
+            }
+
+            ending.ThrowIfCancellationRequested();
+            return DeliveryOutcome.Interrupted;
+        }
+        catch (StoreRefusedException exception)
+        {
+            // The handler has run: another attempt would not help, and might repeat its external effects.
+            return DeliveryOutcome.Rejected(new Rejection(
+                DeadLetterReason.Unstorable, $"Its handler succeeded, but the store cannot mark the event as handled. {ExceptionText.MessageOf(exception)}"));
+        }
+        catch (OperationCanceledException exception) when (ending.IsCancellationRequested)
+        {
+            return services.Abort.IsCancellationRequested ? DeliveryOutcome.Interrupted : DeliveryOutcome.Failed(deadlines.Exceeded(exception));
+        }
+        catch (Exception exception)
+        {
+            return DeliveryOutcome.Failed(exception);
+        }
+    }
+}

@@ -1,0 +1,71 @@
+namespace EventBus;
+
+/// <summary>
+/// Asks the guards of the subscription whether the event may be handled now, and records that it was handled.
+/// </summary>
+internal sealed class OrderGuardStep(
+    SubscriptionRuntime subscription, OrderGuardEvaluator guards, HandlerDeadlines deadlines, BusServices services, DeliveryStep next) : DeliveryStep
+{
+    // The minimum wait, after a start or a pause, before a deferred event is given up (its own timeout if that is
+    // shorter): the event that it waits for is probably still in the queue of the broker.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(1);
+
+    private readonly DateTimeOffset startedAt = services.StoreTime.GetUtcNow();
+
+    public override async ValueTask<DeliveryOutcome> InvokeAsync(DeliveryContext context, CancellationToken cancellationToken)
+    {
+        long? position = null;
+        DeliveryOutcome outcome;
+        try
+        {
+            var evaluation = await EvaluateAsync(context, cancellationToken);
+            position = evaluation.Position;
+            outcome = evaluation.Decision switch
+            {
+                OrderDecision.Defer => DeliveryOutcome.Deferred(
+                    evaluation.Waiting! with { NotGivenUpBefore = NotGivenUpBefore(evaluation.Waiting) }),
+                OrderDecision.Skip => DeliveryOutcome.Skipped,
+                _ => await next.InvokeAsync(context, cancellationToken),
+            };
+            if (outcome.Status is DeliveryStatus.Handled or DeliveryStatus.Skipped)
+            {
+                await guards.AdvanceAsync(context.Envelope, position);
+            }
+        }
+        catch (Exception exception)
+        {
+            outcome = DeliveryOutcome.Of(exception, services.Abort);
+        }
+
+        return outcome.At(position);
+    }
+
+    /// <summary>
+    /// Asks the guards. If the handler is not called afterwards, closes the scope that the guards used.
+    /// </summary>
+    private async Task<OrderEvaluation> EvaluateAsync(DeliveryContext context, CancellationToken lost)
+    {
+        var proceeds = false;
+        try
+        {
+            var mayBePassed = context.State is { MayBePassed: true };
+            var evaluation = await guards.EvaluateAsync(context, context.Envelope, mayBePassed, deadlines.FromNow, lost);
+            proceeds = evaluation.Decision == OrderDecision.Proceed;
+            return evaluation;
+        }
+        finally
+        {
+            await (proceeds ? ValueTask.CompletedTask : context.CloseScopeAsync());
+        }
+    }
+
+    /// <summary>
+    /// Gets the earliest time to give up a deferred event: after a start or a pause, the event that it waits for may
+    /// still be in transit.
+    /// </summary>
+    private DateTimeOffset NotGivenUpBefore(Deferred waiting)
+    {
+        var patience = waiting.Timeout < Patience ? waiting.Timeout : Patience;
+        return (subscription.CircuitBreaker?.OpenSince(startedAt) ?? startedAt) + patience;
+    }
+}

@@ -1,0 +1,206 @@
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>
+/// Handles events that were attempted before and never settled: they may have ended their process. Such events of a
+/// subscription run one at a time, and each attempt is counted durably before it begins.
+/// </summary>
+internal sealed class RedeliveryProcessor(
+    SubscriptionRuntime subscription, AttemptRunner attempts, FailureRecorder failures, RedeliveryLock turns, BusServices services)
+{
+    // The maximum number of concurrent attempts after the first that do not count. Without it, an event that ends its
+    // process late, and always during concurrent attempts, would never become a dead letter.
+    private const int MaxExcused = 3;
+
+    private int waiting;
+
+    /// <summary>
+    /// True if a claimed entry whose earlier attempt may have ended the process was released to the store until its
+    /// turn comes.
+    /// </summary>
+    public bool AnyWaits => Volatile.Read(ref waiting) > 0;
+
+    /// <summary>Handles a delivery that was delivered before.</summary>
+    public async Task HandleAsync(Delivery delivery, DeliveryContext context)
+    {
+        var envelope = delivery.Envelope;
+        if (await subscription.Attempts.TryTakeRedeliveredAsync(subscription.Failure, envelope, subscription.Slots))
+        {
+            await delivery.AckAsync();
+            return;
+        }
+
+        using var turn = await EnterTurnAsync();
+        var count = await subscription.Attempts.CountAsync(subscription.Failure, envelope, default, subscription.Slots);
+        if (count is var (earlier, concurrent) && MayBegin(earlier + 1, concurrent))
+        {
+            using var run = await EnterAsync(IsToRunAlone(earlier, concurrent), (slots, kept) => subscription.Attempts.MarkConcurrentAsync(subscription.Failure, envelope, slots, kept));
+            if (delivery.Lost.IsCancellationRequested)
+            {
+                await delivery.ReleaseAsync();
+                return;
+            }
+
+            await run.CountOthersAsync(subscription.Slots);
+            count = await subscription.Attempts.CountAsync(subscription.Failure, envelope, new AttemptCount(1, run.BeginCounting() ? 1 : 0), subscription.Slots, run.Counted);
+            if (count is var (attempt, _) && MayBegin(attempt, concurrent))
+            {
+                context.EnsureState().Attempt = attempt;
+
+                // If this attempt ends without ending the process, the other event probably ended it in the earlier
+                // concurrent attempts: they do not count.
+                await attempts.RunAsync(delivery, context, attempt - concurrent);
+                return;
+            }
+
+            count = count is { } counted ? counted with { Attempts = counted.Attempts - 1 } : null;
+        }
+
+        if (count is { } spent)
+        {
+            await failures.RecordAsync(subscription.Failure, subscription.Failure.Fresh(envelope, spent.Attempts), ProcessEnded(spent.Attempts), subscription.Slots);
+        }
+        else
+        {
+            // It was recorded as failed before it could be acknowledged.
+            await failures.FinishRecordedAsync(subscription.Failure, envelope, subscription.Slots);
+        }
+
+        await delivery.AckAsync();
+    }
+
+    /// <summary>Retries an entry whose earlier attempt did not end.</summary>
+    public async Task RetryAsync(FailedEvent entry, CancellationToken lost)
+    {
+        // The process of the previous owner has probably ended because of this event. The attempt is counted when its
+        // turn has come and not with the claim: events before it may end the process while it waits.
+        using var turn = await EnterTurnAsync(entry);
+        var next = entry with { Attempts = entry.Attempts + 1 };
+        if (turn is not null && !MayBegin(next.Attempts, entry.Concurrent))
+        {
+            await failures.RecordAsync(subscription.Failure, entry, ProcessEnded(entry.Attempts), subscription.Slots);
+            return;
+        }
+
+        using var run = turn is null
+            ? null
+            : await EnterAsync(IsToRunAlone(entry.Attempts, entry.Concurrent), (slots, kept) => subscription.Attempts.MarkConcurrentAsync(next, slots, kept), entry);
+        if (run is null)
+        {
+            return;
+        }
+
+        await run.CountOthersAsync(subscription.Slots);
+        var counted = next with { Concurrent = entry.Concurrent + (run.BeginCounting() ? 1 : 0) };
+        if (await subscription.Attempts.BeginAsync(subscription.Failure, counted, subscription.Slots, run.Counted))
+        {
+            await attempts.RetryAsync(next, lost);
+        }
+    }
+
+    /// <summary>
+    /// True if an attempt is within the allowed number. The second attempt always is: the first delivery may have been
+    /// only buffered.
+    /// </summary>
+    /// <remarks>
+    /// Of the earlier concurrent attempts, the first counts, because this event may have ended the process. In later
+    /// ones, this event had already run for a long time, so the other event more probably ended the process.
+    /// </remarks>
+    private bool MayBegin(int attempt, int concurrent)
+    {
+        var counted = attempt - Math.Clamp(concurrent - 1, 0, MaxExcused);
+        return counted <= 2 || subscription.Failure.Retry.Allows(counted - 1);
+    }
+
+    /// <summary>
+    /// True if the next attempt must run alone: after the process has ended during a concurrent attempt, or when it is
+    /// the last attempt. It must be certain which event ends the process.
+    /// </summary>
+    private bool IsToRunAlone(int attempts, int concurrent) => concurrent > 0 || !MayBegin(attempts + 2, concurrent);
+
+    private static Rejected ProcessEnded(int attempts) =>
+        new(new Rejection(DeadLetterReason.ProcessEnded, $"The process ended {attempts} times while the handler ran, or was stopped without notice. The event is not attempted again. Find the cause: a stack overflow, lack of memory, a native crash."));
+
+    private async Task<RedeliveryLock.Turn> EnterTurnAsync()
+    {
+        var entering = turns.EnterAsync(services.Abort);
+        await subscription.Slots.WaitWithoutAsync(entering, services.Abort);
+        return await entering;
+    }
+
+    /// <summary>
+    /// Waits for the turn of a claimed entry. Null: it had to wait and was released; it can be claimed again now.
+    /// </summary>
+    private async Task<RedeliveryLock.Turn?> EnterTurnAsync(FailedEvent entry)
+    {
+        if (!failures.ClaimsAreAttempts)
+        {
+            return await EnterTurnAsync();
+        }
+
+        var entering = turns.EnterAsync(services.Abort);
+        if (!entering.IsCompleted)
+        {
+            await ReleaseUntilAsync(entry, entering);
+            (await entering).Dispose();
+            return null;
+        }
+
+        return await entering;
+    }
+
+    /// <summary>Enters the coordinator. The caller holds a slot.</summary>
+    private async Task<RedeliveryRun> EnterAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesConcurrent)
+    {
+        var arrived = services.Time.GetTimestamp();
+        while (true)
+        {
+            if (turns.Coordinator.TryEnter(alone, arrived, becomesConcurrent) is { } run)
+            {
+                return run;
+            }
+
+            await subscription.Slots.WaitWithoutAsync(turns.Coordinator.WhenFreeAsync(alone, arrived, services.Abort), services.Abort);
+        }
+    }
+
+    /// <summary>
+    /// Enters the coordinator with a claimed entry. Null: it had to wait and was released; it can be claimed again now.
+    /// </summary>
+    private async Task<RedeliveryRun?> EnterAsync(bool alone, Func<ConcurrencyLimiter, Action, Task> becomesConcurrent, FailedEvent entry)
+    {
+        if (!failures.ClaimsAreAttempts)
+        {
+            return await EnterAsync(alone, becomesConcurrent);
+        }
+
+        var arrived = services.Time.GetTimestamp();
+        if (turns.Coordinator.TryEnter(alone, arrived, becomesConcurrent) is { } run)
+        {
+            return run;
+        }
+
+        await ReleaseUntilAsync(entry, turns.Coordinator.WhenFreeAsync(alone, arrived, services.Abort));
+        return null;
+    }
+
+    /// <summary>
+    /// Releases a claimed entry and waits until its turn may have come: if the process ended while it waits, its claim
+    /// would count as an attempt.
+    /// </summary>
+    private async Task ReleaseUntilAsync(FailedEvent entry, Task free)
+    {
+        Interlocked.Increment(ref waiting);
+        try
+        {
+            await failures.ReleaseAsync(entry, subscription.Slots);
+            await subscription.Slots.WaitWithoutAsync(free, services.Abort);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref waiting);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+using System.Collections.Concurrent;
+using System.Data.Common;
+using System.Security.Cryptography;
+using EventBus.Stores;
+using EventBus.Transports;
+
+namespace EventBus;
+
+/// <summary>
+/// The claims of one idempotent subscription: claims an event in the store with a lease, marks it as handled in one
+/// commit with the events that its handler published, and releases it.
+/// </summary>
+/// <remarks>
+/// Only a completed event suppresses later copies. While another attempt holds the claim, this one waits. While the
+/// store is down, no handler runs. Thread-safe.
+/// </remarks>
+internal sealed class EventClaims(IdempotencySettings settings, ProcessedEventStore store, DurableWriter writer, BusServices services)
+{
+    private const int MaxKey = 256;
+
+    private static readonly TimeSpan FirstPoll = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestPoll = TimeSpan.FromSeconds(1);
+
+    private readonly string subscription = settings.Subscription;
+    private readonly IdempotencyOptions options = settings.Options;
+    private readonly LocalProcessedEventStore? local = store as LocalProcessedEventStore;
+    private readonly TimestampClock clock = new(services.StoreTime);
+
+    // Concurrent attempts of this process wait for each other without polling the store.
+    private readonly ConcurrentDictionary<string, Task> attempts = new(StringComparer.Ordinal);
+
+    /// <summary>True if effects can run in the transaction that marks an event as handled.</summary>
+    public bool HasTransactions => store.SupportsTransactions;
+
+    /// <summary>
+    /// Claims an event on the quick path, in a local store. False: use <see cref="ClaimAsync"/>, which finds out the
+    /// reason.
+    /// </summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="fence">The fencing token of the claim.</param>
+    public bool TryClaim(Envelope envelope, out long fence)
+    {
+        fence = 0;
+        return local is not null && !options.HasKeys && envelope.Uuid != Guid.Empty && envelope.BodyLength < 0 && local.TryClaim(KeyOf(envelope), out fence);
+    }
+
+    /// <summary>Completes an event on the quick path: its handler has succeeded and published nothing.</summary>
+    public void Complete(Envelope envelope, long fence) => local!.Complete(KeyOf(envelope), fence, clock.Now() + options.Retention);
+
+    /// <summary>Gets the fencing token of an event that was claimed on the quick path; 0 for none.</summary>
+    public long FenceOf(Envelope envelope) => envelope.Uuid != Guid.Empty ? local?.FenceOf(KeyOf(envelope)) ?? 0 : 0;
+
+    /// <summary>Begins an attempt. Disposing it lets other attempts of this process continue.</summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="event">The event object; null for an unknown event.</param>
+    /// <param name="isDelivery">True if it is a delivery of the transport.</param>
+    /// <exception cref="InvalidOperationException">The key of the application is too long or empty.</exception>
+    public EventClaim Begin(Envelope envelope, object? @event, bool isDelivery)
+    {
+        var own = @event is null ? null : options.KeyOf(@event.GetType())?.Invoke(@event);
+        if (own is { Length: 0 or > MaxKey })
+        {
+            throw new InvalidOperationException($"The idempotency key has {own.Length} characters; 1 to {MaxKey} are allowed. Correct the function given to KeyBy<{@event!.GetType().Name}>().");
+        }
+
+        // A user-defined key is scoped to one event type: OrderPaid and OrderShipped of the same order are not copies
+        // of each other.
+        var key = new ProcessedKey(subscription, own is null ? envelope.Id : $"{envelope.Name}~{own}");
+
+        // When a handler is retried, the events that it publishes have the same ids, but their bodies may contain other
+        // timestamps. So events with derived ids have no fingerprint.
+        var fingerprint = own is null && !envelope.IdIsDerived && envelope.BodyLength >= 0 ? Fingerprint(envelope) : 0;
+        return new EventClaim(key, fingerprint, SubjectOf(envelope) with { IsDelivery = isDelivery }, attempts);
+    }
+
+    /// <summary>
+    /// Claims an event. Waits while the store accepts no writes, and while another attempt has the claim.
+    /// </summary>
+    /// <param name="claim">The attempt. It gets the fencing token.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="cancellationToken">Cancels the wait.</param>
+    public async Task<ProcessedClaim> ClaimAsync(EventClaim claim, ConcurrencyLimiter slots, CancellationToken cancellationToken)
+    {
+        for (var poll = FirstPoll; ; poll = poll * 2 < LongestPoll ? poll * 2 : LongestPoll)
+        {
+            while (attempts.GetOrAdd(claim.Key.Key, claim.Ended) is var earlier && earlier != claim.Ended)
+            {
+                await slots.WaitWithoutAsync(earlier.WaitAsync(cancellationToken), services.Abort);
+            }
+
+            var (found, asked) = (default(ProcessedClaim), default(DateTimeOffset));
+            await writer.WriteAsync(
+                claim.Subject, slots, async cancel => found = await store.ClaimAsync(claim.Key, claim.Fingerprint, asked = services.StoreTime.GetUtcNow(), settings.Lease, cancel));
+            if (found.State == ProcessedState.New && asked + settings.Lease <= services.StoreTime.GetUtcNow())
+            {
+                // The answer came after the lease had expired: another attempt may have begun, or even completed.
+                continue;
+            }
+
+            if (found.State != ProcessedState.InProgress)
+            {
+                claim.Fence = found.Fence;
+                return found;
+            }
+
+            // A local store never loses claims, so it signals when the claim is settled. Other stores are polled.
+            await (local is not null ? slots.WaitWithoutAsync(local.WhenSettledAsync(claim.Key, cancellationToken), services.Abort) : Task.Delay(poll, services.StoreTime, cancellationToken));
+        }
+    }
+
+    /// <summary>Renews the lease of a claim until the result is disposed.</summary>
+    public ClaimLease Renew(EventClaim claim) => new(store, claim, settings.Lease, services);
+
+    /// <summary>Marks an event that was claimed on the quick path as handled.</summary>
+    /// <returns>False if another attempt has the claim.</returns>
+    public ValueTask<bool> CompleteAsync(Envelope envelope, long fence, IReadOnlyList<Envelope> outbox) =>
+        store.CompleteAsync(KeyOf(envelope), fence, new Completion(outbox, [], services.StoreTime.GetUtcNow() + options.Retention), CancellationToken.None);
+
+    /// <summary>Marks a claimed event as handled, and executes the effects of its handler in the same transaction.</summary>
+    /// <param name="claim">The attempt.</param>
+    /// <param name="outbox">The events that the handler published.</param>
+    /// <param name="effects">The effects of the handler.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    /// <param name="cancellationToken">
+    /// Cancelled when the handler has timed out or the claim is lost: its effects must not be executed then.
+    /// </param>
+    /// <returns>False if another attempt has the claim, or the call was cancelled.</returns>
+    public async Task<bool> CompleteAsync(
+        EventClaim claim, IReadOnlyList<Envelope> outbox, IReadOnlyList<Func<DbTransaction, CancellationToken, Task>> effects, ConcurrencyLimiter slots, CancellationToken cancellationToken)
+    {
+        var committed = false;
+        await writer.WriteAsync(claim.Subject, slots, async cancel =>
+        {
+            var completion = new Completion(outbox, effects, services.StoreTime.GetUtcNow() + options.Retention);
+            committed = await (effects.Count == 0 ? store.CompleteAsync(claim.Key, claim.Fence, completion, cancel) : CompleteWithEffectsAsync(claim, completion, cancellationToken));
+        });
+        return committed;
+    }
+
+    /// <summary>Releases the claim of the quick path.</summary>
+    public ValueTask ReleaseAsync(Envelope envelope, long fence) => store.ReleaseAsync(KeyOf(envelope), fence, CancellationToken.None);
+
+    /// <summary>Releases a claim. A claim that cannot be released ends with its lease.</summary>
+    public Task ReleaseAsync(EventClaim claim, ConcurrencyLimiter slots) =>
+        writer.TryWriteAsync(claim.Subject, slots, cancel => store.ReleaseAsync(claim.Key, claim.Fence, cancel));
+
+    /// <summary>Records that the events which a handler published are sent.</summary>
+    /// <param name="envelope">The event.</param>
+    /// <param name="key">The text by which the subscription recognizes copies of the event; null for its id.</param>
+    /// <param name="isDelivery">True if it is a delivery of the transport.</param>
+    /// <param name="slots">The limiter in which the caller holds a slot.</param>
+    public Task DispatchedAsync(Envelope envelope, string? key, bool isDelivery, ConcurrencyLimiter slots)
+    {
+        var processed = key is null ? KeyOf(envelope) : new ProcessedKey(subscription, key);
+        return writer.TryWriteAsync(SubjectOf(envelope) with { IsDelivery = isDelivery }, slots, cancel => store.DispatchedAsync(processed, cancel));
+    }
+
+    private async ValueTask<bool> CompleteWithEffectsAsync(EventClaim claim, Completion completion, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return !cancellationToken.IsCancellationRequested && await store.CompleteAsync(claim.Key, claim.Fence, completion, cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // This is not a failure of the store. If the store has committed nevertheless, the next attempt finds that.
+            return false;
+        }
+    }
+
+    private ProcessedKey KeyOf(Envelope envelope) => new(subscription, envelope.Uuid);
+
+    private WriteSubject SubjectOf(Envelope envelope) => new(subscription, envelope.Name, envelope.Id, ProbeAsync);
+
+    /// <summary>
+    /// Checks whether the store accepts writes at all: claims and releases a key that belongs to no event.
+    /// </summary>
+    private async Task ProbeAsync(CancellationToken cancellationToken)
+    {
+        var now = services.StoreTime.GetUtcNow();
+        var key = new ProcessedKey("eventbus/probe", $"{now.UtcTicks}");
+        var claim = await store.ClaimAsync(key, 0, now, settings.Lease, cancellationToken);
+        await store.ReleaseAsync(key, claim.Fence, cancellationToken);
+    }
+
+    /// <summary>Returns the first 64 bits of the body's SHA-256 hash; never 0, which means unknown.</summary>
+    private static long Fingerprint(Envelope envelope)
+    {
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(envelope.Body.Span, hash);
+        return BitConverter.ToInt64(hash) is not 0 and var value ? value : 1;
+    }
+}
