@@ -29,7 +29,7 @@ builder.Services.AddEventBus(bus =>
                 order.OrderId,
                 order.Total,
                 id = context.EventId,
-                source = context.Origin,
+                source = context.Source,
                 time = context.Time,
                 key = context.Key,
                 headers = context.Headers,
@@ -38,7 +38,7 @@ builder.Services.AddEventBus(bus =>
 
         // Under the id of the first, so that it can be compared.
         await context.PublishAsync(
-            new OrderEchoed(order.OrderId, context.Origin, context.Time),
+            new OrderEchoed(order.OrderId, context.Source, context.Time),
             new PublishOptions { EventId = context.EventId, Key = context.Key, Headers = context.Headers },
             cancellationToken);
     });

@@ -26,6 +26,11 @@ internal sealed class DeliveryState(SubscriptionRuntime owner)
     /// <summary>The fencing token under which an idempotent subscription handles the event; 0 for none.</summary>
     public long Fence { get; set; }
 
+    /// <summary>
+    /// The claim of an idempotent subscription; null for none. Other attempts of this process wait until it is disposed.
+    /// </summary>
+    public EventClaim? Claim { get; set; }
+
     /// <summary>The key by which an idempotent subscription recognizes the event; null for none.</summary>
     public string? Key { get; set; }
 

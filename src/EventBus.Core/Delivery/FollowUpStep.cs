@@ -1,3 +1,5 @@
+using EventBus.Transports;
+
 namespace EventBus;
 
 /// <summary>
@@ -17,18 +19,28 @@ internal sealed class FollowUpStep(SubscriptionRuntime subscription, BusServices
 
     private async ValueTask<DeliveryOutcome> EndAsync(DeliveryContext context, ValueTask<DeliveryOutcome> running)
     {
-        var outcome = await CloseScopeAfterAsync(context, running);
-        if (outcome.Status is not (DeliveryStatus.Handled or DeliveryStatus.Skipped) || context.State?.Outbox is not { Count: > 0 } outbox)
+        try
         {
-            return outcome;
+            var outcome = await CloseScopeAfterAsync(context, running);
+            return outcome.Status is DeliveryStatus.Handled or DeliveryStatus.Skipped && context.State?.Outbox is { Count: > 0 } outbox
+                ? await SendAsync(context, context.State, outbox, outcome)
+                : outcome;
         }
+        finally
+        {
+            // Another attempt of the same event that waits for this one must not find the events unsent and send them too.
+            context.State?.Claim?.Dispose();
+        }
+    }
 
+    private async ValueTask<DeliveryOutcome> SendAsync(DeliveryContext context, DeliveryState state, IReadOnlyList<Envelope> outbox, DeliveryOutcome outcome)
+    {
         try
         {
             await subscription.FollowUps.SendAsync(outbox);
             if (subscription.Claims is { } claims)
             {
-                await claims.DispatchedAsync(context.Envelope, context.State.Key, isDelivery: !context.State.IsKept, subscription.Slots);
+                await claims.DispatchedAsync(context.Envelope, state.Key, isDelivery: !state.IsKept, subscription.Slots);
             }
 
             return outcome;

@@ -52,7 +52,9 @@ internal sealed class IdempotencyStep(
 
     private async ValueTask<DeliveryOutcome> ClaimAsync(DeliveryContext context, CancellationToken lost)
     {
-        using var claim = claims.Begin(context.Envelope, context.Event, isDelivery: context.State is not { IsKept: true });
+        // The following step disposes the claim, after it has sent the events of the handler.
+        var state = context.EnsureState();
+        var claim = state.Claim = claims.Begin(context.Envelope, context.Event, isDelivery: !state.IsKept);
         using var waiting = CancellationTokenSource.CreateLinkedTokenSource(deadlines.FromNow(), lost);
         ProcessedClaim found;
         try
@@ -65,7 +67,6 @@ internal sealed class IdempotencyStep(
             return DeliveryOutcome.Interrupted;
         }
 
-        var state = context.EnsureState();
         (state.Fence, state.Key) = (found.Fence, claim.Key.Key);
         if (found.State != ProcessedState.Done)
         {

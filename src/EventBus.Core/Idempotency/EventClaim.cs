@@ -25,6 +25,6 @@ internal sealed class EventClaim(
     public void Dispose()
     {
         attempts.TryRemove(new KeyValuePair<string, Task>(key.Key, ended.Task));
-        ended.SetResult();
+        ended.TrySetResult();
     }
 }

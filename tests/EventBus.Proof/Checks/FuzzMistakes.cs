@@ -37,7 +37,7 @@ internal static class FuzzMistakes
         CheckerProof.Expect(
             findings,
             "a shared dead letter that no line tells of",
-            "lines that say so of a shared one",
+            "lines that report a shared one",
             found => FuzzLogCheck.Run(found, [], shared: 1));
         Derive(findings);
 

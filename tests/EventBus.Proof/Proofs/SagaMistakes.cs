@@ -144,7 +144,7 @@ internal static class SagaMistakes
             Clean with { Calls = [new(ServiceMark.Failed, Good, "pick", false, "e-1/pick/execute", 1) { Process = -1 }, .. Clean.Calls] });
         Check("a saga changed by a late reply", "changed by a late reply: 1", Clean with { ChangedLate = [Good] });
         Check("an alert that is missing", "need attention, without an alert: 3", Clean with { Alerts = [] });
-        Check("an alert of nothing", "alerts of nothing: 2", Clean with { Alerts = [Stopped, Failing] });
+        Check("an alert of nothing", "alerts without a cause: 2", Clean with { Alerts = [Stopped, Failing] });
         Check(
             "an end without an event",
             "ends without an event, or not with one: 1",

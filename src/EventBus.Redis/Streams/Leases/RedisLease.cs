@@ -135,14 +135,14 @@ internal sealed class RedisLease(IDatabase database, RedisTopology names, string
     public async Task<IReadOnlyCollection<string>> OtherHoldersAsync() =>
         (string?)await database.StringGetAsync(Key) is { } held && held[(held.LastIndexOf(':') + 1)..] is var holder && holder != consumer ? [holder] : [];
 
-    /// <summary>Releases the lease for the next instance that requests it.</summary>
+    /// <summary>
+    /// Releases the lease for the next instance that requests it, also if the answer to a request of this instance is
+    /// still in transit: Redis executes the commands of a connection in order.
+    /// </summary>
     public async Task ReleaseAsync()
     {
-        if (Tenure is { } mine)
-        {
-            Drop(Token);
-            await database.ScriptEvaluateAsync(ReleaseScript, [Key], [mine]);
-        }
+        Drop(Token);
+        await database.ScriptEvaluateAsync(ReleaseScript, [Key], [$":{consumer}"]);
     }
 
     /// <summary>
