@@ -12,7 +12,9 @@ internal sealed class SwiftAlerts(KeyedFailureStore inner) : DelegatingFailureSt
 
     public override DeadLetterStore DeadLetters { get; } = new SwiftDeadLetters(inner.DeadLetters);
 
-    public static BusStores Wrap(BusStores stores) => new ProofStores(stores, new SwiftAlerts((KeyedFailureStore)stores.Failures!));
+    /// <summary>Wraps the failure store. A store that is only a queue of a broker has no leases of alerts.</summary>
+    public static BusStores Wrap(BusStores stores) =>
+        stores.Failures is KeyedFailureStore failures ? new ProofStores(stores, new SwiftAlerts(failures)) : stores;
 
     private sealed class SwiftDeadLetters(DeadLetterStore inner) : DelegatingDeadLetterStore(inner)
     {
