@@ -65,7 +65,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
                 async () => publishing.IsCompleted
                     && publisher.Outcomes.Index().All(item => item.Item != Outcome.Accepted || handled.Contains(item.Index))
                         && await stage.Redis.IsIdleAsync("payment", $"{stage.Settings.Service}:{Subscription}")
-                        && await probe.Failures.CountAsync(CancellationToken.None) == 0);
+                        && await probe.CountAsync() == 0);
             await publishing;
             await stage.StopVictimsAsync();
         }
@@ -86,7 +86,7 @@ internal sealed class DuplicatesProof(int processes) : Proof
         findings.None("stuck leases (not done)", await probe.NotDoneAsync(
             Subscription,
             Enumerable.Range(0, events).Where(number => publisher.Outcomes[number] == Outcome.Accepted).Select(number => (long)number)));
-        findings.Exactly("stuck in the failure store", 0, await probe.Failures.CountAsync(CancellationToken.None));
+        findings.Exactly("stuck in the failure store", 0, await probe.CountAsync());
     }
 
     private static async Task HandleAsync(

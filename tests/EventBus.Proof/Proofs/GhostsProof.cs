@@ -92,7 +92,7 @@ internal sealed class GhostsProof : Proof
                 async () => handled.Count >= events - failing.Count
                     && await stage.Redis.IsIdleAsync("errand", $"{stage.Settings.Service}:{ErrandSubscription}")
                     && await stage.Redis.IsIdleAsync("chore", $"{stage.Settings.Service}:{ChoreSubscription}")
-                    && await probe.Failures.CountAsync(CancellationToken.None) == await probe.Failures.DeadLetters.CountAsync(
+                    && await probe.CountAsync() == await probe.Failures.DeadLetters.CountAsync(
                         new DeadLetterFilter(),
                         CancellationToken.None));
             await stage.StopVictimsAsync();

@@ -75,7 +75,7 @@ internal abstract class LedgerProof : Proof
         }
 
         var dead = (await probe.DeadAsync()).Select(entry => Numbers.Of(entry.Id)).ToHashSet();
-        if (await probe.Failures.CountAsync(CancellationToken.None) - dead.Count is > 0 and var waiting)
+        if (await probe.CountAsync() - dead.Count is > 0 and var waiting)
         {
             stuck.Add($"{waiting:N0} in the failure store");
         }

@@ -62,7 +62,7 @@ internal sealed class NeighboursProof : Proof
                 entry => (entry.Kind == Kind.End ? handled : entry.Kind == Kind.Alert ? alerted : []).Add(entry.A),
                 async () => handled.Union(alerted).Count() == events
                     && alerted.Count == Deadly.Length
-                    && await probe.Failures.CountAsync(CancellationToken.None) == alerted.Count);
+                    && await probe.CountAsync() == alerted.Count);
             await stage.StopVictimsAsync();
         }
         catch (ProofException exception)

@@ -68,7 +68,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
             await Until.TrueAsync(
                 "An empty failure store",
                 TimeSpan.FromSeconds(30),
-                async () => await probe.Failures.CountAsync(CancellationToken.None) == 0);
+                async () => await probe.CountAsync() == 0);
             await stage.StopVictimsAsync();
         }
         catch (ProofException exception)
@@ -81,7 +81,7 @@ internal sealed class OrderProof(bool sequenced) : Proof
             "not accepted",
             publisher.Outcomes.Index().Where(item => item.Item != Outcome.Accepted).Select(item => (long)item.Index));
         OrderCheck.Run(findings, stage.Journals.Entries, keys, length, mayRepeat: !sequenced);
-        findings.Exactly("stuck in the failure store", 0, await probe.Failures.CountAsync(CancellationToken.None));
+        findings.Exactly("stuck in the failure store", 0, await probe.CountAsync());
 
         long Index(Step step) => (step.Key * (long)length) + step.Number - 1;
 

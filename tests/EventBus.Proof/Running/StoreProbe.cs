@@ -11,6 +11,7 @@ internal sealed class StoreProbe : IAsyncDisposable
 
     private StoreProbe(BusStores stores, ServiceProvider services) => (this.stores, this.services) = (stores, services);
 
+    /// <summary>The failure store, unless it is only a queue of a broker.</summary>
     public KeyedFailureStore Failures => (KeyedFailureStore)stores.Failures!;
 
     public ProcessedEventStore Processed => stores.Processed!;
@@ -29,9 +30,17 @@ internal sealed class StoreProbe : IAsyncDisposable
         return new StoreProbe(stores, provider);
     }
 
+    /// <summary>The number of failed events, dead or not.</summary>
+    public ValueTask<long> CountAsync() => stores.Failures!.CountAsync(CancellationToken.None);
+
     /// <summary>Every dead letter.</summary>
     public async Task<List<FailedEvent>> DeadAsync()
     {
+        if (stores.Failures!.DeadLetters is var queue and not DeadLetterStore)
+        {
+            return [.. await queue.ListAsync(int.MaxValue, CancellationToken.None)];
+        }
+
         var found = new List<FailedEvent>();
         for (var page = new DeadLetterFilter { Take = 1_000 }; ;)
         {
