@@ -71,6 +71,40 @@ public sealed class IdempotencyTests
         Assert.Equal((2, 1), (runs, seen.Items.Count));
     }
 
+    /// <summary>A copy that waits for the first attempt goes on only after the events of that attempt are marked as sent.</summary>
+    [Fact]
+    public async Task Idempotent_CopyWhileTheEventsOfTheHandlerAreSent_SendsNoneAgain()
+    {
+        // Nothing shows that the copy still waits, so it gets this time to claim the event too early.
+        var chance = TimeSpan.FromMilliseconds(300);
+        var (began, end, claimedTwice) = (new TaskCompletionSource(), new TaskCompletionSource(), new TaskCompletionSource());
+        var claims = 0;
+        var store = new ScriptedProcessedStore
+        {
+            Claimed = () => _ = Interlocked.Increment(ref claims) == 2 && claimedTwice.TrySetResult(),
+            Dispatching = async () => await Record.ExceptionAsync(() => claimedTwice.Task.WaitAsync(chance, TimeProvider.System, Token)),
+        };
+        await using var running = await RunningBus.StartAsync(
+            bus => bus.UseInMemory().UseStores(_ => Stores(store))
+                .Subscribe<ReceiptSent>("receipts", (_, _, _) => Note("receipt"))
+                .Subscribe("points", s => s.On<OrderPlaced>(async (e, context, ct) =>
+                {
+                    began.TrySetResult();
+                    await end.Task.WaitAsync(ct);
+                    await context.PublishAsync(new ReceiptSent(e.OrderId), ct);
+                }).Idempotent().Concurrency(2)),
+            time);
+        await PublishAsync(running, "1");
+        await began.Task.WaitAsync(RunningBus.Patience, Token);
+        await PublishAsync(running, "1");
+
+        end.SetResult();
+        await running.WhenIdleAsync();
+
+        Assert.Equal(2, claims);
+        Assert.Equal(["receipt"], seen.Items);
+    }
+
     /// <summary>A run that waits for the store has lent its slot to a copy, which waits for that run.</summary>
     [Fact]
     public async Task Idempotent_StoreDownAtTheCommitWhileACopyWaits_BothEnd()

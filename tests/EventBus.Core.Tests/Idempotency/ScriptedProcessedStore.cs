@@ -32,6 +32,9 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
     /// <summary>Called when a key has been completed, before the caller learns of it.</summary>
     public Action? Completed { get; set; }
 
+    /// <summary>Called after the events of a handler were sent, before the store marks them as sent.</summary>
+    public Func<Task>? Dispatching { get; set; }
+
     /// <summary>Another instance takes the key over and completes it.</summary>
     public void CompleteElsewhere(ProcessedKey key)
     {
@@ -67,10 +70,11 @@ internal sealed class ScriptedProcessedStore : ProcessedEventStore
         return completing;
     }
 
-    public override ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
+    public override async ValueTask DispatchedAsync(ProcessedKey key, CancellationToken cancellationToken)
     {
         Check();
-        return inner.DispatchedAsync(key, cancellationToken);
+        await (Dispatching?.Invoke() ?? Task.CompletedTask);
+        await inner.DispatchedAsync(key, cancellationToken);
     }
 
     public override ValueTask ReleaseAsync(ProcessedKey key, long fence, CancellationToken cancellationToken)
