@@ -71,7 +71,8 @@ public sealed class RabbitMqOptions
     /// <see cref="RabbitMQ.Client.IConnection"/> of the application, whose bytes the bus does not see, it must be
     /// longer than the transfer of any event takes. A connection that the broker blocks, because it is short of memory
     /// or disk, is not checked. The first attempt to open a connection has the same timeout, which doubles after each
-    /// attempt without an answer, up to <see cref="CallTimeout"/>.
+    /// attempt without an answer, up to <see cref="CallTimeout"/>. After the broker has
+    /// closed channels, a third of this time applies to the next request, because the client may have stopped reading.
     /// </summary>
     [AllowedRange("00:00:00.1", "00:05:00")]
     public TimeSpan SilenceTimeout { get; set; } = TimeSpan.FromSeconds(3);
